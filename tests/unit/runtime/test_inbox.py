@@ -1,0 +1,87 @@
+"""The inbox: turns, bounds, joining, and marks that keep their place."""
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from wallarood.model.batch import Barrier, Batch, EndOfStream
+from wallarood.runtime.inbox import Inbox
+
+A = (1, "alpha")
+B = (2, "beta")
+NONE: frozenset[tuple[int, str]] = frozenset()
+
+
+async def test_batches_that_wait_are_handed_out_as_one_up_to_the_bound() -> None:
+    inbox = Inbox([A], batches_max=8, batch_records_max=5)
+    for values in ([1, 2], [3, 4], [5, 6]):
+        inbox.put_nowait(A, Batch(values))
+    assert await inbox.get(NONE) == (A, Batch([1, 2, 3, 4]))
+    assert await inbox.get(NONE) == (A, Batch([5, 6]))
+
+
+async def test_joined_batches_keep_each_key_beside_its_value() -> None:
+    inbox = Inbox([A], batches_max=8, batch_records_max=9)
+    inbox.put_nowait(A, Batch([1, 2], ["a", "b"]))
+    inbox.put_nowait(A, Batch([3], ["c"]))
+    assert await inbox.get(NONE) == (A, Batch([1, 2, 3], ["a", "b", "c"]))
+
+
+async def test_a_mark_is_not_overtaken_by_joining() -> None:
+    inbox = Inbox([A], batches_max=8, batch_records_max=100)
+    inbox.put_nowait(A, Batch([1]))
+    inbox.mark_nowait(A, Barrier(0, 1))
+    inbox.put_nowait(A, Batch([2]))
+    taken = [(await inbox.get(NONE))[1] for _ in range(3)]
+    assert taken == [Batch([1]), Barrier(0, 1), Batch([2])]
+
+
+async def test_inputs_take_turns() -> None:
+    inbox = Inbox([A, B], batches_max=8, batch_records_max=1)
+    for number in range(3):
+        inbox.put_nowait(A, Batch([number]))
+        inbox.put_nowait(B, Batch([number]))
+    order = [(await inbox.get(NONE))[0] for _ in range(6)]
+    assert order in ([A, B] * 3, [B, A] * 3)
+
+
+async def test_a_blocked_input_is_left_alone() -> None:
+    inbox = Inbox([A, B], batches_max=8, batch_records_max=1)
+    inbox.put_nowait(A, Batch([1]))
+    inbox.put_nowait(B, Batch([2]))
+    assert await inbox.get(frozenset({A})) == (B, Batch([2]))
+    with pytest.raises(trio.TooSlowError), trio.fail_after(0.01):
+        await inbox.get(frozenset({A}))
+
+
+async def test_a_local_sender_waits_for_room_and_goes_on_when_a_batch_is_taken() -> None:
+    inbox = Inbox([A], batches_max=2, batch_records_max=1)
+    passed: list[int] = []
+
+    async def send() -> None:
+        for number in range(4):
+            await inbox.wait_for_room(A)
+            inbox.put_nowait(A, Batch([number]))
+            passed.append(number)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send)
+        await wait_all_tasks_blocked()
+        assert passed == [0, 1]
+        await inbox.get(NONE)
+        await wait_all_tasks_blocked()
+        assert passed == [0, 1, 2]
+        await inbox.get(NONE)
+
+
+async def test_every_taken_is_called_once_when_its_batch_leaves() -> None:
+    inbox = Inbox([A], batches_max=8, batch_records_max=2)
+    taken: list[str] = []
+    inbox.put_nowait(A, Batch([1]), lambda: taken.append("first"))
+    inbox.put_nowait(A, Batch([2]), lambda: taken.append("second"))
+    inbox.mark_nowait(A, EndOfStream(), lambda: taken.append("end"))
+    assert taken == []
+    await inbox.get(NONE)
+    assert taken == ["first", "second"]
+    await inbox.get(NONE)
+    assert taken == ["first", "second", "end"]

@@ -1,0 +1,119 @@
+"""The protocols between the engine and the outside: sources, sinks and their open halves.
+
+A `Source` or `Sink` is a value in the pipeline: cheap to build, the same on every worker. The
+engine opens it where an instance runs. Both halves are used from one task at a time. Every `read`
+and `write` may be cancelled; after a cancelled `read` nothing has been taken from the source.
+"""
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any, Protocol
+
+import attrs
+
+from wallarood.model.ids import ClusterId, WorkerName
+
+
+class Scope(Enum):
+    """Whose partitions a source lists."""
+
+    SHARED = "shared"
+    """Every worker could read every partition; the initializer lists and the planner spreads."""
+    LOCAL = "local"
+    """Each worker lists and reads its own."""
+
+
+@attrs.frozen
+class SourceLimits:
+    """How much one `read` may return."""
+
+    batch_records_max: int = 1024
+    batch_bytes_max: int = 1 << 20
+    record_bytes_max: int = 16 << 20
+
+
+@attrs.frozen
+class SourceBatch:
+    """At least one record, and the position in the partition after the last of them.
+
+    A position is what `Source.open` gets to go on from there: a value of None, bool, int, str and
+    dicts and lists of these, so that it can be stored as JSON.
+    """
+
+    records: list[Any]
+    position: Any
+
+
+class SourceReader(Protocol):
+    """An open partition."""
+
+    async def read(self) -> SourceBatch | None:
+        """Wait for at least one record and return what is there; None at the end."""
+
+    async def aclose(self) -> None:
+        """Release what is held. Called once."""
+
+
+class Source(Protocol):
+    """Where records come from.
+
+    `record` is the type of the records. `bounded` is whether the source ends by itself.
+    """
+
+    @property
+    def scope(self) -> Scope: ...
+
+    @property
+    def record(self) -> Any: ...
+
+    @property
+    def bounded(self) -> bool: ...
+
+    def partitions(self) -> Sequence[str]:
+        """List what can be read independently. Raises ApplicationError: it cannot be listed."""
+
+    def size_bytes(self, partition: str) -> int | None:
+        """How much there is to read, for a progress line; None if nobody knows."""
+
+    async def open(self, partition: str, position: Any, limits: SourceLimits) -> SourceReader:
+        """Open *partition* at *position*, None for its beginning."""
+
+
+@attrs.frozen
+class SinkContext:
+    """Where a sink instance runs. `instance` counts the instances of its stage from 0."""
+
+    application: str
+    cluster_id: ClusterId
+    worker: WorkerName
+    step: str
+    instance: int
+
+
+class SinkWriter(Protocol):
+    """An open sink instance: a transaction is open from the start, and after each `prepare`."""
+
+    async def write(self, records: list[Any]) -> None:
+        """Take records into the open transaction, in order."""
+
+    async def prepare(self) -> Any:
+        """Make the open transaction durable but not yet visible; begin the next one.
+
+        Returns what `commit` and `abort` need, as a JSON value; None if nothing was written.
+        """
+
+    async def commit(self, prepared: Any) -> None:
+        """Make a prepared transaction visible. Idempotent."""
+
+    async def abort(self, prepared: Any) -> None:
+        """Undo a prepared transaction. Idempotent."""
+
+    async def aclose(self) -> None:
+        """Release what is held; the open transaction is given up. Called once."""
+
+
+class Sink(Protocol):
+    """Where records go."""
+
+    async def open(self, context: SinkContext) -> SinkWriter:
+        """Open an instance. Raises ApplicationError or CannotCreateError: it cannot be opened."""

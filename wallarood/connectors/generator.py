@@ -1,0 +1,101 @@
+"""A source that makes its records: a count, a rate, a function."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+import trio
+
+from wallarood.app.connector import Scope, SourceBatch, SourceLimits
+from wallarood.app.hints import function_hints
+from wallarood.model.errors import ApplicationError
+
+
+@attrs.frozen(init=False)
+class GeneratorSource:
+    """Record number i is ``function(i)``, or i itself.
+
+    `count` is how many in all (default: without end), `rate` how many a second in all (default: as
+    fast as they are taken), `partitions` into how many independent parts they are dealt: part p has
+    the numbers p, p + partitions, …
+
+    Guarantee: a part that is read again from a position gives the same records, if *function* does.
+
+    >>> import wallarood as w
+    >>> squares = w.source("squares", w.GeneratorSource(lambda i: i * i, count=10))
+    """
+
+    function: Callable[[int], Any] | None
+    rate: float | None
+    count: int | None
+    parts: int
+    record: Any
+    scope: Scope = Scope.SHARED
+
+    def __init__(
+        self,
+        function: Callable[[int], Any] | None = None,
+        *,
+        rate: float | None = None,
+        count: int | None = None,
+        partitions: int = 1,
+    ) -> None:
+        if rate is not None and rate <= 0:
+            raise ApplicationError(f"GeneratorSource: rate={rate}: expected more than 0 a second")
+        if count is not None and count < 0:
+            raise ApplicationError(f"GeneratorSource: count={count}: expected 0 or more")
+        if partitions < 1:
+            raise ApplicationError(f"GeneratorSource: partitions={partitions}: expected 1 or more")
+        record = int if function is None else function_hints(function)[1]
+        self.__attrs_init__(function, rate, count, partitions, record)  # type: ignore[attr-defined]
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there is a `count`."""
+        return self.count is not None
+
+    def partitions(self) -> Sequence[str]:
+        """See `Source.partitions`."""
+        return tuple(str(part) for part in range(self.parts))
+
+    def size_bytes(self, partition: str) -> int | None:  # noqa: ARG002
+        """See `Source.size_bytes`."""
+        return None
+
+    async def open(self, partition: str, position: Any, limits: SourceLimits) -> "_Generated":
+        """See `Source.open`. A position is the number of the next record."""
+        start = int(partition) if position is None else position
+        return _Generated(self, start, limits.batch_records_max, trio.current_time())
+
+
+@attrs.define
+class _Generated:
+    source: GeneratorSource
+    next_number: int
+    batch_records_max: int
+    began: float
+    made: int = 0
+
+    async def read(self) -> SourceBatch | None:
+        source = self.source
+        step = source.parts
+        end = source.count
+        if end is not None and self.next_number >= end:
+            return None
+        due = self.batch_records_max
+        if source.rate is not None:
+            due = min(due, await self._due(source.rate / step))
+        stop = self.next_number + due * step
+        numbers = range(self.next_number, stop if end is None else min(stop, end), step)
+        records = list(map(source.function, numbers)) if source.function else list(numbers)
+        self.made += len(numbers)
+        self.next_number += len(numbers) * step
+        return SourceBatch(records, self.next_number)
+
+    async def _due(self, rate: float) -> int:
+        """Wait until a record is due; how many are. A source that was held up catches up."""
+        await trio.sleep_until(self.began + self.made / rate)
+        return max(1, int((trio.current_time() - self.began) * rate) - self.made + 1)
+
+    async def aclose(self) -> None:
+        return

@@ -1,0 +1,82 @@
+"""A source and a sink on Python lists: for tests and first steps, in one process only."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from wallarood.app.connector import Scope, SinkContext, SourceBatch, SourceLimits
+
+
+@attrs.frozen
+class ListSource:
+    """The records of a list, once. `record` is their type.
+
+    Guarantee: every record is delivered once in a run; nothing is kept outside the process.
+    """
+
+    records: Sequence[Any]
+    record: Any = Any
+    scope: Scope = Scope.SHARED
+    bounded: bool = True
+
+    def partitions(self) -> Sequence[str]:
+        """See `Source.partitions`."""
+        return ("list",)
+
+    def size_bytes(self, partition: str) -> int | None:  # noqa: ARG002
+        """See `Source.size_bytes`."""
+        return None
+
+    async def open(self, partition: str, position: Any, limits: SourceLimits) -> "_ListReader":  # noqa: ARG002
+        """See `Source.open`."""
+        return _ListReader(self.records, position or 0, limits.batch_records_max)
+
+
+@attrs.define
+class _ListReader:
+    records: Sequence[Any]
+    position: int
+    batch_records_max: int
+
+    async def read(self) -> SourceBatch | None:
+        batch = list(self.records[self.position : self.position + self.batch_records_max])
+        self.position += len(batch)
+        return SourceBatch(batch, self.position) if batch else None
+
+    async def aclose(self) -> None:
+        return
+
+
+@attrs.frozen
+class ListSink:
+    """Adds records to a list of the process that the worker runs in, at once.
+
+    Guarantee: none beyond the process; for tests.
+    """
+
+    records: list[Any]
+
+    async def open(self, context: SinkContext) -> "_ListWriter":  # noqa: ARG002
+        """See `Sink.open`."""
+        return _ListWriter(self.records)
+
+
+@attrs.frozen
+class _ListWriter:
+    target: list[Any]
+
+    async def write(self, records: list[Any]) -> None:
+        self.target.extend(records)
+
+    async def prepare(self) -> Any:
+        return None
+
+    async def commit(self, prepared: Any) -> None:
+        return
+
+    async def abort(self, prepared: Any) -> None:
+        return
+
+    async def aclose(self) -> None:
+        return

@@ -1,0 +1,1 @@
+"""Applications shipped with the package; run them with `wallarood demo NAME`."""

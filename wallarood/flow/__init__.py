@@ -1,0 +1,1 @@
+"""The decisions about records: compile, keys, route, align, link, state."""

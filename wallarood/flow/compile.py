@@ -1,0 +1,126 @@
+"""From a stage to the functions that run it.
+
+A stage is a chain of steps. Steps in a row that run inline are fused into one function from batch
+to batch; a step that awaits or blocks stands between two of these. Between the steps of a fused
+run there is nothing but the columns: no task, no channel, no object for each record.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import attrs
+
+from wallarood.flow import operators
+from wallarood.flow.failures import Failure
+from wallarood.flow.operators import DROPPED, Operator
+from wallarood.flow.state import KeyedState, SingleState
+from wallarood.model.batch import Batch
+from wallarood.model.pipeline import Application, Calling, Computation, Step, StepKind
+from wallarood.model.topology import Stage
+
+__all__ = [
+    "DROPPED",
+    "Concurrent",
+    "InThread",
+    "Inline",
+    "Segment",
+    "compile_branch",
+    "compile_stage",
+]
+
+
+@attrs.frozen
+class Inline:
+    """Steps that run one after the other on the event loop."""
+
+    operators: tuple[Operator, ...]
+
+    def run(self, batch: Batch, failures: list[Failure]) -> Batch:
+        """Pass *batch* through all steps. Raises ComputationFailed: a policy is to stop."""
+        for operator in self.operators:
+            batch = operator(batch, failures)
+        return batch
+
+
+@attrs.frozen
+class InThread:
+    """A step that blocks: the caller runs `run` in a thread."""
+
+    operator: Operator
+
+    def run(self, batch: Batch, failures: list[Failure]) -> Batch:
+        """Pass *batch* through the step. Raises ComputationFailed: its policy is to stop."""
+        return self.operator(batch, failures)
+
+
+@attrs.frozen
+class Concurrent:
+    """A step whose function is a coroutine function: the caller awaits one for each record."""
+
+    computation: Computation
+
+    def gather(self, batch: Batch, results: list[Any]) -> Batch:
+        """The batch that follows from *results*, which stand beside the records of *batch*."""
+        return operators.gather(self.computation.shape, batch, results)
+
+
+Segment: TypeAlias = Inline | InThread | Concurrent
+Split: TypeAlias = Callable[[Batch, list[Failure]], tuple[Batch, Batch]]
+
+
+def compile_stage(application: Application, stage: Stage) -> tuple[Segment, ...]:
+    """The segments of *stage*, in order, with state of their own. A final branch is left out."""
+    segments: list[Segment] = []
+    fused: list[Operator] = []
+    for step in (application.step(name) for name in stage.steps):
+        calling = step.computation.calling if step.computation else Calling.INLINE
+        if calling is Calling.INLINE:
+            fused.extend(_operator(step))
+            continue
+        if fused:
+            segments.append(Inline(tuple(fused)))
+            fused = []
+        assert step.computation is not None
+        if calling is Calling.ASYNC:
+            segments.append(Concurrent(step.computation))
+        else:
+            segments.extend(InThread(each) for each in _operator(step))
+    if fused:
+        segments.append(Inline(tuple(fused)))
+    return tuple(segments)
+
+
+def compile_branch(application: Application, stage: Stage) -> Split | None:
+    """The function that parts the records of *stage* in two; None if it does not end in a branch."""
+    step = application.step(stage.steps[-1])
+    if step.kind is not StepKind.BRANCH or step.computation is None:
+        return None
+    computation = step.computation
+
+    def split(batch: Batch, failures: list[Failure]) -> tuple[Batch, Batch]:
+        answers = operators.call_each(computation, computation.function, batch.values, failures)
+        good = [each is not DROPPED for each in answers]
+        accepted = [ok and bool(each) for ok, each in zip(good, answers, strict=True)]
+        refused = [ok and not each for ok, each in zip(good, answers, strict=True)]
+        return (
+            operators.kept(batch, batch.values, accepted),
+            operators.kept(batch, batch.values, refused),
+        )
+
+    return split
+
+
+def _operator(step: Step) -> tuple[Operator, ...]:
+    match step.kind, step.computation:
+        case StepKind.COLLECT, _:
+            return (operators.collect,)
+        case StepKind.SIMPLE, Computation() as computation:
+            return (operators.simple(computation),)
+        case StepKind.KEY_BY, Computation() as computation:
+            return (operators.key_by(computation),)
+        case StepKind.STATEFUL, Computation(state=make) as computation if make is not None:
+            return (operators.stateful(computation, SingleState(make())),)
+        case StepKind.PARTITIONED, Computation(state=make) as computation if make is not None:
+            return (operators.partitioned(computation, KeyedState(make)),)
+        case _:
+            return ()

@@ -1,0 +1,184 @@
+"""What each kind of computation does to a batch: one function from columns to columns.
+
+The user's function is called by `list.extend(map(f, records))`, the cheapest loop there is. When
+it raises, the list holds the results so far, so the record at fault is known, its policy is
+applied, and the same iterator goes on behind it: no record is passed to user code twice.
+"""
+
+from collections.abc import Callable, Iterable
+from itertools import chain, compress
+from typing import Any, Final, TypeAlias
+
+from wallarood.flow.failures import Failure, fail
+from wallarood.flow.keys import canonical
+from wallarood.flow.state import KeyedState, SingleState
+from wallarood.model.batch import Batch
+from wallarood.model.pipeline import Computation, Shape
+
+Operator: TypeAlias = Callable[[Batch, list[Failure]], Batch]
+
+DROPPED: Final = object()
+"""In the place of a result: the computation raised, and its policy let the others go on."""
+
+
+def call_each(
+    computation: Computation,
+    function: Callable[[Any], Any],
+    records: list[Any],
+    failures: list[Failure],
+) -> list[Any]:
+    """Call *function* with each record; the result of one that raised is DROPPED."""
+    results: list[Any] = []
+    waiting = iter(records)
+    while True:
+        try:
+            results.extend(map(function, waiting))
+        except Exception as error:
+            fail(computation, records[len(results)], error, failures)
+        else:
+            if len(results) == len(records):
+                return results
+            stopped = RuntimeError("the function raised StopIteration")
+            fail(computation, records[len(results)], stopped, failures)
+        results.append(DROPPED)
+
+
+def kept(batch: Batch, values: list[Any], flags: Iterable[Any]) -> Batch:
+    """*values*, which stand beside the records of *batch*, where *flags* are true."""
+    flags = list(flags)
+    keys = None if batch.keys is None else list(compress(batch.keys, flags))
+    return Batch(list(compress(values, flags)), keys)
+
+
+def gather(shape: Shape, batch: Batch, results: list[Any]) -> Batch:
+    """The batch that follows from what a function returned for each record of *batch*."""
+    match shape:
+        case Shape.ONE:
+            return _present(batch, results)
+        case Shape.MANY:
+            return _flattened(batch, results)
+        case Shape.PREDICATE:
+            return kept(batch, batch.values, [r is not DROPPED and bool(r) for r in results])
+        case Shape.INSPECT:
+            return kept(batch, batch.values, [r is not DROPPED for r in results])
+        case Shape.BATCH:
+            raise ValueError("a batch computation has one result for all records")
+
+
+def _present(batch: Batch, results: list[Any]) -> Batch:
+    values = [each for each in results if each is not None and each is not DROPPED]
+    if len(values) == len(results):
+        return Batch(values, batch.keys)
+    return kept(batch, results, [r is not None and r is not DROPPED for r in results])
+
+
+def _flattened(batch: Batch, results: list[Any]) -> Batch:
+    lists = [() if each is None or each is DROPPED else each for each in results]
+    values = list(chain.from_iterable(lists))
+    if batch.keys is None:
+        return Batch(values)
+    keys = [k for k, each in zip(batch.keys, lists, strict=True) for _ in range(len(each))]
+    return Batch(values, keys)
+
+
+def simple(computation: Computation) -> Operator:
+    """The operator of a computation without state."""
+    function, shape = computation.function, computation.shape
+    if shape is Shape.BATCH:
+        return _whole(computation)
+
+    def run(batch: Batch, failures: list[Failure]) -> Batch:
+        results = call_each(computation, function, batch.values, failures)
+        if shape is Shape.MANY:
+            results = _lists(computation, batch.values, results, failures)
+        return gather(shape, batch, results)
+
+    return run
+
+
+def _lists(
+    computation: Computation, records: list[Any], results: list[Any], failures: list[Failure]
+) -> list[Any]:
+    """*results* with every iterable that is not a list drained into one: generators raise late."""
+    if set(map(type, results)) <= {list}:
+        return results
+    lists = []
+    for record, each in zip(records, results, strict=True):
+        try:
+            lists.append(each if each is None or each is DROPPED else list(each))
+        except Exception as error:
+            fail(computation, record, error, failures)
+            lists.append(DROPPED)
+    return lists
+
+
+def _whole(computation: Computation) -> Operator:
+    def run(batch: Batch, failures: list[Failure]) -> Batch:
+        if not batch.values:
+            return Batch([])
+        try:
+            return Batch(list(computation.function(batch.values)))
+        except Exception as error:
+            fail(computation, batch.values, error, failures)
+            return Batch([])
+
+    return run
+
+
+def key_by(computation: Computation) -> Operator:
+    """The operator that sets the key of each record."""
+
+    def run(batch: Batch, failures: list[Failure]) -> Batch:
+        before = len(failures)
+        keys = call_each(computation, computation.function, batch.values, failures)
+        keyed = Batch(batch.values, keys)
+        if len(failures) == before:
+            return keyed
+        return kept(keyed, keyed.values, [key is not DROPPED for key in keys])
+
+    return run
+
+
+def collect(batch: Batch, _failures: list[Failure]) -> Batch:
+    """The operator that takes the keys away."""
+    return Batch(batch.values)
+
+
+def stateful(computation: Computation, state: SingleState) -> Operator:
+    """The operator of a computation with one state for all records."""
+
+    def run(batch: Batch, failures: list[Failure]) -> Batch:
+        value = state.value
+        function = computation.function
+        results = call_each(computation, lambda r: function(r, value), batch.values, failures)
+        if computation.shape is Shape.MANY:
+            results = _lists(computation, batch.values, results, failures)
+        return gather(computation.shape, batch, results)
+
+    return run
+
+
+def partitioned(computation: Computation, state: KeyedState) -> Operator:
+    """The operator of a computation with a state for each key."""
+    function, make, by_key = computation.function, state.make, state.by_key
+
+    def run(batch: Batch, failures: list[Failure]) -> Batch:
+        if batch.keys is None:
+            raise ValueError("a batch without keys at a partitioned computation")
+        results: list[Any] = []
+        add = results.append
+        for key, record in zip(batch.keys, batch.values, strict=True):
+            held = key if type(key) is str else canonical(key)
+            mine = by_key.get(held)
+            try:
+                if mine is None:
+                    mine = by_key[held] = make()
+                add(function(record, mine))
+            except Exception as error:
+                fail(computation, record, error, failures)
+                add(DROPPED)
+        if computation.shape is Shape.MANY:
+            results = _lists(computation, batch.values, results, failures)
+        return gather(computation.shape, batch, results)
+
+    return run

@@ -1,0 +1,33 @@
+"""What a worker remembers of its cluster: the content of ``cluster.json``."""
+
+from enum import Enum
+
+import attrs
+
+from wallarood.model.ids import ClusterId, WorkerName
+from wallarood.model.messages import Member
+from wallarood.model.topology import Topology
+
+SCHEMA_VERSION = 1
+
+
+class RecordState(Enum):
+    """How far a cluster record has come."""
+
+    PREPARED = "prepared"
+    """In doubt: only the initializer knows whether the cluster exists."""
+    COMMITTED = "committed"
+    """The cluster exists."""
+
+
+@attrs.frozen
+class ClusterRecord:
+    """One worker's durable view of one cluster. `worker` is who this directory belongs to."""
+
+    cluster_id: ClusterId
+    state: RecordState
+    worker: WorkerName
+    initializer: WorkerName
+    fingerprint: tuple[str, ...]
+    topology: Topology
+    members: tuple[Member, ...]

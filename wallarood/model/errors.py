@@ -1,0 +1,77 @@
+"""What can go wrong, each with the exit code that tells an operator and systemd what to do."""
+
+
+class WallaroodError(Exception):
+    """A failure with a message for a person. `exit_code` is what the process ends with."""
+
+    exit_code = 70
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class UsageError(WallaroodError):
+    """A flag, an address or a name is not of the form that is expected."""
+
+    exit_code = 64
+
+
+class ApplicationError(WallaroodError):
+    """The application, or user code in it, is wrong."""
+
+    exit_code = 65
+
+
+class PipelineError(ApplicationError):
+    """A pipeline was built wrongly; the message names the line of the application."""
+
+
+class DamagedStateError(WallaroodError):
+    """A file in the state directory is unreadable, damaged or of a newer schema."""
+
+    exit_code = 65
+
+
+class PeersGoneError(WallaroodError):
+    """No initializer within the deadline, or a peer is gone for good."""
+
+    exit_code = 69
+
+
+class CannotCreateError(WallaroodError):
+    """A file or directory cannot be created, or an address cannot be bound."""
+
+    exit_code = 73
+
+
+class StateInUseError(WallaroodError):
+    """Another process holds the state directory."""
+
+    exit_code = 75
+
+
+class RefusedError(WallaroodError):
+    """The cluster does not take this worker; the message says why."""
+
+    exit_code = 76
+
+
+class KeyRefusedError(WallaroodError):
+    """The cluster key is missing, unreadable, or not the one of the peer."""
+
+    exit_code = 77
+
+
+class ConfigurationError(WallaroodError):
+    """The configuration is wrong; the message has one line for each problem."""
+
+    exit_code = 78
+
+
+class LocalProtocolError(Exception):
+    """We broke our own protocol: a bug. It crashes the process; the record is on disk."""
+
+
+class RemoteProtocolError(Exception):
+    """A peer sent what it must not. The peer's connection is dropped with one log line."""

@@ -1,0 +1,67 @@
+"""The names by which workers, clusters and lives of a process are known."""
+
+import re
+from typing import TypeAlias
+
+import attrs
+
+from wallarood.model.errors import UsageError
+
+WorkerName: TypeAlias = str
+ClusterId: TypeAlias = str
+
+WORKER_NAME_CHARACTERS_MAX = 63
+_WORKER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def check_worker_name(name: str) -> WorkerName:
+    """Return *name* if it can name a worker, its files and its log lines.
+
+    Raises UsageError: the name is empty, longer than 63 characters, or has other characters
+    than letters, digits, ``_``, ``.`` and ``-``.
+    """
+    if len(name) <= WORKER_NAME_CHARACTERS_MAX and _WORKER_NAME.fullmatch(name):
+        return name
+    raise UsageError(
+        f"worker name {name!r}: expected 1 to {WORKER_NAME_CHARACTERS_MAX} letters, digits, "
+        "'_', '.' or '-', beginning with a letter or digit"
+    )
+
+
+@attrs.frozen(order=True)
+class Incarnation:
+    """One life of a worker: how often it has been started, and a random nonce of this start.
+
+    The counter is durable before the first byte is sent, so a higher one is a later life; the
+    nonce tells a restored copy from the original.
+    """
+
+    starts: int
+    nonce: str
+
+
+@attrs.frozen
+class Address:
+    """A host (name or IP address) and a TCP port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def parse_address(text: str) -> Address:
+    """Read ``HOST:PORT`` or ``[IPV6]:PORT``; port 0 means any free one.
+
+    Raises UsageError: there is no port, or it is not in 0…65535.
+    """
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise UsageError(f"address {text!r}: write an IPv6 address in brackets, as [::1]:7000")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise UsageError(f"address {text!r}: expected HOST:PORT with a port from 0 to 65535")
+    return Address(host, int(port))

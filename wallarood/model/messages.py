@@ -1,0 +1,253 @@
+"""The control messages: all that workers say to each other on a control channel.
+
+Every message travels in an `Envelope`. `ControlMessage` is the tagged union of all of them; the
+tag is the class name.
+"""
+
+from typing import TypeAlias
+
+import attrs
+
+from wallarood.model.ids import Address, ClusterId, Incarnation, WorkerName
+from wallarood.model.topology import Topology
+
+PROTOCOL_VERSION = 1
+
+
+@attrs.frozen
+class Member:
+    """A worker as its cluster knows it: of two entries the one with the higher incarnation wins."""
+
+    name: WorkerName
+    control: Address
+    data: Address
+    incarnation: Incarnation
+
+
+@attrs.frozen
+class Listing:
+    """The partitions that a worker found for one of its sources."""
+
+    source: str
+    partitions: tuple[str, ...]
+
+
+# ---- Formation ---------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Join:
+    """A worker asks the initializer to be part of the new cluster.
+
+    `nonce` is this worker's contribution to the cluster ID (32 hexadecimal digits).
+    `initializer` is whether the sender believes to be one itself. `cluster_id` is the cluster that
+    the sender was told to join by ``--cluster-id``, None for a new one.
+    """
+
+    member: Member
+    nonce: str
+    application: str
+    fingerprint: tuple[str, ...]
+    protocol: int
+    worker_count: int
+    initializer: bool
+    listings: tuple[Listing, ...]
+    cluster_id: ClusterId | None = None
+
+
+@attrs.frozen
+class Waiting:
+    """The initializer tells those that have joined whom it has."""
+
+    joined: tuple[WorkerName, ...]
+    worker_count: int
+
+
+@attrs.frozen
+class Contribution:
+    """What one worker gave to the cluster ID."""
+
+    name: WorkerName
+    nonce: str
+
+
+@attrs.frozen
+class Proposal:
+    """The initializer has all: the cluster ID, what it was made of, and the topology.
+
+    `listings` are all that the topology was planned from: each worker's name and what it listed,
+    so that every worker can plan again and compare.
+    """
+
+    cluster_id: ClusterId
+    contributions: tuple[Contribution, ...]
+    topology: Topology
+    members: tuple[Member, ...]
+    listings: tuple[tuple[WorkerName, tuple[Listing, ...]], ...]
+
+
+@attrs.frozen
+class Prepared:
+    """The sender has verified the proposal and made it durable."""
+
+    cluster_id: ClusterId
+
+
+@attrs.frozen
+class Committed:
+    """The cluster exists: the initializer has made it durable."""
+
+    cluster_id: ClusterId
+
+
+@attrs.frozen
+class Connected:
+    """The sender has a control and a data channel with every other worker."""
+
+    cluster_id: ClusterId
+
+
+@attrs.frozen
+class Start:
+    """All workers are connected: records may flow."""
+
+    cluster_id: ClusterId
+
+
+@attrs.frozen
+class Inquiry:
+    """A worker that holds a prepared record asks what became of it."""
+
+    cluster_id: ClusterId
+    name: WorkerName
+
+
+@attrs.frozen
+class Never:
+    """The cluster was not committed and never will be: that is durable at the sender."""
+
+    cluster_id: ClusterId
+
+
+@attrs.frozen
+class Refused:
+    """The receiver is not taken. `exit_code` is what it should end with (76 or 77)."""
+
+    reason: str
+    exit_code: int
+
+
+@attrs.frozen
+class Busy:
+    """Not now: try again. Sent by a worker that is not yet as far as the asker."""
+
+    reason: str
+
+
+# ---- A cluster that exists ---------------------------------------------------------------------
+
+
+@attrs.frozen
+class Attach:
+    """A member opens a control channel to another member. Answered by Attached or Refused."""
+
+    member: Member
+    protocol: int
+
+
+@attrs.frozen
+class Attached:
+    """The answer to Attach."""
+
+    member: Member
+
+
+@attrs.frozen
+class Heartbeat:
+    """The sender lives. `missing` are the workers that it does not hear from."""
+
+    missing: tuple[WorkerName, ...]
+
+
+@attrs.frozen
+class Leaving:
+    """The sender ends in an orderly way. `completed` is whether the job is done."""
+
+    completed: bool
+
+
+# ---- The end of a job --------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Drained:
+    """All instances on the sender have seen the end of their inputs, its sinks have prepared."""
+
+
+@attrs.frozen
+class Publish:
+    """All workers are drained: sinks may publish."""
+
+
+@attrs.frozen
+class Published:
+    """The sender's sinks have published."""
+
+
+@attrs.frozen
+class Completed:
+    """All workers have published: the job is done."""
+
+
+@attrs.frozen
+class JobFailed:
+    """The job cannot go on. All workers end with `exit_code`."""
+
+    worker: WorkerName
+    reason: str
+    exit_code: int
+
+
+@attrs.frozen
+class ShutDown:
+    """An operator ends the whole cluster: stop in an orderly way."""
+
+
+ControlMessage: TypeAlias = (
+    Join
+    | Waiting
+    | Proposal
+    | Prepared
+    | Committed
+    | Connected
+    | Start
+    | Inquiry
+    | Never
+    | Refused
+    | Busy
+    | Attach
+    | Attached
+    | Heartbeat
+    | Leaving
+    | Drained
+    | Publish
+    | Published
+    | Completed
+    | JobFailed
+    | ShutDown
+)
+
+
+@attrs.frozen
+class Envelope:
+    """What every control message carries besides itself.
+
+    `cluster_id` is empty and `epoch` 0 as long as no cluster exists for the sender. `sequence`
+    counts the messages of one connection in one direction from 0.
+    """
+
+    cluster_id: ClusterId
+    epoch: int
+    round: int
+    sequence: int
+    message: ControlMessage

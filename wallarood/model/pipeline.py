@@ -1,0 +1,166 @@
+"""The logical pipeline: what an application declared, as a graph of named steps."""
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+import attrs
+
+
+class StepKind(Enum):
+    """What a step of a pipeline does."""
+
+    SOURCE = "source"
+    SIMPLE = "simple"
+    KEY_BY = "key_by"
+    COLLECT = "collect"
+    STATEFUL = "stateful"
+    """One state for all records."""
+    PARTITIONED = "partitioned"
+    """One state for each key."""
+    MERGE = "merge"
+    BRANCH = "branch"
+    SINK = "sink"
+
+
+class Shape(Enum):
+    """What the function of a computation gets and returns.
+
+    With state, the state follows as second argument: ``f(record, state)``.
+    """
+
+    ONE = "one"
+    """A record → a record, or None, which filters it."""
+    MANY = "many"
+    """A record → an iterable of records."""
+    BATCH = "batch"
+    """A list of records → a list of records, of any length."""
+    PREDICATE = "predicate"
+    """A record → whether it stays."""
+    INSPECT = "inspect"
+    """A record → ignored; the record passes unchanged."""
+
+
+class Calling(Enum):
+    """Where the function of a computation runs."""
+
+    INLINE = "inline"
+    """On the event loop, in batches sized to a time budget."""
+    ASYNC = "async"
+    """As coroutines, several at once."""
+    BLOCKING = "blocking"
+    """In a thread, a batch at a time."""
+
+
+class ErrorPolicy(Enum):
+    """What becomes of a record whose computation raised."""
+
+    STOP = "stop"
+    """The job ends with the error."""
+    SKIP = "skip"
+    """The record is dropped, counted and logged."""
+    DEAD_LETTER = "dead letter"
+    """A `DeadLetter` goes to a sink in the record's place."""
+
+
+ERRORS_OUTPUT = -1
+"""The output of a step that carries dead letters."""
+
+
+@attrs.frozen
+class Where:
+    """A place in the application's source, for messages."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@attrs.frozen
+class Computation:
+    """One user function with everything that the engine must know about it.
+
+    `state` makes the initial state (no arguments) of a stateful or partitioned computation; None
+    for a simple one. `input` and `output` are the types of a record before and after (`Any` where
+    no hint says). `concurrency` bounds the coroutines in flight, `ordered` keeps their results in
+    the order of the records.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    shape: Shape
+    where: Where
+    calling: Calling = Calling.INLINE
+    state: Callable[[], Any] | None = None
+    on_error: ErrorPolicy = ErrorPolicy.STOP
+    input: Any = Any
+    output: Any = Any
+    concurrency: int = 64
+    ordered: bool = True
+
+
+@attrs.frozen
+class Input:
+    """The output of an earlier step: 0, or 1 for what a branch refuses, or ERRORS_OUTPUT."""
+
+    step: str
+    output: int = 0
+
+
+@attrs.frozen
+class Step:
+    """A node of the graph.
+
+    `computation` is set for SIMPLE, KEY_BY (its function gives the key), STATEFUL, PARTITIONED and
+    BRANCH (a predicate). `connector` is the source of a SOURCE (`wallarood.app.connector.Source`)
+    or the sink of a SINK (`wallarood.app.connector.Sink`). `record` is the type of the records
+    that leave the step and `key` the type of their keys: None on a stream without keys, Any where
+    no hint says. `partitions` counts the key partitions of a PARTITIONED step.
+    """
+
+    name: str
+    kind: StepKind
+    inputs: tuple[Input, ...]
+    where: Where
+    computation: Computation | None = None
+    connector: Any = None
+    record: Any = Any
+    key: Any = None
+    partitions: int = 256
+
+
+@attrs.frozen
+class Application:
+    """A checked pipeline with a name. `steps` are in topological order, names unique.
+
+    `fingerprint` covers names, kinds, wiring, codecs and partition counts, a line each; workers of
+    one cluster must agree on it.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    fingerprint: tuple[str, ...]
+
+    def step(self, name: str) -> Step:
+        """The step called *name*. Raises KeyError: there is none."""
+        for step in self.steps:
+            if step.name == name:
+                return step
+        raise KeyError(name)
+
+
+@attrs.frozen
+class DeadLetter:
+    """What a dead-letter sink gets for a record whose computation raised.
+
+    `record` is the `repr` of the record, cut at 1,000 characters; `error` is the exception's type
+    and message; `file` and `line` say where in the application it was raised.
+    """
+
+    computation: str
+    error: str
+    file: str
+    line: int
+    record: str

@@ -1,0 +1,94 @@
+"""The physical plan: which worker runs which stage, owns which partition and reads which input."""
+
+from enum import Enum
+
+import attrs
+
+from wallarood.model.ids import WorkerName
+
+
+class StageKind(Enum):
+    """What the first computation of a stage is; it decides where instances may live."""
+
+    SOURCE = "source"
+    SIMPLE = "simple"
+    STATEFUL = "stateful"
+    PARTITIONED = "partitioned"
+    SINK = "sink"
+
+
+class Routing(Enum):
+    """How an edge chooses the instance that gets a record."""
+
+    FORWARD = "forward"
+    """The instance on the same worker."""
+    KEYED = "keyed"
+    """The instance that owns the partition of the record's key."""
+    SINGLE = "single"
+    """The only instance."""
+
+
+@attrs.frozen
+class SourcePartition:
+    """One independently readable part of a source (a file, a listener) and who reads it."""
+
+    partition: str
+    worker: WorkerName
+
+
+@attrs.frozen
+class Stage:
+    """A run of coalesced computations. At most one instance a worker.
+
+    `steps` are names of pipeline steps in order. `stopped_by` says in words what ended the run.
+    `workers` lists the instances. `partition_owners` has, for a partitioned stage, the owner of
+    each partition as an index into `workers`; it is empty otherwise. `source_partitions` is empty
+    but for a source.
+    """
+
+    index: int
+    name: str
+    kind: StageKind
+    steps: tuple[str, ...]
+    stopped_by: str
+    workers: tuple[WorkerName, ...]
+    partition_owners: tuple[int, ...] = ()
+    source_partitions: tuple[SourcePartition, ...] = ()
+
+
+@attrs.frozen
+class Edge:
+    """The way from an output of one stage to another stage.
+
+    `output` is 0 for the records of a stage (and for those that a branch's predicate accepts),
+    1 for those that a branch's predicate refuses. A dead-letter edge has output -1 and names in
+    `origin` the step whose failures it carries; `origin` is the last step of the stage otherwise.
+    """
+
+    index: int
+    source: int
+    origin: str
+    output: int
+    target: int
+    routing: Routing
+
+
+@attrs.frozen
+class Topology:
+    """The plan of a whole cluster. The first worker leads checkpoints and recovery."""
+
+    epoch: int
+    application: str
+    workers: tuple[WorkerName, ...]
+    stages: tuple[Stage, ...]
+    edges: tuple[Edge, ...]
+    key_hash: str = "xxh3_64"
+
+    @property
+    def leader(self) -> WorkerName:
+        """The worker with coordination duties: the first."""
+        return self.workers[0]
+
+    def stages_on(self, worker: WorkerName) -> tuple[Stage, ...]:
+        """The stages that have an instance on *worker*."""
+        return tuple(stage for stage in self.stages if worker in stage.workers)

@@ -1,0 +1,1 @@
+"""Connections: websocket for control, TCP for data, one handshake for both."""

@@ -1,0 +1,144 @@
+"""From a pipeline and a list of workers to a topology."""
+# Theory of operation
+# ===================
+# Chains are placed in topological order, so whatever feeds a chain has its place already.
+# - A source with one partition is a single stage; with several, its partitions are dealt out, and
+#   its chain has an instance wherever a partition is read.
+# - A partitioned computation has an instance on every worker, and an equal share of the slots.
+# - A stateful computation is a single stage, and so is what follows it.
+# - Streams that are merged go on where they come from; only if each of them comes from a single
+#   instance does the merged stream become a single stage.
+# - Everything else stays on the worker that its records are on.
+# Single stages go to the worker with the fewest single stages, the first of equals, so that their
+# numbers differ by at most one.
+
+from collections.abc import Iterable
+
+import attrs
+
+from wallarood.model.ids import WorkerName
+from wallarood.model.messages import Listing
+from wallarood.model.pipeline import Application, Step, StepKind
+from wallarood.model.topology import Edge, Routing, SourcePartition, Stage, StageKind, Topology
+from wallarood.planning.coalesce import Chain, coalesce
+from wallarood.planning.partitions import assign
+
+Listings = tuple[tuple[WorkerName, tuple[Listing, ...]], ...]
+
+LOCAL = "local"
+"""The value of `wallarood.app.connector.Scope.LOCAL`."""
+
+
+def plan(
+    application: Application,
+    workers: tuple[WorkerName, ...],
+    listings: Listings,
+    *,
+    epoch: int = 1,
+) -> Topology:
+    """Place every stage of *application* on *workers*, of which the first leads.
+
+    *listings* has the source partitions that each worker found. The same arguments give the same
+    topology, everywhere.
+    """
+    planner = _Planner(application, workers, listings, dict.fromkeys(workers, 0))
+    for chain in coalesce(application):
+        planner.place(chain)
+    return Topology(epoch, application.name, workers, tuple(planner.stages), tuple(planner.edges))
+
+
+@attrs.define
+class _Planner:
+    application: Application
+    workers: tuple[WorkerName, ...]
+    listings: Listings
+    load: dict[WorkerName, int]
+    stages: list[Stage] = attrs.field(factory=list)
+    edges: list[Edge] = attrs.field(factory=list)
+    stage_of: dict[str, int] = attrs.field(factory=dict)
+
+    def place(self, chain: Chain) -> None:
+        head = chain.steps[0]
+        index = len(self.stages)
+        stage = Stage(
+            index, chain.name, chain.kind, tuple(s.name for s in chain.steps), chain.stopped_by, ()
+        )
+        match chain.kind:
+            case StageKind.SOURCE:
+                placed, routing = self._place_source(stage, head), Routing.FORWARD
+            case StageKind.PARTITIONED:
+                placed, routing = self._place_partitioned(stage, head), Routing.KEYED
+            case StageKind.STATEFUL:
+                placed, routing = self._place_single(stage), Routing.SINGLE
+            case StageKind.SIMPLE | StageKind.SINK:
+                placed, routing = self._place_follower(stage, head)
+        self.stages.append(placed)
+        self.stage_of.update((step.name, index) for step in chain.steps)
+        for each in head.inputs:
+            self.edges.append(
+                Edge(
+                    len(self.edges),
+                    self.stage_of[each.step],
+                    each.step,
+                    each.output,
+                    index,
+                    routing,
+                )
+            )
+
+    def _least_loaded(self) -> WorkerName:
+        return min(self.workers, key=lambda worker: self.load[worker])
+
+    def _place_single(self, stage: Stage) -> Stage:
+        worker = self._least_loaded()
+        self.load[worker] += 1
+        return attrs.evolve(stage, workers=(worker,))
+
+    def _place_partitioned(self, stage: Stage, head: Step) -> Stage:
+        slots = assign(head.partitions, range(len(self.workers)))
+        return attrs.evolve(stage, workers=self.workers, partition_owners=slots)
+
+    def _place_source(self, stage: Stage, head: Step) -> Stage:
+        if head.connector.scope.value == LOCAL:
+            partitions = tuple(
+                SourcePartition(each, worker)
+                for worker, listings in self.listings
+                for each in _of(listings, head.name)
+            )
+        else:
+            names = tuple(dict.fromkeys(_of(self._leaders_listings(), head.name)))
+            if len(names) <= 1:
+                single = self._place_single(stage)
+                mine = tuple(SourcePartition(each, single.workers[0]) for each in names)
+                return attrs.evolve(single, source_partitions=mine)
+            partitions = self._deal(names)
+        readers = {each.worker for each in partitions}
+        where = tuple(worker for worker in self.workers if worker in readers)
+        return attrs.evolve(
+            stage, workers=where or (self.workers[0],), source_partitions=partitions
+        )
+
+    def _leaders_listings(self) -> tuple[Listing, ...]:
+        return next((mine for worker, mine in self.listings if worker == self.workers[0]), ())
+
+    def _deal(self, names: tuple[str, ...]) -> tuple[SourcePartition, ...]:
+        order = sorted(self.workers, key=lambda worker: self.load[worker])
+        return tuple(
+            SourcePartition(name, order[place % len(order)]) for place, name in enumerate(names)
+        )
+
+    def _place_follower(self, stage: Stage, head: Step) -> tuple[Stage, Routing]:
+        before = [self.stages[self.stage_of[each.step]] for each in head.inputs]
+        if head.kind is StepKind.MERGE and all(len(each.workers) == 1 for each in before):
+            return self._place_single(stage), Routing.SINGLE
+        if stage.kind is StageKind.SIMPLE and before[0].kind is StageKind.STATEFUL:
+            return self._place_single(stage), Routing.SINGLE
+        where = {worker for each in before for worker in each.workers}
+        workers = tuple(worker for worker in self.workers if worker in where)
+        return attrs.evolve(stage, workers=workers), Routing.FORWARD
+
+
+def _of(listings: Iterable[Listing], source: str) -> tuple[str, ...]:
+    return tuple(
+        partition for each in listings if each.source == source for partition in each.partitions
+    )

@@ -1,0 +1,25 @@
+"""What tasks count while they work: plain integers, added to once a batch."""
+
+import attrs
+
+
+@attrs.define
+class StageCounters:
+    """Of one stage instance, since its start. Times are in seconds."""
+
+    records_in: int = 0
+    records_out: int = 0
+    skipped: int = 0
+    dead_letters: int = 0
+    busy_s: float = 0.0
+    overruns: int = 0
+    """How often user code held the event loop for longer than a second."""
+
+
+@attrs.define
+class SourceCounters:
+    """Of one source partition. `position` is where the next read goes on."""
+
+    records: int = 0
+    position: object = None
+    ended: bool = False

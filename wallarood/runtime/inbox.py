@@ -1,0 +1,117 @@
+"""The inbox of a stage or sink instance: one bounded queue for each input.
+
+Theory of operation
+===================
+Every (edge, sending worker) is an input with a queue of its own, so that an input that waits for
+a barrier holds up no other. A local sender waits until its queue has room. What comes from a peer
+never waits here, because its credit window has already bounded it: the reader of a connection
+that serves many edges must not stand still for one of them. Marks take no room.
+
+Batches that lie one behind the other in a queue are handed out as one, up to a bound in records:
+a slow consumer gets full batches, and a fast one gets each batch at once.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Set
+from typing import TypeAlias
+
+import attrs
+import trio
+
+from wallarood.model.batch import Batch, Item, Mark
+from wallarood.model.ids import WorkerName
+
+InputId: TypeAlias = tuple[int, WorkerName]
+Taken: TypeAlias = Callable[[], None]
+
+
+def nothing() -> None:
+    """What is called when a batch of a local sender is taken."""
+
+
+@attrs.define(eq=False)
+class _Queue:
+    items: deque[tuple[Item, Taken]] = attrs.field(factory=deque)
+    batches: int = 0
+    room: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
+
+
+@attrs.define(eq=False)
+class Inbox:
+    """Queues of `Batch | Mark`, one for each of *inputs*.
+
+    `batches_max` bounds what a local sender may leave in one queue, `batch_records_max` what
+    waiting batches are joined to.
+    """
+
+    inputs: Iterable[InputId]
+    batches_max: int
+    batch_records_max: int
+    _queues: dict[InputId, _Queue] = attrs.field(init=False)
+    _turn: deque[InputId] = attrs.field(init=False)
+    _arrived: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._turn = deque(self.inputs)
+        self._queues = {each: _Queue() for each in self._turn}
+
+    @property
+    def backlog_batches(self) -> int:
+        """How many batches wait here."""
+        return sum(queue.batches for queue in self._queues.values())
+
+    async def wait_for_room(self, source: InputId) -> None:
+        """Return when `put_nowait` from a local sender is within the bound."""
+        queue = self._queues[source]
+        while queue.batches >= self.batches_max:
+            await queue.room.park()
+
+    def put_nowait(self, source: InputId, batch: Batch, taken: Taken = nothing) -> None:
+        """Queue a batch; *taken* is called once when the consumer takes it."""
+        queue = self._queues[source]
+        queue.items.append((batch, taken))
+        queue.batches += 1
+        self._arrived.unpark()
+
+    def mark_nowait(self, source: InputId, mark: Mark, taken: Taken = nothing) -> None:
+        """Queue a mark behind what is there."""
+        self._queues[source].items.append((mark, taken))
+        self._arrived.unpark()
+
+    async def get(self, blocked: Set[InputId]) -> tuple[InputId, Item]:
+        """Wait for an item of an input that is not in *blocked*; inputs take turns."""
+        while True:
+            for _ in range(len(self._turn)):
+                source = self._turn[0]
+                self._turn.rotate(-1)
+                queue = self._queues[source]
+                if queue.items and source not in blocked:
+                    return source, self._take(queue)
+            await self._arrived.park()
+
+    def _take(self, queue: _Queue) -> Item:
+        item, taken = queue.items.popleft()
+        taken()
+        if not isinstance(item, Batch):
+            return item
+        queue.batches -= 1
+        joined = [item]
+        size = len(item)
+        while queue.items:
+            following, taken = queue.items[0]
+            if not isinstance(following, Batch) or size + len(following) > self.batch_records_max:
+                break
+            queue.items.popleft()
+            queue.batches -= 1
+            taken()
+            joined.append(following)
+            size += len(following)
+        queue.room.unpark_all()
+        return item if len(joined) == 1 else _join(joined)
+
+
+def _join(batches: list[Batch]) -> Batch:
+    values = [value for batch in batches for value in batch.values]
+    if batches[0].keys is None:
+        return Batch(values)
+    return Batch(values, [key for batch in batches for key in batch.keys or ()])

@@ -1,0 +1,114 @@
+"""The way in from one peer: frames become batches in inboxes, and taken batches become credit.
+
+Theory of operation
+===================
+The reader never waits for a consumer: what a peer may send is bounded by its credit, so every
+batch has a place in the inbox of its edge, and one slow stage does not hold up the others on the
+same connection. A second grant for an edge overwrites the first: grants are cumulative.
+"""
+
+from collections.abc import Callable
+
+import attrs
+import structlog
+import trio
+
+from wallarood.flow.link import Delivery, LinkReceiver
+from wallarood.model.errors import RemoteProtocolError
+from wallarood.model.ids import WorkerName
+from wallarood.runtime.inbox import Inbox
+from wallarood.runtime.ports import DataChannel
+from wallarood.wire.frames import FrameDecoder, encode_frame
+from wallarood.wire.peer import Data, Grant, LinkHello, MarkFrame, decode_peer, encode_peer
+from wallarood.wire.records import RecordCodec
+
+RECEIVE_BYTES_MAX = 256 << 10
+
+log = structlog.get_logger(__name__)
+
+
+@attrs.define(eq=False)
+class PeerReceiver:
+    """What comes from *peer*, over one connection after the other.
+
+    `hello` is our half of the greeting, without what was received; `inbox` gives the target of an
+    edge and `codec` what its records are encoded with.
+    """
+
+    peer: WorkerName
+    hello: LinkHello
+    link: LinkReceiver
+    inbox: Callable[[int], Inbox]
+    codec: Callable[[int], RecordCodec]
+    on_change: Callable[[], None]
+    connected: bool = attrs.field(default=False, init=False)
+    _grants: dict[int, int] = attrs.field(factory=dict, init=False)
+    _granted: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
+    _connection: trio.CancelScope | None = attrs.field(default=None, init=False)
+    _using: trio.Lock = attrs.field(factory=trio.Lock, init=False)
+
+    async def serve(self, channel: DataChannel, frames: FrameDecoder) -> None:
+        """Use *channel*, whose hello was accepted, until it ends; an older one is given up.
+
+        Raises RemoteProtocolError: the peer sent what it must not.
+        """
+        self.drop()
+        async with self._using:
+            with trio.CancelScope() as self._connection:
+                received = tuple(sorted(self.link.received.items()))
+                hello = attrs.evolve(self.hello, received=received)
+                await channel.send_all(encode_frame(encode_peer(hello)))
+                self._grants = self.link.taken_so_far
+                self._set_connected(True)
+                try:
+                    async with trio.open_nursery() as nursery:
+                        nursery.start_soon(self._write_grants, channel)
+                        await self._read(channel, frames)
+                        nursery.cancel_scope.cancel()
+                finally:
+                    self._set_connected(False)
+
+    def drop(self) -> None:
+        """Close the connection, if there is one; the peer dials again."""
+        if self._connection is not None:
+            self._connection.cancel()
+
+    def _set_connected(self, connected: bool) -> None:
+        self.connected = connected
+        self.on_change()
+
+    async def _read(self, channel: DataChannel, frames: FrameDecoder) -> None:
+        while data := await channel.receive_some(RECEIVE_BYTES_MAX):
+            for payload in frames.feed(data):
+                self._take_in(payload)
+
+    def _take_in(self, payload: bytes) -> None:
+        frame = decode_peer(payload)
+        if not isinstance(frame, Data | MarkFrame):
+            raise RemoteProtocolError(f"expected records or a mark, found {frame!r:.200}")
+        if frame.round != self.hello.round:
+            return
+        cost = len(payload) if isinstance(frame, Data) else 0
+        if self.link.receive(frame.edge, frame.sequence, cost) is Delivery.REPEAT:
+            return
+        inbox = self.inbox(frame.edge)
+        source = (frame.edge, self.peer)
+
+        def taken() -> None:
+            self.link.taken(frame.edge, frame.sequence)
+            self._grants[frame.edge] = frame.sequence
+            self._granted.unpark()
+
+        if isinstance(frame, Data):
+            inbox.put_nowait(source, self.codec(frame.edge).decode(frame.payload), taken)
+        else:
+            inbox.mark_nowait(source, frame.mark, taken)
+
+    async def _write_grants(self, channel: DataChannel) -> None:
+        while True:
+            grants, self._grants = self._grants, {}
+            if grants:
+                frames = [encode_frame(encode_peer(Grant(*each))) for each in grants.items()]
+                await channel.send_all(b"".join(frames))
+            else:
+                await self._granted.park()

@@ -1,0 +1,196 @@
+"""The way out to one peer: a link that outlives its connections.
+
+Theory of operation
+===================
+Stage tasks push encoded frames into the link while its edge has credit, and wait when it has none:
+that is how backpressure crosses hosts. One writer sends what is unsent, as much at once as is
+there. The peer grants credit when its consumer has taken a batch; a grant is cumulative and frees
+the frames that were kept for resending. When the connection breaks, a new one begins with what the
+peer has received, and the link goes on from there: nothing is lost and nothing comes twice.
+"""
+
+from collections.abc import Callable
+
+import attrs
+import structlog
+import trio
+
+from wallarood.flow.link import LinkSender
+from wallarood.model.batch import Batch, Mark
+from wallarood.model.errors import ApplicationError, KeyRefusedError, RemoteProtocolError
+from wallarood.model.ids import Address, WorkerName
+from wallarood.runtime.ports import DataChannel, DialData
+from wallarood.wire.frames import FrameDecoder, encode_frame
+from wallarood.wire.peer import (
+    Data,
+    Grant,
+    LinkHello,
+    LinkRefused,
+    MarkFrame,
+    decode_peer,
+    encode_peer,
+)
+from wallarood.wire.records import RecordCodec
+
+SEND_BYTES_MAX = 256 << 10
+RECEIVE_BYTES_MAX = 64 << 10
+BACKOFF_FIRST_S = 0.05
+HELLO_DEADLINE_S = 5.0
+
+log = structlog.get_logger(__name__)
+
+CONNECTION_ERRORS = (OSError, trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError)
+
+
+@attrs.define(eq=False)
+class PeerSender:
+    """The link to *peer*. `hello` says who we are; `address` where the peer is to be found now.
+
+    `on_change` is called whenever `connected` changes.
+    """
+
+    peer: WorkerName
+    hello: LinkHello
+    address: Callable[[], Address]
+    accepts: Callable[[LinkHello], bool]
+    dial: DialData
+    link: LinkSender
+    frame_bytes_max: int
+    backoff_max_s: float
+    on_change: Callable[[], None]
+    connected: bool = attrs.field(default=False, init=False)
+    _unsent: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
+    _credit: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
+    _connection: trio.CancelScope | None = attrs.field(default=None, init=False)
+
+    async def run(self) -> None:
+        """Keep a connection to the peer, for ever."""
+        backoff_s = BACKOFF_FIRST_S
+        while True:
+            try:
+                with trio.CancelScope() as self._connection:
+                    async with self.dial(self.address()) as channel:
+                        frames = await self._greet(channel)
+                        backoff_s = BACKOFF_FIRST_S
+                        await self._use(channel, frames)
+            except (*CONNECTION_ERRORS, KeyRefusedError, RemoteProtocolError) as error:
+                log.debug("data channel closed", peer=self.peer, reason=str(error))
+            except BaseExceptionGroup as group:
+                _, other = group.split((*CONNECTION_ERRORS, RemoteProtocolError))
+                if other is not None:
+                    raise
+                log.debug("data channel closed", peer=self.peer, reason=str(group.exceptions[0]))
+            finally:
+                self._set_connected(False)
+            await trio.sleep(backoff_s)
+            backoff_s = min(backoff_s * 2, self.backoff_max_s)
+
+    def drop(self) -> None:
+        """Close the connection, if there is one; `run` dials again."""
+        if self._connection is not None:
+            self._connection.cancel()
+
+    async def _greet(self, channel: DataChannel) -> FrameDecoder:
+        """Exchange hellos and make the link go on where the peer stands."""
+        with trio.fail_after(HELLO_DEADLINE_S):
+            frames = FrameDecoder(self.frame_bytes_max)
+            await channel.send_all(encode_frame(encode_peer(self.hello)))
+            payloads: list[bytes] = []
+            while not payloads:
+                data = await channel.receive_some(RECEIVE_BYTES_MAX)
+                if not data:
+                    raise RemoteProtocolError("the peer closed the connection instead of a hello")
+                payloads = list(frames.feed(data))
+        answer = decode_peer(payloads[0])
+        if isinstance(answer, LinkRefused):
+            raise RemoteProtocolError(answer.reason)
+        if not isinstance(answer, LinkHello) or answer.worker != self.peer:
+            raise RemoteProtocolError(f"expected a hello of {self.peer}, found {answer!r:.200}")
+        if not self.accepts(answer):
+            raise RemoteProtocolError(f"{self.peer} has another incarnation than its members know")
+        self.link.resume(dict(answer.received))
+        return frames
+
+    async def _use(self, channel: DataChannel, frames: FrameDecoder) -> None:
+        self._set_connected(True)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._write, channel)
+            await self._read_grants(channel, frames)
+            nursery.cancel_scope.cancel()
+
+    def _set_connected(self, connected: bool) -> None:
+        if self.connected != connected:
+            self.connected = connected
+            self.on_change()
+
+    async def _write(self, channel: DataChannel) -> None:
+        while True:
+            parts: list[bytes] = []
+            size = 0
+            while size < SEND_BYTES_MAX and (frame := self.link.next_unsent()) is not None:
+                parts.append(frame)
+                size += len(frame)
+            if parts:
+                await channel.send_all(parts[0] if len(parts) == 1 else b"".join(parts))
+            else:
+                await self._unsent.park()
+
+    async def _read_grants(self, channel: DataChannel, frames: FrameDecoder) -> None:
+        while data := await channel.receive_some(RECEIVE_BYTES_MAX):
+            for payload in frames.feed(data):
+                grant = decode_peer(payload)
+                if not isinstance(grant, Grant):
+                    raise RemoteProtocolError(f"expected a grant, found {grant!r:.200}")
+                self.link.granted(grant.edge, grant.sequence)
+            self._credit.unpark_all()
+
+    async def wait_for_credit(self, edge: int) -> None:
+        """Return when *edge* may send."""
+        while not self.link.can_send(edge):
+            await self._credit.park()
+
+    def push(self, edge: int, cost_bytes: int, frame: bytes) -> None:
+        """Queue a frame that carries the edge's next sequence number."""
+        self.link.push(edge, cost_bytes, frame)
+        self._unsent.unpark()
+
+
+@attrs.frozen(eq=False)
+class RemotePort:
+    """The port of one edge to one peer."""
+
+    sender: PeerSender
+    edge: int
+    codec: RecordCodec
+
+    async def send(self, batch: Batch) -> None:
+        """See `wallarood.runtime.outputs.Port.send`.
+
+        Raises ApplicationError: a single record is larger than a frame may be.
+        """
+        await self.sender.wait_for_credit(self.edge)
+        payload = self.codec.encode(batch)
+        if len(payload) > self.sender.frame_bytes_max // 2 and len(batch) > 1:
+            middle = len(batch) // 2
+            await self.send(_cut(batch, 0, middle))
+            await self.send(_cut(batch, middle, len(batch)))
+            return
+        sequence = self.sender.link.next_sequence(self.edge)
+        data = encode_peer(Data(self.edge, sequence, self.sender.hello.round, payload, len(batch)))
+        if len(data) > self.sender.frame_bytes_max:
+            raise ApplicationError(
+                f"a record of {len(payload):,} bytes on its way to {self.sender.peer}: at most "
+                f"{self.sender.frame_bytes_max:,} fit into a frame (limits.frame-bytes-max)"
+            )
+        self.sender.push(self.edge, len(data), encode_frame(data))
+
+    def mark(self, mark: Mark) -> None:
+        """See `wallarood.runtime.outputs.Port.mark`."""
+        sequence = self.sender.link.next_sequence(self.edge)
+        data = encode_peer(MarkFrame(self.edge, sequence, self.sender.hello.round, mark))
+        self.sender.push(self.edge, 0, encode_frame(data))
+
+
+def _cut(batch: Batch, start: int, end: int) -> Batch:
+    keys = None if batch.keys is None else batch.keys[start:end]
+    return Batch(batch.values[start:end], keys)

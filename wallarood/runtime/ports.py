@@ -1,0 +1,56 @@
+"""What the runtime needs from the adapters around it, as Protocols. `daemon.py` passes them in."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, TypeAlias
+
+from wallarood.model.cluster_record import ClusterRecord
+from wallarood.model.ids import Address, ClusterId
+
+
+class ControlChannel(Protocol):
+    """A control connection to a peer that has passed the handshake."""
+
+    @property
+    def peer(self) -> str: ...
+
+    def send(self, data: bytes) -> None:
+        """Queue a message."""
+
+    async def receive(self) -> bytes:
+        """Wait for a message. Raises trio.EndOfChannel: the connection is closed."""
+
+    async def aclose(self) -> None:
+        """Send what is queued, then close."""
+
+
+class DataChannel(Protocol):
+    """A data connection to a peer that has passed the handshake."""
+
+    @property
+    def peer(self) -> str: ...
+
+    async def send_all(self, data: bytes) -> None: ...
+
+    async def receive_some(self, bytes_max: int) -> bytes: ...
+
+    async def aclose(self) -> None: ...
+
+
+class RecordStore(Protocol):
+    """The durable memory of the cluster. Each call returns when the change is on disk."""
+
+    def load_record(self) -> ClusterRecord | None: ...
+
+    def save_record(self, record: ClusterRecord) -> None: ...
+
+    def archive_record(self) -> object: ...
+
+    def never(self, cluster_id: ClusterId) -> bool: ...
+
+    def record_never(self, cluster_id: ClusterId) -> None: ...
+
+
+DialControl: TypeAlias = Callable[[Address], AbstractAsyncContextManager[ControlChannel]]
+DialData: TypeAlias = Callable[[Address], AbstractAsyncContextManager[DataChannel]]
+Handler: TypeAlias = Callable[[ControlChannel], Awaitable[None]]

@@ -1,0 +1,74 @@
+"""The task of a source instance: reads its partitions and hands batches to its stage.
+
+Theory of operation
+===================
+Partitions of a bounded source are read a few at a time and in the order of the topology, so that
+ten thousand files do not mean ten thousand open ones; those of an endless source are read all at
+once, since the first would never make room for the second. A batch and the position behind it are
+handed over in one step without a checkpoint between: whoever puts a barrier into the inbox sees
+positions that fit what lies before it.
+"""
+
+from collections.abc import Iterator
+
+import attrs
+import structlog
+import trio
+
+from wallarood.app.connector import Source, SourceLimits
+from wallarood.model.batch import Batch, EndOfStream
+from wallarood.runtime.counters import SourceCounters
+from wallarood.runtime.gate import Gate
+from wallarood.runtime.inbox import Inbox, InputId
+
+PARTITIONS_OPEN_MAX = 8
+
+log = structlog.get_logger(__name__)
+
+
+@attrs.frozen(eq=False)
+class SourceTask:
+    """Everything that one source instance needs. `partitions` maps each one to its counters."""
+
+    step: str
+    source: Source
+    partitions: dict[str, SourceCounters]
+    inbox: Inbox
+    input: InputId
+    gate: Gate
+    limits: SourceLimits
+
+    async def run(self) -> None:
+        """Read every partition to its end, then say that the stream has ended.
+
+        Raises ApplicationError: a partition cannot be opened or read.
+        """
+        waiting = iter(self.partitions.items())
+        readers = len(self.partitions)
+        if self.source.bounded:
+            readers = min(readers, PARTITIONS_OPEN_MAX)
+        async with trio.open_nursery() as nursery:
+            for _ in range(readers):
+                nursery.start_soon(self._read_some, waiting)
+        self.inbox.mark_nowait(self.input, EndOfStream())
+
+    async def _read_some(self, waiting: Iterator[tuple[str, SourceCounters]]) -> None:
+        for partition, counters in waiting:
+            await self._read_one(partition, counters)
+
+    async def _read_one(self, partition: str, counters: SourceCounters) -> None:
+        await self.gate.wait_open()
+        reader = await self.source.open(partition, counters.position, self.limits)
+        try:
+            while (batch := await reader.read()) is not None:
+                await self.gate.wait_open()
+                await self.inbox.wait_for_room(self.input)
+                self.inbox.put_nowait(self.input, Batch(batch.records))
+                counters.records += len(batch.records)
+                counters.position = batch.position
+                await trio.lowlevel.checkpoint()
+            counters.ended = True
+            log.debug("source partition ended", source=self.step, partition=partition)
+        finally:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+                await reader.aclose()

@@ -1,0 +1,131 @@
+"""The task of a stage instance: takes from its inbox, calls user code, hands on.
+
+Theory of operation
+===================
+User code runs on the event loop, so a batch is cut into slices that should take no longer than the
+time budget; the size of a slice follows what the records before have cost. Between two slices
+other tasks run: heartbeats, connections, the operator's questions.
+
+A mark goes through `flow.align`, which says which marks pass on. The end of all inputs ends the
+task.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+
+import attrs
+import structlog
+import trio
+
+from wallarood.flow.align import Alignment
+from wallarood.flow.compile import Inline, Segment
+from wallarood.flow.failures import Failure
+from wallarood.model.batch import Batch, EndOfStream
+from wallarood.model.pipeline import ErrorPolicy
+from wallarood.model.topology import Stage
+from wallarood.runtime.counters import StageCounters
+from wallarood.runtime.inbox import Inbox
+from wallarood.runtime.outputs import Outputs
+from wallarood.runtime.segments import run_segments
+
+OVERRUN_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+Split = Callable[[Batch, list[Failure]], tuple[Batch, Batch]]
+
+
+@attrs.define(eq=False)
+class StageTask:
+    """Everything that one stage instance needs. `time_budget_s` bounds a slice of user code."""
+
+    stage: Stage
+    segments: Sequence[Segment]
+    branch: Split | None
+    inbox: Inbox
+    alignment: Alignment
+    outputs: Outputs
+    counters: StageCounters
+    time_budget_s: float
+    batch_records_max: int
+    _slice_records: int = attrs.field(default=16, init=False)
+
+    async def run(self) -> None:
+        """Work until all inputs have ended.
+
+        Raises ComputationFailed: user code raised and its `on_error` is to stop.
+        """
+        while True:
+            source, item = await self.inbox.get(self.alignment.blocked)
+            if isinstance(item, Batch):
+                await self._process(item)
+                continue
+            for mark in self.alignment.take(source, item):
+                self.outputs.mark(mark)
+                if isinstance(mark, EndOfStream):
+                    return
+
+    async def _process(self, batch: Batch) -> None:
+        start = 0
+        while start < len(batch):
+            end = min(start + self._slice_records, len(batch))
+            part = batch if end - start == len(batch) else _cut(batch, start, end)
+            await self._process_slice(part)
+            start = end
+            await trio.lowlevel.checkpoint()
+
+    async def _process_slice(self, part: Batch) -> None:
+        failures: list[Failure] = []
+        began = time.perf_counter()
+        done = await run_segments(self.segments, part, failures)
+        refused = None
+        if self.branch is not None:
+            done, refused = self.branch(done, failures)
+        self._account(part, time.perf_counter() - began)
+        if failures:
+            await self._report(failures)
+        self.counters.records_out += len(done)
+        await self.outputs.send(0, done)
+        if refused is not None:
+            self.counters.records_out += len(refused)
+            await self.outputs.send(1, refused)
+
+    def _account(self, part: Batch, took_s: float) -> None:
+        self.counters.records_in += len(part)
+        self.counters.busy_s += took_s
+        if not all(isinstance(segment, Inline) for segment in self.segments):
+            self._slice_records = self.batch_records_max
+            return
+        fitting = int(self.time_budget_s / max(took_s, 1e-9) * len(part))
+        self._slice_records = max(1, min(fitting, self._slice_records * 4, self.batch_records_max))
+        if took_s > OVERRUN_S:
+            self.counters.overruns += 1
+            log.warning(
+                "user code held the event loop; let it run in a thread with blocking=True",
+                stage=self.stage.name,
+                seconds=round(took_s, 1),
+                records=len(part),
+            )
+
+    async def _report(self, failures: list[Failure]) -> None:
+        letters = [each.letter for each in failures if each.policy is ErrorPolicy.DEAD_LETTER]
+        skipped = [each.letter for each in failures if each.policy is ErrorPolicy.SKIP]
+        self.counters.dead_letters += len(letters)
+        self.counters.skipped += len(skipped)
+        if skipped:
+            first = skipped[0]
+            log.warning(
+                "records skipped",
+                count=len(skipped),
+                computation=first.computation,
+                error=first.error,
+                where=f"{first.file}:{first.line}",
+                record=first.record,
+            )
+        if letters:
+            await self.outputs.send_letters(letters)
+
+
+def _cut(batch: Batch, start: int, end: int) -> Batch:
+    keys = None if batch.keys is None else batch.keys[start:end]
+    return Batch(batch.values[start:end], keys)

@@ -1,0 +1,54 @@
+"""From a topology to the inputs and outputs of one worker's stage instances: pure look-ups."""
+
+from collections.abc import Iterator
+
+import attrs
+
+from wallarood.model.ids import WorkerName
+from wallarood.model.topology import Edge, Routing, Stage, StageKind, Topology
+from wallarood.runtime.inbox import InputId
+
+SOURCE_EDGE = -1
+"""The edge index of the input through which a source task feeds its own stage."""
+
+
+@attrs.frozen
+class Wiring:
+    """The part of *topology* that *worker* runs."""
+
+    topology: Topology
+    worker: WorkerName
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages that have an instance here."""
+        return self.topology.stages_on(self.worker)
+
+    def inputs(self, stage: Stage) -> tuple[InputId, ...]:
+        """Every (edge, sending worker) that feeds the instance of *stage* here."""
+        if stage.kind is StageKind.SOURCE:
+            return ((SOURCE_EDGE, self.worker),)
+        return tuple(
+            (edge.index, sender)
+            for edge in self.topology.edges
+            if edge.target == stage.index
+            for sender in self._senders(edge)
+        )
+
+    def _senders(self, edge: Edge) -> Iterator[WorkerName]:
+        for sender in self.topology.stages[edge.source].workers:
+            if edge.routing is not Routing.FORWARD or sender == self.worker:
+                yield sender
+
+    def edges_from(self, stage: Stage) -> tuple[Edge, ...]:
+        """The edges that leave *stage*, in their order."""
+        return tuple(edge for edge in self.topology.edges if edge.source == stage.index)
+
+    def edges_crossing(self) -> tuple[Edge, ...]:
+        """The edges that may bring records here from other workers."""
+        here = {stage.index for stage in self.stages}
+        return tuple(
+            edge
+            for edge in self.topology.edges
+            if edge.target in here and edge.routing is not Routing.FORWARD
+        )

@@ -1,0 +1,1 @@
+"""For application authors: run a pipeline on lists."""

@@ -1,0 +1,148 @@
+"""The messages of a data channel: what stands in its frames.
+
+The first byte is the kind. Hello and refusal are JSON behind it; the others are packed big-endian:
+
+==========  =====================================================================
+data        edge u32, sequence u64, round u32, records u32, encoded columns
+mark        edge u32, sequence u64, round u32, kind u8, then for a barrier its
+            round u32 and number u64, for a watermark its time f64
+grant       edge u32, sequence u64: this and all before it are taken
+==========  =====================================================================
+"""
+
+import struct
+from typing import TypeAlias
+
+import attrs
+import msgspec
+
+from wallarood.model.batch import Barrier, EndOfStream, Mark, Watermark
+from wallarood.model.errors import RemoteProtocolError
+from wallarood.model.ids import ClusterId, Incarnation, WorkerName
+
+_HELLO, _REFUSED, _DATA, _MARK, _GRANT = 1, 2, 3, 4, 5
+_BARRIER, _WATERMARK, _END = 1, 2, 3
+
+_data = struct.Struct(">BIQII")
+_mark = struct.Struct(">BIQIB")
+_grant = struct.Struct(">BIQ")
+_barrier = struct.Struct(">IQ")
+_watermark = struct.Struct(">d")
+
+
+@attrs.frozen
+class LinkHello:
+    """The first message in both directions. `received` says for each edge what has arrived."""
+
+    cluster_id: ClusterId
+    worker: WorkerName
+    incarnation: Incarnation
+    round: int
+    received: tuple[tuple[int, int], ...] = ()
+
+
+@attrs.frozen
+class LinkRefused:
+    """In the place of a hello: the connection cannot be used."""
+
+    reason: str
+
+
+@attrs.frozen
+class Data:
+    """A batch of *records* records, encoded in *payload* by the codec of the edge."""
+
+    edge: int
+    sequence: int
+    round: int
+    payload: bytes
+    records: int
+
+
+@attrs.frozen
+class MarkFrame:
+    """A mark in its place among the batches of an edge."""
+
+    edge: int
+    sequence: int
+    round: int
+    mark: Mark
+
+
+@attrs.frozen
+class Grant:
+    """Everything on *edge* up to *sequence* has been taken by the consumer."""
+
+    edge: int
+    sequence: int
+
+
+PeerMessage: TypeAlias = LinkHello | LinkRefused | Data | MarkFrame | Grant
+
+_hello_decoder = msgspec.json.Decoder(LinkHello)
+_refused_decoder = msgspec.json.Decoder(LinkRefused)
+
+
+def encode_peer(message: PeerMessage) -> bytes:
+    """The bytes of *message*."""
+    match message:
+        case Data(edge, sequence, round_, payload, records):
+            return _data.pack(_DATA, edge, sequence, round_, records) + payload
+        case MarkFrame(edge, sequence, round_, mark):
+            kind, rest = _encode_mark(mark)
+            return _mark.pack(_MARK, edge, sequence, round_, kind) + rest
+        case Grant(edge, sequence):
+            return _grant.pack(_GRANT, edge, sequence)
+        case LinkHello():
+            return bytes([_HELLO]) + msgspec.json.encode(message)
+        case LinkRefused():
+            return bytes([_REFUSED]) + msgspec.json.encode(message)
+
+
+def _encode_mark(mark: Mark) -> tuple[int, bytes]:
+    match mark:
+        case Barrier(round_, number):
+            return _BARRIER, _barrier.pack(round_, number)
+        case Watermark(time):
+            return _WATERMARK, _watermark.pack(time)
+        case EndOfStream():
+            return _END, b""
+
+
+def decode_peer(data: bytes) -> PeerMessage:
+    """The message in *data*. Raises RemoteProtocolError: it is malformed."""
+    try:
+        return _decode(data)
+    except (struct.error, msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise RemoteProtocolError(f"malformed message on a data channel: {error}") from error
+
+
+def _decode(data: bytes) -> PeerMessage:
+    match data[0] if data else None:
+        case 3:
+            _, edge, sequence, round_, records = _data.unpack_from(data)
+            return Data(edge, sequence, round_, data[_data.size :], records)
+        case 4:
+            _, edge, sequence, round_, kind = _mark.unpack_from(data)
+            return MarkFrame(edge, sequence, round_, _decode_mark(kind, data[_mark.size :]))
+        case 5:
+            _, edge, sequence = _grant.unpack(data)
+            return Grant(edge, sequence)
+        case 1:
+            return _hello_decoder.decode(data[1:])
+        case 2:
+            return _refused_decoder.decode(data[1:])
+        case kind:
+            raise RemoteProtocolError(f"unknown kind {kind} of message on a data channel")
+
+
+def _decode_mark(kind: int, rest: bytes) -> Mark:
+    match kind:
+        case 1:
+            return Barrier(*_barrier.unpack(rest))
+        case 2:
+            return Watermark(*_watermark.unpack(rest))
+        case 3 if not rest:
+            return EndOfStream()
+        case _:
+            raise RemoteProtocolError(f"malformed mark of kind {kind}")

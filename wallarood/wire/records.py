@@ -1,0 +1,183 @@
+"""Records between workers: batches as two encoded columns.
+
+A payload is one byte that says how the columns are encoded, the length of the key column (4 bytes,
+big-endian; 0 without keys), the key column and the value column. A column is msgpack where its type
+says what comes out of it again, pickle otherwise.
+"""
+
+import pickle
+import struct
+import types
+import typing
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Union, get_args, get_origin
+
+import attrs
+import msgspec
+
+from wallarood.model.batch import Batch
+from wallarood.model.errors import ApplicationError, RemoteProtocolError
+
+_head = struct.Struct(">BI")
+_VALUES_PICKLED, _KEYS_PICKLED, _HAS_KEYS = 1, 2, 4
+_PLAIN_KEYS = frozenset({str, bytes, bool})
+_INT64 = 1 << 63
+
+
+class PickleRule(Enum):
+    """Whether records without a type may be pickled: only where every peer is trusted."""
+
+    ALLOWED = "allowed"
+    FORBIDDEN = "forbidden"
+
+
+class RecordCodecError(ApplicationError):
+    """Records are not what the type hints of the application say."""
+
+
+def is_exact(hint: Any) -> bool:
+    """Whether a value of this type comes out of typed msgpack as it went in."""
+    if hint in (str, bytes, bool, int, float, type(None)):
+        return True
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (list, tuple, dict, set, frozenset) and arguments:
+        return all(is_exact(each) for each in arguments if each is not Ellipsis)
+    if origin in (Union, types.UnionType):
+        return sum(each is not type(None) for each in arguments) == 1 and all(
+            map(is_exact, arguments)
+        )
+    return _is_exact_class(hint)
+
+
+def _is_exact_class(hint: Any) -> bool:
+    if not isinstance(hint, type):
+        return False
+    if issubclass(hint, Enum):
+        return True
+    if issubclass(hint, msgspec.Struct) or attrs.has(hint) or hasattr(hint, "__dataclass_fields__"):
+        try:
+            fields = typing.get_type_hints(hint)
+        except Exception:
+            return False
+        return all(each is not hint and is_exact(each) for each in fields.values())
+    return False
+
+
+@attrs.frozen
+class RecordCodec:
+    """Batches ↔ bytes for one edge. Made by `for_types`."""
+
+    record: Any
+    pickle: PickleRule
+    _decode_values: Callable[[bytes], Any] | None
+
+    @classmethod
+    def for_types(cls, record: Any, *, rule: PickleRule) -> "RecordCodec":
+        """The codec for records of type *record* (Any if no hint says).
+
+        Raises ApplicationError: the records would have to be pickled and *rule* forbids it.
+        """
+        if is_exact(record):
+            return cls(record, rule, msgspec.msgpack.Decoder(list[record]).decode)
+        if rule is PickleRule.FORBIDDEN:
+            raise ApplicationError(
+                f"records of type {record} would be pickled between workers, which is only safe on "
+                "loopback: give the computation before a type hint made of str, bytes, bool, int, "
+                "float, list, tuple, dict, set, Optional, attrs classes and dataclasses"
+            )
+        return cls(record, rule, None)
+
+    def encode(self, batch: Batch) -> bytes:
+        """The payload of *batch*. Raises RecordCodecError: a record cannot be encoded."""
+        flags = 0
+        keys = b""
+        if batch.keys is not None:
+            flags |= _HAS_KEYS
+            if _plain(batch.keys):
+                keys = _encode(batch.keys)
+            else:
+                flags |= _KEYS_PICKLED
+                keys = self._pickled(batch.keys, "keys")
+        if self._decode_values is not None:
+            values = self._typed(batch.values)
+        else:
+            flags |= _VALUES_PICKLED
+            values = self._pickled(batch.values, "records")
+        return _head.pack(flags, len(keys)) + keys + values
+
+    def _typed(self, values: list[Any]) -> bytes:
+        try:
+            return _encode(values)
+        except (TypeError, OverflowError, ValueError) as error:
+            raise RecordCodecError(
+                f"a record is not a {self.record}, as its type hint says: {error}"
+            ) from error
+
+    def _pickled(self, column: list[Any], what: str) -> bytes:
+        if self.pickle is PickleRule.FORBIDDEN:
+            raise RecordCodecError(
+                f"{what} such as {column[0]!r:.100} would be pickled between workers, which is only "
+                "safe on loopback: use str, bytes, bool or 64-bit int"
+            )
+        try:
+            return pickle.dumps(column, protocol=5)
+        except Exception as error:
+            raise RecordCodecError(f"{what} cannot be pickled: {error}") from error
+
+    def decode(self, payload: bytes) -> Batch:
+        """The batch in *payload*.
+
+        Raises RemoteProtocolError: it is malformed. Raises RecordCodecError: a record is not of
+        the type that the hints say.
+        """
+        try:
+            flags, size = _head.unpack_from(payload)
+        except struct.error as error:
+            raise RemoteProtocolError(f"malformed records: {error}") from error
+        columns = memoryview(payload)[_head.size :]
+        if size > len(columns):
+            raise RemoteProtocolError(f"malformed records: {size} bytes of keys in {len(columns)}")
+        keys = self._column(columns[:size], flags & _KEYS_PICKLED) if flags & _HAS_KEYS else None
+        if flags & _VALUES_PICKLED or self._decode_values is None:
+            values = self._column(columns[size:], flags & _VALUES_PICKLED)
+        else:
+            values = self._decode_typed(self._decode_values, columns[size:])
+        if keys is not None and len(keys) != len(values):
+            raise RemoteProtocolError(f"{len(keys)} keys for {len(values)} records")
+        return Batch(values, keys)
+
+    def _decode_typed(self, decode: Callable[[Any], Any], column: memoryview) -> list[Any]:
+        try:
+            values: list[Any] = decode(column)
+        except msgspec.ValidationError as error:
+            raise RecordCodecError(
+                f"a record is not a {self.record}, as its type hint says: {error}"
+            ) from error
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise RemoteProtocolError(f"malformed records: {error}") from error
+        return values
+
+    def _column(self, column: memoryview, pickled: int) -> list[Any]:
+        if pickled and self.pickle is PickleRule.FORBIDDEN:
+            raise RemoteProtocolError("pickled records, which are not allowed here")
+        try:
+            values = pickle.loads(column) if pickled else msgspec.msgpack.decode(column)
+        except Exception as error:
+            raise RemoteProtocolError(f"malformed records: {error}") from error
+        if not isinstance(values, list):
+            raise RemoteProtocolError(f"a column is a {type(values).__name__}, not a list")
+        return values
+
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def _plain(keys: list[Any]) -> bool:
+    """Whether plain msgpack gives exactly these keys back."""
+    kinds = set(map(type, keys))
+    if kinds <= _PLAIN_KEYS:
+        return True
+    return kinds <= _PLAIN_KEYS | {int} and all(
+        -_INT64 <= key < _INT64 for key in keys if type(key) is int
+    )
