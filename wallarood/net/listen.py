@@ -1,0 +1,155 @@
+"""Listening and dialling for both channels: deadlines, bounds, and errors that stay in their task.
+
+Connections that have not passed the handshake are few: when there are too many, the oldest is
+dropped, so that connections that never speak cannot keep a peer out.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+
+import attrs
+import structlog
+import trio
+from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError
+
+from wallarood.model.errors import CannotCreateError, KeyRefusedError, RemoteProtocolError
+from wallarood.model.ids import Address
+from wallarood.net.auth import ClusterKey, authenticate_client, authenticate_server
+
+log = structlog.get_logger(__name__)
+
+CONNECTION_ERRORS = (
+    OSError,
+    trio.BrokenResourceError,
+    trio.ClosedResourceError,
+    trio.EndOfChannel,
+    trio.TooSlowError,
+    RemoteProtocolError,
+    KeyRefusedError,
+    ConnectionClosed,
+    ConnectionRejected,
+    HandshakeError,
+)
+
+
+@attrs.frozen
+class NetLimits:
+    """Bounds on connections and their handshakes."""
+
+    handshake_deadline_s: float = 5.0
+    unauthenticated_connections_max: int = 64
+    message_bytes_max: int = 16 << 20
+    queue_messages_max: int = 1024
+
+
+@attrs.define(eq=False)
+class Guard:
+    """What one kind of listener needs to know: its channel, the key, the limits."""
+
+    channel: bytes
+    key: ClusterKey
+    limits: NetLimits
+    _silent: dict[int, trio.CancelScope] = attrs.field(factory=dict, init=False)
+
+    async def admit(self, stream: trio.SocketStream) -> None:
+        """Pass the handshake as the server. Raises trio.TooSlowError: too slow, or dropped."""
+        if len(self._silent) >= self.limits.unauthenticated_connections_max:
+            next(iter(self._silent.values())).cancel()
+        with trio.move_on_after(self.limits.handshake_deadline_s) as scope:
+            self._silent[id(scope)] = scope
+            try:
+                await authenticate_server(stream, self.key, self.channel)
+            finally:
+                del self._silent[id(scope)]
+        if scope.cancelled_caught:
+            raise trio.TooSlowError("it did not finish the handshake in time")
+
+    async def greet(self, stream: trio.SocketStream) -> None:
+        """Pass the handshake as the client. Raises trio.TooSlowError: the peer is too slow."""
+        with trio.fail_after(self.limits.handshake_deadline_s):
+            await authenticate_client(stream, self.key, self.channel)
+
+
+def name_of(stream: trio.SocketStream) -> str:
+    """The address of the other end, for messages."""
+    try:
+        host, port = stream.socket.getpeername()[:2]
+    except OSError:
+        return "a closed connection"
+    return str(Address(host, port))
+
+
+def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error in nested groups."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+@asynccontextmanager
+async def unwrapped() -> AsyncIterator[None]:
+    """Raise one connection error in the place of the groups that nurseries make of several."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        _, rest = group.split(CONNECTION_ERRORS)
+        if rest is not None:
+            raise
+        raise first_error(group) from None
+
+
+async def serve(
+    listeners: list[trio.SocketListener],
+    handle: Callable[[trio.SocketStream], Awaitable[None]],
+    channel: bytes,
+) -> None:
+    """Call *handle* for each connection, for ever; its connection errors become a log line."""
+
+    async def one(stream: trio.SocketStream) -> None:
+        peer = name_of(stream)
+        try:
+            async with unwrapped(), stream:
+                await handle(stream)
+        except (trio.EndOfChannel, ConnectionClosed) as error:
+            log.debug("connection closed", channel=channel.decode(), peer=peer, reason=str(error))
+        except CONNECTION_ERRORS as error:
+            reason = str(error) or type(error).__name__
+            log.warning("connection dropped", channel=channel.decode(), peer=peer, reason=reason)
+
+    await trio.serve_listeners(one, listeners)
+
+
+@asynccontextmanager
+async def dial(address: Address, guard: Guard) -> AsyncIterator[trio.SocketStream]:
+    """Connect to *address* and pass the handshake.
+
+    Raises OSError: nobody is there. Raises what `Guard.greet` raises.
+    """
+    with trio.fail_after(guard.limits.handshake_deadline_s):
+        stream = await trio.open_tcp_stream(address.host, address.port)
+    async with stream:
+        await guard.greet(stream)
+        yield stream
+
+
+async def open_listeners(address: Address) -> list[trio.SocketListener]:
+    """Listen on *address*; port 0 takes a free one.
+
+    Raises CannotCreateError: the address is in use, not of this host, or not allowed.
+    """
+    open_ = partial(trio.open_tcp_listeners, address.port, host=address.host)
+    try:
+        return await open_()
+    except OSError as error:
+        raise CannotCreateError(
+            f"cannot listen on {address}: {error.strerror or error}; is another worker running "
+            "there? (listen.control, listen.data)"
+        ) from error
+
+
+def port_of(listeners: list[trio.SocketListener]) -> int:
+    """The port that *listeners* are bound to."""
+    port: int = listeners[0].socket.getsockname()[1]
+    return port

@@ -1,0 +1,59 @@
+"""The data channel: an authenticated TCP stream."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import attrs
+import trio
+
+from wallarood.model.ids import Address
+from wallarood.net.auth import ClusterKey
+from wallarood.net.listen import Guard, NetLimits, dial, name_of, serve
+
+CHANNEL = b"data"
+
+
+@attrs.frozen(eq=False)
+class DataChannel:
+    """Bytes to and from one peer."""
+
+    stream: trio.SocketStream
+    peer: str
+
+    async def send_all(self, data: bytes) -> None:
+        """Send all of *data*."""
+        await self.stream.send_all(data)
+
+    async def receive_some(self, bytes_max: int) -> bytes:
+        """Wait for bytes; empty at the end."""
+        return await self.stream.receive_some(bytes_max)
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self.stream.aclose()
+
+
+async def serve_data(
+    listeners: list[trio.SocketListener],
+    handler: Callable[[DataChannel], Awaitable[None]],
+    *,
+    key: ClusterKey,
+    limits: NetLimits,
+) -> None:
+    """Call *handler* with each connection that passes the handshake, for ever."""
+    guard = Guard(CHANNEL, key, limits)
+
+    async def handle(stream: trio.SocketStream) -> None:
+        await guard.admit(stream)
+        await handler(DataChannel(stream, name_of(stream)))
+
+    await serve(listeners, handle, CHANNEL)
+
+
+@asynccontextmanager
+async def dial_data(
+    address: Address, *, key: ClusterKey, limits: NetLimits
+) -> AsyncIterator[DataChannel]:
+    """Connect to the data address of a peer. Raises as `wallarood.net.listen.dial`."""
+    async with dial(address, Guard(CHANNEL, key, limits)) as stream:
+        yield DataChannel(stream, str(address))
