@@ -18,6 +18,8 @@ class RecordState(Enum):
     """In doubt: only the initializer knows whether the cluster exists."""
     COMMITTED = "committed"
     """The cluster exists."""
+    STARTED = "started"
+    """The cluster exists, and records have flowed."""
 
 
 @attrs.frozen

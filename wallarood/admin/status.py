@@ -1,0 +1,120 @@
+"""What a worker says about itself: the answer to ``GET /status``, and what people see of it.
+
+A worker reports its own stage instances and source partitions, and what it knows of its peers. A
+picture of the whole cluster is the sum over its workers.
+"""
+
+from enum import Enum
+from typing import Any
+
+import attrs
+
+from wallarood.model.ids import ClusterId, WorkerName
+
+
+class JobState(Enum):
+    """How far the work of this worker is."""
+
+    FORMING = "forming"
+    RUNNING = "running"
+    PAUSED = "paused"
+    """The cluster exists, but a worker is away: sources wait for it."""
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+@attrs.frozen
+class WorkerStatus:
+    """A member of the cluster as this worker sees it.
+
+    `state` is one word: "here" for the worker itself, "connected", "away" or "left". `heard_s` is
+    how long ago a peer was last heard, in seconds; None for the worker itself, or if it never was.
+    """
+
+    name: WorkerName
+    address: str
+    state: str
+    heard_s: float | None = None
+
+
+@attrs.frozen
+class StageStatus:
+    """The instance of one stage on this worker; counts are since the process started.
+
+    `backlog` is the number of batches that wait for the stage. `rate` is in records in a second,
+    over the last few seconds.
+    """
+
+    index: int
+    name: str
+    kind: str
+    records_in: int = 0
+    records_out: int = 0
+    skipped: int = 0
+    dead_letters: int = 0
+    backlog: int = 0
+    rate: float = 0.0
+
+
+@attrs.frozen
+class SourceStatus:
+    """One source partition that this worker reads; `bytes_total` is None if nobody knows."""
+
+    source: str
+    partition: str
+    worker: WorkerName
+    records: int = 0
+    bytes_read: int | None = None
+    bytes_total: int | None = None
+    ended: bool = False
+
+
+@attrs.frozen
+class Status:
+    """One worker at one moment.
+
+    `phase` says in words what it does ("waiting for 1 of 3 workers"), `waiting_for` names what it
+    waits for. `rate` is what its sources read, in records a second.
+    """
+
+    worker: WorkerName
+    version: str
+    job: JobState
+    phase: str
+    uptime_s: float
+    application: str = ""
+    cluster_id: ClusterId | None = None
+    epoch: int = 0
+    round: int = 0
+    waiting_for: tuple[str, ...] = ()
+    workers: tuple[WorkerStatus, ...] = ()
+    stages: tuple[StageStatus, ...] = ()
+    sources: tuple[SourceStatus, ...] = ()
+    rate: float = 0.0
+    failure: str = ""
+
+
+def bytes_read(position: Any, bytes_total: int | None, repeat: int) -> int | None:
+    """How far into a file a position is, all passes counted; None if it is not one of a file.
+
+    *bytes_total* is the size of all *repeat* passes together.
+    """
+    if bytes_total is None:
+        return None
+    if position is None:
+        return 0
+    if not isinstance(position, dict) or "bytes" not in position:
+        return None
+    passes = int(position.get("pass", 0))
+    return min(bytes_total, passes * (bytes_total // max(1, repeat)) + int(position["bytes"]))
+
+
+def progress(sources: tuple[SourceStatus, ...]) -> float | None:
+    """The share of the input that was read, 0 to 1; None if its size is not known."""
+    if not sources or any(each.bytes_total is None for each in sources):
+        return None
+    total = sum(each.bytes_total or 0 for each in sources)
+    read = sum(
+        (each.bytes_total if each.ended else each.bytes_read) or 0 for each in sources
+    )
+    return read / total if total else 1.0
