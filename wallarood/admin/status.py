@@ -114,7 +114,5 @@ def progress(sources: tuple[SourceStatus, ...]) -> float | None:
     if not sources or any(each.bytes_total is None for each in sources):
         return None
     total = sum(each.bytes_total or 0 for each in sources)
-    read = sum(
-        (each.bytes_total if each.ended else each.bytes_read) or 0 for each in sources
-    )
+    read = sum((each.bytes_total if each.ended else each.bytes_read) or 0 for each in sources)
     return read / total if total else 1.0

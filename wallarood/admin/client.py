@@ -1,0 +1,85 @@
+"""Asks a worker's admin socket. Plain blocking calls: a command asks, prints and ends."""
+
+import http.client
+import json
+import socket
+from pathlib import Path
+from typing import Any, TypeVar
+
+from wallarood.admin.address import short_path
+from wallarood.admin.status import Status
+from wallarood.model.errors import PeersGoneError
+from wallarood.model.topology import Topology
+from wallarood.wire.strict import StructureError, structure
+
+TIMEOUT_S = 5.0
+ANSWER_BYTES_MAX = 64 << 20
+
+T = TypeVar("T")
+
+
+class NotAnsweringError(PeersGoneError):
+    """No worker listens on the socket, or what listens does not answer as one."""
+
+
+class NotNowError(PeersGoneError):
+    """The worker cannot answer this at the moment; the message says why."""
+
+
+def ask(path: Path, method: str, target: str, *, timeout_s: float = TIMEOUT_S) -> Any:
+    """Send one request to the admin socket *path*; returns the JSON value of the answer.
+
+    Raises NotAnsweringError: there is no worker; NotNowError: it refused, with its reason.
+    """
+    connection = http.client.HTTPConnection("localhost", timeout=timeout_s)
+    try:
+        connection.sock = _connect(path, timeout_s)
+        connection.request(method, target)
+        answer = connection.getresponse()
+        body = answer.read(ANSWER_BYTES_MAX)
+        value = json.loads(body)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise NotAnsweringError(f"no worker answers on {path}: {reason}") from error
+    finally:
+        connection.close()
+    if answer.status >= 400:
+        refusal = value.get("error") if isinstance(value, dict) else None
+        raise NotNowError(f"{path}: {refusal or answer.reason}")
+    return value
+
+
+def _connect(path: Path, timeout_s: float) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(timeout_s)
+        with short_path(path) as name:
+            connection.connect(name)
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+def status(path: Path, *, timeout_s: float = TIMEOUT_S) -> Status:
+    """What the worker says about itself. Raises as `ask`."""
+    return _structured(path, ask(path, "GET", "/status", timeout_s=timeout_s), Status)
+
+
+def topology(path: Path, *, timeout_s: float = TIMEOUT_S) -> Topology:
+    """The topology of the worker's cluster. Raises as `ask`; NotNowError while it is forming."""
+    return _structured(path, ask(path, "GET", "/topology", timeout_s=timeout_s), Topology)
+
+
+def shutdown(path: Path) -> None:
+    """Tell the worker to end, as SIGTERM would. Raises as `ask`."""
+    ask(path, "POST", "/shutdown")
+
+
+def _structured(path: Path, value: Any, kind: type[T]) -> T:
+    try:
+        return structure(value, kind)
+    except StructureError as error:
+        raise NotAnsweringError(
+            f"the worker on {path} answers in another form, it may be of another version: {error}"
+        ) from error

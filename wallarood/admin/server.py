@@ -1,0 +1,228 @@
+"""HTTP on a unix socket, for whoever wants to know how a worker does, or to tell it to stop.
+
+``GET /status``, ``GET /topology`` and ``GET /workers`` answer JSON; ``POST /NAME`` runs a command.
+A connection is one request: it is read within a deadline and a size, answered, and closed. Who may
+connect is up to the permissions of the socket: 0660.
+"""
+
+import json
+import os
+import socket
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import attrs
+import h11
+import structlog
+import trio
+
+from wallarood.admin.address import short_path
+from wallarood.admin.status import Status
+from wallarood.model.errors import CannotCreateError
+from wallarood.model.topology import Topology
+from wallarood.wire.strict import unstructure
+
+CONNECTIONS_MAX = 16
+REQUEST_S = 5.0
+HEAD_BYTES_MAX = 16 << 10
+BODY_BYTES_MAX = 64 << 10
+READ_BYTES = 16 << 10
+
+log = structlog.get_logger(__name__)
+
+
+class TaskStatus(Protocol):
+    """What `nursery.start` passes in."""
+
+    def started(self) -> None: ...
+
+
+@attrs.frozen
+class Answers:
+    """What the server can answer: functions that look at the worker at that moment."""
+
+    status: Callable[[], Status]
+    topology: Callable[[], Topology | None]
+    commands: Mapping[str, Callable[[], None]]
+
+    def to(self, method: str, path: str) -> tuple[int, Any]:
+        """The HTTP status code and the JSON value for one request."""
+        readable = {"/status": self._status, "/topology": self._topology, "/workers": self._workers}
+        runnable = {f"/{name}": command for name, command in self.commands.items()}
+        if path in readable:
+            return readable[path]() if method == "GET" else _wrong_method(method, "GET")
+        if path in runnable:
+            if method != "POST":
+                return _wrong_method(method, "POST")
+            runnable[path]()
+            return 202, {"accepted": path[1:]}
+        known = ", ".join([*readable, *runnable])
+        return 404, {"error": f"there is no {path[:100]}: expected one of {known}"}
+
+    def _status(self) -> tuple[int, Any]:
+        return 200, unstructure(self.status())
+
+    def _topology(self) -> tuple[int, Any]:
+        topology = self.topology()
+        if topology is None:
+            return 409, {"error": "there is no topology yet: the cluster is forming"}
+        return 200, unstructure(topology)
+
+    def _workers(self) -> tuple[int, Any]:
+        return 200, unstructure(self.status().workers)
+
+
+def _wrong_method(found: str, expected: str) -> tuple[int, Any]:
+    return 405, {"error": f"method {found[:20]}: expected {expected}"}
+
+
+async def serve_admin(
+    path: Path,
+    *,
+    status: Callable[[], Status],
+    topology: Callable[[], Topology | None],
+    commands: Mapping[str, Callable[[], None]],
+    task_status: TaskStatus = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve on the unix socket *path* until cancelled; the file is removed at the end.
+
+    A socket file that nobody listens on any more is replaced.
+
+    Raises CannotCreateError: there is another file, somebody listens on it, or it cannot be made.
+    """
+    answers = Answers(status, topology, commands)
+    listener = _listen(path)
+    mine = _identity(path)
+    slots = trio.Semaphore(CONNECTIONS_MAX)
+    try:
+        async with trio.open_nursery() as nursery:
+            task_status.started()
+            while True:
+                await slots.acquire()
+                try:
+                    connection, _ = await listener.accept()
+                except OSError as error:  # out of descriptors: those in use must end first
+                    slots.release()
+                    log.warning("admin socket cannot accept", reason=error.strerror)
+                    await trio.sleep(1)
+                    continue
+                nursery.start_soon(_serve_one, connection, answers, slots)
+    finally:
+        listener.close()
+        if _identity(path) == mine:
+            _remove(path)
+
+
+def _identity(path: Path) -> int | None:
+    try:
+        return path.lstat().st_ino
+    except OSError:
+        return None
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def _listen(path: Path) -> trio.socket.SocketType:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with short_path(path) as name:
+            _remove_stale(path, name)
+            before = os.umask(0o117)
+            try:
+                listener.bind(name)
+            finally:
+                os.umask(before)
+        listener.listen(CONNECTIONS_MAX)
+        return trio.socket.from_stdlib_socket(listener)
+    except OSError as error:
+        listener.close()
+        raise CannotCreateError(f"admin socket {path}: {error.strerror or error}") from error
+    except CannotCreateError:
+        listener.close()
+        raise
+
+
+def _remove_stale(path: Path, name: str) -> None:
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise CannotCreateError(f"admin socket {path}: there is a file that is not a socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(name)
+        except (ConnectionRefusedError, FileNotFoundError):
+            path.unlink(missing_ok=True)
+            return
+    raise CannotCreateError(
+        f"admin socket {path}: another process listens on it; set admin.socket to another path"
+    )
+
+
+async def _serve_one(
+    connection: trio.socket.SocketType, answers: Answers, slots: trio.Semaphore
+) -> None:
+    try:
+        with trio.move_on_after(REQUEST_S):
+            await _exchange(trio.SocketStream(connection), answers)
+    except (OSError, trio.BrokenResourceError):
+        pass  # whoever asked has gone
+    finally:
+        connection.close()
+        slots.release()
+
+
+async def _exchange(stream: trio.SocketStream, answers: Answers) -> None:
+    http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES_MAX)
+    try:
+        request = await _request(stream, http)
+        if request is None:
+            return
+        path = request.target.decode("ascii", "replace").partition("?")[0]
+        code, value = answers.to(request.method.decode("ascii", "replace"), path)
+    except h11.RemoteProtocolError as error:
+        code, value = error.error_status_hint, {"error": str(error)}
+    if http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+        await stream.send_all(_response(http, code, value))
+        await stream.send_eof()
+
+
+async def _request(stream: trio.SocketStream, http: h11.Connection) -> h11.Request | None:
+    request: h11.Request | None = None
+    body_bytes = 0
+    while True:
+        event = http.next_event()
+        if event is h11.NEED_DATA:
+            http.receive_data(await stream.receive_some(READ_BYTES))
+        elif isinstance(event, h11.Request):
+            request = event
+        elif isinstance(event, h11.Data):
+            body_bytes += len(event.data)
+            if body_bytes > BODY_BYTES_MAX:
+                raise h11.RemoteProtocolError("the body is too long", error_status_hint=413)
+        elif isinstance(event, h11.EndOfMessage):
+            return request
+        else:
+            return None
+
+
+def _response(http: h11.Connection, code: int, value: Any) -> bytes:
+    body = json.dumps(value).encode() + b"\n"
+    headers = [
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(body))),
+        ("Connection", "close"),
+    ]
+    parts = (
+        h11.Response(status_code=code, headers=headers),
+        h11.Data(data=body),
+        h11.EndOfMessage(),
+    )
+    return b"".join(http.send(part) or b"" for part in parts)

@@ -1,0 +1,102 @@
+"""`wallarood dev APP --workers N`: a whole cluster on this machine, in one command."""
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import trio
+
+from wallarood.cli.local_cluster import (
+    WORKERS_MAX,
+    LocalCluster,
+    Outcome,
+    View,
+    free_port,
+    run_cluster,
+    worker_names,
+)
+from wallarood.cli.screen import Screen, make_screen, to_stderr
+from wallarood.model.errors import UsageError
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the command line."""
+    parser = subparsers.add_parser(
+        "dev",
+        help="run an application on a cluster of local workers",
+        description="Run an application on a cluster of workers on this machine, until its input "
+        "ends or Ctrl-C. Their state is in a temporary directory.",
+    )
+    parser.add_argument("app", metavar="APP", help="module:name or path/to/file.py[:name]")
+    add_flags(parser, log_level="info")
+
+
+def add_flags(parser: argparse.ArgumentParser, *, log_level: str) -> None:
+    """The flags that dev and demo share."""
+    parser.add_argument(
+        "--workers", type=_count, default=3, metavar="N", help="how many workers (default 3)"
+    )
+    parser.add_argument(
+        "--log-level",
+        choices=LEVELS,
+        default=log_level,
+        help=f"what the workers' logs show (default {log_level})",
+    )
+    parser.add_argument("args", nargs="*", metavar="ARGS", help="after --: for the application")
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= WORKERS_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number from 1 to {WORKERS_MAX}")
+    return int(text)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command; returns the exit code."""
+    outcome, _ = run_local(
+        arguments.app, tuple(arguments.args), arguments.workers, log_level=arguments.log_level
+    )
+    return report(outcome)
+
+
+def run_local(
+    application: str, args: tuple[str, ...], workers: int, *, log_level: str
+) -> tuple[Outcome, View]:
+    """Run *application* on a cluster with a screen; returns how it ended and the last view."""
+    if not application:
+        raise UsageError("APP is empty: expected module:name or path/to/file.py[:name]")
+    names = worker_names(workers)
+    screen = make_screen(names)
+    last = View({}, None)
+
+    def look(view: View) -> None:
+        nonlocal last
+        last = view
+        screen.view(view)
+
+    with tempfile.TemporaryDirectory(prefix="wallarood-") as directory:
+        cluster = LocalCluster(
+            application, args, names, Path(directory), free_port(), log_level=log_level
+        )
+        outcome = _run(cluster, screen, look)
+    screen.clear()
+    return outcome, last
+
+
+def _run(cluster: LocalCluster, screen: Screen, look: Callable[[View], None]) -> Outcome:
+    async def main() -> Outcome:
+        return await run_cluster(cluster, on_line=screen.line, on_view=look)
+
+    return trio.run(main)
+
+
+def report(outcome: Outcome) -> int:
+    """Say how it ended; returns the exit code."""
+    if outcome.exit_code:
+        to_stderr(f"wallarood: error: worker {outcome.worker}: {outcome.message}")
+    elif outcome.interrupted:
+        to_stderr("all workers ended")
+    return outcome.exit_code

@@ -1,0 +1,146 @@
+"""What people see of a cluster: plain text tables of its topology, status and workers."""
+
+from collections.abc import Sequence
+from enum import Enum
+
+from wallarood.admin.status import Status, progress
+from wallarood.model.topology import Stage, Topology
+
+WORKERS_NAMED_MAX = 8
+
+
+class Align(Enum):
+    """To which side the cells of a column go."""
+
+    LEFT = "<"
+    RIGHT = ">"
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Lay out *rows* under *heads*; a column of numbers only goes to the right."""
+    texts = [[_cell(cell) for cell in row] for row in rows]
+    sides = [_side([row[n] for row in rows]) for n in range(len(heads))]
+    widths = [max(map(len, column)) for column in zip(heads, *texts, strict=True)]
+    lines = [
+        "  ".join(
+            f"{text:{side.value}{width}}"
+            for text, side, width in zip(row, sides, widths, strict=True)
+        ).rstrip()
+        for row in [list(heads), *texts]
+    ]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _side(column: list[object]) -> Align:
+    numbers = [isinstance(cell, int | float) for cell in column if cell is not None]
+    return Align.RIGHT if numbers and all(numbers) else Align.LEFT
+
+
+def topology_table(topology: Topology) -> str:
+    """Stages, what was coalesced into each, and where they run."""
+    rows = [
+        (stage.index, stage.kind.value, " + ".join(stage.steps), _placement(stage))
+        for stage in topology.stages
+    ]
+    return table(("stage", "kind", "computations", "runs on"), rows)
+
+
+def _placement(stage: Stage) -> str:
+    if stage.partition_owners:
+        owned = [stage.partition_owners.count(index) for index in range(len(stage.workers))]
+        names = [f"{name} ({count})" for name, count in zip(stage.workers, owned, strict=True)]
+    else:
+        names = list(stage.workers)
+    if len(names) > WORKERS_NAMED_MAX:
+        names = [*names[: WORKERS_NAMED_MAX - 1], f"and {len(names) - WORKERS_NAMED_MAX + 1} more"]
+    unit = f" of {len(stage.partition_owners)} partitions" if stage.partition_owners else ""
+    return ", ".join(names) + unit
+
+
+def workers_table(status: Status) -> str:
+    """The members of the cluster, as one of them sees them."""
+    rows = [(each.name, each.address, each.state, _ago(each.heard_s)) for each in status.workers]
+    return table(("worker", "address", "state", "last heard"), rows)
+
+
+def _ago(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.1f} s ago"
+
+
+def status_text(status: Status) -> str:
+    """Everything about one worker, for a person."""
+    read = progress(status.sources)
+    facts = [
+        ("worker", f"{status.worker} (wallarood {status.version}, up {duration(status.uptime_s)})"),
+        ("application", status.application or "-"),
+        ("cluster", f"{status.cluster_id or '-'}  epoch {status.epoch}  round {status.round}"),
+        ("job", f"{status.job.value}: {status.phase}" if status.phase else status.job.value),
+        ("waiting for", ", ".join(status.waiting_for)),
+        ("failure", status.failure),
+        ("reads", f"{status.rate:,.0f} records/s" + ("" if read is None else f", {read:.0%}")),
+    ]
+    parts = ["\n".join(f"{name + ':':<13}{value}" for name, value in facts if value)]
+    if status.workers:
+        parts.append(workers_table(status))
+    if status.stages:
+        parts.append(_stages_table(status))
+    if status.sources:
+        parts.append(_sources_table(status))
+    return "\n\n".join(parts)
+
+
+def _stages_table(status: Status) -> str:
+    heads = ("stage", "name", "kind", "in", "out", "skipped", "dead letters", "backlog", "per s")
+    rows = [
+        (
+            each.index,
+            each.name,
+            each.kind,
+            each.records_in,
+            each.records_out,
+            each.skipped,
+            each.dead_letters,
+            each.backlog,
+            round(each.rate),
+        )
+        for each in status.stages
+    ]
+    return table(heads, rows)
+
+
+def _sources_table(status: Status) -> str:
+    rows = [
+        (
+            each.source,
+            each.partition,
+            each.records,
+            each.bytes_read,
+            each.bytes_total,
+            "ended" if each.ended else "reading",
+        )
+        for each in status.sources
+    ]
+    return table(("source", "partition", "records", "bytes read", "of", "state"), rows)
+
+
+def duration(seconds: float) -> str:
+    """A length of time in the two largest units that fit.
+
+    >>> duration(3.2), duration(125), duration(90061)
+    ('3 s', '2 min 5 s', '1 d 1 h')
+    """
+    left = int(seconds)
+    parts = []
+    for name, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        amount, left = divmod(left, size)
+        if amount:
+            parts.append(f"{amount} {name}")
+    return " ".join(parts[:2]) or "0 s"

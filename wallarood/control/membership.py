@@ -1,0 +1,334 @@
+"""Who is there: the control channels between the members of a cluster that exists."""
+# Theory of operation
+# ===================
+# Every member has a connection with every other; of two, the one later in the topology dials. A
+# connection begins with Attach, answered by Attached. Everybody sends heartbeats; a peer that was
+# not heard for the liveness deadline is missing, and its connections are closed, so that they are
+# made anew. A heartbeat says whom its sender misses: sources everywhere are held while anybody
+# misses anybody. That costs time and never results: a peer that comes back with the same
+# incarnation goes on where it was.
+#
+# Another incarnation has lost its memory. Before records flow that is no loss. Afterwards, the one
+# that is connected is asked first: if it speaks within two seconds, the newcomer is a copy and
+# refused; else the old one is dead, and the job cannot go on.
+#
+# A worker that was itself held up hears nothing in that time either: when the timer is late, every
+# peer gets a whole deadline again, and messages that wait in the queue come first.
+
+from enum import Enum
+
+import attrs
+
+from wallarood.control.effects import (
+    Close,
+    Effect,
+    Fail,
+    Level,
+    PauseSources,
+    PeerDown,
+    PeerUp,
+    Report,
+    ResumeSources,
+    Send,
+    StopOrderly,
+)
+from wallarood.control.events import (
+    ConnectionLost,
+    ConnectionOpened,
+    Event,
+    Received,
+    TimerFired,
+)
+from wallarood.model.errors import ApplicationError, PeersGoneError, RefusedError, WallaroodError
+from wallarood.model.ids import ClusterId, WorkerName
+from wallarood.model.messages import (
+    PROTOCOL_VERSION,
+    Attach,
+    Attached,
+    Busy,
+    Heartbeat,
+    JobFailed,
+    Leaving,
+    Member,
+    Refused,
+    ShutDown,
+)
+
+STALL_FACTOR = 3
+
+
+class Presence(Enum):
+    """Whether a peer is heard."""
+
+    EXPECTED = "expected"
+    CONNECTED = "connected"
+    MISSING = "missing"
+    LEFT = "left"
+
+
+@attrs.define
+class Peer:
+    """What is known of one member."""
+
+    member: Member
+    presence: Presence = Presence.EXPECTED
+    connection: int | None = None
+    last_heard: float = 0.0
+    misses: tuple[WorkerName, ...] = ()
+    newcomer: tuple[int, Member, float] | None = None
+    """A connection that claims the name with another incarnation, and until when it waits."""
+
+
+class Membership:
+    """The machine of one worker. Times are in seconds."""
+
+    def __init__(
+        self,
+        cluster_id: ClusterId,
+        member: Member,
+        others: tuple[Member, ...],
+        *,
+        heartbeat_s: float,
+        liveness_deadline_s: float,
+        name_taken_wait_s: float,
+        now: float,
+    ) -> None:
+        self._cluster_id = cluster_id
+        self._member = member
+        self.peers = {each.name: Peer(each, last_heard=now) for each in others}
+        self._heartbeat_s = heartbeat_s
+        self._liveness_deadline_s = liveness_deadline_s
+        self._name_taken_wait_s = name_taken_wait_s
+        self._next_beat = now + heartbeat_s
+        self._running = False
+        self._completed = False
+        self._paused = ""
+
+    @property
+    def deadline(self) -> float:
+        """When `TimerFired` is due."""
+        waits = [each.newcomer[2] for each in self.peers.values() if each.newcomer]
+        return min([self._next_beat, *waits])
+
+    @property
+    def missing(self) -> tuple[WorkerName, ...]:
+        """The peers that are not connected."""
+        gone = (Presence.MISSING, Presence.LEFT, Presence.EXPECTED)
+        return tuple(name for name, each in self.peers.items() if each.presence in gone)
+
+    def started(self) -> list[Effect]:
+        """Records flow from now on: another incarnation of a peer is a loss."""
+        self._running = True
+        return self._gate()
+
+    def completed(self) -> None:
+        """The job is done: peers may leave as they like."""
+        self._completed = True
+
+    def name_on(self, connection: int) -> WorkerName | None:
+        """The peer on *connection*."""
+        for name, peer in self.peers.items():
+            if peer.connection == connection:
+                return name
+        return None
+
+    def step(self, event: Event, now: float) -> list[Effect]:
+        """Take one event, return what is to be done about it."""
+        match event:
+            case ConnectionOpened(connection, name) if name in self.peers:
+                return [Send(connection, Attach(self._member, PROTOCOL_VERSION))]
+            case Received(connection, Attach(member, protocol)):
+                return self._attach(connection, member, protocol=protocol, now=now)
+            case Received(connection, Attached(member)):
+                return self._up(connection, member, now)
+            case Received(connection, message):
+                return self._message(connection, message, now)
+            case ConnectionLost(connection):
+                return self._lost(connection)
+            case TimerFired():
+                return self._timer(now)
+            case _:
+                return []
+
+    # ---- attaching -------------------------------------------------------------------------------
+
+    def _attach(
+        self, connection: int, member: Member, *, protocol: int, now: float
+    ) -> list[Effect]:
+        peer = self.peers.get(member.name)
+        if protocol != PROTOCOL_VERSION:
+            return self._refuse(
+                connection, f"{member.name} speaks protocol version {protocol}, not "
+                f"{PROTOCOL_VERSION}"
+            )
+        if peer is None:
+            return self._refuse(connection, f"{member.name} is not a member of {self._cluster_id}")
+        if member.incarnation == peer.member.incarnation or not self._running:
+            return [*self._up(connection, member, now), Send(connection, Attached(self._member))]
+        if peer.connection is not None:
+            peer.newcomer = (connection, member, now + self._name_taken_wait_s)
+            return []
+        return self._lost_memory(peer, connection, member)
+
+    def _refuse(self, connection: int, reason: str) -> list[Effect]:
+        return [
+            Report(f"refused: {reason}", Level.WARNING),
+            Send(connection, Refused(reason, RefusedError.exit_code)),
+            Close(connection),
+        ]
+
+    def _up(self, connection: int, member: Member, now: float) -> list[Effect]:
+        peer = self.peers.get(member.name)
+        if peer is None:
+            return [Close(connection)]
+        if self._running and member.incarnation != peer.member.incarnation:
+            return self._lost_memory(peer, connection, member)
+        closing: list[Effect] = []
+        if peer.connection not in (None, connection):
+            assert peer.connection is not None
+            closing = [Close(peer.connection)]
+        back = peer.presence in (Presence.MISSING, Presence.LEFT)
+        text = f"{member.name} is back" if back else f"{member.name} is connected"
+        peer.member, peer.connection = member, connection
+        peer.presence, peer.last_heard, peer.misses = Presence.CONNECTED, now, ()
+        return [*closing, Report(text), PeerUp(member), *self._gate()]
+
+    def _lost_memory(self, peer: Peer, connection: int, member: Member) -> list[Effect]:
+        name = member.name
+        reason = (
+            f"{name} was restarted (start {member.incarnation.starts} after "
+            f"{peer.member.incarnation.starts}) and has lost its part of the records in flight; this "
+            "version cannot recover them: start all workers without --cluster-id to run the job "
+            "again in a new cluster"
+        )
+        failed = JobFailed(self._member.name, reason, PeersGoneError.exit_code)
+        return [Send(connection, failed), *self.fail(PeersGoneError(reason))]
+
+    # ---- presence --------------------------------------------------------------------------------
+
+    def _message(self, connection: int, message: object, now: float) -> list[Effect]:
+        name = self.name_on(connection)
+        if name is None:
+            return self._from_stranger(message)
+        peer = self.peers[name]
+        peer.last_heard = now
+        effects: list[Effect] = []
+        if peer.newcomer is not None:
+            newcomer, _, _ = peer.newcomer
+            peer.newcomer = None
+            effects = self._refuse(
+                newcomer, f"duplicate worker name: {name} is connected and alive; is this a copy?"
+            )
+        match message:
+            case Heartbeat(missing):
+                changed = peer.misses != missing
+                peer.misses = missing
+                return [*effects, *(self._gate() if changed else [])]
+            case Leaving(completed):
+                peer.presence = Presence.LEFT
+                text = f"{name} has completed and left" if completed else f"{name} is leaving"
+                return [*effects, Report(text), *self._gate()]
+            case JobFailed(worker, reason, exit_code):
+                return [*effects, Fail(_failure(worker, reason, exit_code))]
+            case ShutDown():
+                return [*effects, StopOrderly()]
+            case _:
+                return effects
+
+    def _from_stranger(self, message: object) -> list[Effect]:
+        match message:
+            case JobFailed(worker, reason, exit_code):
+                return [Fail(_failure(worker, reason, exit_code))]
+            case Refused(reason):
+                return [Fail(RefusedError(reason))]
+            case Busy():
+                return []
+            case _:
+                return []
+
+    def _lost(self, connection: int) -> list[Effect]:
+        for peer in self.peers.values():
+            if peer.newcomer is not None and peer.newcomer[0] == connection:
+                peer.newcomer = None
+        name = self.name_on(connection)
+        if name is None:
+            return []
+        peer = self.peers[name]
+        peer.connection = None
+        if peer.newcomer is not None:
+            newcomer, member, _ = peer.newcomer
+            peer.newcomer = None
+            return self._lost_memory(peer, newcomer, member)
+        left = peer.presence is Presence.LEFT
+        if not left:
+            peer.presence = Presence.MISSING
+        gone = [] if left or self._completed else [_gone(name, "its connection is closed")]
+        return [*gone, PeerDown(name), *self._gate()]
+
+    def _timer(self, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        if now - self._next_beat > self._heartbeat_s * STALL_FACTOR:
+            for peer in self.peers.values():
+                peer.last_heard = now
+        for name, peer in self.peers.items():
+            if peer.newcomer is not None and now >= peer.newcomer[2]:
+                newcomer, member, _ = peer.newcomer
+                peer.newcomer = None
+                effects += self._lost_memory(peer, newcomer, member)
+            silent = now - peer.last_heard >= self._liveness_deadline_s
+            if silent and peer.connection is not None:
+                effects += [_gone(name, f"not heard for {now - peer.last_heard:.1f} s")]
+                effects += [Close(peer.connection), PeerDown(name)]
+                peer.connection, peer.presence = None, Presence.MISSING
+        if now >= self._next_beat:
+            self._next_beat = now + self._heartbeat_s
+            beat = Heartbeat(self.missing if self._running else ())
+            effects += self._tell_all(beat)
+        return [*effects, *self._gate()]
+
+    def _tell_all(self, message: Heartbeat | JobFailed | Leaving | ShutDown) -> list[Effect]:
+        return [
+            Send(each.connection, message)
+            for each in self.peers.values()
+            if each.connection is not None
+        ]
+
+    def fail(self, error: WallaroodError) -> list[Effect]:
+        """The job cannot go on: tell all, then end."""
+        failed = JobFailed(self._member.name, error.message, error.exit_code)
+        return [*self._tell_all(failed), Fail(error)]
+
+    def leave(self) -> list[Effect]:
+        """This worker ends in an orderly way: tell all."""
+        return self._tell_all(Leaving(self._completed))
+
+    def shut_down(self) -> list[Effect]:
+        """An operator ends the whole cluster: tell all, then end."""
+        return [*self._tell_all(ShutDown()), StopOrderly()]
+
+    def _gate(self) -> list[Effect]:
+        """Hold or let go the sources, if that has changed."""
+        if not self._running or self._completed:
+            return []
+        absent = {name: "" for name in self.missing}
+        for name, peer in self.peers.items():
+            for other in peer.misses:
+                absent.setdefault(other, f" (missed by {name})")
+        absent.pop(self._member.name, None)
+        total = len(self.peers) + 1
+        text = ", ".join(name + note for name, note in absent.items())
+        reason = f"waiting for {len(absent)} of {total} workers: {text}" if absent else ""
+        if reason == self._paused:
+            return []
+        self._paused = reason
+        return [PauseSources(reason)] if reason else [ResumeSources()]
+
+
+def _gone(name: WorkerName, why: str) -> Report:
+    return Report(f"{name} is missing: {why}; sources pause until it is back", Level.WARNING)
+
+
+def _failure(worker: WorkerName, reason: str, exit_code: int) -> WallaroodError:
+    text = f"the job failed on {worker}: {reason}"
+    kinds = {ApplicationError.exit_code: ApplicationError, RefusedError.exit_code: RefusedError}
+    return kinds.get(exit_code, PeersGoneError)(text)
