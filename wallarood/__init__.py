@@ -1,3 +1,72 @@
-"""A stream processor in plain typed Python: `import wallarood as w`."""
+"""A stream processor in plain typed Python: ``import wallarood as w``.
+
+>>> import wallarood as w
+>>> out: list[str] = []
+>>> app = w.application(
+...     "shout", w.source("words", w.ListSource(["a", "b"])).map(str.upper).to_sink(w.ListSink(out))
+... )
+"""
+
+from wallarood.app.application import application
+from wallarood.app.computations import (
+    computation,
+    computation_batch,
+    computation_multi,
+    dead_letter,
+    state_computation,
+    state_computation_multi,
+)
+from wallarood.app.connector import (
+    Scope,
+    Sink,
+    SinkContext,
+    SinkWriter,
+    Source,
+    SourceBatch,
+    SourceLimits,
+    SourceReader,
+)
+from wallarood.app.pipeline import Branch, End, Stream, merge, source
+from wallarood.connectors.file_sink import FileSink
+from wallarood.connectors.file_source import FileSource
+from wallarood.connectors.generator import GeneratorSource
+from wallarood.connectors.memory import ListSink, ListSource
+from wallarood.connectors.stdout import StdoutSink
+from wallarood.model.errors import ApplicationError, PipelineError, WallaroodError
+from wallarood.model.pipeline import Application, DeadLetter
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Application",
+    "ApplicationError",
+    "Branch",
+    "DeadLetter",
+    "End",
+    "FileSink",
+    "FileSource",
+    "GeneratorSource",
+    "ListSink",
+    "ListSource",
+    "PipelineError",
+    "Scope",
+    "Sink",
+    "SinkContext",
+    "SinkWriter",
+    "Source",
+    "SourceBatch",
+    "SourceLimits",
+    "SourceReader",
+    "StdoutSink",
+    "Stream",
+    "WallaroodError",
+    "application",
+    "computation",
+    "computation_batch",
+    "computation_multi",
+    "dead_letter",
+    "merge",
+    "source",
+    "state_computation",
+    "state_computation_multi",
+]

@@ -3,16 +3,16 @@
 A decorated function stays a function: call it in your own tests as if it were not decorated.
 """
 
+import functools
 import inspect
-import sys
 from collections.abc import Callable
-from typing import Any, Generic, Literal, ParamSpec, TypeAlias, TypeVar, overload
+from typing import Any, Generic, Literal, ParamSpec, TypeAlias, TypedDict, TypeVar, Unpack, overload
 
 import attrs
 
 from wallarood.app.connector import Sink
-from wallarood.model.errors import PipelineError
-from wallarood.model.pipeline import Calling, ErrorPolicy, Shape, Where
+from wallarood.app.mistakes import check_name, is_step_name, mistake
+from wallarood.model.pipeline import Calling, ErrorPolicy, Shape
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -21,23 +21,8 @@ CONCURRENCY = 64
 PARTITIONS = 256
 PARTITIONS_MAX = 1 << 16
 
-_HERE = __file__.rpartition("/")[0]
 
-
-def place_of_caller() -> Where:
-    """The line of the application that called into this package."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
-        frame = frame.f_back
-    return Where(frame.f_code.co_filename, frame.f_lineno)
-
-
-def mistake(message: str) -> PipelineError:
-    """An error that names the line of the application that is being executed."""
-    return PipelineError(f"{place_of_caller()}: {message}")
-
-
-@attrs.frozen
+@attrs.frozen(eq=False)
 class DeadLetterTo:
     """An `on_error` that sends a `DeadLetter` to *sink* in the place of a failed record."""
 
@@ -45,22 +30,51 @@ class DeadLetterTo:
     name: str
 
 
-def dead_letter(sink: Sink, *, name: str = "dead-letters") -> DeadLetterTo:
-    """Make an `on_error` policy of *sink*; one may serve several computations.
+def dead_letter(sink: Sink, *, name: str = "") -> DeadLetterTo:
+    """Make an `on_error` policy of *sink*; one policy may serve several computations.
+
+    The sink gets a `DeadLetter` for every record that failed. Its step is called *name*,
+    "dead-letters" if there is none. Raises PipelineError: *sink* is not a sink.
 
     >>> import wallarood as w
-    >>> lost = w.dead_letter(w.ListSink([]))
-    >>> @w.computation(on_error=lost)
+    >>> unreadable = w.dead_letter(w.ListSink([]), name="unreadable")
+    >>> @w.computation(on_error=unreadable)
     ... def parse(line: str) -> int:
     ...     return int(line)
     """
+    check_sink(sink)
+    if name:
+        check_name("dead-letter sink", name)
     return DeadLetterTo(sink, name)
 
 
 OnError: TypeAlias = Literal["stop", "skip"] | DeadLetterTo
 
 
-@attrs.frozen
+class BatchOptions(TypedDict, total=False):
+    """What `computation_batch` may be told."""
+
+    name: str
+    on_error: OnError
+    blocking: bool
+
+
+class Options(BatchOptions, total=False):
+    """What `computation` and `computation_multi` may be told."""
+
+    concurrency: int
+    ordered: bool
+
+
+class StateOptions(TypedDict, total=False):
+    """What `state_computation` and `state_computation_multi` may be told besides the state."""
+
+    name: str
+    on_error: OnError
+    partitions: int
+
+
+@attrs.frozen(eq=False)
 class Declared(Generic[P, R]):
     """A function and what the engine must know about it; made by the decorators."""
 
@@ -78,72 +92,136 @@ class Declared(Generic[P, R]):
         """Call the function itself."""
         return self.function(*args, **kwargs)
 
+    @property
+    def __wrapped__(self) -> Callable[P, R]:
+        return self.function
+
+
+def check_sink(sink: Any) -> None:
+    """Raises PipelineError: *sink* is not a sink."""
+    if isinstance(sink, type) or not callable(getattr(sink, "open", None)):
+        raise mistake(f"expected a sink such as w.StdoutSink(), found {sink!r:.100}")
+
 
 def policy_of(on_error: OnError) -> ErrorPolicy:
     """The policy that *on_error* asks for. Raises PipelineError: it is not one."""
     if isinstance(on_error, DeadLetterTo):
         return ErrorPolicy.DEAD_LETTER
-    if on_error in ("stop", "skip"):
+    if isinstance(on_error, str) and on_error in ("stop", "skip"):
         return ErrorPolicy(on_error)
-    raise mistake(f"on_error={on_error!r}: expected 'stop', 'skip' or w.dead_letter(sink)")
-
-
-def name_of(function: Callable[..., Any]) -> str:
-    """The name of a function; empty for a lambda or an object without one."""
-    name = getattr(function, "__name__", "")
-    return "" if name == "<lambda>" else name
+    raise mistake(f"on_error={on_error!r:.100}: expected 'stop', 'skip' or w.dead_letter(sink)")
 
 
 def declare(function: Callable[..., Any], shape: Shape, **options: Any) -> Declared[..., Any]:
     """Check the options and make a `Declared`. Raises PipelineError: one is wrong."""
-    blocking = options.pop("blocking", False)
+    if isinstance(function, Declared):
+        raise mistake(f"{function.name or 'computation'} is declared a computation twice")
     if not callable(function):
         raise mistake(f"expected a function, found {function!r:.100}")
-    calling = Calling.BLOCKING if blocking else Calling.INLINE
-    if inspect.iscoroutinefunction(function):
-        if blocking:
-            raise mistake(f"{name_of(function)}: a coroutine function cannot be blocking")
-        calling = Calling.ASYNC
-    options["name"] = options.get("name") or name_of(function)
-    declared = Declared(function, shape, calling=calling, **options)
-    _check(declared)
+    name = options.pop("name", "")
+    if name:
+        check_name("computation", name)
+    name = name or _name_of(function)
+    blocking = options.pop("blocking", False)
+    declared = Declared(function, shape, name, calling=_calling(function, blocking), **options)
+    check_function(declared)
+    _check_options(declared)
     return declared
 
 
-def _check(declared: Declared[..., Any]) -> None:
+def _name_of(function: Callable[..., Any]) -> str:
+    """The name of a function; empty for a lambda or an object without one."""
+    name = getattr(function, "__name__", "")
+    return name if is_step_name(name) else ""
+
+
+def _is(kind: Callable[[Any], bool], function: Any) -> bool:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return kind(function) or (
+        not isinstance(function, type) and kind(getattr(type(function), "__call__", None))
+    )
+
+
+def _calling(function: Callable[..., Any], blocking: object) -> Calling:
+    if not isinstance(blocking, bool):
+        raise mistake(f"blocking={blocking!r:.100}: expected True or False")
+    if _is(inspect.iscoroutinefunction, function):
+        if blocking:
+            raise mistake(f"{_shown(function)}: a coroutine function cannot be blocking")
+        return Calling.ASYNC
+    return Calling.BLOCKING if blocking else Calling.INLINE
+
+
+def _shown(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", repr(function)[:100])
+
+
+def check_function(declared: Declared[..., Any]) -> None:
+    """Raises PipelineError: the function cannot be called the way its shape asks for."""
+    function, shape = declared.function, declared.shape
+    shown = declared.name or _shown(function)
+    if _is(inspect.isasyncgenfunction, function):
+        raise mistake(f"{shown}: an asynchronous generator; let it return a list instead")
+    if shape not in (Shape.MANY, Shape.BATCH) and _is(inspect.isgeneratorfunction, function):
+        raise mistake(f"{shown} yields its results: use .flat_map or @w.computation_multi")
+    if shape is Shape.BATCH and declared.calling is Calling.ASYNC:
+        raise mistake(f"{shown}: a batch computation cannot be a coroutine function")
+    arguments = ("record",) if declared.state is None else ("record", "state")
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(*arguments)
+    except TypeError as error:
+        raise mistake(f"{shown} cannot be called as f({', '.join(arguments)}): {error}") from error
+
+
+def _check_options(declared: Declared[..., Any]) -> None:
     name = declared.name or "computation"
     policy_of(declared.on_error)
-    if declared.calling is Calling.ASYNC and declared.shape is Shape.BATCH:
-        raise mistake(f"{name}: a batch computation cannot be a coroutine function")
-    if declared.concurrency < 1:
-        raise mistake(f"{name}: concurrency={declared.concurrency}: expected 1 or more")
+    if type(declared.concurrency) is not int or declared.concurrency < 1:
+        raise mistake(f"{name}: concurrency={declared.concurrency!r:.100}: expected 1 or more")
+    if not isinstance(declared.ordered, bool):
+        raise mistake(f"{name}: ordered={declared.ordered!r:.100}: expected True or False")
     if declared.state is None:
         return
-    if not callable(declared.state):
-        raise mistake(f"{name}: state={declared.state!r:.100}: expected a class or function")
     if declared.calling is not Calling.INLINE:
-        raise mistake(f"{name}: a state computation can be neither a coroutine nor blocking")
-    if not 1 <= declared.partitions <= PARTITIONS_MAX:
-        raise mistake(f"{name}: partitions={declared.partitions}: expected 1 to {PARTITIONS_MAX}")
+        raise mistake(f"{name}: a state computation cannot be a coroutine function")
+    _check_state(name, declared.state)
+    slots = declared.partitions
+    if type(slots) is not int or not 1 <= slots <= PARTITIONS_MAX:
+        raise mistake(f"{name}: partitions={slots!r:.100}: expected 1 to {PARTITIONS_MAX}")
+
+
+def _check_state(name: str, state: Any) -> None:
+    expected = "expected a class, or a function without arguments, that makes a new state"
+    if not callable(state):
+        raise mistake(f"{name}: state={state!r:.100}: {expected}")
+    try:
+        inspect.signature(state).bind()
+    except TypeError as error:
+        raise mistake(f"{name}: state={_shown(state)}: {expected}: {error}") from error
+    except ValueError:
+        return
 
 
 @overload
 def computation(function: Callable[P, R], /) -> Declared[P, R]: ...
 @overload
 def computation(
-    *,
-    name: str = ...,
-    on_error: OnError = ...,
-    blocking: bool = ...,
-    concurrency: int = ...,
-    ordered: bool = ...,
+    **options: Unpack[Options],
 ) -> Callable[[Callable[P, R]], Declared[P, R]]: ...
 def computation(function: Any = None, /, **options: Any) -> Any:
     """A simple computation: a record in, a record out; None filters the record.
 
-    A coroutine function is awaited for up to `concurrency` (64) records at once, results in the
-    order of the records unless ``ordered=False``. ``blocking=True`` runs it in a thread.
-    `on_error` is "stop" (default), "skip", or `dead_letter(sink)`.
+    A coroutine function is awaited for up to `concurrency` (int, default 64) records at once; the
+    results go on in the order of the records unless ``ordered=False``. ``blocking=True`` runs the
+    function in a thread. `on_error` is "stop" (default), "skip", or `dead_letter(sink)`. The step
+    is called `name`, or as the function is.
+
+    Raises PipelineError: an option is wrong, or the function does not take one record.
 
     >>> import wallarood as w
     >>> @w.computation
@@ -151,65 +229,69 @@ def computation(function: Any = None, /, **options: Any) -> Any:
     ...     return line.upper()
     >>> upper("a")
     'A'
+    >>> @w.computation(on_error="skip")
+    ... def parse(line: str) -> int:
+    ...     return int(line)
     """
-    return _decorator(function, Shape.ONE, options)
+    return _decorator(function, Shape.ONE, options, Options)
 
 
 @overload
 def computation_multi(function: Callable[P, R], /) -> Declared[P, R]: ...
 @overload
 def computation_multi(
-    *,
-    name: str = ...,
-    on_error: OnError = ...,
-    blocking: bool = ...,
-    concurrency: int = ...,
-    ordered: bool = ...,
+    **options: Unpack[Options],
 ) -> Callable[[Callable[P, R]], Declared[P, R]]: ...
 def computation_multi(function: Any = None, /, **options: Any) -> Any:
-    """A computation that returns an iterable of records. Options as for `computation`.
+    """A computation that returns or yields any number of records for one.
+
+    Options and errors are those of `computation`.
 
     >>> import wallarood as w
     >>> @w.computation_multi
     ... def split(line: str) -> list[str]:
     ...     return line.split()
+    >>> split("to be")
+    ['to', 'be']
     """
-    return _decorator(function, Shape.MANY, options)
+    return _decorator(function, Shape.MANY, options, Options)
 
 
 @overload
 def computation_batch(function: Callable[P, R], /) -> Declared[P, R]: ...
 @overload
 def computation_batch(
-    *, name: str = ..., on_error: OnError = ..., blocking: bool = ...
+    **options: Unpack[BatchOptions],
 ) -> Callable[[Callable[P, R]], Declared[P, R]]: ...
 def computation_batch(function: Any = None, /, **options: Any) -> Any:
     """A computation from a list of records to a list of records, of any length.
 
-    How many records come at once is up to the engine; keys are lost. When it raises, the whole
-    batch is what `on_error` decides about.
+    How many records come at once is up to the engine; keys are lost; the list that comes must not
+    be changed. When the function raises, `on_error` decides about the whole batch. Options are
+    `name`, `on_error` and `blocking`, as for `computation`; errors too.
 
     >>> import wallarood as w
     >>> @w.computation_batch
     ... def double(numbers: list[int]) -> list[int]:
     ...     return [2 * number for number in numbers]
+    >>> double([1, 2])
+    [2, 4]
     """
-    return _decorator(function, Shape.BATCH, options)
+    return _decorator(function, Shape.BATCH, options, BatchOptions)
 
 
 def state_computation(
-    *,
-    state: Callable[[], Any],
-    name: str = "",
-    on_error: OnError = "stop",
-    partitions: int = PARTITIONS,
+    *, state: Callable[[], Any], **options: Unpack[StateOptions]
 ) -> Callable[[Callable[P, R]], Declared[P, R]]:
     """A computation ``f(record, state)`` with a state for each key, or one for all records.
 
-    `state` makes a new, mutable state: a class or a function without arguments. Behind `key_by`
-    there is one for each key, in `partitions` (256) slots that are spread over the workers; behind
-    `collect` there is one for all records, on one worker. The state belongs to the `name` of the
-    computation, its function's name unless set. None as a result emits nothing.
+    `state` makes a new, mutable state: a class, or a function without arguments. Behind `key_by`
+    there is one for each key, in `partitions` (int, default 256) slots that are spread over the
+    workers; behind `collect` there is one for all records, on one worker. The state belongs to the
+    `name` of the computation, its function's name unless set. None as a result emits nothing.
+    `on_error` is as for `computation`; what a failed call did to the state stays.
+
+    Raises PipelineError: an option is wrong, or the function does not take a record and a state.
 
     >>> import wallarood as w
     >>> class Total:
@@ -218,34 +300,52 @@ def state_computation(
     ... def count(word: str, total: Total) -> tuple[str, int]:
     ...     total.count += 1
     ...     return word, total.count
+    >>> count("be", Total())
+    ('be', 1)
     """
-
-    def decorate(function: Callable[P, R]) -> Declared[P, R]:
-        return declare(
-            function, Shape.ONE, state=state, name=name, on_error=on_error, partitions=partitions
-        )
-
-    return decorate
+    return _state_decorator(Shape.ONE, state, options)
 
 
 def state_computation_multi(
-    *,
-    state: Callable[[], Any],
-    name: str = "",
-    on_error: OnError = "stop",
-    partitions: int = PARTITIONS,
+    *, state: Callable[[], Any], **options: Unpack[StateOptions]
 ) -> Callable[[Callable[P, R]], Declared[P, R]]:
-    """As `state_computation`, for a function that returns an iterable of records."""
+    """As `state_computation`, for a function that returns or yields any number of records.
 
-    def decorate(function: Callable[P, R]) -> Declared[P, R]:
-        return declare(
-            function, Shape.MANY, state=state, name=name, on_error=on_error, partitions=partitions
-        )
+    >>> import wallarood as w
+    >>> class Waiting:
+    ...     def __init__(self) -> None:
+    ...         self.orders: list[str] = []
+    >>> @w.state_computation_multi(state=Waiting)
+    ... def in_pairs(order: str, waiting: Waiting) -> list[str]:
+    ...     waiting.orders.append(order)
+    ...     if len(waiting.orders) < 2:
+    ...         return []
+    ...     pair, waiting.orders = waiting.orders, []
+    ...     return pair
+    >>> in_pairs("a", Waiting())
+    []
+    """
+    return _state_decorator(Shape.MANY, state, options)
 
-    return decorate
+
+def _state_decorator(
+    shape: Shape, state: Callable[[], Any], options: StateOptions
+) -> Callable[[Callable[P, R]], Declared[P, R]]:
+    _check_known(options, StateOptions)
+    if state is None:
+        raise mistake("state=None: expected a class, or a function without arguments")
+    return lambda function: declare(function, shape, state=state, **options)
 
 
-def _decorator(function: Any, shape: Shape, options: dict[str, Any]) -> Any:
+def _decorator(function: Any, shape: Shape, options: Any, allowed: Any) -> Any:
     if function is not None:
-        return declare(function, shape)
+        return declare(function, shape, **options)
+    _check_known(options, allowed)
     return lambda function: declare(function, shape, **options)
+
+
+def _check_known(options: Any, allowed: Any) -> None:
+    known = inspect.get_annotations(allowed)
+    for option in options:
+        if option not in known:
+            raise mistake(f"unknown option {option!r}: expected {', '.join(sorted(known))}")

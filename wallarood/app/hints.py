@@ -1,29 +1,55 @@
-"""Types of records, read from the hints of user functions."""
+"""Types of records, read from the hints of user functions.
+
+Hints help, they are not required: whatever cannot be read counts as Any, and only what cannot
+possibly fit is refused.
+"""
 
 import inspect
+import re
 import types
 import typing
+from abc import ABCMeta
 from collections.abc import Callable, Iterable
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+import attrs
 
 from wallarood.model.pipeline import Shape
+
+_UNIONS = (Union, types.UnionType)
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def function_hints(function: Callable[..., Any]) -> tuple[Any, Any]:
     """The type of the first parameter and of the result; Any where no hint says.
 
-    A hint that cannot be resolved counts as none: hints help, they are not required.
+    A class used as a function takes what its ``__init__`` does and returns itself.
     """
+    hinted = _hinted(function)
     try:
-        hints = typing.get_type_hints(function)
-    except Exception:
-        return Any, Any
-    try:
+        hints = typing.get_type_hints(hinted)
         names = list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        names = []
+    except Exception:  # names that are not there yet, builtins without signature, odd objects
+        hints, names = {}, []
     first = hints.get(names[0], Any) if names else Any
-    return first, hints.get("return", Any)
+    result = function if isinstance(function, type) else hints.get("return", Any)
+    return _known(first), _known(result)
+
+
+def _hinted(function: Callable[..., Any]) -> Any:
+    if isinstance(function, type):
+        return function.__init__  # type: ignore[misc]
+    if inspect.isroutine(function):
+        return function
+    return getattr(type(function), "__call__", function)
+
+
+def _known(hint: Any) -> Any:
+    return Any if _has_variable(hint) else hint
+
+
+def _has_variable(hint: Any) -> bool:
+    return isinstance(hint, TypeVar) or any(_has_variable(each) for each in get_args(hint))
 
 
 def record_types(function: Callable[..., Any], shape: Shape) -> tuple[Any, Any]:
@@ -33,7 +59,7 @@ def record_types(function: Callable[..., Any], shape: Shape) -> tuple[Any, Any]:
         case Shape.ONE:
             return before, _without_none(after)
         case Shape.MANY:
-            return before, _element(after)
+            return before, _element(_without_none(after))
         case Shape.BATCH:
             return _element(before), _element(after)
         case Shape.PREDICATE | Shape.INSPECT:
@@ -41,7 +67,7 @@ def record_types(function: Callable[..., Any], shape: Shape) -> tuple[Any, Any]:
 
 
 def _without_none(hint: Any) -> Any:
-    if get_origin(hint) in (Union, types.UnionType):
+    if get_origin(hint) in _UNIONS:
         rest = tuple(each for each in get_args(hint) if each is not type(None))
         return Union[rest]  # noqa: UP007 - built from a tuple
     return Any if hint is None or hint is type(None) else hint
@@ -49,10 +75,12 @@ def _without_none(hint: Any) -> Any:
 
 def _element(hint: Any) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
-    if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+    if origin is tuple:
+        return arguments[0] if len(arguments) == 2 and arguments[1] is Ellipsis else Any
+    if hint is str:
+        return str
+    if isinstance(origin, type) and issubclass(origin, Iterable) and arguments:
         return arguments[0]
-    if isinstance(origin, type) and issubclass(origin, Iterable) and origin is not tuple:
-        return arguments[0] if arguments else Any
     return Any
 
 
@@ -60,26 +88,31 @@ def can_flow(output: Any, wanted: Any) -> bool:
     """Whether a record of type *output* may go where *wanted* is expected. In doubt, it may."""
     if output is wanted or Any in (output, wanted) or object in (output, wanted):
         return True
-    if get_origin(output) in (Union, types.UnionType):
+    if get_origin(output) in _UNIONS:
         return any(can_flow(each, wanted) for each in get_args(output))
-    if get_origin(wanted) in (Union, types.UnionType):
+    if get_origin(wanted) in _UNIONS:
         return any(can_flow(output, each) for each in get_args(wanted))
     have, want = get_origin(output) or output, get_origin(wanted) or wanted
     if not (isinstance(have, type) and isinstance(want, type)):
         return True
-    if want is float and have is int:
+    if (have, want) in ((int, float), (int, complex), (float, complex)):
         return True
     try:
-        if not issubclass(have, want):
+        if not _may_share_an_object(have, want):
             return False
-    except TypeError:
+    except TypeError:  # protocols and typed dicts cannot be asked
         return True
     mine, theirs = get_args(output), get_args(wanted)
     if have is tuple and want is tuple and mine and theirs:
         return _tuples_can_flow(mine, theirs)
-    if have is want and mine and theirs and len(mine) == len(theirs):
+    if have is want and len(mine) == len(theirs):
         return all(can_flow(a, b) for a, b in zip(mine, theirs, strict=True))
     return True
+
+
+def _may_share_an_object(have: type, want: type) -> bool:
+    """Subclasses either way may; of an abstract class nobody knows what is below it."""
+    return issubclass(have, want) or issubclass(want, have) or isinstance(have, ABCMeta)
 
 
 def _tuples_can_flow(mine: tuple[Any, ...], theirs: tuple[Any, ...]) -> bool:
@@ -90,6 +123,37 @@ def _tuples_can_flow(mine: tuple[Any, ...], theirs: tuple[Any, ...]) -> bool:
     )
 
 
+_NO_KEYS = (float, complex, list, dict, set, frozenset, bytearray, type(None))
+
+
+def can_be_key(hint: Any) -> bool:
+    """Whether a value of this type can be a key: not if it is a float, or mutable, or holds one."""
+    if get_origin(hint) in _UNIONS:
+        return any(can_be_key(each) for each in get_args(hint))
+    kind = get_origin(hint) or hint
+    if kind is Literal or not isinstance(kind, type):
+        return True
+    if issubclass(kind, _NO_KEYS):
+        return False
+    if kind is tuple:
+        return all(can_be_key(each) for each in get_args(hint) if each is not Ellipsis)
+    if attrs.has(kind):
+        return kind.__setattr__ is not object.__setattr__
+    parameters = getattr(kind, "__dataclass_params__", None)
+    return parameters is None or bool(parameters.frozen)
+
+
 def show(hint: Any) -> str:
-    """A type as an author would write it."""
-    return hint.__qualname__ if isinstance(hint, type) and not get_args(hint) else str(hint)
+    """A type as an author would write it, the same in every process."""
+    if hint is type(None):
+        return "None"
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in _UNIONS:
+        return " | ".join(show(each) for each in arguments)
+    if isinstance(origin, type) and arguments:
+        return f"{origin.__qualname__}[{', '.join(show(each) for each in arguments)}]"
+    if isinstance(hint, type):
+        return hint.__qualname__
+    if hint is Ellipsis:
+        return "..."
+    return _ADDRESS.sub("", str(hint).removeprefix("typing."))

@@ -112,8 +112,8 @@ class _Supervisor:
     tails: dict[WorkerName, deque[str]] = attrs.field(factory=dict)
     statuses: dict[WorkerName, Status] = attrs.field(factory=dict)
     topology: Topology | None = None
-    interrupted: bool = False
     failed: trio.Event = attrs.field(factory=trio.Event)
+    interrupt: trio.Event = attrs.field(factory=trio.Event)
 
     async def run(self) -> Outcome:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
@@ -132,7 +132,7 @@ class _Supervisor:
         return self._outcome()
 
     async def _run_worker(self, worker: WorkerName) -> None:
-        if self.interrupted:
+        if self.interrupt.is_set():
             self.ended[worker] = 0
             return
         process = await trio.lowlevel.open_process(
@@ -142,7 +142,7 @@ class _Supervisor:
             start_new_session=True,
         )
         self.processes[worker] = process
-        if self.interrupted:  # it came while the process was being made
+        if self.interrupt.is_set():  # it came while the process was being made
             self._signal(process, signal.SIGTERM)
         await self._read_lines(worker, process)
         self.ended[worker] = await process.wait()
@@ -171,7 +171,7 @@ class _Supervisor:
         while True:
             for worker in self.cluster.workers:
                 if worker in self.processes and worker not in self.ended:
-                    await trio.to_thread.run_sync(self._look_at, worker, abandon_on_cancel=True)
+                    await trio.to_thread.run_sync(self._look_at, worker)
             self.on_view(View(dict(self.statuses), self.topology))
             await trio.sleep(POLL_S)
 
@@ -184,18 +184,16 @@ class _Supervisor:
 
     async def _heed_signals(self, signals: object) -> None:
         async for _ in signals:  # type: ignore[attr-defined]
-            again = self.interrupted
-            self.interrupted = True
+            again = self.interrupt.is_set()
+            self.interrupt.set()
             for process in self._living():
                 self._signal(process, signal.SIGKILL if again else signal.SIGTERM)
             self.failed.set()
 
     async def _end_together(self) -> None:
         await self.failed.wait()
-        if not self.interrupted:
-            with trio.move_on_after(FAIL_TOGETHER_S):
-                while not self.interrupted:
-                    await trio.sleep(POLL_S)
+        with trio.move_on_after(FAIL_TOGETHER_S):
+            await self.interrupt.wait()
         for process in self._living():
             self._signal(process, signal.SIGTERM)
         await trio.sleep(KILL_AFTER_S)
@@ -211,7 +209,7 @@ class _Supervisor:
             os.kill(process.pid, number)
 
     def _outcome(self) -> Outcome:
-        if self.interrupted:
+        if self.interrupt.is_set():
             return Outcome(0, interrupted=True)
         failures = [(name, code) for name, code in self.ended.items() if code != 0]
         if not failures:

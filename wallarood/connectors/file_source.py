@@ -71,7 +71,9 @@ class FileSource:
         if scope not in ("shared", "local"):
             raise ApplicationError(f"FileSource: scope={scope!r}: expected 'shared' or 'local'")
         if repeat < 1 or (follow and repeat > 1):
-            raise ApplicationError(f"FileSource: repeat={repeat}: expected 1 or more, 1 if followed")
+            raise ApplicationError(
+                f"FileSource: repeat={repeat}: expected 1 or more, 1 if followed"
+            )
         types = {"lines": str, "csv": dict[str, str], "json": Any if record is None else record}
         self.__attrs_init__(  # type: ignore[attr-defined]
             tuple(os.fspath(path) for path in paths),

@@ -106,10 +106,7 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
     (F, ConnectionLost): frozenset({F}),
     (F, LinksUp): frozenset({F}),
     (F, TimerFired): frozenset({F}),
-    **{
-        (X, kind): frozenset()
-        for kind in (Join, Prepared, Connected, Inquiry, Attach, Heartbeat)
-    },
+    **{(X, kind): frozenset() for kind in (Join, Prepared, Connected, Inquiry, Attach, Heartbeat)},
     (X, ConnectionLost): frozenset(),
     (X, LinksUp): frozenset(),
     (X, TimerFired): frozenset(),
@@ -209,9 +206,7 @@ class Initializer:
             return self._take(connection, join, now)
         if known[1].member.incarnation == join.member.incarnation:
             return [Close(known[0]), *self._take(connection, join, now)]
-        self._newcomers[name] = _Newcomer(
-            connection, join, now + self._founder.name_taken_wait_s
-        )
+        self._newcomers[name] = _Newcomer(connection, join, now + self._founder.name_taken_wait_s)
         return [Send(known[0], Heartbeat(()))]
 
     def _refusal(self, join: Join) -> str:
@@ -358,10 +353,7 @@ class Initializer:
         """The proposal will never be: that is durable before anybody hears of it."""
         assert self._record is not None
         never = self._record.cluster_id
-        told = [
-            Send(connection, Never(never))
-            for name, (connection, _) in self._joined.items()
-        ]
+        told = [Send(connection, Never(never)) for name, (connection, _) in self._joined.items()]
         self._joined.clear()
         self._nonce = next_nonce(self._nonce)
         self.phase, self._record, self._proposal = Phase.GATHERING, None, None

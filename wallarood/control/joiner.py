@@ -150,6 +150,11 @@ class Joiner:
         return self._record
 
     @property
+    def connection(self) -> int | None:
+        """The connection to the initializer, if there is one."""
+        return self._connection
+
+    @property
     def deadline(self) -> float | None:
         """When `TimerFired` is due; None: never."""
         if self.phase in (Phase.FORMED, Phase.FAILED):

@@ -158,8 +158,8 @@ class Membership:
         peer = self.peers.get(member.name)
         if protocol != PROTOCOL_VERSION:
             return self._refuse(
-                connection, f"{member.name} speaks protocol version {protocol}, not "
-                f"{PROTOCOL_VERSION}"
+                connection,
+                f"{member.name} speaks protocol version {protocol}, not {PROTOCOL_VERSION}",
             )
         if peer is None:
             return self._refuse(connection, f"{member.name} is not a member of {self._cluster_id}")
@@ -209,7 +209,7 @@ class Membership:
     def _message(self, connection: int, message: object, now: float) -> list[Effect]:
         name = self.name_on(connection)
         if name is None:
-            return self._from_stranger(message)
+            return self._from_stranger(connection, message)
         peer = self.peers[name]
         peer.last_heard = now
         effects: list[Effect] = []
@@ -235,14 +235,14 @@ class Membership:
             case _:
                 return effects
 
-    def _from_stranger(self, message: object) -> list[Effect]:
+    def _from_stranger(self, connection: int, message: object) -> list[Effect]:
         match message:
             case JobFailed(worker, reason, exit_code):
                 return [Fail(_failure(worker, reason, exit_code))]
             case Refused(reason):
                 return [Fail(RefusedError(reason))]
             case Busy():
-                return []
+                return [Close(connection)]
             case _:
                 return []
 

@@ -5,21 +5,20 @@ Theory of operation
 Every connection, dialled or accepted, gets a number that is never used again. What happens on it
 becomes an event for the driver: opened, a message, lost. A message that names another cluster,
 epoch or round than ours is dropped here and nowhere else, unless it opens a conversation: such a
-message is answered by the machine that thinks about formation. No exception of a connection leaves
+message is answered by the machine that thinks about founding. No exception of a connection leaves
 its task.
 """
 
 import itertools
 from collections.abc import Callable
-from typing import Any
 
 import attrs
 import structlog
 import trio
 
-from wallarood.control.events import ConnectionLost, ConnectionOpened, Received
-from wallarood.model.errors import RemoteProtocolError
-from wallarood.model.ids import Address, ClusterId
+from wallarood.control.events import ConnectionLost, ConnectionOpened, Event, Received
+from wallarood.model.errors import KeyRefusedError, RemoteProtocolError
+from wallarood.model.ids import Address, ClusterId, WorkerName
 from wallarood.model.messages import (
     Attach,
     Busy,
@@ -27,17 +26,20 @@ from wallarood.model.messages import (
     ControlMessage,
     Envelope,
     Inquiry,
+    JobFailed,
     Join,
     Never,
     Refused,
 )
-from wallarood.runtime.ports import ControlChannel
+from wallarood.runtime.ports import ControlChannel, DialControl
 from wallarood.wire.control import decode, encode
 
-log = structlog.get_logger(__name__)
+BACKOFF_FIRST_S = 0.05
 
-OPENING = (Join, Inquiry, Attach, Refused, Busy, Never, Committed)
+OPENING = (Join, Inquiry, Attach, Refused, Busy, Never, Committed, JobFailed)
 """Messages that may come from outside the cluster."""
+
+log = structlog.get_logger(__name__)
 
 
 @attrs.frozen
@@ -52,6 +54,7 @@ class Stamp:
 @attrs.define(eq=False)
 class _Connection:
     channel: ControlChannel
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     sequence_out: int = 0
     sequence_in: int = 0
 
@@ -60,27 +63,52 @@ class _Connection:
 class ControlConnections:
     """All control connections by number. `stamp` is read for each message."""
 
-    events: trio.MemorySendChannel[Any]
+    events: trio.MemorySendChannel[Event]
+    dial: DialControl
     stamp: Callable[[], Stamp]
+    backoff_max_s: float
+    key_refused: Callable[[KeyRefusedError], None]
     _open: dict[int, _Connection] = attrs.field(factory=dict, init=False)
-    _numbers: itertools.count[int] = attrs.field(factory=itertools.count, init=False)
+    _numbers: "itertools.count[int]" = attrs.field(factory=itertools.count, init=False)
 
-    async def handle(self, channel: ControlChannel, dialled: Address | None = None) -> None:
-        """Read *channel* until it ends; `dialled` is the address if it was us who called."""
+    async def accept(self, channel: ControlChannel) -> None:
+        """Use a connection that a peer has made, until it ends."""
+        await self._handle(channel, None)
+
+    async def keep_dialling(self, peer: WorkerName, address: Callable[[], Address]) -> None:
+        """Keep a connection to *peer*, for ever; it is sought at what *address* says each time."""
+        backoff_s = BACKOFF_FIRST_S
+        while True:
+            try:
+                async with self.dial(address()) as channel:
+                    backoff_s = BACKOFF_FIRST_S
+                    await self._handle(channel, peer)
+            except KeyRefusedError as error:
+                self.key_refused(error)
+            except (OSError, trio.TooSlowError, RemoteProtocolError, *CLOSED) as error:
+                reason = str(error) or type(error).__name__
+                log.debug("control channel not open", peer=peer, reason=reason)
+            await trio.sleep(backoff_s)
+            backoff_s = min(backoff_s * 2, self.backoff_max_s)
+
+    async def _handle(self, channel: ControlChannel, dialled: WorkerName | None) -> None:
         number = next(self._numbers)
         connection = self._open[number] = _Connection(channel)
         try:
-            await self.events.send(ConnectionOpened(number, channel.peer, dialled))
-            await self._read(number, connection)
+            with connection.scope:
+                if dialled is not None:
+                    await self.events.send(ConnectionOpened(number, dialled))
+                await self._read(number, connection)
         except trio.EndOfChannel:
             log.debug("control channel closed", peer=channel.peer)
         except RemoteProtocolError as error:
             log.warning("control channel dropped", peer=channel.peer, reason=str(error))
         finally:
             del self._open[number]
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + 2):
+            with trio.CancelScope(shield=True):
+                with trio.move_on_after(1):
+                    await self.events.send(ConnectionLost(number))
                 await channel.aclose()
-                await self.events.send(ConnectionLost(number))
 
     async def _read(self, number: int, connection: _Connection) -> None:
         while True:
@@ -91,7 +119,7 @@ class ControlConnections:
                 )
             connection.sequence_in += 1
             if self._is_stale(envelope):
-                log.debug("stale message dropped", peer=connection.channel.peer, stamp=envelope)
+                log.debug("stale message dropped", peer=connection.channel.peer)
                 continue
             await self.events.send(Received(number, envelope.message))
 
@@ -105,7 +133,7 @@ class ControlConnections:
         return theirs != (ours.cluster_id, ours.epoch, ours.round)
 
     def send(self, number: int, message: ControlMessage) -> None:
-        """Queue *message* on a connection; one that is gone takes it silently."""
+        """Queue *message* on a connection; for one that is gone it is dropped."""
         connection = self._open.get(number)
         if connection is None:
             return
@@ -115,3 +143,18 @@ class ControlConnections:
         )
         connection.sequence_out += 1
         connection.channel.send(encode(envelope))
+
+    def close(self, number: int) -> None:
+        """Close a connection when what was sent on it is out."""
+        connection = self._open.get(number)
+        if connection is not None:
+            connection.scope.cancel()
+
+    async def close_all(self) -> None:
+        """Send what is queued everywhere, then close; takes at most two seconds."""
+        async with trio.open_nursery() as nursery:
+            for connection in list(self._open.values()):
+                nursery.start_soon(connection.channel.aclose)
+
+
+CLOSED = (trio.BrokenResourceError, trio.ClosedResourceError, trio.EndOfChannel)

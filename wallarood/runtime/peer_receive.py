@@ -7,7 +7,7 @@ batch has a place in the inbox of its edge, and one slow stage does not hold up 
 same connection. A second grant for an edge overwrites the first: grants are cumulative.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import attrs
 import structlog
@@ -32,14 +32,14 @@ class PeerReceiver:
     """What comes from *peer*, over one connection after the other.
 
     `hello` is our half of the greeting, without what was received; `inbox` gives the target of an
-    edge and `codec` what its records are encoded with.
+    edge and `codecs` what its records are encoded with.
     """
 
     peer: WorkerName
     hello: LinkHello
     link: LinkReceiver
     inbox: Callable[[int], Inbox]
-    codec: Callable[[int], RecordCodec]
+    codecs: Mapping[int, RecordCodec]
     on_change: Callable[[], None]
     connected: bool = attrs.field(default=False, init=False)
     _grants: dict[int, int] = attrs.field(factory=dict, init=False)
@@ -47,8 +47,10 @@ class PeerReceiver:
     _connection: trio.CancelScope | None = attrs.field(default=None, init=False)
     _using: trio.Lock = attrs.field(factory=trio.Lock, init=False)
 
-    async def serve(self, channel: DataChannel, frames: FrameDecoder) -> None:
+    async def serve(self, channel: DataChannel, frames: FrameDecoder, behind: list[bytes]) -> None:
         """Use *channel*, whose hello was accepted, until it ends; an older one is given up.
+
+        *behind* are payloads that came with the hello.
 
         Raises RemoteProtocolError: the peer sent what it must not.
         """
@@ -63,7 +65,7 @@ class PeerReceiver:
                 try:
                     async with trio.open_nursery() as nursery:
                         nursery.start_soon(self._write_grants, channel)
-                        await self._read(channel, frames)
+                        await self._read(channel, frames, behind)
                         nursery.cancel_scope.cancel()
                 finally:
                     self._set_connected(False)
@@ -77,7 +79,9 @@ class PeerReceiver:
         self.connected = connected
         self.on_change()
 
-    async def _read(self, channel: DataChannel, frames: FrameDecoder) -> None:
+    async def _read(self, channel: DataChannel, frames: FrameDecoder, behind: list[bytes]) -> None:
+        for payload in behind:
+            self._take_in(payload)
         while data := await channel.receive_some(RECEIVE_BYTES_MAX):
             for payload in frames.feed(data):
                 self._take_in(payload)
@@ -88,6 +92,9 @@ class PeerReceiver:
             raise RemoteProtocolError(f"expected records or a mark, found {frame!r:.200}")
         if frame.round != self.hello.round:
             return
+        codec = self.codecs.get(frame.edge)
+        if codec is None:
+            raise RemoteProtocolError(f"edge {frame.edge} does not lead here")
         cost = len(payload) if isinstance(frame, Data) else 0
         if self.link.receive(frame.edge, frame.sequence, cost) is Delivery.REPEAT:
             return
@@ -100,7 +107,7 @@ class PeerReceiver:
             self._granted.unpark()
 
         if isinstance(frame, Data):
-            inbox.put_nowait(source, self.codec(frame.edge).decode(frame.payload), taken)
+            inbox.put_nowait(source, codec.decode(frame.payload), taken)
         else:
             inbox.mark_nowait(source, frame.mark, taken)
 

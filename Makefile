@@ -1,0 +1,61 @@
+# Everything starts here: `make demo` and `make test` need nothing prepared but git, make and
+# Python 3.11+ with venv. They make .venv and install the package into it.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	command -v $$p >/dev/null 2>&1 && \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+WORKERS ?= 3
+BIG_REPEAT ?= 215
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format types big check-tools clean
+
+help:
+	@echo "make demo    count the words of a text on $(WORKERS) local workers (WORKERS=N, ARGS=...)"
+	@echo "make test    run all tests"
+	@echo "make lint    check style and format"
+	@echo "make types   check types"
+	@echo "make big     the demo on 100 MB of text"
+	@echo "make format  bring all files into the standard format"
+	@echo "make clean   remove .venv and caches"
+
+demo: .venv/.installed
+	@$(BIN)/wallarood demo word_count --workers $(WORKERS) -- $(ARGS)
+
+test: .venv/.installed
+	@$(BIN)/python -m pytest
+
+lint: .venv/.installed
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: .venv/.installed
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: .venv/.installed
+	@$(BIN)/mypy
+
+big: .venv/.installed
+	@$(BIN)/wallarood demo word_count --workers $(WORKERS) -- --repeat $(BIG_REPEAT) $(ARGS)
+
+.venv/.installed: pyproject.toml | check-tools
+	@echo "making .venv with $$($(PYTHON) --version) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+check-tools:
+	@command -v git >/dev/null 2>&1 || { \
+	echo "make: git is missing: on Debian and Ubuntu, apt-get install git" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { \
+	echo "make: Python 3.11 or newer is missing: on Debian 12 and Ubuntu, apt-get install python3 python3-venv;" \
+	"or say where it is with PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	echo "make: the venv module of $(PYTHON) is missing: on Debian and Ubuntu, apt-get install python3-venv" >&2; \
+	exit 1; }
+
+clean:
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

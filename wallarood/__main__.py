@@ -1,0 +1,7 @@
+"""``python -m wallarood``."""
+
+import sys
+
+from wallarood.cli.main import main
+
+sys.exit(main())

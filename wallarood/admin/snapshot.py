@@ -1,0 +1,129 @@
+"""From a worker at run time to what it says about itself."""
+
+import attrs
+import trio
+
+from wallarood import __version__
+from wallarood.admin.status import (
+    JobState,
+    SourceStatus,
+    StageStatus,
+    Status,
+    WorkerStatus,
+    bytes_read,
+)
+from wallarood.control.membership import Peer, Presence
+from wallarood.runtime.job import Job
+from wallarood.runtime.worker import Worker
+
+RATE_WINDOW_S = 1.0
+
+_STATES = {
+    Presence.EXPECTED: "away",
+    Presence.CONNECTED: "connected",
+    Presence.MISSING: "away",
+    Presence.LEFT: "left",
+}
+
+
+@attrs.define
+class _Rate:
+    """Records a second over the last window."""
+
+    since: float
+    count: int = 0
+    rate: float = 0.0
+
+    def at(self, now: float, count: int) -> float:
+        if now - self.since >= RATE_WINDOW_S:
+            self.rate = (count - self.count) / (now - self.since)
+            self.since, self.count = now, count
+        return self.rate
+
+
+@attrs.define(eq=False)
+class Snapshots:
+    """Makes a `Status` of *worker* whenever it is asked."""
+
+    worker: Worker
+    began_at: float = attrs.field(factory=trio.current_time)
+    _rates: dict[object, _Rate] = attrs.field(factory=dict, init=False)
+
+    def status(self) -> Status:
+        """The worker at this moment."""
+        worker, now = self.worker, trio.current_time()
+        record, job = worker.record, worker.job
+        sources = self._sources(job) if job is not None else ()
+        waiting = worker.gate.reason if worker.began else worker.waiting_for
+        return Status(
+            worker=worker.member.name,
+            version=__version__,
+            job=JobState(worker.phase),
+            phase=worker.phase_text,
+            uptime_s=now - self.began_at,
+            application=worker.application.name,
+            cluster_id=record.cluster_id if record is not None else None,
+            epoch=record.topology.epoch if record is not None else 0,
+            waiting_for=(waiting,) if waiting else (),
+            workers=self._workers(now),
+            stages=self._stages(job, now) if job is not None else (),
+            sources=sources,
+            rate=self._rate("sources", now, sum(each.records for each in sources)),
+            failure=worker.failure.message if worker.failure is not None else "",
+        )
+
+    def _rate(self, what: object, now: float, count: int) -> float:
+        return self._rates.setdefault(what, _Rate(now)).at(now, count)
+
+    def _workers(self, now: float) -> tuple[WorkerStatus, ...]:
+        worker = self.worker
+        here = WorkerStatus(worker.member.name, str(worker.member.control), "here")
+        if worker.membership is None or worker.record is None:
+            return (here,)
+        peers = worker.membership.peers
+        return tuple(
+            here if name == worker.member.name else _peer(peers[name], now)
+            for name in worker.record.topology.workers
+        )
+
+    def _stages(self, job: Job, now: float) -> tuple[StageStatus, ...]:
+        return tuple(
+            StageStatus(
+                index=stage.index,
+                name=stage.name,
+                kind=stage.kind.value,
+                records_in=counters.records_in,
+                records_out=counters.records_out,
+                skipped=counters.skipped,
+                dead_letters=counters.dead_letters,
+                backlog=job.inboxes[stage.index].backlog_batches,
+                rate=self._rate(stage.index, now, counters.records_in),
+            )
+            for stage in job.wiring.stages
+            for counters in (job.counters[stage.index],)
+        )
+
+    def _sources(self, job: Job) -> tuple[SourceStatus, ...]:
+        found = []
+        for task in job.sources.values():
+            repeat = getattr(task.source, "repeat", 1)
+            for partition, counters in task.partitions.items():
+                total = task.source.size_bytes(partition)
+                found.append(
+                    SourceStatus(
+                        source=task.step,
+                        partition=partition,
+                        worker=self.worker.member.name,
+                        records=counters.records,
+                        bytes_read=bytes_read(counters.position, total, repeat),
+                        bytes_total=total,
+                        ended=counters.ended,
+                    )
+                )
+        return tuple(found)
+
+
+def _peer(peer: Peer, now: float) -> WorkerStatus:
+    heard = now - peer.last_heard if peer.presence is not Presence.EXPECTED else None
+    member = peer.member
+    return WorkerStatus(member.name, str(member.control), _STATES[peer.presence], heard)

@@ -1,0 +1,77 @@
+"""What several commands share: the flags that override configuration keys."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from wallarood.config import BY_NAME, Config, Kind
+from wallarood.config_load import CONFIGURATION_DIRECTORY, load_config
+from wallarood.model.errors import UsageError
+
+FLAGS: dict[str, str] = {
+    "--worker-count": "worker.count",
+    "--worker-name": "worker.name",
+    "--control-channel": "worker.control-channel",
+    "--topology-initializer": "worker.topology-initializer",
+    "--cluster-id": "worker.cluster-id",
+    "--state-directory": "worker.state-directory",
+    "--exit-on-completion": "application.exit-on-completion",
+    "--listen-control": "listen.control",
+    "--listen-data": "listen.data",
+    "--advertise": "listen.advertise",
+    "--key-file": "security.key-file",
+    "--formation-deadline": "timing.formation-deadline",
+    "--log-level": "log.level",
+    "--log-format": "log.format",
+    "--admin-socket": "admin.socket",
+}
+"""Each flag and the key that it overrides."""
+
+
+def add_config_flags(parser: argparse.ArgumentParser) -> None:
+    """Add ``--config`` and every flag of `FLAGS`."""
+    parser.add_argument(
+        "--config",
+        action="append",
+        type=Path,
+        metavar="PATH",
+        help=f"TOML file or directory, may be repeated (default: {CONFIGURATION_DIRECTORY})",
+    )
+    for flag, name in FLAGS.items():
+        key = BY_NAME[name]
+        if key.kind is Kind.SWITCH:
+            parser.add_argument(flag, action="store_const", const=True, help=key.help)
+        else:
+            metavar = "|".join(key.choices) if key.choices else flag.rpartition("-")[2].upper()
+            parser.add_argument(flag, metavar=metavar, help=key.help.replace("%", "%%"))
+
+
+def config_from(arguments: argparse.Namespace) -> Config:
+    """The effective configuration. Raises ConfigurationError or UsageError."""
+    flags: dict[str, tuple[str, Any]] = {}
+    for flag, name in FLAGS.items():
+        raw = getattr(arguments, flag.removeprefix("--").replace("-", "_"))
+        if raw is not None:
+            flags[name] = (flag, _typed(flag, name, raw))
+    if arguments.application is not None:
+        flags["application.target"] = ("APP", arguments.application)
+    if arguments.args:
+        flags["application.args"] = ("ARGS", list(arguments.args))
+    return load_config(arguments.config or [CONFIGURATION_DIRECTORY], flags)
+
+
+def _typed(flag: str, name: str, raw: Any) -> Any:
+    if BY_NAME[name].kind is not Kind.NUMBER:
+        return raw
+    try:
+        return int(raw)
+    except ValueError:
+        raise UsageError(f"{flag}: found {raw!r:.40}, expected a whole number") from None
+
+
+def target_of(config: Config) -> str:
+    """The application to run. Raises UsageError: neither APP nor the configuration names one."""
+    target = config["application.target"]
+    if target is None:
+        raise UsageError("no application: give APP, or set application.target")
+    return str(target)

@@ -1,0 +1,60 @@
+"""The command `wallarood`: finds the subcommand, and turns errors into messages and exit codes."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from wallarood import __version__
+from wallarood.model.errors import UsageError, WallaroodError
+
+COMMANDS = ("run", "dev", "demo", "check", "plan", "state")
+INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(UsageError.exit_code, f"{self.prog}: error: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _Parser(
+        prog="wallarood",
+        description="A stream processor that an operator installs like any other Debian service.",
+        epilog="See wallarood(8). 'wallarood demo' shows it at work.",
+    )
+    parser.add_argument("--version", action="version", version=f"wallarood {__version__}")
+    subparsers = parser.add_subparsers(
+        title="commands", dest="command", required=True, metavar="COMMAND", parser_class=_Parser
+    )
+    for name in _needed(given):
+        importlib.import_module(f"wallarood.cli.{name}").add_parser(subparsers)
+    chosen = parser.parse_args(given)
+    return guarded("wallarood", lambda: int(chosen.run(chosen)))
+
+
+def _needed(given: list[str]) -> Sequence[str]:
+    """The commands whose modules must be loaded: the one that was given, else all."""
+    return (given[0],) if given and given[0] in COMMANDS else COMMANDS
+
+
+def guarded(program: str, run: object) -> int:
+    """Call *run*; what goes wrong becomes a line on stderr and an exit code."""
+    assert callable(run)
+    try:
+        code = int(run())
+        sys.stdout.flush()
+    except WallaroodError as error:
+        print(f"{program}: error: {error.message}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code

@@ -1,0 +1,35 @@
+"""`wallarood run`: one worker in the foreground; what a unit runs."""
+
+import argparse
+from functools import partial
+
+from wallarood.cli.common import add_config_flags, config_from, target_of
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "run",
+        help="run one worker in the foreground",
+        description="Run one worker in the foreground. Without any flag or configuration it is a "
+        "cluster of one, on loopback, with its state under .wallarood/.",
+    )
+    parser.add_argument("application", nargs="?", metavar="APP", help="module:name or file.py:name")
+    parser.add_argument("args", nargs="*", metavar="ARGS", help="for the application, behind --")
+    add_config_flags(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the worker; 0 when it was stopped or its job is done."""
+    import trio
+
+    from wallarood.daemon import run_worker
+    from wallarood.loader import load_application
+    from wallarood.logs import configure_logs
+
+    config = config_from(arguments)
+    configure_logs(config["log.level"], config["log.format"], worker=config["worker.name"])
+    application = load_application(target_of(config), config["application.args"])
+    trio.run(partial(run_worker, config, application))
+    return 0

@@ -1,0 +1,111 @@
+"""From "module:name" or a path to an application, with an error that an author can read."""
+
+import importlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from wallarood.model.errors import ApplicationError, WallaroodError
+from wallarood.model.pipeline import Application
+
+DEFAULT_NAME = "app"
+
+
+def load_application(target: str, args: Sequence[str] = ()) -> Application:
+    """Load the application that *target* names; a function gets the list *args*.
+
+    A file is loaded under its own stem, never as ``__main__``, so that its classes have the same
+    names on every worker.
+
+    Raises ApplicationError: there is none, or loading it failed. Raises PipelineError: it is wrong.
+    """
+    where, name = _parts(target)
+    module = _from_file(Path(where)) if _is_path(where) else _from_module(where)
+    try:
+        found: Any = getattr(module, name)
+    except AttributeError:
+        names = ", ".join(each for each in vars(module) if not each.startswith("_"))
+        raise ApplicationError(
+            f"application {target!r}: {where} has no {name!r}; it has {names or 'nothing'}"
+        ) from None
+    if isinstance(found, Application):
+        if args:
+            raise ApplicationError(f"application {target!r} takes no arguments, found {args!r}")
+        return found
+    if not callable(found):
+        raise ApplicationError(
+            f"application {target!r}: {name} is a {type(found).__name__}, expected an application "
+            "or a function that takes a list of arguments and returns one"
+        )
+    made = _guarded(lambda: found(list(args)), f"application {target!r}: {name}(args) failed")
+    if not isinstance(made, Application):
+        raise ApplicationError(
+            f"application {target!r}: {name}(args) returned a {type(made).__name__}, expected what "
+            "w.application(…) returns"
+        )
+    return made
+
+
+def _parts(target: str) -> tuple[str, str]:
+    where, colon, name = target.rpartition(":")
+    return (where, name) if colon and where else (target, DEFAULT_NAME)
+
+
+def _is_path(where: str) -> bool:
+    return where.endswith(".py") or "/" in where
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ApplicationError(f"application file {path}: it does not exist")
+    name = path.stem
+    known = sys.modules.get(name)
+    if known is not None:
+        if getattr(known, "__file__", None) == str(path.resolve()):
+            return known
+        name = f"application_{name}"
+    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    if spec is None or spec.loader is None:
+        raise ApplicationError(f"application file {path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.resolve().parent))
+    loader = spec.loader
+    try:
+        _guarded(lambda: loader.exec_module(module), f"application file {path}")
+    except BaseException:
+        del sys.modules[name]
+        raise
+    finally:
+        sys.path.remove(str(path.resolve().parent))
+    return module
+
+
+def _from_module(name: str) -> ModuleType:
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        return _guarded(lambda: importlib.import_module(name), f"application module {name!r}")
+    finally:
+        sys.path.remove(here)
+
+
+def _guarded(call: Any, what: str) -> Any:
+    try:
+        return call()
+    except WallaroodError:
+        raise
+    except SystemExit as error:
+        if error.code in (0, None):
+            raise
+        raise ApplicationError(f"{what}: it does not take these arguments") from error
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [each for each in frames if "importlib" not in each.filename]
+        place = next((e for e in reversed(own) if e.filename != __file__), None)
+        where = f" at {place.filename}:{place.lineno}" if place is not None else ""
+        raise ApplicationError(f"{what}{where}: {type(error).__name__}: {error}") from error

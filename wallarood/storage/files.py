@@ -1,0 +1,85 @@
+"""Files that are old or new after a crash, never half, and that know when they are damaged."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from xxhash import xxh3_64_hexdigest
+
+from wallarood.model.errors import CannotCreateError, DamagedStateError
+
+
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Replace *path* by a file with *data*; durable when this returns.
+
+    Raises CannotCreateError: the disk is full, read-only, or not ours.
+    """
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        temporary.rename(path)
+        sync_directory(path.parent)
+    except OSError as error:
+        raise CannotCreateError(f"cannot write {path}: {error.strerror}") from error
+
+
+def sync_directory(path: Path) -> None:
+    """Make renames and removals in *path* durable. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_document(path: Path, schema: int, content: Any) -> None:
+    """Write *content*, a JSON value, with its schema version and checksum, readably."""
+    document = {"schema": schema, "checksum": _checksum(content), "content": content}
+    write_atomic(path, json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n")
+
+
+def read_document(path: Path, schema: int) -> Any:
+    """Read what `write_document` wrote; None if there is no such file.
+
+    Raises DamagedStateError: it is unreadable, damaged, or of a newer schema.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DamagedStateError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        document = json.loads(data)
+        found, checksum, content = (document[key] for key in ("schema", "checksum", "content"))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise damaged(path, "it is not the document that was written") from None
+    if type(found) is not int or found > schema:
+        raise DamagedStateError(
+            f"{path} has schema version {found!r:.20}, this version reads up to {schema}: install "
+            "the version that wrote it, or a newer one"
+        )
+    if checksum != _checksum(content):
+        raise damaged(path, "its checksum is wrong")
+    return content
+
+
+def damaged(path: Path, what: str) -> DamagedStateError:
+    """The error for a damaged file, with the choices."""
+    return DamagedStateError(
+        f"{path} is damaged: {what}; put a copy of the directory back, or set it aside with "
+        "'wallarood state reset' and form a new cluster"
+    )
+
+
+def _checksum(content: Any) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return xxh3_64_hexdigest(text.encode("utf-8", "surrogatepass"))

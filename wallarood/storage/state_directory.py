@@ -1,0 +1,154 @@
+"""The state directory of one worker: its cluster record, its starts, what will never be."""
+# Layout, all files 0600 in a directory 0700:
+#   lock              held by the process that uses the directory; has its process ID
+#   cluster.json      the cluster record: prepared, committed or started
+#   incarnation.json  how often the worker has been started
+#   never.json        cluster IDs that were given up
+#   archive/N-ID.json records of former clusters, the last few
+
+import fcntl
+import os
+import secrets
+from pathlib import Path
+
+import attrs
+
+from wallarood.model.cluster_record import SCHEMA_VERSION, ClusterRecord
+from wallarood.model.errors import CannotCreateError, DamagedStateError, StateInUseError
+from wallarood.model.ids import ClusterId, Incarnation
+from wallarood.storage.files import damaged, read_document, sync_directory, write_document
+from wallarood.wire.strict import StructureError, structure, unstructure
+
+ARCHIVES_MAX = 10
+NEVER_MAX = 1000
+
+
+@attrs.frozen
+class StateDirectory:
+    """A state directory. Made by `open_state_directory`, or by `look_into` for reading only."""
+
+    path: Path
+    _lock: int | None = None
+
+    @property
+    def record_path(self) -> Path:
+        """Where the cluster record is."""
+        return self.path / "cluster.json"
+
+    def load_record(self) -> ClusterRecord | None:
+        """The cluster record; None if there is none. Raises DamagedStateError."""
+        return _load_record(self.record_path)
+
+    def save_record(self, record: ClusterRecord) -> None:
+        """Make *record* durable. Raises CannotCreateError: it cannot be written."""
+        write_document(self.record_path, SCHEMA_VERSION, unstructure(record))
+
+    def archives(self) -> list[Path]:
+        """The archived records, oldest first."""
+        return sorted((self.path / "archive").glob("*.json"))
+
+    def archive_record(self) -> Path | None:
+        """Put the cluster record aside; of too many the oldest go. Returns where it is now."""
+        record = self.load_record()
+        return None if record is None else self._set_aside(record.cluster_id)
+
+    def archive_unread(self) -> Path | None:
+        """Put the cluster record aside even if it is damaged."""
+        return self._set_aside("damaged") if self.record_path.exists() else None
+
+    def _set_aside(self, name: str) -> Path:
+        folder = self.path / "archive"
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            numbers = [int(each.name.partition("-")[0]) for each in self.archives()]
+            target = folder / f"{max(numbers, default=0) + 1:06d}-{name}.json"
+            self.record_path.rename(target)
+            for old in self.archives()[:-ARCHIVES_MAX]:
+                old.unlink()
+            sync_directory(folder)
+            sync_directory(self.path)
+        except OSError as error:
+            raise CannotCreateError(f"cannot archive into {folder}: {error.strerror}") from error
+        return target
+
+    def never(self, cluster_id: ClusterId) -> bool:
+        """Whether it is on record that this cluster will never be."""
+        return cluster_id in self._nevers()
+
+    def _nevers(self) -> list[ClusterId]:
+        path = self.path / "never.json"
+        content = read_document(path, SCHEMA_VERSION)
+        try:
+            return [] if content is None else structure(content, list[str])
+        except StructureError as error:
+            raise damaged(path, str(error)) from None
+
+    def record_never(self, cluster_id: ClusterId) -> None:
+        """Make it durable that this cluster will never be."""
+        known = self._nevers()
+        if cluster_id not in known:
+            write_document(
+                self.path / "never.json", SCHEMA_VERSION, [*known, cluster_id][-NEVER_MAX:]
+            )
+
+    def next_incarnation(self) -> Incarnation:
+        """Count this start, durably, and return it."""
+        path = self.path / "incarnation.json"
+        content = read_document(path, SCHEMA_VERSION)
+        try:
+            last = 0 if content is None else structure(content, Incarnation).starts
+        except StructureError as error:
+            raise damaged(path, str(error)) from None
+        incarnation = Incarnation(last + 1, secrets.token_hex(8))
+        write_document(path, SCHEMA_VERSION, unstructure(incarnation))
+        return incarnation
+
+    def close(self) -> None:
+        """Release the lock."""
+        if self._lock is not None:
+            os.close(self._lock)
+
+
+def _load_record(path: Path) -> ClusterRecord | None:
+    content = read_document(path, SCHEMA_VERSION)
+    if content is None:
+        return None
+    try:
+        return structure(content, ClusterRecord)
+    except StructureError as error:
+        raise damaged(path, str(error)) from None
+
+
+def open_state_directory(path: Path) -> StateDirectory:
+    """Make *path* if need be, and lock it for this process.
+
+    Raises CannotCreateError: it cannot be made or written. Raises StateInUseError: another process
+    holds it.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise CannotCreateError(f"state directory {path}: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        holder = os.read(lock, 32).decode("ascii", "replace").strip() or "unknown"
+        os.close(lock)
+        raise StateInUseError(
+            f"state directory {path} is in use by process {holder}: stop it, or choose another "
+            "--state-directory"
+        ) from None
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return StateDirectory(path, lock)
+
+
+def look_into(path: Path) -> StateDirectory:
+    """Open a state directory for reading, also while a worker uses it.
+
+    Raises DamagedStateError: there is none.
+    """
+    if not path.is_dir():
+        raise DamagedStateError(f"there is no state directory {path}")
+    return StateDirectory(path)
