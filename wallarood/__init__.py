@@ -26,7 +26,8 @@ from wallarood.app.connector import (
     SourceLimits,
     SourceReader,
 )
-from wallarood.app.pipeline import Branch, End, Stream, merge, source
+from wallarood.app.nodes import End
+from wallarood.app.pipeline import Branch, Stream, merge, source
 from wallarood.connectors.file_sink import FileSink
 from wallarood.connectors.file_source import FileSource
 from wallarood.connectors.generator import GeneratorSource

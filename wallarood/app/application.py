@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
-from wallarood.app.computations import DeadLetterTo, mistake, policy_of
-from wallarood.app.hints import show
-from wallarood.app.pipeline import End, Node, Stream, dead_letter_node
-from wallarood.model.errors import PipelineError
+from wallarood.app.computations import DeadLetterTo, policy_of
+from wallarood.app.fingerprint import fingerprint
+from wallarood.app.mistakes import mistake, mistake_at, place_of
+from wallarood.app.nodes import End, Node
+from wallarood.app.pipeline import Stream
 from wallarood.model.pipeline import (
     ERRORS_OUTPUT,
     Application,
@@ -14,7 +15,6 @@ from wallarood.model.pipeline import (
     Input,
     Step,
     StepKind,
-    Where,
 )
 
 _WITH_STATE = (StepKind.STATEFUL, StepKind.PARTITIONED)
@@ -23,15 +23,18 @@ _WITH_STATE = (StepKind.STATEFUL, StepKind.PARTITIONED)
 def application(name: str, *ends: End) -> Application:
     """Put streams that have arrived in sinks together, check them, and return the application.
 
-    Raises PipelineError: a stream has no sink, a name stands twice, a state has no name, records
-    cannot flow from one step into the next. The message names the line.
+    Steps without a `name` of their own are called as their functions are, with a number if that is
+    taken.
+
+    Raises PipelineError: a stream has no sink, or a name stands twice. The message names the line.
 
     >>> import wallarood as w
-    >>> w.application("copy", w.source("in", w.ListSource(["a"])).to_sink(w.ListSink([]))).name
-    'copy'
+    >>> copy = w.application("copy", w.source("in", w.ListSource(["a"])).to_sink(w.ListSink([])))
+    >>> [step.name for step in copy.steps]
+    ['in', 'list-sink']
     """
-    if not name or not isinstance(name, str):
-        raise mistake(f"application name {name!r}: expected a text")
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        raise mistake(f"application name {name!r:.120}: expected a text")
     for end in ends:
         if isinstance(end, Stream):
             raise mistake(f"a stream of application {name!r} has no sink: end it with .to_sink(…)")
@@ -40,11 +43,11 @@ def application(name: str, *ends: End) -> Application:
     if not ends:
         raise mistake(f"application {name!r} has no stream: pass what .to_sink(…) returns")
     nodes = _reachable(ends)
-    nodes += _dead_letter_nodes(nodes)
     _check_ends(nodes)
-    names = _name(nodes)
+    nodes += _dead_letter_nodes(nodes)
+    names = _names(nodes)
     steps = tuple(_step(node, names) for node in nodes)
-    return Application(name, steps, _fingerprint(name, steps))
+    return Application(name, steps, fingerprint(name, steps))
 
 
 def _reachable(ends: Iterable[End]) -> list[Node]:
@@ -52,35 +55,18 @@ def _reachable(ends: Iterable[End]) -> list[Node]:
     waiting = [node for end in ends for node in end.nodes]
     while waiting:
         node = waiting.pop()
-        if node.order not in found:
-            found[node.order] = node
+        if node.number not in found:
+            found[node.number] = node
             waiting.extend(source for source, _ in node.inputs)
-    return [found[order] for order in sorted(found)]
-
-
-def _dead_letter_nodes(nodes: list[Node]) -> list[Node]:
-    failing: dict[int, tuple[DeadLetterTo, list[Node]]] = {}
-    for node in nodes:
-        if node.declared is not None and isinstance(node.declared.on_error, DeadLetterTo):
-            letters = node.declared.on_error
-            failing.setdefault(id(letters), (letters, []))[1].append(node)
-    return [_letters_sink(*each) for each in failing.values()]
-
-
-def _letters_sink(letters: DeadLetterTo, failing: list[Node]) -> Node:
-    node = dead_letter_node(letters, failing)
-    node.record = DeadLetter
-    for each in failing:
-        each.consumers.remove(node)  # or a second application(…) of the same stream would miss it
-    return node
+    return [found[number] for number in sorted(found)]
 
 
 def _check_ends(nodes: list[Node]) -> None:
-    known = {node.order for node in nodes}
+    known = {node.number for node in nodes}
     for node in nodes:
         for consumer in node.consumers:
-            if consumer.order not in known:
-                raise _wrong(
+            if consumer.number not in known:
+                raise mistake_at(
                     consumer.where,
                     "this stream has no sink, or its end is not passed to application(…)",
                 )
@@ -89,35 +75,57 @@ def _check_ends(nodes: list[Node]) -> None:
                 output
                 for consumer in node.consumers
                 for source, output in consumer.inputs
-                if source is node and output != ERRORS_OUTPUT
+                if source is node
             }
             if used != {0, 1}:
                 lost = "refused" if 0 in used else "accepted"
-                raise _wrong(
+                raise mistake_at(
                     node.where, f"the {lost} records of this branch have no sink; or use .filter"
                 )
 
 
-def _wrong(where: Where, message: str) -> PipelineError:
-    return PipelineError(f"{where}: {message}")
+def _dead_letter_nodes(nodes: list[Node]) -> list[Node]:
+    """A sink for each dead-letter policy, behind all steps that have it."""
+    failing: dict[DeadLetterTo, list[Node]] = {}
+    for node in nodes:
+        if node.declared is not None and isinstance(node.declared.on_error, DeadLetterTo):
+            failing.setdefault(node.declared.on_error, []).append(node)
+    return [
+        Node(
+            StepKind.SINK,
+            sources[0].where,
+            [(each, ERRORS_OUTPUT) for each in sources],
+            wanted_name="dead-letters",
+            given_name=letters.name,
+            connector=letters.sink,
+            record=DeadLetter,
+        )
+        for letters, sources in failing.items()
+    ]
 
 
-def _name(nodes: list[Node]) -> dict[int, str]:
+def _names(nodes: list[Node]) -> dict[int, str]:
+    """The name of each node by its number: given ones first, then states, then all others."""
     names: dict[int, str] = {}
     taken: dict[str, Node] = {}
-    given = [node for node in nodes if node.given_name]
-    for node in given + [node for node in nodes if not node.given_name]:
+    for node in sorted(nodes, key=_precedence):
         name = node.given_name or node.wanted_name
         if name in taken:
-            if node.given_name or node.kind in _WITH_STATE:
-                raise _wrong(
+            if _precedence(node) < 2:
+                raise mistake_at(
                     node.where,
                     f"the name {name!r} stands already at {taken[name].where}: a step has a name "
                     "of its own; set name=",
                 )
             name = _numbered(name, taken)
-        names[node.order], taken[name] = name, node
+        names[node.number], taken[name] = name, node
     return names
+
+
+def _precedence(node: Node) -> int:
+    if node.given_name:
+        return 0
+    return 1 if node.kind in _WITH_STATE else 2
 
 
 def _numbered(name: str, taken: dict[str, Node]) -> str:
@@ -128,19 +136,20 @@ def _numbered(name: str, taken: dict[str, Node]) -> str:
 
 
 def _step(node: Node, names: dict[int, str]) -> Step:
-    name = names[node.order]
-    if node.kind in _WITH_STATE and not name:
-        raise _wrong(node.where, "state belongs to a named computation: set name=")
+    name = names[node.number]
+    partitions = 0
+    if node.kind is StepKind.PARTITIONED and node.declared is not None:
+        partitions = node.declared.partitions
     return Step(
         name,
         node.kind,
-        tuple(Input(names[source.order], output) for source, output in node.inputs),
+        tuple(Input(names[source.number], output) for source, output in node.inputs),
         node.where,
         computation=_computation(node, name),
         connector=node.connector,
         record=node.record,
         key=node.key,
-        partitions=node.declared.partitions if node.declared else 0,
+        partitions=partitions,
     )
 
 
@@ -148,13 +157,11 @@ def _computation(node: Node, name: str) -> Computation | None:
     declared = node.declared
     if declared is None:
         return None
-    code = getattr(declared.function, "__code__", None)
-    where = Where(code.co_filename, code.co_firstlineno) if code else node.where
     return Computation(
         name,
         declared.function,
         declared.shape,
-        where,
+        place_of(declared.function) or node.where,
         calling=declared.calling,
         state=declared.state,
         on_error=policy_of(declared.on_error),
@@ -163,21 +170,3 @@ def _computation(node: Node, name: str) -> Computation | None:
         concurrency=declared.concurrency,
         ordered=declared.ordered,
     )
-
-
-def _fingerprint(name: str, steps: tuple[Step, ...]) -> tuple[str, ...]:
-    return (f"application {name}", *(_line(step) for step in steps))
-
-
-def _line(step: Step) -> str:
-    facts = [f"{step.kind.value} {step.name}: carries {show(step.record)}"]
-    if step.inputs:
-        inputs = (f"{each.step}[{each.output}]" for each in step.inputs)
-        facts.append("from " + ", ".join(inputs))
-    if step.key is not None:
-        facts.append(f"keyed by {show(step.key)}")
-    if step.kind is StepKind.PARTITIONED:
-        facts.append(f"{step.partitions} partitions")
-    if step.connector is not None:
-        facts.append(type(step.connector).__name__)
-    return "; ".join(facts)

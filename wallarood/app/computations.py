@@ -112,7 +112,7 @@ def policy_of(on_error: OnError) -> ErrorPolicy:
     raise mistake(f"on_error={on_error!r:.100}: expected 'stop', 'skip' or w.dead_letter(sink)")
 
 
-def declare(function: Callable[..., Any], shape: Shape, **options: Any) -> Declared[..., Any]:
+def declare(function: Callable[P, R], shape: Shape, **options: Any) -> Declared[P, R]:
     """Check the options and make a `Declared`. Raises PipelineError: one is wrong."""
     if isinstance(function, Declared):
         raise mistake(f"{function.name or 'computation'} is declared a computation twice")
@@ -138,9 +138,9 @@ def _name_of(function: Callable[..., Any]) -> str:
 def _is(kind: Callable[[Any], bool], function: Any) -> bool:
     while isinstance(function, functools.partial):
         function = function.func
-    return kind(function) or (
-        not isinstance(function, type) and kind(getattr(type(function), "__call__", None))
-    )
+    if kind(function) or isinstance(function, type):
+        return kind(function)
+    return kind(type(function).__call__)
 
 
 def _calling(function: Callable[..., Any], blocking: object) -> Calling:
@@ -334,7 +334,11 @@ def _state_decorator(
     _check_known(options, StateOptions)
     if state is None:
         raise mistake("state=None: expected a class, or a function without arguments")
-    return lambda function: declare(function, shape, state=state, **options)
+
+    def decorate(function: Callable[P, R]) -> Declared[P, R]:
+        return declare(function, shape, state=state, **options)
+
+    return decorate
 
 
 def _decorator(function: Any, shape: Shape, options: Any, allowed: Any) -> Any:

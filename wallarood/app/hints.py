@@ -41,7 +41,7 @@ def _hinted(function: Callable[..., Any]) -> Any:
         return function.__init__  # type: ignore[misc]
     if inspect.isroutine(function):
         return function
-    return getattr(type(function), "__call__", function)
+    return type(function).__call__
 
 
 def _known(hint: Any) -> Any:

@@ -30,7 +30,7 @@ def place_of(function: Callable[..., Any]) -> Where | None:
         function = function.func
     function = inspect.unwrap(function)
     if not hasattr(function, "__code__"):
-        function = getattr(type(function), "__call__", function)
+        function = type(function).__call__
     code = getattr(function, "__code__", None)
     return Where(code.co_filename, code.co_firstlineno) if code else None
 

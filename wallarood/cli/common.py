@@ -57,7 +57,8 @@ def config_from(arguments: argparse.Namespace) -> Config:
         flags["application.target"] = ("APP", arguments.application)
     if arguments.args:
         flags["application.args"] = ("ARGS", list(arguments.args))
-    return load_config(arguments.config or [CONFIGURATION_DIRECTORY], flags)
+    default = [CONFIGURATION_DIRECTORY] if CONFIGURATION_DIRECTORY.is_dir() else []
+    return load_config(arguments.config or default, flags)
 
 
 def _typed(flag: str, name: str, raw: Any) -> Any:

@@ -4,7 +4,7 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from wallarood import __version__
@@ -34,8 +34,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     for name in _needed(given):
         importlib.import_module(f"wallarood.cli.{name}").add_parser(subparsers)
+    given, behind = _split(given)
     chosen = parser.parse_args(given)
-    return guarded("wallarood", lambda: int(chosen.run(chosen)))
+    if behind:
+        if not hasattr(chosen, "args"):
+            parser.error(f"{chosen.command} takes nothing behind --")
+        chosen.args = [*chosen.args, *behind]
+    command = importlib.import_module(f"wallarood.cli.{chosen.command}")
+    return guarded("wallarood", lambda: command.run(chosen))
+
+
+def _split(given: list[str]) -> tuple[list[str], list[str]]:
+    """What is for us, and what stands behind ``--`` for the application."""
+    if "--" not in given:
+        return given, []
+    place = given.index("--")
+    return given[:place], given[place + 1 :]
 
 
 def _needed(given: list[str]) -> Sequence[str]:
@@ -43,11 +57,10 @@ def _needed(given: list[str]) -> Sequence[str]:
     return (given[0],) if given and given[0] in COMMANDS else COMMANDS
 
 
-def guarded(program: str, run: object) -> int:
+def guarded(program: str, run: Callable[[], int]) -> int:
     """Call *run*; what goes wrong becomes a line on stderr and an exit code."""
-    assert callable(run)
     try:
-        code = int(run())
+        code = run()
         sys.stdout.flush()
     except WallaroodError as error:
         print(f"{program}: error: {error.message}", file=sys.stderr)

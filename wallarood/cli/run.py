@@ -17,7 +17,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("application", nargs="?", metavar="APP", help="module:name or file.py:name")
     parser.add_argument("args", nargs="*", metavar="ARGS", help="for the application, behind --")
     add_config_flags(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -57,7 +57,7 @@ class FileSinkWriter:
     format: LineFormat
     part: Path | None = attrs.field(default=None, init=False)
     _file: BinaryIO | None = attrs.field(default=None, init=False)
-    _numbers: itertools.count[int] = attrs.field(factory=itertools.count, init=False)
+    _numbers: "itertools.count[int]" = attrs.field(factory=itertools.count, init=False)
     _buffer: bytearray = attrs.field(factory=bytearray, init=False)
 
     async def write(self, records: list[Any]) -> None:

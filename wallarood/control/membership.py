@@ -226,6 +226,7 @@ class Membership:
                 return [*effects, *(self._gate() if changed else [])]
             case Leaving(completed):
                 peer.presence = Presence.LEFT
+                self._completed = self._completed or completed
                 text = f"{name} has completed and left" if completed else f"{name} is leaving"
                 return [*effects, Report(text), *self._gate()]
             case JobFailed(worker, reason, exit_code):

@@ -1,0 +1,89 @@
+"""The steps of a pipeline while it is being built: nodes that know what they come from.
+
+Nodes are numbered as they are declared. An input exists before what it feeds, so the order of
+declaration is a topological one, and the same in every process that runs the same application.
+"""
+
+import itertools
+from typing import Any
+
+import attrs
+
+from wallarood.app.computations import Declared
+from wallarood.app.mistakes import mistake
+from wallarood.model.pipeline import StepKind, Where
+
+_numbers = itertools.count()
+
+
+@attrs.define(eq=False)
+class Node:
+    """A step to be. `wanted_name` may get a number behind it, `given_name` may not.
+
+    `input` is the type of the records before, `record` of those behind, `key` of their keys: None
+    without keys.
+    """
+
+    kind: StepKind
+    where: Where
+    inputs: list[tuple["Node", int]]
+    wanted_name: str = ""
+    given_name: str = ""
+    declared: Declared[..., Any] | None = None
+    connector: Any = None
+    input: Any = Any
+    record: Any = Any
+    key: Any = None
+    number: int = attrs.field(factory=lambda: next(_numbers))
+    consumers: list["Node"] = attrs.field(factory=list)
+
+
+def connect(node: Node) -> Node:
+    """Tell the inputs of *node* that it takes their records."""
+    for source, _ in node.inputs:
+        source.consumers.append(node)
+    return node
+
+
+@attrs.frozen
+class End:
+    """A stream that has arrived in its sinks; what `application` takes. Made by `to_sink`.
+
+    >>> import wallarood as w
+    >>> end = w.source("numbers", w.ListSource([1, 2])).to_sink(w.ListSink([]))
+    >>> isinstance(end, w.End)
+    True
+    """
+
+    nodes: tuple[Node, ...]
+
+
+def common_record(types: list[Any]) -> Any:
+    """The type of records of any of *types*: Any unless they agree."""
+    return types[0] if all(each == types[0] for each in types) else Any
+
+
+def common_key(types: list[Any]) -> Any:
+    """The type of keys of any of *types*: None if one stream has none, Any unless they agree."""
+    return None if any(each is None for each in types) else common_record(types)
+
+
+def state_kind(
+    declared: Declared[..., Any], name: str, *, before: Node, gathered: bool
+) -> StepKind:
+    """What kind of step a computation behind *before* is. *gathered*: `collect` came last.
+
+    Raises PipelineError: it keeps state, and has no name, or the stream neither key nor `collect`.
+    """
+    if declared.state is None:
+        return StepKind.SIMPLE
+    if not name:
+        raise mistake("a computation that keeps state needs a name, since its state has: set name=")
+    if gathered:
+        return StepKind.STATEFUL
+    if before.key is None:
+        raise mistake(
+            f"{name} keeps state but the stream has no key: put .key_by(…) before it for a state "
+            "per key, or .collect() for one state of all records"
+        )
+    return StepKind.PARTITIONED
