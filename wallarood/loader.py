@@ -4,15 +4,17 @@ import importlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from wallarood.model.errors import ApplicationError, WallaroodError
 from wallarood.model.pipeline import Application
 
 DEFAULT_NAME = "app"
+
+T = TypeVar("T")
 
 
 def load_application(target: str, args: Sequence[str] = ()) -> Application:
@@ -94,7 +96,7 @@ def _from_module(name: str) -> ModuleType:
         sys.path.remove(here)
 
 
-def _guarded(call: Any, what: str) -> Any:
+def _guarded(call: Callable[[], T], what: str) -> T:
     try:
         return call()
     except WallaroodError:

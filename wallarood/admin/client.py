@@ -37,6 +37,8 @@ def ask(path: Path, method: str, target: str, *, timeout_s: float = TIMEOUT_S) -
         connection.request(method, target)
         answer = connection.getresponse()
         body = answer.read(ANSWER_BYTES_MAX)
+        if answer.length:
+            raise http.client.IncompleteRead(body, answer.length)
         value = json.loads(body)
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
@@ -72,7 +74,7 @@ def topology(path: Path, *, timeout_s: float = TIMEOUT_S) -> Topology:
 
 
 def shutdown(path: Path) -> None:
-    """Tell the worker to end, as SIGTERM would. Raises as `ask`."""
+    """Tell the worker to end, and all others of its cluster. Raises as `ask`."""
     ask(path, "POST", "/shutdown")
 
 

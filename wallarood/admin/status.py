@@ -73,8 +73,8 @@ class SourceStatus:
 class Status:
     """One worker at one moment.
 
-    `phase` says in words what it does ("waiting for 1 of 3 workers"), `waiting_for` names what it
-    waits for. `rate` is what its sources read, in records a second.
+    `phase` says in words what it does ("forming: waiting for 1 of 3 workers: gamma"),
+    `waiting_for` only what it waits for. `rate` is what its sources read, in records a second.
     """
 
     worker: WorkerName

@@ -80,14 +80,14 @@ def _workers(path: Path) -> tuple[Any, str]:
 
 def _shutdown(path: Path) -> tuple[Any, str]:
     client.shutdown(path)
-    return {"accepted": "shutdown"}, "the worker ends"
+    return {"accepted": "shutdown"}, "the cluster ends"
 
 
 COMMANDS: dict[str, tuple[Callable[[Path], tuple[Any, str]], str]] = {
     "status": (_status, "how a worker does: its job, stages, sources and peers"),
     "topology": (_topology, "the stages of the cluster and where they run"),
     "workers": (_workers, "the members of the cluster, as one of them sees them"),
-    "shutdown": (_shutdown, "end one worker, as SIGTERM would; the others stay"),
+    "shutdown": (_shutdown, "end all workers of the cluster"),
 }
 
 

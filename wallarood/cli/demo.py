@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import itertools
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,7 +74,7 @@ def _preview(args: list[str], cluster_id: str) -> list[str]:
     lines = []
     for path in sorted(output_directory(args).glob(f"*-{cluster_id[-8:]}.*")):
         with path.open(encoding="utf-8") as file:
-            first = [line for line, _ in zip(file, range(PREVIEW_LINES), strict=False)]
+            first = list(itertools.islice(file, PREVIEW_LINES))
             count = len(first) + sum(1 for _ in file)
         lines += [f"{path.name}: {count:,} records", *(f"  {line.rstrip()}" for line in first)]
     return lines or ["nothing was written"]

@@ -17,7 +17,7 @@ from wallarood.cli.local_cluster import (
     worker_names,
 )
 from wallarood.cli.screen import Screen, make_screen, to_stderr
-from wallarood.model.errors import UsageError
+from wallarood.loader import load_application
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -65,12 +65,14 @@ def run(arguments: argparse.Namespace) -> int:
 def run_local(
     application: str, args: tuple[str, ...], workers: int, *, log_level: str
 ) -> tuple[Outcome, View]:
-    """Run *application* on a cluster with a screen; returns how it ended and the last view."""
-    if not application:
-        raise UsageError("APP is empty: expected module:name or path/to/file.py[:name]")
+    """Run *application* on a cluster with a screen; returns how it ended and the last view.
+
+    Raises ApplicationError: it cannot be loaded.
+    """
+    load_application(application, args)  # a mistake is said once, before anything is started
     names = worker_names(workers)
     screen = make_screen(names)
-    last = View({}, None)
+    last = View()
 
     def look(view: View) -> None:
         nonlocal last
@@ -99,4 +101,6 @@ def report(outcome: Outcome) -> int:
         to_stderr(f"wallarood: error: worker {outcome.worker}: {outcome.message}")
     elif outcome.interrupted:
         to_stderr("all workers ended")
+    else:
+        to_stderr(f"completed in {outcome.duration_s:,.1f} s")
     return outcome.exit_code

@@ -20,8 +20,11 @@ import trio
 
 from wallarood.admin import client
 from wallarood.admin.status import JobState, Status
+from wallarood.model.cluster_record import RecordState
+from wallarood.model.errors import WallaroodError
 from wallarood.model.ids import WorkerName
 from wallarood.model.topology import Topology
+from wallarood.storage.state_directory import look_into
 
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon")
 WORKERS_MAX = 64
@@ -73,16 +76,14 @@ class LocalCluster:
 
 @attrs.frozen
 class View:
-    """The cluster at one moment: what each worker that answers says, and the topology if any."""
+    """The cluster at one moment: the last that each worker said of itself.
 
-    statuses: dict[WorkerName, Status]
-    topology: Topology | None
+    Until the cluster is formed there is no topology and the ID is empty.
+    """
 
-    @property
-    def cluster_id(self) -> str:
-        """The cluster's ID, empty while it is forming."""
-        found = (each.cluster_id for each in self.statuses.values() if each.cluster_id)
-        return next(found, "")
+    statuses: dict[WorkerName, Status] = attrs.field(factory=dict)
+    topology: Topology | None = None
+    cluster_id: str = ""
 
 
 @attrs.frozen
@@ -90,6 +91,7 @@ class Outcome:
     """How it ended: the exit code, and for a failure who failed first and what it said."""
 
     exit_code: int
+    duration_s: float
     worker: WorkerName = ""
     message: str = ""
     interrupted: bool = False
@@ -112,6 +114,8 @@ class _Supervisor:
     tails: dict[WorkerName, deque[str]] = attrs.field(factory=dict)
     statuses: dict[WorkerName, Status] = attrs.field(factory=dict)
     topology: Topology | None = None
+    cluster_id: str = ""
+    began_at: float = attrs.field(factory=trio.current_time)
     failed: trio.Event = attrs.field(factory=trio.Event)
     interrupt: trio.Event = attrs.field(factory=trio.Event)
 
@@ -129,7 +133,18 @@ class _Supervisor:
                     for process in self._living():
                         self._signal(process, signal.SIGKILL)
                 helpers.cancel_scope.cancel()
+        self._look_at_disk()
+        self.on_view(View(dict(self.statuses), self.topology, self.cluster_id))
         return self._outcome()
+
+    def _look_at_disk(self) -> None:
+        """A short job may be done before it was asked: its cluster record is still there."""
+        for worker in self.cluster.workers:
+            with contextlib.suppress(WallaroodError):
+                record = look_into(self.cluster.state_directory(worker)).load_record()
+                if record is not None and record.state is not RecordState.PREPARED:
+                    self.topology, self.cluster_id = record.topology, record.cluster_id
+                    return
 
     async def _run_worker(self, worker: WorkerName) -> None:
         if self.interrupt.is_set():
@@ -172,7 +187,7 @@ class _Supervisor:
             for worker in self.cluster.workers:
                 if worker in self.processes and worker not in self.ended:
                     await trio.to_thread.run_sync(self._look_at, worker)
-            self.on_view(View(dict(self.statuses), self.topology))
+            self.on_view(View(dict(self.statuses), self.topology, self.cluster_id))
             await trio.sleep(POLL_S)
 
     def _look_at(self, worker: WorkerName) -> None:
@@ -181,6 +196,7 @@ class _Supervisor:
             self.statuses[worker] = client.status(path, timeout_s=ASK_S)
             if self.topology is None and self.statuses[worker].job is not JobState.FORMING:
                 self.topology = client.topology(path, timeout_s=ASK_S)
+                self.cluster_id = self.statuses[worker].cluster_id or ""
 
     async def _heed_signals(self, signals: object) -> None:
         async for _ in signals:  # type: ignore[attr-defined]
@@ -209,14 +225,16 @@ class _Supervisor:
             os.kill(process.pid, number)
 
     def _outcome(self) -> Outcome:
+        duration_s = trio.current_time() - self.began_at
         if self.interrupt.is_set():
-            return Outcome(0, interrupted=True)
+            return Outcome(0, duration_s, interrupted=True)
         failures = [(name, code) for name, code in self.ended.items() if code != 0]
         if not failures:
-            return Outcome(0)
+            return Outcome(0, duration_s)
         own = [each for each in failures if each[1] not in FOLLOWS_FROM_OTHERS and each[1] > 0]
         name, code = (own or failures)[0]
-        return Outcome(code if code > 0 else 128 - code, name, self._message(name, code))
+        code_shown = code if code > 0 else 128 - code
+        return Outcome(code_shown, duration_s, name, self._message(name, code))
 
     def _message(self, worker: WorkerName, code: int) -> str:
         tail = list(self.tails.get(worker, ()))

@@ -17,6 +17,7 @@ from wallarood.cli.tables import topology_table
 from wallarood.model.ids import WorkerName
 
 COLOURS = (36, 33, 35, 32, 34, 96, 93, 95, 92, 94)
+TONES = {"[warning": 33, "[error": 31, "wallarood: error:": 31}
 ERASE_LINE = "\r\x1b[K"
 BAR_CELLS = 20
 
@@ -35,22 +36,26 @@ class Screen:
     def line(self, worker: WorkerName, text: str) -> None:
         """A line of a worker's log."""
         name = worker.ljust(max(map(len, self.workers)))
-        self._above(f"{self._painted(name, worker)} │ {text}", to_stderr)
+        text = text.removesuffix(f" worker={worker}")  # it stands in front already
+        self._above(f"{self._painted(name, worker)} │ {self._toned(text)}", to_stderr)
 
     def view(self, view: View) -> None:
         """Show the joining workers, the placement once, and the live line."""
-        for worker, status in view.statuses.items():
-            if worker not in self._joined:
-                self._joined.add(worker)
-                count = f"{len(self._joined)} of {len(self.workers)}"
-                self.say(f"worker {self._painted(worker, worker)} started ({count})")
-            if status.job is JobState.FORMING and not self._formed:
-                self._show(status.phase)
-        if view.topology is not None and view.cluster_id and not self._formed:
+        for worker in view.topology.workers if view.topology is not None else view.statuses:
+            self._join(worker)
+        if view.topology is not None and not self._formed:
             self._formed = True
             self._above(formed_text(view), to_stdout)
         if self._formed:
             self._show(self._live_text(view))
+        elif view.statuses:
+            self._show(next(iter(view.statuses.values())).phase)
+
+    def _join(self, worker: WorkerName) -> None:
+        if worker not in self._joined:
+            self._joined.add(worker)
+            count = f"{len(self._joined)} of {len(self.workers)}"
+            self.say(f"worker {self._painted(worker, worker)} started ({count})")
 
     def say(self, text: str) -> None:
         """A line for a person who watches, on stderr."""
@@ -73,13 +78,12 @@ class Screen:
         records = sum(source.records for source in sources)
         rate = sum(each.rate for each in statuses)
         share = progress(sources)
-        away = {name for each in statuses for name in each.waiting_for}
+        paused = [each.phase for each in statuses if each.job is JobState.PAUSED]
         parts = [f"{records:,} records", f"{rate:,.0f}/s"]
         if share is not None:
             full = int(share * BAR_CELLS)
             parts.insert(0, f"{'━' * full}{'╌' * (BAR_CELLS - full)} {share:4.0%}")
-        if away:
-            parts.append(f"paused, waiting for {', '.join(sorted(away))}")
+        parts += paused[:1]
         return "  ".join(parts)
 
     def _show(self, text: str) -> None:
@@ -93,6 +97,12 @@ class Screen:
         self.clear()
         write(text)
         self._show(shown)
+
+    def _toned(self, text: str) -> str:
+        for level, colour in TONES.items():
+            if self.colours and level in text:
+                return f"\x1b[{colour}m{text}\x1b[0m"
+        return text
 
     def _painted(self, text: str, worker: WorkerName) -> str:
         if not self.colours:

@@ -82,8 +82,7 @@ def status_text(status: Status) -> str:
         ("worker", f"{status.worker} (wallarood {status.version}, up {duration(status.uptime_s)})"),
         ("application", status.application or "-"),
         ("cluster", f"{status.cluster_id or '-'}  epoch {status.epoch}  round {status.round}"),
-        ("job", f"{status.job.value}: {status.phase}" if status.phase else status.job.value),
-        ("waiting for", ", ".join(status.waiting_for)),
+        ("job", status.phase or status.job.value),
         ("failure", status.failure),
         ("reads", f"{status.rate:,.0f} records/s" + ("" if read is None else f", {read:.0%}")),
     ]

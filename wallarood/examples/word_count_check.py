@@ -28,7 +28,7 @@ def verify(args: list[str], cluster_id: str) -> list[str]:
     most = sorted(expected.items(), key=lambda each: (-each[1], each[0]))[:MOST_FREQUENT]
     wide = max((len(word) for word, _ in most), default=0)
     return [
-        f"the {len(most)} most frequent words:",
+        f"the {len(most)} most frequent words:" if most else "the input has no words",
         *(f"  {word:<{wide}}  {times:>10,}" for word, times in most),
         "",
         f"counts verified: {words:,} words, {len(expected):,} different, each counted 1, 2, 3, … "

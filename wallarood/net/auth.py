@@ -13,6 +13,7 @@ still tell a port scanner or another program from a peer. Everything is of fixed
 
 import hmac
 import os
+from pathlib import Path
 
 import attrs
 import trio
@@ -37,6 +38,22 @@ class ClusterKey:
     def is_set(self) -> bool:
         """Whether there is one."""
         return self.secret is not None
+
+
+def read_key(path: str | None) -> ClusterKey:
+    """The cluster key in a file. Raises KeyRefusedError: unreadable, or shorter than 32 bytes."""
+    if path is None:
+        return ClusterKey()
+    try:
+        secret = Path(path).read_bytes().strip()
+    except OSError as error:
+        raise KeyRefusedError(f"cluster key {path}: {error.strerror}") from error
+    if len(secret) < 32:
+        raise KeyRefusedError(
+            f"cluster key {path}: {len(secret)} bytes, expected at least 32; make one with "
+            "'openssl rand -hex 32'"
+        )
+    return ClusterKey(secret)
 
 
 def _hello(key: ClusterKey, channel: bytes) -> bytes:

@@ -67,7 +67,12 @@ class Job:
             with self._cancel:
                 try:
                     async with trio.open_nursery() as nursery:
-                        for each in (*self.sinks, *self.stages, *self.sources.values()):
+                        tasks: tuple[SinkTask | StageTask | SourceTask, ...] = (
+                            *self.sinks,
+                            *self.stages,
+                            *self.sources.values(),
+                        )
+                        for each in tasks:
                             nursery.start_soon(each.run)
                     self.drained = True
                 except BaseExceptionGroup as group:

@@ -206,7 +206,12 @@ async def fail(worker: Worker, error: Exception) -> None:
         perform(worker, worker.membership.fail(error))
     else:
         worker.failure = error
-    await worker.events.send(LinksUp())  # anything, so that the driver looks up
+    await wake(worker)
+
+
+async def wake(worker: Worker) -> None:
+    """Let the driver look up: something has changed that did not come through its queue."""
+    await worker.events.send(LinksUp())
 
 
 def _peer_up(worker: Worker, member: Member) -> None:

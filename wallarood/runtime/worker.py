@@ -35,7 +35,6 @@ class Timing:
     liveness_deadline_s: float = 5.0
     name_taken_wait_s: float = 2.0
     completion_wait_s: float = 60.0
-    stop_s: float = 4.0
 
 
 @attrs.frozen

@@ -47,6 +47,10 @@ class StateDirectory:
         """The archived records, oldest first."""
         return sorted((self.path / "archive").glob("*.json"))
 
+    def load_archived(self, path: Path) -> ClusterRecord | None:
+        """A record of `archives`. Raises DamagedStateError."""
+        return _load_record(path)
+
     def archive_record(self) -> Path | None:
         """Put the cluster record aside; of too many the oldest go. Returns where it is now."""
         record = self.load_record()

@@ -1,0 +1,86 @@
+"""`wallarood check`: is everything right, without binding a port or touching state?"""
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from wallarood.cli.common import add_config_flags, config_from, target_of
+from wallarood.config import KEYS, Config
+from wallarood.model.errors import ConfigurationError, WallaroodError
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "check",
+        help="check configuration, application, key and directories",
+        description="Check the configuration and all that it names, and say everything that is "
+        "wrong at once. Binds no port, and neither makes nor changes a file.",
+    )
+    parser.add_argument("application", nargs="?", metavar="APP", help="module:name or file.py:name")
+    parser.add_argument("args", nargs="*", metavar="ARGS", help="behind --: for the application")
+    parser.add_argument(
+        "--values", action="store_true", help="print every effective value and where it comes from"
+    )
+    add_config_flags(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command; 0 if all is well, else the exit code of the first problem."""
+    config = config_from(arguments)
+    if arguments.values:
+        for key in KEYS:
+            value = key.show(config[key.full_name]) or "(none)"
+            print(f"{key.full_name} = {value}    # {config.origin(key.full_name)}")
+    problems: list[WallaroodError] = []
+    for check in (_application, _key, _state_directory):
+        _collect(check, config, problems)
+    if problems:
+        first, *_ = problems
+        error = ConfigurationError("\n".join(each.message for each in problems))
+        error.exit_code = first.exit_code
+        raise error
+    print("everything is right")
+    return 0
+
+
+def _collect(
+    check: Callable[[Config], None], config: Config, problems: list[WallaroodError]
+) -> None:
+    try:
+        check(config)
+    except WallaroodError as error:
+        problems.append(error)
+
+
+def _application(config: Config) -> None:
+    from wallarood.cli.local_cluster import worker_names
+    from wallarood.loader import load_application
+    from wallarood.planning.listings import list_partitions
+    from wallarood.planning.plan import plan
+
+    application = load_application(target_of(config), config["application.args"])
+    workers = worker_names(config["worker.count"])
+    listings = list_partitions(application)
+    plan(application, workers, tuple((worker, listings) for worker in workers))
+
+
+def _key(config: Config) -> None:
+    from wallarood.net.auth import read_key
+
+    try:
+        read_key(config["security.key-file"])
+    except WallaroodError as error:
+        error.message = f"{config.origin('security.key-file')}: security.key-file: {error.message}"
+        raise
+
+
+def _state_directory(config: Config) -> None:
+    path = Path(config["worker.state-directory"])
+    where = f"{config.origin('worker.state-directory')}: worker.state-directory: {path}"
+    if path.exists() and not path.is_dir():
+        raise ConfigurationError(f"{where}: it is not a directory")
+    nearest = next(each for each in (path, *path.absolute().parents) if each.exists())
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise ConfigurationError(f"{where}: no permission to write in {nearest}")

@@ -1,0 +1,100 @@
+"""A topology in words, as JSON, and as a graph for Graphviz."""
+
+import json
+from collections import Counter
+from typing import Any
+
+from wallarood.model.topology import Stage, StageKind, Topology
+
+
+def as_text(topology: Topology) -> str:
+    """Each stage: what was joined, where it runs, and what stopped the chain."""
+    lines = [
+        f"application {topology.application!r} on {len(topology.workers)} workers: "
+        + ", ".join(topology.workers)
+    ]
+    for stage in topology.stages:
+        lines.append(f"\nstage {stage.index}: {stage.name}  ({stage.kind.value})")
+        if len(stage.steps) > 1:
+            lines.append(
+                f"  joined:    {len(stage.steps)} steps run as one: {', '.join(stage.steps)}"
+            )
+        lines.append(f"  runs on:   {_where(stage)}")
+        lines.append(f"  ends here: {stage.stopped_by}")
+        for edge in topology.edges:
+            if edge.source == stage.index:
+                lines.append(f"  sends to:  stage {edge.target}, {_way(topology, edge.index)}")
+    return "\n".join(lines)
+
+
+def _where(stage: Stage) -> str:
+    match stage.kind:
+        case StageKind.PARTITIONED:
+            owned = Counter(stage.workers[owner] for owner in stage.partition_owners)
+            shares = ", ".join(f"{worker} {owned[worker]}" for worker in stage.workers)
+            return f"{shares} of {len(stage.partition_owners)} partitions"
+        case StageKind.SOURCE:
+            reads = Counter(each.worker for each in stage.source_partitions)
+            return ", ".join(f"{worker} (reads {reads[worker]})" for worker in stage.workers)
+        case _:
+            return ", ".join(stage.workers)
+
+
+_OUTPUTS = {-1: "its dead letters", 0: "its records", 1: "what the branch refuses"}
+
+
+def _way(topology: Topology, index: int) -> str:
+    edge = topology.edges[index]
+    ways = {"forward": "on the same worker", "keyed": "by key", "single": "to its one instance"}
+    return f"{_OUTPUTS[edge.output]} {ways[edge.routing.value]}"
+
+
+def as_json(topology: Topology) -> str:
+    """The topology as JSON, with the partitions of each worker counted."""
+    value: dict[str, Any] = {
+        "application": topology.application,
+        "workers": list(topology.workers),
+        "key_hash": topology.key_hash,
+        "stages": [_stage(stage) for stage in topology.stages],
+        "edges": [
+            {
+                "source": edge.source,
+                "origin": edge.origin,
+                "output": edge.output,
+                "target": edge.target,
+                "routing": edge.routing.value,
+            }
+            for edge in topology.edges
+        ],
+    }
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _stage(stage: Stage) -> dict[str, Any]:
+    owned = Counter(stage.workers[owner] for owner in stage.partition_owners)
+    return {
+        "index": stage.index,
+        "name": stage.name,
+        "kind": stage.kind.value,
+        "steps": list(stage.steps),
+        "stopped_by": stage.stopped_by,
+        "workers": list(stage.workers),
+        "partitions": dict(owned),
+        "source_partitions": {each.partition: each.worker for each in stage.source_partitions},
+    }
+
+
+def as_dot(topology: Topology) -> str:
+    """The topology as a graph for ``dot``."""
+    lines = [f"digraph {_quoted(topology.application)} {{", "  rankdir=LR; node [shape=box];"]
+    for stage in topology.stages:
+        label = f"{stage.index}: {stage.name}\n{stage.kind.value}\n{_where(stage)}"
+        lines.append(f"  s{stage.index} [label={_quoted(label)}];")
+    for edge in topology.edges:
+        label = edge.routing.value + {-1: ", dead letters", 0: "", 1: ", refused"}[edge.output]
+        lines.append(f"  s{edge.source} -> s{edge.target} [label={_quoted(label)}];")
+    return "\n".join([*lines, "}"])
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

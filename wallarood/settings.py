@@ -1,0 +1,49 @@
+"""From the configuration to what each part is given of it."""
+
+from wallarood.app.connector import SourceLimits
+from wallarood.config import Config
+from wallarood.config_load import is_loopback
+from wallarood.model.ids import parse_address
+from wallarood.model.messages import Member
+from wallarood.net.listen import NetLimits
+from wallarood.runtime.job import JobLimits
+from wallarood.runtime.links import LinkLimits
+from wallarood.runtime.worker import Settings, Timing
+from wallarood.wire.records import PickleRule
+
+
+def net_limits(config: Config) -> NetLimits:
+    """Bounds on connections."""
+    return NetLimits(
+        config["timing.handshake-deadline"],
+        config["limits.unauthenticated-connections-max"],
+        config["limits.control-message-bytes-max"],
+    )
+
+
+def runtime_settings(config: Config, member: Member) -> Settings:
+    """What the runtime needs. Records may be pickled only if *member* is on loopback."""
+    source = SourceLimits(
+        config["limits.batch-records-max"],
+        config["limits.batch-bytes-max"],
+        config["limits.record-bytes-max"],
+    )
+    return Settings(
+        timing=Timing(
+            config["timing.heartbeat"],
+            config["timing.liveness-deadline"],
+            config["timing.name-taken-wait"],
+            config["timing.completion-wait"],
+        ),
+        job=JobLimits(
+            source, config["limits.inbox-batches-max"], config["limits.batch-time-budget"]
+        ),
+        links=LinkLimits(
+            config["limits.window-bytes"],
+            config["limits.frame-bytes-max"],
+            config["timing.connect-backoff-max"],
+        ),
+        pickle=PickleRule.ALLOWED if is_loopback(member.data.host) else PickleRule.FORBIDDEN,
+        exit_on_completion=config["application.exit-on-completion"],
+        initializer_address=parse_address(config["worker.control-channel"]),
+    )
