@@ -47,6 +47,8 @@ def application(name: str, *ends: End) -> Application:
     nodes += _dead_letter_nodes(nodes)
     names = _names(nodes)
     steps = tuple(_step(node, names) for node in nodes)
+    for node in nodes:
+        node.used = True
     return Application(name, steps, fingerprint(name, steps))
 
 
@@ -65,7 +67,7 @@ def _check_ends(nodes: list[Node]) -> None:
     known = {node.number for node in nodes}
     for node in nodes:
         for consumer in node.consumers:
-            if consumer.number not in known:
+            if consumer.number not in known and not consumer.used:
                 raise mistake_at(
                     consumer.where,
                     "this stream has no sink, or its end is not passed to application(…)",
@@ -74,6 +76,7 @@ def _check_ends(nodes: list[Node]) -> None:
             used = {
                 output
                 for consumer in node.consumers
+                if consumer.number in known
                 for source, output in consumer.inputs
                 if source is node
             }

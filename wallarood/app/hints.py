@@ -10,7 +10,7 @@ import types
 import typing
 from abc import ABCMeta
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import attrs
 
@@ -86,6 +86,7 @@ def _element(hint: Any) -> Any:
 
 def can_flow(output: Any, wanted: Any) -> bool:
     """Whether a record of type *output* may go where *wanted* is expected. In doubt, it may."""
+    output, wanted = _bare(output), _bare(wanted)
     if output is wanted or Any in (output, wanted) or object in (output, wanted):
         return True
     if get_origin(output) in _UNIONS:
@@ -110,6 +111,10 @@ def can_flow(output: Any, wanted: Any) -> bool:
     return True
 
 
+def _bare(hint: Any) -> Any:
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
+
+
 def _may_share_an_object(have: type, want: type) -> bool:
     """Subclasses either way may; of an abstract class nobody knows what is below it."""
     return issubclass(have, want) or issubclass(want, have) or isinstance(have, ABCMeta)
@@ -128,6 +133,7 @@ _NO_KEYS = (float, complex, list, dict, set, frozenset, bytearray, type(None))
 
 def can_be_key(hint: Any) -> bool:
     """Whether a value of this type can be a key: not if it is a float, or mutable, or holds one."""
+    hint = _bare(hint)
     if get_origin(hint) in _UNIONS:
         return any(can_be_key(each) for each in get_args(hint))
     kind = get_origin(hint) or hint
@@ -145,6 +151,7 @@ def can_be_key(hint: Any) -> bool:
 
 def show(hint: Any) -> str:
     """A type as an author would write it, the same in every process."""
+    hint = _bare(hint)
     if hint is type(None):
         return "None"
     origin, arguments = get_origin(hint), get_args(hint)

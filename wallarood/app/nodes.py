@@ -21,7 +21,7 @@ class Node:
     """A step to be. `wanted_name` may get a number behind it, `given_name` may not.
 
     `input` is the type of the records before, `record` of those behind, `key` of their keys: None
-    without keys.
+    without keys. `used` is whether an application has it, so that another may do without.
     """
 
     kind: StepKind
@@ -36,6 +36,7 @@ class Node:
     key: Any = None
     number: int = attrs.field(factory=lambda: next(_numbers))
     consumers: list["Node"] = attrs.field(factory=list)
+    used: bool = False
 
 
 def connect(node: Node) -> Node:

@@ -65,12 +65,13 @@ def _result(name: str, args: list[str], view: View) -> Sequence[str]:
     try:
         checker = importlib.import_module(f"wallarood.examples.{name}_check")
     except ModuleNotFoundError:
-        return _preview(args, view.cluster_id)
+        return preview(args, view.cluster_id)
     lines: list[str] = checker.verify(args, view.cluster_id)
     return lines
 
 
-def _preview(args: list[str], cluster_id: str) -> list[str]:
+def preview(args: list[str], cluster_id: str) -> list[str]:
+    """The first lines of each file that the cluster wrote, and how many there are."""
     lines = []
     for path in sorted(output_directory(args).glob(f"*-{cluster_id[-8:]}.*")):
         with path.open(encoding="utf-8") as file:

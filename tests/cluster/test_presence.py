@@ -1,0 +1,163 @@
+"""Workers that stop, stall, die and come back; operators that end them."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from cluster_harness import WorkerProcess, ended_well, hosts_in, wait_for
+
+
+def check_slow_count(directory: Path) -> None:
+    """20,000 numbers, each rest of 97 counted 1, 2, 3, … in one file."""
+    updates: dict[int, list[tuple[str, int]]] = {}
+    for file in sorted((directory / "slow_count-out").glob("[!.]*")):
+        for line in file.read_text().splitlines():
+            rest, count = map(int, line.split("\t"))
+            updates.setdefault(rest, []).append((file.name, count))
+    expected = Counter(number % 97 for number in range(20_000))
+    assert {rest: len(each) for rest, each in updates.items()} == expected
+    for each in updates.values():
+        assert len({file for file, _ in each}) == 1
+        assert [count for _, count in each] == list(range(1, len(each) + 1))
+
+
+def half_way(worker: WorkerProcess) -> bool:
+    """Whether the source, which is on the first worker, has read a quarter."""
+    status = worker.status()
+    return status is not None and sum(each.records for each in status.sources) > 5000
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_stopped_process_costs_time_and_no_result(
+    tmp_path: Path, slow_count: str, place: int
+) -> None:
+    with hosts_in(tmp_path) as hosts:
+        workers = hosts.start_cluster(3, slow_count, "--exit-on-completion")
+        wait_for("half of the input", lambda: half_way(workers[0]))
+        workers[place].send(signal.SIGSTOP)
+        stopped = time.monotonic()
+        others = [each for number, each in enumerate(workers) if number != place]
+        wait_for("it is missed", lambda: all("is missing" in each.said for each in others))
+        wait_for("sources pause", lambda: all(each.phase() == "paused" for each in others))
+        wait_for("three deadlines have passed", lambda: time.monotonic() - stopped > 3 * 1.5)
+        workers[place].send(signal.SIGCONT)
+        ended_well(workers)
+    check_slow_count(tmp_path)
+
+
+def test_a_killed_worker_is_reported_and_its_return_fails_the_job(
+    tmp_path: Path, endless: str
+) -> None:
+    with hosts_in(tmp_path) as hosts:
+        workers = hosts.start_cluster(3, endless)
+        wait_for("running", lambda: all(each.phase() == "running" for each in workers))
+        cluster_id = (workers[0].status() or pytest.fail("no status")).cluster_id
+        workers[1].process.kill()
+        killed = time.monotonic()
+        others = [workers[0], workers[2]]
+        wait_for("it is missed", lambda: all("beta is missing" in each.said for each in others))
+        assert time.monotonic() - killed < 3.0
+        wait_for("sources pause", lambda: all(each.phase() == "paused" for each in others))
+        status = others[0].status()
+        assert status is not None
+        assert "beta" in status.phase
+        again = hosts.start("beta", endless, "--cluster-id", str(cluster_id), count=3)
+        assert again.wait() == 69, again.said
+        workers[1].wait()
+        assert all(each.phase() == "paused" for each in others)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_one_worker_and_leaves_the_others(
+    tmp_path: Path, endless: str, number: signal.Signals
+) -> None:
+    with hosts_in(tmp_path) as hosts:
+        workers = hosts.start_cluster(3, endless)
+        wait_for("running", lambda: all(each.phase() == "running" for each in workers))
+        for place, worker in enumerate(workers):
+            sent = time.monotonic()
+            worker.send(number)
+            assert worker.wait() == 0, worker.said
+            assert time.monotonic() - sent < 5
+            assert "Traceback" not in worker.said
+            left = workers[place + 1 :]
+            wait_for("the others pause", lambda left=left: all(w.phase() == "paused" for w in left))
+
+
+def test_a_worker_that_is_still_waiting_ends_by_a_signal(tmp_path: Path, endless: str) -> None:
+    with hosts_in(tmp_path) as hosts:
+        waiting = [
+            hosts.start("alpha", endless, count=3, initializer=True),
+            hosts.start("beta", endless, count=3),
+        ]
+        wait_for("beta joins", lambda: "beta has joined" in waiting[0].said)
+        for worker in waiting:
+            worker.send(signal.SIGTERM)
+        ended_well(waiting, 5)
+
+
+def test_ctrl_c_ends_a_whole_dev_cluster(tmp_path: Path, endless: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wallarood", "dev", endless, "--workers", "3"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        assert process.stderr is not None
+        said = b""
+        while said.count(b"sources run") + said.count(b"running") < 3:
+            line = process.stderr.readline()
+            assert line, said
+            said += line
+        sent = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=10)
+        assert time.monotonic() - sent < 5
+        assert process.returncode == 0, rest
+        assert b"Traceback" not in said + rest
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def test_an_operator_shuts_the_whole_cluster_down(tmp_path: Path, endless: str) -> None:
+    with hosts_in(tmp_path) as hosts:
+        workers = hosts.start_cluster(3, endless)
+        wait_for("running", lambda: all(each.phase() == "running" for each in workers))
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "wallarood.cli.ctl", "shutdown"),
+                *("--state-directory", str(workers[2].state)),
+            ],
+            check=True,
+            capture_output=True,
+        )
+        ended_well(workers, 6)
+
+
+def test_user_code_that_fails_ends_the_job_everywhere_and_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "failing.py"
+    file.write_text(
+        "import wallarood as w\n"
+        "def invert(number: int) -> float:\n"
+        "    return 1 / (number - 500)\n"
+        'app = w.application("failing", w.source("n", w.GeneratorSource(rate=1000))'
+        '.map(invert).to_sink(w.FileSink("failing-out")))\n'
+    )
+    with hosts_in(tmp_path) as hosts:
+        workers = hosts.start_cluster(3, str(file))
+        for worker in workers:
+            assert worker.wait() == 65, worker.said
+            assert "computation 'invert' failed" in worker.said
+            assert "failing.py:3" in worker.said
+            assert "ZeroDivisionError" in worker.said
+            assert "record: 500" in worker.said
+            assert "Traceback" not in worker.said

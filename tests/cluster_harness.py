@@ -1,0 +1,203 @@
+"""Real workers on loopback for the tests of a cluster: started, watched, and ended by process ID."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import attrs
+
+from wallarood.admin import client
+from wallarood.admin.status import Status
+from wallarood.model.errors import WallaroodError
+
+NAMES = ("alpha", "beta", "gamma", "delta", "epsilon")
+WAIT_S = 30.0
+TIMING = """
+[timing]
+heartbeat = "200ms"
+liveness-deadline = "1500ms"
+name-taken-wait = "500ms"
+connect-backoff-max = "200ms"
+formation-deadline = "{formation}"
+"""
+
+
+def wait_for(what: str, condition: Callable[[], object], *, wait_s: float = WAIT_S) -> None:
+    """Wait until *condition* holds; fail with *what* if it never does."""
+    until = time.monotonic() + wait_s
+    while not condition():
+        assert time.monotonic() < until, f"not within {wait_s} s: {what}"
+        threading.Event().wait(0.02)
+
+
+@attrs.define(eq=False)
+class WorkerProcess:
+    """One `wallarood run` and all it has said on stderr."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    state: Path
+    lines: list[str] = attrs.field(factory=list)
+    reader: threading.Thread | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line.decode("utf-8", "replace").rstrip("\n"))
+
+    @property
+    def said(self) -> str:
+        """All of stderr so far."""
+        return "\n".join(self.lines)
+
+    def status(self) -> Status | None:
+        """What the worker says on its admin socket; None if it does not answer."""
+        with contextlib.suppress(WallaroodError, OSError):
+            return client.status(self.state / "admin.sock", timeout_s=2.0)
+        return None
+
+    def phase(self) -> str:
+        """The state of its job in a word; empty if it does not answer."""
+        status = self.status()
+        return status.job.value if status is not None else ""
+
+    def wait(self, wait_s: float = WAIT_S) -> int:
+        """Wait for its end; returns the exit code."""
+        try:
+            code = self.process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} did not end within {wait_s} s:\n{self.said}") from None
+        assert self.reader is not None
+        self.reader.join(5)
+        return code
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self.process.send_signal(number)
+
+
+@attrs.define(eq=False)
+class Hosts:
+    """Starts workers below *directory* and ends them all at the end of a test."""
+
+    directory: Path
+    formation: str = "20s"
+    port: int = attrs.field(factory=lambda: free_port())
+    workers: list[WorkerProcess] = attrs.field(factory=list)
+
+    def start(
+        self,
+        name: str,
+        application: str,
+        *flags: str,
+        count: int = 1,
+        initializer: bool = False,
+        args: tuple[str, ...] = (),
+        state: Path | None = None,
+    ) -> WorkerProcess:
+        """Start `wallarood run` for *application* as worker *name*."""
+        config = self.directory / "test.toml"
+        config.write_text(TIMING.format(formation=self.formation))
+        where = state or self.directory / "state" / name
+        command = [
+            *(sys.executable, "-m", "wallarood", "run", application, "--config", str(config)),
+            *("--worker-name", name, "--worker-count", str(count)),
+            *("--control-channel", f"127.0.0.1:{self.port}", "--state-directory", str(where)),
+            *(("--topology-initializer",) if initializer else ()),
+            *flags,
+            *("--", *args),
+        ]
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            cwd=self.directory,
+            start_new_session=True,
+            env={**os.environ, "PYTHONWARNINGS": "error"},
+        )
+        worker = WorkerProcess(name, process, where)
+        self.workers.append(worker)
+        return worker
+
+    def start_cluster(
+        self, count: int, application: str, *flags: str, args: tuple[str, ...] = ()
+    ) -> list[WorkerProcess]:
+        """Start *count* workers, alpha the initializer."""
+        return [
+            self.start(
+                name, application, *flags, count=count, initializer=name == "alpha", args=args
+            )
+            for name in NAMES[:count]
+        ]
+
+    def end_all(self) -> None:
+        """Kill what still runs."""
+        for worker in self.workers:
+            if worker.process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    worker.process.send_signal(signal.SIGCONT)
+                    worker.process.kill()
+                worker.process.wait()
+            if worker.reader is not None:
+                worker.reader.join(5)
+            if worker.process.stderr is not None:
+                worker.process.stderr.close()
+
+
+@contextlib.contextmanager
+def hosts_in(directory: Path, **options: str) -> Iterator[Hosts]:
+    """`Hosts` below *directory* for a `with` statement."""
+    hosts = Hosts(directory, **options)
+    try:
+        yield hosts
+    finally:
+        hosts.end_all()
+
+
+def free_port() -> int:
+    """A TCP port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def ended_well(workers: list[WorkerProcess], wait_s: float = 60.0) -> None:
+    """All end with exit code 0 and without a traceback."""
+    for worker in workers:
+        code = worker.wait(wait_s)
+        assert code == 0, f"{worker.name} ended {code}:\n{worker.said}"
+        assert "Traceback" not in worker.said, worker.said
+
+
+def count_lines(output: Path) -> dict[str, list[tuple[str, int]]]:
+    """For each word, (file, count) of its updates in the order in which they stand."""
+    updates: dict[str, list[tuple[str, int]]] = {}
+    for file in sorted(output.glob("[!.]*")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            word, count = line.split("\t")
+            updates.setdefault(word, []).append((file.name, int(count)))
+    return updates
+
+
+def check_counts(output: Path, text: str) -> None:
+    """Each word is counted 1, 2, 3, … in one file, as often as it stands in *text*."""
+    expected: dict[str, int] = {}
+    for word in text.split():
+        expected[word] = expected.get(word, 0) + 1
+    updates = count_lines(output)
+    assert {word: len(each) for word, each in updates.items()} == expected
+    for word, each in updates.items():
+        assert len({file for file, _ in each}) == 1, f"{word!r} is in several files"
+        assert [count for _, count in each] == list(range(1, len(each) + 1)), word

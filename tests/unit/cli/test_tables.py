@@ -1,0 +1,63 @@
+"""Tables that people read: numbers to the right, placement in full."""
+
+from wallarood.admin.status import JobState, SourceStatus, StageStatus, Status, WorkerStatus
+from wallarood.cli.tables import status_text, table, topology_table, workers_table
+from wallarood.model.topology import Stage, StageKind, Topology
+
+STATUS = Status(
+    "beta",
+    "1",
+    JobState.PAUSED,
+    "paused: waiting for 1 of 2 workers: alpha",
+    3725.0,
+    "word count",
+    "wc-1",
+    1,
+    workers=(
+        WorkerStatus("alpha", "127.0.0.1:1", "away", 7.25),
+        WorkerStatus("beta", "127.0.0.1:2", "here"),
+    ),
+    stages=(StageStatus(1, "count", "partitioned", 1234567, 8),),
+    sources=(SourceStatus("in", "a.txt", "beta", 5, 50, 200),),
+    rate=1234.5,
+)
+
+
+def test_a_column_of_numbers_goes_to_the_right() -> None:
+    assert table(("name", "count"), [("a", 5), ("long name", 12345), ("b", None)]) == (
+        "name        count\na               5\nlong name  12,345\nb               -"
+    )
+
+
+def test_a_table_without_rows_is_its_heads() -> None:
+    assert table(("name", "count"), []) == "name  count"
+
+
+def test_a_partitioned_stage_shows_how_many_partitions_each_worker_owns() -> None:
+    stages = (
+        Stage(0, "in", StageKind.SOURCE, ("in", "split"), "", ("alpha",)),
+        Stage(1, "count", StageKind.PARTITIONED, ("count",), "", ("alpha", "beta"), (0, 1, 0)),
+    )
+    assert topology_table(Topology(1, "app", ("alpha", "beta"), stages, ())) == (
+        "stage  kind         computations  runs on\n"
+        "    0  source       in + split    alpha\n"
+        "    1  partitioned  count         alpha (2), beta (1) of 3 partitions"
+    )
+
+
+def test_many_workers_are_not_all_named() -> None:
+    workers = tuple(f"w{number}" for number in range(20))
+    stage = Stage(0, "in", StageKind.SOURCE, ("in",), "", workers)
+    assert topology_table(Topology(1, "app", workers, (stage,), ())).endswith("w6, and 13 more")
+
+
+def test_a_peer_that_is_away_shows_since_when() -> None:
+    assert workers_table(STATUS).splitlines()[1] == "alpha   127.0.0.1:1  away   7.2 s ago"
+
+
+def test_a_status_says_what_it_waits_for_and_how_far_it_is() -> None:
+    text = status_text(STATUS)
+    assert "job:         paused: waiting for 1 of 2 workers: alpha" in text
+    assert "up 1 h 2 min" in text
+    assert "1,234 records/s, 25%" in text
+    assert "1,234,567" in text
