@@ -77,7 +77,9 @@ class WorkerProcess:
         try:
             code = self.process.wait(wait_s)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"{self.name} did not end within {wait_s} s:\n{self.said}") from None
+            raise AssertionError(
+                f"{self.name} did not end within {wait_s} s:\n{self.said}"
+            ) from None
         assert self.reader is not None
         self.reader.join(5)
         return code

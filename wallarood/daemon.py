@@ -178,8 +178,9 @@ class _Daemon:
         if self.config["worker.topology-initializer"]:
             address = parse_address(self.config["worker.control-channel"])
             me = Member(self.config["worker.name"], address, address, Incarnation(0, ""))
-            join = self._founder(me, listings).join(nonce="", initializer=True)
-            await ask_occupant(address, join, self.key, self.limits)
+            join = self._founder(me, listings).join(nonce="")
+            join = attrs.evolve(join, initializer=True)
+            await ask_occupant(address, join, key=self.key, limits=self.limits)
 
     async def _drive(self, worker: Worker, events: trio.MemoryReceiveChannel[Event]) -> None:
         async with trio.open_nursery() as nursery:

@@ -118,7 +118,7 @@ def _local_address_towards(address: Address) -> str:
         return str(probe.getsockname()[0])
 
 
-async def ask_occupant(address: Address, join: Join, key: ClusterKey, limits: NetLimits) -> None:
+async def ask_occupant(address: Address, join: Join, *, key: ClusterKey, limits: NetLimits) -> None:
     """Somebody listens where this initializer should: if it is another one, it says so.
 
     Raises RefusedError: it is.

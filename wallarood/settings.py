@@ -6,7 +6,7 @@ from wallarood.config_load import is_loopback
 from wallarood.model.ids import parse_address
 from wallarood.model.messages import Member
 from wallarood.net.listen import NetLimits
-from wallarood.runtime.job import JobLimits
+from wallarood.runtime.dataflow.job import JobLimits
 from wallarood.runtime.links import LinkLimits
 from wallarood.runtime.worker import Settings, Timing
 from wallarood.wire.records import PickleRule

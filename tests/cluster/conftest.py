@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-ENDLESS = '''
+ENDLESS = """
 import wallarood as w
 
 class Seen:
@@ -22,7 +22,7 @@ app = w.application(
     .to(seen)
     .to_sink(w.FileSink("endless-out")),
 )
-'''
+"""
 
 
 @pytest.fixture

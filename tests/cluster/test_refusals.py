@@ -85,9 +85,12 @@ def test_another_worker_count(tmp_path: Path, endless: str) -> None:
 
 def test_another_application_with_the_difference_spelled_out(tmp_path: Path, endless: str) -> None:
     other = tmp_path / "other.py"
-    other.write_text(Path(endless).read_text().replace("% 97, name", "% 7, name").replace(
-        "state_computation(state=Seen)", "state_computation(state=Seen, partitions=16)"
-    ))
+    other.write_text(
+        Path(endless)
+        .read_text()
+        .replace("% 97, name", "% 7, name")
+        .replace("state_computation(state=Seen)", "state_computation(state=Seen, partitions=16)")
+    )
     with hosts_in(tmp_path) as hosts:
         alpha = hosts.start("alpha", endless, count=2, initializer=True)
         wait_for("alpha answers", alpha.status)

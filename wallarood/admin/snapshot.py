@@ -13,7 +13,7 @@ from wallarood.admin.status import (
     bytes_read,
 )
 from wallarood.control.membership import Peer, Presence
-from wallarood.runtime.job import Job
+from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.worker import Worker
 
 RATE_WINDOW_S = 1.0

@@ -233,7 +233,7 @@ def computation(function: Any = None, /, **options: Any) -> Any:
     ... def parse(line: str) -> int:
     ...     return int(line)
     """
-    return _decorator(function, Shape.ONE, options, Options)
+    return _decorator(function, Shape.ONE, options)
 
 
 @overload
@@ -254,7 +254,7 @@ def computation_multi(function: Any = None, /, **options: Any) -> Any:
     >>> split("to be")
     ['to', 'be']
     """
-    return _decorator(function, Shape.MANY, options, Options)
+    return _decorator(function, Shape.MANY, options)
 
 
 @overload
@@ -277,7 +277,7 @@ def computation_batch(function: Any = None, /, **options: Any) -> Any:
     >>> double([1, 2])
     [2, 4]
     """
-    return _decorator(function, Shape.BATCH, options, BatchOptions)
+    return _decorator(function, Shape.BATCH, options)
 
 
 def state_computation(
@@ -341,10 +341,10 @@ def _state_decorator(
     return decorate
 
 
-def _decorator(function: Any, shape: Shape, options: Any, allowed: Any) -> Any:
+def _decorator(function: Any, shape: Shape, options: Any) -> Any:
     if function is not None:
         return declare(function, shape, **options)
-    _check_known(options, allowed)
+    _check_known(options, BatchOptions if shape is Shape.BATCH else Options)
     return lambda function: declare(function, shape, **options)
 
 

@@ -69,22 +69,18 @@ def common_key(types: list[Any]) -> Any:
     return None if any(each is None for each in types) else common_record(types)
 
 
-def state_kind(
-    declared: Declared[..., Any], name: str, *, before: Node, gathered: bool
-) -> StepKind:
-    """What kind of step a computation behind *before* is. *gathered*: `collect` came last.
+def state_kind(declared: Declared[..., Any], name: str, available: StepKind | None) -> StepKind:
+    """What kind of step a computation makes, where state is *available* per key, for all, or not.
 
-    Raises PipelineError: it keeps state, and has no name, or the stream neither key nor `collect`.
+    Raises PipelineError: it keeps state but has no name, or no state is available.
     """
     if declared.state is None:
         return StepKind.SIMPLE
     if not name:
         raise mistake("a computation that keeps state needs a name, since its state has: set name=")
-    if gathered:
-        return StepKind.STATEFUL
-    if before.key is None:
+    if available is None:
         raise mistake(
             f"{name} keeps state but the stream has no key: put .key_by(…) before it for a state "
             "per key, or .collect() for one state of all records"
         )
-    return StepKind.PARTITIONED
+    return available

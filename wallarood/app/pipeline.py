@@ -228,7 +228,7 @@ class Stream:
     ) -> "Stream":
         before, after = record_types(declared.function, declared.shape)
         called = name or declared.name
-        kind = state_kind(declared, called, before=self._node, gathered=self._gathered)
+        kind = state_kind(declared, called, self._kind_with_state())
         declared = attrs.evolve(declared, name=declared.name or word)
         node = self._step(kind, declared, before, name=name, on_error=on_error)
         if declared.shape not in (Shape.PREDICATE, Shape.INSPECT):
@@ -236,6 +236,11 @@ class Stream:
         if declared.shape is Shape.BATCH:
             node.key = None
         return Stream(connect(node), gathered=self._gathered and kind is StepKind.SIMPLE)
+
+    def _kind_with_state(self) -> StepKind | None:
+        if self._gathered:
+            return StepKind.STATEFUL
+        return StepKind.PARTITIONED if self._node.key is not None else None
 
     def _step(
         self,

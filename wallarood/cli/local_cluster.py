@@ -36,6 +36,7 @@ LINE_BYTES_MAX = 64 << 10
 TAIL_LINES = 60
 ERROR_PREFIX = "wallarood: error: "
 FOLLOWS_FROM_OTHERS = (69, 76)
+TOLD_BY_ANOTHER = "the job failed on "
 
 
 def worker_names(count: int) -> tuple[WorkerName, ...]:
@@ -231,10 +232,14 @@ class _Supervisor:
         failures = [(name, code) for name, code in self.ended.items() if code != 0]
         if not failures:
             return Outcome(0, duration_s)
-        own = [each for each in failures if each[1] not in FOLLOWS_FROM_OTHERS and each[1] > 0]
-        name, code = (own or failures)[0]
+        name, code = min(failures, key=lambda each: self._follows(*each))
         code_shown = code if code > 0 else 128 - code
         return Outcome(code_shown, duration_s, name, self._message(name, code))
+
+    def _follows(self, worker: WorkerName, code: int) -> bool:
+        """Whether this failure is likely to be the consequence of another worker's."""
+        told = self._message(worker, code).startswith(TOLD_BY_ANOTHER)
+        return told or code in FOLLOWS_FROM_OTHERS or code < 0
 
     def _message(self, worker: WorkerName, code: int) -> str:
         tail = list(self.tails.get(worker, ()))

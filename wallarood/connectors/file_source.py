@@ -58,7 +58,7 @@ class FileSource:
     def __init__(
         self,
         *paths: StrPath,
-        format: FileFormat = "lines",  # noqa: A002 - the word every author expects
+        format: FileFormat = "lines",
         scope: Literal["shared", "local"] = "shared",
         follow: bool = False,
         record: Any = None,

@@ -35,7 +35,7 @@ class Founder:
         """The worker's name."""
         return self.member.name
 
-    def join(self, *, nonce: str, initializer: bool = False) -> Join:
+    def join(self, *, nonce: str) -> Join:
         """The message by which this worker asks to be part of a cluster."""
         return Join(
             self.member,
@@ -44,7 +44,7 @@ class Founder:
             self.fingerprint,
             PROTOCOL_VERSION,
             self.worker_count,
-            initializer,
+            False,
             self.listings,
             self.wanted_cluster_id,
         )
@@ -66,35 +66,6 @@ def cluster_id_of(contributions: Iterable[Contribution]) -> ClusterId:
 def next_nonce(nonce: str) -> str:
     """Another nonce, derived from the last: a proposal that was given up leaves no ID behind."""
     return hashlib.sha256(nonce.encode()).hexdigest()[:32]
-
-
-def mismatch(founder: Founder, join: Join) -> str:
-    """Why a worker with this *join* can never be in *founder*'s new cluster; empty if it can."""
-    name = join.member.name
-    if join.protocol != PROTOCOL_VERSION:
-        return (
-            f"{name} speaks protocol version {join.protocol}, this cluster {PROTOCOL_VERSION}: "
-            "install the same version of wallarood on all workers"
-        )
-    if join.initializer:
-        return (
-            f"two initializers: {founder.name} is the initializer of this cluster, and {name} says "
-            "that it is one too; give --topology-initializer to one worker only"
-        )
-    if join.worker_count != founder.worker_count:
-        return (
-            f"another worker count: {name} expects {join.worker_count} workers, {founder.name} "
-            f"{founder.worker_count}; give all workers the same --worker-count"
-        )
-    if join.fingerprint != founder.fingerprint:
-        return (
-            f"another application: {name} runs {join.application!r}, {founder.name} "
-            f"{founder.application!r}; they differ in:\n"
-            + difference(founder.fingerprint, join.fingerprint)
-        )
-    if name == founder.name:
-        return f"duplicate worker name: {name} is the initializer itself; choose another name"
-    return ""
 
 
 def difference(ours: tuple[str, ...], theirs: tuple[str, ...]) -> str:

@@ -13,8 +13,6 @@
 #
 # A name that is taken: the connected one is asked, and keeps its place if it answers in time.
 
-from enum import Enum
-
 import attrs
 
 from wallarood.control.effects import (
@@ -32,7 +30,9 @@ from wallarood.control.effects import (
     WaitingFor,
 )
 from wallarood.control.events import ConnectionLost, Event, LinksUp, Received, TimerFired, kind_of
-from wallarood.control.founding import Founder, cluster_id_of, mismatch, names, next_nonce
+from wallarood.control.founding import Founder, cluster_id_of, names, next_nonce
+from wallarood.control.initializer_phases import TRANSITIONS, Phase
+from wallarood.control.refusals import existing, mismatch, refuse
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import PeersGoneError, RefusedError
 from wallarood.model.ids import WorkerName
@@ -48,69 +48,9 @@ from wallarood.model.messages import (
     Never,
     Prepared,
     Proposal,
-    Refused,
     Start,
     Waiting,
 )
-
-EXIT_REFUSED = RefusedError.exit_code
-
-
-class Phase(Enum):
-    """How far the founding has come."""
-
-    GATHERING = "gathering"
-    PROPOSED = "proposed"
-    CONNECTING = "connecting"
-    FORMED = "formed"
-    FAILED = "failed"
-
-
-G, P, C, F, X = Phase
-
-# Where each event may lead in each phase. Empty: a straggler, dropped.
-TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
-    (G, Join): frozenset({G, P, C}),
-    (G, Prepared): frozenset(),
-    (G, Connected): frozenset(),
-    (G, Inquiry): frozenset({G}),
-    (G, Attach): frozenset({X}),
-    (G, Heartbeat): frozenset({G}),
-    (G, ConnectionLost): frozenset({G}),
-    (G, LinksUp): frozenset(),
-    (G, TimerFired): frozenset({G, P, C, X}),
-    (P, Join): frozenset({P, G}),
-    (P, Prepared): frozenset({P, C}),
-    (P, Connected): frozenset(),
-    (P, Inquiry): frozenset({P, C}),
-    (P, Attach): frozenset({P}),
-    (P, Heartbeat): frozenset({P}),
-    (P, ConnectionLost): frozenset({P}),
-    (P, LinksUp): frozenset(),
-    (P, TimerFired): frozenset({P, G}),
-    (C, Join): frozenset({C}),
-    (C, Prepared): frozenset({C}),
-    (C, Connected): frozenset({C, F}),
-    (C, Inquiry): frozenset({C}),
-    (C, Attach): frozenset({C}),
-    (C, Heartbeat): frozenset({C}),
-    (C, ConnectionLost): frozenset({C}),
-    (C, LinksUp): frozenset({C, F}),
-    (C, TimerFired): frozenset({C, X}),
-    (F, Join): frozenset({F}),
-    (F, Prepared): frozenset({F}),
-    (F, Connected): frozenset({F}),
-    (F, Inquiry): frozenset({F}),
-    (F, Attach): frozenset({F}),
-    (F, Heartbeat): frozenset({F}),
-    (F, ConnectionLost): frozenset({F}),
-    (F, LinksUp): frozenset({F}),
-    (F, TimerFired): frozenset({F}),
-    **{(X, kind): frozenset() for kind in (Join, Prepared, Connected, Inquiry, Attach, Heartbeat)},
-    (X, ConnectionLost): frozenset(),
-    (X, LinksUp): frozenset(),
-    (X, TimerFired): frozenset(),
-}
 
 
 @attrs.define
@@ -197,7 +137,7 @@ class Initializer:
 
     def _join(self, connection: int, join: Join, now: float) -> list[Effect]:
         if reason := self._refusal(join):
-            return _refuse(connection, reason)
+            return refuse(connection, reason)
         name = join.member.name
         if self.phase is Phase.PROPOSED:
             return self._join_again(connection, join, now)
@@ -212,7 +152,7 @@ class Initializer:
     def _refusal(self, join: Join) -> str:
         name = join.member.name
         if self.phase in (Phase.CONNECTING, Phase.FORMED) and self._record is not None:
-            return self._exists(join, self._record)
+            return existing(self._founder, join, self._record)
         if join.cluster_id is not None:
             return (
                 f"wrong cluster ID: {name} asks for {join.cluster_id}, but {self._founder.name} is "
@@ -226,25 +166,6 @@ class Initializer:
                 f"{names([self._founder.name, *self._joined])}; {name} is not one of them"
             )
         return ""
-
-    def _exists(self, join: Join, record: ClusterRecord) -> str:
-        name, cluster = join.member.name, record.cluster_id
-        workers = names(record.topology.workers)
-        if join.cluster_id not in (None, cluster):
-            return f"wrong cluster ID: {name} asks for {join.cluster_id}, but this is {cluster}"
-        if join.cluster_id == cluster and name in record.topology.workers:
-            return (
-                f"{name} is a member of {cluster} but holds no state of it: put its state directory "
-                "back, or end the cluster and form a new one"
-            )
-        if reason := mismatch(self._founder, join):
-            return reason
-        if name in record.topology.workers:
-            return (
-                f"duplicate worker name: cluster {cluster} is running with {workers}; {name} can "
-                f"come back with --cluster-id {cluster} and its state directory"
-            )
-        return f"a worker too many: cluster {cluster} is running with {workers}; {name} is not one"
 
     def _take(self, connection: int, join: Join, now: float) -> list[Effect]:
         self._joined[join.member.name] = (connection, join)
@@ -373,7 +294,7 @@ class Initializer:
         if record is None or cluster_id != record.cluster_id:
             return [PersistNever(cluster_id), Send(connection, Never(cluster_id))]
         if name not in record.topology.workers:
-            return _refuse(connection, f"{name} is not a member of {cluster_id}")
+            return refuse(connection, f"{name} is not a member of {cluster_id}")
         if self.phase is not Phase.PROPOSED:
             return [Send(connection, Committed(cluster_id))]
         self._joined[name] = (connection, self._joined[name][1])
@@ -437,7 +358,7 @@ class Initializer:
         newcomer = self._newcomers.pop(name, None) if name is not None else None
         if newcomer is None:
             return []
-        return _refuse(
+        return refuse(
             newcomer.connection,
             f"duplicate worker name: {name} is connected and alive; choose another --worker-name",
         )
@@ -471,11 +392,3 @@ class Initializer:
             *effects,
             Fail(PeersGoneError(f"no cluster after {seconds:g} s: {text} (formation-deadline)")),
         ]
-
-
-def _refuse(connection: int, reason: str) -> list[Effect]:
-    return [
-        Report(f"refused: {reason}", Level.WARNING),
-        Send(connection, Refused(reason, EXIT_REFUSED)),
-        Close(connection),
-    ]

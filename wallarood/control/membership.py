@@ -311,7 +311,7 @@ class Membership:
         """Hold or let go the sources, if that has changed."""
         if not self._running or self._completed:
             return []
-        absent = {name: "" for name in self.missing}
+        absent = dict.fromkeys(self.missing, "")
         for name, peer in self.peers.items():
             for other in peer.misses:
                 absent.setdefault(other, f" (missed by {name})")

@@ -1,4 +1,4 @@
-"""What becomes of a record whose computation raised: named, then stopped on, skipped or sent aside."""
+"""What becomes of a record whose computation raised: stopped on, skipped or sent aside."""
 
 import attrs
 
@@ -59,7 +59,7 @@ def _repr_of(record: object) -> str:
 
 
 def fail(
-    computation: Computation, record: object, error: Exception, failures: list[Failure]
+    computation: Computation, record: object, error: Exception, *, failures: list[Failure]
 ) -> None:
     """Apply the policy of *computation*: add to *failures*, or raise ComputationFailed."""
     letter = letter_of(computation, record, error)

@@ -25,6 +25,7 @@ def call_each(
     computation: Computation,
     function: Callable[[Any], Any],
     records: list[Any],
+    *,
     failures: list[Failure],
 ) -> list[Any]:
     """Call *function* with each record; the result of one that raised is DROPPED."""
@@ -34,12 +35,12 @@ def call_each(
         try:
             results.extend(map(function, waiting))
         except Exception as error:
-            fail(computation, records[len(results)], error, failures)
+            fail(computation, records[len(results)], error, failures=failures)
         else:
             if len(results) == len(records):
                 return results
             stopped = RuntimeError("the function raised StopIteration")
-            fail(computation, records[len(results)], stopped, failures)
+            fail(computation, records[len(results)], stopped, failures=failures)
         results.append(DROPPED)
 
 
@@ -88,16 +89,16 @@ def simple(computation: Computation) -> Operator:
         return _whole(computation)
 
     def run(batch: Batch, failures: list[Failure]) -> Batch:
-        results = call_each(computation, function, batch.values, failures)
+        results = call_each(computation, function, batch.values, failures=failures)
         if shape is Shape.MANY:
-            results = _lists(computation, batch.values, results, failures)
+            results = _lists(computation, batch.values, results, failures=failures)
         return gather(shape, batch, results)
 
     return run
 
 
 def _lists(
-    computation: Computation, records: list[Any], results: list[Any], failures: list[Failure]
+    computation: Computation, records: list[Any], results: list[Any], *, failures: list[Failure]
 ) -> list[Any]:
     """*results* with every iterable that is not a list drained into one: generators raise late."""
     if set(map(type, results)) <= {list}:
@@ -107,7 +108,7 @@ def _lists(
         try:
             lists.append(each if each is None or each is DROPPED else list(each))
         except Exception as error:
-            fail(computation, record, error, failures)
+            fail(computation, record, error, failures=failures)
             lists.append(DROPPED)
     return lists
 
@@ -119,7 +120,7 @@ def _whole(computation: Computation) -> Operator:
         try:
             return Batch(list(computation.function(batch.values)))
         except Exception as error:
-            fail(computation, batch.values, error, failures)
+            fail(computation, batch.values, error, failures=failures)
             return Batch([])
 
     return run
@@ -130,7 +131,7 @@ def key_by(computation: Computation) -> Operator:
 
     def run(batch: Batch, failures: list[Failure]) -> Batch:
         before = len(failures)
-        keys = call_each(computation, computation.function, batch.values, failures)
+        keys = call_each(computation, computation.function, batch.values, failures=failures)
         keyed = Batch(batch.values, keys)
         if len(failures) == before:
             return keyed
@@ -150,9 +151,11 @@ def stateful(computation: Computation, state: SingleState) -> Operator:
     def run(batch: Batch, failures: list[Failure]) -> Batch:
         value = state.value
         function = computation.function
-        results = call_each(computation, lambda r: function(r, value), batch.values, failures)
+        results = call_each(
+            computation, lambda r: function(r, value), batch.values, failures=failures
+        )
         if computation.shape is Shape.MANY:
-            results = _lists(computation, batch.values, results, failures)
+            results = _lists(computation, batch.values, results, failures=failures)
         return gather(computation.shape, batch, results)
 
     return run
@@ -175,10 +178,10 @@ def partitioned(computation: Computation, state: KeyedState) -> Operator:
                     mine = by_key[held] = make()
                 add(function(record, mine))
             except Exception as error:
-                fail(computation, record, error, failures)
+                fail(computation, record, error, failures=failures)
                 add(DROPPED)
         if computation.shape is Shape.MANY:
-            results = _lists(computation, batch.values, results, failures)
+            results = _lists(computation, batch.values, results, failures=failures)
         return gather(computation.shape, batch, results)
 
     return run

@@ -1,4 +1,4 @@
-"""What travels between tasks: batches of records, and the marks that keep their place among them."""
+"""What travels between tasks: batches of records, and marks that keep their place among them."""
 
 from typing import Any, TypeAlias
 

@@ -81,7 +81,7 @@ class ControlChannel:
 
 
 def _channel(
-    peer: str, websocket: WebSocketConnection, stream: trio.SocketStream, limits: NetLimits
+    peer: str, websocket: WebSocketConnection, stream: trio.SocketStream, *, limits: NetLimits
 ) -> ControlChannel:
     queue, waiting = trio.open_memory_channel[bytes](limits.queue_messages_max)
     return ControlChannel(peer, websocket, stream, queue, waiting)
@@ -105,7 +105,7 @@ async def serve_control(
                     nursery, stream, max_message_size=limits.message_bytes_max
                 )
                 websocket = await request.accept()
-            channel = _channel(name_of(stream), websocket, stream, limits)
+            channel = _channel(name_of(stream), websocket, stream, limits=limits)
             nursery.start_soon(channel.write)
             await handler(channel)
             nursery.cancel_scope.cancel()
@@ -127,7 +127,7 @@ async def dial_control(
             websocket = await wrap_client_stream(
                 nursery, stream, address.host, RESOURCE, max_message_size=limits.message_bytes_max
             )
-        channel = _channel(str(address), websocket, stream, limits)
+        channel = _channel(str(address), websocket, stream, limits=limits)
         nursery.start_soon(channel.write)
         yield channel
         nursery.cancel_scope.cancel()

@@ -11,6 +11,7 @@ import math
 import structlog
 import trio
 
+from wallarood.control.effects import Effect, Formed
 from wallarood.control.events import (
     ConnectionLost,
     ConnectionOpened,
@@ -21,7 +22,6 @@ from wallarood.control.events import (
     SinksPublished,
     TimerFired,
 )
-from wallarood.control.effects import Effect, Formed
 from wallarood.control.initializer import Initializer
 from wallarood.control.joiner import Joiner
 from wallarood.model import messages as say

@@ -11,7 +11,7 @@ from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.ids import Address, ClusterId, WorkerName
 from wallarood.model.messages import Member
 from wallarood.model.topology import Edge
-from wallarood.runtime.inbox import Inbox
+from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.peer_receive import RECEIVE_BYTES_MAX, PeerReceiver
 from wallarood.runtime.peer_send import PeerSender, RemotePort
 from wallarood.runtime.ports import DataChannel, DialData

@@ -16,7 +16,7 @@ import trio
 from wallarood.flow.link import Delivery, LinkReceiver
 from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.ids import WorkerName
-from wallarood.runtime.inbox import Inbox
+from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.ports import DataChannel
 from wallarood.wire.frames import FrameDecoder, encode_frame
 from wallarood.wire.peer import Data, Grant, LinkHello, MarkFrame, decode_peer, encode_peer
@@ -61,23 +61,28 @@ class PeerReceiver:
                 hello = attrs.evolve(self.hello, received=received)
                 await channel.send_all(encode_frame(encode_peer(hello)))
                 self._grants = self.link.taken_so_far
-                self._set_connected(True)
+                self._is_up()
                 try:
                     async with trio.open_nursery() as nursery:
                         nursery.start_soon(self._write_grants, channel)
                         await self._read(channel, frames, behind)
                         nursery.cancel_scope.cancel()
                 finally:
-                    self._set_connected(False)
+                    self._is_down()
 
     def drop(self) -> None:
         """Close the connection, if there is one; the peer dials again."""
         if self._connection is not None:
             self._connection.cancel()
 
-    def _set_connected(self, connected: bool) -> None:
-        self.connected = connected
+    def _is_up(self) -> None:
+        self.connected = True
         self.on_change()
+
+    def _is_down(self) -> None:
+        if self.connected:
+            self.connected = False
+            self.on_change()
 
     async def _read(self, channel: DataChannel, frames: FrameDecoder, behind: list[bytes]) -> None:
         for payload in behind:

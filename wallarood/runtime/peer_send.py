@@ -81,7 +81,7 @@ class PeerSender:
                     raise
                 log.debug("data channel closed", peer=self.peer, reason=str(group.exceptions[0]))
             finally:
-                self._set_connected(False)
+                self._is_down()
             await trio.sleep(backoff_s)
             backoff_s = min(backoff_s * 2, self.backoff_max_s)
 
@@ -112,15 +112,19 @@ class PeerSender:
         return frames
 
     async def _use(self, channel: DataChannel, frames: FrameDecoder) -> None:
-        self._set_connected(True)
+        self._is_up()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write, channel)
             await self._read_grants(channel, frames)
             nursery.cancel_scope.cancel()
 
-    def _set_connected(self, connected: bool) -> None:
-        if self.connected != connected:
-            self.connected = connected
+    def _is_up(self) -> None:
+        self.connected = True
+        self.on_change()
+
+    def _is_down(self) -> None:
+        if self.connected:
+            self.connected = False
             self.on_change()
 
     async def _write(self, channel: DataChannel) -> None:
@@ -164,7 +168,7 @@ class RemotePort:
     codec: RecordCodec
 
     async def send(self, batch: Batch) -> None:
-        """See `wallarood.runtime.outputs.Port.send`.
+        """See `wallarood.runtime.dataflow.outputs.Port.send`.
 
         Raises ApplicationError: a single record is larger than a frame may be.
         """
@@ -185,7 +189,7 @@ class RemotePort:
         self.sender.push(self.edge, len(data), encode_frame(data))
 
     def mark(self, mark: Mark) -> None:
-        """See `wallarood.runtime.outputs.Port.mark`."""
+        """See `wallarood.runtime.dataflow.outputs.Port.mark`."""
         sequence = self.sender.link.next_sequence(self.edge)
         data = encode_peer(MarkFrame(self.edge, sequence, self.sender.hello.round, mark))
         self.sender.push(self.edge, 0, encode_frame(data))

@@ -15,9 +15,9 @@ from wallarood.model.ids import Address, WorkerName
 from wallarood.model.messages import Member
 from wallarood.model.pipeline import Application
 from wallarood.model.topology import Routing, Topology
-from wallarood.runtime.job import build_job
+from wallarood.runtime.dataflow.job import build_job
+from wallarood.runtime.dataflow.wiring import Wiring
 from wallarood.runtime.links import Links
-from wallarood.runtime.wiring import Wiring
 from wallarood.runtime.worker import Worker
 from wallarood.wire.records import PickleRule, RecordCodec
 

@@ -20,8 +20,8 @@ from wallarood.model.ids import Address
 from wallarood.model.messages import Member
 from wallarood.model.pipeline import Application
 from wallarood.runtime.control_task import ControlConnections, Stamp
-from wallarood.runtime.gate import Gate
-from wallarood.runtime.job import Job, JobLimits
+from wallarood.runtime.dataflow.gate import Gate
+from wallarood.runtime.dataflow.job import Job, JobLimits
 from wallarood.runtime.links import LinkLimits, Links
 from wallarood.runtime.ports import DialData, RecordStore
 from wallarood.wire.records import PickleRule

@@ -22,7 +22,7 @@ from wallarood.model.messages import Listing
 from wallarood.model.pipeline import ERRORS_OUTPUT, Application, ErrorPolicy, Step, StepKind
 from wallarood.model.topology import Stage, StageKind, Topology
 from wallarood.planning.plan import plan
-from wallarood.runtime.segments import run_segments
+from wallarood.runtime.dataflow.segments import run_segments
 
 BATCH_RECORDS = 1024
 

@@ -11,7 +11,7 @@ class Total:
 
 
 @w.state_computation(state=Total)
-def count(word: str, total: Total) -> int:
+def count(_word: str, total: Total) -> int:
     total.count += 1
     return total.count
 
@@ -87,7 +87,7 @@ def test_a_given_name_and_a_state_take_precedence() -> None:
 
 def test_a_given_name_twice_is_refused() -> None:
     stream = lines().map(upper, name="up").map(upper, name="up")
-    with pytest.raises(w.PipelineError, match="the name 'up' stands already at .*set name=") as at:
+    with pytest.raises(w.PipelineError, match=r"the name 'up' stands already at .*set name=") as at:
         w.application("test", stream.to_sink(sink()))
     assert line_of(at) == test_a_given_name_twice_is_refused.__code__.co_firstlineno + 1
 
@@ -110,7 +110,7 @@ def test_a_stream_without_sink_is_refused() -> None:
     with pytest.raises(w.PipelineError, match="this stream has no sink") as at:
         w.application("test", stream.to_sink(sink()))
     assert line_of(at) == test_a_stream_without_sink_is_refused.__code__.co_firstlineno + 2
-    with pytest.raises(w.PipelineError, match="has no sink: end it with .to_sink"):
+    with pytest.raises(w.PipelineError, match=r"has no sink: end it with \.to_sink"):
         w.application("test", lost)  # type: ignore[arg-type]
 
 

@@ -23,7 +23,7 @@ def count_in_few(word: str, total: Total) -> tuple[str, int]:
 
 
 @w.state_computation(state=Total, name="count")
-def count_untyped(word, total):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def count_untyped(word, total):  # type: ignore[no-untyped-def]
     return word, total.count
 
 

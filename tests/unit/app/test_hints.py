@@ -37,7 +37,7 @@ class Row(TypedDict):
 
 class Pair(NamedTuple):
     word: str
-    count: int
+    times: int
 
 
 @attrs.frozen
@@ -200,8 +200,17 @@ def test_what_can_be_a_key(hint: Any) -> None:
 
 @pytest.mark.parametrize(
     "hint",
-    [float, list[str], dict[str, int], set[str], None.__class__, LooseKey, LooseData]
-    + [tuple[str, float], tuple[str, tuple[float, ...]]],
+    [
+        float,
+        list[str],
+        dict[str, int],
+        set[str],
+        None.__class__,
+        LooseKey,
+        LooseData,
+        tuple[str, float],
+        tuple[str, tuple[float, ...]],
+    ],
 )
 def test_what_cannot_be_a_key(hint: Any) -> None:
     assert not can_be_key(hint)

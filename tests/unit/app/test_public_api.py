@@ -2,15 +2,18 @@
 
 import doctest
 import inspect
-import subprocess
-import sys
+import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 import wallarood as w
 from wallarood import testing
+from wallarood.app.computations import Options, StateOptions
 
 FUNCTIONS = [name for name in w.__all__ if inspect.isroutine(getattr(w, name))]
+OPTIONS = sorted({*Options.__annotations__, *StateOptions.__annotations__})
 METHODS = [name for name in vars(w.Stream) if not name.startswith("_")]
 
 
@@ -52,18 +55,26 @@ def test_the_examples_of_the_test_runner_run(capsys: pytest.CaptureFixture[str])
         assert not failed, capsys.readouterr().out
 
 
-def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'FileSorce'"):
-        w.FileSorce  # noqa: B018
-    assert set(w.__all__) <= set(dir(w))
+def test_the_example_of_the_package_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    test = doctest.DocTestParser().get_doctest(w.__doc__ or "", {}, "wallarood", None, None)
+    assert test.examples
+    failed, _ = doctest.DocTestRunner().run(test)
+    assert not failed, capsys.readouterr().out
 
 
-def test_the_import_does_not_load_what_an_application_may_not_use() -> None:
-    script = (
-        "import sys, wallarood; "
-        "print(sorted(m for m in ('trio', 'structlog', 'msgspec') if m in sys.modules))"
-    )
-    found = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-    assert found.stdout == "[]\n"
+MAN_PAGE = Path(__file__).parents[3] / "man" / "wallarood-app.7"
+
+
+@pytest.mark.parametrize("name", [*w.__all__, *METHODS, *testing.__all__, *OPTIONS])
+def test_every_name_is_in_the_man_page(name: str) -> None:
+    text = MAN_PAGE.read_text(encoding="utf-8")
+    assert re.search(rf"(?<![A-Za-z_]){name}(?![A-Za-z_])", text)
+
+
+def test_the_examples_of_the_man_page_run() -> None:
+    text = MAN_PAGE.read_text(encoding="utf-8")
+    _, application, test = re.findall(r"^\.EX\n(.*?)^\.EE", text, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(application, names)
+    exec(test, names)
+    assert names["found"] == {"counts": [("to", 1), ("be", 1), ("or", 1), ("not", 1)]}

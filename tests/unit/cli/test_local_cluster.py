@@ -83,6 +83,7 @@ async def test_the_first_cause_is_reported_not_what_followed_from_it(
     monkeypatch.setattr(local_cluster, "FAIL_TOGETHER_S", 0.5)
     code = {
         "alpha": FAILING.format(code=69),
+        "delta": FAILING.format(code=65).replace("it broke", "the job failed on beta: it broke"),
         "beta": FAILING.format(code=65),
         "gamma": FOREVER,
     }

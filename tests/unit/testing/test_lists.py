@@ -173,7 +173,8 @@ def test_dead_letters_come_from_every_computation_that_has_them() -> None:
 
 def test_inputs_must_name_the_sources() -> None:
     application = w.application("test", source("lines").to_sink(w.StdoutSink(), name="out"))
-    for inputs in ({}, {"line": []}, {"lines": [], "more": []}):
+    wrong: list[dict[str, list[str]]] = [{}, {"line": []}, {"lines": [], "more": []}]
+    for inputs in wrong:
         with pytest.raises(w.ApplicationError, match="has the sources 'lines'"):
             testing.run(application, inputs)
     with pytest.raises(w.ApplicationError, match="batch_records=0"):

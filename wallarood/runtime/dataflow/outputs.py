@@ -1,4 +1,4 @@
-"""Where a stage's records go: from an output, over its edges, to ports on this worker and others."""
+"""Where a stage's records go: from an output, over its edges, to ports here and elsewhere."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -10,7 +10,7 @@ from wallarood.model.batch import Batch, Mark
 from wallarood.model.ids import WorkerName
 from wallarood.model.pipeline import ERRORS_OUTPUT, DeadLetter
 from wallarood.model.topology import Edge
-from wallarood.runtime.inbox import Inbox, InputId
+from wallarood.runtime.dataflow.inbox import Inbox, InputId
 
 
 class Port(Protocol):

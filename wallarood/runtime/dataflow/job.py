@@ -16,14 +16,14 @@ from wallarood.flow.route import Router
 from wallarood.model.ids import ClusterId, WorkerName
 from wallarood.model.pipeline import Application, StepKind
 from wallarood.model.topology import Edge, Stage, StageKind
-from wallarood.runtime.counters import SourceCounters, StageCounters
-from wallarood.runtime.gate import Gate
-from wallarood.runtime.inbox import Inbox
-from wallarood.runtime.outputs import EdgeOutput, LocalPort, Outputs, Port
-from wallarood.runtime.sink_task import SinkTask
-from wallarood.runtime.source_task import SourceTask
-from wallarood.runtime.stage_task import StageTask
-from wallarood.runtime.wiring import SOURCE_EDGE, Wiring
+from wallarood.runtime.dataflow.counters import SourceCounters, StageCounters
+from wallarood.runtime.dataflow.gate import Gate
+from wallarood.runtime.dataflow.inbox import Inbox
+from wallarood.runtime.dataflow.outputs import EdgeOutput, LocalPort, Outputs, Port
+from wallarood.runtime.dataflow.sink_task import SinkTask
+from wallarood.runtime.dataflow.source_task import SourceTask
+from wallarood.runtime.dataflow.stage_task import StageTask
+from wallarood.runtime.dataflow.wiring import SOURCE_EDGE, Wiring
 
 
 @attrs.frozen
@@ -136,7 +136,7 @@ def build_job(
     job = Job(wiring, gate, inboxes, counters, {}, [], [])
     for stage in wiring.stages:
         if stage.kind is StageKind.SINK:
-            job.sinks.append(_sink_task(job, application, stage, cluster_id))
+            job.sinks.append(_sink_task(job, application, stage, cluster_id=cluster_id))
             continue
         outputs = _outputs(job, stage, remote_port)
         job.stages.append(_stage_task(job, application, stage, outputs=outputs, limits=limits))
@@ -195,7 +195,9 @@ def _source_task(
     )
 
 
-def _sink_task(job: Job, application: Application, stage: Stage, cluster_id: ClusterId) -> SinkTask:
+def _sink_task(
+    job: Job, application: Application, stage: Stage, *, cluster_id: ClusterId
+) -> SinkTask:
     step = next(
         application.step(name)
         for name in stage.steps

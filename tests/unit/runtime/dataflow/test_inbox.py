@@ -5,7 +5,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from wallarood.model.batch import Barrier, Batch, EndOfStream
-from wallarood.runtime.inbox import Inbox
+from wallarood.runtime.dataflow.inbox import Inbox
 
 A = (1, "alpha")
 B = (2, "beta")

@@ -17,9 +17,9 @@ import trio
 
 from wallarood.app.connector import Source, SourceLimits
 from wallarood.model.batch import Batch, EndOfStream
-from wallarood.runtime.counters import SourceCounters
-from wallarood.runtime.gate import Gate
-from wallarood.runtime.inbox import Inbox, InputId
+from wallarood.runtime.dataflow.counters import SourceCounters
+from wallarood.runtime.dataflow.gate import Gate
+from wallarood.runtime.dataflow.inbox import Inbox, InputId
 
 PARTITIONS_OPEN_MAX = 8
 

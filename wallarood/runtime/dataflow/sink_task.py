@@ -8,8 +8,8 @@ import trio
 from wallarood.app.connector import Sink, SinkContext, SinkWriter
 from wallarood.flow.align import Alignment
 from wallarood.model.batch import Batch, EndOfStream
-from wallarood.runtime.counters import StageCounters
-from wallarood.runtime.inbox import Inbox
+from wallarood.runtime.dataflow.counters import StageCounters
+from wallarood.runtime.dataflow.inbox import Inbox
 
 
 @attrs.define(eq=False)

@@ -43,7 +43,7 @@ async def _run_concurrently(segment: Concurrent, batch: Batch, failures: list[Fa
                 results[index] = await computation.function(record)
             except Exception as error:
                 try:
-                    fail(computation, record, error, failures)
+                    fail(computation, record, error, failures=failures)
                 except ComputationFailed as failed:
                     stopped.append(failed)
                     nursery.cancel_scope.cancel()

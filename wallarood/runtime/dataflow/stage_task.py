@@ -23,10 +23,10 @@ from wallarood.flow.failures import Failure
 from wallarood.model.batch import Batch, EndOfStream
 from wallarood.model.pipeline import ErrorPolicy
 from wallarood.model.topology import Stage
-from wallarood.runtime.counters import StageCounters
-from wallarood.runtime.inbox import Inbox
-from wallarood.runtime.outputs import Outputs
-from wallarood.runtime.segments import run_segments
+from wallarood.runtime.dataflow.counters import StageCounters
+from wallarood.runtime.dataflow.inbox import Inbox
+from wallarood.runtime.dataflow.outputs import Outputs
+from wallarood.runtime.dataflow.segments import run_segments
 
 OVERRUN_S = 1.0
 

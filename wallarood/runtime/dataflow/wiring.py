@@ -6,7 +6,7 @@ import attrs
 
 from wallarood.model.ids import WorkerName
 from wallarood.model.topology import Edge, Routing, Stage, StageKind, Topology
-from wallarood.runtime.inbox import InputId
+from wallarood.runtime.dataflow.inbox import InputId
 
 SOURCE_EDGE = -1
 """The edge index of the input through which a source task feeds its own stage."""
