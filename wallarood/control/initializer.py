@@ -318,8 +318,8 @@ class Initializer:
         self._record = attrs.evolve(self._record, state=RecordState.STARTED)
         start = Start(self._record.cluster_id)
         return [
-            Persist(self._record),
             *(Send(connection, start) for connection, _ in self._joined.values()),
+            Persist(self._record),  # says that records may have flowed here, and nothing to others
             self._waiting_for(),
             Begin(),
         ]

@@ -1,0 +1,390 @@
+"""A simulated world in which the real machines of formation run: one seed, the whole cluster.
+
+Workers have a disk that survives a crash, and connections on which messages may be lost, doubled,
+late and out of order; connections are cut, workers are parted from each other, and a worker may die
+between any two effects. It starts again as the packaged unit starts it, with ``--cluster-id auto``.
+Nobody dies any more once records flow anywhere: from then on a death is a loss of memory.
+"""
+
+import heapq
+import itertools
+import random
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from wallarood.control import effects as do
+from wallarood.control.effects import Effect
+from wallarood.control.events import (
+    ConnectionLost,
+    ConnectionOpened,
+    Event,
+    LinksUp,
+    Received,
+    TimerFired,
+)
+from wallarood.control.founding import Founder
+from wallarood.control.initializer import Initializer
+from wallarood.control.joiner import Joiner
+from wallarood.control.restart import FormNew, GoOn, decide
+from wallarood.model.cluster_record import ClusterRecord, RecordState
+from wallarood.model.ids import Address, Incarnation
+from wallarood.model.messages import Attach, Committed, Join, Member, Never, Prepared
+from wallarood.model.topology import Topology
+
+FAULTS_END_S = 15.0
+WORLD_ENDS_S = 150.0
+FINGERPRINT = ("application simulated",)
+
+Transform = Callable[["Sim", str, list[Effect]], list[Effect]]
+
+
+class Violation(AssertionError):
+    """Something that must never be was seen."""
+
+
+@attrs.define
+class Disk:
+    """What a worker has made durable."""
+
+    record: ClusterRecord | None = None
+    nevers: set[str] = attrs.field(factory=set)
+    starts: int = 0
+
+
+@attrs.define(eq=False)
+class Wire:
+    """A connection between a joiner and the initializer, and its number at either end."""
+
+    ends: tuple[str, str]
+    lives: tuple[int, int]
+    number: int
+    open: bool = True
+
+
+@attrs.define(eq=False)
+class Node:
+    """A worker: its disk, and its process while it lives."""
+
+    name: str
+    disk: Disk = attrs.field(factory=Disk)
+    machine: Initializer | Joiner | None = None
+    life: int = 0
+    formed: ClusterRecord | None = None
+    began: bool = False
+
+
+def faithfully(_sim: "Sim", _worker: str, effects: list[Effect]) -> list[Effect]:
+    """Effects as the machine wants them; planted bugs are other functions of this form."""
+    return effects
+
+
+@attrs.define(eq=False, slots=False)
+class Sim:
+    """The world. `loss`, `doubling` and `death` are probabilities, drawn from the seed."""
+
+    seed: int
+    workers: tuple[str, ...] = ("alpha", "beta", "gamma")
+    transform: Transform = faithfully
+    forget_doubt: bool = False
+    now: float = 0.0
+    log: list[str] = attrs.field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self.rng = random.Random(self.seed)
+        self.nodes = {name: Node(name) for name in self.workers}
+        self.wires: list[Wire] = []
+        self.agenda: list[tuple[float, int, Callable[[], None]]] = []
+        self.order = itertools.count()
+        self.numbers = itertools.count()
+        self.loss = self.rng.choice([0.0, 0.02, 0.2])
+        self.doubling = self.rng.choice([0.0, 0.05, 0.3])
+        self.death = self.rng.choice([0.0, 0.01, 0.05])
+        self.parted: set[str] = set()
+        self.committed_ever: set[str] = set()
+        self.said_never: set[str] = set()
+
+    # ---- time ------------------------------------------------------------------------------------
+
+    def later(self, delay: float, action: Callable[[], None]) -> None:
+        heapq.heappush(self.agenda, (self.now + delay, next(self.order), action))
+
+    @property
+    def faulty(self) -> bool:
+        return self.now < FAULTS_END_S and not any(node.began for node in self.nodes.values())
+
+    @property
+    def done(self) -> bool:
+        return all(node.began for node in self.nodes.values())
+
+    def run(self) -> None:
+        """Run until all have started or time is up; raises Violation."""
+        for name in self.workers:
+            self.later(self.rng.random() * 3, lambda name=name: self.start(name))
+        for _ in range(self.rng.randrange(6)):
+            self.later(self.rng.random() * FAULTS_END_S, self.mishap)
+        self.later(0.1, self.tick)
+        while self.agenda and not self.done and self.now < WORLD_ENDS_S:
+            self.now, _, action = heapq.heappop(self.agenda)
+            action()
+
+    def tick(self) -> None:
+        """What shells do all the time: dial, look at deadlines, see whether links are up."""
+        for node in self.nodes.values():
+            machine = node.machine
+            if machine is None:
+                continue
+            deadline = machine.deadline
+            if deadline is not None and deadline <= self.now:
+                self.give(node, TimerFired())
+            if isinstance(node.machine, Joiner) and self.wire_of(node.name) is None:
+                self.dial(node)
+            self.look_at_links(node)
+        self.later(0.1 + self.rng.random() * 0.1, self.tick)
+
+    def look_at_links(self, node: Node) -> None:
+        if node.formed is None or node.began or node.machine is None:
+            return
+        others = [each for each in self.nodes.values() if each is not node]
+        together = all(
+            each.machine is not None
+            and each.formed is not None
+            and each.formed.cluster_id == node.formed.cluster_id
+            for each in others
+        )
+        if together and not (self.parted and self.faulty):
+            self.attach_all()
+            self.give(node, LinksUp())
+
+    def attach_all(self) -> None:
+        first = self.nodes[self.workers[0]]
+        for wire in self.wires:
+            if wire.open and isinstance(first.machine, Initializer):
+                first.machine.attached(wire.number, wire.ends[0])
+
+    # ---- faults ----------------------------------------------------------------------------------
+
+    def mishap(self) -> None:
+        if not self.faulty:
+            return
+        match self.rng.randrange(3):
+            case 0:
+                self.die(self.nodes[self.rng.choice(self.workers)])
+            case 1:
+                for wire in self.wires:
+                    if wire.open and self.rng.random() < 0.5:
+                        self.cut(wire)
+            case _:
+                self.parted = {self.rng.choice(self.workers)}
+                self.later(self.rng.random() * 6, self.parted.clear)
+
+    def die(self, node: Node) -> None:
+        if node.machine is None:
+            return
+        self.log.append(f"{self.now:.2f} {node.name} dies")
+        node.machine, node.formed = None, None
+        node.life += 1
+        for wire in self.wires:
+            if wire.open and node.name in wire.ends:
+                self.cut(wire)
+        self.later(self.rng.random() * 2, lambda: self.start(node.name))
+
+    def cut(self, wire: Wire) -> None:
+        wire.open = False
+        for end, life in zip(wire.ends, wire.lives, strict=True):
+            lost = ConnectionLost(wire.number)
+            self.later(self.rng.random() * 0.5, self.for_life(end, life, lost))
+
+    def for_life(self, name: str, life: int, event: Event) -> Callable[[], None]:
+        def give() -> None:
+            node = self.nodes[name]
+            if node.life == life and node.machine is not None:
+                self.give(node, event)
+
+        return give
+
+    # ---- processes -------------------------------------------------------------------------------
+
+    def start(self, name: str) -> None:
+        node = self.nodes[name]
+        if node.machine is not None:
+            return
+        node.disk.starts += 1
+        decision = decide(node.disk.record, "auto", worker=name, fingerprint=FINGERPRINT)
+        record: ClusterRecord | None = None
+        match decision:
+            case GoOn(found):
+                record = found
+            case FormNew():
+                pass
+            case other:
+                raise Violation(f"{name} cannot start: {other}")
+        first = name == self.workers[0]
+        if record is not None and record.state is RecordState.PREPARED:
+            if first:
+                node.disk.nevers.add(record.cluster_id)
+            if first or self.forget_doubt:
+                node.disk.record = record = None
+        founder = self.founder(node)
+        machine = (Initializer if first else Joiner)(founder, self.now, record)
+        node.machine = machine
+        begun = machine.begin(self.now) if isinstance(machine, Initializer) else machine.begin()
+        self.perform(node, begun)
+
+    def founder(self, node: Node) -> Founder:
+        address = Address(node.name, 1)
+        nonce = f"{self.rng.getrandbits(64):032x}"
+        return Founder(
+            Member(node.name, address, address, Incarnation(node.disk.starts, nonce[-8:])),
+            nonce,
+            "simulated",
+            FINGERPRINT,
+            len(self.workers),
+            (),
+            lambda workers, _: Topology(1, "simulated", workers, (), ()),
+            formation_deadline_s=8.0,
+            name_taken_wait_s=0.5,
+            inquiry_interval_s=0.5,
+        )
+
+    def give(self, node: Node, event: Event) -> None:
+        assert node.machine is not None
+        self.perform(node, node.machine.step(event, self.now))
+
+    def perform(self, node: Node, effects: list[Effect]) -> None:
+        for effect in self.transform(self, node.name, effects):
+            if self.faulty and self.rng.random() < self.death:
+                self.die(node)
+                return
+            if not self.do(node, effect):
+                return
+
+    def do(self, node: Node, effect: Effect) -> bool:
+        """Carry out one effect; whether the process goes on."""
+        match effect:
+            case do.Send(connection, message):
+                self.send(node, connection, message)
+            case do.Close(connection):
+                for wire in self.wires:
+                    if wire.number == connection and wire.open:
+                        self.cut(wire)
+            case do.Persist(record):
+                node.disk.record = record
+                self.check_committed(record)
+            case do.PersistNever(cluster_id):
+                node.disk.nevers.add(cluster_id)
+            case do.Archive():
+                node.disk.record = None
+            case do.Formed(record):
+                node.formed = record
+            case do.Begin():
+                node.began = True
+            case do.Fail(error):
+                self.log.append(f"{self.now:.2f} {node.name} fails: {error}")
+                self.die(node)
+                return False
+        return True
+
+    # ---- the network -----------------------------------------------------------------------------
+
+    def wire_of(self, joiner: str) -> Wire | None:
+        return next((w for w in self.wires if w.open and w.ends[0] == joiner), None)
+
+    def dial(self, node: Node) -> None:
+        first = self.nodes[self.workers[0]]
+        blocked = self.faulty and self.parted & {node.name, first.name}
+        if first.machine is None or blocked or self.rng.random() < 0.5:
+            return
+        self.wires = [wire for wire in self.wires if wire.open]
+        wire = Wire((node.name, first.name), (node.life, first.life), next(self.numbers))
+        self.wires.append(wire)
+        self.give(node, ConnectionOpened(wire.number, ""))
+
+    def send(self, node: Node, connection: int, message: Any) -> None:
+        self.check_said(node, message)
+        wire = next((w for w in self.wires if w.number == connection and w.open), None)
+        if wire is None:
+            return
+        place = 1 - wire.ends.index(node.name)
+        deliver = self.for_life(wire.ends[place], wire.lives[place], Received(connection, message))
+        copies = 1
+        if self.faulty:
+            if self.parted & set(wire.ends) or self.rng.random() < self.loss:
+                return
+            copies += self.rng.random() < self.doubling
+        self.log.append(f"{self.now:.2f} {node.name} says {type(message).__name__} on {connection}")
+        for _ in range(copies):
+            slow = self.faulty and self.rng.random() < 0.1
+            self.later(self.rng.random() * (3 if slow else 0.05), deliver)
+
+    # ---- what must never be ----------------------------------------------------------------------
+
+    def check_committed(self, record: ClusterRecord) -> None:
+        """At most one cluster is committed anywhere, and it was not given up."""
+        if record.state is RecordState.PREPARED:
+            return
+        self.committed_ever.add(record.cluster_id)
+        known = {
+            node.disk.record.cluster_id
+            for node in self.nodes.values()
+            if node.disk.record is not None and node.disk.record.state is not RecordState.PREPARED
+        }
+        if len(known) > 1:
+            raise Violation(f"two clusters are committed: {known}")
+        if record.cluster_id in self.said_never:
+            raise Violation(f"{record.cluster_id} is committed after it was said to be never")
+        first = self.nodes[self.workers[0]].disk.record
+        if first is None or first.cluster_id != record.cluster_id:
+            raise Violation(f"{record.cluster_id} is committed, but not at the initializer")
+        for node in self.nodes.values():
+            held = node.disk.record
+            if held is None or held.cluster_id != record.cluster_id:
+                raise Violation(f"{record.cluster_id} is committed, but {node.name} lacks it")
+
+    def check_said(self, node: Node, message: Any) -> None:
+        """What is said is durable where it is said."""
+        held = node.disk.record
+        match message:
+            case Never(cluster_id):
+                self.said_never.add(cluster_id)
+                if cluster_id not in node.disk.nevers:
+                    raise Violation(f"{node.name} says never of {cluster_id}: not durable")
+                if cluster_id in self.committed_ever:
+                    raise Violation(f"{node.name} says never of {cluster_id}: it is committed")
+            case Prepared(cluster_id):
+                if held is None or held.cluster_id != cluster_id:
+                    raise Violation(f"{node.name} says prepared of {cluster_id}: not durable")
+            case Committed(cluster_id):
+                if (
+                    held is None
+                    or held.cluster_id != cluster_id
+                    or held.state is RecordState.PREPARED
+                ):
+                    raise Violation(f"{node.name} says committed of {cluster_id}: not durable")
+            case Join() | Attach():
+                return
+
+
+def check_end(sim: Sim) -> None:
+    """Faults have stopped: all workers are in one cluster with one ID and one topology."""
+    if not sim.done:
+        phases = {name: node.machine and node.machine.phase for name, node in sim.nodes.items()}
+        raise Violation(f"no cluster after {sim.now:.0f} s: {phases}")
+    records = [node.disk.record for node in sim.nodes.values()]
+    ids = {record.cluster_id for record in records if record is not None}
+    topologies = {record.topology for record in records if record is not None}
+    if len(ids) != 1 or len(topologies) != 1 or None in records:
+        raise Violation(f"not one cluster: {ids}")
+
+
+def simulate(seed: int, **options: Any) -> Sim:
+    """Run one seed and check it; the error names the seed and shows the last steps."""
+    sim = Sim(seed, **options)
+    try:
+        sim.run()
+        check_end(sim)
+    except AssertionError as error:
+        steps = "\n".join(sim.log[-40:])
+        raise Violation(f"seed {seed}: {error}\n{steps}") from error
+    return sim
