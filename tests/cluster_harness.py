@@ -1,4 +1,4 @@
-"""Real workers on loopback for the tests of a cluster: started, watched, and ended by process ID."""
+"""Real workers on loopback for the tests of a cluster: started, watched, ended by process ID."""
 
 import contextlib
 import os
@@ -27,6 +27,13 @@ name-taken-wait = "500ms"
 connect-backoff-max = "200ms"
 formation-deadline = "{formation}"
 """
+
+
+def free_port() -> int:
+    """A TCP port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def wait_for(what: str, condition: Callable[[], object], *, wait_s: float = WAIT_S) -> None:
@@ -95,7 +102,7 @@ class Hosts:
 
     directory: Path
     formation: str = "20s"
-    port: int = attrs.field(factory=lambda: free_port())
+    port: int = attrs.field(factory=free_port)
     workers: list[WorkerProcess] = attrs.field(factory=list)
 
     def start(
@@ -166,13 +173,6 @@ def hosts_in(directory: Path, **options: str) -> Iterator[Hosts]:
         yield hosts
     finally:
         hosts.end_all()
-
-
-def free_port() -> int:
-    """A TCP port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def ended_well(workers: list[WorkerProcess], wait_s: float = 60.0) -> None:

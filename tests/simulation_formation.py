@@ -3,7 +3,8 @@
 Workers have a disk that survives a crash, and connections on which messages may be lost, doubled,
 late and out of order; connections are cut, workers are parted from each other, and a worker may die
 between any two effects. It starts again as the packaged unit starts it, with ``--cluster-id auto``.
-Nobody dies any more once records flow anywhere: from then on a death is a loss of memory.
+Nobody dies any more once it was said that records may flow: from then on a death is a loss of
+memory, which is not a matter of formation.
 """
 
 import heapq
@@ -30,7 +31,7 @@ from wallarood.control.joiner import Joiner
 from wallarood.control.restart import FormNew, GoOn, decide
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.ids import Address, Incarnation
-from wallarood.model.messages import Attach, Committed, Join, Member, Never, Prepared
+from wallarood.model.messages import Committed, Member, Never, Prepared, Start
 from wallarood.model.topology import Topology
 
 FAULTS_END_S = 15.0
@@ -40,7 +41,7 @@ FINGERPRINT = ("application simulated",)
 Transform = Callable[["Sim", str, list[Effect]], list[Effect]]
 
 
-class Violation(AssertionError):
+class SimulationError(AssertionError):
     """Something that must never be was seen."""
 
 
@@ -88,6 +89,7 @@ class Sim:
     workers: tuple[str, ...] = ("alpha", "beta", "gamma")
     transform: Transform = faithfully
     forget_doubt: bool = False
+    initializer: type[Initializer] = Initializer
     now: float = 0.0
     log: list[str] = attrs.field(factory=list)
 
@@ -104,6 +106,7 @@ class Sim:
         self.parted: set[str] = set()
         self.committed_ever: set[str] = set()
         self.said_never: set[str] = set()
+        self.start_said = False
 
     # ---- time ------------------------------------------------------------------------------------
 
@@ -112,14 +115,14 @@ class Sim:
 
     @property
     def faulty(self) -> bool:
-        return self.now < FAULTS_END_S and not any(node.began for node in self.nodes.values())
+        return self.now < FAULTS_END_S and not self.start_said
 
     @property
     def done(self) -> bool:
         return all(node.began for node in self.nodes.values())
 
     def run(self) -> None:
-        """Run until all have started or time is up; raises Violation."""
+        """Run until all have started or time is up; raises SimulationError."""
         for name in self.workers:
             self.later(self.rng.random() * 3, lambda name=name: self.start(name))
         for _ in range(self.rng.randrange(6)):
@@ -219,7 +222,7 @@ class Sim:
             case FormNew():
                 pass
             case other:
-                raise Violation(f"{name} cannot start: {other}")
+                raise SimulationError(f"{name} cannot start: {other}")
         first = name == self.workers[0]
         if record is not None and record.state is RecordState.PREPARED:
             if first:
@@ -227,7 +230,7 @@ class Sim:
             if first or self.forget_doubt:
                 node.disk.record = record = None
         founder = self.founder(node)
-        machine = (Initializer if first else Joiner)(founder, self.now, record)
+        machine = (self.initializer if first else Joiner)(founder, self.now, record)
         node.machine = machine
         begun = machine.begin(self.now) if isinstance(machine, Initializer) else machine.begin()
         self.perform(node, begun)
@@ -331,16 +334,16 @@ class Sim:
             if node.disk.record is not None and node.disk.record.state is not RecordState.PREPARED
         }
         if len(known) > 1:
-            raise Violation(f"two clusters are committed: {known}")
+            raise SimulationError(f"two clusters are committed: {known}")
         if record.cluster_id in self.said_never:
-            raise Violation(f"{record.cluster_id} is committed after it was said to be never")
+            raise SimulationError(f"{record.cluster_id} is committed after it was said to be never")
         first = self.nodes[self.workers[0]].disk.record
         if first is None or first.cluster_id != record.cluster_id:
-            raise Violation(f"{record.cluster_id} is committed, but not at the initializer")
+            raise SimulationError(f"{record.cluster_id} is committed, but not at the initializer")
         for node in self.nodes.values():
             held = node.disk.record
             if held is None or held.cluster_id != record.cluster_id:
-                raise Violation(f"{record.cluster_id} is committed, but {node.name} lacks it")
+                raise SimulationError(f"{record.cluster_id} is committed, but {node.name} lacks it")
 
     def check_said(self, node: Node, message: Any) -> None:
         """What is said is durable where it is said."""
@@ -349,33 +352,37 @@ class Sim:
             case Never(cluster_id):
                 self.said_never.add(cluster_id)
                 if cluster_id not in node.disk.nevers:
-                    raise Violation(f"{node.name} says never of {cluster_id}: not durable")
+                    raise SimulationError(f"{node.name} says never of {cluster_id}: not durable")
                 if cluster_id in self.committed_ever:
-                    raise Violation(f"{node.name} says never of {cluster_id}: it is committed")
+                    raise SimulationError(
+                        f"{node.name} says never of {cluster_id}: it is committed"
+                    )
             case Prepared(cluster_id):
                 if held is None or held.cluster_id != cluster_id:
-                    raise Violation(f"{node.name} says prepared of {cluster_id}: not durable")
+                    raise SimulationError(f"{node.name} says prepared of {cluster_id}: not durable")
             case Committed(cluster_id):
                 if (
                     held is None
                     or held.cluster_id != cluster_id
                     or held.state is RecordState.PREPARED
                 ):
-                    raise Violation(f"{node.name} says committed of {cluster_id}: not durable")
-            case Join() | Attach():
-                return
+                    raise SimulationError(
+                        f"{node.name} says committed of {cluster_id}: not durable"
+                    )
+            case Start():
+                self.start_said = True
 
 
 def check_end(sim: Sim) -> None:
     """Faults have stopped: all workers are in one cluster with one ID and one topology."""
     if not sim.done:
         phases = {name: node.machine and node.machine.phase for name, node in sim.nodes.items()}
-        raise Violation(f"no cluster after {sim.now:.0f} s: {phases}")
+        raise SimulationError(f"no cluster after {sim.now:.0f} s: {phases}")
     records = [node.disk.record for node in sim.nodes.values()]
     ids = {record.cluster_id for record in records if record is not None}
     topologies = {record.topology for record in records if record is not None}
     if len(ids) != 1 or len(topologies) != 1 or None in records:
-        raise Violation(f"not one cluster: {ids}")
+        raise SimulationError(f"not one cluster: {ids}")
 
 
 def simulate(seed: int, **options: Any) -> Sim:
@@ -386,5 +393,5 @@ def simulate(seed: int, **options: Any) -> Sim:
         check_end(sim)
     except AssertionError as error:
         steps = "\n".join(sim.log[-40:])
-        raise Violation(f"seed {seed}: {error}\n{steps}") from error
+        raise SimulationError(f"seed {seed}: {error}\n{steps}") from error
     return sim

@@ -53,8 +53,8 @@ class Founder:
 def cluster_id_of(contributions: Iterable[Contribution]) -> ClusterId:
     """The cluster ID that these contributions make, whatever their order.
 
-    ``wc-`` and the first 80 bits, in hexadecimal, of the SHA-256 over all (name, nonce) pairs sorted
-    by name, each part prefixed with its length.
+    ``wc-`` and the first 80 bits, in hexadecimal, of the SHA-256 over all (name, nonce) pairs
+    sorted by name, each part prefixed with its length.
     """
     digest = hashlib.sha256()
     for each in sorted(contributions, key=lambda one: one.name):

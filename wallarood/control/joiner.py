@@ -85,16 +85,16 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
     (P, Proposal): frozenset({P}),
     (J, Refused): frozenset({X}),
     (P, Refused): frozenset({X}),
-    (P, Committed): frozenset({C}),
-    (P, Never): frozenset({J}),
+    (P, Committed): frozenset({C, P}),
+    (P, Never): frozenset({J, P}),
     (C, LinksUp): frozenset({R}),
     (R, LinksUp): frozenset({R}),
     (F, LinksUp): frozenset(),
-    (R, Start): frozenset({F}),
+    (R, Start): frozenset({F, R}),
     (C, Start): frozenset({C, F}),
-    (J, TimerFired): frozenset({X}),
+    (J, TimerFired): frozenset({J, X}),
     (P, TimerFired): frozenset({P, X}),
-    (C, TimerFired): frozenset({X}),
+    (C, TimerFired): frozenset({C, X}),
     (R, TimerFired): frozenset({R, X}),
     (F, TimerFired): frozenset(),
     **{
@@ -325,6 +325,8 @@ class Joiner:
     def _timer(self, now: float) -> list[Effect]:
         if now >= self._given_up_at:
             return self._failed(PeersGoneError(self._given_up()))
+        if now < self._ask_at or self.phase not in (Phase.PREPARED, Phase.READY):
+            return []
         self._ask_at = now + self._founder.inquiry_interval_s
         return self._say_where_we_are()
 
@@ -332,8 +334,8 @@ class Joiner:
         seconds = self._founder.formation_deadline_s
         if self.phase is Phase.JOINING:
             return (
-                f"no cluster after {seconds:g} s: the initializer was not found or lacks workers; is "
-                "--control-channel right on all workers? (timing.formation-deadline)"
+                f"no cluster after {seconds:g} s: the initializer was not found or lacks workers; "
+                "is --control-channel right on all workers? (timing.formation-deadline)"
             )
         assert self._record is not None
         return (

@@ -197,9 +197,9 @@ class Membership:
         name = member.name
         reason = (
             f"{name} was restarted (start {member.incarnation.starts} after "
-            f"{peer.member.incarnation.starts}) and has lost its part of the records in flight; this "
-            "version cannot recover them: start all workers without --cluster-id to run the job "
-            "again in a new cluster"
+            f"{peer.member.incarnation.starts}) and has lost its part of the records in flight; "
+            "this version cannot recover them: start all workers without --cluster-id to run the "
+            "job again in a new cluster"
         )
         failed = JobFailed(self._member.name, reason, PeersGoneError.exit_code)
         return [Send(connection, failed), *self.fail(PeersGoneError(reason))]

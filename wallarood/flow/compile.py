@@ -91,7 +91,7 @@ def compile_stage(application: Application, stage: Stage) -> tuple[Segment, ...]
 
 
 def compile_branch(application: Application, stage: Stage) -> Split | None:
-    """The function that parts the records of *stage* in two; None if it does not end in a branch."""
+    """The function that parts the records of *stage* in two; None without a branch at its end."""
     step = application.step(stage.steps[-1])
     if step.kind is not StepKind.BRANCH or step.computation is None:
         return None

@@ -15,7 +15,7 @@ from wallarood.model.ids import Address, WorkerName
 from wallarood.model.messages import Member
 from wallarood.model.pipeline import Application
 from wallarood.model.topology import Routing, Topology
-from wallarood.runtime.dataflow.job import build_job
+from wallarood.runtime.dataflow.job import Job, build_job
 from wallarood.runtime.dataflow.wiring import Wiring
 from wallarood.runtime.links import Links
 from wallarood.runtime.worker import Worker
@@ -30,7 +30,7 @@ def perform(worker: Worker, effects: list[Effect]) -> None:
         _perform(worker, effect)
 
 
-def _perform(worker: Worker, effect: Effect) -> None:
+def _perform(worker: Worker, effect: Effect) -> None:  # noqa: PLR0912 - a branch an effect
     match effect:
         case do.Send(connection, message):
             worker.connections.send(connection, message)
@@ -110,9 +110,9 @@ def _formed(worker: Worker, record: ClusterRecord) -> None:
             limits=settings.links,
             codecs=_codecs(worker.application, record.topology, settings.pickle),
             on_change=lambda: check_links(worker),
-            inbox=lambda edge: job.inbox(edge),
+            inbox=lambda edge: _job_of(worker).inbox(edge),
         )
-        job = worker.job = build_job(
+        worker.job = build_job(
             worker.application,
             Wiring(record.topology, worker.member.name),
             record.cluster_id,
@@ -126,6 +126,11 @@ def _formed(worker: Worker, record: ClusterRecord) -> None:
     worker.nursery.start_soon(links.run)
     _dial_peers(worker, record)
     check_links(worker)
+
+
+def _job_of(worker: Worker) -> Job:
+    assert worker.job is not None
+    return worker.job
 
 
 def _codecs(
