@@ -102,6 +102,7 @@ class Hosts:
 
     directory: Path
     formation: str = "20s"
+    host: str = "127.0.0.1"
     port: int = attrs.field(factory=free_port)
     workers: list[WorkerProcess] = attrs.field(factory=list)
 
@@ -122,7 +123,7 @@ class Hosts:
         command = [
             *(sys.executable, "-m", "wallarood", "run", application, "--config", str(config)),
             *("--worker-name", name, "--worker-count", str(count)),
-            *("--control-channel", f"127.0.0.1:{self.port}", "--state-directory", str(where)),
+            *("--control-channel", f"{self.host}:{self.port}", "--state-directory", str(where)),
             *(("--topology-initializer",) if initializer else ()),
             *flags,
             *("--", *args),

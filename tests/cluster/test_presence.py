@@ -8,7 +8,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from cluster_harness import WorkerProcess, ended_well, hosts_in, wait_for
+from cluster_cable import laid
+from cluster_harness import WorkerProcess, ended_well, free_port, hosts_in, wait_for
 
 
 def check_slow_count(directory: Path) -> None:
@@ -46,6 +47,38 @@ def test_a_stopped_process_costs_time_and_no_result(
         wait_for("three deadlines have passed", lambda: time.monotonic() - stopped > 3 * 1.5)
         workers[place].send(signal.SIGCONT)
         ended_well(workers)
+    check_slow_count(tmp_path)
+
+
+def test_a_cable_that_is_cut_costs_time_and_no_result(tmp_path: Path, slow_count: str) -> None:
+    ports = [free_port() for _ in range(5)]
+    with hosts_in(tmp_path, host="127.0.0.2") as hosts, laid(hosts.port, *ports) as cable:
+        listening = {
+            "alpha": (hosts.port, ports[0]),
+            "beta": (ports[1], ports[2]),
+            "gamma": (ports[3], ports[4]),
+        }
+        workers = [
+            hosts.start(
+                name,
+                slow_count,
+                *("--listen-control", f"127.0.0.1:{control}"),
+                *("--listen-data", f"127.0.0.1:{data}"),
+                *("--advertise", "127.0.0.2", "--exit-on-completion"),
+                count=3,
+                initializer=name == "alpha",
+            )
+            for name, (control, data) in listening.items()
+        ]
+        wait_for("half of the input", lambda: half_way(workers[0]))
+        cable.whole.clear()
+        cut = time.monotonic()
+        wait_for("all miss each other", lambda: all("is missing" in w.said for w in workers))
+        wait_for("three deadlines have passed", lambda: time.monotonic() - cut > 3 * 1.5)
+        assert all(each.phase() == "paused" for each in workers)
+        cable.whole.set()
+        ended_well(workers)
+    assert cable.relayed_bytes > 100_000
     check_slow_count(tmp_path)
 
 

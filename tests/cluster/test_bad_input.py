@@ -1,0 +1,91 @@
+"""Strangers on the ports of a worker: it drops them with a line, and the job comes out right."""
+
+import random
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from cluster_harness import Hosts, WorkerProcess, ended_well, hosts_in, wait_for
+
+from wallarood.net.auth import MAGIC
+
+FRAME_OF_FOUR_GIGABYTES = struct.pack(">IQ", 0xFFFFFFFF, 0)
+
+STRANGERS: dict[str, Callable[[random.Random], bytes]] = {
+    "port scanner": lambda _: b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "random bytes": lambda rng: rng.randbytes(2000),
+    "tls": lambda _: bytes.fromhex("160301020001 0001fc0303".replace(" ", "")) + bytes(200),
+    "half a hello": lambda _: MAGIC + b"control ",
+    "nothing": lambda _: b"",
+    "a hello and then noise": lambda rng: MAGIC + b"data    " + b"\0" + rng.randbytes(500),
+    "a large length": lambda _: FRAME_OF_FOUR_GIGABYTES * 3,
+}
+
+
+def ports_of(worker: WorkerProcess) -> list[int]:
+    """The control and the data port, as the worker has logged them."""
+    wait_for("listening", lambda: "listening" in worker.said)
+    line = next(each for each in worker.lines if "listening" in each)
+    return [int(part.rpartition(":")[2].split()[0]) for part in line.split("127.0.0.1")[1:]]
+
+
+@contextmanager
+def cluster_at_work(hosts: Hosts, application: str) -> Iterator[list[WorkerProcess]]:
+    workers = hosts.start_cluster(2, application, "--exit-on-completion")
+    wait_for("running", lambda: all(each.phase() == "running" for each in workers))
+    yield workers
+    ended_well(workers)
+
+
+def check_result(directory: Path) -> None:
+    lines = [
+        line
+        for file in (directory / "slow_count-out").glob("[!.]*")
+        for line in file.read_text().splitlines()
+    ]
+    assert len(lines) == len(set(lines)) == 20_000
+
+
+@pytest.mark.parametrize("stranger", STRANGERS)
+def test_a_stranger_is_dropped_and_the_job_comes_out_right(
+    tmp_path: Path, slow_count: str, stranger: str
+) -> None:
+    rng = random.Random(stranger)
+    with hosts_in(tmp_path) as hosts, cluster_at_work(hosts, slow_count) as workers:
+        for worker in workers:
+            for port in ports_of(worker):
+                with socket.create_connection(("127.0.0.1", port)) as connection:
+                    connection.sendall(STRANGERS[stranger](rng))
+                    connection.shutdown(socket.SHUT_WR)
+                    connection.settimeout(10)
+                    try:
+                        while connection.recv(4096):
+                            pass
+                    except ConnectionResetError:
+                        pass
+            wait_for("a line", lambda worker=worker: "connection dropped" in worker.said)
+    check_result(tmp_path)
+
+
+def test_two_hundred_connections_that_never_speak(tmp_path: Path, slow_count: str) -> None:
+    with hosts_in(tmp_path) as hosts, ExitStack() as stack:
+        alpha = hosts.start("alpha", slow_count, "--exit-on-completion", count=2, initializer=True)
+        for port in ports_of(alpha):
+            for _ in range(200):
+                stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+        before = resident_bytes(alpha)
+        beta = hosts.start("beta", slow_count, "--exit-on-completion", count=2)
+        wait_for("running", lambda: alpha.phase() == beta.phase() == "running")
+        assert resident_bytes(alpha) - before < 32 << 20
+        ended_well([alpha, beta])
+    check_result(tmp_path)
+
+
+def resident_bytes(worker: WorkerProcess) -> int:
+    for line in Path(f"/proc/{worker.process.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("the worker has no memory")
