@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -40,7 +41,7 @@ class FileSink:
         """See `Sink.open`. Raises CannotCreateError: the directory cannot be made or written."""
         directory = Path(self.directory)
         try:
-            directory.mkdir(parents=True, exist_ok=True)
+            await trio.to_thread.run_sync(partial(directory.mkdir, parents=True, exist_ok=True))
         except OSError as error:
             raise CannotCreateError(f"sink directory {directory}: {error.strerror}") from error
         cluster = context.cluster_id[-8:] or "local"

@@ -75,7 +75,7 @@ class FileSource:
                 f"FileSource: repeat={repeat}: expected 1 or more, 1 if followed"
             )
         types = {"lines": str, "csv": dict[str, str], "json": Any if record is None else record}
-        self.__attrs_init__(  # type: ignore[attr-defined]
+        self.__attrs_init__(
             tuple(os.fspath(path) for path in paths),
             format,
             Scope(scope),
@@ -145,8 +145,8 @@ class FileReader:
     def begin(self, offset: int) -> None:
         """Open the file at *offset*. Raises ApplicationError: it cannot be opened or is shorter."""
         try:
-            raw: BinaryIO = Path(self.path).open("rb")
-            self._file = gzip.open(raw, "rb") if self.path.endswith(".gz") else raw  # type: ignore[assignment]
+            opened = gzip.open if self.path.endswith(".gz") else open
+            self._file = opened(self.path, "rb")  # type: ignore[assignment]
         except OSError as error:
             raise ApplicationError(f"input file {self.path}: {error.strerror}") from error
         assert self._file is not None
@@ -156,8 +156,8 @@ class FileReader:
         reached = self._seek(offset)
         if reached < offset:
             raise ApplicationError(
-                f"input file {self.path} has {reached:,} bytes, but {offset:,} were read before: it "
-                "was cut or replaced"
+                f"input file {self.path} has {reached:,} bytes, but {offset:,} were read before: "
+                "it was cut or replaced"
             )
         self.offset = offset
 

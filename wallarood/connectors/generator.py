@@ -47,7 +47,7 @@ class GeneratorSource:
         if partitions < 1:
             raise ApplicationError(f"GeneratorSource: partitions={partitions}: expected 1 or more")
         record = int if function is None else function_hints(function)[1]
-        self.__attrs_init__(function, rate, count, partitions, record)  # type: ignore[attr-defined]
+        self.__attrs_init__(function, rate, count, partitions, record)
 
     @property
     def bounded(self) -> bool:

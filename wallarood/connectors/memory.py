@@ -72,10 +72,10 @@ class _ListWriter:
     async def prepare(self) -> Any:
         return None
 
-    async def commit(self, prepared: Any) -> None:
+    async def commit(self, prepared: Any) -> None:  # noqa: ARG002
         return
 
-    async def abort(self, prepared: Any) -> None:
+    async def abort(self, prepared: Any) -> None:  # noqa: ARG002
         return
 
     async def aclose(self) -> None:

@@ -38,7 +38,8 @@ class Parser:
                 self._parse_one(self, line)
             except (ValueError, csv.Error, RecursionError) as error:
                 return ApplicationError(
-                    f"input file {self.path}: the record at byte {start:,} cannot be read: {error}\n"
+                    f"input file {self.path}: the record at byte {start:,} cannot be read: "
+                    f"{error}\n"
                     f"  record: {line[:200]!r}"
                 )
             start += len(line) + 1

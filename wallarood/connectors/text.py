@@ -19,9 +19,9 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 def encoder(line_format: LineFormat) -> Callable[[list[Any]], bytes]:
     """The function from records to UTF-8 lines, each with its newline.
 
-    ``lines``: `str(record)`; ``tsv``: the fields of a tuple or list between tabs; ``json``: one JSON
-    value a line; ``csv``: the fields as RFC 4180 quotes them, or the values of a dict. In ``lines``
-    and ``tsv`` a backslash, tab, newline or return inside a text is written as ``\\\\``, ``\\t``,
+    ``lines``: `str(record)`; ``tsv``: the fields of a tuple or list between tabs; ``json``: one
+    JSON value a line; ``csv``: the fields as RFC 4180 quotes them, or the values of a dict. In
+    ``lines`` and ``tsv`` a backslash, tab, newline or return inside a text is written as ``\\\\``, ``\\t``,
     ``\\n``, ``\\r``, so that a line is always one record.
 
     Raises ApplicationError: there is no such format.

@@ -4,8 +4,8 @@
 # A link outlives its connections. Each edge on it counts its frames from 1. The sender keeps every
 # frame until the consumer at the other end has taken it: credit is the acknowledgement, and the
 # window is the resend buffer. A grant names the last frame taken and so covers all before it; one
-# that is lost is made good by the next. While fewer bytes than the window are kept, the next batch may go,
-# whatever its size, so that a record larger than the window passes. Marks cost nothing.
+# that is lost is made good by the next. While fewer bytes than the window are kept, the next batch
+# may go, whatever its size, so that a record larger than the window passes. Marks cost nothing.
 #
 # A new connection begins with what the receiver has received on each edge: the sender forgets
 # nothing, rewinds to there and goes on. The receiver takes exactly the next number; a lower one is

@@ -117,8 +117,8 @@ class RecordCodec:
     def _pickled(self, column: list[Any], what: str) -> bytes:
         if self.pickle is PickleRule.FORBIDDEN:
             raise RecordCodecError(
-                f"{what} such as {column[0]!r:.100} would be pickled between workers, which is only "
-                "safe on loopback: use str, bytes, bool or 64-bit int"
+                f"{what} such as {column[0]!r:.100} would be pickled between workers, which is "
+                "only safe on loopback: use str, bytes, bool or 64-bit int"
             )
         try:
             return pickle.dumps(column, protocol=5)
@@ -154,7 +154,7 @@ class RecordCodec:
             raise RecordCodecError(
                 f"a record is not a {self.record}, as its type hint says: {error}"
             ) from error
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise RemoteProtocolError(f"malformed records: {error}") from error
         return values
 

@@ -7,10 +7,11 @@ problems are reported at once, each with its path.
 
 import base64
 import binascii
+import math
 import types
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import attrs
 import cattrs
@@ -27,12 +28,12 @@ class StructureError(ValueError):
         self.problems = problems
 
 
-class _Wrong(ValueError):
+class _WrongError(ValueError):
     pass
 
 
-def _wrong(value: object, expected: str) -> _Wrong:
-    return _Wrong(f"found {_shown(value)}, expected {expected}")
+def _wrong(value: object, expected: str) -> _WrongError:
+    return _WrongError(f"found {_shown(value)}, expected {expected}")
 
 
 def _shown(value: object) -> str:
@@ -43,10 +44,10 @@ _NAMES = {str: "a text", int: "a whole number", bool: "true or false", float: "a
 
 
 def _primitive(value: Any, kind: type) -> Any:
-    if type(value) is kind:
-        return value
     if kind is float and type(value) is int:
         return float(value)
+    if type(value) is kind and not (isinstance(value, float) and not math.isfinite(value)):
+        return value
     raise _wrong(value, _NAMES.get(kind, kind.__name__))
 
 
@@ -56,7 +57,7 @@ def _bytes(value: Any, _: type) -> bytes:
     try:
         return base64.b64decode(value, validate=True)
     except binascii.Error as error:
-        raise _Wrong(f"found {value!r:.80}, expected base64 text: {error}") from None
+        raise _WrongError(f"found {value!r:.80}, expected base64 text: {error}") from None
 
 
 def _none(value: Any, _: type) -> None:
@@ -89,21 +90,21 @@ class _Parts:
         try:
             return self._converter.structure(value, kind)
         except Exception as error:
-            self._errors.append(_At(place, error))
+            self._errors.append(_PlaceError(place, error))
             return None
 
     def done(self) -> None:
         if self._errors:
-            raise _Several(self._errors)
+            raise _SeveralError(self._errors)
 
 
-class _At(ValueError):
+class _PlaceError(ValueError):
     def __init__(self, place: object, error: Exception) -> None:
         super().__init__(f"at {place}: {error}")
         self.place, self.error = place, error
 
 
-class _Several(ValueError):
+class _SeveralError(ValueError):
     def __init__(self, errors: list[Exception]) -> None:
         super().__init__(f"{len(errors)} problems")
         self.errors = errors
@@ -160,29 +161,38 @@ def _optional(converter: cattrs.Converter, kind: Any) -> Callable[[Any, Any], An
                 if len(rest) == 1:
                     raise
                 problems.append(str(error))
-        raise _Wrong("; or ".join(problems))
+        raise _WrongError("; or ".join(problems))
 
     return structure
 
 
 def _attrs_class(converter: cattrs.Converter, kind: Any) -> Callable[[Any, Any], Any]:
     fields = {each.name: each for each in attrs.fields(kind)}
+    hints = get_type_hints(kind)
     build = make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True)
 
     def structure(value: Any, _: Any) -> Any:
         if not isinstance(value, Mapping):
             raise _wrong(value, f"the fields of {kind.__name__}")
         errors: list[Exception] = []
+        known = {name: each for name, each in value.items() if name in fields}
         for name in value:
             if name not in fields:
                 expected = ", ".join(fields)
-                errors.append(_At(name, _Wrong(f"unknown key, expected one of {expected}")))
+                errors.append(
+                    _PlaceError(name, _WrongError(f"unknown key, expected one of {expected}"))
+                )
         for name, field in fields.items():
             if name not in value and field.default is attrs.NOTHING:
-                errors.append(_At(name, _Wrong("it is missing")))
-        if errors:
-            raise _Several(errors)
-        return build(value, kind)
+                errors.append(_PlaceError(name, _WrongError("it is missing")))
+        if not errors:
+            return build(value, kind)
+        for name, each in known.items():
+            try:
+                converter.structure(each, hints[name])
+            except Exception as error:
+                errors.append(_PlaceError(name, error))
+        raise _SeveralError(errors)
 
     return structure
 
@@ -197,12 +207,12 @@ def make_converter() -> cattrs.Converter:
     converter.register_structure_hook(type(None), _none)
     for is_kind, factory in (
         (_is_sequence, _sequence),
-        (lambda kind: (get_origin(kind) or kind) is dict, _mapping),
-        (lambda kind: get_origin(kind) in (Union, types.UnionType), _optional),
+        (_is_mapping, _mapping),
+        (_is_union, _optional),
         (lambda kind: isinstance(kind, type) and attrs.has(kind), _attrs_class),
     ):
         converter.register_structure_hook_factory(is_kind, _bound(factory, converter))
-    converter.register_structure_hook_func(lambda kind: get_origin(kind) is Literal, _literal)
+    converter.register_structure_hook_func(_is_literal, _literal)
     converter.register_structure_hook_func(
         lambda kind: isinstance(kind, type) and issubclass(kind, Enum), _enum
     )
@@ -211,6 +221,18 @@ def make_converter() -> cattrs.Converter:
 
 def _is_sequence(kind: Any) -> bool:
     return (get_origin(kind) or kind) in (list, tuple, set, frozenset)
+
+
+def _is_mapping(kind: Any) -> bool:
+    return (get_origin(kind) or kind) is dict
+
+
+def _is_union(kind: Any) -> bool:
+    return get_origin(kind) in (Union, types.UnionType)
+
+
+def _is_literal(kind: Any) -> bool:
+    return get_origin(kind) is Literal
 
 
 def _bound(
@@ -239,9 +261,9 @@ def unstructure(value: Any) -> Any:
 
 def _problems(error: BaseException, path: str) -> list[str]:
     match error:
-        case _At(place=place, error=inner):
+        case _PlaceError(place=place, error=inner):
             return _problems(inner, _joined(path, place))
-        case _Several(errors=errors):
+        case _SeveralError(errors=errors):
             return [each for inner in errors for each in _problems(inner, path)]
         case cattrs.ClassValidationError():
             with_notes, without = error.group_exceptions()

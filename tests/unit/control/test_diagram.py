@@ -1,0 +1,27 @@
+"""The diagrams in the manual are those of the tables."""
+
+from pathlib import Path
+
+from wallarood.control import completion, initializer_phases, joiner
+from wallarood.control.diagram import diagram
+
+PAGE = Path(__file__).parents[3] / "man" / "wallarood-protocol.7"
+BEGIN, END = '.\\" formation diagram begin\n', '.\\" formation diagram end\n'
+
+
+def drawn() -> str:
+    tables = (initializer_phases.TRANSITIONS, joiner.TRANSITIONS, completion.TRANSITIONS)
+    text = "\n\n".join(diagram(table) for table in tables)
+    return ".nf\n" + text.replace("-", "\\-") + "\n.fi\n"
+
+
+def test_the_manual_shows_the_tables_as_they_are() -> None:
+    _, _, behind = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    found, _, _ = behind.partition(END)
+    assert found == drawn(), f"put this between the markers of {PAGE.name}:\n{drawn()}"
+
+
+def test_a_way_that_stays_in_its_phase_is_left_out() -> None:
+    text = diagram(completion.TRANSITIONS)
+    assert "running      --JobDrained" in text
+    assert "running      --Drained" not in text
