@@ -21,8 +21,8 @@ def encoder(line_format: LineFormat) -> Callable[[list[Any]], bytes]:
 
     ``lines``: `str(record)`; ``tsv``: the fields of a tuple or list between tabs; ``json``: one
     JSON value a line; ``csv``: the fields as RFC 4180 quotes them, or the values of a dict. In
-    ``lines`` and ``tsv`` a backslash, tab, newline or return inside a text is written as ``\\\\``, ``\\t``,
-    ``\\n``, ``\\r``, so that a line is always one record.
+    ``lines`` and ``tsv`` a backslash, tab, newline or return inside a text is written as
+    ``\\\\``, ``\\t``, ``\\n``, ``\\r``, so that a line is always one record.
 
     Raises ApplicationError: there is no such format.
     """
