@@ -1,0 +1,248 @@
+"""Every decoder takes any bytes: what is malformed is a `RemoteProtocolError`, and nothing else."""
+
+import contextlib
+import random
+from typing import Any
+
+import attrs
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from xxhash import xxh3_64_hexdigest
+
+from wallarood.model import messages as say
+from wallarood.model.batch import Barrier, Batch, EndOfStream, Watermark
+from wallarood.model.errors import ApplicationError, RemoteProtocolError
+from wallarood.model.ids import Address, Incarnation
+from wallarood.model.topology import Edge, Routing, SourcePartition, Stage, StageKind, Topology
+from wallarood.wire.control import decode, encode
+from wallarood.wire.frames import HEAD_BYTES, FrameDecoder, encode_frame
+from wallarood.wire.peer import (
+    Data,
+    Grant,
+    LinkHello,
+    LinkRefused,
+    MarkFrame,
+    decode_peer,
+    encode_peer,
+)
+from wallarood.wire.records import PickleRule, RecordCodec, RecordCodecError
+
+MEMBER = say.Member("alpha", Address("h", 1), Address("::1", 2), Incarnation(3, "n"))
+TOPOLOGY = Topology(
+    1,
+    "app",
+    ("alpha",),
+    (
+        Stage(
+            0, "s", StageKind.SOURCE, ("a", "b"), "why", ("alpha",), (0, 0),
+            (SourcePartition("p", "alpha"),),
+        ),
+    ),
+    (Edge(0, 0, "b", -1, 0, Routing.KEYED),),
+)  # fmt: skip
+LISTINGS = (say.Listing("a", ("p", "ü\n")),)
+MESSAGES: list[say.ControlMessage] = [
+    say.Join(MEMBER, "00", "app", ("a", "b"), 1, 3, False, LISTINGS, None),
+    say.Waiting(("alpha",), 3),
+    say.Proposal(
+        "wc-1", (say.Contribution("alpha", "00"),), TOPOLOGY, (MEMBER,), (("alpha", LISTINGS),)
+    ),
+    say.Prepared("wc-1"),
+    say.Committed("wc-1"),
+    say.Connected("wc-1"),
+    say.Start("wc-1"),
+    say.Inquiry("wc-1", "alpha"),
+    say.Never("wc-1"),
+    say.Refused("why", 76),
+    say.Busy("why"),
+    say.Attach(MEMBER, 1),
+    say.Attached(MEMBER),
+    say.Heartbeat(("beta",)),
+    say.Leaving(True),
+    say.Drained(),
+    say.Publish(),
+    say.Published(),
+    say.Completed(),
+    say.JobFailed("alpha", "why", 65),
+    say.ShutDown(),
+]
+PEER_MESSAGES = [
+    LinkHello("wc-1", "alpha", Incarnation(1, "x"), 0, ((1, 2), (3, 4))),
+    LinkRefused("why"),
+    Data(1, 2, 3, b"payload", 4),
+    MarkFrame(1, 2, 3, Barrier(4, 5)),
+    MarkFrame(1, 2, 3, Watermark(1.5)),
+    MarkFrame(1, 2, 3, EndOfStream()),
+    Grant(7, 1 << 40),
+]
+
+
+def enveloped(message: say.ControlMessage) -> say.Envelope:
+    return say.Envelope("wc-1", 1, 0, 5, message)
+
+
+def mutated(data: bytes, rng: random.Random) -> bytes:
+    """*data* with a few bytes changed, lost or added."""
+    out = bytearray(data)
+    for _ in range(rng.randrange(1, 4)):
+        place = rng.randrange(len(out) + 1)
+        match rng.randrange(3):
+            case 0 if place < len(out):
+                out[place] = rng.randrange(256)
+            case 1:
+                del out[place : place + rng.randrange(4)]
+            case _:
+                out[place:place] = rng.randbytes(rng.randrange(4))
+    return bytes(out)
+
+
+def test_every_message_is_tried_here() -> None:
+    assert {type(each) for each in MESSAGES} == set(say.ControlMessage.__args__)
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda m: type(m).__name__)
+def test_a_control_message_comes_out_as_it_went_in(message: say.ControlMessage) -> None:
+    assert decode(encode(enveloped(message))) == enveloped(message)
+
+
+@pytest.mark.parametrize("message", PEER_MESSAGES, ids=lambda m: type(m).__name__)
+def test_a_peer_message_comes_out_as_it_went_in(message: Any) -> None:
+    assert decode_peer(encode_peer(message)) == message
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes(data: bytes) -> None:
+    for decoder in (decode, decode_peer, FrameDecoder(100).feed):
+        with contextlib.suppress(RemoteProtocolError):
+            decoder(data)
+
+
+@given(st.sampled_from(PEER_MESSAGES), st.randoms(use_true_random=False))
+def test_mutated_peer_messages(message: Any, rng: random.Random) -> None:
+    with contextlib.suppress(RemoteProtocolError):
+        decode_peer(mutated(encode_peer(message), rng))
+
+
+fields = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(MESSAGES), st.data())
+def test_a_control_message_with_a_field_of_another_type_or_name(
+    message: say.ControlMessage, data: st.DataObject
+) -> None:
+    body = msgspec.json.decode(encode(enveloped(message)))["body"]
+    target = data.draw(st.sampled_from([body, body["message"]]))
+    target[data.draw(st.sampled_from([*target, "extra"]))] = data.draw(fields)
+    raw = msgspec.json.encode(body)
+    text = {"checksum": xxh3_64_hexdigest(raw), "body": msgspec.Raw(raw)}
+    with contextlib.suppress(RemoteProtocolError):
+        decode(msgspec.json.encode(text))
+
+
+@pytest.mark.parametrize("damage", ["checksum", "type", "large", "deep"])
+def test_bad_control_messages(damage: str) -> None:
+    good = encode(enveloped(say.Busy("why")))
+    bad = {
+        "checksum": good.replace(b"why", b"wye"),
+        "type": good.replace(b"Busy", b"Lazy"),
+        "large": good + b" " * (17 << 20),
+        "deep": b"[" * 100_000 + b"]" * 100_000,
+    }[damage]
+    with pytest.raises(RemoteProtocolError):
+        decode(bad)
+
+
+@given(st.lists(st.binary(max_size=50), max_size=6), st.randoms(use_true_random=False))
+def test_frames_come_out_whole_however_the_bytes_are_cut(
+    payloads: list[bytes], rng: random.Random
+) -> None:
+    data = b"".join(map(encode_frame, payloads))
+    decoder, found = FrameDecoder(50), []
+    while data:
+        size = rng.randrange(1, len(data) + 1)
+        found += decoder.feed(data[:size])
+        data = data[size:]
+    assert found == payloads
+
+
+def test_a_length_over_the_limit_is_refused_before_memory_is_taken() -> None:
+    decoder = FrameDecoder(1000)
+    with pytest.raises(RemoteProtocolError, match="at most 1,000"):
+        decoder.feed(encode_frame(bytes(1001))[:HEAD_BYTES])
+
+
+def test_a_flipped_bit_in_a_frame_is_noticed() -> None:
+    frame = bytearray(encode_frame(b"payload"))
+    frame[-1] ^= 1
+    with pytest.raises(RemoteProtocolError, match="checksum"):
+        FrameDecoder(100).feed(bytes(frame))
+
+
+# ---- records ------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Order:
+    number: int
+    price: float | None
+    tags: tuple[str, ...] = ()
+
+
+keys = st.one_of(
+    st.text(), st.binary(), st.booleans(), st.integers(), st.tuples(st.text(), st.booleans())
+)
+TYPED: list[tuple[Any, st.SearchStrategy[Any]]] = [
+    (str, st.text()),
+    (tuple[str, int], st.tuples(st.text(), st.integers(-(1 << 63), (1 << 64) - 1))),
+    (dict[str, float], st.dictionaries(st.text(), st.floats(allow_nan=False))),
+    (bytes, st.binary()),
+    (Order, st.builds(Order, st.integers(0, 9), st.none() | st.floats(0, 1))),
+    (Any, st.integers() | st.text() | st.tuples(st.integers(), st.text())),
+]
+
+
+@pytest.mark.parametrize("place", range(len(TYPED)), ids=lambda n: str(TYPED[n][0]))
+@given(data=st.data())
+def test_records_and_keys_come_out_as_they_went_in(place: int, data: st.DataObject) -> None:
+    kind, values = TYPED[place]
+    codec = RecordCodec.for_types(kind, rule=PickleRule.ALLOWED)
+    records = data.draw(st.lists(values, min_size=1, max_size=8))
+    these = data.draw(st.none() | st.lists(keys, min_size=len(records), max_size=len(records)))
+    found = codec.decode(codec.encode(Batch(records, these)))
+    assert found == Batch(records, these)
+    assert list(map(type, found.values)) == list(map(type, records))
+    if these is not None and found.keys is not None:
+        assert list(map(type, found.keys)) == list(map(type, these))
+
+
+@given(st.binary(max_size=100), st.sampled_from([kind for kind, _ in TYPED]))
+def test_any_bytes_as_records(data: bytes, kind: Any) -> None:
+    rule = PickleRule.ALLOWED if kind is Any else PickleRule.FORBIDDEN
+    codec = RecordCodec.for_types(kind, rule=rule)
+    with contextlib.suppress(RemoteProtocolError, RecordCodecError):
+        codec.decode(bytes([data[0] & 4 if data else 0]) + data[1:])
+
+
+def test_without_a_type_hint_records_are_not_sent_beyond_loopback() -> None:
+    with pytest.raises(ApplicationError, match="type hint"):
+        RecordCodec.for_types(Any, rule=PickleRule.FORBIDDEN)
+    codec = RecordCodec.for_types(str, rule=PickleRule.FORBIDDEN)
+    with pytest.raises(RecordCodecError, match="keys such as"):
+        codec.encode(Batch(["a"], [("tuple",)]))
+    pickled = RecordCodec.for_types(Any, rule=PickleRule.ALLOWED).encode(Batch(["a"]))
+    with pytest.raises(RemoteProtocolError, match="not allowed"):
+        codec.decode(pickled)
+
+
+def test_a_record_that_is_not_of_its_hinted_type_is_an_error_of_the_application() -> None:
+    codec = RecordCodec.for_types(tuple[str, int], rule=PickleRule.FORBIDDEN)
+    with pytest.raises(RecordCodecError, match="type hint"):
+        codec.decode(codec.encode(Batch([("a", "b")])))
+    with pytest.raises(RecordCodecError, match="type hint"):
+        codec.encode(Batch([("a", object())]))
