@@ -33,6 +33,8 @@ from wallarood.connectors.file_source import FileSource
 from wallarood.connectors.generator import GeneratorSource
 from wallarood.connectors.memory import ListSink, ListSource
 from wallarood.connectors.stdout import StdoutSink
+from wallarood.connectors.tcp_sink import TcpSink
+from wallarood.connectors.tcp_source import LineTcpSource, TcpSource
 from wallarood.model.errors import ApplicationError, PipelineError, WallaroodError
 from wallarood.model.pipeline import Application, DeadLetter
 
@@ -47,6 +49,7 @@ __all__ = [
     "FileSink",
     "FileSource",
     "GeneratorSource",
+    "LineTcpSource",
     "ListSink",
     "ListSource",
     "PipelineError",
@@ -60,6 +63,8 @@ __all__ = [
     "SourceReader",
     "StdoutSink",
     "Stream",
+    "TcpSink",
+    "TcpSource",
     "WallaroodError",
     "application",
     "computation",
