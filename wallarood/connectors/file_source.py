@@ -155,6 +155,7 @@ class FileReader:
             self._parser.parse_lines([self._file.readline().rstrip(b"\r\n")], 0)
         reached = self._seek(offset)
         if reached < offset:
+            self._file.close()
             raise ApplicationError(
                 f"input file {self.path} has {reached:,} bytes, but {offset:,} were read before: "
                 "it was cut or replaced"
@@ -208,7 +209,7 @@ class FileReader:
     def _chunk(self) -> bytes:
         assert self._file is not None
         try:
-            return self._file.read(CHUNK_BYTES)
+            return self._file.read(min(CHUNK_BYTES, self.limits.batch_bytes_max))
         except (OSError, EOFError, zlib.error) as error:
             after = self.offset + len(self._rest)
             raise ApplicationError(
@@ -220,12 +221,15 @@ class FileReader:
         end = data.rfind(b"\n") + 1
         self._rest = data[end:]
         if len(self._rest) > self.limits.record_bytes_max:
-            raise ApplicationError(
-                f"input file {self.path}: the record at byte {self.offset + end:,} is longer than "
-                f"{self.limits.record_bytes_max:,} bytes (limits.record-bytes-max)"
-            )
+            raise self._too_long(self.offset + end)
         if end:
             self._add(data[:end])
+
+    def _too_long(self, place: int) -> ApplicationError:
+        return ApplicationError(
+            f"input file {self.path}: the record at byte {place:,} is longer than "
+            f"{self.limits.record_bytes_max:,} bytes (limits.record-bytes-max)"
+        )
 
     def _add(self, data: bytes) -> None:
         assert self._parser is not None
@@ -237,10 +241,18 @@ class FileReader:
         for first in range(0, len(lines), most):
             some = lines[first : first + most]
             size = sum(map(len, some)) + len(some)
+            if size > self.limits.record_bytes_max:
+                self._check_lengths(some, start)
             if first + most >= len(lines) and not data.endswith(b"\n"):
                 size -= 1
             self._ready.append((self._parser.parse_lines(some, start), size))
             start += size
+
+    def _check_lengths(self, lines: list[bytes], start: int) -> None:
+        for line in lines:
+            if len(line) > self.limits.record_bytes_max:
+                raise self._too_long(start)
+            start += len(line) + 1
 
     async def aclose(self) -> None:
         """See `SourceReader.aclose`."""
