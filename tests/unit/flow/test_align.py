@@ -1,0 +1,83 @@
+"""Alignment of barriers, watermarks and ends over several inputs."""
+
+import random
+
+import pytest
+
+from wallarood.flow.align import Alignment
+from wallarood.model.batch import Barrier, EndOfStream, Watermark
+
+A, B, C = (1, "alpha"), (1, "beta"), (2, "alpha")
+END = EndOfStream()
+
+
+def test_a_barrier_passes_when_all_inputs_have_shown_it_and_blocks_the_early_ones() -> None:
+    alignment = Alignment([A, B, C])
+    assert alignment.take(A, Barrier(0, 1)) == ()
+    assert alignment.take(B, Barrier(0, 1)) == ()
+    assert alignment.blocked == {A, B}
+    assert alignment.take(C, Barrier(0, 1)) == (Barrier(0, 1),)
+    assert alignment.blocked == frozenset()
+
+
+def test_an_input_that_has_ended_counts_as_aligned() -> None:
+    alignment = Alignment([A, B])
+    assert alignment.take(A, END) == ()
+    assert alignment.take(B, Barrier(0, 1)) == (Barrier(0, 1),)
+    other = Alignment([A, B])
+    assert other.take(A, Barrier(0, 1)) == ()
+    assert other.take(B, END) == (Barrier(0, 1),)
+
+
+def test_a_higher_barrier_releases_a_lower_one_whose_rest_is_dropped() -> None:
+    alignment = Alignment([A, B])
+    alignment.take(A, Barrier(0, 1))
+    assert alignment.take(B, Barrier(0, 2)) == ()
+    assert alignment.blocked == {B}
+    assert alignment.take(A, Barrier(0, 2)) == (Barrier(0, 2),)
+    assert alignment.take(B, Barrier(0, 1)) == ()
+    assert alignment.blocked == frozenset()
+
+
+def test_the_drivers_word_releases_an_alignment() -> None:
+    alignment = Alignment([A, B])
+    alignment.take(A, Barrier(0, 1))
+    alignment.release()
+    assert alignment.blocked == frozenset()
+    assert alignment.take(B, Barrier(0, 1)) == ()
+    assert alignment.take(A, Barrier(0, 2)) == ()
+    assert alignment.take(B, Barrier(0, 2)) == (Barrier(0, 2),)
+
+
+def test_the_end_passes_when_all_inputs_have_ended() -> None:
+    alignment = Alignment([A, B])
+    assert alignment.take(A, END) == ()
+    assert alignment.take(B, END) == (END,)
+
+
+def test_a_watermark_is_the_lowest_of_the_inputs_that_live_and_only_rises() -> None:
+    alignment = Alignment([A, B])
+    assert alignment.take(A, Watermark(5)) == ()
+    assert alignment.take(B, Watermark(3)) == (Watermark(3),)
+    assert alignment.take(B, Watermark(3)) == ()
+    assert alignment.take(B, Watermark(9)) == (Watermark(5),)
+    assert alignment.take(A, END) == (Watermark(9),)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_every_barrier_passes_once_and_in_order_over_random_inputs(seed: int) -> None:
+    rng = random.Random(seed)
+    inputs = [(0, f"w{n}") for n in range(rng.randrange(1, 5))]
+    queues = {each: [*(Barrier(0, n) for n in range(1, 6)), END] for each in inputs}
+    for queue in queues.values():
+        del queue[rng.randrange(1, 7) : -1]
+    alignment, passed = Alignment(inputs), []
+    while any(queues.values()):
+        ready = [each for each in inputs if queues[each] and each not in alignment.blocked]
+        assert ready, "all inputs are blocked"
+        source = rng.choice(ready)
+        passed += alignment.take(source, queues[source].pop(0))
+    barriers = [mark for mark in passed if isinstance(mark, Barrier)]
+    assert barriers == sorted(set(barriers), key=lambda each: each.number)
+    assert passed.count(END) == 1
+    assert passed[-1] == END

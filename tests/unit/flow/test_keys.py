@@ -1,0 +1,112 @@
+"""Keys: equal exactly when their encoded bytes are, and spread the same on every machine."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wallarood.flow.keys import KeyTypeError, Partitioner, canonical, encode_key
+
+
+@attrs.frozen
+class Place:
+    town: str
+    number: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Spot:
+    town: str
+    number: int
+
+
+@attrs.define
+class Changing:
+    town: str
+
+
+plain = st.one_of(st.text(), st.binary(), st.booleans(), st.integers())
+keys = st.recursive(
+    plain | st.builds(Place, st.text(), st.integers()) | st.builds(Spot, st.text(), st.integers()),
+    lambda inner: st.lists(inner, max_size=3).map(tuple),
+    max_leaves=6,
+)
+
+
+def shape(key: Any) -> Any:
+    """What a key is, with types: an oracle for equality that encodes nothing."""
+    if isinstance(key, tuple):
+        return (tuple, tuple(map(shape, key)))
+    if isinstance(key, Place | Spot):
+        return (type(key), key.town, key.number)
+    return (type(key), key)
+
+
+@given(keys, keys)
+def test_keys_are_equal_exactly_when_they_are_the_same_value_of_the_same_type(
+    one: Any, other: Any
+) -> None:
+    same = shape(one) == shape(other)
+    assert (encode_key(one) == encode_key(other)) == same
+    assert (canonical(one) == canonical(other)) == same
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(1, True), (0, False), ("1", 1), ("a", b"a"), (("a", "b"), ("ab",)), ((), ""),
+     ((("a",), "b"), ("a", ("b",))), (Place("x", 1), Spot("x", 1)), (1 << 64, -(1 << 64))],
+)  # fmt: skip
+def test_look_alikes_differ(one: Any, other: Any) -> None:
+    assert encode_key(one) != encode_key(other)
+    assert canonical(one) != canonical(other)
+
+
+@pytest.mark.parametrize(
+    "key", [1.0, None, ["a"], {"a": 1}, {1}, object(), Changing("a"), ("a", 1.5), Place]
+)
+def test_other_types_are_refused_by_name(key: Any) -> None:
+    with pytest.raises(KeyTypeError, match="expected str, bytes, int, bool"):
+        encode_key(key)
+    with pytest.raises(KeyTypeError):
+        Partitioner(8)(key)
+
+
+@given(st.lists(keys, max_size=20), st.integers(1, 300))
+def test_a_partition_is_within_bounds_and_depends_on_the_key_alone(
+    some: list[Any], partitions: int
+) -> None:
+    first, second = Partitioner(partitions), Partitioner(partitions)
+    for key in some:
+        assert 0 <= first(key) < partitions
+        assert first(key) == second(key)
+
+
+def test_partitions_are_the_same_in_another_process() -> None:
+    code = (
+        "from wallarood.flow.keys import Partitioner; p = Partitioner(256);"
+        "print([p(k) for k in ('a', b'a', 1, True, ('x', 2))])"
+    )
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert seen == {b"[221, 180, 62, 180, 53]\n"}
+
+
+def test_many_keys_are_spread_evenly() -> None:
+    partition_of = Partitioner(16)
+    counts = [0] * 16
+    for number in range(16_000):
+        counts[partition_of(f"key-{number}")] += 1
+    assert all(850 < count < 1150 for count in counts)
