@@ -61,7 +61,7 @@ def parse_address(text: str) -> Address:
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     elif ":" in host:
-        raise UsageError(f"address {text!r}: write an IPv6 address in brackets, as [::1]:7000")
+        raise UsageError(f"address {text!r}: expected an IPv6 address in brackets, as [::1]:7000")
     if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise UsageError(f"address {text!r}: expected HOST:PORT with a port from 0 to 65535")
     return Address(host, int(port))

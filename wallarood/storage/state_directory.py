@@ -58,7 +58,10 @@ class StateDirectory:
 
     def archive_unread(self) -> Path | None:
         """Put the cluster record aside even if it is damaged."""
-        return self._set_aside("damaged") if self.record_path.exists() else None
+        try:
+            return self.archive_record()
+        except DamagedStateError:
+            return self._set_aside("damaged")
 
     def _set_aside(self, name: str) -> Path:
         folder = self.path / "archive"

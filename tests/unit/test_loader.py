@@ -1,0 +1,95 @@
+"""Loading applications: by module, by path, by function, and the errors of each."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wallarood.loader import load_application
+from wallarood.model.errors import ApplicationError, PipelineError
+
+GOOD = """
+import wallarood as w
+
+def make(args):
+    return w.application("made", w.source("in", w.ListSource(args)).to_sink(w.ListSink([])))
+
+app = make(["a"])
+other = 7
+
+class Total:
+    pass
+"""
+
+
+def application_file(directory: Path, text: str = GOOD, name: str = "my_app.py") -> Path:
+    path = directory / name
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def forget_modules() -> object:
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.startswith(("my_app", "application_")):
+            del sys.modules[name]
+
+
+def test_a_file_a_name_and_a_function(tmp_path: Path) -> None:
+    path = application_file(tmp_path)
+    assert load_application(str(path)).name == "made"
+    assert load_application(f"{path}:make", ["x"]).steps[0].connector.records == ["x"]
+
+
+def test_a_module_by_name() -> None:
+    app = load_application("wallarood.examples.word_count:app", ["--input", "README.md"])
+    assert app.name == "word count"
+
+
+def test_a_file_is_a_module_of_its_own_name_and_never_main(tmp_path: Path) -> None:
+    application_file(tmp_path)
+    code = (
+        "from wallarood.loader import load_application; load_application('my_app.py');"
+        "import sys; print(sys.modules['my_app'].Total.__module__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "my_app\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "message"),
+    [
+        (GOOD, "{path}:nothing", "has no 'nothing'; it has w, make, app, other, Total"),
+        (GOOD, "{path}:other", "other is a int, expected an application or a function"),
+        ("app = lambda args: 7", "{path}", "returned a int, expected what w.application"),
+        ("import nothing_like_this", "{path}", "my_app.py:1: ModuleNotFoundError"),
+        ("x = (", "{path}", "SyntaxError"),
+        ("def app(args):\n    return 1 / 0", "{path}", "my_app.py:2: ZeroDivisionError"),
+        ("", "{path}.none.py", "it does not exist"),
+        ("", "no_such_module_here:app", "no_such_module_here"),
+        ("import sys\ndef app(args):\n    sys.exit(2)", "{path}", "does not take these arguments"),
+    ],
+)
+def test_what_goes_wrong_is_named(tmp_path: Path, text: str, target: str, message: str) -> None:
+    path = application_file(tmp_path, text)
+    with pytest.raises(ApplicationError) as caught:
+        load_application(target.format(path=path))
+    assert message in caught.value.message
+
+
+def test_arguments_for_an_application_that_takes_none(tmp_path: Path) -> None:
+    with pytest.raises(ApplicationError, match="takes no arguments"):
+        load_application(str(application_file(tmp_path)), ["x"])
+
+
+def test_a_mistake_in_the_pipeline_names_its_line(tmp_path: Path) -> None:
+    path = application_file(
+        tmp_path, 'import wallarood as w\napp = w.application("x", w.source("a", w.ListSource([])))'
+    )
+    with pytest.raises(PipelineError, match=r"my_app\.py:2: .* has no sink"):
+        load_application(str(path))
