@@ -202,8 +202,7 @@ class _Daemon:
                 perform(worker, worker.membership.leave())
             if worker.job is not None and worker.began:
                 try:
-                    if worker.failure is None:
-                        await worker.job.stop()
+                    await (worker.job.stop() if worker.failure is None else worker.job.halt())
                     await worker.job.aclose()
                 except WallaroodError as error:
                     worker.failure = worker.failure or error

@@ -99,17 +99,19 @@ class RecordCodec:
             else:
                 flags |= _KEYS_PICKLED
                 keys = self._pickled(batch.keys, "keys")
-        if self._decode_values is not None:
-            values = self._typed(batch.values)
-        else:
+        values = self._typed(batch.values) if self._decode_values is not None else None
+        if values is None:
             flags |= _VALUES_PICKLED
             values = self._pickled(batch.values, "records")
         return _head.pack(flags, len(keys)) + keys + values
 
-    def _typed(self, values: list[Any]) -> bytes:
+    def _typed(self, values: list[Any]) -> bytes | None:
+        """The column in msgpack; None if it has an int that is too large for it."""
         try:
             return _encode(values)
-        except (TypeError, OverflowError, ValueError) as error:
+        except OverflowError:
+            return None
+        except (TypeError, ValueError) as error:
             raise RecordCodecError(
                 f"a record is not a {self.record}, as its type hint says: {error}"
             ) from error

@@ -84,10 +84,14 @@ class Job:
         if failure is not None:
             raise failure
 
-    async def stop(self) -> None:
-        """End all tasks where they stand; sinks then prepare and publish what they were given."""
+    async def halt(self) -> None:
+        """End all tasks where they stand."""
         self._cancel.cancel()
         await self._ended.wait()
+
+    async def stop(self) -> None:
+        """End all tasks where they stand; sinks then prepare and publish what they were given."""
+        await self.halt()
         if not self.drained:
             for sink in self.sinks:
                 await sink.prepare()

@@ -10,6 +10,7 @@ A mark goes through `flow.align`, which says which marks pass on. The end of all
 task.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -21,7 +22,7 @@ from wallarood.flow.align import Alignment
 from wallarood.flow.compile import Inline, Segment
 from wallarood.flow.failures import Failure
 from wallarood.model.batch import Batch, EndOfStream
-from wallarood.model.pipeline import ErrorPolicy
+from wallarood.model.pipeline import DeadLetter, ErrorPolicy
 from wallarood.model.topology import Stage
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.inbox import Inbox
@@ -29,6 +30,7 @@ from wallarood.runtime.dataflow.outputs import Outputs
 from wallarood.runtime.dataflow.segments import run_segments
 
 OVERRUN_S = 1.0
+SKIPPED_INTERVAL_S = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +51,8 @@ class StageTask:
     time_budget_s: float
     batch_records_max: int
     _slice_records: int = attrs.field(default=16, init=False)
+    _skipped_unsaid: int = attrs.field(default=0, init=False)
+    _skipped_said_at: float = attrs.field(default=-math.inf, init=False)
 
     async def run(self) -> None:
         """Work until all inputs have ended.
@@ -113,17 +117,25 @@ class StageTask:
         self.counters.dead_letters += len(letters)
         self.counters.skipped += len(skipped)
         if skipped:
-            first = skipped[0]
-            log.warning(
-                "records skipped",
-                count=len(skipped),
-                computation=first.computation,
-                error=first.error,
-                where=f"{first.file}:{first.line}",
-                record=first.record,
-            )
+            self._log_skipped(skipped[0], len(skipped))
         if letters:
             await self.outputs.send_letters(letters)
+
+    def _log_skipped(self, first: DeadLetter, count: int) -> None:
+        """One line a second at most, with the number since the line before and an example."""
+        self._skipped_unsaid += count
+        now = time.monotonic()
+        if now - self._skipped_said_at < SKIPPED_INTERVAL_S:
+            return
+        log.warning(
+            "records skipped",
+            count=self._skipped_unsaid,
+            computation=first.computation,
+            error=first.error,
+            where=f"{first.file}:{first.line}",
+            record=first.record,
+        )
+        self._skipped_unsaid, self._skipped_said_at = 0, now
 
 
 def _cut(batch: Batch, start: int, end: int) -> Batch:
