@@ -39,7 +39,7 @@ from wallarood.control.events import (
     Received,
     TimerFired,
 )
-from wallarood.model.errors import ApplicationError, PeersGoneError, RefusedError, WallaroodError
+from wallarood.model.errors import PeersGoneError, RefusedError, WallaroodError
 from wallarood.model.ids import ClusterId, WorkerName
 from wallarood.model.messages import (
     PROTOCOL_VERSION,
@@ -331,5 +331,6 @@ def _gone(name: WorkerName, why: str) -> Report:
 
 def _failure(worker: WorkerName, reason: str, exit_code: int) -> WallaroodError:
     text = f"the job failed on {worker}: {reason}"
-    kinds = {ApplicationError.exit_code: ApplicationError, RefusedError.exit_code: RefusedError}
-    return kinds.get(exit_code, PeersGoneError)(text)
+    error = WallaroodError(text)
+    error.exit_code = exit_code
+    return error

@@ -1,0 +1,129 @@
+"""Applications with every kind of computation on several workers, against plain Python."""
+
+import json
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+from cluster_harness import ended_well, hosts_in
+
+EVERYTHING = """
+import trio
+import wallarood as w
+
+letters = w.dead_letter(w.FileSink("letters", format="json"), name="letters")
+
+
+class Total:
+    def __init__(self) -> None:
+        self.amount = 0
+
+
+@w.computation(on_error=letters)
+def parse(number: int) -> int:
+    if number % 1000 == 7:
+        raise ValueError("no good")
+    return 1 << (number % 100)
+
+
+def odd_one_out(number: int) -> int | None:
+    if number == 1 << 50:
+        raise KeyError(number)
+    return number
+
+
+async def awaited(number: int) -> int:
+    await trio.lowlevel.checkpoint()
+    return number + 1
+
+
+@w.computation(blocking=True)
+def blocked(number: int) -> int:
+    return number - 1
+
+
+@w.computation_batch
+def doubled(numbers: list[int]) -> list[int]:
+    return [2 * number for number in numbers]
+
+
+@w.state_computation(state=Total)
+def by_rest(number: int, total: Total) -> tuple[int, int]:
+    total.amount += number
+    return number % 10, total.amount
+
+
+@w.state_computation(state=Total)
+def numbered(row: tuple[int, int], total: Total) -> tuple[int, int, int]:
+    total.amount += 1
+    return (total.amount, *row)
+
+
+first = w.source("first", w.GeneratorSource(count=6000, partitions=4)).to(parse)
+second = w.source("second", w.GeneratorSource(count=3000)).map(lambda n: 3 * n + 1)
+merged = (
+    w.merge(first, second)
+    .map(odd_one_out, on_error="skip")
+    .to(awaited)
+    .to(blocked)
+    .to(doubled)
+)
+small, large = merged.branch(lambda number: number < 1 << 40, name="small")
+app = w.application(
+    "everything",
+    small.key_by(lambda number: (number % 10, "rest"), name="key").to(by_rest)
+    .collect().to(numbered).to_sink(w.FileSink("numbered")),
+    large.to_sinks(w.FileSink("large", format="lines"), w.FileSink("again", format="lines")),
+)
+"""
+
+
+def lines(directory: Path) -> list[str]:
+    files = sorted(directory.glob("[!.]*"))
+    return [line for file in files for line in file.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_every_kind_of_computation_gives_what_plain_python_gives(
+    tmp_path: Path, count: int
+) -> None:
+    file = tmp_path / "everything.py"
+    file.write_text(EVERYTHING)
+    with hosts_in(tmp_path) as hosts:
+        ended_well(hosts.start_cluster(count, str(file), "--exit-on-completion"))
+
+    parsed = [1 << (n % 100) for n in range(6000) if n % 1000 != 7]
+    merged = [2 * n for n in [*parsed, *(3 * n + 1 for n in range(3000))] if n != 1 << 50]
+    small = [n for n in merged if n < 1 << 40]
+    large = Counter(str(n) for n in merged if n >= 1 << 40)
+    assert Counter(lines(tmp_path / "large")) == large
+    assert Counter(lines(tmp_path / "again")) == large
+
+    rows = [tuple(map(int, line.split("\t"))) for line in lines(tmp_path / "numbered")]
+    assert [number for number, _, _ in rows] == list(range(1, len(small) + 1))
+    added = defaultdict(list)
+    previous: dict[int, int] = defaultdict(int)
+    for _, rest, total in rows:
+        added[rest].append(total - previous[rest])
+        previous[rest] = total
+    for rest in range(10):
+        assert Counter(added[rest]) == Counter(n for n in small if n % 10 == rest)
+
+    letters = [json.loads(line) for line in lines(tmp_path / "letters")]
+    assert sorted(int(each["record"]) for each in letters) == list(range(7, 6000, 1000))
+    assert {each["computation"] for each in letters} == {"parse"}
+    assert {each["error"] for each in letters} == {"ValueError: no good"}
+
+
+def test_a_sink_that_fails_ends_the_job_with_its_error(tmp_path: Path) -> None:
+    file = tmp_path / "broken_sink.py"
+    file.write_text(
+        "import wallarood as w\n"
+        'app = w.application("broken", w.source("n", w.GeneratorSource(count=100))'
+        '.to_sink(w.FileSink("/proc/none")))\n'
+    )
+    with hosts_in(tmp_path) as hosts:
+        for worker in hosts.start_cluster(2, str(file), "--exit-on-completion"):
+            assert worker.wait() == 73, worker.said
+            assert "/proc/none" in worker.said
+            assert "Traceback" not in worker.said

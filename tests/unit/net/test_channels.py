@@ -1,0 +1,191 @@
+"""Both channels on real sockets: keys, strangers, silence, and messages."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trio
+
+from wallarood.model.errors import CannotCreateError, KeyRefusedError, RemoteProtocolError
+from wallarood.model.ids import Address
+from wallarood.net.auth import HELLO_BYTES, ClusterKey, read_key
+from wallarood.net.listen import NetLimits, open_listeners, port_of
+from wallarood.net.tcp import DataChannel, dial_data, serve_data
+from wallarood.net.websocket import ControlChannel, dial_control, serve_control
+
+KEY = ClusterKey(b"k" * 32)
+OTHER = ClusterKey(b"o" * 32)
+NONE = ClusterKey()
+LIMITS = NetLimits(handshake_deadline_s=0.5, unauthenticated_connections_max=16)
+
+
+async def echo_control(channel: ControlChannel) -> None:
+    try:
+        while True:
+            channel.send(await channel.receive())
+    finally:
+        with trio.CancelScope(shield=True):
+            await channel.aclose()
+
+
+async def echo_data(channel: DataChannel) -> None:
+    while data := await channel.receive_some(4096):
+        await channel.send_all(data)
+
+
+@asynccontextmanager
+async def serving(kind: str, key: ClusterKey) -> AsyncIterator[Address]:
+    listeners = await open_listeners(Address("127.0.0.1", 0))
+    serve = {
+        "control": partial(serve_control, listeners, echo_control),
+        "data": partial(serve_data, listeners, echo_data),
+    }[kind]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(serve, key=key, limits=LIMITS))
+        yield Address("127.0.0.1", port_of(listeners))
+        nursery.cancel_scope.cancel()
+
+
+async def works(kind: str, address: Address, key: ClusterKey) -> None:
+    """A peer gets its bytes back."""
+    with trio.fail_after(10):
+        if kind == "control":
+            async with dial_control(address, key=key, limits=LIMITS) as channel:
+                channel.send(b"x" * 100_000)
+                assert await channel.receive() == b"x" * 100_000
+        else:
+            async with dial_data(address, key=key, limits=LIMITS) as stream:
+                await stream.send_all(b"hello")
+                assert await stream.receive_some(10) == b"hello"
+
+
+KINDS = pytest.mark.parametrize("kind", ["control", "data"])
+
+
+@KINDS
+@pytest.mark.parametrize("key", [NONE, KEY], ids=["no key", "a key"])
+async def test_peers_with_the_same_key_talk(kind: str, key: ClusterKey) -> None:
+    async with serving(kind, key) as address:
+        await works(kind, address, key)
+
+
+@KINDS
+@pytest.mark.parametrize(
+    ("mine", "theirs", "message"),
+    [
+        (KEY, OTHER, "another cluster key"),
+        (KEY, NONE, "the peer has none"),
+        (NONE, KEY, "this worker has none"),
+    ],
+)
+async def test_peers_with_other_keys_do_not(
+    kind: str,
+    mine: ClusterKey,
+    theirs: ClusterKey,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    dial = dial_control if kind == "control" else dial_data
+    async with serving(kind, theirs) as address:
+        with pytest.raises(KeyRefusedError, match=message):
+            async with dial(address, key=mine, limits=LIMITS):
+                pass
+        await works(kind, address, theirs)
+    assert "cluster key" in capsys.readouterr().out
+
+
+@KINDS
+async def test_a_channel_of_the_other_kind_is_refused(kind: str) -> None:
+    other = dial_data if kind == "control" else dial_control
+    async with serving(kind, KEY) as address:
+        with pytest.raises((RemoteProtocolError, OSError)):
+            async with other(address, key=KEY, limits=LIMITS):
+                pass
+        await works(kind, address, KEY)
+
+
+@KINDS
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"GET / HTTP/1.1\r\n\r\n", bytes(HELLO_BYTES), b"wallarood/2 control " + bytes(40)],
+    ids=["nothing", "http", "zeros", "another version"],
+)
+async def test_a_stranger_is_dropped_and_peers_go_on(
+    kind: str, data: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with serving(kind, KEY) as address:
+        async with await trio.open_tcp_stream(address.host, address.port) as stream:
+            if data:
+                await stream.send_all(data)
+            with trio.fail_after(5):
+                with suppress(trio.BrokenResourceError):
+                    assert await stream.receive_some(1000) in (b"",)
+        await works(kind, address, KEY)
+    assert capsys.readouterr().out.count("connection dropped") == 1
+
+
+@KINDS
+async def test_connections_that_never_speak_keep_no_peer_out(kind: str) -> None:
+    async with serving(kind, KEY) as address, AsyncExitStack() as stack:
+        for _ in range(200):
+            stream = await trio.open_tcp_stream(address.host, address.port)
+            await stack.enter_async_context(stream)
+        await works(kind, address, KEY)
+
+
+async def test_a_message_over_the_limit_ends_its_connection_only() -> None:
+    async with serving("control", KEY) as address:
+        async with dial_control(address, key=KEY, limits=LIMITS) as channel:
+            channel.send(bytes(LIMITS.message_bytes_max + 1))
+            with pytest.raises(trio.EndOfChannel), trio.fail_after(10):
+                await channel.receive()
+        await works("control", address, KEY)
+
+
+async def test_what_was_sent_before_closing_arrives() -> None:
+    received: list[bytes] = []
+
+    async def take(channel: ControlChannel) -> None:
+        try:
+            while True:
+                received.append(await channel.receive())
+        except trio.EndOfChannel:
+            done.set()
+
+    done = trio.Event()
+    listeners = await open_listeners(Address("127.0.0.1", 0))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(serve_control, listeners, take, key=KEY, limits=LIMITS))
+        address = Address("127.0.0.1", port_of(listeners))
+        async with dial_control(address, key=KEY, limits=LIMITS) as channel:
+            for number in range(200):
+                channel.send(b"%d" % number)
+            await channel.aclose()
+        with trio.fail_after(5):
+            await done.wait()
+        nursery.cancel_scope.cancel()
+    assert received == [b"%d" % number for number in range(200)]
+
+
+async def test_an_address_in_use_or_of_another_host_is_a_clear_error() -> None:
+    listeners = await open_listeners(Address("127.0.0.1", 0))
+    taken = Address("127.0.0.1", port_of(listeners))
+    for address in (taken, Address("192.0.2.1", 1)):
+        with pytest.raises(CannotCreateError, match=f"cannot listen on {address}"):
+            await open_listeners(address)
+    for each in listeners:
+        await each.aclose()
+
+
+def test_keys_are_read_checked_and_never_shown(tmp_path: Path) -> None:
+    (tmp_path / "good").write_text("s" * 32 + "\n")
+    (tmp_path / "short").write_text("s" * 31)
+    key = read_key(str(tmp_path / "good"))
+    assert key.secret == b"s" * 32
+    assert "ssss" not in repr(key)
+    assert read_key(None) == NONE
+    for name in ("short", "missing"):
+        with pytest.raises(KeyRefusedError, match=name):
+            read_key(str(tmp_path / name))
