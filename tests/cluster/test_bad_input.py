@@ -4,7 +4,7 @@ import random
 import socket
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -49,6 +49,16 @@ def check_result(directory: Path) -> None:
     assert len(lines) == len(set(lines)) == 20_000
 
 
+def speak_to(port: int, data: bytes) -> None:
+    """Say *data* and wait until the worker closes, which it may do before all was said."""
+    with socket.create_connection(("127.0.0.1", port)) as connection, suppress(OSError):
+        connection.settimeout(10)
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(4096):
+            pass
+
+
 @pytest.mark.parametrize("stranger", STRANGERS)
 def test_a_stranger_is_dropped_and_the_job_comes_out_right(
     tmp_path: Path, slow_count: str, stranger: str
@@ -57,15 +67,7 @@ def test_a_stranger_is_dropped_and_the_job_comes_out_right(
     with hosts_in(tmp_path) as hosts, cluster_at_work(hosts, slow_count) as workers:
         for worker in workers:
             for port in ports_of(worker):
-                with socket.create_connection(("127.0.0.1", port)) as connection:
-                    connection.sendall(STRANGERS[stranger](rng))
-                    connection.shutdown(socket.SHUT_WR)
-                    connection.settimeout(10)
-                    try:
-                        while connection.recv(4096):
-                            pass
-                    except ConnectionResetError:
-                        pass
+                speak_to(port, STRANGERS[stranger](rng))
             wait_for("a line", lambda worker=worker: "connection dropped" in worker.said)
     check_result(tmp_path)
 

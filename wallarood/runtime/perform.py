@@ -233,7 +233,7 @@ def _peer_up(worker: Worker, member: Member) -> None:
 
 def _job_done(worker: Worker) -> None:
     assert worker.membership is not None
-    worker.completed = True
+    worker.completed, worker.waiting_for = True, ""
     worker.membership.completed()
     log.info("job completed")
     worker.notify(worker.phase_text)
