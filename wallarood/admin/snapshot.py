@@ -98,6 +98,7 @@ class Snapshots:
                 dead_letters=counters.dead_letters,
                 backlog=job.inboxes[stage.index].backlog_batches,
                 rate=self._rate(stage.index, now, counters.records_in),
+                overruns=counters.overruns,
             )
             for stage in job.wiring.stages
             for counters in (job.counters[stage.index],)

@@ -41,7 +41,8 @@ class WorkerStatus:
 class StageStatus:
     """The instance of one stage on this worker; counts are since the process started.
 
-    `backlog` is the number of batches that wait for the stage. `rate` is in records in a second,
+    `overruns` is how often user code has held the event loop for longer than a second. `backlog`
+    is the number of batches that wait for the stage. `rate` is in records in a second,
     over the last few seconds.
     """
 
@@ -54,6 +55,7 @@ class StageStatus:
     dead_letters: int = 0
     backlog: int = 0
     rate: float = 0.0
+    overruns: int = 0
 
 
 @attrs.frozen

@@ -84,6 +84,7 @@ def status_text(status: Status) -> str:
         ("cluster", f"{status.cluster_id or '-'}  epoch {status.epoch}  round {status.round}"),
         ("job", status.phase or status.job.value),
         ("failure", status.failure),
+        ("overruns", _overruns(status)),
         ("reads", f"{status.rate:,.0f} records/s" + ("" if read is None else f", {read:.0%}")),
     ]
     parts = ["\n".join(f"{name + ':':<13}{value}" for name, value in facts if value)]
@@ -94,6 +95,12 @@ def status_text(status: Status) -> str:
     if status.sources:
         parts.append(_sources_table(status))
     return "\n\n".join(parts)
+
+
+def _overruns(status: Status) -> str:
+    """The stages whose user code has held the event loop for too long; empty if there are none."""
+    stages = [f"{each.name} ({each.overruns})" for each in status.stages if each.overruns]
+    return f"over a second on the event loop: {', '.join(stages)}" if stages else ""
 
 
 def _stages_table(status: Status) -> str:
