@@ -98,15 +98,10 @@ def compile_branch(application: Application, stage: Stage) -> Split | None:
     computation = step.computation
 
     def split(batch: Batch, failures: list[Failure]) -> tuple[Batch, Batch]:
-        answers = operators.call_each(
-            computation, computation.function, batch.values, failures=failures
-        )
-        good = [each is not DROPPED for each in answers]
-        accepted = [ok and bool(each) for ok, each in zip(good, answers, strict=True)]
-        refused = [ok and not each for ok, each in zip(good, answers, strict=True)]
+        answers = operators.answer_each(computation, batch.values, failures=failures)
         return (
-            operators.kept(batch, batch.values, accepted),
-            operators.kept(batch, batch.values, refused),
+            operators.kept(batch, batch.values, [each is True for each in answers]),
+            operators.kept(batch, batch.values, [each is False for each in answers]),
         )
 
     return split

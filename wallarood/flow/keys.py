@@ -67,7 +67,8 @@ def _joined(parts: list[bytes]) -> bytes:
 def _fields_of(key: Any) -> tuple[str, ...]:
     """The field names of a frozen attrs class or dataclass; none for anything else."""
     cls = type(key)
-    if attrs.has(cls) and cls.__setattr__ is not object.__setattr__:
+    # Of a frozen class attrs forbids deletion too; only setting is guarded where it converts.
+    if attrs.has(cls) and cls.__delattr__ is not object.__delattr__:
         return tuple(field.name for field in attrs.fields(cls))
     parameters = getattr(cls, "__dataclass_params__", None)
     if parameters is not None and parameters.frozen:

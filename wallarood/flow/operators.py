@@ -44,6 +44,26 @@ def call_each(
         results.append(DROPPED)
 
 
+def answer_each(
+    computation: Computation, records: list[Any], *, failures: list[Failure]
+) -> list[Any]:
+    """Whether the predicate holds for each record; DROPPED where it raised.
+
+    An answer that has no truth value fails its record, as if the predicate had raised.
+    """
+    answers = call_each(computation, computation.function, records, failures=failures)
+    if set(map(type, answers)) <= {bool}:
+        return answers
+    for index, answer in enumerate(answers):
+        if answer is not DROPPED:
+            try:
+                answers[index] = bool(answer)
+            except Exception as error:
+                fail(computation, records[index], error, failures=failures)
+                answers[index] = DROPPED
+    return answers
+
+
 def kept(batch: Batch, values: list[Any], flags: Iterable[Any]) -> Batch:
     """*values*, which stand beside the records of *batch*, where *flags* are true."""
     flags = list(flags)
@@ -74,7 +94,10 @@ def _present(batch: Batch, results: list[Any]) -> Batch:
 
 
 def _flattened(batch: Batch, results: list[Any]) -> Batch:
-    lists = [() if each is None or each is DROPPED else each for each in results]
+    lists = [
+        each if type(each) is list else () if each is None or each is DROPPED else list(each)
+        for each in results
+    ]
     values = list(chain.from_iterable(lists))
     if batch.keys is None:
         return Batch(values)
@@ -89,6 +112,9 @@ def simple(computation: Computation) -> Operator:
         return _whole(computation)
 
     def run(batch: Batch, failures: list[Failure]) -> Batch:
+        if shape is Shape.PREDICATE:
+            answers = answer_each(computation, batch.values, failures=failures)
+            return gather(shape, batch, answers)
         results = call_each(computation, function, batch.values, failures=failures)
         if shape is Shape.MANY:
             results = _lists(computation, batch.values, results, failures=failures)
@@ -118,7 +144,8 @@ def _whole(computation: Computation) -> Operator:
         if not batch.values:
             return Batch([])
         try:
-            return Batch(list(computation.function(batch.values)))
+            # A list of its own, for other consumers of the stream hold the same batch.
+            return Batch(list(computation.function(list(batch.values))))
         except Exception as error:
             fail(computation, batch.values, error, failures=failures)
             return Batch([])
@@ -145,17 +172,29 @@ def collect(batch: Batch, _failures: list[Failure]) -> Batch:
     return Batch(batch.values)
 
 
+def _with_state(computation: Computation) -> Callable[[Any, Any], Any]:
+    """The function of *computation*; many results are drawn before the state changes again."""
+    function = computation.function
+    if computation.shape is not Shape.MANY:
+        return function
+
+    def drawn(record: Any, state: Any) -> list[Any] | None:
+        results = function(record, state)
+        return None if results is None else list(results)
+
+    return drawn
+
+
 def stateful(computation: Computation, state: SingleState) -> Operator:
     """The operator of a computation with one state for all records."""
 
+    function = _with_state(computation)
+
     def run(batch: Batch, failures: list[Failure]) -> Batch:
         value = state.value
-        function = computation.function
         results = call_each(
             computation, lambda r: function(r, value), batch.values, failures=failures
         )
-        if computation.shape is Shape.MANY:
-            results = _lists(computation, batch.values, results, failures=failures)
         return gather(computation.shape, batch, results)
 
     return run
@@ -163,7 +202,7 @@ def stateful(computation: Computation, state: SingleState) -> Operator:
 
 def partitioned(computation: Computation, state: KeyedState) -> Operator:
     """The operator of a computation with a state for each key."""
-    function, make, by_key = computation.function, state.make, state.by_key
+    function, make, by_key = _with_state(computation), state.make, state.by_key
 
     def run(batch: Batch, failures: list[Failure]) -> Batch:
         if batch.keys is None:
@@ -180,8 +219,6 @@ def partitioned(computation: Computation, state: KeyedState) -> Operator:
             except Exception as error:
                 fail(computation, record, error, failures=failures)
                 add(DROPPED)
-        if computation.shape is Shape.MANY:
-            results = _lists(computation, batch.values, results, failures=failures)
         return gather(computation.shape, batch, results)
 
     return run

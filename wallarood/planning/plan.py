@@ -129,9 +129,11 @@ class _Planner:
 
     def _place_follower(self, stage: Stage, head: Step) -> tuple[Stage, Routing]:
         before = [self.stages[self.stage_of[each.step]] for each in head.inputs]
-        if head.kind is StepKind.MERGE and all(len(each.workers) == 1 for each in before):
-            return self._place_single(stage), Routing.SINGLE
-        if stage.kind is StageKind.SIMPLE and before[0].kind is StageKind.STATEFUL:
+        if head.kind is StepKind.MERGE:
+            single = all(len(each.workers) == 1 for each in before)
+        else:
+            single = stage.kind is StageKind.SIMPLE and before[0].kind is StageKind.STATEFUL
+        if single:
             return self._place_single(stage), Routing.SINGLE
         where = {worker for each in before for worker in each.workers}
         workers = tuple(worker for worker in self.workers if worker in where)

@@ -31,6 +31,13 @@ class Changing:
     town: str
 
 
+@attrs.define
+class Converting:
+    """Its attribute can be set anew, though attrs guards the setting."""
+
+    town: str = attrs.field(converter=str)
+
+
 plain = st.one_of(st.text(), st.binary(), st.booleans(), st.integers())
 keys = st.recursive(
     plain | st.builds(Place, st.text(), st.integers()) | st.builds(Spot, st.text(), st.integers()),
@@ -68,7 +75,8 @@ def test_look_alikes_differ(one: Any, other: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", [1.0, None, ["a"], {"a": 1}, {1}, object(), Changing("a"), ("a", 1.5), Place]
+    "key",
+    [1.0, None, ["a"], {"a": 1}, {1}, object(), Changing("a"), Converting("a"), ("a", 1.5), Place],
 )
 def test_other_types_are_refused_by_name(key: Any) -> None:
     with pytest.raises(KeyTypeError, match="expected str, bytes, int, bool"):

@@ -144,6 +144,21 @@ def test_merged_single_streams_become_a_single_stage_and_spread_ones_stay_where_
     )
 
 
+def test_a_merge_with_a_spread_stream_is_placed_the_same_in_either_order() -> None:
+    def workers_of_merge(*, stateful_first: bool) -> tuple[str, ...]:
+        one = lines().collect().to(for_all)
+        spread = w.source("x", w.GeneratorSource(count=1, partitions=5))
+        both = (one, spread) if stateful_first else (spread, one)
+        topology = placed(w.application("a", w.merge(*both).to_sink(sink())))
+        stage = next(each for each in topology.stages if each.steps[0] == "merge")
+        edges = [each for each in topology.edges if each.target == stage.index]
+        assert all(each.routing is Routing.FORWARD for each in edges)
+        return stage.workers
+
+    assert workers_of_merge(stateful_first=True) == FIVE
+    assert workers_of_merge(stateful_first=False) == FIVE
+
+
 def test_dead_letters_have_an_edge_of_their_own_from_the_step_that_failed() -> None:
     letters = w.dead_letter(sink())
     app = w.application(

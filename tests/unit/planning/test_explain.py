@@ -1,0 +1,103 @@
+"""A plan in words, as JSON and as a graph says what the topology says."""
+
+import json
+import re
+
+import pytest
+
+import wallarood as w
+from wallarood.cli.plan import workers_of
+from wallarood.model.errors import UsageError
+from wallarood.model.topology import Topology
+from wallarood.planning.explain import as_dot, as_json, as_text
+from wallarood.planning.listings import list_partitions
+from wallarood.planning.plan import plan
+
+WORKERS = ("alpha", "beta", "gamma")
+
+
+class Total:
+    count = 0
+
+
+@w.state_computation(state=Total)
+def count(word: str, total: Total) -> tuple[str, int]:
+    total.count += 1
+    return word, total.count
+
+
+def split(line: str) -> list[str]:
+    return line.split()
+
+
+def topology() -> Topology:
+    letters = w.dead_letter(w.ListSink([]))
+    common, rare = (
+        w.source("lines", w.ListSource([]))
+        .flat_map(split, on_error=letters)
+        .key_by(lambda word: word, name="by-word")
+        .to(count)
+        .branch(lambda row: row[1] > 9, name='"often"?')
+    )
+    app = w.application(
+        'the "words"',
+        common.to_sink(w.ListSink([]), name="common"),
+        rare.to_sink(w.ListSink([]), name="rare"),
+    )
+    mine = list_partitions(app)
+    return plan(app, WORKERS, tuple((worker, mine) for worker in WORKERS))
+
+
+def test_the_text_says_what_was_joined_what_ended_it_and_where_it_runs() -> None:
+    text = as_text(topology())
+    assert "on 3 workers: alpha, beta, gamma" in text
+    assert "3 steps run as one: lines, split, by-word" in text
+    assert "ends here: count keeps state per key: records change worker here" in text
+    assert 'ends here: "often"? sends records one of two ways' in text
+    assert "runs on:   alpha 86, beta 85, gamma 85 of 256 partitions" in text
+    assert "runs on:   alpha (reads 1)" in text
+    assert re.search(r"sends to:  stage \d, its records by key", text)
+    assert re.search(r"sends to:  stage \d, its dead letters on the same worker", text)
+    assert re.search(r"sends to:  stage \d, what the branch refuses on the same worker", text)
+
+
+def test_the_json_has_every_stage_edge_and_partition() -> None:
+    whole = topology()
+    shown = json.loads(as_json(whole))
+    assert shown["workers"] == list(WORKERS)
+    assert [each["steps"] for each in shown["stages"]] == [list(s.steps) for s in whole.stages]
+    assert [(e["source"], e["target"], e["output"], e["routing"]) for e in shown["edges"]] == [
+        (e.source, e.target, e.output, e.routing.value) for e in whole.edges
+    ]
+    keyed = next(each for each in shown["stages"] if each["kind"] == "partitioned")
+    assert keyed["partitions"] == {"alpha": 86, "beta": 85, "gamma": 85}
+
+
+QUOTED = r'"(?:[^"\\]|\\.)*"'
+
+
+def test_the_graph_has_a_node_a_stage_and_an_arrow_an_edge_with_names_quoted() -> None:
+    whole = topology()
+    first, _, *body, last = as_dot(whole).split("\n")
+    assert re.fullmatch(rf"digraph {QUOTED} {{", first)
+    assert last == "}"
+    nodes = [line for line in body if "->" not in line]
+    arrows = [line for line in body if re.match(r"  s\d+ -> ", line)]
+    assert len(nodes) == len(whole.stages)
+    assert len(arrows) == len(whole.edges)
+    for line in nodes + arrows:
+        assert re.fullmatch(rf"  s\d+( -> s\d+)? \[label={QUOTED}\];", line)
+
+
+@pytest.mark.parametrize(
+    ("text", "workers"),
+    [("1", ("alpha",)), ("3", WORKERS), ("a,b,c", ("a", "b", "c")), ("x, y", ("x", "y"))],
+)
+def test_workers_are_given_by_number_or_by_name(text: str, workers: tuple[str, ...]) -> None:
+    assert workers_of(text) == workers
+
+
+@pytest.mark.parametrize("text", ["0", "1025", "", "a,a", "a,,b", "-1", "²", "a b"])
+def test_other_lists_of_workers_are_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        workers_of(text)
