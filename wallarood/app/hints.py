@@ -144,7 +144,7 @@ def can_be_key(hint: Any) -> bool:
     if kind is tuple:
         return all(can_be_key(each) for each in get_args(hint) if each is not Ellipsis)
     if attrs.has(kind):
-        return kind.__setattr__ is not object.__setattr__
+        return kind.__delattr__ is not object.__delattr__
     parameters = getattr(kind, "__dataclass_params__", None)
     return parameters is None or bool(parameters.frozen)
 

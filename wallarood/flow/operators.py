@@ -64,6 +64,16 @@ def answer_each(
     return answers
 
 
+def settled(shape: Shape, result: Any) -> Any:
+    """*result* with all that user code may still do in it done: iterables drawn, truth asked.
+
+    Raises whatever that raises, so that it can count as the computation's own failure.
+    """
+    if shape is Shape.MANY:
+        return None if result is None else list(result)
+    return bool(result) if shape is Shape.PREDICATE else result
+
+
 def kept(batch: Batch, values: list[Any], flags: Iterable[Any]) -> Batch:
     """*values*, which stand beside the records of *batch*, where *flags* are true."""
     flags = list(flags)

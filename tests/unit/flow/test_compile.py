@@ -1,6 +1,7 @@
 """Compiled stages: what runs as one, how a branch parts records, and whose lists are touched."""
 
 from collections.abc import Iterator
+from itertools import repeat
 from typing import Any
 
 import pytest
@@ -171,12 +172,12 @@ def test_a_stage_that_does_not_end_in_a_branch_has_no_split() -> None:
 def test_what_coroutines_return_lazily_is_drawn_with_a_key_for_each_result() -> None:
     @w.computation_multi
     async def several(number: int) -> Iterator[int]:
-        return (number for _ in range(number))
+        return repeat(number, number)
 
     stream = records().key_by(str).to(several)
     app = w.application("a", stream.to_sink(w.ListSink([])))
     segment = compile_stage(app, stage_of(app))[-1]
     assert isinstance(segment, Concurrent)
-    lazily = [(number for _ in range(number)) for number in (2, 0, 1)]
+    lazily = [repeat(number, number) for number in (2, 0, 1)]
     done = segment.gather(Batch([2, 0, 1], ["a", "b", "c"]), lazily)
     assert done == Batch([2, 2, 1], ["a", "a", "c"])

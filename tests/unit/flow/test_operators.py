@@ -200,3 +200,17 @@ async def test_concurrency_is_bounded_and_order_kept() -> None:
     done = await run_segments(segments, Batch(list(range(50))), [])
     assert done.values == list(range(50))
     assert most == 4
+
+
+async def test_what_a_coroutine_returns_lazily_fails_its_own_record_only() -> None:
+    @w.computation_multi(on_error="skip")
+    async def lazily(number: int) -> Any:
+        return (1 // (number - 2) for _ in range(2))
+
+    app = w.application("a", w.source("in", w.ListSource([])).to(lazily).to_sink(w.ListSink([])))
+    topology = plan(app, ("alpha",), (("alpha", list_partitions(app)),))
+    failures: list[Failure] = []
+    segments = compile_stage(app, topology.stages[0])
+    done = await run_segments(segments, Batch([1, 2, 3]), failures)
+    assert done.values == [-1, -1, 1, 1]
+    assert [each.letter.record for each in failures] == ["2"]

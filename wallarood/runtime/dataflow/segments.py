@@ -7,6 +7,7 @@ import trio
 
 from wallarood.flow.compile import DROPPED, Concurrent, Inline, InThread, Segment
 from wallarood.flow.failures import ComputationFailed, Failure, fail
+from wallarood.flow.operators import settled
 from wallarood.model.batch import Batch
 
 
@@ -40,7 +41,7 @@ async def _run_concurrently(segment: Concurrent, batch: Batch, failures: list[Fa
     async def work() -> None:
         for index, record in waiting:
             try:
-                results[index] = await computation.function(record)
+                results[index] = settled(computation.shape, await computation.function(record))
             except Exception as error:
                 try:
                     fail(computation, record, error, failures=failures)
