@@ -26,6 +26,9 @@ liveness-deadline = "1500ms"
 name-taken-wait = "500ms"
 connect-backoff-max = "200ms"
 formation-deadline = "{formation}"
+
+[checkpoint]
+interval = "{interval}"
 """
 
 
@@ -102,6 +105,7 @@ class Hosts:
 
     directory: Path
     formation: str = "20s"
+    interval: str = "300ms"
     host: str = "127.0.0.1"
     port: int = attrs.field(factory=free_port)
     workers: list[WorkerProcess] = attrs.field(factory=list)
@@ -118,7 +122,7 @@ class Hosts:
     ) -> WorkerProcess:
         """Start `wallarood run` for *application* as worker *name*."""
         config = self.directory / "test.toml"
-        config.write_text(TIMING.format(formation=self.formation))
+        config.write_text(TIMING.format(formation=self.formation, interval=self.interval))
         where = state or self.directory / "state" / name
         command = [
             *(sys.executable, "-m", "wallarood", "run", application, "--config", str(config)),

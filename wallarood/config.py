@@ -190,6 +190,15 @@ KEYS: tuple[Key, ...] = (
         86400,
     ),
     Key(
+        "timing",
+        "stop",
+        Kind.DURATION,
+        4.0,
+        "How long a worker that stops waits for its last checkpoint.",
+        0.5,
+        3600,
+    ),
+    Key(
         "checkpoint",
         "interval",
         Kind.DURATION,
@@ -206,15 +215,6 @@ KEYS: tuple[Key, ...] = (
         "A checkpoint of which nothing moves for so long is given up, and the next one begins.",
         0.5,
         86400,
-    ),
-    Key(
-        "timing",
-        "stop",
-        Kind.DURATION,
-        4.0,
-        "How long a worker that stops waits for its last checkpoint.",
-        0.5,
-        3600,
     ),
     Key(
         "limits",

@@ -112,9 +112,10 @@ class SinkWriter(Protocol):
     """An open sink instance: a transaction is open from the start, and after each `prepare`.
 
     What was written becomes visible in three steps. `prepare` makes it durable and hidden, as part
-    of a checkpoint, and `state` says where the writer then stands. When the checkpoint is committed,
-    `commit` makes it visible. After a crash a writer is opened with the `state` of the checkpoint
-    that all go on from, and what was prepared before it and may not be visible is committed again.
+    of a checkpoint, and `state` says where the writer then stands. When the checkpoint is
+    committed, `commit` makes it visible. After a crash a writer is opened with the `state` of the
+    checkpoint that all go on from, and what was prepared before it and may not be visible is
+    committed again.
     """
 
     @property

@@ -23,8 +23,8 @@ class FileSink:
 
     `format` is "tsv" (tuples, tab-separated), "lines" (`str(record)`), "json" (a value a line) or
     "csv". A file is called ``STEP-WORKER-INSTANCE-CLUSTER.NUMBER.EXT``. While it is being written
-    its name begins with a dot and ends in ``.part``; it appears under its own name, by a rename, when
-    the checkpoint that it belongs to is committed.
+    its name begins with a dot and ends in ``.part``; it appears under its own name, by a rename,
+    when the checkpoint that it belongs to is committed.
 
     Guarantee: exactly once. A file that is there is whole and final; after a crash of any worker
     the files together hold every result once.

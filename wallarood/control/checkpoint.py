@@ -3,8 +3,8 @@
 # ===================
 # One checkpoint is in flight at a time. Its time has come, or somebody asks: every worker is told
 # to put a barrier behind what its sources have read. Each says when its part is durable; when all
-# have, the checkpoint is committed, and all hear so. It *is* committed from the moment the last part
-# is durable: this machine only finds out.
+# have, the checkpoint is committed, and all hear so. It *is* committed from the moment the last
+# part is durable: this machine only finds out.
 #
 # If nothing moves for the deadline, or a part cannot be written, the checkpoint is given up. That
 # undoes nothing, anywhere: it only lets the next begin, with a new number. A part that is written
@@ -50,27 +50,27 @@ class Phase(Enum):
     """The final one is committed, or sources stand still until the next round."""
 
 
-I, F, E = Phase
+_I, F, E = Phase
 
 # Where each event may lead in each phase. Empty: a straggler, dropped.
 TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
-    (I, TimerFired): frozenset({I, F}),
-    (F, TimerFired): frozenset({F, I}),
+    (_I, TimerFired): frozenset({_I, F}),
+    (F, TimerFired): frozenset({F, _I}),
     (E, TimerFired): frozenset(),
-    (I, CheckpointWanted): frozenset({F}),
+    (_I, CheckpointWanted): frozenset({F}),
     (F, CheckpointWanted): frozenset({F}),
     (E, CheckpointWanted): frozenset({E}),
-    (I, RequestCheckpoint): frozenset({F}),
+    (_I, RequestCheckpoint): frozenset({F}),
     (F, RequestCheckpoint): frozenset({F}),
     (E, RequestCheckpoint): frozenset({E}),
-    (I, CheckpointHeld): frozenset({I}),
-    (F, CheckpointHeld): frozenset({F, I, E}),
+    (_I, CheckpointHeld): frozenset({_I}),
+    (F, CheckpointHeld): frozenset({F, _I, E}),
     (E, CheckpointHeld): frozenset({E}),
-    (I, CheckpointProgress): frozenset(),
+    (_I, CheckpointProgress): frozenset(),
     (F, CheckpointProgress): frozenset({F}),
     (E, CheckpointProgress): frozenset(),
-    (I, CheckpointFailed): frozenset(),
-    (F, CheckpointFailed): frozenset({F, I}),
+    (_I, CheckpointFailed): frozenset(),
+    (F, CheckpointFailed): frozenset({F, _I}),
     (E, CheckpointFailed): frozenset(),
     **{(phase, MemberUp): frozenset({phase}) for phase in Phase},
     **{(phase, MemberDown): frozenset({phase}) for phase in Phase},

@@ -43,11 +43,11 @@ class Phase(Enum):
     RUNNING = "running"
 
 
-I, L, D, P, W, H, R = Phase
+_I, L, D, P, W, H, R = Phase
 
 # Where each event may lead in each phase. Empty: a straggler, dropped.
 TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
-    (I, Collect): frozenset({D}),
+    (_I, Collect): frozenset({D}),
     (L, Collect): frozenset({L}),
     (D, Collect): frozenset({D}),
     (P, Collect): frozenset({D}),
@@ -55,17 +55,17 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
     (H, Collect): frozenset({D}),
     (R, Collect): frozenset({L, R}),
     (L, JobHalted): frozenset({D}),
-    **{(phase, JobHalted): frozenset() for phase in (I, D, P, W, H, R)},
+    **{(phase, JobHalted): frozenset() for phase in (_I, D, P, W, H, R)},
     (D, HoldingsRead): frozenset({D, P}),
-    **{(phase, HoldingsRead): frozenset() for phase in (I, L, P, W, H, R)},
+    **{(phase, HoldingsRead): frozenset() for phase in (_I, L, P, W, H, R)},
     (P, Choice): frozenset({P, W}),
     (H, Choice): frozenset({H}),
     (R, Choice): frozenset({R}),
-    **{(phase, Choice): frozenset() for phase in (I, L, D, W)},
+    **{(phase, Choice): frozenset() for phase in (_I, L, D, W)},
     (W, ChoiceWritten): frozenset({H, D}),
-    **{(phase, ChoiceWritten): frozenset() for phase in (I, L, D, P, H, R)},
+    **{(phase, ChoiceWritten): frozenset() for phase in (_I, L, D, P, H, R)},
     (H, Resume): frozenset({H, R}),
-    **{(phase, Resume): frozenset() for phase in (I, L, D, P, W, R)},
+    **{(phase, Resume): frozenset() for phase in (_I, L, D, P, W, R)},
 }
 
 

@@ -187,10 +187,10 @@ def encode_states(computation: str, keys: list[Any], states: list[Any]) -> bytes
             return pickle.dumps((keys, kind, [vars(each) for each in states]), protocol=5)
         return pickle.dumps((keys, None, states), protocol=5)
     except Exception as error:
-        raise ApplicationError(_blame(computation, keys, states, error)) from error
+        raise ApplicationError(_blame(computation, keys, states, error=error)) from error
 
 
-def _blame(computation: str, keys: list[Any], states: list[Any], error: Exception) -> str:
+def _blame(computation: str, keys: list[Any], states: list[Any], *, error: Exception) -> str:
     """The message for states that cannot be pickled; it names the first that cannot be."""
     for key, state in zip(keys, states, strict=True):
         try:

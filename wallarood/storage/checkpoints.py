@@ -24,7 +24,6 @@ from typing import Any
 
 import attrs
 import msgspec
-from xxhash import xxh3_64_intdigest
 
 from wallarood.model.checkpoint import (
     FIRST_CHECKPOINT,
@@ -36,58 +35,22 @@ from wallarood.model.checkpoint import (
 )
 from wallarood.model.errors import CannotCreateError, DamagedStateError, LocalProtocolError
 from wallarood.model.ids import ClusterId
+from wallarood.storage.checkpoint_rows import (
+    SCHEMA_VERSION,
+    TABLES,
+    Chain,
+    Manifest,
+    Marks,
+    checksum,
+    insert_manifest,
+    manifest_decoder,
+    marks_decoder,
+    prune,
+    put_marks,
+)
 from wallarood.storage.files import sync_directory
 
-SCHEMA_VERSION = 1
 BUSY_MS = 5000
-
-_TABLES = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL, checksum INTEGER NOT NULL);
-CREATE TABLE checkpoint (
-    number INTEGER PRIMARY KEY, manifest BLOB NOT NULL, checksum INTEGER NOT NULL);
-CREATE TABLE chunk (
-    number INTEGER NOT NULL, computation TEXT NOT NULL, sequence INTEGER NOT NULL,
-    data BLOB NOT NULL, checksum INTEGER NOT NULL,
-    PRIMARY KEY (number, computation, sequence));
-"""
-
-
-class Chain(msgspec.Struct, frozen=True):
-    """The chunks of one computation at a checkpoint: (checkpoint number, how many), base first."""
-
-    computation: str
-    links: tuple[tuple[int, int], ...]
-
-
-class Manifest(msgspec.Struct, frozen=True):
-    """What stands in a checkpoint's row. Positions and sink values are JSON values."""
-
-    round: int
-    number: int
-    sources: tuple[tuple[str, str, Any, bool], ...]
-    sinks: tuple[tuple[str, Any, tuple[Any, ...]], ...]
-    chains: tuple[Chain, ...]
-    size_bytes: int
-
-    @property
-    def checkpoint(self) -> CheckpointId:
-        """The name of the checkpoint."""
-        return CheckpointId(self.round, self.number)
-
-
-class Marks(msgspec.Struct, frozen=True):
-    """What a worker must never forget, whatever it holds."""
-
-    cluster_id: ClusterId
-    schema: int = SCHEMA_VERSION
-    round: int = 0
-    highest: int = 0
-    committed: int = 0
-    kept: dict[str, int] = {}
-
-
-_manifest = msgspec.json.Decoder(Manifest)
-_marks = msgspec.json.Decoder(Marks)
 
 
 @attrs.define(eq=False)
@@ -149,14 +112,14 @@ class CheckpointStore:
             cursor.executemany(
                 "INSERT INTO chunk VALUES (?, ?, ?, ?, ?)",
                 [
-                    (checkpoint.number, state.computation, sequence, data, _checksum(data))
+                    (checkpoint.number, state.computation, sequence, data, checksum(data))
                     for state in part.states
                     for sequence, data in enumerate(state.chunks)
                 ],
             )
-            _insert_manifest(cursor, manifest)
-            _put_marks(cursor, marks)
-            manifests = _prune(cursor, manifests, marks)
+            insert_manifest(cursor, manifest)
+            put_marks(cursor, marks)
+            manifests = prune(cursor, manifests, marks)
         self.marks, self._manifests = marks, manifests
         return manifest.size_bytes
 
@@ -204,7 +167,7 @@ class CheckpointStore:
 
     def _write_marks(self, marks: Marks) -> None:
         with self._transaction() as cursor:
-            _put_marks(cursor, marks)
+            put_marks(cursor, marks)
         self.marks = marks
 
     def choose(self, round_: int, checkpoint: CheckpointId, *, highest: int) -> None:
@@ -220,7 +183,7 @@ class CheckpointStore:
         with self._transaction() as cursor:
             cursor.execute("DELETE FROM checkpoint WHERE number > ?", (checkpoint.number,))
             cursor.execute("DELETE FROM chunk WHERE number > ?", (checkpoint.number,))
-            _put_marks(cursor, marks)
+            put_marks(cursor, marks)
         self.marks, self._manifests = marks, manifests
 
     def restore(self, number: int) -> Restored:
@@ -252,8 +215,8 @@ class CheckpointStore:
         what = f"the state of {computation!r} in checkpoint {number}"
         if [sequence for sequence, _, _ in rows] != list(range(count)):
             raise _damage(self.path, f"{what}: {len(rows)} of {count} chunks are there")
-        for sequence, data, checksum in rows:
-            if type(data) is not bytes or _checksum(data) != checksum:
+        for sequence, data, written in rows:
+            if type(data) is not bytes or checksum(data) != written:
                 raise _damage(self.path, f"{what}: chunk {sequence} has a wrong checksum")
         return [data for _, data, _ in rows]
 
@@ -323,12 +286,12 @@ def create_checkpoints(path: Path, cluster_id: ClusterId) -> None:
         connection = sqlite3.connect(temporary, isolation_level=None)
         try:
             connection.execute("PRAGMA synchronous = FULL")
-            connection.executescript(_TABLES)
+            connection.executescript(TABLES)
             cursor = connection.cursor()
             cursor.execute("BEGIN IMMEDIATE")
             first = FIRST_CHECKPOINT
-            _insert_manifest(cursor, Manifest(first.round, first.number, (), (), (), 0))
-            _put_marks(cursor, Marks(cluster_id))
+            insert_manifest(cursor, Manifest(first.round, first.number, (), (), (), 0))
+            put_marks(cursor, Marks(cluster_id))
             cursor.execute("COMMIT")
         finally:
             connection.close()
@@ -356,9 +319,9 @@ def open_checkpoints(path: Path, cluster_id: ClusterId) -> CheckpointStore:
         found = connection.execute("SELECT number, manifest, checksum FROM checkpoint").fetchall()
     except sqlite3.Error as error:
         raise _damage(path, str(error)) from error
-    if len(rows) != 1 or _checksum(rows[0][0]) != rows[0][1]:
+    if len(rows) != 1 or checksum(rows[0][0]) != rows[0][1]:
         raise _damage(path, "the marks have a wrong checksum")
-    marks = _marks.decode(rows[0][0])
+    marks = marks_decoder.decode(rows[0][0])
     if marks.schema > SCHEMA_VERSION:
         raise DamagedStateError(
             f"{path} has schema version {marks.schema}, this version reads up to {SCHEMA_VERSION}: "
@@ -371,50 +334,12 @@ def open_checkpoints(path: Path, cluster_id: ClusterId) -> CheckpointStore:
 
 def _manifests(path: Path, marks: Marks, rows: list[Any]) -> dict[int, Manifest]:
     manifests = {}
-    for number, data, checksum in rows:
-        if type(data) is bytes and _checksum(data) == checksum:
-            manifests[number] = _manifest.decode(data)
+    for number, data, written in rows:
+        if type(data) is bytes and checksum(data) == written:
+            manifests[number] = manifest_decoder.decode(data)
         elif number <= marks.committed:
             raise _damage(path, f"checkpoint {number} has a wrong checksum")
     return manifests
-
-
-def _insert_manifest(cursor: sqlite3.Cursor, manifest: Manifest) -> None:
-    data = msgspec.json.encode(manifest)
-    row = (manifest.number, data, _checksum(data))
-    cursor.execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?)", row)
-
-
-def _put_marks(cursor: sqlite3.Cursor, marks: Marks) -> None:
-    data = msgspec.json.encode(marks)
-    cursor.execute("INSERT OR REPLACE INTO meta VALUES ('marks', ?, ?)", (data, _checksum(data)))
-
-
-def _prune(
-    cursor: sqlite3.Cursor, manifests: dict[int, Manifest], marks: Marks
-) -> dict[int, Manifest]:
-    """Delete what no retained checkpoint needs; return the retained ones."""
-    kept = set(marks.kept.values())
-    retained = {n: m for n, m in manifests.items() if n >= marks.committed or n in kept}
-    needed = {
-        (number, chain.computation)
-        for manifest in retained.values()
-        for chain in manifest.chains
-        for number, _ in chain.links
-    }
-    there = set(cursor.execute("SELECT DISTINCT number, computation FROM chunk"))
-    cursor.executemany(
-        "DELETE FROM chunk WHERE number = ? AND computation = ?", list(there - needed)
-    )
-    gone = [(number,) for number in manifests if number not in retained]
-    cursor.executemany("DELETE FROM checkpoint WHERE number = ?", gone)
-    return retained
-
-
-def _checksum(data: bytes) -> int:
-    """xxh3_64 as SQLite's signed 64-bit integer."""
-    digest = xxh3_64_intdigest(data)
-    return digest - (1 << 64) if digest >= 1 << 63 else digest
 
 
 def _damage(path: Path, what: str) -> DamagedStateError:
