@@ -5,8 +5,8 @@
 # its own among them, and the topology is the one it would have planned itself), writes the record
 # as *prepared* and says so. From then on it is in doubt: it neither forgets the record nor acts on
 # it until the initializer has answered "committed" or "never", and asks again after every loss.
-# Committed, its part of the founding is over: it connects to all members, and the first round begins
-# as every round does (see `wallarood.control.recovery`).
+# Committed, its part of the founding is over: it connects to all members, and the first round
+# begins as every round does (see `wallarood.control.recovery`).
 
 from enum import Enum
 

@@ -1,4 +1,4 @@
-"""The checkpoints of one worker, in SQLite: what it holds, what it knows committed, what was chosen.
+"""The checkpoints of one worker, in SQLite: what it holds, knows committed, and goes on from.
 
 Theory of operation
 ===================
@@ -237,7 +237,7 @@ class CheckpointStore:
     def drop_damaged(self) -> list[str]:
         """Forget what is damaged above the highest known committed checkpoint; return what.
 
-        Raises DamagedStateError: that checkpoint itself, or one that is kept, is damaged or missing.
+        Raises DamagedStateError: that checkpoint itself, or a kept one, is damaged or missing.
         """
         forgotten = []
         for number in sorted(self._manifests, reverse=True):

@@ -97,7 +97,7 @@ class StateDirectory:
         return _load_record(path / "record.json")
 
     def bring_back(self, cluster_id: ClusterId) -> bool:
-        """Put an archived cluster in the place of the present one, which is archived; if it is there.
+        """Put an archived cluster in the place of the present one, if it is there.
 
         Raises CannotCreateError: it cannot be moved.
         """

@@ -30,7 +30,7 @@ class Snapshots:
     """What the instances of *worker* have said for the checkpoint in progress.
 
     `instances` are the stages with an instance here, by index, with what each is called. `on_moved`
-    is called with (number, steps done, what is awaited) and `on_done` with the whole part; `on_slow`
+    is called with (number, steps done, what is awaited), `on_done` with the whole part, `on_slow`
     when `encode_ended` has something to do.
     """
 
