@@ -26,6 +26,9 @@ liveness-deadline = "1500ms"
 name-taken-wait = "500ms"
 connect-backoff-max = "200ms"
 formation-deadline = "{formation}"
+
+[checkpoint]
+interval = "{interval}"
 """
 
 
@@ -102,6 +105,7 @@ class Hosts:
 
     directory: Path
     formation: str = "20s"
+    interval: str = "300ms"
     host: str = "127.0.0.1"
     port: int = attrs.field(factory=free_port)
     workers: list[WorkerProcess] = attrs.field(factory=list)
@@ -118,7 +122,7 @@ class Hosts:
     ) -> WorkerProcess:
         """Start `wallarood run` for *application* as worker *name*."""
         config = self.directory / "test.toml"
-        config.write_text(TIMING.format(formation=self.formation))
+        config.write_text(TIMING.format(formation=self.formation, interval=self.interval))
         where = state or self.directory / "state" / name
         command = [
             *(sys.executable, "-m", "wallarood", "run", application, "--config", str(config)),
@@ -184,23 +188,28 @@ def ended_well(workers: list[WorkerProcess], wait_s: float = 60.0) -> None:
         assert "Traceback" not in worker.said, worker.said
 
 
+def writer_of(part: Path) -> str:
+    """Whose file a part is: its name without number and extension."""
+    return part.name.rsplit(".", 2)[0]
+
+
 def count_lines(output: Path) -> dict[str, list[tuple[str, int]]]:
-    """For each word, (file, count) of its updates in the order in which they stand."""
+    """For each word, (writer, count) of its updates in the order in which they stand."""
     updates: dict[str, list[tuple[str, int]]] = {}
     for file in sorted(output.glob("[!.]*")):
         for line in file.read_text(encoding="utf-8").splitlines():
             word, count = line.split("\t")
-            updates.setdefault(word, []).append((file.name, int(count)))
+            updates.setdefault(word, []).append((writer_of(file), int(count)))
     return updates
 
 
 def check_counts(output: Path, text: str) -> None:
-    """Each word is counted 1, 2, 3, … in one file, as often as it stands in *text*."""
+    """Each word is counted 1, 2, 3, … by one writer, as often as it stands in *text*."""
     expected: dict[str, int] = {}
     for word in text.split():
         expected[word] = expected.get(word, 0) + 1
     updates = count_lines(output)
     assert {word: len(each) for word, each in updates.items()} == expected
     for word, each in updates.items():
-        assert len({file for file, _ in each}) == 1, f"{word!r} is in several files"
+        assert len({writer for writer, _ in each}) == 1, f"{word!r} is counted by several"
         assert [count for _, count in each] == list(range(1, len(each) + 1)), word

@@ -3,8 +3,7 @@
 Workers have a disk that survives a crash, and connections on which messages may be lost, doubled,
 late and out of order; connections are cut, workers are parted from each other, and a worker may die
 between any two effects. It starts again as the packaged unit starts it, with ``--cluster-id auto``.
-Nobody dies any more once it was said that records may flow: from then on a death is a loss of
-memory, which is not a matter of formation.
+The world ends when the cluster is committed everywhere: what follows is a matter of recovery.
 """
 
 import heapq
@@ -21,7 +20,6 @@ from wallarood.control.events import (
     ConnectionLost,
     ConnectionOpened,
     Event,
-    LinksUp,
     Received,
     TimerFired,
 )
@@ -31,7 +29,7 @@ from wallarood.control.joiner import Joiner
 from wallarood.control.restart import FormNew, GoOn, decide
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.ids import Address, Incarnation
-from wallarood.model.messages import Committed, Member, Never, Prepared, Start
+from wallarood.model.messages import Committed, Member, Never, Prepared
 from wallarood.model.topology import Topology
 
 FAULTS_END_S = 15.0
@@ -73,7 +71,6 @@ class Node:
     machine: Initializer | Joiner | None = None
     life: int = 0
     formed: ClusterRecord | None = None
-    began: bool = False
 
 
 def faithfully(_sim: "Sim", _worker: str, effects: list[Effect]) -> list[Effect]:
@@ -106,7 +103,6 @@ class Sim:
         self.parted: set[str] = set()
         self.committed_ever: set[str] = set()
         self.said_never: set[str] = set()
-        self.start_said = False
 
     # ---- time ------------------------------------------------------------------------------------
 
@@ -115,14 +111,14 @@ class Sim:
 
     @property
     def faulty(self) -> bool:
-        return self.now < FAULTS_END_S and not self.start_said
+        return self.now < FAULTS_END_S
 
     @property
     def done(self) -> bool:
-        return all(node.began for node in self.nodes.values())
+        return all(node.formed is not None for node in self.nodes.values())
 
     def run(self) -> None:
-        """Run until all have started or time is up; raises SimulationError."""
+        """Run until all are in the cluster or time is up; raises SimulationError."""
         for name in self.workers:
             self.later(self.rng.random() * 3, lambda name=name: self.start(name))
         for _ in range(self.rng.randrange(6)):
@@ -133,7 +129,7 @@ class Sim:
             action()
 
     def tick(self) -> None:
-        """What shells do all the time: dial, look at deadlines, see whether links are up."""
+        """What shells do all the time: dial, look at deadlines."""
         for node in self.nodes.values():
             machine = node.machine
             if machine is None:
@@ -143,28 +139,7 @@ class Sim:
                 self.give(node, TimerFired())
             if isinstance(node.machine, Joiner) and self.wire_of(node.name) is None:
                 self.dial(node)
-            self.look_at_links(node)
         self.later(0.1 + self.rng.random() * 0.1, self.tick)
-
-    def look_at_links(self, node: Node) -> None:
-        if node.formed is None or node.began or node.machine is None:
-            return
-        others = [each for each in self.nodes.values() if each is not node]
-        together = all(
-            each.machine is not None
-            and each.formed is not None
-            and each.formed.cluster_id == node.formed.cluster_id
-            for each in others
-        )
-        if together and not (self.parted and self.faulty):
-            self.attach_all()
-            self.give(node, LinksUp())
-
-    def attach_all(self) -> None:
-        first = self.nodes[self.workers[0]]
-        for wire in self.wires:
-            if wire.open and isinstance(first.machine, Initializer):
-                first.machine.attached(wire.number, wire.ends[0])
 
     # ---- faults ----------------------------------------------------------------------------------
 
@@ -281,8 +256,6 @@ class Sim:
                 node.disk.record = None
             case do.Formed(record):
                 node.formed = record
-            case do.Begin():
-                node.began = True
             case do.Fail(error):
                 self.log.append(f"{self.now:.2f} {node.name} fails: {error}")
                 self.die(node)
@@ -369,8 +342,6 @@ class Sim:
                     raise SimulationError(
                         f"{node.name} says committed of {cluster_id}: not durable"
                     )
-            case Start():
-                self.start_said = True
 
 
 def check_end(sim: Sim) -> None:

@@ -17,7 +17,7 @@ import trio
 from wallarood.admin.server import serve_admin
 from wallarood.admin.snapshot import Snapshots
 from wallarood.config import Config
-from wallarood.control.events import Event
+from wallarood.control.events import CheckpointWanted, Event, StopWanted, Woken
 from wallarood.control.founding import Founder
 from wallarood.control.initializer import Initializer
 from wallarood.control.joiner import Joiner
@@ -26,7 +26,7 @@ from wallarood.listening import ask_occupant, listen
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import CannotCreateError, KeyRefusedError, RefusedError, WallaroodError
 from wallarood.model.ids import Address, ClusterId, Incarnation, parse_address
-from wallarood.model.messages import Listing, Member
+from wallarood.model.messages import Listing, Member, Purpose, RequestCheckpoint
 from wallarood.model.pipeline import Application
 from wallarood.net.auth import ClusterKey, read_key
 from wallarood.net.listen import NetLimits
@@ -37,13 +37,14 @@ from wallarood.planning.plan import plan
 from wallarood.runtime.control_task import ControlConnections
 from wallarood.runtime.driver import drive
 from wallarood.runtime.links import refuse_data
-from wallarood.runtime.perform import perform, wake
+from wallarood.runtime.perform import perform
 from wallarood.runtime.worker import Worker
 from wallarood.settings import net_limits, runtime_settings
 from wallarood.storage.state_directory import StateDirectory, open_state_directory
 from wallarood.systemd import notify
 
 QUEUE_EVENTS_MAX = 1024
+LEAVE_S = 4.0
 
 log = structlog.get_logger(__name__)
 
@@ -118,6 +119,10 @@ class _Daemon:
             case GoOn(record):
                 await self._serve(self._go_on(record), None, listings)
             case AskFor(cluster_id):
+                if self.state.bring_back(cluster_id):
+                    log.info("cluster brought back from the archive", cluster_id=cluster_id)
+                    await self.run()
+                    return
                 self._check_may_ask(cluster_id)
                 await self._serve(None, cluster_id, listings)
 
@@ -136,7 +141,7 @@ class _Daemon:
             self.state.record_never(record.cluster_id)
             self.state.archive_record()
             return None
-        log.info("the founding goes on", cluster_id=record.cluster_id, state=record.state.value)
+        log.info("rejoining the cluster", cluster_id=record.cluster_id, state=record.state.value)
         return record
 
     async def _serve(
@@ -165,7 +170,7 @@ class _Daemon:
                 partial(serve_data, **net), listening.data, partial(_accept_data, worker)
             )
             await nursery.start(self._serve_admin, worker)
-            if isinstance(worker.founding, Joiner):
+            if isinstance(worker.founding, Joiner) and not worker.leads:
                 seek = partial(_seek_leader, worker, [worker.settings.initializer_address])
                 nursery.start_soon(worker.connections.keep_dialling, "", seek)
             notify("READY=1")
@@ -187,6 +192,8 @@ class _Daemon:
 
             async def stop() -> None:
                 await self.stopping.wait()
+                with trio.move_on_after(self.config["timing.stop"]):
+                    await self._checkpoint_first(worker)
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(stop)
@@ -194,19 +201,28 @@ class _Daemon:
             nursery.cancel_scope.cancel()
         await self._leave(worker)
 
+    async def _checkpoint_first(self, worker: Worker) -> None:
+        """Have a checkpoint taken behind which all sources stand still, if there can be one."""
+        running = worker.running
+        if running is None or not running.ready.is_set() or worker.completed:
+            return
+        notify("STATUS=stopping: taking a checkpoint")
+        worker.post(StopWanted())
+        await worker.may_leave.wait()
+
     async def _leave(self, worker: Worker) -> None:
-        """End in an orderly way, whatever the reason: stop the job, say so, flush, close."""
+        """End in an orderly way, whatever the reason: say so, stop the job, flush, close."""
         notify("STOPPING=1")
-        with trio.CancelScope(shield=True), trio.move_on_after(self.config["timing.stop"]):
+        with trio.CancelScope(shield=True), trio.move_on_after(LEAVE_S):
             if worker.membership is not None and worker.failure is None:
                 perform(worker, worker.membership.leave())
-            if worker.job is not None and worker.began:
-                try:
-                    await (worker.job.stop() if worker.failure is None else worker.job.halt())
-                    await worker.job.aclose()
-                except WallaroodError as error:
-                    worker.failure = worker.failure or error
+            if worker.round is not None:
+                worker.round.scope.cancel()
+                await worker.round.ended.wait()
+            await worker.store_task.wait_idle()
             await worker.connections.close_all()
+        if worker.checkpoints is not None:
+            worker.checkpoints.close()
 
     def _founder(self, member: Member, listings: tuple[Listing, ...]) -> Founder:
         config = self.config
@@ -237,7 +253,7 @@ class _Daemon:
         def key_refused(error: KeyRefusedError) -> None:
             if worker.membership is None:
                 worker.failure = error
-                nursery.start_soon(wake, worker)
+                worker.post(Woken())
 
         worker = Worker(
             member=founder.member,
@@ -260,37 +276,49 @@ class _Daemon:
         )
         return worker
 
+    async def _shut_down(self, worker: Worker) -> None:
+        """End the whole cluster, behind a checkpoint if there can be one in time."""
+        whole = worker.membership is not None and not worker.membership.missing
+        if worker.running is not None and whole and not worker.completed:
+            worker.post(CheckpointWanted(RequestCheckpoint(Purpose.SHUTDOWN)))
+            with trio.move_on_after(self.config["timing.stop"]):
+                await worker.may_leave.wait()
+        if worker.membership is not None and not worker.may_leave.is_set():
+            perform(worker, worker.membership.shut_down())
+        worker.finished = True
+        worker.post(Woken())
+
     async def _serve_admin(
         self, worker: Worker, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         def shut_down() -> None:
-            if worker.membership is not None:
-                perform(worker, worker.membership.shut_down())
-            worker.finished = True
-            worker.nursery.start_soon(wake, worker)
+            worker.nursery.start_soon(self._shut_down, worker)
+
+        def checkpoint() -> None:
+            worker.post(CheckpointWanted(RequestCheckpoint(Purpose.ASKED)))
 
         await serve_admin(
             Path(self.config["admin.socket"]),
             status=Snapshots(worker).status,
             topology=lambda: worker.record.topology if worker.record is not None else None,
-            commands={"shutdown": shut_down},
+            commands={"shutdown": shut_down, "checkpoint": checkpoint},
             task_status=task_status,
         )
 
 
 async def _accept_data(worker: Worker, channel: DataChannel) -> None:
-    if worker.links is None:
-        await refuse_data(channel, "the cluster is not committed here yet")
+    links = worker.running.links if worker.running is not None else None
+    if links is None:
+        await refuse_data(channel, "no round runs here yet")
     else:
-        await worker.links.accept(channel)
+        await links.accept(channel)
 
 
 def _seek_leader(worker: Worker, tried: list[Address]) -> Address:
     """Where the leader is: by turns as configured and as recorded."""
     if worker.record is not None:
         leader = worker.record.topology.leader
-        known = worker.links.members.values() if worker.links else worker.record.members
-        recorded = next(each.control for each in known if each.name == leader)
+        recorded = next(each.control for each in worker.record.members if each.name == leader)
         tried[:] = [*tried[:1], recorded]
     tried.reverse()
     return tried[0]

@@ -34,6 +34,8 @@ def runtime_settings(config: Config, member: Member) -> Settings:
             config["timing.liveness-deadline"],
             config["timing.name-taken-wait"],
             config["timing.completion-wait"],
+            config["checkpoint.interval"],
+            config["checkpoint.deadline"],
         ),
         job=JobLimits(
             source, config["limits.inbox-batches-max"], config["limits.batch-time-budget"]

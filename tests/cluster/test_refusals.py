@@ -180,7 +180,7 @@ def test_a_damaged_cluster_record(tmp_path: Path, endless: str, damage: str) -> 
         wait_for("running", lambda: first.phase() == "running")
         first.process.terminate()
         assert first.wait() == 0
-        record = first.state / "cluster.json"
+        record = first.state / "cluster" / "record.json"
         data = record.read_bytes()
         record.unlink()
         match damage:
@@ -193,7 +193,7 @@ def test_a_damaged_cluster_record(tmp_path: Path, endless: str, damage: str) -> 
                 record.write_text(json.dumps({**document, "schema": 99}))
             case _:
                 record.mkdir()
-        refused(hosts.start("alpha", endless), "cluster.json", 65)
+        refused(hosts.start("alpha", endless), "record.json", 65)
 
 
 def test_an_address_that_is_not_loopback_without_a_key(tmp_path: Path, endless: str) -> None:

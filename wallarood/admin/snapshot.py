@@ -54,7 +54,7 @@ class Snapshots:
         worker, now = self.worker, trio.current_time()
         record, job = worker.record, worker.job
         sources = self._sources(job) if job is not None else ()
-        waiting = worker.gate.reason if worker.began else worker.waiting_for
+        waiting = worker.waiting
         return Status(
             worker=worker.member.name,
             version=__version__,

@@ -16,6 +16,8 @@ class JobState(Enum):
     """How far the work of this worker is."""
 
     FORMING = "forming"
+    RECOVERING = "recovering"
+    """The cluster rolls back to its last checkpoint, or waits for all members to do so."""
     RUNNING = "running"
     PAUSED = "paused"
     """The cluster exists, but a worker is away: sources wait for it."""

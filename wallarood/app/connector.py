@@ -33,6 +33,21 @@ class SourceLimits:
 
 
 @attrs.frozen
+class SourceContext:
+    """Where a source partition is read. `directory` is for what the source must keep itself.
+
+    It is the same after a restart, belongs to this cluster, worker and source alone, and need not
+    exist; empty outside a cluster.
+    """
+
+    step: str = ""
+    worker: WorkerName = ""
+    cluster_id: ClusterId = ""
+    directory: str = ""
+    limits: SourceLimits = SourceLimits()
+
+
+@attrs.frozen
 class SourceBatch:
     """At least one record, and the position in the partition after the last of them.
 
@@ -49,6 +64,9 @@ class SourceReader(Protocol):
 
     async def read(self) -> SourceBatch | None:
         """Wait for at least one record and return what is there; None at the end."""
+
+    async def committed(self, position: Any) -> None:
+        """The reader will never be asked for anything before *position* again."""
 
     async def aclose(self) -> None:
         """Release what is held. Called once."""
@@ -75,7 +93,7 @@ class Source(Protocol):
     def size_bytes(self, partition: str) -> int | None:
         """How much there is to read, for a progress line; None if nobody knows."""
 
-    async def open(self, partition: str, position: Any, limits: SourceLimits) -> SourceReader:
+    async def open(self, partition: str, position: Any, context: SourceContext) -> SourceReader:
         """Open *partition* at *position*, None for its beginning."""
 
 
@@ -91,7 +109,18 @@ class SinkContext:
 
 
 class SinkWriter(Protocol):
-    """An open sink instance: a transaction is open from the start, and after each `prepare`."""
+    """An open sink instance: a transaction is open from the start, and after each `prepare`.
+
+    What was written becomes visible in three steps. `prepare` makes it durable and hidden, as part
+    of a checkpoint, and `state` says where the writer then stands. When the checkpoint is
+    committed, `commit` makes it visible. After a crash a writer is opened with the `state` of the
+    checkpoint that all go on from, and what was prepared before it and may not be visible is
+    committed again.
+    """
+
+    @property
+    def state(self) -> Any:
+        """What `Sink.open` needs to go on from behind the last `prepare`, as a JSON value."""
 
     async def write(self, records: list[Any]) -> None:
         """Take records into the open transaction, in order."""
@@ -99,14 +128,11 @@ class SinkWriter(Protocol):
     async def prepare(self) -> Any:
         """Make the open transaction durable but not yet visible; begin the next one.
 
-        Returns what `commit` and `abort` need, as a JSON value; None if nothing was written.
+        Returns what `commit` needs, as a JSON value; None if nothing was written.
         """
 
     async def commit(self, prepared: Any) -> None:
         """Make a prepared transaction visible. Idempotent."""
-
-    async def abort(self, prepared: Any) -> None:
-        """Undo a prepared transaction. Idempotent."""
 
     async def aclose(self) -> None:
         """Release what is held; the open transaction is given up. Called once."""
@@ -115,5 +141,10 @@ class SinkWriter(Protocol):
 class Sink(Protocol):
     """Where records go."""
 
-    async def open(self, context: SinkContext) -> SinkWriter:
-        """Open an instance. Raises ApplicationError or CannotCreateError: it cannot be opened."""
+    async def open(self, context: SinkContext, state: Any) -> SinkWriter:
+        """Open an instance at *state*, None for its beginning.
+
+        Whatever this instance has written behind *state* is void, and removed if it can be.
+
+        Raises ApplicationError or CannotCreateError: it cannot be opened.
+        """

@@ -1,7 +1,8 @@
 """A sink that writes lines into files, one part after the other, each whole or not there."""
 
-import itertools
+import glob
 import os
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,10 +23,11 @@ class FileSink:
 
     `format` is "tsv" (tuples, tab-separated), "lines" (`str(record)`), "json" (a value a line) or
     "csv". A file is called ``STEP-WORKER-INSTANCE-CLUSTER.NUMBER.EXT``. While it is being written
-    its name begins with a dot and ends in ``.part``; it appears under its own name when the job
-    completes or the worker is stopped.
+    its name begins with a dot and ends in ``.part``; it appears under its own name, by a rename,
+    when the checkpoint that it belongs to is committed.
 
-    Guarantee: a file that is there is whole. Of a worker that was killed nothing becomes visible.
+    Guarantee: exactly once. A file that is there is whole and final; after a crash of any worker
+    the files together hold every result once.
 
     >>> import wallarood as w
     >>> sink = w.FileSink("counts/")
@@ -37,7 +39,7 @@ class FileSink:
     def __attrs_post_init__(self) -> None:
         encoder(self.format)
 
-    async def open(self, context: SinkContext) -> "FileSinkWriter":
+    async def open(self, context: SinkContext, state: Any) -> "FileSinkWriter":
         """See `Sink.open`. Raises CannotCreateError: the directory cannot be made or written."""
         directory = Path(self.directory)
         try:
@@ -46,7 +48,9 @@ class FileSink:
             raise CannotCreateError(f"sink directory {directory}: {error.strerror}") from error
         cluster = context.cluster_id[-8:] or "local"
         stem = f"{context.step}-{context.worker}-{context.instance}-{cluster}".replace("/", "_")
-        return FileSinkWriter(directory, stem, self.format)
+        writer = FileSinkWriter(directory, stem, self.format, state or 0)
+        await trio.to_thread.run_sync(writer.remove_void)
+        return writer
 
 
 @attrs.define(eq=False)
@@ -56,10 +60,35 @@ class FileSinkWriter:
     directory: Path
     stem: str
     format: LineFormat
+    number: int
     part: Path | None = attrs.field(default=None, init=False)
     _file: BinaryIO | None = attrs.field(default=None, init=False)
-    _numbers: "itertools.count[int]" = attrs.field(factory=itertools.count, init=False)
     _buffer: bytearray = attrs.field(factory=bytearray, init=False)
+
+    @property
+    def state(self) -> Any:
+        """See `SinkWriter.state`: the number of the next part."""
+        return self.number
+
+    def remove_void(self) -> None:
+        """Remove every part of this instance from `number` on: they were never committed."""
+        try:
+            for path in (*self.directory.glob(f".{self._pattern}.part"), *self._published()):
+                if self._number_of(path) >= self.number:
+                    path.unlink(missing_ok=True)
+        except OSError as error:
+            raise CannotCreateError(f"{self.directory}: {error.strerror}") from error
+
+    @property
+    def _pattern(self) -> str:
+        return f"{glob.escape(self.stem)}.*.{SUFFIXES[self.format]}"
+
+    def _published(self) -> Iterator[Path]:
+        return self.directory.glob(self._pattern)
+
+    def _number_of(self, path: Path) -> int:
+        digits = path.name.removeprefix(".").removeprefix(f"{self.stem}.").partition(".")[0]
+        return int(digits) if digits.isdigit() else -1
 
     async def write(self, records: list[Any]) -> None:
         """See `SinkWriter.write`. Raises CannotCreateError: the disk is full or not writable."""
@@ -78,11 +107,10 @@ class FileSinkWriter:
             raise CannotCreateError(f"{self.part or self.directory}: {error.strerror}") from error
 
     def _begin(self) -> tuple[Path, BinaryIO]:
-        while True:
-            name = f"{self.stem}.{next(self._numbers):04d}.{SUFFIXES[self.format]}"
-            part = self.directory / f".{name}.part"
-            if not (self.directory / name).exists():
-                return part, part.open("wb")
+        name = f"{self.stem}.{self.number:06d}.{SUFFIXES[self.format]}"
+        self.number += 1
+        part = self.directory / f".{name}.part"
+        return part, part.open("wb")
 
     async def prepare(self) -> Any:
         """See `SinkWriter.prepare`: the part is on disk, still under its hidden name."""
@@ -118,10 +146,6 @@ class FileSinkWriter:
                 os.close(directory)
         except OSError as error:
             raise CannotCreateError(f"{final}: {error.strerror}") from error
-
-    async def abort(self, prepared: Any) -> None:
-        """See `SinkWriter.abort`."""
-        (self.directory / prepared).unlink(missing_ok=True)
 
     async def aclose(self) -> None:
         """See `SinkWriter.aclose`."""

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Literal, TypeAlias
 import attrs
 import trio
 
-from wallarood.app.connector import Scope, SourceBatch, SourceLimits
+from wallarood.app.connector import Scope, SourceBatch, SourceContext, SourceLimits
 from wallarood.connectors.parse import Parser, parser_for
 from wallarood.model.errors import ApplicationError
 
@@ -105,10 +105,10 @@ class FileSource:
         except OSError:
             return None
 
-    async def open(self, partition: str, position: Any, limits: SourceLimits) -> "FileReader":
+    async def open(self, partition: str, position: Any, context: SourceContext) -> "FileReader":
         """See `Source.open`. A position is ``{"pass": number, "bytes": offset}``."""
         place = position or {"pass": 0, "bytes": 0}
-        reader = FileReader(self, partition, limits, place["pass"])
+        reader = FileReader(self, partition, context.limits, place["pass"])
         await trio.to_thread.run_sync(reader.begin, place["bytes"])
         return reader
 
@@ -253,6 +253,9 @@ class FileReader:
             if len(line) > self.limits.record_bytes_max:
                 raise self._too_long(start)
             start += len(line) + 1
+
+    async def committed(self, position: Any) -> None:
+        """See `SourceReader.committed`: the file stays as it is."""
 
     async def aclose(self) -> None:
         """See `SourceReader.aclose`."""

@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 import trio
 
-from wallarood.app.connector import Scope, SourceBatch, SourceLimits
+from wallarood.app.connector import Scope, SourceBatch, SourceContext
 from wallarood.app.hints import function_hints
 from wallarood.model.errors import ApplicationError
 
@@ -62,10 +62,10 @@ class GeneratorSource:
         """See `Source.size_bytes`."""
         return None
 
-    async def open(self, partition: str, position: Any, limits: SourceLimits) -> "_Generated":
+    async def open(self, partition: str, position: Any, context: SourceContext) -> "_Generated":
         """See `Source.open`. A position is the number of the next record."""
         start = int(partition) if position is None else position
-        return _Generated(self, start, limits.batch_records_max, trio.current_time())
+        return _Generated(self, start, context.limits.batch_records_max, trio.current_time())
 
 
 @attrs.define
@@ -96,6 +96,9 @@ class _Generated:
         """Wait until a record is due; how many are. A source that was held up catches up."""
         await trio.sleep_until(self.began + self.made / rate)
         return max(1, int((trio.current_time() - self.began) * rate) - self.made + 1)
+
+    async def committed(self, position: Any) -> None:  # noqa: ARG002
+        return
 
     async def aclose(self) -> None:
         return

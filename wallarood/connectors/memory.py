@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from wallarood.app.connector import Scope, SinkContext, SourceBatch, SourceLimits
+from wallarood.app.connector import Scope, SinkContext, SourceBatch, SourceContext
 
 
 @attrs.frozen
@@ -28,9 +28,9 @@ class ListSource:
         """See `Source.size_bytes`."""
         return None
 
-    async def open(self, partition: str, position: Any, limits: SourceLimits) -> "_ListReader":  # noqa: ARG002
+    async def open(self, partition: str, position: Any, context: SourceContext) -> "_ListReader":  # noqa: ARG002
         """See `Source.open`."""
-        return _ListReader(self.records, position or 0, limits.batch_records_max)
+        return _ListReader(self.records, position or 0, context.limits.batch_records_max)
 
 
 @attrs.define
@@ -43,6 +43,9 @@ class _ListReader:
         batch = list(self.records[self.position : self.position + self.batch_records_max])
         self.position += len(batch)
         return SourceBatch(batch, self.position) if batch else None
+
+    async def committed(self, position: Any) -> None:  # noqa: ARG002
+        return
 
     async def aclose(self) -> None:
         return
@@ -57,7 +60,7 @@ class ListSink:
 
     records: list[Any]
 
-    async def open(self, context: SinkContext) -> "_ListWriter":  # noqa: ARG002
+    async def open(self, context: SinkContext, state: Any) -> "_ListWriter":  # noqa: ARG002
         """See `Sink.open`."""
         return _ListWriter(self.records)
 
@@ -69,13 +72,14 @@ class _ListWriter:
     async def write(self, records: list[Any]) -> None:
         self.target.extend(records)
 
+    @property
+    def state(self) -> Any:
+        return None
+
     async def prepare(self) -> Any:
         return None
 
     async def commit(self, prepared: Any) -> None:  # noqa: ARG002
-        return
-
-    async def abort(self, prepared: Any) -> None:  # noqa: ARG002
         return
 
     async def aclose(self) -> None:

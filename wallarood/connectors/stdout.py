@@ -22,7 +22,7 @@ class StdoutSink:
     def __attrs_post_init__(self) -> None:
         encoder(self.format)
 
-    async def open(self, context: SinkContext) -> "_StdoutWriter":  # noqa: ARG002
+    async def open(self, context: SinkContext, state: Any) -> "_StdoutWriter":  # noqa: ARG002
         """See `Sink.open`."""
         return _StdoutWriter(self.format)
 
@@ -35,13 +35,14 @@ class _StdoutWriter:
         data = encoder(self.format)(records)
         await trio.to_thread.run_sync(_write, data)
 
+    @property
+    def state(self) -> Any:
+        return None
+
     async def prepare(self) -> Any:
         return None
 
     async def commit(self, prepared: Any) -> None:  # noqa: ARG002
-        return
-
-    async def abort(self, prepared: Any) -> None:  # noqa: ARG002
         return
 
     async def aclose(self) -> None:

@@ -40,7 +40,7 @@ class TcpSink:
         except UsageError as error:
             raise ApplicationError(f"TcpSink: {error.message}") from None
 
-    async def open(self, context: SinkContext) -> "TcpSinkWriter":  # noqa: ARG002
+    async def open(self, context: SinkContext, state: Any) -> "TcpSinkWriter":  # noqa: ARG002
         """See `Sink.open`; connects with the first record."""
         return TcpSinkWriter(self.address, self.format)
 
@@ -72,16 +72,17 @@ class TcpSinkWriter:
             self._stream = await trio.open_tcp_stream(self.address.host, self.address.port)
         await self._stream.send_all(data)
 
+    @property
+    def state(self) -> Any:
+        """See `SinkWriter.state`."""
+        return None
+
     async def prepare(self) -> Any:
         """See `SinkWriter.prepare`: what was written is sent already."""
         return None
 
     async def commit(self, prepared: Any) -> None:  # noqa: ARG002
         """See `SinkWriter.commit`."""
-        return
-
-    async def abort(self, prepared: Any) -> None:  # noqa: ARG002
-        """See `SinkWriter.abort`: what was sent cannot be taken back."""
         return
 
     async def aclose(self) -> None:

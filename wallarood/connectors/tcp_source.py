@@ -19,7 +19,7 @@ import msgspec
 import structlog
 import trio
 
-from wallarood.app.connector import Scope, SourceBatch, SourceLimits
+from wallarood.app.connector import Scope, SourceBatch, SourceContext, SourceLimits
 from wallarood.model.errors import ApplicationError, CannotCreateError, UsageError
 from wallarood.model.ids import Address, parse_address
 
@@ -74,10 +74,10 @@ class TcpSource:
         """See `Source.size_bytes`."""
         return None
 
-    async def open(self, partition: str, position: Any, limits: SourceLimits) -> "TcpReader":  # noqa: ARG002
+    async def open(self, partition: str, position: Any, context: SourceContext) -> "TcpReader":  # noqa: ARG002
         """See `Source.open`. Raises CannotCreateError: the address cannot be bound."""
         decode = None if self.record is bytes else msgspec.json.Decoder(self.record).decode
-        return TcpReader(_listen(self.address), _Frames(decode), limits)
+        return TcpReader(_listen(self.address), _Frames(decode), context.limits)
 
 
 @attrs.frozen(init=False)
@@ -106,9 +106,9 @@ class LineTcpSource:
         """See `Source.size_bytes`."""
         return None
 
-    async def open(self, partition: str, position: Any, limits: SourceLimits) -> "TcpReader":  # noqa: ARG002
+    async def open(self, partition: str, position: Any, context: SourceContext) -> "TcpReader":  # noqa: ARG002
         """See `Source.open`. Raises CannotCreateError: the address cannot be bound."""
-        return TcpReader(_listen(self.address), _lines, limits)
+        return TcpReader(_listen(self.address), _lines, context.limits)
 
 
 def _address(name: str, text: str) -> Address:
@@ -263,6 +263,9 @@ class TcpReader:
 
             for one in sockets:
                 nursery.start_soon(wait_for, one)
+
+    async def committed(self, position: Any) -> None:
+        """See `SourceReader.committed`: nothing is kept."""
 
     async def aclose(self) -> None:
         """See `SourceReader.aclose`."""

@@ -1,19 +1,29 @@
-"""The end of a job: every worker drains, all publish, then all are done."""
+"""The end of a job: every worker drains, a final checkpoint is taken, all publish, all are done."""
 # Theory of operation
 # ===================
-# A worker whose instances have all ended is drained: its sinks have prepared. It tells the leader.
-# When all are drained, the leader lets all publish; when all have published, the job is completed.
-# Nobody publishes before everybody has prepared. What was said is said again to a peer that comes
-# back, so a lost connection loses nothing. A worker that has published and then misses a peer for
-# too long ends with a warning: its own part is done.
+# A worker whose instances have all ended is drained, and tells the leader. When all are drained,
+# the leader has the final checkpoint taken: it holds the ends of all inputs, so whoever rolls back
+# to it comes here again. Committed, its output is published by each worker, which says so; when all
+# have, the job is completed. What was said is said again to a peer that comes back. A worker that
+# has published and then misses a peer for too long ends with a warning: its own part is done.
+# A machine belongs to one round and ends with it.
 
 from enum import Enum
 
-from wallarood.control.effects import Effect, Fail, JobDone, PublishSinks, Send, WaitingFor
-from wallarood.control.events import Event, JobDrained, Received, SinksPublished, TimerFired
+from wallarood.control.effects import Effect, Fail, JobDone, TakeFinal, Tell, WaitingFor
+from wallarood.control.events import (
+    Event,
+    FinalPublished,
+    Heard,
+    JobDrained,
+    MemberDown,
+    MemberUp,
+    TimerFired,
+    kind_of,
+)
 from wallarood.model.errors import PeersGoneError
 from wallarood.model.ids import WorkerName
-from wallarood.model.messages import Completed, Drained, Publish, Published
+from wallarood.model.messages import Completed, Drained, Published
 
 
 class Phase(Enum):
@@ -21,35 +31,34 @@ class Phase(Enum):
 
     RUNNING = "running"
     DRAINED = "drained"
-    PUBLISHING = "publishing"
     PUBLISHED = "published"
     COMPLETED = "completed"
 
 
-R, D, G, P, C = Phase
+R, D, P, C = Phase
 
 # Where each event may lead in each phase. Empty: a straggler, dropped.
 TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
-    (R, JobDrained): frozenset({D, G}),
-    **{(phase, JobDrained): frozenset() for phase in (D, G, P, C)},
-    **{(phase, Drained): frozenset({phase}) for phase in (R, G, P, C)},
-    (D, Drained): frozenset({D, G}),
-    (D, Publish): frozenset({G}),
-    **{(phase, Publish): frozenset() for phase in (R, G, P, C)},
-    (G, SinksPublished): frozenset({P, C}),
-    **{(phase, SinksPublished): frozenset() for phase in (R, D, P, C)},
+    (R, JobDrained): frozenset({D}),
+    **{(phase, JobDrained): frozenset() for phase in (D, P, C)},
+    **{(phase, Drained): frozenset({phase}) for phase in (R, D)},
+    **{(phase, Drained): frozenset() for phase in (P, C)},
+    (D, FinalPublished): frozenset({P, C}),
+    **{(phase, FinalPublished): frozenset() for phase in (R, P, C)},
+    **{(phase, Published): frozenset({phase}) for phase in (R, D)},
     (P, Published): frozenset({P, C}),
-    **{(phase, Published): frozenset({phase}) for phase in (G, C)},
-    **{(phase, Published): frozenset() for phase in (R, D)},
+    (C, Published): frozenset({C}),
     (P, Completed): frozenset({C}),
-    **{(phase, Completed): frozenset() for phase in (R, D, G, C)},
+    **{(phase, Completed): frozenset() for phase in (R, D, C)},
+    **{(phase, MemberUp): frozenset({phase}) for phase in Phase},
+    **{(phase, MemberDown): frozenset({phase}) for phase in Phase},
     (P, TimerFired): frozenset({P}),
-    **{(phase, TimerFired): frozenset() for phase in (R, D, G, C)},
+    **{(phase, TimerFired): frozenset() for phase in (R, D, C)},
 }
 
 
 class Completion:
-    """The machine of one worker. `connections` has the control connection of each present peer."""
+    """The machine of one worker for one round."""
 
     def __init__(
         self, worker: WorkerName, workers: tuple[WorkerName, ...], *, completion_wait_s: float
@@ -58,14 +67,14 @@ class Completion:
         self._worker = worker
         self._workers = workers
         self._completion_wait_s = completion_wait_s
-        self._connections: dict[WorkerName, int] = {}
+        self._away: set[WorkerName] = set()
         self._drained: set[WorkerName] = set()
         self._published: set[WorkerName] = set()
         self._missing_since: float | None = None
 
     @property
-    def _leads(self) -> bool:
-        return self._worker == self._workers[0]
+    def _leader(self) -> WorkerName:
+        return self._workers[0]
 
     @property
     def deadline(self) -> float | None:
@@ -74,90 +83,77 @@ class Completion:
             return None
         return self._missing_since + self._completion_wait_s
 
-    def peer_up(self, name: WorkerName, connection: int) -> list[Effect]:
-        """A peer is (again) connected: say what it may have missed."""
-        self._connections[name] = connection
-        if len(self._connections) == len(self._workers) - 1:
-            self._missing_since = None
-        if self._leads:
-            return self._tell(name)
-        return self._tell(name) if name == self._workers[0] else []
+    def step(self, event: Event, now: float) -> list[Effect]:
+        """Take one event, return what is to be done about it."""
+        before, kind = self.phase, kind_of(event)
+        allowed = TRANSITIONS.get((before, kind))
+        if not allowed:
+            return []
+        effects = self._step(event, now)
+        assert self.phase in allowed, f"{before} may not become {self.phase} by {kind.__name__}"
+        return effects
 
-    def peer_down(self, name: WorkerName, now: float) -> None:
-        """A peer has gone."""
-        self._connections.pop(name, None)
-        if self._missing_since is None:
-            self._missing_since = now
-
-    def step(self, event: Event, now: float, *, sender: WorkerName = "") -> list[Effect]:
-        """Take one event; *sender* is who a message is from."""
+    def _step(self, event: Event, now: float) -> list[Effect]:
         match event:
-            case Received(_, Drained()):
-                self._drained.add(sender)
-                return self._advance()
-            case Received(_, Published()):
-                self._published.add(sender)
-                return self._advance()
-            case JobDrained() if self.phase is Phase.RUNNING:
+            case JobDrained():
                 self.phase = Phase.DRAINED
-                self._drained.add(self._worker)
-                return [*self._tell_leader(), *self._advance()]
-            case Received(_, Publish()) if self.phase is Phase.DRAINED:
-                return self._publish()
-            case SinksPublished() if self.phase is Phase.PUBLISHING:
+                return [Tell(self._leader, Drained())]
+            case Heard(sender, Drained()):
+                return self._is_drained(sender)
+            case FinalPublished():
                 self.phase = Phase.PUBLISHED
-                self._published.add(self._worker)
-                return [*self._tell_leader(), *self._advance()]
-            case Received(_, Completed()) if self.phase is Phase.PUBLISHED:
+                return [Tell(self._leader, Published())]
+            case Heard(sender, Published()):
+                return self._is_published(sender)
+            case Heard(_, Completed()):
                 self.phase = Phase.COMPLETED
                 return [JobDone()]
+            case MemberUp(member):
+                return self._up(member.name)
+            case MemberDown(name):
+                self._away.add(name)
+                if self._missing_since is None:
+                    self._missing_since = now
+                return []
             case TimerFired() if self.deadline is not None and now >= self.deadline:
                 return [Fail(self._alone())]
             case _:
                 return []
 
-    def _advance(self) -> list[Effect]:
-        """What the leader does when somebody has come further."""
-        if not self._leads:
-            return []
-        everybody = set(self._workers)
-        if self.phase is Phase.DRAINED:
-            if self._drained != everybody:
-                return [WaitingFor(self._waiting_text("finish", self._drained))]
-            return [*self._tell_all(Publish()), *self._publish()]
-        if self.phase is Phase.PUBLISHED and self._published == everybody:
-            self.phase = Phase.COMPLETED
-            return [*self._tell_all(Completed()), JobDone()]
-        return []
+    def _is_drained(self, sender: WorkerName) -> list[Effect]:
+        """What the leader does when a worker has drained."""
+        before = len(self._drained)
+        self._drained.add(sender)
+        if len(self._drained) < len(self._workers):
+            return [WaitingFor(self._waiting_text(self._drained))]
+        return [TakeFinal()] if before < len(self._workers) else []
 
-    def _waiting_text(self, verb: str, done: set[WorkerName]) -> str:
+    def _waiting_text(self, done: set[WorkerName]) -> str:
         absent = [name for name in self._workers if name not in done]
-        return f"waiting for {len(absent)} of {len(self._workers)} to {verb}: {', '.join(absent)}"
+        return f"waiting for {len(absent)} of {len(self._workers)} to finish: {', '.join(absent)}"
 
-    def _publish(self) -> list[Effect]:
-        self.phase = Phase.PUBLISHING
-        return [PublishSinks()]
-
-    def _tell_all(self, message: Publish | Completed) -> list[Effect]:
-        return [Send(connection, message) for connection in self._connections.values()]
-
-    def _tell_leader(self) -> list[Effect]:
-        return [] if self._leads else self._tell(self._workers[0])
-
-    def _tell(self, name: WorkerName) -> list[Effect]:
-        """Where we are, for one peer."""
-        connection = self._connections.get(name)
-        if connection is None:
+    def _is_published(self, sender: WorkerName) -> list[Effect]:
+        """What the leader does when a worker has published."""
+        self._published.add(sender)
+        if self.phase is Phase.COMPLETED:
+            return [Tell(sender, Completed())]
+        if self._published != set(self._workers) or self.phase is not Phase.PUBLISHED:
             return []
-        if self._leads:
-            if self.phase is Phase.COMPLETED:
-                return [Send(connection, Publish()), Send(connection, Completed())]
-            publishing = self.phase in (Phase.PUBLISHING, Phase.PUBLISHED)
-            return [Send(connection, Publish())] if publishing else []
-        if self.phase in (Phase.DRAINED, Phase.PUBLISHING):
-            return [Send(connection, Drained())]
+        self.phase = Phase.COMPLETED
+        others = [name for name in self._workers if name != self._worker]
+        return [*(Tell(name, Completed()) for name in others), JobDone()]
+
+    def _up(self, name: WorkerName) -> list[Effect]:
+        """A peer is (again) connected: say what it may have missed."""
+        self._away.discard(name)
+        if not self._away:
+            self._missing_since = None
+        if self._worker == self._leader:
+            return [Tell(name, Completed())] if self.phase is Phase.COMPLETED else []
+        if name != self._leader or self.phase is Phase.RUNNING:
+            return []
         done = self.phase in (Phase.PUBLISHED, Phase.COMPLETED)
-        return [Send(connection, Drained()), Send(connection, Published())] if done else []
+        return [Tell(name, Drained()), *([Tell(name, Published())] if done else [])]
 
     def _alone(self) -> PeersGoneError:
         return PeersGoneError(

@@ -9,7 +9,7 @@ def diagram(transitions: Mapping[tuple[Enum, type], frozenset[Enum]]) -> str:
 
     >>> from wallarood.control.completion import TRANSITIONS
     >>> print(diagram(TRANSITIONS).splitlines()[0])
-    running      --JobDrained------>  drained, publishing
+    running     --JobDrained----->  drained
     """
     phases = list(dict.fromkeys(phase for phase, _ in transitions))
     order = list(type(phases[0]))

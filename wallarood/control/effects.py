@@ -8,7 +8,7 @@ import attrs
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import WallaroodError
 from wallarood.model.ids import ClusterId, WorkerName
-from wallarood.model.messages import ControlMessage, Member
+from wallarood.model.messages import Choice, ControlMessage, Member, Purpose
 
 
 @attrs.frozen
@@ -50,11 +50,6 @@ class Formed:
     """The cluster is committed: open channels to all members."""
 
     record: ClusterRecord
-
-
-@attrs.frozen
-class Begin:
-    """All are connected: records may flow."""
 
 
 class Level(Enum):
@@ -113,8 +108,92 @@ class ResumeSources:
 
 
 @attrs.frozen
+class Tell:
+    """Say something to a member, whatever connection it is on; to oneself it comes right back.
+
+    To a member that is away it is not said at all: who must know hears it when it is back.
+    """
+
+    name: WorkerName
+    message: ControlMessage
+
+
+@attrs.frozen
+class HaltJob:
+    """End all tasks and links of the round, then say `JobHalted`."""
+
+
+@attrs.frozen
+class ReadHoldings:
+    """Ask the store what it holds, then say `HoldingsRead`."""
+
+    attempt: str
+
+
+@attrs.frozen
+class WriteChoice:
+    """Make a choice durable, then say `ChoiceWritten`."""
+
+    choice: Choice
+
+
+@attrs.frozen
+class BeginRound:
+    """Roll back to the choice's checkpoint and let the job run."""
+
+    choice: Choice
+
+
+@attrs.frozen
+class TakeBarrier:
+    """Put a barrier behind what the sources here have read; then *pausing* sources stand still."""
+
+    number: int
+    purpose: Purpose
+    keep: str
+
+
+@attrs.frozen
+class ReleaseBarrier:
+    """No alignment for this checkpoint or a lower one holds anything up any more."""
+
+    number: int
+
+
+@attrs.frozen
+class RecordCommitted:
+    """Make it durable that a checkpoint is committed, then say `CommitRecorded`."""
+
+    number: int
+
+
+@attrs.frozen
 class PublishSinks:
-    """Let all sinks publish what they prepared, then say `SinksPublished`."""
+    """The checkpoint is committed, durably known: publish, then say `SinksPublished`."""
+
+    number: int
+
+
+@attrs.frozen
+class ForgetKept:
+    """A kept checkpoint may go."""
+
+    name: str
+
+
+@attrs.frozen
+class TakeFinal:
+    """All workers are drained: the leader is to take the final checkpoint."""
+
+
+@attrs.frozen
+class PublishedFinal:
+    """The final checkpoint's output is published here."""
+
+
+@attrs.frozen
+class ReadyToLeave:
+    """The stopping checkpoint is done, or cannot be had: end now."""
 
 
 @attrs.frozen
@@ -134,7 +213,18 @@ Effect: TypeAlias = (
     | PersistNever
     | Archive
     | Formed
-    | Begin
+    | Tell
+    | HaltJob
+    | ReadHoldings
+    | WriteChoice
+    | BeginRound
+    | TakeBarrier
+    | ReleaseBarrier
+    | RecordCommitted
+    | ForgetKept
+    | TakeFinal
+    | PublishedFinal
+    | ReadyToLeave
     | Report
     | WaitingFor
     | Fail

@@ -7,8 +7,9 @@ from typing import TypeAlias
 
 import attrs
 
+from wallarood.model.errors import WallaroodError
 from wallarood.model.ids import WorkerName
-from wallarood.model.messages import ControlMessage
+from wallarood.model.messages import ControlMessage, Holdings, Member, RequestCheckpoint
 
 
 @attrs.frozen
@@ -43,18 +44,117 @@ class TimerFired:
 
 
 @attrs.frozen
-class LinksUp:
-    """Control and data channels to every other member are open, in both directions."""
+class Woken:
+    """Something has changed that did not come as an event: look up."""
 
 
 @attrs.frozen
-class JobDrained:
-    """All instances here have seen the end of their inputs, and the sinks have prepared."""
+class Heard:
+    """A member has said something, or this worker to itself. Its connection does not matter."""
+
+    sender: WorkerName
+    message: ControlMessage
+
+
+@attrs.frozen
+class MemberUp:
+    """A member is attached; it may be another life of it."""
+
+    member: Member
+
+
+@attrs.frozen
+class MemberDown:
+    """A member is not heard of any more."""
+
+    name: WorkerName
+
+
+@attrs.frozen
+class JobHalted:
+    """All tasks of the job have ended and no write is in flight."""
+
+
+@attrs.frozen
+class HoldingsRead:
+    """The store has said what it holds, for the leader's question."""
+
+    holdings: Holdings
+
+
+@attrs.frozen
+class ChoiceWritten:
+    """The choice of this round is durable here."""
+
+    round: int
+
+
+@attrs.frozen
+class SnapshotWritten:
+    """This worker's part of a checkpoint is durable."""
+
+    number: int
+    size_bytes: int
+
+
+@attrs.frozen
+class SnapshotFailed:
+    """This worker's part of a checkpoint could not be written."""
+
+    number: int
+    reason: str
+
+
+@attrs.frozen
+class SnapshotMoved:
+    """This worker's part of a checkpoint has come a step further."""
+
+    number: int
+    steps: int
+    awaiting: str
+
+
+@attrs.frozen
+class CommitRecorded:
+    """It is durable here that the checkpoint is committed."""
+
+    number: int
 
 
 @attrs.frozen
 class SinksPublished:
-    """All sinks here have published."""
+    """All sinks here have published what they had prepared up to this checkpoint."""
+
+    number: int
+
+
+@attrs.frozen
+class StopWanted:
+    """This worker is told to stop: it would like a checkpoint first."""
+
+
+@attrs.frozen
+class CheckpointWanted:
+    """A checkpoint is wanted here, out of turn."""
+
+    request: RequestCheckpoint
+
+
+@attrs.frozen
+class JobDrained:
+    """All instances here have seen the end of their inputs."""
+
+
+@attrs.frozen
+class JobBroke:
+    """The job cannot go on here: user code, a source or a sink has failed."""
+
+    error: WallaroodError
+
+
+@attrs.frozen
+class FinalPublished:
+    """The final checkpoint is committed, and its output published here."""
 
 
 Event: TypeAlias = (
@@ -62,12 +162,26 @@ Event: TypeAlias = (
     | ConnectionLost
     | Received
     | TimerFired
-    | LinksUp
-    | JobDrained
+    | Woken
+    | Heard
+    | MemberUp
+    | MemberDown
+    | JobHalted
+    | HoldingsRead
+    | ChoiceWritten
+    | SnapshotWritten
+    | SnapshotFailed
+    | SnapshotMoved
+    | CommitRecorded
     | SinksPublished
+    | StopWanted
+    | CheckpointWanted
+    | JobDrained
+    | JobBroke
+    | FinalPublished
 )
 
 
 def kind_of(event: object) -> type:
-    """The class by which the tables know *event*: a message's own for `Received`."""
-    return type(event.message) if isinstance(event, Received) else type(event)
+    """The class by which the tables know *event*: a message's own for `Received` and `Heard`."""
+    return type(event.message) if isinstance(event, Received | Heard) else type(event)

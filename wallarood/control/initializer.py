@@ -5,7 +5,8 @@
 # record as *prepared*, and proposes. A worker that agrees is prepared too, and from then on in
 # doubt: only the initializer may say what becomes of it. When all are prepared, the initializer
 # writes *committed*: from this write on, the cluster exists. It announces that, and to whoever asks
-# later too. When all are connected with each other, it says start.
+# later too. The founding is over; the first round begins as every round does (see
+# `wallarood.control.recovery`).
 #
 # A proposal is given up when a worker that has not prepared it comes back as another process, or
 # when time runs out: first it becomes durable that this cluster will never be, then it is said, and
@@ -13,11 +14,12 @@
 #
 # A name that is taken: the connected one is asked, and keeps its place if it answers in time.
 
+from enum import Enum
+
 import attrs
 
 from wallarood.control.effects import (
     Archive,
-    Begin,
     Close,
     Effect,
     Fail,
@@ -29,9 +31,8 @@ from wallarood.control.effects import (
     Send,
     WaitingFor,
 )
-from wallarood.control.events import ConnectionLost, Event, LinksUp, Received, TimerFired, kind_of
+from wallarood.control.events import ConnectionLost, Event, Received, TimerFired, kind_of
 from wallarood.control.founding import Founder, cluster_id_of, names, next_nonce
-from wallarood.control.initializer_phases import TRANSITIONS, Phase
 from wallarood.control.refusals import existing, mismatch, refuse
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import PeersGoneError, RefusedError
@@ -40,7 +41,6 @@ from wallarood.model.messages import (
     Attach,
     Busy,
     Committed,
-    Connected,
     Contribution,
     Heartbeat,
     Inquiry,
@@ -48,9 +48,48 @@ from wallarood.model.messages import (
     Never,
     Prepared,
     Proposal,
-    Start,
     Waiting,
 )
+
+
+class Phase(Enum):
+    """How far the founding has come."""
+
+    GATHERING = "gathering"
+    PROPOSED = "proposed"
+    FORMED = "formed"
+    FAILED = "failed"
+
+
+G, P, F, X = Phase
+
+# Where each event may lead in each phase. Empty: a straggler, dropped.
+TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
+    (G, Join): frozenset({G, P, F}),
+    (G, Prepared): frozenset(),
+    (G, Inquiry): frozenset({G}),
+    (G, Attach): frozenset({X}),
+    (G, Heartbeat): frozenset({G}),
+    (G, ConnectionLost): frozenset({G}),
+    (G, TimerFired): frozenset({G, P, F, X}),
+    (P, Join): frozenset({P, G}),
+    (P, Prepared): frozenset({P, F}),
+    (P, Inquiry): frozenset({P, F}),
+    (P, Attach): frozenset({P}),
+    (P, Heartbeat): frozenset({P}),
+    (P, ConnectionLost): frozenset({P}),
+    (P, TimerFired): frozenset({P, G}),
+    (F, Join): frozenset({F}),
+    (F, Prepared): frozenset({F}),
+    (F, Inquiry): frozenset({F}),
+    (F, Attach): frozenset({F}),
+    (F, Heartbeat): frozenset({F}),
+    (F, ConnectionLost): frozenset({F}),
+    (F, TimerFired): frozenset({F}),
+    **{(X, kind): frozenset() for kind in (Join, Prepared, Inquiry, Attach, Heartbeat)},
+    (X, ConnectionLost): frozenset(),
+    (X, TimerFired): frozenset(),
+}
 
 
 @attrs.define
@@ -74,10 +113,9 @@ class Initializer:
         self._proposal: Proposal | None = None
         self._record: ClusterRecord | None = None
         self._prepared: set[WorkerName] = set()
-        self._connected: set[WorkerName] = set()
         self._given_up_at = now + founder.formation_deadline_s
         if record is not None:
-            self._record, self.phase = record, Phase.CONNECTING
+            self._record, self.phase = record, Phase.FORMED
 
     @property
     def record(self) -> ClusterRecord | None:
@@ -93,8 +131,8 @@ class Initializer:
 
     def begin(self, now: float) -> list[Effect]:
         """What is to be done first: a cluster of one is proposed at once, a known one goes on."""
-        if self.phase is Phase.CONNECTING and self._record is not None:
-            return [Formed(self._record), self._waiting_for()]
+        if self.phase is Phase.FORMED and self._record is not None:
+            return [Formed(self._record)]
         return self._gathered(now)
 
     def step(self, event: Event, now: float) -> list[Effect]:
@@ -114,20 +152,15 @@ class Initializer:
             case Received(connection, Join() as join):
                 return self._join(connection, join, now)
             case Received(connection, Prepared(cluster_id)):
-                return self._is_prepared(connection, cluster_id, now)
+                return self._is_prepared(connection, cluster_id)
             case Received(connection, Inquiry(cluster_id, name)):
-                return self._inquiry(connection, cluster_id, name=name, now=now)
-            case Received(connection, Connected()):
-                return self._is_connected(connection)
+                return self._inquiry(connection, cluster_id, name)
             case Received(connection, Attach() as attach):
                 return self._attach(connection, attach)
             case Received(connection, Heartbeat()):
                 return self._alive(connection)
             case ConnectionLost(connection):
                 return self._lost(connection)
-            case LinksUp():
-                self._connected.add(self._founder.name)
-                return self._all_connected()
             case TimerFired():
                 return self._timer(now)
             case _:
@@ -151,7 +184,7 @@ class Initializer:
 
     def _refusal(self, join: Join) -> str:
         name = join.member.name
-        if self.phase in (Phase.CONNECTING, Phase.FORMED) and self._record is not None:
+        if self.phase is Phase.FORMED and self._record is not None:
             return existing(self._founder, join, self._record)
         if join.cluster_id is not None:
             return (
@@ -205,8 +238,6 @@ class Initializer:
     def _absent(self) -> list[WorkerName]:
         if self.phase is Phase.PROPOSED:
             return [name for name in self._joined if name not in self._prepared]
-        if self.phase is Phase.CONNECTING and self._record is not None:
-            return [name for name in self._record.topology.workers if name not in self._connected]
         return []
 
     # ---- the proposal ----------------------------------------------------------------------------
@@ -242,10 +273,10 @@ class Initializer:
         return [
             Persist(self._record),
             *(Send(connection, proposal) for connection, _ in self._joined.values()),
-            *self._all_prepared(now),
+            *self._all_prepared(),
         ]
 
-    def _is_prepared(self, connection: int, cluster_id: str, now: float) -> list[Effect]:
+    def _is_prepared(self, connection: int, cluster_id: str) -> list[Effect]:
         name = self._name_on(connection)
         if self._record is None or cluster_id != self._record.cluster_id:
             return []
@@ -253,21 +284,19 @@ class Initializer:
             return [Send(connection, Committed(cluster_id))]
         if name is not None:
             self._prepared.add(name)
-        return self._all_prepared(now)
+        return self._all_prepared()
 
-    def _all_prepared(self, now: float) -> list[Effect]:
+    def _all_prepared(self) -> list[Effect]:
         if self._record is None or self._absent():
             return [self._waiting_for()]
         committed = attrs.evolve(self._record, state=RecordState.COMMITTED)
-        self.phase, self._record = Phase.CONNECTING, committed
-        self._given_up_at = now + self._founder.formation_deadline_s
+        self.phase, self._record = Phase.FORMED, committed
         announcement = Committed(committed.cluster_id)
         return [
             Persist(committed),
             *(Send(connection, announcement) for connection, _ in self._joined.values()),
             Report(f"cluster {committed.cluster_id} is committed"),
             Formed(committed),
-            self._waiting_for(),
         ]
 
     def _give_up(self, now: float, why: str) -> list[Effect]:
@@ -287,9 +316,7 @@ class Initializer:
             *self._gathered(now),
         ]
 
-    def _inquiry(
-        self, connection: int, cluster_id: str, *, name: WorkerName, now: float
-    ) -> list[Effect]:
+    def _inquiry(self, connection: int, cluster_id: str, name: WorkerName) -> list[Effect]:
         record = self._record
         if record is None or cluster_id != record.cluster_id:
             return [PersistNever(cluster_id), Send(connection, Never(cluster_id))]
@@ -298,37 +325,9 @@ class Initializer:
         if self.phase is not Phase.PROPOSED:
             return [Send(connection, Committed(cluster_id))]
         self._joined[name] = (connection, self._joined[name][1])
-        return self._is_prepared(connection, cluster_id, now)
+        return self._is_prepared(connection, cluster_id)
 
-    # ---- connecting ------------------------------------------------------------------------------
-
-    def _is_connected(self, connection: int) -> list[Effect]:
-        name = self._name_on(connection)
-        if self._record is None or name is None:
-            return []
-        if self.phase is Phase.FORMED:
-            return [Send(connection, Start(self._record.cluster_id))]
-        self._connected.add(name)
-        return self._all_connected()
-
-    def _all_connected(self) -> list[Effect]:
-        if self.phase is not Phase.CONNECTING or self._record is None or self._absent():
-            return [self._waiting_for()]
-        self.phase = Phase.FORMED
-        self._record = attrs.evolve(self._record, state=RecordState.STARTED)
-        start = Start(self._record.cluster_id)
-        return [
-            *(Send(connection, start) for connection, _ in self._joined.values()),
-            Persist(self._record),  # says that records may have flowed here, and nothing to others
-            self._waiting_for(),
-            Begin(),
-        ]
-
-    def attached(self, connection: int, name: WorkerName) -> None:
-        """A member is on this connection now: answers to it go there."""
-        known = self._joined.get(name)
-        join = known[1] if known else self._founder.join(nonce="")
-        self._joined[name] = (connection, join)
+    # ---- members of an existing cluster ----------------------------------------------------------
 
     def _attach(self, connection: int, attach: Attach) -> list[Effect]:
         if self.phase is not Phase.GATHERING:

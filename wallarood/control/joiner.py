@@ -5,7 +5,8 @@
 # its own among them, and the topology is the one it would have planned itself), writes the record
 # as *prepared* and says so. From then on it is in doubt: it neither forgets the record nor acts on
 # it until the initializer has answered "committed" or "never", and asks again after every loss.
-# Committed, it connects to all members; connected, it says so; told to start, it starts.
+# Committed, its part of the founding is over: it connects to all members, and the first round
+# begins as every round does (see `wallarood.control.recovery`).
 
 from enum import Enum
 
@@ -13,7 +14,6 @@ import attrs
 
 from wallarood.control.effects import (
     Archive,
-    Begin,
     Close,
     Effect,
     Fail,
@@ -28,7 +28,6 @@ from wallarood.control.events import (
     ConnectionLost,
     ConnectionOpened,
     Event,
-    LinksUp,
     Received,
     TimerFired,
     kind_of,
@@ -40,7 +39,6 @@ from wallarood.model.messages import (
     Attach,
     Busy,
     Committed,
-    Connected,
     Contribution,
     Heartbeat,
     Inquiry,
@@ -49,7 +47,6 @@ from wallarood.model.messages import (
     Prepared,
     Proposal,
     Refused,
-    Start,
     Waiting,
 )
 
@@ -59,13 +56,11 @@ class Phase(Enum):
 
     JOINING = "joining"
     PREPARED = "prepared"
-    CONNECTING = "connecting"
-    READY = "ready"
     FORMED = "formed"
     FAILED = "failed"
 
 
-J, P, C, R, F, X = Phase
+J, P, F, X = Phase
 
 _ASKED = (Join, Inquiry, Attach)
 
@@ -76,37 +71,28 @@ def _same(kind: type, *phases: Phase) -> dict[tuple[Phase, type], frozenset[Phas
 
 # Where each event may lead in each phase. Empty: a straggler, dropped.
 TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
-    **_same(ConnectionOpened, J, P, C, R, F),
-    **_same(ConnectionLost, J, P, C, R, F),
-    **_same(Heartbeat, J, P, C, R),
+    **_same(ConnectionOpened, J, P, F),
+    **_same(ConnectionLost, J, P, F),
+    **_same(Heartbeat, J, P),
     (F, Heartbeat): frozenset(),
     (J, Waiting): frozenset({J}),
     (J, Proposal): frozenset({P, X}),
     (P, Proposal): frozenset({P}),
     (J, Refused): frozenset({X}),
     (P, Refused): frozenset({X}),
-    (P, Committed): frozenset({C, P}),
+    (P, Committed): frozenset({F, P}),
     (P, Never): frozenset({J, P}),
-    (C, LinksUp): frozenset({R}),
-    (R, LinksUp): frozenset({R}),
-    (F, LinksUp): frozenset(),
-    (R, Start): frozenset({F, R}),
-    (C, Start): frozenset({C, F}),
     (J, TimerFired): frozenset({J, X}),
     (P, TimerFired): frozenset({P, X}),
-    (C, TimerFired): frozenset({C, X}),
-    (R, TimerFired): frozenset({R, X}),
     (F, TimerFired): frozenset(),
     **{
         pair: frozenset()
         for pair in (
-            *((phase, Waiting) for phase in (P, C, R, F)),
-            *((phase, Proposal) for phase in (C, R, F)),
-            *((phase, Refused) for phase in (C, R, F)),
-            *((phase, Committed) for phase in (J, C, R, F)),
-            *((phase, Never) for phase in (J, C, R, F)),
-            *((phase, Start) for phase in (J, P, F)),
-            *((phase, LinksUp) for phase in (J, P)),
+            *((phase, Waiting) for phase in (P, F)),
+            (F, Proposal),
+            (F, Refused),
+            *((phase, Committed) for phase in (J, F)),
+            *((phase, Never) for phase in (J, F)),
             *((phase, Busy) for phase in Phase),
         )
     },
@@ -121,8 +107,6 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
             Refused,
             Committed,
             Never,
-            Start,
-            LinksUp,
             TimerFired,
         )
     },
@@ -142,7 +126,7 @@ class Joiner:
         self._ask_at = now + founder.inquiry_interval_s
         if record is not None:
             in_doubt = record.state is RecordState.PREPARED
-            self.phase = Phase.PREPARED if in_doubt else Phase.CONNECTING
+            self.phase = Phase.PREPARED if in_doubt else Phase.FORMED
 
     @property
     def record(self) -> ClusterRecord | None:
@@ -159,14 +143,14 @@ class Joiner:
         """When `TimerFired` is due; None: never."""
         if self.phase in (Phase.FORMED, Phase.FAILED):
             return None
-        if self.phase in (Phase.PREPARED, Phase.READY):
+        if self.phase is Phase.PREPARED:
             return min(self._given_up_at, self._ask_at)
         return self._given_up_at
 
     def begin(self) -> list[Effect]:
         """What is to be done first."""
-        if self.phase is Phase.CONNECTING and self._record is not None:
-            return [Formed(self._record), WaitingFor("connecting to all members")]
+        if self.phase is Phase.FORMED and self._record is not None:
+            return [Formed(self._record)]
         return [WaitingFor("looking for the initializer")]
 
     def step(self, event: Event, now: float) -> list[Effect]:
@@ -205,9 +189,6 @@ class Joiner:
                 if connection == self._connection:
                     self._connection = None
                 return []
-            case LinksUp():
-                self.phase, self._ask_at = Phase.READY, now + self._founder.inquiry_interval_s
-                return [*self._say_where_we_are(), WaitingFor("waiting for the others to connect")]
             case TimerFired():
                 return self._timer(now)
             case Received(connection, message):
@@ -225,13 +206,11 @@ class Joiner:
             case Proposal():
                 return self._proposal(connection, message, now)
             case Committed(cluster_id):
-                return self._committed(cluster_id, now)
+                return self._committed(cluster_id)
             case Never(cluster_id):
                 return self._never(cluster_id, now)
             case Refused(reason, exit_code):
                 return self._failed(_refusal(reason, exit_code))
-            case Start(cluster_id):
-                return self._start(cluster_id)
             case _:
                 return []
 
@@ -244,8 +223,6 @@ class Joiner:
                 return [Send(self._connection, self._founder.join(nonce=self._nonce))]
             case Phase.PREPARED, ClusterRecord(cluster_id=cluster_id):
                 return [Send(self._connection, Inquiry(cluster_id, self._founder.name))]
-            case Phase.READY, ClusterRecord(cluster_id=cluster_id):
-                return [Send(self._connection, Connected(cluster_id))]
             case _:
                 return []
 
@@ -290,17 +267,15 @@ class Joiner:
             return "its topology is not the one that follows from the application"
         return ""
 
-    def _committed(self, cluster_id: str, now: float) -> list[Effect]:
+    def _committed(self, cluster_id: str) -> list[Effect]:
         if self._record is None or cluster_id != self._record.cluster_id:
             return []
         self._record = attrs.evolve(self._record, state=RecordState.COMMITTED)
-        self.phase = Phase.CONNECTING
-        self._given_up_at = now + self._founder.formation_deadline_s
+        self.phase = Phase.FORMED
         return [
             Persist(self._record),
             Report(f"cluster {cluster_id} is committed"),
             Formed(self._record),
-            WaitingFor("connecting to all members"),
         ]
 
     def _never(self, cluster_id: str, now: float) -> list[Effect]:
@@ -315,17 +290,10 @@ class Joiner:
             *self._say_where_we_are(),
         ]
 
-    def _start(self, cluster_id: str) -> list[Effect]:
-        if self._record is None or cluster_id != self._record.cluster_id:
-            return []
-        self.phase = Phase.FORMED
-        self._record = attrs.evolve(self._record, state=RecordState.STARTED)
-        return [Persist(self._record), WaitingFor(""), Begin()]
-
     def _timer(self, now: float) -> list[Effect]:
         if now >= self._given_up_at:
             return self._failed(PeersGoneError(self._given_up()))
-        if now < self._ask_at or self.phase not in (Phase.PREPARED, Phase.READY):
+        if now < self._ask_at or self.phase is not Phase.PREPARED:
             return []
         self._ask_at = now + self._founder.inquiry_interval_s
         return self._say_where_we_are()
@@ -339,8 +307,8 @@ class Joiner:
             )
         assert self._record is not None
         return (
-            f"cluster {self._record.cluster_id} is {self.phase.value}, but not all members were "
-            f"there within {seconds:g} s; its record is kept for the next start"
+            f"{self._record.topology.leader} did not say within {seconds:g} s whether cluster "
+            f"{self._record.cluster_id} exists; its record is kept for the next start"
         )
 
     def _failed(self, error: RefusedError | KeyRefusedError | PeersGoneError) -> list[Effect]:

@@ -8,9 +8,9 @@
 # misses anybody. That costs time and never results: a peer that comes back with the same
 # incarnation goes on where it was.
 #
-# Another incarnation has lost its memory. Before records flow that is no loss. Afterwards, the one
-# that is connected is asked first: if it speaks within two seconds, the newcomer is a copy and
-# refused; else the old one is dead, and the job cannot go on.
+# Another incarnation has lost its memory; what follows from that is the leader's affair (see
+# `wallarood.control.recovery`). The one that is connected is asked first: if it speaks within two
+# seconds, the newcomer is a copy and refused; else the old one is dead and the newcomer is it.
 #
 # A worker that was itself held up hears nothing in that time either: when the timer is late, every
 # peer gets a whole deadline again, and messages that wait in the queue come first.
@@ -39,7 +39,7 @@ from wallarood.control.events import (
     Received,
     TimerFired,
 )
-from wallarood.model.errors import PeersGoneError, RefusedError, WallaroodError
+from wallarood.model.errors import RefusedError, WallaroodError
 from wallarood.model.ids import ClusterId, WorkerName
 from wallarood.model.messages import (
     PROTOCOL_VERSION,
@@ -102,7 +102,7 @@ class Membership:
         self._next_beat = now + heartbeat_s
         self._running = False
         self._completed = False
-        self._paused = ""
+        self._paused: str | None = None
 
     @property
     def deadline(self) -> float:
@@ -117,8 +117,8 @@ class Membership:
         return tuple(name for name, each in self.peers.items() if each.presence in gone)
 
     def started(self) -> list[Effect]:
-        """Records flow from now on: another incarnation of a peer is a loss."""
-        self._running = True
+        """A round begins: the sources are held or let go."""
+        self._running, self._completed, self._paused = True, False, None
         return self._gate()
 
     def completed(self) -> None:
@@ -144,7 +144,7 @@ class Membership:
             case Received(connection, message):
                 return self._message(connection, message, now)
             case ConnectionLost(connection):
-                return self._lost(connection)
+                return self._lost(connection, now)
             case TimerFired():
                 return self._timer(now)
             case _:
@@ -163,12 +163,15 @@ class Membership:
             )
         if peer is None:
             return self._refuse(connection, f"{member.name} is not a member of {self._cluster_id}")
-        if member.incarnation == peer.member.incarnation or not self._running:
-            return [*self._up(connection, member, now), Send(connection, Attached(self._member))]
-        if peer.connection is not None:
+        if member.incarnation != peer.member.incarnation and peer.connection is not None:
             peer.newcomer = (connection, member, now + self._name_taken_wait_s)
             return []
-        return self._lost_memory(peer, connection, member)
+        return self._admit(peer, connection, member=member, now=now)
+
+    def _admit(self, peer: Peer, connection: int, *, member: Member, now: float) -> list[Effect]:
+        answer = Send(connection, Attached(self._member))
+        peer.member = member
+        return [answer, *self._up(connection, member, now)]
 
     def _refuse(self, connection: int, reason: str) -> list[Effect]:
         return [
@@ -181,8 +184,6 @@ class Membership:
         peer = self.peers.get(member.name)
         if peer is None:
             return [Close(connection)]
-        if self._running and member.incarnation != peer.member.incarnation:
-            return self._lost_memory(peer, connection, member)
         closing: list[Effect] = []
         if peer.connection not in (None, connection):
             assert peer.connection is not None
@@ -192,17 +193,6 @@ class Membership:
         peer.member, peer.connection = member, connection
         peer.presence, peer.last_heard, peer.misses = Presence.CONNECTED, now, ()
         return [*closing, Report(text), PeerUp(member), *self._gate()]
-
-    def _lost_memory(self, peer: Peer, connection: int, member: Member) -> list[Effect]:
-        name = member.name
-        reason = (
-            f"{name} was restarted (start {member.incarnation.starts} after "
-            f"{peer.member.incarnation.starts}) and has lost its part of the records in flight; "
-            "this version cannot recover them: start all workers without --cluster-id to run the "
-            "job again in a new cluster"
-        )
-        failed = JobFailed(self._member.name, reason, PeersGoneError.exit_code)
-        return [Send(connection, failed), *self.fail(PeersGoneError(reason))]
 
     # ---- presence --------------------------------------------------------------------------------
 
@@ -233,6 +223,8 @@ class Membership:
                 return [*effects, Fail(_failure(worker, reason, exit_code))]
             case ShutDown():
                 return [*effects, StopOrderly()]
+            case Refused(reason, exit_code):
+                return [*effects, Fail(_refusal(reason, exit_code))]
             case _:
                 return effects
 
@@ -240,14 +232,14 @@ class Membership:
         match message:
             case JobFailed(worker, reason, exit_code):
                 return [Fail(_failure(worker, reason, exit_code))]
-            case Refused(reason):
-                return [Fail(RefusedError(reason))]
+            case Refused(reason, exit_code):
+                return [Fail(_refusal(reason, exit_code))]
             case Busy():
                 return [Close(connection)]
             case _:
                 return []
 
-    def _lost(self, connection: int) -> list[Effect]:
+    def _lost(self, connection: int, now: float) -> list[Effect]:
         for peer in self.peers.values():
             if peer.newcomer is not None and peer.newcomer[0] == connection:
                 peer.newcomer = None
@@ -259,7 +251,7 @@ class Membership:
         if peer.newcomer is not None:
             newcomer, member, _ = peer.newcomer
             peer.newcomer = None
-            return self._lost_memory(peer, newcomer, member)
+            return [PeerDown(name), *self._admit(peer, newcomer, member=member, now=now)]
         left = peer.presence is Presence.LEFT
         if not left:
             peer.presence = Presence.MISSING
@@ -275,7 +267,10 @@ class Membership:
             if peer.newcomer is not None and now >= peer.newcomer[2]:
                 newcomer, member, _ = peer.newcomer
                 peer.newcomer = None
-                effects += self._lost_memory(peer, newcomer, member)
+                closing = [Close(peer.connection)] if peer.connection is not None else []
+                peer.connection = None
+                effects += [*closing, PeerDown(name)]
+                effects += self._admit(peer, newcomer, member=member, now=now)
             silent = now - peer.last_heard >= self._liveness_deadline_s
             if silent and peer.connection is not None:
                 effects += [_gone(name, f"not heard for {now - peer.last_heard:.1f} s")]
@@ -294,6 +289,10 @@ class Membership:
             if each.connection is not None
         ]
 
+    def refused(self, message: Refused) -> list[Effect]:
+        """The leader does not take this worker as it is."""
+        return [Fail(_refusal(message.reason, message.exit_code))]
+
     def fail(self, error: WallaroodError) -> list[Effect]:
         """The job cannot go on: tell all, then end."""
         failed = JobFailed(self._member.name, error.message, error.exit_code)
@@ -304,7 +303,7 @@ class Membership:
         return self._tell_all(Leaving(self._completed))
 
     def shut_down(self) -> list[Effect]:
-        """An operator ends the whole cluster: tell all, then end."""
+        """An operator ends the whole cluster, without a checkpoint: tell all, then end."""
         return [*self._tell_all(ShutDown()), StopOrderly()]
 
     def _gate(self) -> list[Effect]:
@@ -327,6 +326,12 @@ class Membership:
 
 def _gone(name: WorkerName, why: str) -> Report:
     return Report(f"{name} is missing: {why}; sources pause until it is back", Level.WARNING)
+
+
+def _refusal(reason: str, exit_code: int) -> WallaroodError:
+    error = WallaroodError(reason)
+    error.exit_code = exit_code
+    return error
 
 
 def _failure(worker: WorkerName, reason: str, exit_code: int) -> WallaroodError:

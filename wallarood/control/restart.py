@@ -6,7 +6,7 @@ import attrs
 
 from wallarood.control.founding import difference
 from wallarood.model.cluster_record import ClusterRecord, RecordState
-from wallarood.model.errors import ApplicationError, PeersGoneError, RefusedError, WallaroodError
+from wallarood.model.errors import ApplicationError, RefusedError, WallaroodError
 from wallarood.model.ids import ClusterId, WorkerName
 
 AUTO = "auto"
@@ -21,14 +21,15 @@ class FormNew:
 
 @attrs.frozen
 class GoOn:
-    """The founding of this cluster was interrupted: complete it, or learn that it will never be."""
+    """Go on with the cluster on disk: rejoin it, or complete a founding that was interrupted."""
 
     record: ClusterRecord
 
 
 @attrs.frozen
 class AskFor:
-    """Nothing of the wanted cluster is here: ask the cluster, which will say what is missing."""
+    """The wanted cluster is not the one on disk: bring it back from the archive, or else ask the
+    cluster, which will say what is missing."""
 
     cluster_id: ClusterId
 
@@ -78,12 +79,4 @@ def decide(
                 + difference(record.fingerprint, fingerprint)
             )
         )
-    return GoOn(record) if founding else Stop(_cannot_recover(record))
-
-
-def _cannot_recover(record: ClusterRecord) -> PeersGoneError:
-    return PeersGoneError(
-        f"cluster {record.cluster_id} has run, and this version cannot recover the state of a "
-        "worker that was stopped: start all workers without --cluster-id to form a new cluster; "
-        "the old record is archived"
-    )
+    return GoOn(record)

@@ -46,8 +46,14 @@ class Alignment:
                 passed = (*self._aligned(), *self._risen())
                 return (*passed, mark) if self._ended == self._inputs else passed
 
-    def release(self) -> None:
-        """Give up the alignment that is in progress, if any."""
+    def release(self, number: int) -> bool:
+        """Give up an alignment for checkpoint *number* or a lower one; whether there was one."""
+        if self._barrier is None or self._barrier.number > number:
+            return False
+        self._release()
+        return True
+
+    def _release(self) -> None:
         self._barrier = None
         self._shown.clear()
         self.blocked = frozenset()
@@ -57,7 +63,7 @@ class Alignment:
         if order < self._highest or (order == self._highest and self._barrier is None):
             return ()
         if order > self._highest:
-            self.release()
+            self._release()
             self._highest, self._barrier = order, barrier
         self._shown.add(source)
         self.blocked = frozenset(self._shown)
@@ -67,7 +73,7 @@ class Alignment:
         barrier = self._barrier
         if barrier is None or self._shown | self._ended != self._inputs:
             return ()
-        self.release()
+        self._release()
         return (barrier,)
 
     def _risen(self) -> tuple[Mark, ...]:

@@ -5,7 +5,7 @@ to batch; a step that awaits or blocks stands between two of these. Between the 
 run there is nothing but the columns: no task, no channel, no object for each record.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import attrs
@@ -13,7 +13,7 @@ import attrs
 from wallarood.flow import operators
 from wallarood.flow.failures import Failure
 from wallarood.flow.operators import DROPPED, Operator
-from wallarood.flow.state import KeyedState, SingleState
+from wallarood.flow.state import KeyedState, SingleState, State
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Application, Calling, Computation, Step, StepKind
 from wallarood.model.topology import Stage
@@ -26,6 +26,7 @@ __all__ = [
     "Segment",
     "compile_branch",
     "compile_stage",
+    "make_states",
 ]
 
 
@@ -68,14 +69,28 @@ Segment: TypeAlias = Inline | InThread | Concurrent
 Split: TypeAlias = Callable[[Batch, list[Failure]], tuple[Batch, Batch]]
 
 
-def compile_stage(application: Application, stage: Stage) -> tuple[Segment, ...]:
-    """The segments of *stage*, in order, with state of their own. A final branch is left out."""
+def make_states(application: Application, stage: Stage) -> dict[str, State]:
+    """New state for each computation of *stage* that has one, by the computation's name."""
+    states: dict[str, State] = {}
+    for step in (application.step(name) for name in stage.steps):
+        match step.kind, step.computation:
+            case StepKind.STATEFUL, Computation(state=make) if make is not None:
+                states[step.name] = SingleState(step.name, make())
+            case StepKind.PARTITIONED, Computation(state=make) if make is not None:
+                states[step.name] = KeyedState(step.name, make)
+    return states
+
+
+def compile_stage(
+    application: Application, stage: Stage, states: Mapping[str, State]
+) -> tuple[Segment, ...]:
+    """The segments of *stage*, in order, working on *states*. A final branch is left out."""
     segments: list[Segment] = []
     fused: list[Operator] = []
     for step in (application.step(name) for name in stage.steps):
         calling = step.computation.calling if step.computation else Calling.INLINE
         if calling is Calling.INLINE:
-            fused.extend(_operator(step))
+            fused.extend(_operator(step, states))
             continue
         if fused:
             segments.append(Inline(tuple(fused)))
@@ -84,7 +99,7 @@ def compile_stage(application: Application, stage: Stage) -> tuple[Segment, ...]
         if calling is Calling.ASYNC:
             segments.append(Concurrent(step.computation))
         else:
-            segments.extend(InThread(each) for each in _operator(step))
+            segments.extend(InThread(each) for each in _operator(step, states))
     if fused:
         segments.append(Inline(tuple(fused)))
     return tuple(segments)
@@ -107,17 +122,17 @@ def compile_branch(application: Application, stage: Stage) -> Split | None:
     return split
 
 
-def _operator(step: Step) -> tuple[Operator, ...]:
-    match step.kind, step.computation:
-        case StepKind.COLLECT, _:
+def _operator(step: Step, states: Mapping[str, State]) -> tuple[Operator, ...]:
+    match step.kind, step.computation, states.get(step.name):
+        case StepKind.COLLECT, _, _:
             return (operators.collect,)
-        case StepKind.SIMPLE, Computation() as computation:
+        case StepKind.SIMPLE, Computation() as computation, _:
             return (operators.simple(computation),)
-        case StepKind.KEY_BY, Computation() as computation:
+        case StepKind.KEY_BY, Computation() as computation, _:
             return (operators.key_by(computation),)
-        case StepKind.STATEFUL, Computation(state=make) as computation if make is not None:
-            return (operators.stateful(computation, SingleState(make())),)
-        case StepKind.PARTITIONED, Computation(state=make) as computation if make is not None:
-            return (operators.partitioned(computation, KeyedState(make)),)
+        case StepKind.STATEFUL, Computation() as computation, SingleState() as state:
+            return (operators.stateful(computation, state),)
+        case StepKind.PARTITIONED, Computation() as computation, KeyedState() as state:
+            return (operators.partitioned(computation, state),)
         case _:
             return ()

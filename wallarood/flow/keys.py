@@ -84,6 +84,14 @@ def canonical(key: Any) -> Any:
     return (encode_key(key),)
 
 
+_THEMSELVES = frozenset({str, bytes, int})
+
+
+def canonical_all(keys: list[Any]) -> list[Any]:
+    """`canonical` of each key; the list itself if all are their own stand-ins."""
+    return keys if set(map(type, keys)) <= _THEMSELVES else list(map(canonical, keys))
+
+
 class Partitioner:
     """Key → partition by xxh3_64 of the encoded key. Answers are cached, up to a bound.
 

@@ -10,7 +10,7 @@ from itertools import chain, compress
 from typing import Any, Final, TypeAlias
 
 from wallarood.flow.failures import Failure, fail
-from wallarood.flow.keys import canonical
+from wallarood.flow.keys import canonical_all
 from wallarood.flow.state import KeyedState, SingleState
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation, Shape
@@ -217,14 +217,15 @@ def partitioned(computation: Computation, state: KeyedState) -> Operator:
     def run(batch: Batch, failures: list[Failure]) -> Batch:
         if batch.keys is None:
             raise ValueError("a batch without keys at a partitioned computation")
+        held = canonical_all(batch.keys)
+        state.touch(held)
         results: list[Any] = []
         add = results.append
-        for key, record in zip(batch.keys, batch.values, strict=True):
-            held = key if type(key) is str else canonical(key)
-            mine = by_key.get(held)
+        for key, record in zip(held, batch.values, strict=True):
+            mine = by_key.get(key)
             try:
                 if mine is None:
-                    mine = by_key[held] = make()
+                    mine = by_key[key] = make()
                 add(function(record, mine))
             except Exception as error:
                 fail(computation, record, error, failures=failures)

@@ -4,10 +4,12 @@ Every message travels in an `Envelope`. `ControlMessage` is the tagged union of 
 tag is the class name.
 """
 
+from enum import Enum
 from typing import TypeAlias
 
 import attrs
 
+from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.ids import Address, ClusterId, Incarnation, WorkerName
 from wallarood.model.topology import Topology
 
@@ -101,20 +103,6 @@ class Committed:
 
 
 @attrs.frozen
-class Connected:
-    """The sender has a control and a data channel with every other worker."""
-
-    cluster_id: ClusterId
-
-
-@attrs.frozen
-class Start:
-    """All workers are connected: records may flow."""
-
-    cluster_id: ClusterId
-
-
-@attrs.frozen
 class Inquiry:
     """A worker that holds a prepared record asks what became of it."""
 
@@ -176,22 +164,155 @@ class Leaving:
     completed: bool
 
 
+# ---- Rounds: recovery --------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Collect:
+    """The leader asks what the receiver holds. It stops its part of the job before it answers.
+
+    `attempt` names this question; an answer to another one does not count.
+    """
+
+    attempt: str
+
+
+@attrs.frozen
+class Holdings:
+    """The answer to Collect: what the sender's store holds, with no write in flight.
+
+    `round` is the highest that it has made durable, `highest` the highest checkpoint number it has
+    ever seen, `committed` the highest checkpoint that it knows committed.
+    """
+
+    attempt: str
+    round: int
+    checkpoints: tuple[CheckpointId, ...]
+    committed: CheckpointId
+    highest: int
+
+
+@attrs.frozen
+class Choice:
+    """The leader has chosen: in *round* all go on from *checkpoint*; all above it is void.
+
+    `members` are those who take part, with the incarnations that belong to the round and their
+    newest addresses.
+    """
+
+    attempt: str
+    round: int
+    checkpoint: CheckpointId
+    highest: int
+    members: tuple[Member, ...]
+
+
+@attrs.frozen
+class ChoiceHeld:
+    """The sender has made the choice of this round durable."""
+
+    chosen: int
+
+
+@attrs.frozen
+class Resume:
+    """All hold the choice of this round: roll back to it and go on."""
+
+    chosen: int
+
+
+# ---- Checkpoints -------------------------------------------------------------------------------
+
+
+class Purpose(Enum):
+    """What a checkpoint is taken for."""
+
+    INTERVAL = "interval"
+    """Its time has come."""
+    ASKED = "asked"
+    """An operator wants one now."""
+    LEAVE = "leave"
+    """A worker stops: all sources pause behind the barrier until it is back."""
+    SHUTDOWN = "shutdown"
+    """The whole cluster stops behind the barrier."""
+    FINAL = "final"
+    """All inputs have ended: the last one."""
+
+
+@attrs.frozen
+class RequestCheckpoint:
+    """The leader is asked for a checkpoint. `keep` names one that is to be kept."""
+
+    purpose: Purpose
+    keep: str = ""
+
+
+@attrs.frozen
+class TakeCheckpoint:
+    """Put a barrier behind what your sources have read."""
+
+    number: int
+    purpose: Purpose
+    keep: str = ""
+
+
+@attrs.frozen
+class CheckpointProgress:
+    """The sender's part moves on: so many steps are done; `awaiting` says in words what is not."""
+
+    number: int
+    steps: int
+    awaiting: str
+
+
+@attrs.frozen
+class CheckpointHeld:
+    """The sender's part is durable."""
+
+    number: int
+    size_bytes: int
+
+
+@attrs.frozen
+class CheckpointFailed:
+    """The sender's part could not be written."""
+
+    number: int
+    reason: str
+
+
+@attrs.frozen
+class CheckpointCommitted:
+    """All workers hold it."""
+
+    number: int
+
+
+@attrs.frozen
+class CheckpointGivenUp:
+    """Nobody waits for it any longer. Nothing is undone: it may yet prove committed."""
+
+    number: int
+
+
+@attrs.frozen
+class DropKept:
+    """A kept checkpoint may go."""
+
+    name: str
+
+
 # ---- The end of a job --------------------------------------------------------------------------
 
 
 @attrs.frozen
 class Drained:
-    """All instances on the sender have seen the end of their inputs, its sinks have prepared."""
-
-
-@attrs.frozen
-class Publish:
-    """All workers are drained: sinks may publish."""
+    """All instances on the sender have seen the end of their inputs."""
 
 
 @attrs.frozen
 class Published:
-    """The sender's sinks have published."""
+    """The sender's sinks have published the final checkpoint."""
 
 
 @attrs.frozen
@@ -219,8 +340,6 @@ ControlMessage: TypeAlias = (
     | Proposal
     | Prepared
     | Committed
-    | Connected
-    | Start
     | Inquiry
     | Never
     | Refused
@@ -229,8 +348,20 @@ ControlMessage: TypeAlias = (
     | Attached
     | Heartbeat
     | Leaving
+    | Collect
+    | Holdings
+    | Choice
+    | ChoiceHeld
+    | Resume
+    | RequestCheckpoint
+    | TakeCheckpoint
+    | CheckpointProgress
+    | CheckpointHeld
+    | CheckpointFailed
+    | CheckpointCommitted
+    | CheckpointGivenUp
+    | DropKept
     | Drained
-    | Publish
     | Published
     | Completed
     | JobFailed

@@ -22,14 +22,24 @@ from wallarood.model.ids import Address, ClusterId, WorkerName
 from wallarood.model.messages import (
     Attach,
     Busy,
+    CheckpointCommitted,
+    CheckpointFailed,
+    CheckpointGivenUp,
+    CheckpointHeld,
+    CheckpointProgress,
     Committed,
+    Completed,
     ControlMessage,
+    Drained,
     Envelope,
     Inquiry,
     JobFailed,
     Join,
     Never,
+    Published,
     Refused,
+    RequestCheckpoint,
+    TakeCheckpoint,
 )
 from wallarood.runtime.ports import ControlChannel, DialControl
 from wallarood.wire.control import decode, encode
@@ -38,6 +48,20 @@ BACKOFF_FIRST_S = 0.05
 
 OPENING = (Join, Inquiry, Attach, Refused, Busy, Never, Committed, JobFailed)
 """Messages that may come from outside the cluster."""
+
+OF_A_ROUND = (
+    RequestCheckpoint,
+    TakeCheckpoint,
+    CheckpointProgress,
+    CheckpointHeld,
+    CheckpointFailed,
+    CheckpointCommitted,
+    CheckpointGivenUp,
+    Drained,
+    Published,
+    Completed,
+)
+"""Messages that mean nothing in another round than the one they were said in."""
 
 log = structlog.get_logger(__name__)
 
@@ -129,8 +153,9 @@ class ControlConnections:
         ours = self.stamp()
         if not ours.cluster_id or not envelope.cluster_id:
             return False
-        theirs = (envelope.cluster_id, envelope.epoch, envelope.round)
-        return theirs != (ours.cluster_id, ours.epoch, ours.round)
+        if (envelope.cluster_id, envelope.epoch) != (ours.cluster_id, ours.epoch):
+            return True
+        return isinstance(envelope.message, OF_A_ROUND) and envelope.round != ours.round
 
     def send(self, number: int, message: ControlMessage) -> None:
         """Queue *message* on a connection; for one that is gone it is dropped."""

@@ -1,26 +1,40 @@
 """The driver: the one place where events meet the machines."""
 # Theory of operation
 # ===================
-# Everything that happens comes in by one queue. The driver gives each event to the machines that it
-# concerns and has their effects carried out. A machine's deadline is looked at only when the queue
-# is empty: after a stall of this process, messages that have arrived meanwhile count before
-# anybody's silence is judged.
+# Everything that happens comes in by one queue, and what this worker has posted to itself comes
+# first. The driver gives each event to the machines that it concerns and has their effects carried
+# out. A machine's deadline is looked at only when there is no event: after a stall of this process,
+# messages that have arrived meanwhile count before anybody's silence is judged.
 
 import math
+from typing import Protocol
 
-import structlog
 import trio
 
-from wallarood.control.effects import Effect, Formed
+from wallarood.control.effects import Effect, Formed, ReadyToLeave, Tell
 from wallarood.control.events import (
+    CheckpointWanted,
+    ChoiceWritten,
+    CommitRecorded,
     ConnectionLost,
     ConnectionOpened,
     Event,
+    FinalPublished,
+    Heard,
+    HoldingsRead,
+    JobBroke,
     JobDrained,
-    LinksUp,
+    JobHalted,
+    MemberDown,
+    MemberUp,
     Received,
     SinksPublished,
+    SnapshotFailed,
+    SnapshotMoved,
+    SnapshotWritten,
+    StopWanted,
     TimerFired,
+    Woken,
 )
 from wallarood.control.initializer import Initializer
 from wallarood.control.joiner import Joiner
@@ -34,29 +48,39 @@ FOUNDING = (
     say.Proposal,
     say.Prepared,
     say.Committed,
-    say.Connected,
-    say.Start,
     say.Inquiry,
     say.Never,
 )
-COMPLETION = (say.Drained, say.Publish, say.Published, say.Completed)
 
-log = structlog.get_logger(__name__)
+
+class Machine(Protocol):
+    """What all machines have in common."""
+
+    @property
+    def deadline(self) -> float | None: ...
+
+    def step(self, event: Event, now: float) -> list[Effect]: ...
 
 
 async def drive(worker: Worker, events: trio.MemoryReceiveChannel[Event]) -> None:
     """Run the machines until the worker has finished or failed (see `Worker`)."""
     perform(worker, _begin(worker))
     while not worker.finished and worker.failure is None:
-        try:
-            event: Event = events.receive_nowait()
-        except trio.WouldBlock:
-            event = TimerFired()
-            with trio.move_on_at(_deadline(worker)):
-                event = await events.receive()
+        event = await _next(worker, events)
         effects = step(worker, event, trio.current_time())
         perform(worker, effects)
         _reuse_connection(worker, effects)
+
+
+async def _next(worker: Worker, events: trio.MemoryReceiveChannel[Event]) -> Event:
+    if worker.posted:
+        return worker.posted.popleft()
+    try:
+        return events.receive_nowait()
+    except trio.WouldBlock:
+        with trio.move_on_at(_deadline(worker)):
+            return await events.receive()
+    return TimerFired()
 
 
 def _begin(worker: Worker) -> list[Effect]:
@@ -66,14 +90,23 @@ def _begin(worker: Worker) -> list[Effect]:
     return founding.begin()
 
 
+def _timed(worker: Worker) -> list[Machine]:
+    """The machines that have deadlines."""
+    running = worker.running
+    machines: list[Machine | None] = [worker.founding, worker.membership, worker.recovery]
+    if running is not None:
+        machines += [running.coordinator, running.completion]
+    return [each for each in machines if each is not None]
+
+
 def _deadline(worker: Worker) -> float:
-    machines = (worker.founding, worker.membership, worker.completion)
-    deadlines = [each.deadline for each in machines if each is not None]
+    deadlines = [each.deadline for each in _timed(worker)]
     return min((each for each in deadlines if each is not None), default=math.inf)
 
 
-def step(worker: Worker, event: Event, now: float) -> list[Effect]:
+def step(worker: Worker, event: Event, now: float) -> list[Effect]:  # noqa: PLR0912
     """Give *event* to the machines that it concerns; return their effects."""
+    running = worker.running
     match event:
         case TimerFired():
             return _timer(worker, now)
@@ -86,16 +119,40 @@ def step(worker: Worker, event: Event, now: float) -> list[Effect]:
             return effects
         case Received():
             return _received(worker, event, now)
-        case LinksUp():
-            return worker.founding.step(event, now)
-        case JobDrained() | SinksPublished():
-            return worker.completion.step(event, now) if worker.completion is not None else []
+        case Heard(_, message):
+            return _heard(worker, event, message=message, now=now)
+        case MemberUp() | MemberDown():
+            effects = worker.recovery.step(event, now) if worker.recovery else []
+            if running is not None:
+                effects = [
+                    *effects,
+                    *running.snapshotter.step(event, now),
+                    *(running.coordinator.step(event, now) if running.coordinator else ()),
+                    *running.completion.step(event, now),
+                ]
+            return effects
+        case JobHalted() | HoldingsRead() | ChoiceWritten():
+            return worker.rollback.step(event, now) if worker.rollback is not None else []
+        case StopWanted():
+            return running.snapshotter.step(event, now) if running else [ReadyToLeave()]
+        case SnapshotMoved() | SnapshotWritten() | SnapshotFailed() | CommitRecorded():
+            return running.snapshotter.step(event, now) if running else []
+        case SinksPublished():
+            return running.snapshotter.step(event, now) if running else []
+        case CheckpointWanted(request):
+            return _wanted(worker, event, request=request, now=now)
+        case JobDrained() | FinalPublished():
+            return running.completion.step(event, now) if running else []
+        case JobBroke(error):
+            return worker.membership.fail(error) if worker.membership is not None else []
+        case Woken():
+            return []
 
 
 def _timer(worker: Worker, now: float) -> list[Effect]:
     effects: list[Effect] = []
-    for machine in (worker.founding, worker.membership, worker.completion):
-        if machine is not None and machine.deadline is not None and machine.deadline <= now:
+    for machine in _timed(worker):
+        if machine.deadline is not None and machine.deadline <= now:
             effects += machine.step(TimerFired(), now)
     return effects
 
@@ -114,11 +171,48 @@ def _received(worker: Worker, event: Received, now: float) -> list[Effect]:
     effects = worker.membership.step(event, now)
     if isinstance(event.message, FOUNDING):
         return [*effects, *worker.founding.step(event, now)]
-    if isinstance(event.message, COMPLETION) and worker.completion is not None:
-        sender = worker.membership.name_on(event.connection)
-        if sender is not None:
-            return [*effects, *worker.completion.step(event, now, sender=sender)]
-    return effects
+    sender = worker.membership.name_on(event.connection)
+    if sender is None:
+        return effects
+    heard = Heard(sender, event.message)
+    return [*effects, *_heard(worker, heard, message=event.message, now=now)]
+
+
+def _heard(worker: Worker, event: Heard, *, message: object, now: float) -> list[Effect]:
+    """What one member says to another, or this worker to itself."""
+    running = worker.running
+    machine: Machine | None = None
+    match message:
+        case say.Holdings() | say.ChoiceHeld():
+            machine = worker.recovery
+        case say.Collect() | say.Choice() | say.Resume():
+            return worker.rollback.step(event, now) if worker.rollback is not None else []
+        case (
+            say.RequestCheckpoint()
+            | say.CheckpointProgress()
+            | say.CheckpointHeld()
+            | say.CheckpointFailed()
+        ):
+            machine = running.coordinator if running is not None else None
+        case say.TakeCheckpoint() | say.CheckpointCommitted() | say.CheckpointGivenUp():
+            return running.snapshotter.step(event, now) if running is not None else []
+        case say.Drained() | say.Published() | say.Completed():
+            machine = running.completion if running is not None else None
+        case say.Refused() if worker.membership is not None:
+            return worker.membership.refused(message)
+    return machine.step(event, now) if machine is not None else []
+
+
+def _wanted(
+    worker: Worker, event: CheckpointWanted, *, request: say.RequestCheckpoint, now: float
+) -> list[Effect]:
+    """A checkpoint out of turn: the leader's affair."""
+    running = worker.running
+    if running is None or worker.record is None:
+        return []
+    if running.coordinator is not None:
+        return running.coordinator.step(event, now)
+    return [Tell(worker.record.topology.leader, request)]
 
 
 def _reuse_connection(worker: Worker, effects: list[Effect]) -> None:

@@ -35,8 +35,9 @@ class LinkLimits:
 
 @attrs.define(eq=False)
 class Links:
-    """All data links. `members` has the newest addresses and incarnations of the others."""
+    """All data links of one round. `members` are the lives of the others that belong to it."""
 
+    round: int
     cluster_id: ClusterId
     member: Member
     members: dict[WorkerName, Member]
@@ -71,14 +72,15 @@ class Links:
             )
 
     def _hello(self) -> LinkHello:
-        return LinkHello(self.cluster_id, self.member.name, self.member.incarnation, 0)
+        return LinkHello(self.cluster_id, self.member.name, self.member.incarnation, self.round)
 
     def _address(self, name: WorkerName) -> Address:
         return self.members[name].data
 
     def _knows(self, hello: LinkHello) -> bool:
         member = self.members.get(hello.worker)
-        return member is not None and member.incarnation == hello.incarnation
+        known = member is not None and member.incarnation == hello.incarnation
+        return known and hello.round == self.round
 
     def remote_port(self, edge: Edge, target: WorkerName) -> RemotePort:
         """The port of *edge* to another worker."""
@@ -98,6 +100,17 @@ class Links:
         self.senders[name].drop()
         self.receivers[name].drop()
 
+    def move(self, member: Member) -> None:
+        """A member of this round may have another address now."""
+        if self.members[member.name].incarnation == member.incarnation:
+            self.members[member.name] = member
+
+    def end(self) -> None:
+        """The round is over: nothing comes in any more."""
+        for receiver in self.receivers.values():
+            receiver.drop()
+        self.members.clear()
+
     async def run(self) -> None:
         """Keep all outgoing links connected, for ever."""
         async with trio.open_nursery() as nursery:
@@ -115,7 +128,10 @@ class Links:
         if not isinstance(hello, LinkHello):
             raise RemoteProtocolError(f"expected a hello, found {hello!r:.200}")
         if hello.cluster_id != self.cluster_id or not self._knows(hello):
-            reason = f"{self.member.name} does not know {hello.worker} of {hello.cluster_id}"
+            reason = (
+                f"{self.member.name} is in round {self.round} and does not know {hello.worker} of "
+                f"{hello.cluster_id} in round {hello.round}"
+            )
             await channel.send_all(encode_frame(encode_peer(LinkRefused(reason))))
             log.debug("data channel refused", peer=channel.peer, reason=reason)
             return

@@ -2,8 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from wallarood.model.checkpoint import CheckpointId, CheckpointPart, Restored
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.ids import Address, ClusterId
 
@@ -37,8 +39,46 @@ class DataChannel(Protocol):
     async def aclose(self) -> None: ...
 
 
+class CheckpointStore(Protocol):
+    """The checkpoints of one worker. Each call returns when the change is on disk.
+
+    Writing raises CannotCreateError, reading DamagedStateError.
+    """
+
+    @property
+    def held(self) -> tuple[CheckpointId, ...]: ...
+
+    @property
+    def committed(self) -> CheckpointId: ...
+
+    @property
+    def round(self) -> int: ...
+
+    @property
+    def highest(self) -> int: ...
+
+    def write(self, part: CheckpointPart) -> int: ...
+
+    def record_committed(self, number: int) -> None: ...
+
+    def keep(self, name: str, number: int) -> None: ...
+
+    def drop(self, name: str) -> None: ...
+
+    def choose(self, round_: int, checkpoint: CheckpointId, *, highest: int) -> None: ...
+
+    def restore(self, number: int) -> Restored: ...
+
+    def close(self) -> None: ...
+
+
 class RecordStore(Protocol):
     """The durable memory of the cluster. Each call returns when the change is on disk."""
+
+    @property
+    def sources_path(self) -> Path: ...
+
+    def open_checkpoints(self, cluster_id: ClusterId) -> CheckpointStore: ...
 
     def load_record(self) -> ClusterRecord | None: ...
 

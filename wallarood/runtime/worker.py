@@ -4,26 +4,33 @@ The driver steps the machines, `perform` carries out what they want; both work o
 status is read from it. Nothing here decides or does anything by itself.
 """
 
+import contextlib
+from collections import deque
 from collections.abc import Callable
 
 import attrs
 import trio
 
+from wallarood.control.checkpoint import Coordinator
 from wallarood.control.completion import Completion
-from wallarood.control.events import Event
+from wallarood.control.events import Event, Woken
 from wallarood.control.initializer import Initializer
 from wallarood.control.joiner import Joiner
 from wallarood.control.membership import Membership
-from wallarood.model.cluster_record import ClusterRecord
+from wallarood.control.recovery import RecoveryLeader
+from wallarood.control.rollback import Rollback
+from wallarood.control.snapshot import Snapshotter
+from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import WallaroodError
-from wallarood.model.ids import Address
-from wallarood.model.messages import Member
+from wallarood.model.ids import Address, WorkerName
+from wallarood.model.messages import Choice, Member
 from wallarood.model.pipeline import Application
 from wallarood.runtime.control_task import ControlConnections, Stamp
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.job import Job, JobLimits
 from wallarood.runtime.links import LinkLimits, Links
-from wallarood.runtime.ports import DialData, RecordStore
+from wallarood.runtime.ports import CheckpointStore, DialData, RecordStore
+from wallarood.runtime.store_task import StoreTask
 from wallarood.wire.records import PickleRule
 
 
@@ -35,6 +42,8 @@ class Timing:
     liveness_deadline_s: float = 5.0
     name_taken_wait_s: float = 2.0
     completion_wait_s: float = 60.0
+    checkpoint_interval_s: float = 5.0
+    checkpoint_deadline_s: float = 30.0
 
 
 @attrs.frozen
@@ -49,9 +58,44 @@ class Settings:
     initializer_address: Address
 
 
+@attrs.frozen
+class LastCheckpoint:
+    """What status says of the last checkpoint that this worker has written."""
+
+    number: int
+    at: float
+    duration_s: float
+    size_bytes: int
+
+
+@attrs.define(eq=False)
+class Round:
+    """One round on this worker, from the moment it begins: its job and links, when they are there.
+
+    `ready` is set when the job stands, `ended` when everything of the round has come to rest.
+    """
+
+    choice: Choice
+    snapshotter: Snapshotter
+    completion: Completion
+    coordinator: Coordinator | None
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+    ready: trio.Event = attrs.field(factory=trio.Event)
+    ended: trio.Event = attrs.field(factory=trio.Event)
+    nursery: trio.Nursery | None = None
+    job: Job | None = None
+    links: Links | None = None
+    keeping: dict[int, str] = attrs.field(factory=dict)
+    taken_at: dict[int, float] = attrs.field(factory=dict)
+    awaiting: str = ""
+
+
 @attrs.define(eq=False)
 class Worker:
-    """One worker at run time. What is None does not exist yet."""
+    """One worker at run time. What is None does not exist yet.
+
+    `members` has the newest entry of every other member. `round` stays when it has been halted.
+    """
 
     member: Member
     application: Application
@@ -65,22 +109,50 @@ class Worker:
     notify: Callable[[str], None]
     gate: Gate = attrs.field(factory=Gate)
     record: ClusterRecord | None = None
+    members: dict[WorkerName, Member] = attrs.field(factory=dict)
     membership: Membership | None = None
-    completion: Completion | None = None
-    job: Job | None = None
-    links: Links | None = None
-    began: bool = False
+    recovery: RecoveryLeader | None = None
+    rollback: Rollback | None = None
+    checkpoints: CheckpointStore | None = None
+    store_task: StoreTask = attrs.field(factory=StoreTask)
+    round: Round | None = None
+    last_checkpoint: LastCheckpoint | None = None
+    posted: deque[Event] = attrs.field(factory=deque)
     completed: bool = False
     waiting_for: str = ""
     failure: WallaroodError | None = None
     finished: bool = False
+    may_leave: trio.Event = attrs.field(factory=trio.Event)
+
+    def post(self, event: Event) -> None:
+        """Something has happened here: the driver takes it before what comes from outside."""
+        self.posted.append(event)
+        with contextlib.suppress(trio.WouldBlock):
+            self.events.send_nowait(Woken())
+
+    @property
+    def leads(self) -> bool:
+        """Whether this worker is the leader."""
+        return self.record is not None and self.record.topology.leader == self.member.name
+
+    @property
+    def running(self) -> Round | None:
+        """The round that runs; None before the first, and while this worker rolls back."""
+        there = self.round is not None and not self.round.scope.cancel_called
+        return self.round if there else None
+
+    @property
+    def job(self) -> Job | None:
+        """The job of the round that runs, if it stands."""
+        return self.running.job if self.running is not None else None
 
     @property
     def stamp(self) -> Stamp:
         """What our messages carry."""
         if self.record is None or self.membership is None:
             return Stamp()
-        return Stamp(self.record.cluster_id, self.record.topology.epoch, 0)
+        number = self.round.choice.round if self.round is not None else 0
+        return Stamp(self.record.cluster_id, self.record.topology.epoch, number)
 
     @property
     def phase(self) -> str:
@@ -89,12 +161,24 @@ class Worker:
             return "failed"
         if self.completed:
             return "completed"
-        if not self.began:
+        if self.membership is None:
             return "forming"
+        if self.running is None or not self.running.ready.is_set():
+            return "recovering" if self._has_run else "forming"
         return "running" if self.gate.is_open else "paused"
+
+    @property
+    def _has_run(self) -> bool:
+        return self.record is not None and self.record.state is RecordState.STARTED
 
     @property
     def phase_text(self) -> str:
         """What this worker is doing, for a person."""
-        waiting = self.gate.reason if self.began and not self.gate.is_open else self.waiting_for
-        return f"{self.phase}: {waiting}" if waiting else self.phase
+        return f"{self.phase}: {self.waiting}" if self.waiting else self.phase
+
+    @property
+    def waiting(self) -> str:
+        """What it waits for; empty if it does not."""
+        if self.running is not None and not self.gate.is_open:
+            return self.gate.reason
+        return self.waiting_for

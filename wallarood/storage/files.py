@@ -31,6 +31,20 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         raise CannotCreateError(f"cannot write {path}: {error.strerror}") from error
 
 
+def make_directory(path: Path) -> None:
+    """Make *path*, 0700, if it is not there; durable when this returns.
+
+    Raises CannotCreateError: it cannot be made.
+    """
+    if path.is_dir():
+        return
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        sync_directory(path.parent)
+    except OSError as error:
+        raise CannotCreateError(f"cannot make {path}: {error.strerror}") from error
+
+
 def sync_directory(path: Path) -> None:
     """Make renames and removals in *path* durable. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -1,23 +1,37 @@
 """The state directory of one worker: its cluster record, its starts, what will never be."""
 # Layout, all files 0600 in a directory 0700:
-#   lock              held by the process that uses the directory; has its process ID
-#   cluster.json      the cluster record: prepared, committed or started
-#   incarnation.json  how often the worker has been started
-#   never.json        cluster IDs that were given up
-#   archive/N-ID.json records of former clusters, the last few
+#   lock                 held by the process that uses the directory; has its process ID
+#   incarnation.json     how often the worker has been started
+#   never.json           cluster IDs that were given up
+#   cluster/             all of one cluster, set aside by one rename:
+#     record.json        the cluster record: prepared, committed or started
+#     checkpoints.db     the checkpoints, from the commit on
+#     sources/           what sources keep themselves
+#   archive/N-ID/        former clusters, the last few
 
 import fcntl
 import os
 import secrets
+import shutil
 from pathlib import Path
 
 import attrs
+import structlog
 
-from wallarood.model.cluster_record import SCHEMA_VERSION, ClusterRecord
+from wallarood.model.cluster_record import SCHEMA_VERSION, ClusterRecord, RecordState
 from wallarood.model.errors import CannotCreateError, DamagedStateError, StateInUseError
 from wallarood.model.ids import ClusterId, Incarnation
-from wallarood.storage.files import damaged, read_document, sync_directory, write_document
+from wallarood.storage.checkpoints import CheckpointStore, create_checkpoints, open_checkpoints
+from wallarood.storage.files import (
+    damaged,
+    make_directory,
+    read_document,
+    sync_directory,
+    write_document,
+)
 from wallarood.wire.strict import StructureError, structure, unstructure
+
+log = structlog.get_logger(__name__)
 
 ARCHIVES_MAX = 10
 NEVER_MAX = 1000
@@ -31,25 +45,73 @@ class StateDirectory:
     _lock: int | None = None
 
     @property
+    def cluster_path(self) -> Path:
+        """The directory that has everything of the cluster."""
+        return self.path / "cluster"
+
+    @property
     def record_path(self) -> Path:
         """Where the cluster record is."""
-        return self.path / "cluster.json"
+        return self.cluster_path / "record.json"
+
+    @property
+    def checkpoints_path(self) -> Path:
+        """Where the checkpoints are."""
+        return self.cluster_path / "checkpoints.db"
+
+    @property
+    def sources_path(self) -> Path:
+        """Where sources keep what they must."""
+        return self.cluster_path / "sources"
+
+    def open_checkpoints(self, cluster_id: ClusterId) -> CheckpointStore:
+        """Open the checkpoints, without those that are damaged and not known committed.
+
+        Raises DamagedStateError: what cannot be done without is damaged or missing.
+        """
+        store = open_checkpoints(self.checkpoints_path, cluster_id)
+        for what in store.drop_damaged():
+            log.warning("a damaged checkpoint is left out", damage=what)
+        return store
 
     def load_record(self) -> ClusterRecord | None:
         """The cluster record; None if there is none. Raises DamagedStateError."""
         return _load_record(self.record_path)
 
     def save_record(self, record: ClusterRecord) -> None:
-        """Make *record* durable. Raises CannotCreateError: it cannot be written."""
+        """Make *record* durable; with its commit a cluster has checkpoint 0.
+
+        Raises CannotCreateError: it cannot be written.
+        """
+        make_directory(self.cluster_path)
+        if record.state is RecordState.COMMITTED:
+            create_checkpoints(self.checkpoints_path, record.cluster_id)
         write_document(self.record_path, SCHEMA_VERSION, unstructure(record))
 
     def archives(self) -> list[Path]:
-        """The archived records, oldest first."""
-        return sorted((self.path / "archive").glob("*.json"))
+        """The directories of former clusters, oldest first."""
+        return sorted(each for each in (self.path / "archive").glob("*-*") if each.is_dir())
 
     def load_archived(self, path: Path) -> ClusterRecord | None:
-        """A record of `archives`. Raises DamagedStateError."""
-        return _load_record(path)
+        """The record of one of `archives`. Raises DamagedStateError."""
+        return _load_record(path / "record.json")
+
+    def bring_back(self, cluster_id: ClusterId) -> bool:
+        """Put an archived cluster in the place of the present one, if it is there.
+
+        Raises CannotCreateError: it cannot be moved.
+        """
+        found = [each for each in self.archives() if each.name.partition("-")[2] == cluster_id]
+        if not found:
+            return False
+        self.archive_unread()
+        try:
+            found[-1].rename(self.cluster_path)
+            sync_directory(self.path / "archive")
+            sync_directory(self.path)
+        except OSError as error:
+            raise CannotCreateError(f"cannot bring back {found[-1]}: {error.strerror}") from error
+        return True
 
     def archive_record(self) -> Path | None:
         """Put the cluster record aside; of too many the oldest go. Returns where it is now."""
@@ -68,10 +130,10 @@ class StateDirectory:
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
             numbers = [int(each.name.partition("-")[0]) for each in self.archives()]
-            target = folder / f"{max(numbers, default=0) + 1:06d}-{name}.json"
-            self.record_path.rename(target)
+            target = folder / f"{max(numbers, default=0) + 1:06d}-{name}"
+            self.cluster_path.rename(target)
             for old in self.archives()[:-ARCHIVES_MAX]:
-                old.unlink()
+                shutil.rmtree(old)
             sync_directory(folder)
             sync_directory(self.path)
         except OSError as error:

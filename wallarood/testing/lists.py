@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import trio
 
-from wallarood.flow.compile import compile_branch, compile_stage
+from wallarood.flow.compile import compile_branch, compile_stage, make_states
 from wallarood.flow.failures import Failure
 from wallarood.flow.route import Router
 from wallarood.model.batch import Batch
@@ -117,7 +117,8 @@ class _Run:
             yield Batch(list(records[start : start + self.batch_records]))
 
     async def _run_stage(self, topology: Topology, stage: Stage, batches: Iterator[Batch]) -> None:
-        segments = compile_stage(self.application, stage)
+        states = make_states(self.application, stage)
+        segments = compile_stage(self.application, stage, states)
         branch = compile_branch(self.application, stage)
         outputs = _Outputs(topology, stage, self.waiting)
         for batch in batches:

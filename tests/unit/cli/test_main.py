@@ -110,7 +110,7 @@ def test_a_cluster_of_one_without_any_flag_and_its_state(tmp_path: Path) -> None
     assert "archived as" in reset.stdout
     again = wallarood("state", "show", cwd=tmp_path)
     assert "no cluster record" in again.stdout
-    assert f"archived: 000001-{record['cluster_id']}.json" in again.stdout
+    assert f"archived: 000001-{record['cluster_id']}" in again.stdout
 
 
 def test_state_of_a_directory_that_is_not_there(tmp_path: Path) -> None:

@@ -11,13 +11,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import wallarood as w
-from wallarood.app.connector import SinkContext, SourceLimits
+from wallarood.app.connector import SinkContext, SourceContext, SourceLimits
 from wallarood.connectors import file_source
 
 CONTEXT = SinkContext("app", "wc-0123456789", "alpha", "out", 0)
@@ -31,7 +32,7 @@ async def read_all(
     """Every batch of every partition, with its position."""
     batches = []
     for partition in source.partitions():
-        reader = await source.open(partition, None, limits or SourceLimits())
+        reader = await source.open(partition, None, SourceContext(limits=limits or SourceLimits()))
         try:
             while (batch := await reader.read()) is not None:
                 batches.append((batch.records, batch.position))
@@ -91,7 +92,7 @@ def test_any_position_gives_the_records_behind_it(
         seen = 0
         for some, position in batches:
             seen += len(some)
-            reader = await source.open(str(path), position, limits)
+            reader = await source.open(str(path), position, SourceContext(limits=limits))
             behind: list[Any] = []
             while (batch := await reader.read()) is not None:
                 behind += batch.records
@@ -169,7 +170,7 @@ def test_missing_and_shortened_files_are_clear_errors(tmp_path: Path) -> None:
     path.write_text("a\n")
 
     async def resume() -> None:
-        await w.FileSource(path).open(str(path), {"pass": 0, "bytes": 99}, SourceLimits())
+        await w.FileSource(path).open(str(path), {"pass": 0, "bytes": 99}, SourceContext())
 
     with pytest.raises(w.ApplicationError, match="was cut or replaced"):
         trio.run(resume)
@@ -179,7 +180,7 @@ async def test_a_followed_file_gives_what_is_added(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_text("first\nhal")
     source = w.FileSource(path, follow=True)
-    reader = await source.open(str(path), None, SourceLimits())
+    reader = await source.open(str(path), None, SourceContext())
     with trio.fail_after(10):
         first = await reader.read()
         assert first is not None
@@ -200,7 +201,7 @@ def visible(directory: Path) -> dict[str, str]:
 
 
 async def test_a_file_appears_whole_when_it_is_committed(tmp_path: Path) -> None:
-    writer = await w.FileSink(tmp_path / "new" / "out").open(CONTEXT)
+    writer = await w.FileSink(tmp_path / "new" / "out").open(CONTEXT, None)
     await writer.write([("a", 1), ("b", 2)])
     assert visible(tmp_path / "new" / "out") == {}
     prepared = await writer.prepare()
@@ -208,19 +209,41 @@ async def test_a_file_appears_whole_when_it_is_committed(tmp_path: Path) -> None
     for _ in range(2):
         await writer.commit(prepared)
         assert visible(tmp_path / "new" / "out") == {
-            "out-alpha-0-23456789.0000.tsv": "a\t1\nb\t2\n"
+            "out-alpha-0-23456789.000000.tsv": "a\t1\nb\t2\n"
         }
     await writer.write([("c", 3)])
-    second = await writer.prepare()
-    await writer.abort(second)
-    await writer.abort(second)
+    await writer.prepare()
     assert await writer.prepare() is None
     await writer.aclose()
-    assert len(list((tmp_path / "new" / "out").iterdir())) == 1
+    assert len(list((tmp_path / "new" / "out").iterdir())) == 2
+
+
+async def test_a_writer_goes_on_where_its_state_says_and_removes_what_came_behind(
+    tmp_path: Path,
+) -> None:
+    sink = w.FileSink(tmp_path)
+    writer = await sink.open(CONTEXT, None)
+    other = await sink.open(attrs.evolve(CONTEXT, worker="beta"), None)
+    for each in (writer, other):
+        await each.write([("a", 1)])
+        await each.commit(await each.prepare())
+    state = writer.state
+    await writer.write([("b", 2)])
+    void = await writer.prepare()
+    await writer.write([("c", 3)] * 100_000)
+    await writer.aclose()
+    again = await sink.open(CONTEXT, state)
+    assert len(list(tmp_path.iterdir())) == 2
+    await again.write([("d", 4)])
+    prepared = await again.prepare()
+    assert prepared == void
+    await again.commit(prepared)
+    found = sorted(text for name, text in visible(tmp_path).items() if "alpha" in name)
+    assert found == ["a\t1\n", "d\t4\n"]
 
 
 async def test_what_was_not_prepared_is_gone_when_the_sink_closes(tmp_path: Path) -> None:
-    writer = await w.FileSink(tmp_path).open(CONTEXT)
+    writer = await w.FileSink(tmp_path).open(CONTEXT, None)
     await writer.write([("x" * 1000, 1)] * 1000)
     await writer.aclose()
     assert list(tmp_path.iterdir()) == []
@@ -238,7 +261,7 @@ FORMATS: list[tuple[Any, list[Any], str]] = [
 async def test_a_line_is_one_record_in_every_format(
     tmp_path: Path, line_format: Any, rows: list[Any], expected: str
 ) -> None:
-    writer = await w.FileSink(tmp_path, format=line_format).open(CONTEXT)
+    writer = await w.FileSink(tmp_path, format=line_format).open(CONTEXT, None)
     await writer.write(rows)
     await writer.commit(await writer.prepare())
     (found,) = tmp_path.glob("[!.]*")
@@ -253,7 +276,7 @@ def test_a_wrong_format_is_a_clear_error() -> None:
 async def test_a_directory_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(w.WallaroodError, match="sink directory"):
-        await w.FileSink(tmp_path / "file" / "out").open(CONTEXT)
+        await w.FileSink(tmp_path / "file" / "out").open(CONTEXT, None)
 
 
 FULL = """
@@ -264,7 +287,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
 async def main():
-    writer = await w.FileSink(sys.argv[1]).open(SinkContext("a", "wc-1", "alpha", "out", 0))
+    writer = await w.FileSink(sys.argv[1]).open(SinkContext("a", "wc-1", "alpha", "out", 0), None)
     for _ in range(100):
         await writer.write([("x" * 100, 1)] * 100)
     await writer.prepare()

@@ -6,11 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wallarood as w
-from wallarood.app.connector import SourceLimits
+from wallarood.app.connector import SourceContext, SourceLimits
+
+WHERE = SourceContext(limits=SourceLimits(batch_records_max=7))
 
 
 async def read(source: w.GeneratorSource, partition: str, position: object = None) -> list[int]:
-    reader = await source.open(partition, position, SourceLimits(batch_records_max=7))
+    reader = await source.open(partition, position, WHERE)
     found: list[int] = []
     while (batch := await reader.read()) is not None:
         found += batch.records

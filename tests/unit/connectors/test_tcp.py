@@ -11,10 +11,11 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 import wallarood as w
-from wallarood.app.connector import SinkContext, SourceLimits
+from wallarood.app.connector import SinkContext, SourceContext, SourceLimits
 from wallarood.connectors.tcp_source import TcpReader
 
 LIMITS = SourceLimits(batch_records_max=10, record_bytes_max=1000)
+WHERE = SourceContext(limits=LIMITS)
 CONTEXT = SinkContext("app", "wc-1", "alpha", "sink", 0)
 
 
@@ -23,7 +24,7 @@ def framed(*payloads: bytes) -> bytes:
 
 
 async def opened(source: Any, stack: ExitStack) -> TcpReader:
-    reader: TcpReader = await source.open(source.partitions()[0], None, LIMITS)
+    reader: TcpReader = await source.open(source.partitions()[0], None, WHERE)
     for each in (reader.listener,):
         stack.callback(each.close)
     return reader
@@ -138,7 +139,7 @@ async def test_a_port_in_use_is_a_clear_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(w.WallaroodError, match=f"cannot listen on 127.0.0.1:{port}"):
-            await w.TcpSource(f"127.0.0.1:{port}").open("x", None, LIMITS)
+            await w.TcpSource(f"127.0.0.1:{port}").open("x", None, WHERE)
 
 
 @pytest.mark.parametrize("address", ["nowhere", "h:99999", ":1"])
@@ -151,7 +152,7 @@ def test_a_wrong_address_is_a_clear_error(address: str) -> None:
 async def test_the_sink_sends_lines_and_comes_back_to_a_server_that_was_away() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        writer = await w.TcpSink(f"127.0.0.1:{port}", format="tsv").open(CONTEXT)
+        writer = await w.TcpSink(f"127.0.0.1:{port}", format="tsv").open(CONTEXT, None)
         await writer.write([("a", 1), ("b", 2)])
         first, _ = server.accept()
         with first:

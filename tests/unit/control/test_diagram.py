@@ -2,7 +2,15 @@
 
 from pathlib import Path
 
-from wallarood.control import completion, initializer_phases, joiner
+from wallarood.control import (
+    checkpoint,
+    completion,
+    initializer,
+    joiner,
+    recovery,
+    rollback,
+    snapshot,
+)
 from wallarood.control.diagram import diagram
 
 PAGE = Path(__file__).parents[3] / "man" / "wallarood-protocol.7"
@@ -10,8 +18,16 @@ BEGIN, END = '.\\" formation diagram begin\n', '.\\" formation diagram end\n'
 
 
 def drawn() -> str:
-    tables = (initializer_phases.TRANSITIONS, joiner.TRANSITIONS, completion.TRANSITIONS)
-    text = "\n\n".join(diagram(table) for table in tables)
+    machines = {
+        "initializer": initializer,
+        "joiner": joiner,
+        "recovery": recovery,
+        "rollback": rollback,
+        "checkpoint": checkpoint,
+        "snapshot": snapshot,
+        "completion": completion,
+    }
+    text = "\n\n".join(f"{n}:\n{diagram(m.TRANSITIONS)}" for n, m in machines.items())
     return ".nf\n" + text.replace("-", "\\-") + "\n.fi\n"
 
 
@@ -23,5 +39,5 @@ def test_the_manual_shows_the_tables_as_they_are() -> None:
 
 def test_a_way_that_stays_in_its_phase_is_left_out() -> None:
     text = diagram(completion.TRANSITIONS)
-    assert "running      --JobDrained" in text
-    assert "running      --Drained" not in text
+    assert "running     --JobDrained" in text
+    assert "running     --Drained" not in text

@@ -43,11 +43,9 @@ def test_a_cluster_that_has_run_is_archived_without_its_id() -> None:
 
 
 @pytest.mark.parametrize("wanted", ["auto", "wc-1"])
-def test_a_cluster_that_has_run_is_not_started_from_nothing(wanted: str) -> None:
-    decision = choose(record(RecordState.STARTED), wanted)
-    assert isinstance(decision, Stop)
-    assert decision.error.exit_code == 69
-    assert "--cluster-id" in decision.error.message
+def test_a_cluster_that_has_run_is_rejoined_with_its_id(wanted: str) -> None:
+    found = record(RecordState.STARTED)
+    assert choose(found, wanted) == GoOn(found)
 
 
 def test_the_directory_of_another_worker_is_refused() -> None:

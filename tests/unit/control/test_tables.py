@@ -6,12 +6,19 @@ from typing import Any
 import attrs
 import pytest
 
-from wallarood.control import completion, initializer, initializer_phases, joiner
+from wallarood.control import (
+    checkpoint,
+    completion,
+    initializer,
+    joiner,
+    recovery,
+    rollback,
+    snapshot,
+)
 from wallarood.control.events import (
     ConnectionLost,
     ConnectionOpened,
     Event,
-    LinksUp,
     Received,
     TimerFired,
 )
@@ -21,9 +28,16 @@ from wallarood.model.ids import Address, Incarnation
 from wallarood.model.topology import Topology
 
 TABLES = {
-    "initializer": (initializer_phases.Phase, initializer_phases.TRANSITIONS),
-    "joiner": (joiner.Phase, joiner.TRANSITIONS),
-    "completion": (completion.Phase, completion.TRANSITIONS),
+    name: (module.Phase, module.TRANSITIONS)
+    for name, module in {
+        "initializer": initializer,
+        "joiner": joiner,
+        "recovery": recovery,
+        "rollback": rollback,
+        "checkpoint": checkpoint,
+        "snapshot": snapshot,
+        "completion": completion,
+    }.items()
 }
 
 HERE = Address("127.0.0.1", 1)
@@ -71,8 +85,6 @@ def any_event(rng: random.Random) -> Event:
             say.Proposal("wc-1", (), topology, (), ()),
             say.Prepared("wc-1"),
             say.Committed("wc-1"),
-            say.Connected("wc-1"),
-            say.Start("wc-1"),
             say.Inquiry(rng.choice(["wc-1", "wc-2"]), name),
             say.Never("wc-1"),
             say.Busy("later"),
@@ -91,7 +103,6 @@ def any_event(rng: random.Random) -> Event:
             ConnectionOpened(connection, ""),
             ConnectionLost(connection),
             TimerFired(),
-            LinksUp(),
         ]
     )
 

@@ -42,7 +42,7 @@ def test_a_higher_barrier_releases_a_lower_one_whose_rest_is_dropped() -> None:
 def test_the_drivers_word_releases_an_alignment() -> None:
     alignment = Alignment([A, B])
     alignment.take(A, Barrier(0, 1))
-    alignment.release()
+    assert alignment.release(1)
     assert alignment.blocked == frozenset()
     assert alignment.take(B, Barrier(0, 1)) == ()
     assert alignment.take(A, Barrier(0, 2)) == ()

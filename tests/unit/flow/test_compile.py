@@ -5,11 +5,12 @@ from itertools import repeat
 from typing import Any
 
 import pytest
+from compiling import compiled
 from hypothesis import given
 from hypothesis import strategies as st
 
 import wallarood as w
-from wallarood.flow.compile import Concurrent, Inline, InThread, compile_branch, compile_stage
+from wallarood.flow.compile import Concurrent, Inline, InThread, compile_branch
 from wallarood.flow.failures import ComputationFailed, Failure
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Application
@@ -34,7 +35,7 @@ def stage_of(app: Application, kind: StageKind = StageKind.SOURCE) -> Stage:
 
 def run(stream: w.Stream, batch: Batch, kind: StageKind) -> tuple[Batch, list[Failure]]:
     app = w.application("a", stream.to_sink(w.ListSink([])))
-    (segment,) = compile_stage(app, stage_of(app, kind))
+    (segment,) = compiled(app, stage_of(app, kind))
     assert isinstance(segment, Inline)
     failures: list[Failure] = []
     return segment.run(batch, failures), failures
@@ -55,7 +56,7 @@ def test_steps_in_a_row_are_one_segment_until_one_awaits_or_blocks() -> None:
 
     stream = records().map(same).map(same).to(awaited).map(same).to(blocking)
     app = w.application("a", stream.to_sink(w.ListSink([])))
-    kinds = [type(each) for each in compile_stage(app, stage_of(app))]
+    kinds = [type(each) for each in compiled(app, stage_of(app))]
     assert kinds == [Inline, Concurrent, Inline, InThread]
 
 
@@ -176,7 +177,7 @@ def test_what_coroutines_return_lazily_is_drawn_with_a_key_for_each_result() -> 
 
     stream = records().key_by(str).to(several)
     app = w.application("a", stream.to_sink(w.ListSink([])))
-    segment = compile_stage(app, stage_of(app))[-1]
+    segment = compiled(app, stage_of(app))[-1]
     assert isinstance(segment, Concurrent)
     lazily = [repeat(number, number) for number in (2, 0, 1)]
     done = segment.gather(Batch([2, 0, 1], ["a", "b", "c"]), lazily)

@@ -4,11 +4,11 @@ from typing import Any, Literal
 
 import pytest
 import trio
+from compiling import compiled
 from hypothesis import given
 from hypothesis import strategies as st
 
 import wallarood as w
-from wallarood.flow.compile import compile_stage
 from wallarood.flow.failures import ComputationFailed, Failure
 from wallarood.model.batch import Batch
 from wallarood.planning.listings import list_partitions
@@ -105,7 +105,7 @@ def segments_of(words: list[str], policy: Policy) -> Any:
         stream = with_step(stream, word, policy)
     app = w.application("a", stream.to_sink(w.ListSink([])))
     topology = plan(app, ("alpha",), (("alpha", list_partitions(app)),))
-    return compile_stage(app, topology.stages[0])
+    return compiled(app, topology.stages[0])
 
 
 def ran(segments: Any, records: list[int]) -> tuple[Batch, list[Failure]]:
@@ -161,7 +161,7 @@ def test_no_record_is_passed_to_user_code_twice() -> None:
         w.source("in", w.ListSource([])).map(noted, on_error="skip").to_sink(w.ListSink([])),
     )
     topology = plan(app, ("alpha",), (("alpha", list_partitions(app)),))
-    ran(compile_stage(app, topology.stages[0]), list(range(100)))
+    ran(compiled(app, topology.stages[0]), list(range(100)))
     assert calls == list(range(100))
 
 
@@ -175,7 +175,7 @@ def test_a_function_that_raises_stop_iteration_loses_no_record() -> None:
         "a", w.source("in", w.ListSource([])).map(odd, on_error="skip").to_sink(w.ListSink([]))
     )
     topology = plan(app, ("alpha",), (("alpha", list_partitions(app)),))
-    done, failures = ran(compile_stage(app, topology.stages[0]), list(range(6)))
+    done, failures = ran(compiled(app, topology.stages[0]), list(range(6)))
     assert done.values == [0, 1, 2, 4, 5]
     assert len(failures) == 1
 
@@ -196,7 +196,7 @@ async def test_concurrency_is_bounded_and_order_kept() -> None:
 
     app = w.application("a", w.source("in", w.ListSource([])).to(slow).to_sink(w.ListSink([])))
     topology = plan(app, ("alpha",), (("alpha", list_partitions(app)),))
-    segments = compile_stage(app, topology.stages[0])
+    segments = compiled(app, topology.stages[0])
     done = await run_segments(segments, Batch(list(range(50))), [])
     assert done.values == list(range(50))
     assert most == 4
@@ -210,7 +210,7 @@ async def test_what_a_coroutine_returns_lazily_fails_its_own_record_only() -> No
     app = w.application("a", w.source("in", w.ListSource([])).to(lazily).to_sink(w.ListSink([])))
     topology = plan(app, ("alpha",), (("alpha", list_partitions(app)),))
     failures: list[Failure] = []
-    segments = compile_stage(app, topology.stages[0])
+    segments = compiled(app, topology.stages[0])
     done = await run_segments(segments, Batch([1, 2, 3]), failures)
     assert done.values == [-1, -1, 1, 1]
     assert [each.letter.record for each in failures] == ["2"]

@@ -116,7 +116,7 @@ HOW = ["empty", "truncated", "no JSON", "content", "newer schema", "other fields
 
 
 @pytest.mark.parametrize("how", HOW)
-@pytest.mark.parametrize("name", ["cluster.json", "incarnation.json", "never.json"])
+@pytest.mark.parametrize("name", ["cluster/record.json", "incarnation.json", "never.json"])
 def test_damage_is_found_and_named(state: StateDirectory, name: str, how: str) -> None:
     state.save_record(record())
     state.next_incarnation()
@@ -126,7 +126,7 @@ def test_damage_is_found_and_named(state: StateDirectory, name: str, how: str) -
     if name == "incarnation.json" and how == "content":
         return  # has no cluster ID in it
     use = {
-        "cluster.json": state.load_record,
+        "cluster/record.json": state.load_record,
         "incarnation.json": state.next_incarnation,
         "never.json": lambda: state.never("wc-1"),
     }[name]

@@ -13,6 +13,7 @@ from xxhash import xxh3_64_hexdigest
 
 from wallarood.model import messages as say
 from wallarood.model.batch import Barrier, Batch, EndOfStream, Watermark
+from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.errors import ApplicationError, RemoteProtocolError
 from wallarood.model.ids import Address, Incarnation
 from wallarood.model.topology import Edge, Routing, SourcePartition, Stage, StageKind, Topology
@@ -51,8 +52,19 @@ MESSAGES: list[say.ControlMessage] = [
     ),
     say.Prepared("wc-1"),
     say.Committed("wc-1"),
-    say.Connected("wc-1"),
-    say.Start("wc-1"),
+    say.Collect("1-n-1"),
+    say.Holdings("1-n-1", 3, (CheckpointId(2, 7),), CheckpointId(2, 7), 9),
+    say.Choice("1-n-1", 4, CheckpointId(2, 7), 9, (MEMBER,)),
+    say.ChoiceHeld(4),
+    say.Resume(4),
+    say.RequestCheckpoint(say.Purpose.LEAVE, "name"),
+    say.TakeCheckpoint(10, say.Purpose.INTERVAL),
+    say.CheckpointProgress(10, 2, "count"),
+    say.CheckpointHeld(10, 4096),
+    say.CheckpointFailed(10, "disk full"),
+    say.CheckpointCommitted(10),
+    say.CheckpointGivenUp(10),
+    say.DropKept("name"),
     say.Inquiry("wc-1", "alpha"),
     say.Never("wc-1"),
     say.Refused("why", 76),
@@ -62,7 +74,6 @@ MESSAGES: list[say.ControlMessage] = [
     say.Heartbeat(("beta",)),
     say.Leaving(True),
     say.Drained(),
-    say.Publish(),
     say.Published(),
     say.Completed(),
     say.JobFailed("alpha", "why", 65),

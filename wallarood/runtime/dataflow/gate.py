@@ -1,4 +1,4 @@
-"""The gate that sources wait at while the cluster is not whole."""
+"""The gate that sources wait at while they must not read."""
 
 import attrs
 import trio
@@ -6,28 +6,34 @@ import trio
 
 @attrs.define(eq=False)
 class Gate:
-    """Open or closed; `reason` says why it is closed."""
+    """Open as long as nobody holds it closed. Each holder has a reason of its own."""
 
-    reason: str = "starting"
+    _reasons: dict[str, str] = attrs.field(factory=lambda: {"start": "starting"})
     _open: trio.Event = attrs.field(factory=trio.Event, init=False)
 
     @property
     def is_open(self) -> bool:
         """Whether sources may go on."""
-        return self._open.is_set()
+        return not self._reasons
 
-    def open(self) -> None:
-        """Let sources go on."""
-        self.reason = ""
-        self._open.set()
+    @property
+    def reason(self) -> str:
+        """Why it is closed."""
+        return "; ".join(self._reasons.values())
 
-    def close(self, reason: str) -> None:
+    def open(self, holder: str) -> None:
+        """*holder* does not hold it closed any longer."""
+        self._reasons.pop(holder, None)
+        if not self._reasons:
+            self._open.set()
+
+    def close(self, holder: str, reason: str) -> None:
         """Hold sources before their next batch."""
-        self.reason = reason
+        self._reasons[holder] = reason
         if self._open.is_set():
             self._open = trio.Event()
 
     async def wait_open(self) -> None:
         """Return when the gate is open."""
-        while not self._open.is_set():
+        while self._reasons:
             await self._open.wait()

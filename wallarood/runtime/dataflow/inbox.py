@@ -13,7 +13,7 @@ a slow consumer gets full batches, and a fast one gets each batch at once.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Set
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import attrs
 import trio
@@ -23,6 +23,13 @@ from wallarood.model.ids import WorkerName
 
 InputId: TypeAlias = tuple[int, WorkerName]
 Taken: TypeAlias = Callable[[], None]
+
+
+class Blocking(Protocol):
+    """Says which inputs must wait now."""
+
+    @property
+    def blocked(self) -> Set[InputId]: ...
 
 
 def nothing() -> None:
@@ -78,9 +85,19 @@ class Inbox:
         self._queues[source].items.append((mark, taken))
         self._arrived.unpark()
 
-    async def get(self, blocked: Set[InputId]) -> tuple[InputId, Item]:
-        """Wait for an item of an input that is not in *blocked*; inputs take turns."""
+    def has_some(self, alignment: Blocking) -> bool:
+        """Whether `get` would return at once."""
+        blocked = alignment.blocked
+        return any(queue.items and source not in blocked for source, queue in self._queues.items())
+
+    def look_again(self) -> None:
+        """Inputs that were blocked may not be any more."""
+        self._arrived.unpark_all()
+
+    async def get(self, alignment: Blocking) -> tuple[InputId, Item]:
+        """Wait for an item of an input that *alignment* does not block; inputs take turns."""
         while True:
+            blocked = alignment.blocked
             for _ in range(len(self._turn)):
                 source = self._turn[0]
                 self._turn.rotate(-1)

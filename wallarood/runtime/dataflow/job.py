@@ -1,29 +1,26 @@
-"""The data flow of one worker: its inboxes, and a task for each instance.
+"""The data flow of one worker in one round: its inboxes, and a task for each instance.
 
-`build_job` makes everything from the topology; `Job.run` is the lifetime of the tasks. All marks
-and records of other workers come in by `Job.inbox`, so connections need not know what runs here.
+`wallarood.runtime.dataflow.build` makes everything from the topology; `Job.run` is the lifetime of
+the tasks. All marks and records of other workers come in by `Job.inbox`, so connections need not
+know what runs here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import attrs
 import trio
 
-from wallarood.app.connector import SinkContext, SourceLimits
-from wallarood.flow.align import Alignment
-from wallarood.flow.compile import compile_branch, compile_stage
-from wallarood.flow.route import Router
-from wallarood.model.ids import ClusterId, WorkerName
-from wallarood.model.pipeline import Application, StepKind
-from wallarood.model.topology import Edge, Stage, StageKind
-from wallarood.runtime.dataflow.counters import SourceCounters, StageCounters
+from wallarood.app.connector import SourceLimits
+from wallarood.model.batch import Barrier
+from wallarood.model.checkpoint import SourcePosition
+from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox
-from wallarood.runtime.dataflow.outputs import EdgeOutput, LocalPort, Outputs, Port
 from wallarood.runtime.dataflow.sink_task import SinkTask
+from wallarood.runtime.dataflow.snapshots import Snapshots
 from wallarood.runtime.dataflow.source_task import SourceTask
 from wallarood.runtime.dataflow.stage_task import StageTask
-from wallarood.runtime.dataflow.wiring import SOURCE_EDGE, Wiring
+from wallarood.runtime.dataflow.wiring import Wiring
 
 
 @attrs.frozen
@@ -33,9 +30,6 @@ class JobLimits:
     source: SourceLimits
     inbox_batches_max: int
     time_budget_s: float
-
-
-MakePort = Callable[[Edge, WorkerName], Port]
 
 
 @attrs.define(eq=False)
@@ -49,7 +43,9 @@ class Job:
     sources: dict[str, SourceTask]
     stages: list[StageTask]
     sinks: list[SinkTask]
+    snapshots: Snapshots
     drained: bool = attrs.field(default=False, init=False)
+    positions: dict[int, list[SourcePosition]] = attrs.field(factory=dict, init=False)
     _cancel: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     _ended: trio.Event = attrs.field(factory=trio.Event, init=False)
 
@@ -89,18 +85,47 @@ class Job:
         self._cancel.cancel()
         await self._ended.wait()
 
-    async def stop(self) -> None:
-        """End all tasks where they stand; sinks then prepare and publish what they were given."""
-        await self.halt()
-        if not self.drained:
-            for sink in self.sinks:
-                await sink.prepare()
-            await self.publish()
+    def put_barrier(self, barrier: Barrier) -> bool:
+        """Put a barrier behind what the sources here have read; False if it is an old one."""
+        if not self.snapshots.begin(barrier):
+            return False
+        positions = [
+            position for each in self.sources.values() for position in each.put_barrier(barrier)
+        ]
+        self.positions[barrier.number] = positions
+        self.snapshots.sources_at(tuple(positions))
+        return True
 
-    async def publish(self) -> None:
-        """Make visible what all sinks have prepared."""
+    async def encode_ended(self) -> None:
+        """Encode what instances that have ended add to the checkpoint in progress."""
+        while self.snapshots.encode_ended():
+            await trio.lowlevel.checkpoint()
+
+    def release(self, number: int) -> None:
+        """No alignment for checkpoint *number* or a lower one holds anything up any more."""
+        instances: tuple[StageTask | SinkTask, ...] = (*self.stages, *self.sinks)
+        for each in instances:
+            if each.alignment.release(number):
+                each.inbox.look_again()
+
+    async def committed(self, number: int) -> None:
+        """A checkpoint is known committed here: publish, and let sources forget what is behind."""
+        self.snapshots.committed = number
+        for states in self.snapshots.states.values():
+            for state in states.values():
+                state.committed(number)
         for sink in self.sinks:
-            await sink.publish()
+            await sink.publish(number)
+        for source in self.sources.values():
+            await source.committed(
+                {
+                    each.partition: each.position
+                    for each in self.positions.get(number, ())
+                    if each.source == source.step
+                }
+            )
+        for old in [each for each in self.positions if each <= number]:
+            del self.positions[old]
 
     async def aclose(self) -> None:
         """Close the sinks."""
@@ -118,106 +143,3 @@ def _first_of(group: BaseExceptionGroup[BaseException]) -> Exception | None:
         elif isinstance(error, Exception):
             return error
     return None
-
-
-def build_job(
-    application: Application,
-    wiring: Wiring,
-    cluster_id: ClusterId,
-    *,
-    gate: Gate,
-    limits: JobLimits,
-    remote_port: MakePort,
-) -> Job:
-    """Build every instance of this worker. *remote_port* makes the port to another worker."""
-    inboxes = {
-        stage.index: Inbox(
-            wiring.inputs(stage), limits.inbox_batches_max, limits.source.batch_records_max
-        )
-        for stage in wiring.stages
-    }
-    counters = {stage.index: StageCounters() for stage in wiring.stages}
-    job = Job(wiring, gate, inboxes, counters, {}, [], [])
-    for stage in wiring.stages:
-        if stage.kind is StageKind.SINK:
-            job.sinks.append(_sink_task(job, application, stage, cluster_id=cluster_id))
-            continue
-        outputs = _outputs(job, stage, remote_port)
-        job.stages.append(_stage_task(job, application, stage, outputs=outputs, limits=limits))
-        if stage.kind is StageKind.SOURCE:
-            job.sources[stage.steps[0]] = _source_task(job, application, stage, limits=limits)
-    return job
-
-
-def _outputs(job: Job, stage: Stage, remote_port: MakePort) -> Outputs:
-    wiring = job.wiring
-    edges = []
-    for edge in wiring.edges_from(stage):
-        router = Router(edge, wiring.topology, wiring.worker)
-        ports = {
-            target: LocalPort(job.inbox(edge.index), (edge.index, wiring.worker))
-            if target == wiring.worker
-            else remote_port(edge, target)
-            for target in router.targets
-        }
-        edges.append(EdgeOutput(edge, router, ports))
-    return Outputs(tuple(edges))
-
-
-def _stage_task(
-    job: Job, application: Application, stage: Stage, *, outputs: Outputs, limits: JobLimits
-) -> StageTask:
-    return StageTask(
-        stage=stage,
-        segments=compile_stage(application, stage),
-        branch=compile_branch(application, stage),
-        inbox=job.inboxes[stage.index],
-        alignment=Alignment(job.wiring.inputs(stage)),
-        outputs=outputs,
-        counters=job.counters[stage.index],
-        time_budget_s=limits.time_budget_s,
-        batch_records_max=limits.source.batch_records_max,
-    )
-
-
-def _source_task(
-    job: Job, application: Application, stage: Stage, *, limits: JobLimits
-) -> SourceTask:
-    step = application.step(stage.steps[0])
-    return SourceTask(
-        step=step.name,
-        source=step.connector,
-        partitions={
-            each.partition: SourceCounters()
-            for each in stage.source_partitions
-            if each.worker == job.wiring.worker
-        },
-        inbox=job.inboxes[stage.index],
-        input=(SOURCE_EDGE, job.wiring.worker),
-        gate=job.gate,
-        limits=limits.source,
-    )
-
-
-def _sink_task(
-    job: Job, application: Application, stage: Stage, *, cluster_id: ClusterId
-) -> SinkTask:
-    step = next(
-        application.step(name)
-        for name in stage.steps
-        if application.step(name).kind is StepKind.SINK
-    )
-    worker = job.wiring.worker
-    return SinkTask(
-        sink=step.connector,
-        context=SinkContext(
-            application=application.name,
-            cluster_id=cluster_id,
-            worker=worker,
-            step=step.name,
-            instance=stage.workers.index(worker),
-        ),
-        inbox=job.inboxes[stage.index],
-        alignment=Alignment(job.wiring.inputs(stage)),
-        counters=job.counters[stage.index],
-    )

@@ -1,62 +1,135 @@
-"""The task of a sink instance: writes what comes, and makes it visible when it is told to."""
+"""The task of a sink instance: writes what comes, and makes it visible when it is committed.
 
+Theory of operation
+===================
+When a barrier passes, what was written so far is prepared: durable, and not visible. The part of
+the checkpoint lists every transaction that is prepared and not known to be published, so that
+whoever goes on from that checkpoint publishes them again, which changes nothing where it was done
+already. Publishing that fails is tried again; when too many transactions wait, the sink takes no
+more records until one is through, and so the flow stands still.
+"""
+
+from collections import deque
 from typing import Any
 
 import attrs
+import structlog
 import trio
 
 from wallarood.app.connector import Sink, SinkContext, SinkWriter
 from wallarood.flow.align import Alignment
-from wallarood.model.batch import Batch, EndOfStream
+from wallarood.model.batch import Barrier, Batch, EndOfStream
+from wallarood.model.checkpoint import SinkPart
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.inbox import Inbox
+from wallarood.runtime.dataflow.snapshots import Snapshots
+
+UNPUBLISHED_MAX = 64
+PUBLISH_AGAIN_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+@attrs.define
+class _Prepared:
+    """A transaction, and the first checkpoint that holds it; None if there is none yet."""
+
+    transaction: Any
+    number: int | None = None
 
 
 @attrs.define(eq=False)
 class SinkTask:
-    """Everything that one sink instance needs."""
+    """Everything that one sink instance needs. `restored` is what a rollback left for it."""
 
+    stage: int
     sink: Sink
     context: SinkContext
     inbox: Inbox
     alignment: Alignment
     counters: StageCounters
+    snapshots: Snapshots
+    restored: SinkPart | None = None
+    failing: str = attrs.field(default="", init=False)
+    """Why the last attempt to publish failed; empty if it did not."""
     _writer: SinkWriter | None = attrs.field(default=None, init=False)
-    _prepared: list[Any] = attrs.field(factory=list, init=False)
+    _prepared: deque[_Prepared] = attrs.field(factory=deque, init=False)
     _using: trio.Lock = attrs.field(factory=trio.Lock, init=False)
+    _publishing: trio.Lock = attrs.field(factory=trio.Lock, init=False)
+    _room: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
 
     async def run(self) -> None:
         """Write until all inputs have ended, then prepare what was written.
 
         Raises ApplicationError or CannotCreateError: the sink cannot be opened or written.
         """
-        self._writer = await self.sink.open(self.context)
+        writer = await self._open()
         while True:
-            source, item = await self.inbox.get(self.alignment.blocked)
+            source, item = await self.inbox.get(self.alignment)
             if isinstance(item, Batch):
                 async with self._using:
-                    await self._writer.write(item.values)
+                    await writer.write(item.values)
                 self.counters.records_in += len(item)
                 await trio.lowlevel.checkpoint()
                 continue
-            if EndOfStream() in self.alignment.take(source, item):
-                await self.prepare()
-                return
+            for mark in self.alignment.take(source, item):
+                if isinstance(mark, Barrier) and self.snapshots.begin(mark):
+                    await self._prepare(writer)
+                    self.snapshots.sink_prepared(self.stage, self.part_at(mark.number))
+                if isinstance(mark, EndOfStream):
+                    await self._prepare(writer)
+                    self.snapshots.sink_ended(self.stage, self.part_at)
+                    return
 
-    async def prepare(self) -> None:
+    async def _open(self) -> SinkWriter:
+        state = self.restored.state if self.restored is not None else None
+        writer = self._writer = await self.sink.open(self.context, state)
+        if self.restored is not None:
+            self._prepared.extend(_Prepared(each, 0) for each in self.restored.unpublished)
+            await self.publish(0)
+        return writer
+
+    async def _prepare(self, writer: SinkWriter) -> None:
         """Make what was written so far durable; `publish` will make it visible."""
-        if self._writer is not None:
-            async with self._using:
-                prepared = await self._writer.prepare()
-            if prepared is not None:
-                self._prepared.append(prepared)
+        while len(self._prepared) >= UNPUBLISHED_MAX:
+            await self._room.park()
+        async with self._using:
+            transaction = await writer.prepare()
+        if transaction is not None:
+            self._prepared.append(_Prepared(transaction))
 
-    async def publish(self) -> None:
-        """Make visible what was prepared."""
-        if self._writer is not None:
-            while self._prepared:
-                await self._writer.commit(self._prepared[0])
-                del self._prepared[0]
+    def part_at(self, number: int) -> SinkPart:
+        """What this sink holds behind its last `prepare`, for checkpoint *number*."""
+        assert self._writer is not None
+        for each in self._prepared:
+            each.number = number if each.number is None else each.number
+        return SinkPart(
+            self.context.step,
+            self._writer.state,
+            tuple(each.transaction for each in self._prepared),
+        )
+
+    async def publish(self, number: int) -> None:
+        """Make visible what was prepared up to checkpoint *number*; tried until it is done."""
+        async with self._publishing:
+            await self._publish(number)
+
+    async def _publish(self, number: int) -> None:
+        while self._prepared and (self._prepared[0].number or 0) <= number:
+            if self._prepared[0].number is None:
+                return
+            assert self._writer is not None
+            try:
+                async with self._using:
+                    await self._writer.commit(self._prepared[0].transaction)
+            except Exception as error:
+                self.failing = str(error)
+                log.warning("sink cannot publish", sink=self.context.step, reason=self.failing)
+                await trio.sleep(PUBLISH_AGAIN_S)
+                continue
+            self.failing = ""
+            del self._prepared[0]
+            self._room.unpark_all()
 
     async def aclose(self) -> None:
         """Close the sink; what was not prepared is given up."""

@@ -15,8 +15,9 @@ import attrs
 import structlog
 import trio
 
-from wallarood.app.connector import Source, SourceLimits
-from wallarood.model.batch import Batch, EndOfStream
+from wallarood.app.connector import Source, SourceContext, SourceReader
+from wallarood.model.batch import Barrier, Batch, EndOfStream
+from wallarood.model.checkpoint import SourcePosition
 from wallarood.runtime.dataflow.counters import SourceCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox, InputId
@@ -36,7 +37,8 @@ class SourceTask:
     inbox: Inbox
     input: InputId
     gate: Gate
-    limits: SourceLimits
+    context: SourceContext
+    _readers: dict[str, SourceReader] = attrs.field(factory=dict, init=False)
 
     async def run(self) -> None:
         """Read every partition to its end, then say that the stream has ended.
@@ -54,15 +56,19 @@ class SourceTask:
 
     async def _read_some(self, waiting: Iterator[tuple[str, SourceCounters]]) -> None:
         for partition, counters in waiting:
-            await self._read_one(partition, counters)
+            if not counters.ended:
+                await self._read_one(partition, counters)
 
     async def _read_one(self, partition: str, counters: SourceCounters) -> None:
         await self.gate.wait_open()
-        reader = await self.source.open(partition, counters.position, self.limits)
+        reader = await self.source.open(partition, counters.position, self.context)
+        self._readers[partition] = reader
         try:
             while (batch := await reader.read()) is not None:
                 await self.gate.wait_open()
                 await self.inbox.wait_for_room(self.input)
+                while not self.gate.is_open:
+                    await self.gate.wait_open()
                 self.inbox.put_nowait(self.input, Batch(batch.records))
                 counters.records += len(batch.records)
                 counters.position = batch.position
@@ -70,5 +76,20 @@ class SourceTask:
             counters.ended = True
             log.debug("source partition ended", source=self.step, partition=partition)
         finally:
+            del self._readers[partition]
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
                 await reader.aclose()
+
+    def put_barrier(self, barrier: Barrier) -> tuple[SourcePosition, ...]:
+        """Put a barrier behind what was read; the positions that belong to it."""
+        self.inbox.mark_nowait(self.input, barrier)
+        return tuple(
+            SourcePosition(self.step, partition, counters.position, counters.ended)
+            for partition, counters in self.partitions.items()
+        )
+
+    async def committed(self, positions: dict[str, object]) -> None:
+        """The partitions will not be read from before *positions* again."""
+        for partition, reader in list(self._readers.items()):
+            if partition in positions:
+                await reader.committed(positions[partition])

@@ -6,8 +6,9 @@ User code runs on the event loop, so a batch is cut into slices that should take
 time budget; the size of a slice follows what the records before have cost. Between two slices
 other tasks run: heartbeats, connections, the operator's questions.
 
-A mark goes through `flow.align`, which says which marks pass on. The end of all inputs ends the
-task.
+A mark goes through `flow.align`, which says which marks pass on. When a barrier passes, the state
+here is captured as it is at that moment, and the barrier goes on at once; chunks of the capture are
+encoded between batches. The end of all inputs ends the task.
 """
 
 import math
@@ -21,13 +22,15 @@ import trio
 from wallarood.flow.align import Alignment
 from wallarood.flow.compile import Inline, Segment
 from wallarood.flow.failures import Failure
-from wallarood.model.batch import Batch, EndOfStream
+from wallarood.flow.state import State
+from wallarood.model.batch import Barrier, Batch, EndOfStream
 from wallarood.model.pipeline import DeadLetter, ErrorPolicy
 from wallarood.model.topology import Stage
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.outputs import Outputs
 from wallarood.runtime.dataflow.segments import run_segments
+from wallarood.runtime.dataflow.snapshots import Snapshots
 
 OVERRUN_S = 1.0
 SKIPPED_INTERVAL_S = 1.0
@@ -48,8 +51,11 @@ class StageTask:
     alignment: Alignment
     outputs: Outputs
     counters: StageCounters
+    states: Sequence[State]
+    snapshots: Snapshots
     time_budget_s: float
     batch_records_max: int
+    _capturing: bool = attrs.field(default=False, init=False)
     _slice_records: int = attrs.field(default=16, init=False)
     _skipped_unsaid: int = attrs.field(default=0, init=False)
     _skipped_said_at: float = attrs.field(default=-math.inf, init=False)
@@ -60,14 +66,34 @@ class StageTask:
         Raises ComputationFailed: user code raised and its `on_error` is to stop.
         """
         while True:
-            source, item = await self.inbox.get(self.alignment.blocked)
+            if self._capturing:
+                await self._encode_some()
+            source, item = await self.inbox.get(self.alignment)
             if isinstance(item, Batch):
                 await self._process(item)
                 continue
             for mark in self.alignment.take(source, item):
+                if isinstance(mark, Barrier) and self.snapshots.begin(mark):
+                    self.snapshots.capture_now(self.stage.index)
+                    self._capturing = True
                 self.outputs.mark(mark)
                 if isinstance(mark, EndOfStream):
+                    self._capturing = False
+                    self.snapshots.stage_ended(self.stage.index)
                     return
+
+    async def _encode_some(self) -> None:
+        """Encode a capture, chunk by chunk, until it is whole or there is something else to do."""
+        while True:
+            state = next((each for each in self.states if each.capturing), None)
+            if state is None:
+                self._capturing = False
+                self.snapshots.finish(self.stage.index)
+                return
+            state.encode_some()
+            await trio.lowlevel.checkpoint()
+            if self.inbox.has_some(self.alignment):
+                return
 
     async def _process(self, batch: Batch) -> None:
         start = 0

@@ -4,12 +4,13 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from wallarood.flow.align import Alignment
 from wallarood.model.batch import Barrier, Batch, EndOfStream
 from wallarood.runtime.dataflow.inbox import Inbox
 
 A = (1, "alpha")
 B = (2, "beta")
-NONE: frozenset[tuple[int, str]] = frozenset()
+NONE = Alignment(())
 
 
 async def test_batches_that_wait_are_handed_out_as_one_up_to_the_bound() -> None:
@@ -49,9 +50,30 @@ async def test_a_blocked_input_is_left_alone() -> None:
     inbox = Inbox([A, B], batches_max=8, batch_records_max=1)
     inbox.put_nowait(A, Batch([1]))
     inbox.put_nowait(B, Batch([2]))
-    assert await inbox.get(frozenset({A})) == (B, Batch([2]))
+    alignment = Alignment([A, B])
+    alignment.take(A, Barrier(0, 1))
+    assert await inbox.get(alignment) == (B, Batch([2]))
     with pytest.raises(trio.TooSlowError), trio.fail_after(0.01):
-        await inbox.get(frozenset({A}))
+        await inbox.get(alignment)
+
+
+async def test_an_input_that_is_released_is_taken_from_by_whoever_waits() -> None:
+    inbox = Inbox([A, B], batches_max=8, batch_records_max=1)
+    alignment = Alignment([A, B])
+    alignment.take(A, Barrier(0, 1))
+    inbox.put_nowait(A, Batch([1]))
+    taken: list[object] = []
+
+    async def take() -> None:
+        taken.append(await inbox.get(alignment))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(take)
+        await wait_all_tasks_blocked()
+        assert taken == []
+        assert alignment.release(1)
+        inbox.look_again()
+    assert taken == [(A, Batch([1]))]
 
 
 async def test_a_local_sender_waits_for_room_and_goes_on_when_a_batch_is_taken() -> None:

@@ -1,0 +1,235 @@
+"""The checkpoint coordinator: the leader decides when one starts, and when it counts."""
+# Theory of operation
+# ===================
+# One checkpoint is in flight at a time. Its time has come, or somebody asks: every worker is told
+# to put a barrier behind what its sources have read. Each says when its part is durable; when all
+# have, the checkpoint is committed, and all hear so. It *is* committed from the moment the last
+# part is durable: this machine only finds out.
+#
+# If nothing moves for the deadline, or a part cannot be written, the checkpoint is given up. That
+# undoes nothing, anywhere: it only lets the next begin, with a new number. A part that is written
+# late still counts, and if it was the last, the checkpoint is committed after all.
+#
+# Somebody who was away hears again what he may have missed: the number in flight, and the last one
+# that is known committed. A machine belongs to one round and ends with it.
+
+from enum import Enum
+
+from wallarood.control.effects import Effect, Level, Report, Tell
+from wallarood.control.events import (
+    CheckpointWanted,
+    Event,
+    Heard,
+    MemberDown,
+    MemberUp,
+    TimerFired,
+    kind_of,
+)
+from wallarood.model.ids import WorkerName
+from wallarood.model.messages import (
+    CheckpointCommitted,
+    CheckpointFailed,
+    CheckpointGivenUp,
+    CheckpointHeld,
+    CheckpointProgress,
+    Purpose,
+    RequestCheckpoint,
+    TakeCheckpoint,
+)
+
+LATE_NUMBERS_MAX = 16
+"""How many given-up checkpoints may still prove committed in the leader's eyes."""
+
+
+class Phase(Enum):
+    """Whether a checkpoint is in flight."""
+
+    IDLE = "idle"
+    IN_FLIGHT = "in flight"
+    ENDED = "ended"
+    """The final one is committed, or sources stand still until the next round."""
+
+
+_I, F, E = Phase
+
+# Where each event may lead in each phase. Empty: a straggler, dropped.
+TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
+    (_I, TimerFired): frozenset({_I, F}),
+    (F, TimerFired): frozenset({F, _I}),
+    (E, TimerFired): frozenset(),
+    (_I, CheckpointWanted): frozenset({F}),
+    (F, CheckpointWanted): frozenset({F}),
+    (E, CheckpointWanted): frozenset({E}),
+    (_I, RequestCheckpoint): frozenset({F}),
+    (F, RequestCheckpoint): frozenset({F}),
+    (E, RequestCheckpoint): frozenset({E}),
+    (_I, CheckpointHeld): frozenset({_I}),
+    (F, CheckpointHeld): frozenset({F, _I, E}),
+    (E, CheckpointHeld): frozenset({E}),
+    (_I, CheckpointProgress): frozenset(),
+    (F, CheckpointProgress): frozenset({F}),
+    (E, CheckpointProgress): frozenset(),
+    (_I, CheckpointFailed): frozenset(),
+    (F, CheckpointFailed): frozenset({F, _I}),
+    (E, CheckpointFailed): frozenset(),
+    **{(phase, MemberUp): frozenset({phase}) for phase in Phase},
+    **{(phase, MemberDown): frozenset({phase}) for phase in Phase},
+}
+
+
+class Coordinator:
+    """The machine of the leader for one round. Times are in seconds; *highest* was used before."""
+
+    def __init__(
+        self,
+        workers: tuple[WorkerName, ...],
+        *,
+        highest: int,
+        committed: int,
+        interval_s: float,
+        deadline_s: float,
+        now: float,
+    ) -> None:
+        self.phase = Phase.IDLE
+        self._workers = workers
+        self._highest = highest
+        self._interval_s = interval_s
+        self._deadline_s = deadline_s
+        self._next_at = now + interval_s
+        self._moved_at = now
+        self._taking = TakeCheckpoint(0, Purpose.INTERVAL)
+        self._wanted: list[RequestCheckpoint] = []
+        self._held: dict[int, set[WorkerName]] = {}
+        self._steps: dict[WorkerName, tuple[int, str]] = {}
+        self._away: set[WorkerName] = set()
+        self.committed = committed
+
+    @property
+    def deadline(self) -> float | None:
+        """When `TimerFired` is due; None: never."""
+        match self.phase:
+            case Phase.IDLE:
+                return self._next_at
+            case Phase.IN_FLIGHT:
+                return self._moved_at + self._deadline_s
+            case Phase.ENDED:
+                return None
+
+    @property
+    def waiting_for(self) -> str:
+        """Whom and what the checkpoint in flight waits for, in words."""
+        if self.phase is not Phase.IN_FLIGHT:
+            return ""
+        absent = [each for each in self._workers if each not in self._held[self._taking.number]]
+        parts = [f"{each} ({self._steps.get(each, (0, 'no sign yet'))[1]})" for each in absent]
+        return f"checkpoint {self._taking.number} waits for {', '.join(parts)}"
+
+    def step(self, event: Event, now: float) -> list[Effect]:
+        """Take one event, return what is to be done about it."""
+        before, kind = self.phase, kind_of(event)
+        allowed = TRANSITIONS.get((before, kind))
+        if not allowed:
+            return []
+        effects = self._step(event, now)
+        assert self.phase in allowed, f"{before} may not become {self.phase} by {kind.__name__}"
+        return effects
+
+    def _step(self, event: Event, now: float) -> list[Effect]:
+        match event:
+            case TimerFired():
+                return self._timer(now)
+            case CheckpointWanted(request) | Heard(_, RequestCheckpoint() as request):
+                return self._request(request, now)
+            case Heard(sender, CheckpointHeld(number)):
+                return self._is_held(sender, number, now)
+            case Heard(sender, CheckpointProgress(number, steps, awaiting)):
+                if number == self._taking.number:
+                    if self._steps.get(sender, (0, ""))[0] != steps:
+                        self._moved_at = now
+                    self._steps[sender] = (steps, awaiting)
+                return []
+            case Heard(sender, CheckpointFailed(number, reason)):
+                if number != self._taking.number:
+                    return []
+                return self._give_up(now, f"{sender} could not write its part: {reason}")
+            case MemberUp(member):
+                self._away.discard(member.name)
+                return self._say_again(member.name)
+            case MemberDown(name):
+                self._away.add(name)
+                return []
+            case _:
+                return []
+
+    def _timer(self, now: float) -> list[Effect]:
+        if self.phase is Phase.IDLE:
+            self._next_at = now + self._interval_s
+            if self._away:
+                return []
+            if self._wanted:
+                return self._start(self._wanted.pop(0), now)
+            return self._start(RequestCheckpoint(Purpose.INTERVAL), now)
+        return self._give_up(
+            now, f"nothing has moved for {self._deadline_s:g} s: {self.waiting_for}"
+        )
+
+    def _request(self, request: RequestCheckpoint, now: float) -> list[Effect]:
+        if self.phase is Phase.ENDED:
+            return [Tell(name, CheckpointCommitted(self.committed)) for name in self._workers]
+        if self.phase is Phase.IN_FLIGHT:
+            if request not in self._wanted and request.purpose is not self._taking.purpose:
+                self._wanted.append(request)
+            return []
+        return self._start(request, now)
+
+    def _start(self, request: RequestCheckpoint, now: float) -> list[Effect]:
+        self.phase = Phase.IN_FLIGHT
+        self._highest += 1
+        self._taking = TakeCheckpoint(self._highest, request.purpose, request.keep)
+        self._held[self._highest] = set()
+        for old in sorted(self._held)[:-LATE_NUMBERS_MAX]:
+            del self._held[old]
+        self._steps = {}
+        self._moved_at, self._next_at = now, now + self._interval_s
+        return [Tell(name, self._taking) for name in self._workers]
+
+    def _is_held(self, sender: WorkerName, number: int, now: float) -> list[Effect]:
+        held = self._held.get(number)
+        if held is None:
+            return []
+        held.add(sender)
+        self._moved_at = now
+        if len(held) < len(self._workers):
+            return []
+        for old in [each for each in self._held if each <= number]:
+            del self._held[old]
+        self.committed = max(self.committed, number)
+        announced: list[Effect] = [
+            Tell(name, CheckpointCommitted(number)) for name in self._workers
+        ]
+        if self.phase is Phase.IN_FLIGHT and number == self._taking.number:
+            return [*announced, *self._done(now)]
+        return announced
+
+    def _done(self, now: float) -> list[Effect]:
+        """The one in flight is committed: the next that was asked for begins."""
+        if self._taking.purpose in (Purpose.FINAL, Purpose.SHUTDOWN):
+            self.phase = Phase.ENDED
+            return []
+        self.phase = Phase.IDLE
+        return self._start(self._wanted.pop(0), now) if self._wanted else []
+
+    def _give_up(self, now: float, why: str) -> list[Effect]:
+        number = self._taking.number
+        self.phase, self._next_at = Phase.IDLE, now + self._interval_s
+        if self._taking.purpose is not Purpose.INTERVAL:
+            self._wanted.append(RequestCheckpoint(self._taking.purpose, self._taking.keep))
+        return [
+            Report(f"checkpoint {number} is given up: {why}", Level.WARNING),
+            *(Tell(name, CheckpointGivenUp(number)) for name in self._workers),
+        ]
+
+    def _say_again(self, name: WorkerName) -> list[Effect]:
+        """What a member that was away may have missed."""
+        taking = [Tell(name, self._taking)] if self.phase is Phase.IN_FLIGHT else []
+        return [Tell(name, CheckpointCommitted(self.committed)), *taking]

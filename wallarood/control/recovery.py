@@ -1,0 +1,271 @@
+"""The leader's part of recovery: when a round begins, and which checkpoint it goes on from."""
+# Theory of operation
+# ===================
+# A round is a set of lives: the incarnations of all members that run together. It begins when all
+# members are attached to the leader, the first time as well as after a loss, and it lasts until one
+# of them comes back as another incarnation: that one has lost its memory, so what was in flight is
+# lost, and all roll back. A member that only was away, however long, changes nothing.
+#
+# The leader asks each member what it holds; a member stops its part of the job before it answers,
+# so nothing it says can change behind its back. A checkpoint is committed when all hold it, known
+# or not, so the highest that all hold is the one to go on from. The choice is durable on every
+# member before any acts on it: whoever dies now, the next round cannot go back before it, nor
+# forward to what was void.
+#
+# Whoever comes back in the middle as the same life hears the last question again; as another life
+# it makes the question begin anew. A silent phase has a deadline, after which those who have not
+# answered are asked again. Before everybody is there, the leader waits for as long as it takes:
+# nothing can proceed without them.
+
+from enum import Enum
+
+from wallarood.control.effects import Effect, Level, Report, Tell, WaitingFor
+from wallarood.control.events import (
+    Event,
+    Heard,
+    MemberDown,
+    MemberUp,
+    TimerFired,
+    kind_of,
+)
+from wallarood.model.checkpoint import CheckpointId
+from wallarood.model.errors import DamagedStateError
+from wallarood.model.ids import WorkerName
+from wallarood.model.messages import (
+    Choice,
+    ChoiceHeld,
+    Collect,
+    Holdings,
+    Member,
+    Refused,
+    Resume,
+)
+
+ASK_AGAIN_S = 2.0
+
+
+class Phase(Enum):
+    """How far the leader has brought the round."""
+
+    GATHERING = "gathering"
+    """Not all members are attached."""
+    COLLECTING = "collecting"
+    CHOOSING = "choosing"
+    RUNNING = "running"
+
+
+G, C, H, R = Phase
+
+# Where each event may lead in each phase. Empty: a straggler, dropped.
+TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
+    (G, MemberUp): frozenset({G, C}),
+    (C, MemberUp): frozenset({C}),
+    (H, MemberUp): frozenset({H, C}),
+    (R, MemberUp): frozenset({R, G, C}),
+    (G, MemberDown): frozenset({G}),
+    (C, MemberDown): frozenset({C}),
+    (H, MemberDown): frozenset({H}),
+    (R, MemberDown): frozenset({R}),
+    (G, Holdings): frozenset(),
+    (C, Holdings): frozenset({C, H, G}),
+    (H, Holdings): frozenset(),
+    (R, Holdings): frozenset(),
+    (G, ChoiceHeld): frozenset(),
+    (C, ChoiceHeld): frozenset(),
+    (H, ChoiceHeld): frozenset({H, R}),
+    (R, ChoiceHeld): frozenset({R}),
+    (G, TimerFired): frozenset(),
+    (C, TimerFired): frozenset({C}),
+    (H, TimerFired): frozenset({H}),
+    (R, TimerFired): frozenset(),
+}
+
+
+class RecoveryLeader:
+    """The machine of the leader. *me* is its own entry; *workers* are all members."""
+
+    def __init__(self, me: Member, workers: tuple[WorkerName, ...]) -> None:
+        self.phase = Phase.GATHERING
+        self._me = me
+        self._workers = workers
+        self._present: dict[WorkerName, Member] = {me.name: me}
+        self._away: set[WorkerName] = set()
+        self._attempts = 0
+        self._asked: dict[WorkerName, Member] = {}
+        self._holdings: dict[WorkerName, Holdings] = {}
+        self._choice: Choice | None = None
+        self._held: set[WorkerName] = set()
+        self._ask_again_at = 0.0
+
+    @property
+    def deadline(self) -> float | None:
+        """When `TimerFired` is due; None: never."""
+        waiting = self.phase in (Phase.COLLECTING, Phase.CHOOSING)
+        return self._ask_again_at if waiting else None
+
+    def begin(self, now: float) -> list[Effect]:
+        """What is to be done first: a cluster of one begins at once."""
+        return self._gather(now)
+
+    def step(self, event: Event, now: float) -> list[Effect]:
+        """Take one event, return what is to be done about it."""
+        before, kind = self.phase, kind_of(event)
+        allowed = TRANSITIONS.get((before, kind))
+        if not allowed:
+            return []
+        effects = self._step(event, now)
+        assert self.phase in allowed, f"{before} may not become {self.phase} by {kind.__name__}"
+        return effects
+
+    def _step(self, event: Event, now: float) -> list[Effect]:
+        match event:
+            case MemberUp(member):
+                return self._up(member, now)
+            case MemberDown(name):
+                self._away.add(name)
+                return [] if self.phase is Phase.RUNNING else [self._waiting_for()]
+            case Heard(sender, Holdings() as holdings):
+                return self._collected(sender, holdings, now)
+            case Heard(sender, ChoiceHeld(chosen)):
+                return self._is_held(sender, chosen)
+            case TimerFired():
+                return self._ask_again(now)
+            case _:
+                return []
+
+    # ---- who is there ----------------------------------------------------------------------------
+
+    def _up(self, member: Member, now: float) -> list[Effect]:
+        self._present[member.name] = member
+        self._away.discard(member.name)
+        if self.phase is Phase.GATHERING:
+            return self._gather(now)
+        known = self._asked.get(member.name)
+        if known is None or known.incarnation != member.incarnation:
+            again = Report(f"{member.name} has lost its memory: all roll back", Level.WARNING)
+            lost = [again] if self.phase is Phase.RUNNING else []
+            return [*lost, *self._gather(now)]
+        return [*self._say_again(member.name), self._waiting_for()]
+
+    def _say_again(self, name: WorkerName) -> list[Effect]:
+        """What a member that was away may have missed."""
+        if self.phase is Phase.COLLECTING:
+            return [Tell(name, Collect(self._attempt))]
+        assert self._choice is not None
+        if self.phase is Phase.CHOOSING:
+            return [Tell(name, self._choice)]
+        return [Tell(name, Resume(self._choice.round))]
+
+    @property
+    def _attempt(self) -> str:
+        return f"{self._me.incarnation.starts}-{self._me.incarnation.nonce}-{self._attempts}"
+
+    def _gather(self, now: float) -> list[Effect]:
+        """Ask all what they hold, if all are there."""
+        if any(name not in self._present or name in self._away for name in self._workers):
+            self.phase = Phase.GATHERING
+            return [self._waiting_for()]
+        self.phase, self._attempts = Phase.COLLECTING, self._attempts + 1
+        self._asked, self._holdings, self._choice = dict(self._present), {}, None
+        self._ask_again_at = now + ASK_AGAIN_S
+        return [
+            *(Tell(name, Collect(self._attempt)) for name in self._workers),
+            self._waiting_for(),
+        ]
+
+    def _waiting_for(self) -> WaitingFor:
+        absent = self._absent()
+        count = len(self._workers)
+        text = f"waiting for {len(absent)} of {count} workers: {', '.join(absent)}"
+        doing = {
+            Phase.GATHERING: "",
+            Phase.COLLECTING: " to say what they hold",
+            Phase.CHOOSING: " to write the choice",
+            Phase.RUNNING: "",
+        }[self.phase]
+        return WaitingFor(text + doing if absent else "")
+
+    def _absent(self) -> list[WorkerName]:
+        done: set[WorkerName] = {
+            Phase.GATHERING: set(self._present) - self._away,
+            Phase.COLLECTING: set(self._holdings),
+            Phase.CHOOSING: self._held,
+            Phase.RUNNING: set(self._workers),
+        }[self.phase]
+        return [name for name in self._workers if name not in done]
+
+    def _ask_again(self, now: float) -> list[Effect]:
+        self._ask_again_at = now + ASK_AGAIN_S
+        return [each for name in self._absent() for each in self._say_again(name)]
+
+    # ---- the choice ------------------------------------------------------------------------------
+
+    def _collected(self, sender: WorkerName, holdings: Holdings, now: float) -> list[Effect]:
+        if holdings.attempt != self._attempt:
+            return []
+        self._holdings[sender] = holdings
+        if self._absent():
+            return [self._waiting_for()]
+        return self._choose(now)
+
+    def _choose(self, now: float) -> list[Effect]:
+        everything = self._holdings.values()
+        common = frozenset.intersection(*(frozenset(each.checkpoints) for each in everything))
+        known = max((each.committed for each in everything), key=_number)
+        if not common:
+            return self._nothing_common(known, now)
+        checkpoint = max(common, key=_number)
+        self._choice = Choice(
+            self._attempt,
+            max(each.round for each in everything) + 1,
+            checkpoint,
+            max(each.highest for each in everything),
+            tuple(self._asked[name] for name in self._workers),
+        )
+        self.phase, self._held = Phase.CHOOSING, set()
+        self._ask_again_at = now + ASK_AGAIN_S
+        older = checkpoint.number < known.number
+        text = f"round {self._choice.round} goes on from checkpoint {checkpoint}"
+        if older:
+            text += f", which is older than {known}: what was published behind it is made again"
+        return [
+            Report(text, Level.WARNING if older else Level.INFO),
+            *(Tell(name, self._choice) for name in self._workers),
+            self._waiting_for(),
+        ]
+
+    def _nothing_common(self, known: CheckpointId, now: float) -> list[Effect]:
+        """Somebody lacks what is known committed: tell it what is missing; the others wait."""
+        lacking = [name for name, each in self._holdings.items() if known not in each.checkpoints]
+        effects: list[Effect] = []
+        for name in lacking:
+            held = ", ".join(str(each) for each in self._holdings[name].checkpoints) or "none"
+            reason = (
+                f"{name} lacks checkpoint {known}, which the cluster has committed (it holds "
+                f"{held}): put back its state directory, or a copy that was made at a checkpoint "
+                "which the others have kept (wallarooctl checkpoint --keep), or stop all workers "
+                "and start them without --cluster-id for a new cluster"
+            )
+            effects += [
+                Report(f"refused: {reason}", Level.WARNING),
+                Tell(name, Refused(reason, DamagedStateError.exit_code)),
+            ]
+            del self._present[name]
+            self._away.discard(name)
+        self._present[self._me.name] = self._me
+        return [*effects, *self._gather(now)] if lacking else [self._waiting_for()]
+
+    def _is_held(self, sender: WorkerName, chosen: int) -> list[Effect]:
+        if self._choice is None or chosen != self._choice.round:
+            return []
+        if self.phase is Phase.RUNNING:
+            return [Tell(sender, Resume(chosen))]
+        self._held.add(sender)
+        if self._absent():
+            return [self._waiting_for()]
+        self.phase = Phase.RUNNING
+        return [*(Tell(name, Resume(chosen)) for name in self._workers), self._waiting_for()]
+
+
+def _number(checkpoint: CheckpointId) -> int:
+    return checkpoint.number

@@ -1,0 +1,156 @@
+"""Every worker's part of recovery: stop, say what is held, keep the choice, go on from it."""
+# Theory of operation
+# ===================
+# The leader asks; this worker first ends its part of the job, and with it every write, then says
+# what it holds. It makes the leader's choice durable before it says so, and acts on it only when
+# the leader says that all have done so. A question that comes meanwhile is answered after the step
+# that is under way: the newest counts. Nothing here has a deadline, since the leader's has: it asks
+# again, and after its own death it begins anew.
+
+from enum import Enum
+
+from wallarood.control.effects import (
+    BeginRound,
+    Effect,
+    HaltJob,
+    ReadHoldings,
+    Tell,
+    WriteChoice,
+)
+from wallarood.control.events import (
+    ChoiceWritten,
+    Event,
+    Heard,
+    HoldingsRead,
+    JobHalted,
+    kind_of,
+)
+from wallarood.model.ids import WorkerName
+from wallarood.model.messages import Choice, ChoiceHeld, Collect, Holdings, Resume
+
+
+class Phase(Enum):
+    """How far this worker is in the round."""
+
+    IDLE = "idle"
+    """Nothing runs; nothing is chosen."""
+    HALTING = "halting"
+    READING = "reading"
+    REPORTED = "reported"
+    WRITING = "writing"
+    HELD = "held"
+    """The choice is durable here."""
+    RUNNING = "running"
+
+
+_I, L, D, P, W, H, R = Phase
+
+# Where each event may lead in each phase. Empty: a straggler, dropped.
+TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
+    (_I, Collect): frozenset({D}),
+    (L, Collect): frozenset({L}),
+    (D, Collect): frozenset({D}),
+    (P, Collect): frozenset({D}),
+    (W, Collect): frozenset({W}),
+    (H, Collect): frozenset({D}),
+    (R, Collect): frozenset({L, R}),
+    (L, JobHalted): frozenset({D}),
+    **{(phase, JobHalted): frozenset() for phase in (_I, D, P, W, H, R)},
+    (D, HoldingsRead): frozenset({D, P}),
+    **{(phase, HoldingsRead): frozenset() for phase in (_I, L, P, W, H, R)},
+    (P, Choice): frozenset({P, W}),
+    (H, Choice): frozenset({H}),
+    (R, Choice): frozenset({R}),
+    **{(phase, Choice): frozenset() for phase in (_I, L, D, W)},
+    (W, ChoiceWritten): frozenset({H, D}),
+    **{(phase, ChoiceWritten): frozenset() for phase in (_I, L, D, P, H, R)},
+    (H, Resume): frozenset({H, R}),
+    **{(phase, Resume): frozenset() for phase in (_I, L, D, P, W, R)},
+}
+
+
+class Rollback:
+    """The machine of one worker. *leader* is whom it answers."""
+
+    def __init__(self, leader: WorkerName) -> None:
+        self.phase = Phase.IDLE
+        self._leader = leader
+        self._attempt = ""
+        self._choice: Choice | None = None
+
+    @property
+    def round(self) -> int:
+        """The round that this worker runs in or has last run in; 0 before the first."""
+        return self._choice.round if self._choice and self.phase is Phase.RUNNING else 0
+
+    def step(self, event: Event, now: float) -> list[Effect]:  # noqa: ARG002 - as all machines
+        """Take one event, return what is to be done about it."""
+        before, kind = self.phase, kind_of(event)
+        allowed = TRANSITIONS.get((before, kind))
+        if not allowed:
+            return []
+        effects = self._step(event)
+        assert self.phase in allowed, f"{before} may not become {self.phase} by {kind.__name__}"
+        return effects
+
+    def _step(self, event: Event) -> list[Effect]:
+        match event:
+            case Heard(_, Collect(attempt)):
+                return self._collect(attempt)
+            case JobHalted():
+                self.phase = Phase.READING
+                return [ReadHoldings(self._attempt)]
+            case HoldingsRead(holdings):
+                return self._report(holdings)
+            case Heard(_, Choice() as choice):
+                return self._take_choice(choice)
+            case ChoiceWritten(round_):
+                return self._written(round_)
+            case Heard(_, Resume(chosen)):
+                return self._resume(chosen)
+            case _:
+                return []
+
+    def _collect(self, attempt: str) -> list[Effect]:
+        if attempt == self._attempt and self.phase is Phase.RUNNING:
+            return []
+        self._attempt = attempt
+        match self.phase:
+            case Phase.RUNNING:
+                self.phase = Phase.HALTING
+                return [HaltJob()]
+            case Phase.HALTING | Phase.READING | Phase.WRITING:
+                return []
+            case _:
+                self.phase = Phase.READING
+                return [ReadHoldings(attempt)]
+
+    def _report(self, holdings: Holdings) -> list[Effect]:
+        if holdings.attempt != self._attempt:
+            return [ReadHoldings(self._attempt)]
+        self.phase = Phase.REPORTED
+        return [Tell(self._leader, holdings)]
+
+    def _take_choice(self, choice: Choice) -> list[Effect]:
+        if self.phase is Phase.REPORTED:
+            if choice.attempt != self._attempt:
+                return []
+            self.phase, self._choice = Phase.WRITING, choice
+            return [WriteChoice(choice)]
+        known = self._choice is not None and choice.round == self._choice.round
+        return [Tell(self._leader, ChoiceHeld(choice.round))] if known else []
+
+    def _written(self, round_: int) -> list[Effect]:
+        assert self._choice is not None
+        if self._attempt != self._choice.attempt:
+            self.phase = Phase.READING
+            return [ReadHoldings(self._attempt)]
+        self.phase = Phase.HELD
+        return [Tell(self._leader, ChoiceHeld(round_))]
+
+    def _resume(self, chosen: int) -> list[Effect]:
+        assert self._choice is not None
+        if chosen != self._choice.round:
+            return []
+        self.phase = Phase.RUNNING
+        return [BeginRound(self._choice)]

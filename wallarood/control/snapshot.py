@@ -1,0 +1,196 @@
+"""Every worker's part in checkpoints: take it, keep it, know it committed, publish."""
+# Theory of operation
+# ===================
+# The leader's word puts a barrier behind the sources here. When every instance here has let it
+# pass and its state is written, this worker holds its part and says so. It says so again to a
+# leader that it has been parted from: what is held stays held.
+#
+# Nothing is published before it is committed, and before it is durable here that it is: whoever
+# finds the published output after a crash finds that knowledge too. Numbers that come late or
+# twice change nothing: they only ever rise.
+#
+# A worker that is told to stop asks for a checkpoint behind whose barrier all sources stand still,
+# and leaves when its output is published: its restart replays nothing. Where no checkpoint can be
+# had, since somebody is away, it leaves at once. A machine belongs to one round and ends with it.
+
+from enum import Enum
+
+from wallarood.control.effects import (
+    Effect,
+    Level,
+    PublishedFinal,
+    PublishSinks,
+    ReadyToLeave,
+    RecordCommitted,
+    ReleaseBarrier,
+    Report,
+    StopOrderly,
+    TakeBarrier,
+    Tell,
+)
+from wallarood.control.events import (
+    CommitRecorded,
+    Event,
+    Heard,
+    MemberDown,
+    MemberUp,
+    SinksPublished,
+    SnapshotFailed,
+    SnapshotMoved,
+    SnapshotWritten,
+    StopWanted,
+    kind_of,
+)
+from wallarood.model.ids import WorkerName
+from wallarood.model.messages import (
+    CheckpointCommitted,
+    CheckpointFailed,
+    CheckpointGivenUp,
+    CheckpointHeld,
+    CheckpointProgress,
+    Purpose,
+    RequestCheckpoint,
+    TakeCheckpoint,
+)
+
+
+class Phase(Enum):
+    """Whether this worker takes part, and whether it wants to leave."""
+
+    WORKING = "working"
+    LEAVING = "leaving"
+    LEFT = "left"
+
+
+W, L, X = Phase
+
+_MESSAGES = (TakeCheckpoint, CheckpointCommitted, CheckpointGivenUp)
+_OWN = (SnapshotMoved, SnapshotWritten, SnapshotFailed, CommitRecorded, MemberUp)
+
+# Where each event may lead in each phase. Empty: a straggler, dropped.
+TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
+    **{(phase, kind): frozenset({phase}) for phase in (W, L) for kind in (*_MESSAGES, *_OWN)},
+    **{(X, kind): frozenset() for kind in (*_MESSAGES, *_OWN)},
+    (W, SinksPublished): frozenset({W, X}),
+    (L, SinksPublished): frozenset({L, X}),
+    (X, SinksPublished): frozenset(),
+    (W, StopWanted): frozenset({L, X}),
+    (L, StopWanted): frozenset(),
+    (X, StopWanted): frozenset(),
+    (W, MemberDown): frozenset({W}),
+    (L, MemberDown): frozenset({L, X}),
+    (X, MemberDown): frozenset(),
+}
+
+
+class Snapshotter:
+    """The machine of one worker for one round. *committed* is known when the round begins."""
+
+    def __init__(self, worker: WorkerName, leader: WorkerName, *, committed: int) -> None:
+        self.phase = Phase.WORKING
+        self._worker = worker
+        self._leader = leader
+        self.taken = committed
+        self.held = committed
+        self.committed = committed
+        self.published = committed
+        self._held_bytes = 0
+        self._recording = committed
+        self._purposes: dict[int, Purpose] = {}
+        self._away: set[WorkerName] = set()
+
+    def step(self, event: Event, now: float) -> list[Effect]:  # noqa: ARG002 - as all machines
+        """Take one event, return what is to be done about it."""
+        before, kind = self.phase, kind_of(event)
+        allowed = TRANSITIONS.get((before, kind))
+        if not allowed:
+            return []
+        effects = self._step(event)
+        assert self.phase in allowed, f"{before} may not become {self.phase} by {kind.__name__}"
+        return effects
+
+    def _step(self, event: Event) -> list[Effect]:
+        match event:
+            case Heard(_, TakeCheckpoint(number, purpose, keep)):
+                return self._take(number, purpose, keep=keep)
+            case SnapshotMoved(number, steps, awaiting):
+                return [Tell(self._leader, CheckpointProgress(number, steps, awaiting))]
+            case SnapshotWritten(number, size_bytes):
+                self.held, self._held_bytes = max(self.held, number), size_bytes
+                return [Tell(self._leader, CheckpointHeld(number, size_bytes))]
+            case SnapshotFailed(number, reason):
+                return [
+                    Report(f"checkpoint {number} cannot be written: {reason}", Level.WARNING),
+                    Tell(self._leader, CheckpointFailed(number, reason)),
+                ]
+            case Heard(_, CheckpointCommitted(number)):
+                return self._is_committed(number)
+            case CommitRecorded(number):
+                self.committed = max(self.committed, number)
+                return [PublishSinks(number)]
+            case SinksPublished(number):
+                return self._is_published(number)
+            case Heard(_, CheckpointGivenUp(number)):
+                return [ReleaseBarrier(number)]
+            case MemberUp(member):
+                self._away.discard(member.name)
+                return self._say_again() if member.name == self._leader else []
+            case MemberDown(name):
+                self._away.add(name)
+                return self._gone(name)
+            case StopWanted():
+                return self._stop()
+            case _:
+                return []
+
+    def _take(self, number: int, purpose: Purpose, *, keep: str) -> list[Effect]:
+        if number <= self.taken:
+            return []
+        self.taken = number
+        self._purposes = {old: why for old, why in self._purposes.items() if old > self.published}
+        self._purposes[number] = purpose
+        return [TakeBarrier(number, purpose, keep)]
+
+    def _is_committed(self, number: int) -> list[Effect]:
+        if number <= self._recording:
+            return []
+        self._recording = number
+        return [RecordCommitted(number)]
+
+    def _is_published(self, number: int) -> list[Effect]:
+        self.published = max(self.published, number)
+        purpose = self._purposes.get(number)
+        if purpose is Purpose.FINAL:
+            return [PublishedFinal()]
+        if purpose is Purpose.SHUTDOWN:
+            self.phase = Phase.LEFT
+            return [ReadyToLeave(), StopOrderly()]
+        if self.phase is Phase.LEAVING and purpose is Purpose.LEAVE:
+            self.phase = Phase.LEFT
+            return [ReadyToLeave()]
+        return []
+
+    def _stop(self) -> list[Effect]:
+        if self._away:
+            self.phase = Phase.LEFT
+            return [ReadyToLeave()]
+        self.phase = Phase.LEAVING
+        return [Tell(self._leader, RequestCheckpoint(Purpose.LEAVE))]
+
+    def _gone(self, name: WorkerName) -> list[Effect]:
+        """No checkpoint can be had without a member, unless all parts are under way already."""
+        if self.phase is not Phase.LEAVING:
+            return []
+        known = self._purposes.get(self._recording) is Purpose.LEAVE
+        under_way = self._purposes.get(self.taken) is Purpose.LEAVE and name != self._leader
+        if known or under_way:
+            return []
+        self.phase = Phase.LEFT
+        return [ReadyToLeave()]
+
+    def _say_again(self) -> list[Effect]:
+        """What the leader may have missed while we were parted."""
+        asking = [Tell(self._leader, RequestCheckpoint(Purpose.LEAVE))]
+        wanted = asking if self.phase is Phase.LEAVING else []
+        held = [Tell(self._leader, CheckpointHeld(self.held, self._held_bytes))]
+        return [*(held if self.held > self._recording else []), *wanted]

@@ -1,0 +1,181 @@
+"""From a topology to the job of one worker: every instance, restored from a checkpoint."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import attrs
+
+from wallarood.app.connector import SinkContext, SourceContext
+from wallarood.flow.align import Alignment
+from wallarood.flow.compile import compile_branch, compile_stage, make_states
+from wallarood.flow.route import Router
+from wallarood.flow.state import State
+from wallarood.model.checkpoint import CheckpointPart, Restored
+from wallarood.model.ids import ClusterId, WorkerName
+from wallarood.model.pipeline import Application, StepKind
+from wallarood.model.topology import Edge, Stage, StageKind
+from wallarood.runtime.dataflow.counters import SourceCounters, StageCounters
+from wallarood.runtime.dataflow.gate import Gate
+from wallarood.runtime.dataflow.inbox import Inbox
+from wallarood.runtime.dataflow.job import Job, JobLimits
+from wallarood.runtime.dataflow.outputs import EdgeOutput, LocalPort, Outputs, Port
+from wallarood.runtime.dataflow.sink_task import SinkTask
+from wallarood.runtime.dataflow.snapshots import Snapshots
+from wallarood.runtime.dataflow.source_task import SourceTask
+from wallarood.runtime.dataflow.stage_task import StageTask
+from wallarood.runtime.dataflow.wiring import SOURCE_EDGE, Wiring
+
+MakePort = Callable[[Edge, WorkerName], Port]
+
+
+@attrs.frozen
+class Reporting:
+    """What the job tells its worker while a checkpoint is collected; see `Snapshots`."""
+
+    on_moved: Callable[[int, int, str], None]
+    on_done: Callable[[CheckpointPart], None]
+    on_slow: Callable[[], None]
+
+
+@attrs.frozen
+class Plan:
+    """What a job is built from. `sources_path` is where sources keep things."""
+
+    application: Application
+    wiring: Wiring
+    cluster_id: ClusterId
+    sources_path: Path
+    restored: Restored
+    gate: Gate
+    limits: JobLimits
+    remote_port: MakePort
+    reporting: Reporting
+
+
+def restore_states(
+    application: Application, wiring: Wiring, restored: Restored
+) -> dict[int, dict[str, State]]:
+    """The state of every stage here as it was at a checkpoint. May take long: not on the loop."""
+    states = {}
+    for stage in wiring.stages:
+        states[stage.index] = make_states(application, stage)
+        for name, state in states[stage.index].items():
+            state.restore(restored.chunks.get(name, ()))
+    return states
+
+
+def build_job(plan: Plan, states: Mapping[int, Mapping[str, State]]) -> Job:
+    """Build every instance of this worker, working on *states*."""
+    wiring = plan.wiring
+    inboxes = {
+        stage.index: Inbox(
+            wiring.inputs(stage),
+            plan.limits.inbox_batches_max,
+            plan.limits.source.batch_records_max,
+        )
+        for stage in wiring.stages
+    }
+    snapshots = Snapshots(
+        wiring.worker,
+        {stage.index: stage.name for stage in wiring.stages},
+        states,
+        plan.restored.checkpoint.number,
+        plan.reporting.on_moved,
+        plan.reporting.on_done,
+        plan.reporting.on_slow,
+    )
+    counters = {stage.index: StageCounters() for stage in wiring.stages}
+    job = Job(wiring, plan.gate, inboxes, counters, {}, [], [], snapshots)
+    for stage in wiring.stages:
+        if stage.kind is StageKind.SINK:
+            job.sinks.append(_sink_task(job, plan, stage))
+            continue
+        job.stages.append(_stage_task(job, plan, stage))
+        if stage.kind is StageKind.SOURCE:
+            job.sources[stage.steps[0]] = _source_task(job, plan, stage)
+    return job
+
+
+def _outputs(job: Job, stage: Stage, remote_port: MakePort) -> Outputs:
+    wiring = job.wiring
+    edges = []
+    for edge in wiring.edges_from(stage):
+        router = Router(edge, wiring.topology, wiring.worker)
+        ports = {
+            target: LocalPort(job.inbox(edge.index), (edge.index, wiring.worker))
+            if target == wiring.worker
+            else remote_port(edge, target)
+            for target in router.targets
+        }
+        edges.append(EdgeOutput(edge, router, ports))
+    return Outputs(tuple(edges))
+
+
+def _stage_task(job: Job, plan: Plan, stage: Stage) -> StageTask:
+    states = job.snapshots.states[stage.index]
+    return StageTask(
+        stage=stage,
+        segments=compile_stage(plan.application, stage, states),
+        branch=compile_branch(plan.application, stage),
+        inbox=job.inboxes[stage.index],
+        alignment=Alignment(job.wiring.inputs(stage)),
+        outputs=_outputs(job, stage, plan.remote_port),
+        counters=job.counters[stage.index],
+        states=tuple(states.values()),
+        snapshots=job.snapshots,
+        time_budget_s=plan.limits.time_budget_s,
+        batch_records_max=plan.limits.source.batch_records_max,
+    )
+
+
+def _source_task(job: Job, plan: Plan, stage: Stage) -> SourceTask:
+    step = plan.application.step(stage.steps[0])
+    known = {
+        each.partition: SourceCounters(0, each.position, each.ended)
+        for each in plan.restored.sources
+        if each.source == step.name
+    }
+    return SourceTask(
+        step=step.name,
+        source=step.connector,
+        partitions={
+            each.partition: known.get(each.partition, SourceCounters())
+            for each in stage.source_partitions
+            if each.worker == job.wiring.worker
+        },
+        inbox=job.inboxes[stage.index],
+        input=(SOURCE_EDGE, job.wiring.worker),
+        gate=job.gate,
+        context=SourceContext(
+            step=step.name,
+            worker=job.wiring.worker,
+            cluster_id=plan.cluster_id,
+            directory=str(plan.sources_path / step.name.replace("/", "_")),
+            limits=plan.limits.source,
+        ),
+    )
+
+
+def _sink_task(job: Job, plan: Plan, stage: Stage) -> SinkTask:
+    step = next(
+        plan.application.step(name)
+        for name in stage.steps
+        if plan.application.step(name).kind is StepKind.SINK
+    )
+    worker = job.wiring.worker
+    return SinkTask(
+        stage=stage.index,
+        sink=step.connector,
+        context=SinkContext(
+            application=plan.application.name,
+            cluster_id=plan.cluster_id,
+            worker=worker,
+            step=step.name,
+            instance=stage.workers.index(worker),
+        ),
+        inbox=job.inboxes[stage.index],
+        alignment=Alignment(job.wiring.inputs(stage)),
+        counters=job.counters[stage.index],
+        snapshots=job.snapshots,
+        restored=next((each for each in plan.restored.sinks if each.step == step.name), None),
+    )

@@ -1,0 +1,147 @@
+"""The parts of a checkpoint on this worker, as they come in from its instances.
+
+Theory of operation
+===================
+A barrier passes every instance at its own time. What an instance says at that moment is kept here
+until all have. An instance that has ended counts as having let every later barrier pass: its state
+does not change any more, so it is captured when the checkpoint is asked for, or when it ends,
+whichever is later. One checkpoint is collected at a time; a higher number takes the place of a
+lower one, of which nothing is lost: what it held is marked as changed still.
+"""
+
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from wallarood.flow.state import State
+from wallarood.model.batch import Barrier
+from wallarood.model.checkpoint import (
+    CheckpointId,
+    CheckpointPart,
+    SinkPart,
+    SourcePosition,
+    StatePart,
+)
+from wallarood.model.ids import WorkerName
+
+
+@attrs.define(eq=False)
+class Snapshots:
+    """What the instances of *worker* have said for the checkpoint in progress.
+
+    `instances` are the stages with an instance here, by index, with what each is called. `on_moved`
+    is called with (number, steps done, what is awaited), `on_done` with the whole part, `on_slow`
+    when `encode_ended` has something to do.
+    """
+
+    worker: WorkerName
+    instances: Mapping[int, str]
+    states: Mapping[int, Mapping[str, State]]
+    committed: int
+    on_moved: Callable[[int, int, str], None]
+    on_done: Callable[[CheckpointPart], None]
+    on_slow: Callable[[], None]
+    barrier: Barrier | None = None
+    _sources: tuple[SourcePosition, ...] | None = None
+    _sinks: dict[int, SinkPart] = attrs.field(factory=dict)
+    _parts: dict[int, tuple[StatePart, ...]] = attrs.field(factory=dict)
+    _captured: set[int] = attrs.field(factory=set)
+    _ended: set[int] = attrs.field(factory=set)
+    _ended_sinks: dict[int, Callable[[int], SinkPart]] = attrs.field(factory=dict)
+
+    def begin(self, barrier: Barrier) -> bool:
+        """Collect for *barrier* from now on; whether it is not an old one."""
+        if self.barrier is not None and barrier.number <= self.barrier.number:
+            return barrier == self.barrier
+        self.barrier = barrier
+        self._sources = None
+        self._sinks, self._parts, self._captured = {}, {}, set()
+        for stage in sorted(self._ended):
+            if stage in self._ended_sinks:
+                self._sinks[stage] = self._ended_sinks[stage](barrier.number)
+            else:
+                self.capture_now(stage)
+        if self._captured:
+            self.on_slow()
+        return True
+
+    def capture_now(self, stage: int) -> None:
+        """Begin to capture the states of *stage* as they are now."""
+        assert self.barrier is not None
+        self._captured.add(stage)
+        for state in self.states.get(stage, {}).values():
+            state.capture(self.barrier.number, self.committed)
+
+    def sources_at(self, positions: tuple[SourcePosition, ...]) -> None:
+        """The barrier stands behind what was read up to *positions*."""
+        self._sources = positions
+        self._moved()
+
+    def encode_ended(self) -> bool:
+        """Encode the next chunk of an instance that has ended; whether there may be more."""
+        for stage in self._captured & self._ended - self._parts.keys():
+            for state in self.states.get(stage, {}).values():
+                if state.capturing:
+                    state.encode_some()
+                    return True
+            self.finish(stage)
+            return True
+        return False
+
+    def finish(self, stage: int) -> None:
+        """The states of *stage* are encoded to the end."""
+        if stage not in self._captured or stage in self._parts:
+            return
+        states = self.states.get(stage, {}).values()
+        self._parts[stage] = tuple(state.finish() for state in states)
+        self._moved()
+
+    def sink_prepared(self, stage: int, part: SinkPart) -> None:
+        """A sink has prepared behind the barrier."""
+        self._sinks[stage] = part
+        self._moved()
+
+    def stage_ended(self, stage: int) -> None:
+        """An instance has ended: it lets every barrier pass from now on."""
+        self._ended.add(stage)
+        if self.barrier is None:
+            return
+        if stage not in self._captured:
+            self.capture_now(stage)
+        self.on_slow()
+
+    def sink_ended(self, stage: int, part: Callable[[int], SinkPart]) -> None:
+        """A sink has ended; *part* says at any later time what it holds for a checkpoint."""
+        self._ended.add(stage)
+        self._ended_sinks[stage] = part
+        if self.barrier is not None and stage not in self._sinks:
+            self._sinks[stage] = part(self.barrier.number)
+            self._moved()
+
+    @property
+    def awaiting(self) -> str:
+        """What has not let the barrier pass yet, in words."""
+        if self._sources is None:
+            return "the leader's word"
+        done = self._parts.keys() | self._sinks.keys()
+        absent = [name for stage, name in self.instances.items() if stage not in done]
+        return ", ".join(absent) or "the disk"
+
+    def _moved(self) -> None:
+        """Say how far it is; if it is whole, hand it over."""
+        barrier = self.barrier
+        if barrier is None:
+            return
+        done = len(self._parts) + len(self._sinks)
+        self.on_moved(barrier.number, done, self.awaiting)
+        if self._sources is None or done < len(self.instances):
+            return
+        part = CheckpointPart(
+            CheckpointId(barrier.round, barrier.number),
+            self.worker,
+            self._sources,
+            tuple(self._sinks.values()),
+            tuple(each for parts in self._parts.values() for each in parts),
+        )
+        self._sources = None
+        self.on_done(part)

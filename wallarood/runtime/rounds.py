@@ -1,0 +1,281 @@
+"""One round on this worker: from the choice to the running job, and its end.
+
+Theory of operation
+===================
+Everything of a round lives in one cancel scope: links, tasks, publishing. A round begins with what
+the store gives back of the chosen checkpoint; until the job stands, whoever needs it waits. A round
+that is halted has come to rest when its tasks have ended, its sinks are closed and the store is
+idle: nothing of it is written afterwards.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+import trio
+
+from wallarood.control.checkpoint import Coordinator
+from wallarood.control.completion import Completion
+from wallarood.control.events import (
+    JobBroke,
+    JobDrained,
+    JobHalted,
+    SinksPublished,
+    SnapshotFailed,
+    SnapshotMoved,
+    SnapshotWritten,
+)
+from wallarood.control.snapshot import Snapshotter
+from wallarood.model.batch import Barrier
+from wallarood.model.checkpoint import CheckpointPart, Restored
+from wallarood.model.errors import (
+    ApplicationError,
+    CannotCreateError,
+    LocalProtocolError,
+    WallaroodError,
+)
+from wallarood.model.messages import Choice, Purpose
+from wallarood.model.pipeline import Application
+from wallarood.model.topology import Routing, Topology
+from wallarood.runtime.dataflow.build import Plan, Reporting, build_job, restore_states
+from wallarood.runtime.dataflow.inbox import Inbox
+from wallarood.runtime.dataflow.job import Job
+from wallarood.runtime.dataflow.wiring import Wiring
+from wallarood.runtime.links import Links
+from wallarood.runtime.worker import LastCheckpoint, Round, Worker
+from wallarood.wire.records import PickleRule, RecordCodec
+
+PAUSING = {
+    Purpose.LEAVE: "a worker is leaving",
+    Purpose.SHUTDOWN: "the cluster is being shut down",
+}
+
+log = structlog.get_logger(__name__)
+
+
+def begin_round(worker: Worker, choice: Choice) -> None:
+    """Begin the round of *choice*, which is durable everywhere."""
+    assert worker.record is not None
+    timing, workers = worker.settings.timing, worker.record.topology.workers
+    name, committed = worker.member.name, choice.checkpoint.number
+    coordinator = None
+    if worker.leads:
+        coordinator = Coordinator(
+            workers,
+            highest=choice.highest,
+            committed=committed,
+            interval_s=timing.checkpoint_interval_s,
+            deadline_s=timing.checkpoint_deadline_s,
+            now=trio.current_time(),
+        )
+    worker.round = Round(
+        choice,
+        Snapshotter(name, workers[0], committed=committed),
+        Completion(name, workers, completion_wait_s=timing.completion_wait_s),
+        coordinator,
+    )
+    worker.gate.open("stop")
+    worker.gate.open("start")
+    worker.nursery.start_soon(_run, worker, worker.round)
+
+
+async def _run(worker: Worker, mine: Round) -> None:
+    try:
+        with mine.scope:
+            async with trio.open_nursery() as mine.nursery:
+                await _restore(worker, mine)
+                assert mine.links is not None
+                mine.nursery.start_soon(mine.links.run)
+                mine.nursery.start_soon(_run_job, worker, mine)
+                mine.ready.set()
+                await trio.sleep_forever()
+    except* LocalProtocolError:
+        raise
+    except* Exception as group:
+        _fail(worker, _first_of(group))
+    finally:
+        with trio.CancelScope(shield=True):
+            if mine.links is not None:
+                mine.links.end()
+            if mine.job is not None:
+                await mine.job.aclose()
+        mine.scope.cancel()
+        mine.ready.set()
+        mine.ended.set()
+
+
+def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error, however deep nurseries have wrapped it."""
+    first = group.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+def _fail(worker: Worker, error: BaseException) -> None:
+    """The job has failed here: all workers are to hear of it and end."""
+    if not isinstance(error, WallaroodError):
+        log.error("a source or sink failed", exc_info=error)
+        error = ApplicationError(f"a source or sink failed: {type(error).__name__}: {error}")
+    worker.post(JobBroke(error))
+
+
+def _in_round(worker: Worker, mine: Round, work: Callable[[Job], Awaitable[None]]) -> None:
+    """Do *work* as part of the round, as soon as its job stands."""
+
+    async def wait() -> None:
+        await mine.ready.wait()
+        if not mine.scope.cancel_called and mine.nursery is not None and mine.job is not None:
+            mine.nursery.start_soon(work, mine.job)
+
+    worker.nursery.start_soon(wait)
+
+
+async def _restore(worker: Worker, mine: Round) -> None:
+    """Build links and job from the chosen checkpoint."""
+    record, settings = worker.record, worker.settings
+    assert record is not None
+    assert worker.checkpoints is not None
+    wiring = Wiring(record.topology, worker.member.name)
+    number = mine.choice.checkpoint.number
+    restored: Restored = await trio.to_thread.run_sync(worker.checkpoints.restore, number)
+    states = await trio.to_thread.run_sync(restore_states, worker.application, wiring, restored)
+    links = mine.links = Links(
+        round=mine.choice.round,
+        cluster_id=record.cluster_id,
+        member=worker.member,
+        members={
+            each.name: each for each in mine.choice.members if each.name != worker.member.name
+        },
+        dial=worker.dial_data,
+        limits=settings.links,
+        codecs=_codecs(worker.application, record.topology, settings.pickle),
+        on_change=lambda: None,
+        inbox=lambda edge: _inbox(mine, edge),
+    )
+    plan = Plan(
+        application=worker.application,
+        wiring=wiring,
+        cluster_id=record.cluster_id,
+        sources_path=worker.store.sources_path,
+        restored=restored,
+        gate=worker.gate,
+        limits=settings.job,
+        remote_port=links.remote_port,
+        reporting=Reporting(
+            lambda *moved: _moved(worker, mine, SnapshotMoved(*moved)),
+            lambda part: _write(worker, mine, part),
+            lambda: _encode_ended(worker, mine),
+        ),
+    )
+    mine.job = build_job(plan, states)
+    log.info("running", round=mine.choice.round, checkpoint=str(mine.choice.checkpoint))
+    worker.notify(worker.phase_text)
+
+
+def _inbox(mine: Round, edge: int) -> Inbox:
+    assert mine.job is not None
+    return mine.job.inbox(edge)
+
+
+def _codecs(
+    application: Application, topology: Topology, pickle: PickleRule
+) -> dict[int, RecordCodec]:
+    """A codec for each edge that may cross between workers."""
+    crossing = [edge for edge in topology.edges if edge.routing is not Routing.FORWARD]
+    if len(topology.workers) == 1:
+        return {}
+    return {
+        edge.index: RecordCodec.for_types(application.step(edge.origin).record, rule=pickle)
+        for edge in crossing
+    }
+
+
+async def _run_job(worker: Worker, mine: Round) -> None:
+    assert mine.job is not None
+    await mine.job.run()
+    if mine.job.drained:
+        worker.post(JobDrained())
+
+
+async def halt(worker: Worker) -> None:
+    """End the round; `JobHalted` when it has come to rest."""
+    mine = worker.round
+    if mine is not None:
+        mine.scope.cancel()
+        await mine.ended.wait()
+    await worker.store_task.wait_idle()
+    worker.post(JobHalted())
+
+
+# ---- checkpoints ---------------------------------------------------------------------------------
+
+
+def take_barrier(worker: Worker, number: int, *, purpose: Purpose, keep: str) -> None:
+    """Put the barrier of a checkpoint behind what was read, as soon as the job stands."""
+    mine = worker.running
+    if mine is None:
+        return
+    mine.taken_at[number] = trio.current_time()
+    if keep:
+        mine.keeping[number] = keep
+
+    async def put(job: Job) -> None:
+        if purpose in PAUSING:
+            worker.gate.close("stop", PAUSING[purpose])
+            worker.notify(worker.phase_text)
+        job.put_barrier(Barrier(mine.choice.round, number))
+
+    _in_round(worker, mine, put)
+
+
+def release(worker: Worker, number: int) -> None:
+    """A checkpoint was given up: nothing waits for its barrier any longer."""
+    mine = worker.running
+    if mine is not None and mine.job is not None:
+        mine.job.release(number)
+
+
+def _moved(worker: Worker, mine: Round, event: SnapshotMoved) -> None:
+    mine.awaiting = event.awaiting
+    worker.post(event)
+
+
+def _encode_ended(worker: Worker, mine: Round) -> None:
+    _in_round(worker, mine, lambda job: job.encode_ended())
+
+
+def _write(worker: Worker, mine: Round, part: CheckpointPart) -> None:
+    store, number = worker.checkpoints, part.checkpoint.number
+    assert store is not None
+
+    def written(size_bytes: int) -> None:
+        now = trio.current_time()
+        began = mine.taken_at.pop(number, now)
+        worker.last_checkpoint = LastCheckpoint(number, now, now - began, size_bytes)
+        if worker.running is mine:
+            worker.post(SnapshotWritten(number, size_bytes))
+
+    def failed(error: CannotCreateError) -> None:
+        if worker.running is mine:
+            worker.post(SnapshotFailed(number, error.message))
+
+    keep = mine.keeping.pop(number, "")
+
+    def write() -> int:
+        size_bytes = store.write(part)
+        if keep:
+            store.keep(keep, number)
+        return size_bytes
+
+    worker.store_task.submit(write, written, failed)
+
+
+def publish(worker: Worker, number: int) -> None:
+    """A checkpoint is durably known committed here: let sinks publish."""
+    mine = worker.running
+    if mine is None:
+        return
+
+    async def committed(job: Job) -> None:
+        await job.committed(number)
+        worker.post(SinksPublished(number))
+
+    _in_round(worker, mine, committed)

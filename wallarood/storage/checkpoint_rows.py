@@ -1,0 +1,100 @@
+"""The rows of the checkpoint database: what stands in them, and which of them are needed."""
+
+import sqlite3
+from typing import Any
+
+import msgspec
+from xxhash import xxh3_64_intdigest
+
+from wallarood.model.checkpoint import CheckpointId
+from wallarood.model.ids import ClusterId
+
+SCHEMA_VERSION = 1
+
+TABLES = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL, checksum INTEGER NOT NULL);
+CREATE TABLE checkpoint (
+    number INTEGER PRIMARY KEY, manifest BLOB NOT NULL, checksum INTEGER NOT NULL);
+CREATE TABLE chunk (
+    number INTEGER NOT NULL, computation TEXT NOT NULL, sequence INTEGER NOT NULL,
+    data BLOB NOT NULL, checksum INTEGER NOT NULL,
+    PRIMARY KEY (number, computation, sequence));
+"""
+
+
+class Chain(msgspec.Struct, frozen=True):
+    """The chunks of one computation at a checkpoint: (checkpoint number, how many), base first."""
+
+    computation: str
+    links: tuple[tuple[int, int], ...]
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What stands in a checkpoint's row. Positions and sink values are JSON values."""
+
+    round: int
+    number: int
+    sources: tuple[tuple[str, str, Any, bool], ...]
+    sinks: tuple[tuple[str, Any, tuple[Any, ...]], ...]
+    chains: tuple[Chain, ...]
+    size_bytes: int
+
+    @property
+    def checkpoint(self) -> CheckpointId:
+        """The name of the checkpoint."""
+        return CheckpointId(self.round, self.number)
+
+
+class Marks(msgspec.Struct, frozen=True):
+    """What a worker must never forget, whatever it holds."""
+
+    cluster_id: ClusterId
+    schema: int = SCHEMA_VERSION
+    round: int = 0
+    highest: int = 0
+    committed: int = 0
+    kept: dict[str, int] = {}
+
+
+manifest_decoder = msgspec.json.Decoder(Manifest)
+marks_decoder = msgspec.json.Decoder(Marks)
+
+
+def insert_manifest(cursor: sqlite3.Cursor, manifest: Manifest) -> None:
+    """Put a checkpoint's row."""
+    data = msgspec.json.encode(manifest)
+    row = (manifest.number, data, checksum(data))
+    cursor.execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?)", row)
+
+
+def put_marks(cursor: sqlite3.Cursor, marks: Marks) -> None:
+    """Put the marks in the place of those before."""
+    data = msgspec.json.encode(marks)
+    cursor.execute("INSERT OR REPLACE INTO meta VALUES ('marks', ?, ?)", (data, checksum(data)))
+
+
+def prune(
+    cursor: sqlite3.Cursor, manifests: dict[int, Manifest], marks: Marks
+) -> dict[int, Manifest]:
+    """Delete what no retained checkpoint needs; return the retained ones."""
+    kept = set(marks.kept.values())
+    retained = {n: m for n, m in manifests.items() if n >= marks.committed or n in kept}
+    needed = {
+        (number, chain.computation)
+        for manifest in retained.values()
+        for chain in manifest.chains
+        for number, _ in chain.links
+    }
+    there = set(cursor.execute("SELECT DISTINCT number, computation FROM chunk"))
+    cursor.executemany(
+        "DELETE FROM chunk WHERE number = ? AND computation = ?", list(there - needed)
+    )
+    gone = [(number,) for number in manifests if number not in retained]
+    cursor.executemany("DELETE FROM checkpoint WHERE number = ?", gone)
+    return retained
+
+
+def checksum(data: bytes) -> int:
+    """xxh3_64 as SQLite's signed 64-bit integer."""
+    digest = xxh3_64_intdigest(data)
+    return digest - (1 << 64) if digest >= 1 << 63 else digest

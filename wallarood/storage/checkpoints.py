@@ -1,0 +1,349 @@
+"""The checkpoints of one worker, in SQLite: what it holds, knows committed, and goes on from.
+
+Theory of operation
+===================
+A checkpoint is a row with a manifest (source positions, sinks, and which chunks of state belong to
+it) and the chunks of state that have changed since the checkpoint it builds on. Both are written in
+one transaction with ``synchronous=FULL``: a checkpoint is there or not. Every value has a checksum
+of its own, since SQLite's integrity check does not look at the content of rows.
+
+The chain of a computation is the base and the changes that make up its state at a checkpoint. Rows
+that no chain of a retained checkpoint names are deleted: what is retained is the highest checkpoint
+that is known committed, everything above it, and what was kept by name. So the database is bounded
+by a base, the changes since, and what an operator keeps.
+
+One transaction holds a choice and makes void everything above it. Whatever is written belongs to
+the round of the last choice; a write of an older round is refused.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import msgspec
+
+from wallarood.model.checkpoint import (
+    FIRST_CHECKPOINT,
+    CheckpointId,
+    CheckpointPart,
+    Restored,
+    SinkPart,
+    SourcePosition,
+)
+from wallarood.model.errors import CannotCreateError, DamagedStateError, LocalProtocolError
+from wallarood.model.ids import ClusterId
+from wallarood.storage.checkpoint_rows import (
+    SCHEMA_VERSION,
+    TABLES,
+    Chain,
+    Manifest,
+    Marks,
+    checksum,
+    insert_manifest,
+    manifest_decoder,
+    marks_decoder,
+    prune,
+    put_marks,
+)
+from wallarood.storage.files import sync_directory
+
+BUSY_MS = 5000
+
+
+@attrs.define(eq=False)
+class CheckpointStore:
+    """An open database. Calls come from one thread at a time; each returns when it is durable.
+
+    Raises CannotCreateError where it writes: the disk is full or failing; nothing has changed then.
+    Raises DamagedStateError where it reads: a value is not what was written.
+    """
+
+    path: Path
+    _connection: sqlite3.Connection
+    marks: Marks
+    _manifests: dict[int, Manifest]
+
+    @property
+    def held(self) -> tuple[CheckpointId, ...]:
+        """The checkpoints that are here, whole and undamaged, lowest first."""
+        return tuple(each.checkpoint for _, each in sorted(self._manifests.items()))
+
+    @property
+    def committed(self) -> CheckpointId:
+        """The highest checkpoint that is known committed."""
+        known = self._manifests.get(self.marks.committed)
+        return known.checkpoint if known else CheckpointId(0, self.marks.committed)
+
+    @property
+    def round(self) -> int:
+        """The round that was chosen last; 0 before the first."""
+        return self.marks.round
+
+    @property
+    def highest(self) -> int:
+        """The highest checkpoint number that was ever seen here."""
+        return self.marks.highest
+
+    def size_bytes(self, number: int) -> int:
+        """What a checkpoint has added to the database."""
+        return self._manifests[number].size_bytes
+
+    def write(self, part: CheckpointPart) -> int:
+        """Write a checkpoint; returns the bytes that it added. One that is there already stays.
+
+        Raises LocalProtocolError: it is of another round than the one that was chosen last.
+        """
+        checkpoint = part.checkpoint
+        if checkpoint.round != self.marks.round:
+            raise LocalProtocolError(
+                f"checkpoint {checkpoint} is not of round {self.marks.round}, the last one chosen"
+            )
+        if checkpoint.number in self._manifests:
+            return self.size_bytes(checkpoint.number)
+        manifest = self._manifest_of(part)
+        marks = msgspec.structs.replace(
+            self.marks, highest=max(self.marks.highest, checkpoint.number)
+        )
+        manifests = {**self._manifests, checkpoint.number: manifest}
+        with self._transaction() as cursor:
+            cursor.executemany(
+                "INSERT INTO chunk VALUES (?, ?, ?, ?, ?)",
+                [
+                    (checkpoint.number, state.computation, sequence, data, checksum(data))
+                    for state in part.states
+                    for sequence, data in enumerate(state.chunks)
+                ],
+            )
+            insert_manifest(cursor, manifest)
+            put_marks(cursor, marks)
+            manifests = prune(cursor, manifests, marks)
+        self.marks, self._manifests = marks, manifests
+        return manifest.size_bytes
+
+    def _manifest_of(self, part: CheckpointPart) -> Manifest:
+        number = part.checkpoint.number
+        chains = []
+        for state in part.states:
+            before: tuple[tuple[int, int], ...] = ()
+            if not state.base:
+                before = self._links(state.since, state.computation)
+            mine = ((number, len(state.chunks)),) if state.chunks else ()
+            chains.append(Chain(state.computation, before + mine))
+        return Manifest(
+            part.checkpoint.round,
+            number,
+            tuple((s.source, s.partition, s.position, s.ended) for s in part.sources),
+            tuple((s.step, s.state, s.unpublished) for s in part.sinks),
+            tuple(chains),
+            sum(len(chunk) for state in part.states for chunk in state.chunks),
+        )
+
+    def _links(self, number: int, computation: str) -> tuple[tuple[int, int], ...]:
+        manifest = self._manifests.get(number)
+        if manifest is None:
+            raise CannotCreateError(f"checkpoint {number}, which this one builds on, is not here")
+        for chain in manifest.chains:
+            if chain.computation == computation:
+                return chain.links
+        return ()
+
+    def record_committed(self, number: int) -> None:
+        """Make it durable that a checkpoint is committed."""
+        if number > self.marks.committed:
+            self._write_marks(msgspec.structs.replace(self.marks, committed=number))
+
+    def keep(self, name: str, number: int) -> None:
+        """Retain a checkpoint under a name."""
+        kept = {**self.marks.kept, name: number}
+        self._write_marks(msgspec.structs.replace(self.marks, kept=kept))
+
+    def drop(self, name: str) -> None:
+        """Retain it no longer; its rows go with the next checkpoint."""
+        kept = {known: number for known, number in self.marks.kept.items() if known != name}
+        self._write_marks(msgspec.structs.replace(self.marks, kept=kept))
+
+    def _write_marks(self, marks: Marks) -> None:
+        with self._transaction() as cursor:
+            put_marks(cursor, marks)
+        self.marks = marks
+
+    def choose(self, round_: int, checkpoint: CheckpointId, *, highest: int) -> None:
+        """Make a choice durable: what is above *checkpoint* is void and gone."""
+        marks = msgspec.structs.replace(
+            self.marks,
+            round=round_,
+            highest=max(highest, self.marks.highest),
+            committed=checkpoint.number,
+            kept={n: k for n, k in self.marks.kept.items() if k <= checkpoint.number},
+        )
+        manifests = {n: m for n, m in self._manifests.items() if n <= checkpoint.number}
+        with self._transaction() as cursor:
+            cursor.execute("DELETE FROM checkpoint WHERE number > ?", (checkpoint.number,))
+            cursor.execute("DELETE FROM chunk WHERE number > ?", (checkpoint.number,))
+            put_marks(cursor, marks)
+        self.marks, self._manifests = marks, manifests
+
+    def restore(self, number: int) -> Restored:
+        """Read a checkpoint with all its state."""
+        manifest = self._manifests[number]
+        return Restored(
+            manifest.checkpoint,
+            tuple(SourcePosition(*each) for each in manifest.sources),
+            tuple(SinkPart(*each) for each in manifest.sinks),
+            {
+                chain.computation: [
+                    data
+                    for link, count in chain.links
+                    for data in self._chunks(link, chain.computation, count)
+                ]
+                for chain in manifest.chains
+            },
+        )
+
+    def _chunks(self, number: int, computation: str, count: int) -> list[bytes]:
+        try:
+            rows = self._connection.execute(
+                "SELECT sequence, data, checksum FROM chunk WHERE number = ? AND computation = ? "
+                "ORDER BY sequence",
+                (number, computation),
+            ).fetchall()
+        except sqlite3.Error as error:
+            raise _damage(self.path, str(error)) from error
+        what = f"the state of {computation!r} in checkpoint {number}"
+        if [sequence for sequence, _, _ in rows] != list(range(count)):
+            raise _damage(self.path, f"{what}: {len(rows)} of {count} chunks are there")
+        for sequence, data, written in rows:
+            if type(data) is not bytes or checksum(data) != written:
+                raise _damage(self.path, f"{what}: chunk {sequence} has a wrong checksum")
+        return [data for _, data, _ in rows]
+
+    def verify(self) -> list[str]:
+        """Read every value; return what is damaged, each in words."""
+        problems = []
+        for number in sorted(self._manifests):
+            try:
+                self.restore(number)
+            except DamagedStateError as error:
+                problems.append(error.message)
+        try:
+            found = [str(row[0]) for row in self._connection.execute("PRAGMA integrity_check")]
+        except sqlite3.Error as error:
+            found = [str(error)]
+        return problems + [f"{self.path}: {each}" for each in found if each != "ok"]
+
+    def drop_damaged(self) -> list[str]:
+        """Forget what is damaged above the highest known committed checkpoint; return what.
+
+        Raises DamagedStateError: that checkpoint itself, or a kept one, is damaged or missing.
+        """
+        forgotten = []
+        for number in sorted(self._manifests, reverse=True):
+            try:
+                self.restore(number)
+            except DamagedStateError as error:
+                if number <= self.marks.committed:
+                    raise
+                forgotten.append(error.message)
+                del self._manifests[number]
+        if self.marks.committed not in self._manifests:
+            raise _damage(
+                self.path, f"checkpoint {self.marks.committed}, known committed, is not there"
+            )
+        return forgotten
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Cursor]:
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+            yield cursor
+            cursor.execute("COMMIT")
+        except (sqlite3.Error, OSError) as error:
+            if self._connection.in_transaction:
+                self._connection.rollback()
+            raise CannotCreateError(f"{self.path}: {error}") from error
+        finally:
+            cursor.close()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._connection.close()
+
+
+def create_checkpoints(path: Path, cluster_id: ClusterId) -> None:
+    """Make a database that holds checkpoint 0; one that is there already stays.
+
+    Raises CannotCreateError: it cannot be written.
+    """
+    if path.exists():
+        return
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        temporary.unlink(missing_ok=True)
+        connection = sqlite3.connect(temporary, isolation_level=None)
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.executescript(TABLES)
+            cursor = connection.cursor()
+            cursor.execute("BEGIN IMMEDIATE")
+            first = FIRST_CHECKPOINT
+            insert_manifest(cursor, Manifest(first.round, first.number, (), (), (), 0))
+            put_marks(cursor, Marks(cluster_id))
+            cursor.execute("COMMIT")
+        finally:
+            connection.close()
+        temporary.rename(path)
+        sync_directory(path.parent)
+    except (sqlite3.Error, OSError) as error:
+        raise CannotCreateError(f"cannot create {path}: {error}") from error
+
+
+def open_checkpoints(path: Path, cluster_id: ClusterId) -> CheckpointStore:
+    """Open the database of *cluster_id*.
+
+    Raises DamagedStateError: it is missing, damaged, of a newer schema or of another cluster.
+    """
+    if not path.exists():
+        raise _damage(path, "it is missing, though the cluster exists")
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        rows = connection.execute(
+            "SELECT value, checksum FROM meta WHERE name = 'marks'"
+        ).fetchall()
+        found = connection.execute("SELECT number, manifest, checksum FROM checkpoint").fetchall()
+    except sqlite3.Error as error:
+        raise _damage(path, str(error)) from error
+    if len(rows) != 1 or checksum(rows[0][0]) != rows[0][1]:
+        raise _damage(path, "the marks have a wrong checksum")
+    marks = marks_decoder.decode(rows[0][0])
+    if marks.schema > SCHEMA_VERSION:
+        raise DamagedStateError(
+            f"{path} has schema version {marks.schema}, this version reads up to {SCHEMA_VERSION}: "
+            "install the version that wrote it, or a newer one"
+        )
+    if marks.cluster_id != cluster_id:
+        raise _damage(path, f"it belongs to cluster {marks.cluster_id}, not {cluster_id}")
+    return CheckpointStore(path, connection, marks, _manifests(path, marks, found))
+
+
+def _manifests(path: Path, marks: Marks, rows: list[Any]) -> dict[int, Manifest]:
+    manifests = {}
+    for number, data, written in rows:
+        if type(data) is bytes and checksum(data) == written:
+            manifests[number] = manifest_decoder.decode(data)
+        elif number <= marks.committed:
+            raise _damage(path, f"checkpoint {number} has a wrong checksum")
+    return manifests
+
+
+def _damage(path: Path, what: str) -> DamagedStateError:
+    return DamagedStateError(
+        f"{path} is damaged: {what}; put a copy of the state directory back, also one made at a "
+        "checkpoint that the others have kept, or end the cluster and form a new one"
+    )
