@@ -3,10 +3,8 @@
 Theory of operation
 ===================
 Every connection, dialled or accepted, gets a number that is never used again. What happens on it
-becomes an event for the driver: opened, a message, lost. A message that names another cluster,
-epoch or round than ours is dropped here and nowhere else, unless it opens a conversation: such a
-message is answered by the machine that thinks about founding. No exception of a connection leaves
-its task.
+becomes an event for the driver: opened, a message, lost. A stale message is dropped here and
+nowhere else (see `wallarood.runtime.stale`). No exception of a connection leaves its task.
 """
 
 import itertools
@@ -18,61 +16,15 @@ import trio
 
 from wallarood.control.events import ConnectionLost, ConnectionOpened, Event, Received
 from wallarood.model.errors import KeyRefusedError, RemoteProtocolError
-from wallarood.model.ids import Address, ClusterId, WorkerName
-from wallarood.model.messages import (
-    Attach,
-    Busy,
-    CheckpointCommitted,
-    CheckpointFailed,
-    CheckpointGivenUp,
-    CheckpointHeld,
-    CheckpointProgress,
-    Committed,
-    Completed,
-    ControlMessage,
-    Drained,
-    Envelope,
-    Inquiry,
-    JobFailed,
-    Join,
-    Never,
-    Published,
-    Refused,
-    RequestCheckpoint,
-    TakeCheckpoint,
-)
+from wallarood.model.ids import Address, WorkerName
+from wallarood.model.messages import ControlMessage, Envelope
 from wallarood.runtime.ports import ControlChannel, DialControl
+from wallarood.runtime.stale import Stamp, is_stale
 from wallarood.wire.control import decode, encode
 
 BACKOFF_FIRST_S = 0.05
 
-OPENING = (Join, Inquiry, Attach, Refused, Busy, Never, Committed, JobFailed)
-"""Messages that may come from outside the cluster."""
-
-OF_A_ROUND = (
-    RequestCheckpoint,
-    TakeCheckpoint,
-    CheckpointProgress,
-    CheckpointHeld,
-    CheckpointFailed,
-    CheckpointCommitted,
-    CheckpointGivenUp,
-    Drained,
-    Published,
-    Completed,
-)
-"""Messages that mean nothing in another round than the one they were said in."""
-
 log = structlog.get_logger(__name__)
-
-
-@attrs.frozen
-class Stamp:
-    """What every message carries of its sender's cluster."""
-
-    cluster_id: ClusterId = ""
-    epoch: int = 0
-    round: int = 0
 
 
 @attrs.define(eq=False)
@@ -142,20 +94,10 @@ class ControlConnections:
                     f"message {envelope.sequence} came where {connection.sequence_in} was due"
                 )
             connection.sequence_in += 1
-            if self._is_stale(envelope):
+            if is_stale(envelope, self.stamp()):
                 log.debug("stale message dropped", peer=connection.channel.peer)
                 continue
             await self.events.send(Received(number, envelope.message))
-
-    def _is_stale(self, envelope: Envelope) -> bool:
-        if isinstance(envelope.message, OPENING):
-            return False
-        ours = self.stamp()
-        if not ours.cluster_id or not envelope.cluster_id:
-            return False
-        if (envelope.cluster_id, envelope.epoch) != (ours.cluster_id, ours.epoch):
-            return True
-        return isinstance(envelope.message, OF_A_ROUND) and envelope.round != ours.round
 
     def send(self, number: int, message: ControlMessage) -> None:
         """Queue *message* on a connection; for one that is gone it is dropped."""

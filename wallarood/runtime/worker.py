@@ -25,11 +25,12 @@ from wallarood.model.errors import WallaroodError
 from wallarood.model.ids import Address, WorkerName
 from wallarood.model.messages import Choice, Member
 from wallarood.model.pipeline import Application
-from wallarood.runtime.control_task import ControlConnections, Stamp
+from wallarood.runtime.control_task import ControlConnections
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.job import Job, JobLimits
 from wallarood.runtime.links import LinkLimits, Links
 from wallarood.runtime.ports import CheckpointStore, DialData, RecordStore
+from wallarood.runtime.stale import Stamp
 from wallarood.runtime.store_task import StoreTask
 from wallarood.wire.records import PickleRule
 

@@ -286,19 +286,24 @@ def create_checkpoints(path: Path, cluster_id: ClusterId) -> None:
         connection = sqlite3.connect(temporary, isolation_level=None)
         try:
             connection.execute("PRAGMA synchronous = FULL")
-            connection.executescript(TABLES)
-            cursor = connection.cursor()
-            cursor.execute("BEGIN IMMEDIATE")
-            first = FIRST_CHECKPOINT
-            insert_manifest(cursor, Manifest(first.round, first.number, (), (), (), 0))
-            put_marks(cursor, Marks(cluster_id))
-            cursor.execute("COMMIT")
+            fill_new(connection, cluster_id)
         finally:
             connection.close()
         temporary.rename(path)
         sync_directory(path.parent)
     except (sqlite3.Error, OSError) as error:
         raise CannotCreateError(f"cannot create {path}: {error}") from error
+
+
+def fill_new(connection: sqlite3.Connection, cluster_id: ClusterId) -> None:
+    """Put tables and checkpoint 0 into an empty database."""
+    connection.executescript(TABLES)
+    cursor = connection.cursor()
+    cursor.execute("BEGIN IMMEDIATE")
+    first = FIRST_CHECKPOINT
+    insert_manifest(cursor, Manifest(first.round, first.number, (), (), (), 0))
+    put_marks(cursor, Marks(cluster_id))
+    cursor.execute("COMMIT")
 
 
 def open_checkpoints(path: Path, cluster_id: ClusterId) -> CheckpointStore:
@@ -313,6 +318,16 @@ def open_checkpoints(path: Path, cluster_id: ClusterId) -> CheckpointStore:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+    except sqlite3.Error as error:
+        raise _damage(path, str(error)) from error
+    return read_checkpoints(path, connection, cluster_id)
+
+
+def read_checkpoints(
+    path: Path, connection: sqlite3.Connection, cluster_id: ClusterId
+) -> CheckpointStore:
+    """The store behind an open connection. Raises as `open_checkpoints`."""
+    try:
         rows = connection.execute(
             "SELECT value, checksum FROM meta WHERE name = 'marks'"
         ).fetchall()

@@ -2,15 +2,11 @@
 
 Theory of operation
 ===================
-When a barrier passes, what was written so far is prepared: durable, and not visible. The part of
-the checkpoint lists every transaction that is prepared and not known to be published, so that
-whoever goes on from that checkpoint publishes them again, which changes nothing where it was done
-already. Publishing that fails is tried again; when too many transactions wait, the sink takes no
-more records until one is through, and so the flow stands still.
+When a barrier passes, what was written so far is prepared: durable, and not visible; it is
+published when the checkpoint is committed (see `wallarood.flow.transactions`). Publishing that
+fails is tried again; when too many transactions wait, the sink takes no more records until one is
+through, and so the flow stands still.
 """
-
-from collections import deque
-from typing import Any
 
 import attrs
 import structlog
@@ -18,6 +14,7 @@ import trio
 
 from wallarood.app.connector import Sink, SinkContext, SinkWriter
 from wallarood.flow.align import Alignment
+from wallarood.flow.transactions import Transactions
 from wallarood.model.batch import Barrier, Batch, EndOfStream
 from wallarood.model.checkpoint import SinkPart
 from wallarood.runtime.dataflow.counters import StageCounters
@@ -28,14 +25,6 @@ UNPUBLISHED_MAX = 64
 PUBLISH_AGAIN_S = 1.0
 
 log = structlog.get_logger(__name__)
-
-
-@attrs.define
-class _Prepared:
-    """A transaction, and the first checkpoint that holds it; None if there is none yet."""
-
-    transaction: Any
-    number: int | None = None
 
 
 @attrs.define(eq=False)
@@ -53,7 +42,7 @@ class SinkTask:
     failing: str = attrs.field(default="", init=False)
     """Why the last attempt to publish failed; empty if it did not."""
     _writer: SinkWriter | None = attrs.field(default=None, init=False)
-    _prepared: deque[_Prepared] = attrs.field(factory=deque, init=False)
+    _prepared: Transactions = attrs.field(factory=Transactions, init=False)
     _using: trio.Lock = attrs.field(factory=trio.Lock, init=False)
     _publishing: trio.Lock = attrs.field(factory=trio.Lock, init=False)
     _room: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
@@ -85,7 +74,7 @@ class SinkTask:
         state = self.restored.state if self.restored is not None else None
         writer = self._writer = await self.sink.open(self.context, state)
         if self.restored is not None:
-            self._prepared.extend(_Prepared(each, 0) for each in self.restored.unpublished)
+            self._prepared = Transactions(self.restored.unpublished)
             await self.publish(0)
         return writer
 
@@ -96,18 +85,12 @@ class SinkTask:
         async with self._using:
             transaction = await writer.prepare()
         if transaction is not None:
-            self._prepared.append(_Prepared(transaction))
+            self._prepared.add(transaction)
 
     def part_at(self, number: int) -> SinkPart:
         """What this sink holds behind its last `prepare`, for checkpoint *number*."""
         assert self._writer is not None
-        for each in self._prepared:
-            each.number = number if each.number is None else each.number
-        return SinkPart(
-            self.context.step,
-            self._writer.state,
-            tuple(each.transaction for each in self._prepared),
-        )
+        return SinkPart(self.context.step, self._writer.state, self._prepared.held_by(number))
 
     async def publish(self, number: int) -> None:
         """Make visible what was prepared up to checkpoint *number*; tried until it is done."""
@@ -115,20 +98,18 @@ class SinkTask:
             await self._publish(number)
 
     async def _publish(self, number: int) -> None:
-        while self._prepared and (self._prepared[0].number or 0) <= number:
-            if self._prepared[0].number is None:
-                return
+        while self._prepared.due(number):
             assert self._writer is not None
             try:
                 async with self._using:
-                    await self._writer.commit(self._prepared[0].transaction)
+                    await self._writer.commit(self._prepared.oldest)
             except Exception as error:
                 self.failing = str(error)
                 log.warning("sink cannot publish", sink=self.context.step, reason=self.failing)
                 await trio.sleep(PUBLISH_AGAIN_S)
                 continue
             self.failing = ""
-            del self._prepared[0]
+            self._prepared.published()
             self._room.unpark_all()
 
     async def aclose(self) -> None:
