@@ -7,14 +7,16 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 WORKERS ?= 3
 BIG_REPEAT ?= 215
+SEEDS ?= 100000
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types big check-tools clean
+.PHONY: help demo test simulate lint format types big check-tools clean
 
 help:
 	@echo "make demo    count the words of a text on $(WORKERS) local workers (WORKERS=N, ARGS=...)"
 	@echo "make test    run all tests"
+	@echo "make simulate  SEEDS=$(SEEDS) simulated lives of a cluster, on all cores"
 	@echo "make lint    check style and format"
 	@echo "make types   check types"
 	@echo "make big     the demo on 100 MB of text"
@@ -26,6 +28,9 @@ demo: .venv/.installed
 
 test: .venv/.installed
 	@$(BIN)/python -m pytest
+
+simulate: .venv/.installed
+	@cd tests && ../$(BIN)/python -m world $(SEEDS)
 
 lint: .venv/.installed
 	@$(BIN)/ruff check .

@@ -12,6 +12,9 @@
 # `wallarood.control.recovery`). The one that is connected is asked first: if it speaks within two
 # seconds, the newcomer is a copy and refused; else the old one is dead and the newcomer is it.
 #
+# A connection that was opened and is not answered within the deadline is closed as well: whoever
+# accepted it may have vanished without a word.
+#
 # A worker that was itself held up hears nothing in that time either: when the timer is late, every
 # peer gets a whole deadline again, and messages that wait in the queue come first.
 
@@ -103,6 +106,7 @@ class Membership:
         self._running = False
         self._completed = False
         self._paused: str | None = None
+        self._unanswered: dict[int, float] = {}
 
     @property
     def deadline(self) -> float:
@@ -136,6 +140,7 @@ class Membership:
         """Take one event, return what is to be done about it."""
         match event:
             case ConnectionOpened(connection, name) if name in self.peers:
+                self._unanswered[connection] = now + self._liveness_deadline_s
                 return [Send(connection, Attach(self._member, PROTOCOL_VERSION))]
             case Received(connection, Attach(member, protocol)):
                 return self._attach(connection, member, protocol=protocol, now=now)
@@ -184,6 +189,7 @@ class Membership:
         peer = self.peers.get(member.name)
         if peer is None:
             return [Close(connection)]
+        self._unanswered.pop(connection, None)
         closing: list[Effect] = []
         if peer.connection not in (None, connection):
             assert peer.connection is not None
@@ -240,6 +246,7 @@ class Membership:
                 return []
 
     def _lost(self, connection: int, now: float) -> list[Effect]:
+        self._unanswered.pop(connection, None)
         for peer in self.peers.values():
             if peer.newcomer is not None and peer.newcomer[0] == connection:
                 peer.newcomer = None
@@ -263,6 +270,11 @@ class Membership:
         if now - self._next_beat > self._heartbeat_s * STALL_FACTOR:
             for peer in self.peers.values():
                 peer.last_heard = now
+            self._unanswered = dict.fromkeys(self._unanswered, now + self._liveness_deadline_s)
+        for connection, until in list(self._unanswered.items()):
+            if now >= until:
+                del self._unanswered[connection]
+                effects.append(Close(connection))
         for name, peer in self.peers.items():
             if peer.newcomer is not None and now >= peer.newcomer[2]:
                 newcomer, member, _ = peer.newcomer

@@ -59,8 +59,8 @@ G, C, H, R = Phase
 # Where each event may lead in each phase. Empty: a straggler, dropped.
 TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
     (G, MemberUp): frozenset({G, C}),
-    (C, MemberUp): frozenset({C}),
-    (H, MemberUp): frozenset({H, C}),
+    (C, MemberUp): frozenset({C, G}),
+    (H, MemberUp): frozenset({H, C, G}),
     (R, MemberUp): frozenset({R, G, C}),
     (G, MemberDown): frozenset({G}),
     (C, MemberDown): frozenset({C}),

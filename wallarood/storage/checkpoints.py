@@ -129,7 +129,9 @@ class CheckpointStore:
         for state in part.states:
             before: tuple[tuple[int, int], ...] = ()
             if not state.base:
-                before = self._links(state.since, state.computation)
+                # A checkpoint may have proved committed after this part was captured, and the one
+                # that it was captured against is gone: what changed since then is all here.
+                before = self._links(max(state.since, self.marks.committed), state.computation)
             mine = ((number, len(state.chunks)),) if state.chunks else ()
             chains.append(Chain(state.computation, before + mine))
         return Manifest(

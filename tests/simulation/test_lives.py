@@ -1,0 +1,58 @@
+"""Formation, checkpoints, recovery and links together, whatever dies, stalls or is parted."""
+
+import pytest
+from world.planted import PLANTED
+from world.world import simulate
+
+SEEDS = 1000
+CHUNK = 125
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+def test_the_output_is_that_of_a_world_without_faults(first: int) -> None:
+    for seed in range(first, first + CHUNK):
+        simulate(seed)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_other_numbers_of_workers(count: int) -> None:
+    workers = ("alpha", "beta", "gamma", "delta", "epsilon")[:count]
+    for seed in range(60):
+        simulate(seed, workers=workers)
+
+
+def test_faults_do_happen() -> None:
+    """A simulation in which nothing goes wrong would show nothing."""
+    logs = [line for seed in range(100) for line in simulate(seed).log]
+    for what in (
+        "dies",
+        "leaves",
+        "are stopped",
+        "is given up",
+        "cannot be written",
+        "has lost its memory",
+        "goes on from checkpoint 1.",
+        "goes on from checkpoint 3.",
+    ):
+        assert sum(what in line for line in logs) > 10, what
+
+
+def test_a_seed_replays_exactly() -> None:
+    assert simulate(77).log == simulate(77).log
+
+
+# A leader whose members changed while another was away; a part that was captured against a
+# checkpoint that is gone by now; a connection that was opened and never answered.
+@pytest.mark.parametrize("seed", [11, 28, 150, 155, 174, 248])
+def test_scenarios_that_seeds_have_found(seed: int) -> None:
+    simulate(seed)
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_bug_is_caught(name: str) -> None:
+    def try_all() -> None:
+        for seed in range(SEEDS):
+            simulate(seed, bugs=PLANTED[name])
+
+    with pytest.raises(AssertionError):
+        try_all()

@@ -1,0 +1,177 @@
+"""The planted bugs: each is something that a careless change might do, and that must be caught."""
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from wallarood.control.checkpoint import Coordinator
+from wallarood.control.effects import (
+    Effect,
+    PublishSinks,
+    RecordCommitted,
+    ReleaseBarrier,
+)
+from wallarood.control.recovery import RecoveryLeader
+from wallarood.flow.align import Alignment
+from wallarood.flow.link import LinkSender
+from wallarood.flow.state import KeyedState
+from wallarood.flow.transactions import Transactions
+from wallarood.model.batch import Barrier, Mark
+from wallarood.model.checkpoint import CheckpointId, CheckpointPart
+from wallarood.model.ids import WorkerName
+from wallarood.model.messages import Envelope, Holdings
+from wallarood.runtime.stale import Stamp
+from wallarood.storage.checkpoints import CheckpointStore
+
+from .bugs import Bugs
+from .job import Parts
+
+if TYPE_CHECKING:
+    from .node import Node
+
+
+class HastyCoordinator(Coordinator):
+    """Takes one worker less for all."""
+
+    def _is_held(self, sender: WorkerName, number: int, now: float) -> list[Effect]:
+        if number in self._held:
+            self._held[number].add("nobody")
+        return super()._is_held(sender, number, now)
+
+
+class HastyLeader(RecoveryLeader):
+    """Begins the round before the last worker has made the choice durable."""
+
+    def _absent(self) -> list[WorkerName]:
+        absent = super()._absent()
+        return absent[1:] if self.phase.value == "choosing" else absent
+
+
+class SelfishLeader(RecoveryLeader):
+    """Does not ask what the others hold."""
+
+    def _choose(self, now: float) -> list[Effect]:
+        mine = self._holdings[self._me.name]
+        self._holdings = {
+            name: Holdings(each.attempt, each.round, mine.checkpoints, each.committed, each.highest)
+            for name, each in self._holdings.items()
+        }
+        return super()._choose(now)
+
+
+class Forgetful(KeyedState):
+    """Clears what has changed when it is captured, and not when that is committed."""
+
+    def capture(self, number: int, since: int) -> None:
+        super().capture(number, since)
+        for marks in self._unsure.values():
+            marks.changed = set()
+
+
+class Smeared(KeyedState):
+    """Lets a state change while it waits to be encoded."""
+
+    def _encode_early(self, capture: Any, keys: Any) -> None:
+        pass
+
+
+class Stubborn(Alignment):
+    """Waits for the barrier that it has begun with, whatever comes."""
+
+    def release(self, number: int) -> bool:
+        del number
+        return False
+
+    def _take_barrier(self, source: Any, barrier: Barrier) -> tuple[Mark, ...]:
+        if self._barrier is not None and barrier.number > self._barrier.number:
+            self._shown.add(source)
+            self.blocked = frozenset(self._shown)
+            return ()
+        return super()._take_barrier(source, barrier)
+
+
+class OneTooFar(LinkSender):
+    """Goes on one frame behind where it should."""
+
+    def resume(self, received: Any) -> None:
+        super().resume(received)
+        self.next_unsent()
+
+
+class NotCarried(Transactions):
+    """Lists only what is new in a checkpoint."""
+
+    def held_by(self, number: int) -> tuple[Any, ...]:
+        new = tuple(each.transaction for each in self._prepared if each.number is None)
+        super().held_by(number)
+        return new
+
+
+class NotRepublished(Transactions):
+    """Takes what a checkpoint lists for published."""
+
+    def __init__(self, restored: tuple[Any, ...] = ()) -> None:
+        del restored
+        super().__init__()
+
+
+def giving_up_aborts(node: "Node", effects: list[Effect]) -> list[Effect]:
+    """A checkpoint that is given up takes what sinks have prepared for it with it."""
+    mine = node.running
+    if mine is not None and mine.job is not None:
+        for each in effects:
+            if isinstance(each, ReleaseBarrier):
+                mine.job.transactions = Transactions()
+    return effects
+
+
+def publish_before_record(_: "Node", effects: list[Effect]) -> list[Effect]:
+    """Sinks publish before it is durable here that the checkpoint is committed."""
+    early = [PublishSinks(e.number) for e in effects if isinstance(e, RecordCommitted)]
+    return [*early, *effects]
+
+
+def of_any_round(envelope: Envelope, ours: Stamp) -> bool:
+    """Messages of older rounds are let in."""
+    del envelope, ours
+    return False
+
+
+def late_is_welcome(store: CheckpointStore, part: CheckpointPart) -> CheckpointPart:
+    """A write that began in an older round counts in this one."""
+    number = part.checkpoint.number
+    return attrs.evolve(part, checkpoint=CheckpointId(store.marks.round, number))
+
+
+def written_is_committed(store: CheckpointStore, part: CheckpointPart) -> CheckpointPart:
+    """A worker drops what is older than what it has written itself."""
+    for number in [each for each in store._manifests if each < part.checkpoint.number]:
+        if number > store.marks.committed or len(store._manifests) > 1:
+            store.marks = type(store.marks)(
+                store.marks.cluster_id,
+                round=store.marks.round,
+                highest=store.marks.highest,
+                committed=max(store._manifests),
+            )
+    return part
+
+
+PLANTED: dict[str, Bugs] = {
+    "a part is acknowledged before it is durable": Bugs(early_ack=True),
+    "committed at one worker less than all": Bugs(coordinator=HastyCoordinator),
+    "giving up aborts what sinks prepared": Bugs(transform=giving_up_aborts),
+    "the choice is acknowledged before it is durable": Bugs(early_choice=True),
+    "the round begins before all have the choice": Bugs(recovery=HastyLeader),
+    "the leader goes by what it holds itself": Bugs(recovery=SelfishLeader),
+    "a late write of an older round counts": Bugs(unordered=True, part=late_is_welcome),
+    "a worker drops what is not known committed": Bugs(part=written_is_committed),
+    "changes are cleared at an uncommitted checkpoint": Bugs(parts=Parts(state=Forgetful)),
+    "a state changes before it is encoded": Bugs(parts=Parts(state=Smeared)),
+    "published before the commit is recorded": Bugs(transform=publish_before_record),
+    "what is prepared is not carried on": Bugs(parts=Parts(transactions=NotCarried)),
+    "what is prepared is not published again": Bugs(parts=Parts(transactions=NotRepublished)),
+    "a stale round is let in": Bugs(stale=of_any_round, any_round=True),
+    "resend is off by one": Bugs(parts=Parts(sender=OneTooFar)),
+    "an alignment is not released": Bugs(parts=Parts(alignment=Stubborn)),
+    "another life is taken for the same": Bugs(start_counts=0),
+}

@@ -1,0 +1,470 @@
+"""The world: time, the network between the workers, faults, and what must never be.
+
+The network is one of connections: in order and whole, or broken. What is lost, doubled or out of
+order on the way is found by the numbers of the messages, as in the runtime, and breaks it.
+"""
+
+import heapq
+import itertools
+import random
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from wallarood.control.events import ConnectionLost, ConnectionOpened, Received, StopWanted
+from wallarood.control.founding import Founder
+from wallarood.model.cluster_record import ClusterRecord, RecordState
+from wallarood.model.errors import RemoteProtocolError
+from wallarood.model.ids import Address, Incarnation
+from wallarood.model.messages import Choice, Envelope, Member
+from wallarood.model.topology import Topology
+
+from .bugs import Bugs
+from .disk import Record
+from .errors import ViolationError
+from .node import FINGERPRINT, Node
+
+FAULTS_END_S = 25.0
+WORLD_ENDS_S = 250.0
+TICK_S = 0.05
+KEYS = 4
+
+
+@attrs.define(eq=False)
+class Wire:
+    """A control connection: who dialled whom, in which lives, and the numbers of its messages."""
+
+    ends: tuple[str, str]
+    lives: tuple[int, int]
+    number: int
+    open: bool = True
+    sent: list[int] = attrs.field(factory=lambda: [0, 0])
+    received: list[int] = attrs.field(factory=lambda: [0, 0])
+    arrives_at: list[float] = attrs.field(factory=lambda: [0.0, 0.0])
+
+
+@attrs.define(eq=False)
+class Pipe:
+    """A data connection, from a sender to a receiver."""
+
+    round: int
+    lives: tuple[int, int]
+    there: list[Any] = attrs.field(factory=list)
+    back: list[tuple[int, int]] = attrs.field(factory=list)
+
+
+class World:
+    """One seed's world. *records* is how many each source has."""
+
+    def __init__(
+        self,
+        seed: int,
+        workers: tuple[str, ...] = ("alpha", "beta", "gamma"),
+        *,
+        bugs: Bugs | None = None,
+        records: int = 60,
+    ) -> None:
+        self.rng = random.Random(seed)
+        self.workers = workers
+        self.bugs = bugs or Bugs()
+        self.now = 0.0
+        self.log: list[str] = []
+        self.agenda: list[tuple[float, int, Callable[[], None]]] = []
+        self.order, self.numbers = itertools.count(), itertools.count()
+        self.wires: list[Wire] = []
+        self.pipes: dict[tuple[str, str], Pipe] = {}
+        self.parted: set[str] = set()
+        self.death = self.rng.choice([0.0, 0.001, 0.004, 0.01])
+        self.loss = self.rng.choice([0.0, 0.0, 0.003, 0.02])
+        self.disk_stalls = self.rng.choice([0.0, 0.0, 0.02])
+        self.disk_failing = self.rng.choice([0.0, 0.0, 0.1])
+        self.pace = self.rng.choice([1, 2, 4])
+        self.nodes = {name: Node(name, self) for name in workers}
+        self.records = {name: self._records(name, records) for name in workers}
+        self.truth = 0
+        """The highest checkpoint that all have ever held at once: it is committed."""
+        self.said_never: set[str] = set()
+
+    def _records(self, name: str, count: int) -> list[Record]:
+        seen: dict[str, int] = {}
+        made = []
+        for _ in range(count):
+            key = f"{name[0]}{self.rng.randrange(KEYS)}"
+            seen[key] = seen.get(key, 0) + 1
+            made.append((key, seen[key]))
+        return made
+
+    # ---- time ------------------------------------------------------------------------------------
+
+    def later(self, delay: float, action: Callable[[], None]) -> None:
+        """Do something in *delay* seconds."""
+        heapq.heappush(self.agenda, (self.now + delay, next(self.order), action))
+
+    def say(self, text: str) -> None:
+        """Note something for whoever reads of a violation."""
+        self.log.append(f"{self.now:.2f} {text}")
+
+    @property
+    def faulty(self) -> bool:
+        """Whether things still go wrong."""
+        return self.now < FAULTS_END_S
+
+    @property
+    def done(self) -> bool:
+        """Whether all have completed, and nothing goes wrong any more."""
+        return not self.faulty and all(each.completed for each in self.nodes.values())
+
+    def run(self) -> None:
+        """Run until all is done or time is up. Raises ViolationError."""
+        for node in self.nodes.values():
+            self.later(self.rng.random() * 2, node.start)
+        for _ in range(self.rng.randrange(12)):
+            self.later(self.rng.random() * FAULTS_END_S, self.mishap)
+        self.later(TICK_S, self.tick)
+        while self.agenda and not self.done and self.now < WORLD_ENDS_S:
+            self.now, _, action = heapq.heappop(self.agenda)
+            action()
+
+    def tick(self) -> None:
+        """What goes on all the time: dial, read, count, write, publish, look at deadlines."""
+        for node in self.nodes.values():
+            if node.alive and node.stopped_until <= self.now:
+                self.dial_all(node)
+                if node.running is not None and node.running.job is not None:
+                    self.work(node)
+                if node.alive:
+                    node.guarded(node.turn)
+        self.move_frames()
+        self.later(TICK_S * (0.5 + self.rng.random()), self.tick)
+
+    def work(self, node: Node) -> None:
+        """The job of *node* takes a few steps, in any order."""
+        mine = node.running
+        assert mine is not None
+        job = mine.job
+        assert job is not None
+        for _ in range(self.rng.randrange(1, 4 * self.pace)):
+            match self.rng.randrange(5):
+                case 0 if not node.gate and job.may_read:
+                    job.source_step(self.rng.randrange(1, 4))
+                case 1 if inputs := job.ready_inputs():
+                    job.count_step(self.rng.choice(inputs))
+                case 2 if job.to_sink:
+                    job.sink_step()
+                case 3 if job.encoding or job.slow:
+                    job.encode_step()
+                case 4 if mine.publishing:
+                    node.publish_some(mine)
+            if self.faulty and self.rng.random() < self.death / 4:
+                self.kill(node)
+                return
+        node.look_drained(mine)
+
+    # ---- faults ----------------------------------------------------------------------------------
+
+    def mishap(self) -> None:
+        """Something goes wrong."""
+        chosen = self.rng.sample(self.workers, self.rng.randrange(1, len(self.workers) + 1))
+        match self.rng.randrange(6):
+            case 0 | 1:
+                for name in chosen:
+                    if self.nodes[name].alive:
+                        self.kill(self.nodes[name])
+            case 2:
+                for wire in self.wires:
+                    if wire.open and self.rng.random() < 0.5:
+                        self.cut(wire)
+            case 3:
+                self.parted = {chosen[0]}
+                self.later(self.rng.random() * 6, self.parted.clear)
+            case 4:
+                for name in chosen[:2]:
+                    self.nodes[name].stopped_until = self.now + self.rng.random() * 6
+                self.say(f"{chosen[:2]} are stopped")
+            case _:
+                self.say(f"{chosen[0]} is told to stop")
+                if self.nodes[chosen[0]].running is not None:
+                    self.nodes[chosen[0]].give(StopWanted())
+
+    def kill(self, node: Node) -> None:
+        """SIGKILL, and another start soon."""
+        node.die()
+        self.after_death(node)
+
+    def after_death(self, node: Node) -> None:
+        """A process has ended: it starts again."""
+        self.say(f"{node.name} dies")
+        self.later(self.rng.random() * 2, node.start)
+
+    def fails(self, node: Node, error: Exception) -> None:
+        """A process gives up."""
+        self.say(f"{node.name} fails: {error}")
+        if "lacks checkpoint" in str(error):
+            raise ViolationError(str(error))
+        node.die()
+
+    def leaves(self, node: Node) -> None:
+        """A process ends in an orderly way."""
+        self.say(f"{node.name} leaves")
+        assert node.membership is not None
+        for effect in node.membership.leave():
+            self.send(node, effect.connection, effect.message)
+        node.die()
+
+    def disk_time(self) -> float:
+        """How long the disk takes."""
+        if self.faulty and self.rng.random() < self.disk_stalls:
+            return self.rng.random() * 8
+        return self.rng.random() * 0.06
+
+    def disk_fails(self) -> bool:
+        """Whether the disk refuses."""
+        return self.faulty and self.rng.random() < self.disk_failing
+
+    # ---- control connections ---------------------------------------------------------------------
+
+    def founder(self, node: Node) -> Founder:
+        """What a worker brings to the founding."""
+        nonce = f"{self.rng.getrandbits(64):032x}"
+        return Founder(
+            self.member_of(node),
+            nonce,
+            "simulated",
+            FINGERPRINT,
+            len(self.workers),
+            (),
+            lambda workers, _: Topology(1, "simulated", workers, (), ()),
+            formation_deadline_s=8.0,
+            name_taken_wait_s=0.5,
+            inquiry_interval_s=0.5,
+        )
+
+    def member_of(self, node: Node) -> Member:
+        """A worker in its present life."""
+        address = Address(node.name, 1)
+        return Member(node.name, address, address, Incarnation(node.disk.starts, node.name))
+
+    def dial_all(self, node: Node) -> None:
+        """A worker dials those before it, once the cluster is there; the leader always."""
+        place = self.workers.index(node.name)
+        known = node.membership is not None
+        for peer in self.workers[: place if known else min(place, 1)]:
+            there = any(w.open and w.ends == (node.name, peer) for w in self.wires)
+            if there or not self.nodes[peer].alive or self.are_parted(node.name, peer):
+                continue
+            if self.rng.random() < 0.2:
+                self.wires = [wire for wire in self.wires if wire.open]
+                lives = (node.life, self.nodes[peer].life)
+                wire = Wire((node.name, peer), lives, next(self.numbers))
+                self.wires.append(wire)
+                node.give(ConnectionOpened(wire.number, peer if peer != self.workers[0] else ""))
+                if not node.alive:
+                    return
+
+    def are_parted(self, one: str, other: str) -> bool:
+        """Whether nothing gets through between two workers."""
+        return self.faulty and bool(self.parted & {one, other})
+
+    def send(self, node: Node, connection: int, message: Any) -> None:
+        """A message goes on its way; or it is lost."""
+        wire = next((w for w in self.wires if w.number == connection and w.open), None)
+        if wire is None:
+            return
+        here = wire.ends.index(node.name)
+        stamp = node.stamp
+        envelope = Envelope(stamp.cluster_id, stamp.epoch, stamp.round, wire.sent[here], message)
+        wire.sent[here] += 1
+        copies = 1
+        if self.are_parted(*wire.ends):
+            return
+        if self.faulty and self.rng.random() < self.loss:
+            copies = self.rng.choice([0, 2])
+        for _ in range(copies):
+            slow = self.faulty and self.rng.random() < 0.05
+            delay = self.rng.random() * (1.5 if slow else 0.03)
+            in_order = not (self.faulty and self.rng.random() < self.loss)
+            at = max(self.now + delay, wire.arrives_at[here]) if in_order else self.now + delay
+            wire.arrives_at[here] = max(at, wire.arrives_at[here])
+            self.later(at - self.now, lambda: self.arrive(wire, 1 - here, envelope))
+
+    def arrive(self, wire: Wire, place: int, envelope: Envelope) -> None:
+        """A message has come, to whoever was there when the connection was made."""
+        node = self.nodes[wire.ends[place]]
+        if not wire.open or node.life != wire.lives[place] or not node.alive:
+            return
+        if envelope.sequence != wire.received[place]:
+            self.cut(wire)
+            return
+        wire.received[place] += 1
+        if not self.bugs.stale(envelope, node.stamp):
+            node.give(Received(wire.number, envelope.message))
+
+    def close(self, connection: int) -> None:
+        """One end closes a connection."""
+        for wire in self.wires:
+            if wire.number == connection and wire.open:
+                self.cut(wire)
+
+    def cut(self, wire: Wire) -> None:
+        """A connection breaks; each end learns of it in its time."""
+        wire.open = False
+        for name, life in zip(wire.ends, wire.lives, strict=True):
+            self.later(self.rng.random() * 0.5, self._lost(name, life, wire.number))
+
+    def _lost(self, name: str, life: int, number: int) -> Callable[[], None]:
+        def give() -> None:
+            node = self.nodes[name]
+            if node.life == life and node.alive:
+                node.give(ConnectionLost(number))
+
+        return give
+
+    def cut_all_of(self, name: str) -> None:
+        """A process has ended, and all its connections with it."""
+        for wire in self.wires:
+            if wire.open and name in wire.ends:
+                self.cut(wire)
+        for pair in [each for each in self.pipes if name in each]:
+            del self.pipes[pair]
+
+    # ---- data connections ------------------------------------------------------------------------
+
+    def cut_pipes(self, one: str, other: str) -> None:
+        """Data connections between two workers are given up; what is on the way is lost."""
+        self.pipes.pop((one, other), None)
+        self.pipes.pop((other, one), None)
+
+    def move_frames(self) -> None:
+        """Frames and grants go some way on every data connection; missing ones are made."""
+        for pair in itertools.permutations(self.workers, 2):
+            pipe = self.pipes.get(pair) or self._connect(pair)
+            if pipe is None:
+                continue
+            if self.are_parted(*pair) or (self.faulty and self.rng.random() < self.loss / 10):
+                del self.pipes[pair]
+                continue
+            try:
+                self._move(pair, pipe)
+            except RemoteProtocolError as error:
+                self.say(f"the link {pair} breaks: {error}")
+                self.pipes.pop(pair, None)
+
+    def _job(self, name: str, life: int | None = None) -> Any:
+        node = self.nodes[name]
+        stopped = node.stopped_until > self.now
+        if stopped or node.running is None or (life is not None and node.life != life):
+            return None
+        return node.running.job
+
+    def _connect(self, pair: tuple[str, str]) -> Pipe | None:
+        source, target = self._job(pair[0]), self._job(pair[1])
+        apart = self.are_parted(*pair) or self.rng.random() < 0.5
+        if apart or source is None or target is None or source.round != target.round:
+            return None
+        sender, receiver = source.senders[pair[1]], target.receivers[pair[0]]
+        pipe = Pipe(source.round, (self.nodes[pair[0]].life, self.nodes[pair[1]].life))
+        sender.resume(receiver.received)
+        pipe.back = list(receiver.taken_so_far.items())
+        self.pipes[pair] = pipe
+        return pipe
+
+    def _move(self, pair: tuple[str, str], pipe: Pipe) -> None:
+        source, target = self._job(pair[0], pipe.lives[0]), self._job(pair[1], pipe.lives[1])
+        if source is not None and source.round == pipe.round:
+            sender = source.senders[pair[1]]
+            while self.rng.random() < 0.8 and (frame := sender.next_unsent()) is not None:
+                pipe.there.append(frame)
+            some = self.rng.randrange(len(pipe.back) + 1)
+            for grant in pipe.back[:some]:
+                sender.granted(*grant)
+            del pipe.back[:some]
+        if target is not None:
+            if target.round != pipe.round and not self.bugs.any_round:
+                del self.pipes[pair]
+                return
+            some = self.rng.randrange(len(pipe.there) + 1)
+            for frame in pipe.there[:some]:
+                target.arrived(pair[0], frame)
+            del pipe.there[:some]
+            grants = target.grants[pair[0]]
+            pipe.back += grants.items()
+            grants.clear()
+
+    # ---- what must never be ----------------------------------------------------------------------
+
+    def check_record(self, record: ClusterRecord) -> None:
+        """At most one cluster is committed anywhere."""
+        if record.state is RecordState.PREPARED:
+            return
+        records = [each.disk.record for each in self.nodes.values()]
+        known = {r.cluster_id for r in records if r and r.state is not RecordState.PREPARED}
+        if len(known) > 1:
+            raise ViolationError(f"two clusters are committed: {known}")
+
+    def check_held(self) -> None:
+        """What all hold is committed from now on, whether anybody knows it or not."""
+        common = frozenset.intersection(*(each.disk.held for each in self.nodes.values()))
+        self.truth = max([self.truth, *(each.number for each in common)])
+
+    def check_choice(self, node: Node, choice: Choice) -> None:
+        """A choice never goes back behind what was committed."""
+        if choice.checkpoint.number < self.truth:
+            raise ViolationError(
+                f"{node.name} goes back to {choice.checkpoint}, though {self.truth} was committed"
+            )
+
+    def check_round(self, node: Node, number: int) -> None:
+        """No two rounds are active."""
+        for other in self.nodes.values():
+            mine = other.running
+            if other is not node and mine is not None and mine.choice.round != number:
+                raise ViolationError(
+                    f"{node.name} begins round {number} while {other.name} is in round "
+                    f"{mine.choice.round}"
+                )
+
+    def check_publish(self, node: Node, number: int) -> None:
+        """Only what is committed is published, and only by those who have recorded that."""
+        if number > self.truth:
+            raise ViolationError(f"{node.name} publishes {number}, which is not committed")
+        if node.disk.committed < number:
+            raise ViolationError(
+                f"{node.name} publishes {number} and has not recorded it as committed"
+            )
+
+    def check_end(self) -> None:
+        """All is done, and the output is that of a world without faults."""
+        if not self.done:
+            phases = [
+                f"{each.name}: {each.rollback and each.rollback.phase}, "
+                f"leader {each.recovery and each.recovery.phase}"
+                for each in self.nodes.values()
+            ]
+            raise ViolationError(f"not done after {self.now:.0f} s: {phases}")
+        found: dict[str, list[int]] = {}
+        for node in self.nodes.values():
+            for part in sorted(node.disk.visible):
+                for key, nth in node.disk.visible[part]:
+                    found.setdefault(key, []).append(nth)
+        expected: dict[str, list[int]] = {}
+        for records in self.records.values():
+            for key, nth in records:
+                expected.setdefault(key, []).append(nth)
+        if found != expected:
+            wrong = [key for key in expected if found.get(key) != expected[key]]
+            raise ViolationError(
+                f"the output is wrong for {wrong}: {[found.get(k) for k in wrong]}"
+            )
+
+
+def simulate(seed: int, **options: Any) -> World:
+    """Run one seed and check it. Raises ViolationError, which names the seed and the last steps."""
+    world = World(seed, **options)
+    try:
+        world.run()
+        world.check_end()
+    except Exception as error:
+        steps = "\n".join(world.log[-60:])
+        raise ViolationError(f"seed {seed}: {error!r}\n{steps}") from error
+    return world
