@@ -8,15 +8,17 @@ BIN := .venv/bin
 WORKERS ?= 3
 BIG_REPEAT ?= 215
 SEEDS ?= 100000
+KILLS ?= 500
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate lint format types big check-tools clean
+.PHONY: help demo test simulate kills lint format types big check-tools clean
 
 help:
 	@echo "make demo    count the words of a text on $(WORKERS) local workers (WORKERS=N, ARGS=...)"
 	@echo "make test    run all tests"
 	@echo "make simulate  SEEDS=$(SEEDS) simulated lives of a cluster, on all cores"
+	@echo "make kills     kill the workers of a cluster KILLS=$(KILLS) times, and check its output"
 	@echo "make lint    check style and format"
 	@echo "make types   check types"
 	@echo "make big     the demo on 100 MB of text"
@@ -31,6 +33,9 @@ test: .venv/.installed
 
 simulate: .venv/.installed
 	@cd tests && ../$(BIN)/python -m world $(SEEDS)
+
+kills: .venv/.installed
+	@$(BIN)/python tests/cluster_killer.py $(KILLS)
 
 lint: .venv/.installed
 	@$(BIN)/ruff check .

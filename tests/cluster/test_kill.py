@@ -1,51 +1,84 @@
 """Workers are killed at any moment: every result comes out exactly once."""
 
+import random
+import signal
 from pathlib import Path
 
-from cluster_harness import NAMES, Hosts, WorkerProcess, ended_well, hosts_in, wait_for
+import pytest
+from cluster_harness import hosts_in, wait_for
+from cluster_killer import Killer
 from cluster_oracle import check_slow_count
 
-
-class Killer:
-    """Kills workers of a cluster and starts them again, as the packaged unit would."""
-
-    def __init__(self, hosts: Hosts, application: str, count: int, *flags: str) -> None:
-        self.hosts, self.application, self.count = hosts, application, count
-        self.flags = ("--cluster-id", "auto", "--exit-on-completion", *flags)
-        self.workers = {name: self.start(name) for name in NAMES[:count]}
-        self.kills = 0
-
-    def start(self, name: str) -> WorkerProcess:
-        return self.hosts.start(
-            name, self.application, *self.flags, count=self.count, initializer=name == "alpha"
-        )
-
-    def kill(self, *names: str) -> None:
-        for name in names:
-            self.workers[name].process.kill()
-        for name in names:
-            self.workers[name].wait()
-            self.workers[name] = self.start(name)
-            self.kills += 1
-
-    @property
-    def ended(self) -> bool:
-        return any(each.process.poll() is not None for each in self.workers.values())
-
-    def until_running(self) -> bool:
-        """Wait until records flow everywhere; False if the job has ended meanwhile."""
-        wait_for(
-            "running everywhere",
-            lambda: self.ended or all(w.phase() == "running" for w in self.workers.values()),
-        )
-        return not self.ended
+STRIKES = 14
+SEEDS = 4
+"""On average a strike kills 1.6 workers, and one in ten stops one: about 80 kills in all."""
 
 
-def test_one_worker_is_killed_and_comes_back(tmp_path: Path, slow_count: str) -> None:
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_workers_are_killed_at_random_moments(tmp_path: Path, slow_count: str, seed: int) -> None:
+    rng = random.Random(seed)
     with hosts_in(tmp_path) as hosts:
         cluster = Killer(hosts, slow_count, 3)
-        for name in ("beta", "alpha", "gamma"):
-            assert cluster.until_running()
-            cluster.kill(name)
-        ended_well(list(cluster.workers.values()))
+        for _ in range(STRIKES):
+            cluster.strike(rng)
+        assert cluster.kills.total() >= 15
+        cluster.until("completed")
+        cluster.end()
+    check_slow_count(tmp_path)
+
+
+def test_each_is_killed_while_records_flow_and_then_all_at_once(
+    tmp_path: Path, slow_count: str
+) -> None:
+    with hosts_in(tmp_path) as hosts:
+        cluster = Killer(hosts, slow_count, 3)
+        for names in (("beta",), ("alpha",), ("gamma",), ("alpha", "beta", "gamma")):
+            cluster.until("running")
+            cluster.kill(*names)
+        cluster.until("completed")
+        cluster.end()
+    check_slow_count(tmp_path)
+
+
+def test_all_are_killed_when_the_job_is_completed(tmp_path: Path, slow_count: str) -> None:
+    with hosts_in(tmp_path) as hosts:
+        cluster = Killer(hosts, slow_count, 3)
+        cluster.until("completed")
+        cluster.kill("alpha", "beta", "gamma")
+        cluster.until("completed")
+        cluster.end()
+    check_slow_count(tmp_path)
+
+
+def test_a_worker_that_dies_again_and_again_leaves_the_others_waiting_and_healthy(
+    tmp_path: Path, slow_count: str
+) -> None:
+    with hosts_in(tmp_path) as hosts:
+        cluster = Killer(hosts, slow_count, 3)
+        cluster.until("running")
+        others = [cluster.workers["alpha"], cluster.workers["gamma"]]
+        for _ in range(6):
+            beta = cluster.workers["beta"]
+            wait_for("beta is up", lambda beta=beta: "listening" in beta.said)
+            cluster.kill("beta")
+            for each in others:
+                assert each.phase() in ("paused", "recovering", "running"), each.said
+        cluster.until("completed")
+        assert all(each.process.poll() is None for each in others)
+        assert not any("Traceback" in each.said for each in others)
+        cluster.end()
+    check_slow_count(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["alpha", "gamma"])
+def test_a_worker_is_killed_while_it_stops(tmp_path: Path, slow_count: str, name: str) -> None:
+    with hosts_in(tmp_path) as hosts:
+        cluster = Killer(hosts, slow_count, 3)
+        cluster.until("running")
+        cluster.workers[name].send(signal.SIGTERM)
+        cluster.workers[name].process.kill()
+        cluster.workers[name].wait()
+        cluster.workers[name] = cluster.start(name)
+        cluster.until("completed")
+        cluster.end()
     check_slow_count(tmp_path)

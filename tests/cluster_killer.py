@@ -1,0 +1,135 @@
+"""Strikes against the workers of a cluster: killed, stopped, started again, at random moments.
+
+``python tests/cluster_killer.py KILLS [SEED]`` goes on until that many have been killed.
+"""
+
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from cluster_harness import NAMES, Hosts, WorkerProcess, hosts_in, wait_for
+from cluster_oracle import check_slow_count
+
+STOPPED_S = 2.2
+"""Longer than the liveness deadline of the tests."""
+
+
+class Killer:
+    """Runs a cluster as the packaged unit would: who dies is started again."""
+
+    def __init__(self, hosts: Hosts, application: str, count: int, *flags: str) -> None:
+        self.hosts, self.application, self.count, self.flags = hosts, application, count, flags
+        self.workers = {name: self.start(name) for name in NAMES[:count]}
+        self.kills: Counter[str] = Counter()
+        self.at_once: Counter[int] = Counter()
+        self.phases: Counter[str] = Counter()
+        self.stops = 0
+
+    def start(self, name: str) -> WorkerProcess:
+        """Start a worker, as it is started always."""
+        flags = ("--cluster-id", "auto", *self.flags)
+        return self.hosts.start(
+            name, self.application, *flags, count=self.count, initializer=name == "alpha"
+        )
+
+    def kill(self, *names: str) -> None:
+        """SIGKILL, all at once, and a new start."""
+        for name in names:
+            self.phases[self.workers[name].phase() or "starting"] += 1
+        for name in names:
+            self.workers[name].process.kill()
+        for name in names:
+            assert self.workers[name].wait() == -signal.SIGKILL, self.workers[name].said
+            self.workers[name] = self.start(name)
+            self.kills[name] += 1
+        self.at_once[len(names)] += 1
+
+    def stop_for_a_while(self, name: str) -> None:
+        """SIGSTOP for longer than the liveness deadline, then SIGCONT."""
+        self.workers[name].send(signal.SIGSTOP)
+        stopped = time.monotonic()
+        wait_for("it was stopped", lambda: time.monotonic() - stopped > STOPPED_S)
+        self.workers[name].send(signal.SIGCONT)
+        self.stops += 1
+
+    def strike(self, rng: random.Random, most: int = 3) -> None:
+        """At a random moment within the next second, kill some, or stop one for a while."""
+        moment = time.monotonic() + rng.random()
+        wait_for("the moment", lambda: time.monotonic() >= moment)
+        if rng.random() < 0.1:
+            self.stop_for_a_while(rng.choice(list(self.workers)))
+            return
+        number = rng.choices(range(1, most + 1), weights=[6, 3, 2, 1, 1][:most])[0]
+        self.kill(*rng.sample(list(self.workers), number))
+
+    def in_phase(self, phase: str) -> bool:
+        """Whether all workers are in a phase; fails if one has ended by itself."""
+        for each in self.workers.values():
+            assert each.process.poll() is None, f"{each.name} ended by itself:\n{each.said}"
+        return all(each.phase() == phase for each in self.workers.values())
+
+    def until(self, phase: str, wait_s: float = 60.0) -> None:
+        """Wait until all workers are in *phase*."""
+        try:
+            wait_for(f"all are {phase}", lambda: self.in_phase(phase), wait_s=wait_s)
+        except AssertionError as error:
+            said = "\n".join(f"--- {e.name}\n{e.said[-3000:]}" for e in self.workers.values())
+            raise AssertionError(f"{error}\n{said}") from error
+
+    def end(self) -> None:
+        """End all in an orderly way."""
+        for each in self.workers.values():
+            each.send(signal.SIGTERM)
+        for each in self.workers.values():
+            assert each.wait() == 0, each.said
+
+
+APPLICATION = """
+import wallarood as w
+
+class Seen:
+    count = 0
+
+@w.state_computation(state=Seen)
+def seen(number: int, state: Seen) -> tuple[int, int]:
+    state.count += 1
+    return number % 97, state.count
+
+app = w.application(
+    "slow_count",
+    w.source("numbers", w.GeneratorSource(rate=5000, count={numbers}))
+    .key_by(lambda number: number % 97, name="by-rest")
+    .to(seen)
+    .to_sink(w.FileSink("slow_count-out")),
+)
+"""
+
+
+def main() -> None:
+    """Kill until enough have been killed, then check the output and say what was done."""
+    kills, seed = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    rng, numbers = random.Random(seed), 300 * kills
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, hosts_in(Path(folder)) as hosts:
+        file = Path(folder) / "slow_count.py"
+        file.write_text(APPLICATION.format(numbers=numbers))
+        cluster = Killer(hosts, str(file), 3)
+        while cluster.kills.total() < kills:
+            cluster.strike(rng)
+            print(f"\r{cluster.kills.total()} of {kills} kills ", end="", flush=True)
+        cluster.until("completed", wait_s=600)
+        cluster.end()
+        check_slow_count(Path(folder), numbers)
+    print(
+        f"\n{numbers:,} records, each counted once; {cluster.kills.total()} kills "
+        f"({dict(cluster.kills)}; at once: {dict(cluster.at_once)}; in phase: "
+        f"{dict(cluster.phases)}), {cluster.stops} stops, {time.monotonic() - began:.0f} s"
+    )
+
+
+if __name__ == "__main__":
+    main()
