@@ -17,7 +17,7 @@ ARGS ?=
 help:
 	@echo "make demo    count the words of a text on $(WORKERS) local workers (WORKERS=N, ARGS=...)"
 	@echo "make test    run all tests"
-	@echo "make simulate  SEEDS=$(SEEDS) simulated lives of a cluster, on all cores"
+	@echo "make simulate SEEDS=$(SEEDS) simulated lives of a cluster, on all cores"
 	@echo "make kills     kill the workers of a cluster KILLS=$(KILLS) times, and check its output"
 	@echo "make lint    check style and format"
 	@echo "make types   check types"

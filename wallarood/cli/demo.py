@@ -14,6 +14,8 @@ from wallarood.model.errors import ApplicationError
 
 EXAMPLES = ("word_count", "running_totals", "alerts", "enrich")
 PREVIEW_LINES = 3
+CHAOS_REPEAT = 12
+"""How often chaos has the text counted, so that there is something to strike at."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -41,12 +43,13 @@ def run(arguments: argparse.Namespace) -> int:
         args = [*arguments.args]
         if not any(each == "--output" or each.startswith("--output=") for each in args):
             args += ["--output", directory]
+        if arguments.chaos and arguments.name == EXAMPLES[0] and not arguments.args:
+            args += ["--repeat", str(CHAOS_REPEAT)]
         to_stderr(f"demo {arguments.name}: a cluster of {arguments.workers}")
         outcome, view = run_local(
             f"wallarood.examples.{arguments.name}:app",
             tuple(args),
-            arguments.workers,
-            log_level=arguments.log_level,
+            arguments,
         )
         code = report(outcome)
         if code == 0 and not outcome.interrupted:

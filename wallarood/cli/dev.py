@@ -1,12 +1,14 @@
 """`wallarood dev APP --workers N`: a whole cluster on this machine, in one command."""
 
 import argparse
+import random
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import trio
 
+from wallarood.cli.chaos import Chaos
 from wallarood.cli.local_cluster import (
     WORKERS_MAX,
     LocalCluster,
@@ -28,7 +30,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "dev",
         help="run an application on a cluster of local workers",
         description="Run an application on a cluster of workers on this machine, until its input "
-        "ends or Ctrl-C. Their state is in a temporary directory.",
+        "ends or Ctrl-C. Their state is in a temporary directory. With --chaos they are killed and "
+        "started again meanwhile; the output is the same.",
     )
     parser.add_argument("app", metavar="APP", help="module:name or path/to/file.py[:name]")
     add_flags(parser, log_level="info")
@@ -42,9 +45,17 @@ def add_flags(parser: argparse.ArgumentParser, *, log_level: str) -> None:
     parser.add_argument(
         "--log-level",
         choices=LEVELS,
-        default=log_level,
-        help=f"what the workers' logs show (default {log_level})",
+        help=f"what the workers' logs show (default {log_level}, with --chaos error)",
     )
+    parser.add_argument(
+        "--chaos",
+        action="store_true",
+        help="kill workers with SIGKILL at random and start them again while the job runs",
+    )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="who is killed, and when (default: at random)"
+    )
+    parser.set_defaults(default_log_level=log_level)
     parser.add_argument("args", nargs="*", metavar="ARGS", help="after --: for the application")
 
 
@@ -56,22 +67,27 @@ def _count(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
-    outcome, _ = run_local(
-        arguments.app, tuple(arguments.args), arguments.workers, log_level=arguments.log_level
-    )
+    outcome, _ = run_local(arguments.app, tuple(arguments.args), arguments)
     return report(outcome)
 
 
 def run_local(
-    application: str, args: tuple[str, ...], workers: int, *, log_level: str
+    application: str, args: tuple[str, ...], flags: argparse.Namespace
 ) -> tuple[Outcome, View]:
     """Run *application* on a cluster with a screen; returns how it ended and the last view.
+
+    *flags* are those of `add_flags`.
 
     Raises ApplicationError: it cannot be loaded.
     """
     load_application(application, args)  # a mistake is said once, before anything is started
-    names = worker_names(workers)
+    names = worker_names(flags.workers)
     screen = make_screen(names)
+    chaos = None
+    if flags.chaos:
+        seed = random.SystemRandom().randrange(1000) if flags.seed is None else flags.seed
+        chaos = Chaos(seed, names, screen.say)
+    log_level = flags.log_level or ("error" if flags.chaos else flags.default_log_level)
     last = View()
 
     def look(view: View) -> None:
@@ -81,10 +97,12 @@ def run_local(
 
     with tempfile.TemporaryDirectory(prefix="wallarood-") as directory:
         cluster = LocalCluster(
-            application, args, names, Path(directory), free_port(), log_level=log_level
+            application, args, names, Path(directory), free_port(), log_level, chaos
         )
         outcome = _run(cluster, screen, look)
     screen.clear()
+    if chaos is not None:
+        to_stderr(chaos.summary)
     return outcome, last
 
 

@@ -2,7 +2,8 @@
 
 Each worker is a process in a session of its own, so that Ctrl-C reaches only the supervisor, which
 then ends all of them in order: SIGTERM, and after `KILL_AFTER_S` SIGKILL. A worker that fails takes
-the others with it, after a moment in which they may end by themselves and say why.
+the others with it, after a moment in which they may end by themselves and say why; one that chaos
+has killed is started again.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ import trio
 
 from wallarood.admin import client
 from wallarood.admin.status import JobState, Status
+from wallarood.cli.chaos import CONFIG, Chaos
 from wallarood.model.cluster_record import RecordState
 from wallarood.model.errors import WallaroodError
 from wallarood.model.ids import WorkerName
@@ -54,6 +56,7 @@ class LocalCluster:
     directory: Path
     control_port: int
     log_level: str = "info"
+    chaos: Chaos | None = None
 
     def state_directory(self, worker: WorkerName) -> Path:
         """Where *worker* keeps its state."""
@@ -71,8 +74,18 @@ class LocalCluster:
             *("--worker-name", worker, "--worker-count", str(len(self.workers))),
             *("--control-channel", f"127.0.0.1:{self.control_port}"),
             *("--state-directory", str(self.state_directory(worker))),
-            *("--log-level", self.log_level, "--exit-on-completion", "--", *self.args),
+            *("--log-level", self.log_level, *self._mode(), "--", *self.args),
         ]
+
+    def _mode(self) -> list[str]:
+        if self.chaos is None:
+            return ["--exit-on-completion"]
+        return ["--cluster-id", "auto", "--config", str(self.directory / "chaos.toml")]
+
+    def prepare(self) -> None:
+        """Write what the workers need."""
+        if self.chaos is not None:
+            (self.directory / "chaos.toml").write_text(CONFIG, encoding="utf-8")
 
 
 @attrs.frozen
@@ -119,13 +132,18 @@ class _Supervisor:
     began_at: float = attrs.field(factory=trio.current_time)
     failed: trio.Event = attrs.field(factory=trio.Event)
     interrupt: trio.Event = attrs.field(factory=trio.Event)
+    killed: set[WorkerName] = attrs.field(factory=set)
+    looked: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
 
     async def run(self) -> Outcome:
+        self.cluster.prepare()
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async with trio.open_nursery() as helpers:
                 helpers.start_soon(self._heed_signals, signals)
                 helpers.start_soon(self._poll)
                 helpers.start_soon(self._end_together)
+                if self.cluster.chaos is not None:
+                    helpers.start_soon(self._chaos, self.cluster.chaos)
                 try:
                     async with trio.open_nursery() as nursery:
                         for worker in self.cluster.workers:
@@ -151,6 +169,16 @@ class _Supervisor:
         if self.interrupt.is_set():
             self.ended[worker] = 0
             return
+        while True:
+            code = await self._run_process(worker)
+            if worker not in self.killed or self.failed.is_set():
+                break
+            self.killed.discard(worker)
+        self.ended[worker] = code
+        if code != 0:
+            self.failed.set()
+
+    async def _run_process(self, worker: WorkerName) -> int:
         process = await trio.lowlevel.open_process(
             self.cluster.command(worker),
             stdin=subprocess.DEVNULL,
@@ -161,9 +189,28 @@ class _Supervisor:
         if self.interrupt.is_set():  # it came while the process was being made
             self._signal(process, signal.SIGTERM)
         await self._read_lines(worker, process)
-        self.ended[worker] = await process.wait()
-        if self.ended[worker] != 0:
-            self.failed.set()
+        return await process.wait()
+
+    async def _chaos(self, chaos: Chaos) -> None:
+        await chaos.strike_until_completed(self)
+        for process in self._living():
+            self._signal(process, signal.SIGTERM)
+
+    async def look(self) -> list[JobState | None]:
+        """See `Victims.look`."""
+        await self.looked.park()
+        known = [self.statuses.get(worker) for worker in self.cluster.workers]
+        return [each.job if each is not None else None for each in known]
+
+    def kill(self, worker: WorkerName) -> bool:
+        """See `Victims.kill`."""
+        process = self.processes.get(worker)
+        if process is None or process.returncode is not None or self.failed.is_set():
+            return False
+        self.killed.add(worker)
+        self.statuses.pop(worker, None)
+        self._signal(process, signal.SIGKILL)
+        return True
 
     async def _read_lines(self, worker: WorkerName, process: trio.Process) -> None:
         assert process.stderr is not None
@@ -189,6 +236,7 @@ class _Supervisor:
                 if worker in self.processes and worker not in self.ended:
                     await trio.to_thread.run_sync(self._look_at, worker)
             self.on_view(View(dict(self.statuses), self.topology, self.cluster_id))
+            self.looked.unpark_all()
             await trio.sleep(POLL_S)
 
     def _look_at(self, worker: WorkerName) -> None:

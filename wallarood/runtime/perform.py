@@ -94,7 +94,8 @@ def _perform(worker: Worker, effect: Effect) -> None:  # noqa: PLR0912 - a branc
 def _perform_in_round(worker: Worker, effect: Effect) -> None:  # noqa: PLR0912 - as above
     match effect:
         case do.PauseSources(reason):
-            log.warning("sources pause", reason=reason)
+            already = not worker.gate.is_open
+            (log.info if already else log.warning)("sources pause", reason=reason)
             worker.gate.close("members", reason)
             worker.notify(worker.phase_text)
         case do.ResumeSources():

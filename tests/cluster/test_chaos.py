@@ -1,0 +1,45 @@
+"""`--chaos` as a newcomer meets it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+
+def wallarood(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "wallarood", *arguments],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_demo_counts_right_while_workers_are_killed(tmp_path: Path) -> None:
+    done = wallarood(tmp_path, "demo", "--chaos", "--seed", "3")
+    assert done.returncode == 0, done.stderr
+    assert "counts verified" in done.stdout
+    found = re.search(r"chaos: (\d+) kills? \(.*\), (\d+) recover", done.stderr)
+    assert found, done.stderr
+    kills, recoveries = map(int, found.groups())
+    assert kills >= recoveries >= 1
+    assert done.stderr.count("SIGKILL") >= recoveries
+    assert "Traceback" not in done.stderr
+
+
+def test_dev_kills_too_and_one_worker_is_enough(tmp_path: Path, slow_count: str) -> None:
+    done = wallarood(tmp_path, "dev", slow_count, "--workers", "1", "--chaos", "--seed", "1")
+    assert done.returncode == 0, done.stderr
+    assert "chaos: SIGKILL alpha" in done.stderr
+    assert "completed in" in done.stderr
+
+
+def test_an_application_that_fails_ends_chaos(tmp_path: Path, slow_count: str) -> None:
+    file = Path(slow_count)
+    text = file.read_text().replace("state.count += 1", "state.count += 1 / (number - 9000)")
+    file.write_text(text)
+    done = wallarood(tmp_path, "dev", slow_count, "--chaos", "--seed", "1")
+    assert done.returncode == 65, done.stderr
+    assert "ZeroDivisionError" in done.stderr
