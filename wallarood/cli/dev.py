@@ -99,6 +99,7 @@ def run_local(
         cluster = LocalCluster(
             application, args, names, Path(directory), free_port(), log_level, chaos
         )
+        cluster.write_config()
         outcome = _run(cluster, screen, look)
     screen.clear()
     if chaos is not None:

@@ -82,8 +82,8 @@ class LocalCluster:
             return ["--exit-on-completion"]
         return ["--cluster-id", "auto", "--config", str(self.directory / "chaos.toml")]
 
-    def prepare(self) -> None:
-        """Write what the workers need."""
+    def write_config(self) -> None:
+        """Write what the workers are to read."""
         if self.chaos is not None:
             (self.directory / "chaos.toml").write_text(CONFIG, encoding="utf-8")
 
@@ -136,7 +136,6 @@ class _Supervisor:
     looked: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
 
     async def run(self) -> Outcome:
-        self.cluster.prepare()
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async with trio.open_nursery() as helpers:
                 helpers.start_soon(self._heed_signals, signals)

@@ -32,6 +32,7 @@ class Scripted:
 
     code: dict[str, str]
     directory: Path
+    chaos: None = None
 
     @property
     def workers(self) -> tuple[str, ...]:
