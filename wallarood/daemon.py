@@ -14,10 +14,11 @@ import attrs
 import structlog
 import trio
 
+from wallarood.admin.orders import Orders
 from wallarood.admin.server import serve_admin
 from wallarood.admin.snapshot import Snapshots
 from wallarood.config import Config
-from wallarood.control.events import CheckpointWanted, Event, StopWanted, Woken
+from wallarood.control.events import Event, StopWanted, Woken
 from wallarood.control.founding import Founder
 from wallarood.control.initializer import Initializer
 from wallarood.control.joiner import Joiner
@@ -26,7 +27,7 @@ from wallarood.listening import ask_occupant, listen
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import CannotCreateError, KeyRefusedError, RefusedError, WallaroodError
 from wallarood.model.ids import Address, ClusterId, Incarnation, parse_address
-from wallarood.model.messages import Listing, Member, Purpose, RequestCheckpoint
+from wallarood.model.messages import Listing, Member
 from wallarood.model.pipeline import Application
 from wallarood.net.auth import ClusterKey, read_key
 from wallarood.net.listen import NetLimits
@@ -276,32 +277,14 @@ class _Daemon:
         )
         return worker
 
-    async def _shut_down(self, worker: Worker) -> None:
-        """End the whole cluster, behind a checkpoint if there can be one in time."""
-        whole = worker.membership is not None and not worker.membership.missing
-        if worker.running is not None and whole and not worker.completed:
-            worker.post(CheckpointWanted(RequestCheckpoint(Purpose.SHUTDOWN)))
-            with trio.move_on_after(self.config["timing.stop"]):
-                await worker.may_leave.wait()
-        if worker.membership is not None and not worker.may_leave.is_set():
-            perform(worker, worker.membership.shut_down())
-        worker.finished = True
-        worker.post(Woken())
-
     async def _serve_admin(
         self, worker: Worker, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        def shut_down() -> None:
-            worker.nursery.start_soon(self._shut_down, worker)
-
-        def checkpoint() -> None:
-            worker.post(CheckpointWanted(RequestCheckpoint(Purpose.ASKED)))
-
         await serve_admin(
             Path(self.config["admin.socket"]),
             status=Snapshots(worker).status,
             topology=lambda: worker.record.topology if worker.record is not None else None,
-            commands={"shutdown": shut_down, "checkpoint": checkpoint},
+            orders=Orders(worker, self.config["timing.stop"]).by_name,
             task_status=task_status,
         )
 

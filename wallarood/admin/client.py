@@ -5,6 +5,7 @@ import json
 import socket
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from wallarood.admin.address import short_path
 from wallarood.admin.status import Status
@@ -76,6 +77,21 @@ def topology(path: Path, *, timeout_s: float = TIMEOUT_S) -> Topology:
 def shutdown(path: Path) -> None:
     """Tell the worker to end, and all others of its cluster. Raises as `ask`."""
     ask(path, "POST", "/shutdown")
+
+
+def checkpoint(path: Path, *, keep: str = "") -> int:
+    """Have a checkpoint taken, and kept under a name if there is one. Raises as `ask`.
+
+    Returns a number: the first committed checkpoint above it is the one.
+    """
+    query = f"?{urlencode({'keep': keep})}" if keep else ""
+    answer = ask(path, "POST", f"/checkpoint{query}")
+    return int(_structured(path, answer, dict[str, Any])["after"])
+
+
+def drop(path: Path, name: str) -> None:
+    """Have a checkpoint that is kept under *name* dropped. Raises as `ask`."""
+    ask(path, "POST", f"/drop?{urlencode({'name': name})}")
 
 
 def _structured(path: Path, value: Any, kind: type[T]) -> T:

@@ -1,6 +1,6 @@
 """HTTP on a unix socket, for whoever wants to know how a worker does, or to tell it to stop.
 
-``GET /status``, ``GET /topology`` and ``GET /workers`` answer JSON; ``POST /NAME`` runs a command.
+``GET /status``, ``GET /topology`` and ``GET /workers`` answer JSON; ``POST /NAME`` gives an order.
 A connection is one request: it is read within a deadline and a size, answered, and closed. Who may
 connect is up to the permissions of the socket: 0660.
 """
@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import parse_qsl
 
 import attrs
 import h11
@@ -19,6 +20,7 @@ import structlog
 import trio
 
 from wallarood.admin.address import short_path
+from wallarood.admin.orders import Order, OrderRefusedError
 from wallarood.admin.status import Status
 from wallarood.model.errors import CannotCreateError
 from wallarood.model.topology import Topology
@@ -45,20 +47,23 @@ class Answers:
 
     status: Callable[[], Status]
     topology: Callable[[], Topology | None]
-    commands: Mapping[str, Callable[[], None]]
+    orders: Mapping[str, Order]
 
-    def to(self, method: str, path: str) -> tuple[int, Any]:
+    def to(self, method: str, target: str) -> tuple[int, Any]:
         """The HTTP status code and the JSON value for one request."""
         readable = {"/status": self._status, "/topology": self._topology, "/workers": self._workers}
-        runnable = {f"/{name}": command for name, command in self.commands.items()}
+        orders = {f"/{name}": order for name, order in self.orders.items()}
+        path, _, query = target.partition("?")
         if path in readable:
             return readable[path]() if method == "GET" else _wrong_method(method, "GET")
-        if path in runnable:
+        if path in orders:
             if method != "POST":
                 return _wrong_method(method, "POST")
-            runnable[path]()
-            return 202, {"accepted": path[1:]}
-        known = ", ".join([*readable, *runnable])
+            try:
+                return 202, orders[path](dict(parse_qsl(query)))
+            except OrderRefusedError as error:
+                return 409, {"error": str(error)}
+        known = ", ".join([*readable, *orders])
         return 404, {"error": f"there is no {path[:100]}: expected one of {known}"}
 
     def _status(self) -> tuple[int, Any]:
@@ -83,7 +88,7 @@ async def serve_admin(
     *,
     status: Callable[[], Status],
     topology: Callable[[], Topology | None],
-    commands: Mapping[str, Callable[[], None]],
+    orders: Mapping[str, Order],
     task_status: TaskStatus = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve on the unix socket *path* until cancelled; the file is removed at the end.
@@ -92,7 +97,7 @@ async def serve_admin(
 
     Raises CannotCreateError: there is another file, somebody listens on it, or it cannot be made.
     """
-    answers = Answers(status, topology, commands)
+    answers = Answers(status, topology, orders)
     listener = _listen(path)
     mine = _identity(path)
     slots = trio.Semaphore(CONNECTIONS_MAX)
@@ -185,8 +190,8 @@ async def _exchange(stream: trio.SocketStream, answers: Answers) -> None:
         request = await _request(stream, http)
         if request is None:
             return
-        path = request.target.decode("ascii", "replace").partition("?")[0]
-        code, value = answers.to(request.method.decode("ascii", "replace"), path)
+        target = request.target.decode("ascii", "replace")
+        code, value = answers.to(request.method.decode("ascii", "replace"), target)
     except h11.RemoteProtocolError as error:
         code, value = error.error_status_hint, {"error": str(error)}
     if http.our_state in (h11.IDLE, h11.SEND_RESPONSE):

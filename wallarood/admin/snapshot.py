@@ -5,6 +5,7 @@ import trio
 
 from wallarood import __version__
 from wallarood.admin.status import (
+    CheckpointStatus,
     JobState,
     SourceStatus,
     StageStatus,
@@ -64,12 +65,29 @@ class Snapshots:
             application=worker.application.name,
             cluster_id=record.cluster_id if record is not None else None,
             epoch=record.topology.epoch if record is not None else 0,
+            round=worker.stamp.round,
             waiting_for=(waiting,) if waiting else (),
             workers=self._workers(now),
             stages=self._stages(job, now) if job is not None else (),
             sources=sources,
             rate=self._rate("sources", now, sum(each.records for each in sources)),
+            checkpoint=self._checkpoint(now),
             failure=worker.failure.message if worker.failure is not None else "",
+        )
+
+    def _checkpoint(self, now: float) -> CheckpointStatus:
+        worker, running, last = self.worker, self.worker.running, self.worker.last_checkpoint
+        kept = worker.checkpoints.kept if worker.checkpoints is not None else {}
+        return CheckpointStatus(
+            committed=running.snapshotter.committed if running is not None else 0,
+            taken=running.snapshotter.taken if running is not None else 0,
+            last=last.number if last is not None else None,
+            age_s=now - last.at if last is not None else None,
+            duration_s=last.duration_s if last is not None else None,
+            size_bytes=last.size_bytes if last is not None else None,
+            waiting_for=running.checkpoint_waits_for if running is not None else "",
+            failing=worker.disk_problem,
+            kept=tuple(sorted(kept.items())),
         )
 
     def _rate(self, what: object, now: float, count: int) -> float:
@@ -87,6 +105,7 @@ class Snapshots:
         )
 
     def _stages(self, job: Job, now: float) -> tuple[StageStatus, ...]:
+        failing = {each.stage: each.failing for each in job.sinks}
         return tuple(
             StageStatus(
                 index=stage.index,
@@ -99,6 +118,7 @@ class Snapshots:
                 backlog=job.inboxes[stage.index].backlog_batches,
                 rate=self._rate(stage.index, now, counters.records_in),
                 overruns=counters.overruns,
+                failing=failing.get(stage.index, ""),
             )
             for stage in job.wiring.stages
             for counters in (job.counters[stage.index],)

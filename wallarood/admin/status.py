@@ -45,7 +45,7 @@ class StageStatus:
 
     `overruns` is how often user code has held the event loop for longer than a second. `backlog`
     is the number of batches that wait for the stage. `rate` is in records in a second,
-    over the last few seconds.
+    over the last few seconds. `failing` says why a sink cannot publish; empty if it can.
     """
 
     index: int
@@ -58,6 +58,7 @@ class StageStatus:
     backlog: int = 0
     rate: float = 0.0
     overruns: int = 0
+    failing: str = ""
 
 
 @attrs.frozen
@@ -71,6 +72,34 @@ class SourceStatus:
     bytes_read: int | None = None
     bytes_total: int | None = None
     ended: bool = False
+
+    @property
+    def lag_bytes(self) -> int | None:
+        """How much is there and not yet read; None if nobody knows."""
+        if self.bytes_read is None or self.bytes_total is None:
+            return None
+        return 0 if self.ended else self.bytes_total - self.bytes_read
+
+
+@attrs.frozen
+class CheckpointStatus:
+    """The checkpoints of one worker.
+
+    `committed` is the highest number that it knows committed, `taken` the highest that it was told
+    to take. `last` is the one that it has written last, `age_s` ago, `duration_s` after it was told
+    to, with `size_bytes`. `waiting_for` says what the one in flight waits for, `failing` why the
+    disk refuses; both are empty if there is nothing. `kept` has (name, number).
+    """
+
+    committed: int = 0
+    taken: int = 0
+    last: int | None = None
+    age_s: float | None = None
+    duration_s: float | None = None
+    size_bytes: int | None = None
+    waiting_for: str = ""
+    failing: str = ""
+    kept: tuple[tuple[str, int], ...] = ()
 
 
 @attrs.frozen
@@ -95,6 +124,7 @@ class Status:
     stages: tuple[StageStatus, ...] = ()
     sources: tuple[SourceStatus, ...] = ()
     rate: float = 0.0
+    checkpoint: CheckpointStatus = CheckpointStatus()
     failure: str = ""
 
 

@@ -1,4 +1,4 @@
-"""`wallarooctl`: asks a worker how it does, or tells it to end, through its admin socket."""
+"""`wallarooctl`: asks a worker how it does, or gives it an order, through its admin socket."""
 
 import argparse
 import json
@@ -10,6 +10,7 @@ from typing import Any
 
 import wallarood
 from wallarood.admin import client
+from wallarood.cli.ctl_orders import checkpoint, shutdown
 from wallarood.cli.tables import status_text, topology_table, workers_table
 from wallarood.model.errors import PeersGoneError, UsageError, WallaroodError
 from wallarood.model.topology import Topology
@@ -33,6 +34,17 @@ def parser() -> argparse.ArgumentParser:
         )
         one.add_argument("--worker", metavar="NAME", help="the worker, if several are found here")
         one.add_argument("--json", action="store_true", help="print JSON, for programs")
+        if name in ("checkpoint", "shutdown"):
+            one.add_argument(
+                "--timeout",
+                type=float,
+                default=60.0,
+                metavar="SECONDS",
+                help="how long to wait until it is done (default 60)",
+            )
+    named = commands.choices["checkpoint"].add_mutually_exclusive_group()
+    named.add_argument("--keep", metavar="NAME", default="", help="keep it, under this name")
+    named.add_argument("--drop", metavar="NAME", default="", help="keep NAME no longer")
     return top
 
 
@@ -44,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 64 if end.code else 0
     try:
         answer, _ = COMMANDS[chosen.command]
-        value, text = answer(find_socket(chosen))
+        value, text = answer(find_socket(chosen), chosen)
         print(json.dumps(value, indent=2) if chosen.json else text, flush=True)
     except WallaroodError as error:
         print(f"wallarooctl: error: {error.message}", file=sys.stderr)
@@ -56,12 +68,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _status(path: Path) -> tuple[Any, str]:
+def _status(path: Path, _: argparse.Namespace) -> tuple[Any, str]:
     status = client.status(path)
     return unstructure(status), status_text(status)
 
 
-def _topology(path: Path) -> tuple[Any, str]:
+def _topology(path: Path, _: argparse.Namespace) -> tuple[Any, str]:
     topology = client.topology(path)
     return unstructure(topology), _topology_text(topology)
 
@@ -73,21 +85,17 @@ def _topology_text(topology: Topology) -> str:
     )
 
 
-def _workers(path: Path) -> tuple[Any, str]:
+def _workers(path: Path, _: argparse.Namespace) -> tuple[Any, str]:
     status = client.status(path)
     return unstructure(status.workers), workers_table(status)
 
 
-def _shutdown(path: Path) -> tuple[Any, str]:
-    client.shutdown(path)
-    return {"accepted": "shutdown"}, "the cluster ends"
-
-
-COMMANDS: dict[str, tuple[Callable[[Path], tuple[Any, str]], str]] = {
+COMMANDS: dict[str, tuple[Callable[[Path, argparse.Namespace], tuple[Any, str]], str]] = {
     "status": (_status, "how a worker does: its job, stages, sources and peers"),
     "topology": (_topology, "the stages of the cluster and where they run"),
     "workers": (_workers, "the members of the cluster, as one of them sees them"),
-    "shutdown": (_shutdown, "end all workers of the cluster"),
+    "checkpoint": (checkpoint, "take a checkpoint now, keep one by name, or drop a kept one"),
+    "shutdown": (shutdown, "take a checkpoint, then end all workers of the cluster"),
 }
 
 

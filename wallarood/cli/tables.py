@@ -83,6 +83,11 @@ def status_text(status: Status) -> str:
         ("application", status.application or "-"),
         ("cluster", f"{status.cluster_id or '-'}  epoch {status.epoch}  round {status.round}"),
         ("job", status.phase or status.job.value),
+        ("checkpoint", _checkpoint(status)),
+        ("in flight", status.checkpoint.waiting_for),
+        ("disk", status.checkpoint.failing),
+        ("kept", ", ".join(f"{name} ({number})" for name, number in status.checkpoint.kept)),
+        ("sinks", "; ".join(f"{s.name}: {s.failing}" for s in status.stages if s.failing)),
         ("failure", status.failure),
         ("overruns", _overruns(status)),
         ("reads", f"{status.rate:,.0f} records/s" + ("" if read is None else f", {read:.0%}")),
@@ -95,6 +100,18 @@ def status_text(status: Status) -> str:
     if status.sources:
         parts.append(_sources_table(status))
     return "\n\n".join(parts)
+
+
+def _checkpoint(status: Status) -> str:
+    """The last checkpoint of this worker, in a line; empty if it has written none."""
+    now = status.checkpoint
+    if now.last is None or now.age_s is None or now.duration_s is None:
+        return ""
+    known = "committed" if now.committed >= now.last else f"written, {now.committed} committed"
+    return (
+        f"{now.last} {known}, {duration(now.age_s)} ago, took {now.duration_s:.2f} s, "
+        f"{now.size_bytes:,} bytes"
+    )
 
 
 def _overruns(status: Status) -> str:
@@ -130,11 +147,12 @@ def _sources_table(status: Status) -> str:
             each.records,
             each.bytes_read,
             each.bytes_total,
+            each.lag_bytes,
             "ended" if each.ended else "reading",
         )
         for each in status.sources
     ]
-    return table(("source", "partition", "records", "bytes read", "of", "state"), rows)
+    return table(("source", "partition", "records", "bytes read", "of", "lag", "state"), rows)
 
 
 def duration(seconds: float) -> str:

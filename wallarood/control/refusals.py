@@ -6,6 +6,13 @@ from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import RefusedError
 from wallarood.model.messages import PROTOCOL_VERSION, Join, Refused
 
+LOST = (
+    "put its state directory back, or a copy that was made at a checkpoint which the others have "
+    "kept (wallarooctl checkpoint --keep); or end the cluster and form a new one, by a start of "
+    "all workers without --cluster-id"
+)
+"""What becomes of a worker without its state: nobody else has it."""
+
 
 def mismatch(founder: Founder, join: Join) -> str:
     """Why a worker with this *join* can never be in *founder*'s new cluster; empty if it can."""
@@ -43,16 +50,13 @@ def existing(founder: Founder, join: Join, record: ClusterRecord) -> str:
     if join.cluster_id not in (None, cluster):
         return f"wrong cluster ID: {name} asks for {join.cluster_id}, but this is {cluster}"
     if join.cluster_id == cluster and name in record.topology.workers:
-        return (
-            f"{name} is a member of {cluster} but holds no state of it: put its state directory "
-            "back, or end the cluster and form a new one"
-        )
+        return f"{name} is a member of {cluster} but holds no state of it: {LOST}"
     if reason := mismatch(founder, join):
         return reason
     if name in record.topology.workers:
         return (
-            f"duplicate worker name: cluster {cluster} is running with {workers}; {name} can "
-            f"come back with --cluster-id {cluster} and its state directory"
+            f"duplicate worker name: cluster {cluster} is running with {workers}, and this {name} "
+            f"holds no state of it; if its state directory is lost: {LOST}"
         )
     return f"a worker too many: cluster {cluster} is running with {workers}; {name} is not one"
 

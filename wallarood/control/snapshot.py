@@ -17,6 +17,7 @@ from enum import Enum
 
 from wallarood.control.effects import (
     Effect,
+    ForgetKept,
     Level,
     PublishedFinal,
     PublishSinks,
@@ -48,6 +49,7 @@ from wallarood.model.messages import (
     CheckpointGivenUp,
     CheckpointHeld,
     CheckpointProgress,
+    DropKept,
     Purpose,
     RequestCheckpoint,
     TakeCheckpoint,
@@ -64,7 +66,7 @@ class Phase(Enum):
 
 W, L, X = Phase
 
-_MESSAGES = (TakeCheckpoint, CheckpointCommitted, CheckpointGivenUp)
+_MESSAGES = (TakeCheckpoint, CheckpointCommitted, CheckpointGivenUp, DropKept)
 _OWN = (SnapshotMoved, SnapshotWritten, SnapshotFailed, CommitRecorded, MemberUp)
 
 # Where each event may lead in each phase. Empty: a straggler, dropped.
@@ -109,7 +111,7 @@ class Snapshotter:
         assert self.phase in allowed, f"{before} may not become {self.phase} by {kind.__name__}"
         return effects
 
-    def _step(self, event: Event) -> list[Effect]:
+    def _step(self, event: Event) -> list[Effect]:  # noqa: PLR0912 - a branch an event
         match event:
             case Heard(_, TakeCheckpoint(number, purpose, keep)):
                 return self._take(number, purpose, keep=keep)
@@ -132,6 +134,8 @@ class Snapshotter:
                 return self._is_published(number)
             case Heard(_, CheckpointGivenUp(number)):
                 return [ReleaseBarrier(number)]
+            case Heard(_, DropKept(name)):
+                return [ForgetKept(name)]
             case MemberUp(member):
                 self._away.discard(member.name)
                 return self._say_again() if member.name == self._leader else []

@@ -194,7 +194,12 @@ def _heard(worker: Worker, event: Heard, *, message: object, now: float) -> list
             | say.CheckpointFailed()
         ):
             machine = running.coordinator if running is not None else None
-        case say.TakeCheckpoint() | say.CheckpointCommitted() | say.CheckpointGivenUp():
+        case (
+            say.TakeCheckpoint()
+            | say.CheckpointCommitted()
+            | say.CheckpointGivenUp()
+            | say.DropKept()
+        ):
             return running.snapshotter.step(event, now) if running is not None else []
         case say.Drained() | say.Published() | say.Completed():
             machine = running.completion if running is not None else None

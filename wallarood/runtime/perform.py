@@ -201,16 +201,21 @@ def _stored(
         assert worker.checkpoints is not None
         return call(worker.checkpoints)
 
+    def finished(result: T) -> None:
+        worker.disk_problem = ""
+        done(result)
+
     def failed(error: CannotCreateError) -> None:
-        log.warning("the state directory cannot be written", reason=error.message)
-        worker.waiting_for = error.message
+        if error.message != worker.disk_problem:
+            log.warning("the state directory cannot be written", reason=error.message)
+        worker.disk_problem = error.message
         worker.nursery.start_soon(again)
 
     async def again() -> None:
         await trio.sleep(WRITE_AGAIN_S)
-        worker.store_task.submit(opened, done, failed)
+        worker.store_task.submit(opened, finished, failed)
 
-    worker.store_task.submit(opened, done, failed)
+    worker.store_task.submit(opened, finished, failed)
 
 
 def _read_holdings(worker: Worker, attempt: str) -> None:

@@ -1,6 +1,6 @@
 """What the runtime needs from the adapters around it, as Protocols. `daemon.py` passes them in."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -50,6 +50,9 @@ class CheckpointStore(Protocol):
 
     @property
     def committed(self) -> CheckpointId: ...
+
+    @property
+    def kept(self) -> Mapping[str, int]: ...
 
     @property
     def round(self) -> int: ...

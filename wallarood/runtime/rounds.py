@@ -248,12 +248,14 @@ def _write(worker: Worker, mine: Round, part: CheckpointPart) -> None:
 
     def written(size_bytes: int) -> None:
         now = trio.current_time()
+        worker.disk_problem = ""
         began = mine.taken_at.pop(number, now)
         worker.last_checkpoint = LastCheckpoint(number, now, now - began, size_bytes)
         if worker.running is mine:
             worker.post(SnapshotWritten(number, size_bytes))
 
     def failed(error: CannotCreateError) -> None:
+        worker.disk_problem = error.message
         if worker.running is mine:
             worker.post(SnapshotFailed(number, error.message))
 

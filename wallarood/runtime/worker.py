@@ -90,6 +90,15 @@ class Round:
     taken_at: dict[int, float] = attrs.field(factory=dict)
     awaiting: str = ""
 
+    @property
+    def checkpoint_waits_for(self) -> str:
+        """What the checkpoint in flight waits for, as far as is known here; empty if none is."""
+        if self.coordinator is not None:
+            return self.coordinator.waiting_for
+        if self.snapshotter.taken == self.snapshotter.held:
+            return ""
+        return f"checkpoint {self.snapshotter.taken} waits for {self.awaiting} here"
+
 
 @attrs.define(eq=False)
 class Worker:
@@ -118,6 +127,7 @@ class Worker:
     store_task: StoreTask = attrs.field(factory=StoreTask)
     round: Round | None = None
     last_checkpoint: LastCheckpoint | None = None
+    disk_problem: str = ""
     posted: deque[Event] = attrs.field(factory=deque)
     completed: bool = False
     waiting_for: str = ""

@@ -78,6 +78,11 @@ class CheckpointStore:
         return known.checkpoint if known else CheckpointId(0, self.marks.committed)
 
     @property
+    def kept(self) -> dict[str, int]:
+        """The numbers of the checkpoints that are kept, by their names."""
+        return self.marks.kept
+
+    @property
     def round(self) -> int:
         """The round that was chosen last; 0 before the first."""
         return self.marks.round

@@ -45,7 +45,7 @@ async def serving(
                 path,
                 status=lambda: STATUS,
                 topology=lambda: topology,
-                commands={"shutdown": shutdown},
+                orders={"shutdown": shutdown},
             )
         )
         yield
@@ -84,10 +84,10 @@ async def test_there_is_no_topology_while_the_cluster_is_forming(tmp_path: Path)
             await trio.to_thread.run_sync(client.topology, path)
 
 
-async def test_a_command_is_run_by_post_only(tmp_path: Path) -> None:
+async def test_an_order_is_given_by_post_only(tmp_path: Path) -> None:
     path = tmp_path / "admin.sock"
     runs: list[str] = []
-    async with serving(path, shutdown=lambda: runs.append("shutdown")):
+    async with serving(path, shutdown=lambda _: runs.append("shutdown")):
         with pytest.raises(client.NotNowError, match="expected POST"):
             await trio.to_thread.run_sync(client.ask, path, "GET", "/shutdown")
         assert runs == []
@@ -143,7 +143,7 @@ async def test_a_socket_in_use_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "admin.sock"
     async with serving(path):
         with pytest.raises(CannotCreateError, match="another process listens"):
-            await serve_admin(path, status=lambda: STATUS, topology=lambda: None, commands={})
+            await serve_admin(path, status=lambda: STATUS, topology=lambda: None, orders={})
         assert await trio.to_thread.run_sync(client.status, path) == STATUS
 
 
@@ -151,7 +151,7 @@ async def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "admin.sock"
     path.write_text("mine")
     with pytest.raises(CannotCreateError, match="not a socket"):
-        await serve_admin(path, status=lambda: STATUS, topology=lambda: None, commands={})
+        await serve_admin(path, status=lambda: STATUS, topology=lambda: None, orders={})
     assert path.read_text() == "mine"
 
 

@@ -48,7 +48,7 @@ class Workers:
                         self.root / name / "admin.sock",
                         status=lambda: status,
                         topology=lambda: TOPOLOGY,
-                        commands={"shutdown": lambda: self.shut_down.append(name)},
+                        orders={"shutdown": lambda _: self.shut_down.append(name)},
                     )
                 )
                 started.append((trio.lowlevel.current_trio_token(), nursery.cancel_scope))
@@ -137,10 +137,13 @@ def test_the_topology_is_a_table_or_json(
     assert json.loads(capsys.readouterr().out)["stages"][0]["steps"] == ["in", "split"]
 
 
-def test_shutdown_is_passed_on(workers: Workers) -> None:
+def test_shutdown_is_passed_on_and_waited_for(
+    workers: Workers, capsys: pytest.CaptureFixture[str]
+) -> None:
     workers.start("alpha")
-    assert main(["shutdown"]) == 0
+    assert main(["shutdown", "--timeout", "0.2"]) == 69
     assert workers.shut_down == ["alpha"]
+    assert "has not ended within 0.2 s" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [[], ["nothing"], ["status", "--nothing"]])

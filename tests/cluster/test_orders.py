@@ -1,0 +1,255 @@
+"""What operators do to a cluster that runs: checkpoints, stops, copies, clusters side by side."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from cluster_harness import WorkerProcess, hosts_in, wait_for
+from cluster_killer import Killer
+from cluster_oracle import check_slow_count
+
+from wallarood.model.cluster_record import ClusterRecord
+from wallarood.storage.state_directory import look_into
+
+
+def ctl(worker: WorkerProcess, *arguments: str) -> subprocess.CompletedProcess[str]:
+    where = ("--state-directory", str(worker.state))
+    return subprocess.run(
+        [sys.executable, "-m", "wallarood.cli.ctl", *arguments, *where],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+    )
+
+
+def record_of(worker: WorkerProcess) -> ClusterRecord:
+    record = look_into(worker.state).load_record()
+    assert record is not None
+    return record
+
+
+def numbers_read(worker: WorkerProcess) -> int:
+    """How far the source had come at the checkpoint that a stopped worker would go on from."""
+    store = look_into(worker.state).open_checkpoints(record_of(worker).cluster_id)
+    try:
+        restored = store.restore(store.held[-1].number)
+    finally:
+        store.close()
+    return sum(int(each.position) for each in restored.sources)
+
+
+def check_prefix(directory: Path, numbers: int) -> None:
+    """The output is that of the first *numbers* numbers, not one more and not one less."""
+    check_slow_count(directory, numbers)
+
+
+def test_a_checkpoint_is_taken_kept_shown_and_dropped(tmp_path: Path, endless: str) -> None:
+    with hosts_in(tmp_path, interval="1h") as hosts:
+        cluster = Killer(hosts, endless, 3)
+        cluster.until("running")
+        beta, gamma = cluster.workers["beta"], cluster.workers["gamma"]
+        done = ctl(gamma, "checkpoint")
+        assert (done.returncode, done.stdout) == (0, "checkpoint 1 is committed\n"), done.stderr
+        done = ctl(beta, "checkpoint", "--keep", "before the upgrade")
+        assert done.stdout == "checkpoint 2 is committed, kept as 'before the upgrade'\n"
+        assert ctl(beta, "checkpoint").stdout == "checkpoint 3 is committed\n"
+        for worker in cluster.workers.values():
+            shown = ctl(worker, "status").stdout
+            assert "kept:        before the upgrade (2)" in shown
+            assert "checkpoint:  3 committed" in shown
+            assert "round 1" in shown
+        again = ctl(gamma, "checkpoint", "--keep", "before the upgrade")
+        assert again.returncode == 69
+        assert "checkpoint 2 is kept as 'before the upgrade' already" in again.stderr
+        unknown = ctl(gamma, "checkpoint", "--drop", "another")
+        assert "no checkpoint is kept as 'another'; kept are: 'before the" in unknown.stderr
+        assert ctl(gamma, "checkpoint", "--drop", "before the upgrade").returncode == 0
+        for worker in cluster.workers.values():
+            status = worker.status()
+            assert status is not None
+            assert status.checkpoint.kept == ()
+
+
+def test_no_checkpoint_is_promised_while_a_worker_is_away(tmp_path: Path, endless: str) -> None:
+    with hosts_in(tmp_path) as hosts:
+        cluster = Killer(hosts, endless, 2)
+        cluster.until("running")
+        cluster.workers["beta"].process.kill()
+        alpha = cluster.workers["alpha"]
+        wait_for("it is missed", lambda: alpha.phase() == "paused")
+        refused = ctl(alpha, "checkpoint")
+        assert refused.returncode == 69
+        assert "not without all workers: beta is away" in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["alpha", "gamma"])
+def test_a_worker_that_was_stopped_replays_nothing(
+    tmp_path: Path, slow_count: str, name: str
+) -> None:
+    with hosts_in(tmp_path) as hosts:
+        cluster = Killer(hosts, slow_count, 3)
+        cluster.until("running")
+        wait_for("some output", lambda: list((tmp_path / "slow_count-out").glob("[!.]*")))
+        stopped = cluster.workers[name]
+        stopped.send(signal.SIGTERM)
+        assert stopped.wait() == 0, stopped.said
+        others = [each for each in cluster.workers.values() if each is not stopped]
+        wait_for("sources pause", lambda: all(each.phase() == "paused" for each in others))
+        if name == "alpha":  # the source is on alpha
+            check_prefix(tmp_path, numbers_read(stopped))
+        cluster.workers[name] = cluster.start(name)
+        cluster.until("completed")
+        cluster.end()
+    check_slow_count(tmp_path)
+
+
+def test_a_cluster_that_was_shut_down_goes_on_where_it_ended(
+    tmp_path: Path, slow_count: str
+) -> None:
+    with hosts_in(tmp_path) as hosts:
+        cluster = Killer(hosts, slow_count, 3)
+        cluster.until("running")
+        wait_for("some output", lambda: list((tmp_path / "slow_count-out").glob("[!.]*")))
+        done = ctl(cluster.workers["beta"], "shutdown")
+        assert (done.returncode, done.stdout) == (0, "the cluster has ended\n"), done.stderr
+        for each in cluster.workers.values():
+            assert each.wait() == 0, each.said
+        read = numbers_read(cluster.workers["alpha"])
+        assert 0 < read < 20_000
+        check_prefix(tmp_path, read)
+        cluster.workers = {name: cluster.start(name) for name in cluster.workers}
+        cluster.until("completed")
+        cluster.end()
+    check_slow_count(tmp_path)
+
+
+def test_a_copy_made_at_a_kept_checkpoint_can_be_put_back(tmp_path: Path, slow_count: str) -> None:
+    with hosts_in(tmp_path) as hosts:
+        cluster = Killer(hosts, slow_count, 3)
+        cluster.until("running")
+        beta = cluster.workers["beta"]
+        kept = ctl(beta, "checkpoint", "--keep", "copy")
+        assert kept.returncode == 0, kept.stderr
+        beta.send(signal.SIGTERM)
+        assert beta.wait() == 0
+        shutil.copytree(beta.state, tmp_path / "copy")
+        cluster.workers["beta"] = cluster.start("beta")
+        cluster.until("completed")
+        cluster.end()
+        shutil.rmtree(beta.state)
+        shutil.copytree(tmp_path / "copy", beta.state)
+        cluster.workers = {name: cluster.start(name) for name in cluster.workers}
+        cluster.until("completed")
+        assert "which is older than" in cluster.workers["alpha"].said
+        cluster.end()
+    check_slow_count(tmp_path)
+
+
+def test_a_copy_of_a_running_worker_is_refused_while_the_original_lives(
+    tmp_path: Path, endless: str
+) -> None:
+    with hosts_in(tmp_path) as hosts:
+        cluster = Killer(hosts, endless, 3)
+        cluster.until("running")
+        gamma = cluster.workers["gamma"]
+        shutil.copytree(gamma.state, tmp_path / "copy", ignore=lambda *_: ["admin.sock", "lock"])
+        copy = hosts.start(
+            "gamma", endless, "--cluster-id", "auto", count=3, state=tmp_path / "copy"
+        )
+        assert copy.wait() == 76, copy.said
+        assert "is this a copy?" in copy.said
+        assert cluster.in_phase("running")
+
+
+@pytest.mark.parametrize("asked", ["auto", "ID"])
+def test_a_worker_whose_state_is_lost_is_told_what_is_missing(
+    tmp_path: Path, endless: str, asked: str
+) -> None:
+    with hosts_in(tmp_path) as hosts:
+        cluster = Killer(hosts, endless, 3)
+        cluster.until("running")
+        beta = cluster.workers["beta"]
+        cluster_id = record_of(beta).cluster_id
+        beta.process.kill()
+        beta.wait()
+        shutil.rmtree(beta.state)
+        wanted = cluster_id if asked == "ID" else asked
+        empty = hosts.start("beta", endless, "--cluster-id", wanted, count=3)
+        assert empty.wait() == 76, empty.said
+        assert cluster_id in empty.said
+        assert "put its state directory back" in empty.said
+        assert not (beta.state / "cluster").exists()
+
+
+def test_two_clusters_on_one_host_with_the_same_names_do_not_meet(
+    tmp_path: Path, slow_count: str
+) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    for place in (one, other):
+        place.mkdir()
+        shutil.copy(slow_count, place)
+    with hosts_in(one) as first, hosts_in(other) as second:
+        clusters = [Killer(hosts, "slow_count.py", 3) for hosts in (first, second)]
+        for cluster in clusters:
+            cluster.until("running")
+        for cluster in clusters:
+            cluster.kill("beta")
+        for cluster in clusters:
+            cluster.until("completed")
+        ids = {record_of(w).cluster_id for c in clusters for w in c.workers.values()}
+        assert len(ids) == 2
+        for cluster in clusters:
+            cluster.end()
+    for place in (one, other):
+        check_slow_count(place)
+
+
+def test_old_state_is_archived_for_a_new_cluster_and_can_be_brought_back(
+    tmp_path: Path, slow_count: str
+) -> None:
+    with hosts_in(tmp_path) as hosts:
+        cluster = Killer(hosts, slow_count, 2)
+        cluster.until("running")
+        old = record_of(cluster.workers["alpha"]).cluster_id
+        assert ctl(cluster.workers["alpha"], "shutdown").returncode == 0
+        for each in cluster.workers.values():
+            each.wait()
+        new = hosts.start_cluster(2, slow_count)
+        wait_for("the new one runs", lambda: all(w.phase() == "running" for w in new))
+        assert all("former cluster archived" in each.said for each in new)
+        assert record_of(new[0]).cluster_id != old
+        assert ctl(new[0], "shutdown").returncode == 0
+        for each in new:
+            each.wait()
+        for file in (tmp_path / "slow_count-out").glob(f"*{record_of(new[0]).cluster_id[-8:]}*"):
+            file.unlink()
+        cluster.flags = ("--cluster-id", old)
+        cluster.workers = {name: cluster.start(name) for name in cluster.workers}
+        cluster.until("completed")
+        assert record_of(cluster.workers["alpha"]).cluster_id == old
+        cluster.end()
+    check_slow_count(tmp_path)
+
+
+def test_the_output_of_a_prefix_is_what_the_oracle_says(tmp_path: Path) -> None:
+    """The oracle itself: it sees one record too many, too few, twice and out of order."""
+    out = tmp_path / "slow_count-out"
+    out.mkdir()
+    seen: Counter[int] = Counter()
+    lines = []
+    for number in range(300):
+        seen[number % 97] += 1
+        lines.append(f"{number % 97}\t{seen[number % 97]}\n")
+    wrong = [lines[:-1], [*lines, "5\t5\n"], [*lines, lines[-1]], [*lines[:3], *lines[:2:-1]]]
+    for text in (lines, *wrong):
+        (out / "sink-a-0-x.000000.tsv").write_text("".join(text))
+        if text is lines:
+            check_slow_count(tmp_path, 300)
+        else:
+            with pytest.raises(AssertionError):
+                check_slow_count(tmp_path, 300)
