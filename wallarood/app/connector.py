@@ -1,8 +1,8 @@
 """The protocols between the engine and the outside: sources, sinks and their open halves.
 
 A `Source` or `Sink` is a value in the pipeline: cheap to build, the same on every worker. The
-engine opens it where an instance runs. Both halves are used from one task at a time. Every `read`
-and `write` may be cancelled; after a cancelled `read` nothing has been taken from the source.
+engine opens it where an instance runs. Every `read` and `write` may be cancelled; after a cancelled
+`read` nothing has been taken from the source.
 """
 
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ class SourceReader(Protocol):
         """Wait for at least one record and return what is there; None at the end."""
 
     async def committed(self, position: Any) -> None:
-        """The reader will never be asked for anything before *position* again."""
+        """Nothing before *position* will be asked for again. May come while `read` is at work."""
 
     async def aclose(self) -> None:
         """Release what is held. Called once."""
@@ -99,13 +99,18 @@ class Source(Protocol):
 
 @attrs.frozen
 class SinkContext:
-    """Where a sink instance runs. `instance` counts the instances of its stage from 0."""
+    """Where a sink instance runs. `instance` counts the instances of its stage from 0.
+
+    `directory` is for what the sink must keep itself: the same after a restart, for this cluster,
+    worker and sink alone; it need not exist. Empty outside a cluster.
+    """
 
     application: str
     cluster_id: ClusterId
     worker: WorkerName
     step: str
     instance: int
+    directory: str = ""
 
 
 class SinkWriter(Protocol):
@@ -132,7 +137,7 @@ class SinkWriter(Protocol):
         """
 
     async def commit(self, prepared: Any) -> None:
-        """Make a prepared transaction visible. Idempotent."""
+        """Make a prepared transaction visible. Idempotent; may come while `write` is at work."""
 
     async def aclose(self) -> None:
         """Release what is held; the open transaction is given up. Called once."""

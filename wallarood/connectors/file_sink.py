@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import attrs
+import structlog
 import trio
 
 from wallarood.app.connector import SinkContext
+from wallarood.connectors.disk import sync_directory
 from wallarood.connectors.text import SUFFIXES, LineFormat, encoder
 from wallarood.model.errors import CannotCreateError
 
 BUFFER_BYTES = 256 << 10
+
+log = structlog.get_logger(__name__)
 
 
 @attrs.frozen
@@ -124,6 +128,7 @@ class FileSinkWriter:
         try:
             os.fsync(self._file.fileno())
             self._file.close()
+            sync_directory(self.directory)
         except OSError as error:
             raise CannotCreateError(f"{self.part}: {error.strerror}") from error
         prepared, self.part, self._file = self.part.name, None, None
@@ -139,11 +144,9 @@ class FileSinkWriter:
         try:
             if part.exists():
                 part.rename(final)
-            directory = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
+                sync_directory(self.directory)
+            elif not final.exists():
+                log.warning("a part is gone: it was taken away after it appeared", file=str(final))
         except OSError as error:
             raise CannotCreateError(f"{final}: {error.strerror}") from error
 

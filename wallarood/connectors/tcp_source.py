@@ -2,16 +2,18 @@
 
 Theory of operation
 ===================
-Everything happens inside `read`, in the task of the source: it takes new clients, reads what has
-arrived from each, and waits when there is nothing. Between two reads nobody reads, so a slow
-pipeline fills the socket buffers and so slows down the clients: that is the backpressure.
+What a client sends cannot be asked for again, so it is journalled before anything is done with it:
+a read takes what has arrived from all clients, makes it durable with one fsync, acknowledges it,
+and only then hands it to the flow. After a rollback the journal is read from the checkpoint's
+position, which is the number of an entry. It is cut at committed checkpoints only; when it is full,
+nobody reads from the clients until that has happened.
 """
 
-import contextlib
-import socket
-import struct
+import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import attrs
@@ -20,33 +22,41 @@ import structlog
 import trio
 
 from wallarood.app.connector import Scope, SourceBatch, SourceContext, SourceLimits
+from wallarood.connectors.framing import (
+    CLIENT_CHARACTERS_MAX,
+    VERSION,
+    Answer,
+    hello_decoder,
+    payload_of,
+    sequence_of,
+    take_frames,
+)
+from wallarood.connectors.journal import Entry, Journal, open_journal
+from wallarood.connectors.tcp_clients import Client, Clients, listen
 from wallarood.model.errors import ApplicationError, CannotCreateError, UsageError
 from wallarood.model.ids import Address, parse_address
 
-CLIENTS_MAX = 256
-RECEIVE_BYTES = 64 << 10
-_LENGTH = struct.Struct(">I")
+JOURNAL_BYTES_MAX = 256 << 20
+WRITE_AGAIN_S = 1.0
 
 log = structlog.get_logger(__name__)
 
-
-class _Splitter(Protocol):
-    """Takes records off the front of a buffer. Raises ValueError: they are malformed."""
-
-    def __call__(self, buffer: bytearray, record_bytes_max: int) -> list[Any]: ...
+Decode = Callable[[bytes], Any]
 
 
 @attrs.frozen(init=False)
 class TcpSource:
-    """Framed records from TCP clients: a length (4 bytes, big-endian), then so many bytes.
+    """Framed records from TCP clients, each acknowledged when it is durable.
 
+    The frames are described in wallarood-protocol(7); `wallarood.client.SourceClient` is a client.
     Records are `bytes`; with `record` they are JSON of that type. *address* is HOST:PORT; port 0
     takes a free one, which is logged. With ``scope="shared"`` one worker listens, with ``"local"``
-    every worker does. Up to 256 clients are served; one that sends a malformed or too long record
-    is dropped with a line in the log, and so is what it sent of an unfinished record.
+    every worker does, and a client stays with one of them. Up to 256 clients are served; one that
+    sends a malformed or too long record, or leaves out a sequence number, is told so and dropped.
+    The journal is in the state directory and takes up to *journal_bytes_max* (default 256 MiB).
 
-    Guarantee: at most once. Nothing is acknowledged, and records in memory are lost when the worker
-    dies.
+    Guarantee: exactly once. What was acknowledged survives every crash; a client that sends again
+    what it has no acknowledgement for, with the same sequence numbers, has it counted once.
 
     >>> import wallarood as w
     >>> orders = w.source("orders", w.TcpSource("127.0.0.1:7800", record=dict[str, int]))
@@ -55,6 +65,7 @@ class TcpSource:
     address: Address
     scope: Scope
     record: Any
+    journal_bytes_max: int
     bounded: bool = False
 
     def __init__(
@@ -63,8 +74,11 @@ class TcpSource:
         *,
         record: Any = bytes,
         scope: Literal["shared", "local"] = "shared",
+        journal_bytes_max: int = JOURNAL_BYTES_MAX,
     ) -> None:
-        self.__attrs_init__(_address("TcpSource", address), _scope("TcpSource", scope), record)
+        _check(type(self).__name__, scope, journal_bytes_max)
+        where = _address(type(self).__name__, address)
+        self.__attrs_init__(where, Scope(scope), record, journal_bytes_max)
 
     def partitions(self) -> Sequence[str]:
         """See `Source.partitions`."""
@@ -74,17 +88,22 @@ class TcpSource:
         """See `Source.size_bytes`."""
         return None
 
-    async def open(self, partition: str, position: Any, context: SourceContext) -> "TcpReader":  # noqa: ARG002
-        """See `Source.open`. Raises CannotCreateError: the address cannot be bound."""
+    async def open(self, partition: str, position: Any, context: SourceContext) -> "TcpReader":
+        """See `Source.open`. A position is the number of a journal entry.
+
+        Raises CannotCreateError: the address cannot be bound, or the journal not be written.
+        Raises DamagedStateError: the journal is damaged, or does not reach back to *position*.
+        """
         decode = None if self.record is bytes else msgspec.json.Decoder(self.record).decode
-        return TcpReader(_listen(self.address), _Frames(decode), context.limits)
+        return await _opened(self, partition, position, context=context, talk=Framed(decode))
 
 
 @attrs.frozen(init=False)
 class LineTcpSource:
     """Lines of UTF-8 text from TCP clients, without their line ends. Else as `TcpSource`.
 
-    Guarantee: at most once, as `TcpSource`.
+    Guarantee: at most once up to the journal, since nothing is acknowledged: a line that was still
+    on its way when the worker died is lost. A line that was journalled is counted exactly once.
 
     >>> import wallarood as w
     >>> lines = w.source("lines", w.LineTcpSource("127.0.0.1:7801"))
@@ -92,11 +111,20 @@ class LineTcpSource:
 
     address: Address
     scope: Scope
+    journal_bytes_max: int
     record: Any = str
     bounded: bool = False
 
-    def __init__(self, address: str, *, scope: Literal["shared", "local"] = "shared") -> None:
-        self.__attrs_init__(_address("LineTcpSource", address), _scope("LineTcpSource", scope))
+    def __init__(
+        self,
+        address: str,
+        *,
+        scope: Literal["shared", "local"] = "shared",
+        journal_bytes_max: int = JOURNAL_BYTES_MAX,
+    ) -> None:
+        _check(type(self).__name__, scope, journal_bytes_max)
+        where = _address(type(self).__name__, address)
+        self.__attrs_init__(where, Scope(scope), journal_bytes_max)
 
     def partitions(self) -> Sequence[str]:
         """See `Source.partitions`."""
@@ -106,9 +134,9 @@ class LineTcpSource:
         """See `Source.size_bytes`."""
         return None
 
-    async def open(self, partition: str, position: Any, context: SourceContext) -> "TcpReader":  # noqa: ARG002
-        """See `Source.open`. Raises CannotCreateError: the address cannot be bound."""
-        return TcpReader(_listen(self.address), _lines, context.limits)
+    async def open(self, partition: str, position: Any, context: SourceContext) -> "TcpReader":
+        """See `TcpSource.open`."""
+        return await _opened(self, partition, position, context=context, talk=Lines())
 
 
 def _address(name: str, text: str) -> Address:
@@ -118,157 +146,216 @@ def _address(name: str, text: str) -> Address:
         raise ApplicationError(f"{name}: {error.message}") from None
 
 
-def _scope(name: str, text: str) -> Scope:
-    if text not in ("shared", "local"):
-        raise ApplicationError(f"{name}: scope={text!r}: expected 'shared' or 'local'")
-    return Scope(text)
+def _check(name: str, scope: str, journal_bytes_max: int) -> None:
+    if scope not in ("shared", "local"):
+        raise ApplicationError(f"{name}: scope={scope!r}: expected 'shared' or 'local'")
+    if journal_bytes_max < 1:
+        raise ApplicationError(f"{name}: journal_bytes_max={journal_bytes_max}: expected 1 or more")
 
 
-def _listen(address: Address) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    try:
-        listener = socket.create_server((address.host, address.port), family=family, backlog=128)
-    except OSError as error:
-        raise CannotCreateError(
-            f"source cannot listen on {address}: {error.strerror or error}"
-        ) from error
-    listener.setblocking(False)
-    host, port = listener.getsockname()[:2]
-    log.info("source listening", address=str(Address(host, port)))
-    return listener
+async def _opened(
+    source: TcpSource | LineTcpSource,
+    partition: str,
+    position: Any,
+    *,
+    context: SourceContext,
+    talk: "Talk",
+) -> "TcpReader":
+    if not context.directory:
+        raise ApplicationError(f"source {context.step!r} needs a state directory for its journal")
+    where = Path(context.directory) / partition.replace(os.sep, "_")
+    journal = await trio.to_thread.run_sync(open_journal, where, source.journal_bytes_max)
+    replay = journal.read(position or 0)
+    return TcpReader(listen(source.address), talk, journal, context.limits, replay)
 
 
-@attrs.frozen
-class _Frames:
-    """The splitter of `TcpSource`."""
+@attrs.define
+class Taken:
+    """What has arrived and is not yet durable: entries and the records that they are."""
 
-    decode: Callable[[bytes], Any] | None
-
-    def __call__(self, buffer: bytearray, record_bytes_max: int) -> list[Any]:
-        records: list[Any] = []
-        start = 0
-        while len(buffer) - start >= _LENGTH.size:
-            (size,) = _LENGTH.unpack_from(buffer, start)
-            if size > record_bytes_max:
-                raise ValueError(f"a record of {size:,} bytes, at most {record_bytes_max:,}")
-            end = start + _LENGTH.size + size
-            if len(buffer) < end:
-                break
-            data = bytes(buffer[start + _LENGTH.size : end])
-            records.append(data if self.decode is None else self.decode(data))
-            start = end
-        del buffer[:start]
-        return records
+    entries: list[Entry] = attrs.field(factory=list)
+    records: list[Any] = attrs.field(factory=list)
 
 
-def _lines(buffer: bytearray, record_bytes_max: int) -> list[Any]:
-    """The splitter of `LineTcpSource`."""
-    end = buffer.rfind(b"\n") + 1
-    if len(buffer) - end > record_bytes_max:
-        raise ValueError(f"a line of more than {record_bytes_max:,} bytes")
-    if not end:
-        return []
-    text = bytes(buffer[:end]).decode("utf-8")
-    del buffer[:end]
-    return [line.removesuffix("\r") for line in text.split("\n")[:-1]]
+class Talk(Protocol):
+    """How clients speak."""
+
+    def take(self, client: Client, clients: Clients, taken: Taken, *, limits: SourceLimits) -> None:
+        """Take what is whole off the client's buffer. Raises ValueError: it is malformed."""
+
+    def decode(self, payload: bytes) -> Any:
+        """The record of an entry."""
+
+    def begin(self, highest: dict[str, int]) -> None:
+        """The journal has these sequence numbers."""
+
+    def durable(self, clients: Clients, entries: list[Entry]) -> None:
+        """These entries are durable."""
 
 
-@attrs.define(eq=False)
-class _Client:
-    socket: socket.socket
-    peer: str
-    buffer: bytearray = attrs.field(factory=bytearray)
+class Lines:
+    """Lines of text: nobody has a name, and nothing is said."""
+
+    def take(self, client: Client, clients: Clients, taken: Taken, *, limits: SourceLimits) -> None:  # noqa: ARG002
+        """See `Talk.take`."""
+        buffer = client.buffer
+        end = buffer.rfind(b"\n") + 1
+        if len(buffer) - end > limits.record_bytes_max:
+            raise ValueError(f"a line of more than {limits.record_bytes_max:,} bytes")
+        if not end:
+            return
+        lines = bytes(buffer[:end]).split(b"\n")[:-1]
+        taken.records += [self.decode(line) for line in lines]
+        taken.entries += [("", 0, line) for line in lines]
+        del buffer[:end]
+
+    def decode(self, payload: bytes) -> str:
+        """See `Talk.decode`."""
+        return payload.removesuffix(b"\r").decode("utf-8")
+
+    def begin(self, highest: dict[str, int]) -> None:
+        """See `Talk.begin`."""
+
+    def durable(self, clients: Clients, entries: list[Entry]) -> None:
+        """See `Talk.durable`."""
+
+
+class Framed:
+    """Frames with sequence numbers. *decode_json* makes a record of a payload; None: it is one."""
+
+    def __init__(self, decode_json: Decode | None) -> None:
+        self._decode_json = decode_json
+        self._accepted: dict[str, int] = {}
+        self._durable: dict[str, int] = {}
+
+    def begin(self, highest: dict[str, int]) -> None:
+        """See `Talk.begin`."""
+        self._accepted, self._durable = dict(highest), dict(highest)
+
+    def decode(self, payload: bytes) -> Any:
+        """See `Talk.decode`."""
+        return payload if self._decode_json is None else self._decode_json(payload)
+
+    def take(self, client: Client, clients: Clients, taken: Taken, *, limits: SourceLimits) -> None:
+        """See `Talk.take`."""
+        frames = take_frames(client.buffer, limits.record_bytes_max)
+        if frames and not client.name:
+            self._greet(client, clients, frames.pop(0))
+        repeated = False
+        for data in frames:
+            repeated |= not self._take_one(client, data, taken)
+        if repeated and client.name in self._durable:
+            client.tell(Answer(ack=self._durable[client.name]))
+
+    def _greet(self, client: Client, clients: Clients, data: bytes) -> None:
+        hello = hello_decoder.decode(data)
+        if hello.wallarood != VERSION:
+            raise ValueError(f"protocol version {hello.wallarood}: expected {VERSION}")
+        if not 0 < len(hello.client) <= CLIENT_CHARACTERS_MAX:
+            raise ValueError(f"a client's name has 1 to {CLIENT_CHARACTERS_MAX} characters")
+        clients.replace(hello.client, client)
+        client.name = hello.client
+        client.tell(Answer(next=self._durable.get(client.name, 0) + 1))
+
+    def _take_one(self, client: Client, data: bytes, taken: Taken) -> bool:
+        """Take a record; whether it is new. Raises ValueError."""
+        sequence, before = sequence_of(data), self._accepted.get(client.name, 0)
+        if sequence <= before:
+            return False
+        if sequence != before + 1:
+            raise ValueError(f"record {sequence:,} came where {before + 1:,} was due")
+        payload = payload_of(data)
+        taken.records.append(self.decode(payload))
+        taken.entries.append((client.name, sequence, payload))
+        self._accepted[client.name] = sequence
+        return True
+
+    def durable(self, clients: Clients, entries: list[Entry]) -> None:
+        """See `Talk.durable`: acknowledge, once for each client."""
+        last = {client: sequence for client, sequence, _ in entries}
+        self._durable |= last
+        for client, sequence in last.items():
+            clients.tell(client, Answer(ack=sequence))
 
 
 @attrs.define(eq=False)
 class TcpReader:
-    """An open listener and its clients."""
+    """An open source: first what the journal has, then what clients send."""
 
-    listener: socket.socket
-    split: _Splitter
+    clients: Clients
+    talk: Talk
+    journal: Journal
     limits: SourceLimits
-    clients: deque[_Client] = attrs.field(factory=deque, init=False)
-    _pending: deque[Any] = attrs.field(factory=deque, init=False)
+    _replay: Iterator[tuple[int, bytes]] | None
+    _taken: Taken = attrs.field(factory=Taken, init=False)
+    _ready: deque[Any] = attrs.field(factory=deque, init=False)
+    _using: trio.Lock = attrs.field(factory=trio.Lock, init=False)
+    _cut: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
 
-    @property
-    def address(self) -> Address:
-        """Where clients connect to."""
-        host, port = self.listener.getsockname()[:2]
-        return Address(host, port)
+    def __attrs_post_init__(self) -> None:
+        self.talk.begin(self.journal.highest)
 
     async def read(self) -> SourceBatch:
-        """See `SourceReader.read`; there is no end and no position to come back to."""
+        """See `SourceReader.read`; there is no end.
+
+        Raises DamagedStateError: the journal is damaged.
+        """
         await trio.lowlevel.checkpoint()
-        while not self._pending:
-            self._take_clients()
-            self._receive()
-            if not self._pending:
-                await self._wait()
-        count = min(len(self._pending), self.limits.batch_records_max)
-        return SourceBatch([self._pending.popleft() for _ in range(count)], None)
+        if self._replay is not None and (batch := await self._read_again()) is not None:
+            return batch
+        while not self._ready:
+            await self._read_new()
+        count = min(len(self._ready), self.limits.batch_records_max)
+        records = [self._ready.popleft() for _ in range(count)]
+        return SourceBatch(records, self.journal.next - len(self._ready))
 
-    def _take_clients(self) -> None:
-        while len(self.clients) < CLIENTS_MAX:
-            try:
-                connection, peer = self.listener.accept()
-            except OSError:
-                return
-            connection.setblocking(False)
-            self.clients.append(_Client(connection, str(Address(*peer[:2]))))
+    async def _read_again(self) -> SourceBatch | None:
+        """The next batch of the journal; None if all has been read."""
+        assert self._replay is not None
+        some = islice(self._replay, self.limits.batch_records_max)
+        async with self._using:
+            again = await trio.to_thread.run_sync(list, some)
+        if not again:
+            self._replay = None
+            return None
+        return SourceBatch([self.talk.decode(each) for _, each in again], again[-1][0] + 1)
 
-    def _receive(self) -> None:
-        """Read from each client once, in turn, until a batch is full."""
-        for _ in range(len(self.clients)):
-            if len(self._pending) >= self.limits.batch_records_max:
-                return
-            client = self.clients.popleft()
-            if self._receive_from(client):
-                self.clients.append(client)
-            else:
-                client.socket.close()
-
-    def _receive_from(self, client: _Client) -> bool:
-        """Take what has arrived from one client; whether it stays."""
+    async def _read_new(self) -> None:
+        """Take what clients have sent, make it durable, acknowledge it; or wait for some."""
+        if self.journal.full:
+            log.warning(
+                "journal full: clients wait for the next checkpoint",
+                journal=str(self.journal.directory),
+                size_bytes=self.journal.size_bytes,
+            )
+            await self._cut.park()
+            return
+        if not self._taken.entries:
+            self.clients.receive(self._take, self.limits.batch_bytes_max)
+        if not self._taken.entries:
+            await self.clients.wait()
+            return
         try:
-            data = client.socket.recv(RECEIVE_BYTES)
-        except BlockingIOError:
-            return True
-        except OSError as error:
-            log.warning("client lost", peer=client.peer, reason=error.strerror)
-            return False
-        if not data:
-            if client.buffer:
-                log.warning(
-                    "unfinished record dropped", peer=client.peer, size_bytes=len(client.buffer)
-                )
-            return False
-        client.buffer += data
-        try:
-            self._pending.extend(self.split(client.buffer, self.limits.record_bytes_max))
-        except ValueError as error:
-            log.warning("client dropped: malformed record", peer=client.peer, reason=str(error))
-            return False
-        return True
+            async with self._using:
+                await trio.to_thread.run_sync(self.journal.append, self._taken.entries)
+        except CannotCreateError as error:
+            log.warning("the journal cannot be written; clients wait", reason=error.message)
+            await trio.sleep(WRITE_AGAIN_S)
+            return
+        taken, self._taken = self._taken, Taken()
+        self.talk.durable(self.clients, taken.entries)
+        self._ready.extend(taken.records)
 
-    async def _wait(self) -> None:
-        """Wait until a client has sent something, or a new one is there."""
-        sockets = [client.socket for client in self.clients]
-        if len(self.clients) < CLIENTS_MAX:
-            sockets.append(self.listener)
-        async with trio.open_nursery() as nursery:
-
-            async def wait_for(one: socket.socket) -> None:
-                await trio.lowlevel.wait_readable(one)
-                nursery.cancel_scope.cancel()
-
-            for one in sockets:
-                nursery.start_soon(wait_for, one)
+    def _take(self, client: Client) -> None:
+        self.talk.take(client, self.clients, self._taken, limits=self.limits)
 
     async def committed(self, position: Any) -> None:
-        """See `SourceReader.committed`: nothing is kept."""
+        """See `SourceReader.committed`: what is before *position* is cut off."""
+        async with self._using:
+            await trio.to_thread.run_sync(self.journal.cut, position or 0)
+        self._cut.unpark_all()
 
     async def aclose(self) -> None:
         """See `SourceReader.aclose`."""
-        for each in (self.listener, *(client.socket for client in self.clients)):
-            with contextlib.suppress(OSError):
-                each.close()
+        self.clients.close()
+        self.journal.close()

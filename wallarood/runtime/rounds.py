@@ -154,7 +154,7 @@ async def _restore(worker: Worker, mine: Round) -> None:
         application=worker.application,
         wiring=wiring,
         cluster_id=record.cluster_id,
-        sources_path=worker.store.sources_path,
+        cluster_path=worker.store.cluster_path,
         restored=restored,
         gate=worker.gate,
         limits=settings.job,
@@ -278,6 +278,9 @@ def publish(worker: Worker, number: int) -> None:
 
     async def committed(job: Job) -> None:
         await job.committed(number)
+        # A checkpoint that is kept may be gone back to: then sources must have what is behind it.
+        if worker.checkpoints is not None and not worker.checkpoints.kept:
+            await job.forget(number)
         worker.post(SinksPublished(number))
 
     _in_round(worker, mine, committed)

@@ -6,7 +6,7 @@
 #   cluster/             all of one cluster, set aside by one rename:
 #     record.json        the cluster record: prepared, committed or started
 #     checkpoints.db     the checkpoints, from the commit on
-#     sources/           what sources keep themselves
+#     sources/, sinks/   what sources and sinks keep themselves
 #   archive/N-ID/        former clusters, the last few
 
 import fcntl
@@ -58,11 +58,6 @@ class StateDirectory:
     def checkpoints_path(self) -> Path:
         """Where the checkpoints are."""
         return self.cluster_path / "checkpoints.db"
-
-    @property
-    def sources_path(self) -> Path:
-        """Where sources keep what they must."""
-        return self.cluster_path / "sources"
 
     def open_checkpoints(self, cluster_id: ClusterId) -> CheckpointStore:
         """Open the checkpoints, without those that are damaged and not known committed.

@@ -39,12 +39,12 @@ class Reporting:
 
 @attrs.frozen
 class Plan:
-    """What a job is built from. `sources_path` is where sources keep things."""
+    """What a job is built from. `cluster_path` is where connectors keep things."""
 
     application: Application
     wiring: Wiring
     cluster_id: ClusterId
-    sources_path: Path
+    cluster_path: Path
     restored: Restored
     gate: Gate
     limits: JobLimits
@@ -150,7 +150,7 @@ def _source_task(job: Job, plan: Plan, stage: Stage) -> SourceTask:
             step=step.name,
             worker=job.wiring.worker,
             cluster_id=plan.cluster_id,
-            directory=str(plan.sources_path / step.name.replace("/", "_")),
+            directory=str(plan.cluster_path / "sources" / step.name.replace("/", "_")),
             limits=plan.limits.source,
         ),
     )
@@ -163,6 +163,8 @@ def _sink_task(job: Job, plan: Plan, stage: Stage) -> SinkTask:
         if plan.application.step(name).kind is StepKind.SINK
     )
     worker = job.wiring.worker
+    instance = stage.workers.index(worker)
+    name = f"{step.name}-{instance}".replace("/", "_")
     return SinkTask(
         stage=stage.index,
         sink=step.connector,
@@ -171,7 +173,8 @@ def _sink_task(job: Job, plan: Plan, stage: Stage) -> SinkTask:
             cluster_id=plan.cluster_id,
             worker=worker,
             step=step.name,
-            instance=stage.workers.index(worker),
+            instance=instance,
+            directory=str(plan.cluster_path / "sinks" / name),
         ),
         inbox=job.inboxes[stage.index],
         alignment=Alignment(job.wiring.inputs(stage)),

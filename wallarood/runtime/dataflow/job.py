@@ -109,13 +109,16 @@ class Job:
                 each.inbox.look_again()
 
     async def committed(self, number: int) -> None:
-        """A checkpoint is known committed here: publish, and let sources forget what is behind."""
+        """A checkpoint is known committed here: publish what it holds."""
         self.snapshots.committed = number
         for states in self.snapshots.states.values():
             for state in states.values():
                 state.committed(number)
         for sink in self.sinks:
             await sink.publish(number)
+
+    async def forget(self, number: int) -> None:
+        """Nothing before checkpoint *number* is needed any more: sources may drop it."""
         for source in self.sources.values():
             await source.committed(
                 {

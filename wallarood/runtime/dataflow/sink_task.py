@@ -43,7 +43,6 @@ class SinkTask:
     """Why the last attempt to publish failed; empty if it did not."""
     _writer: SinkWriter | None = attrs.field(default=None, init=False)
     _prepared: Transactions = attrs.field(factory=Transactions, init=False)
-    _using: trio.Lock = attrs.field(factory=trio.Lock, init=False)
     _publishing: trio.Lock = attrs.field(factory=trio.Lock, init=False)
     _room: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
 
@@ -56,8 +55,7 @@ class SinkTask:
         while True:
             source, item = await self.inbox.get(self.alignment)
             if isinstance(item, Batch):
-                async with self._using:
-                    await writer.write(item.values)
+                await writer.write(item.values)
                 self.counters.records_in += len(item)
                 await trio.lowlevel.checkpoint()
                 continue
@@ -82,8 +80,7 @@ class SinkTask:
         """Make what was written so far durable; `publish` will make it visible."""
         while len(self._prepared) >= UNPUBLISHED_MAX:
             await self._room.park()
-        async with self._using:
-            transaction = await writer.prepare()
+        transaction = await writer.prepare()
         if transaction is not None:
             self._prepared.add(transaction)
 
@@ -101,8 +98,7 @@ class SinkTask:
         while self._prepared.due(number):
             assert self._writer is not None
             try:
-                async with self._using:
-                    await self._writer.commit(self._prepared.oldest)
+                await self._writer.commit(self._prepared.oldest)
             except Exception as error:
                 self.failing = str(error)
                 log.warning("sink cannot publish", sink=self.context.step, reason=self.failing)

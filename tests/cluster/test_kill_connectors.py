@@ -1,0 +1,122 @@
+"""The guarantee of each connector, shown by kill -9."""
+
+import random
+import socket
+import threading
+from collections import Counter
+from pathlib import Path
+
+from cluster_harness import count_lines, free_port, hosts_in, wait_for
+from cluster_killer import Killer
+from cluster_receiver import Receiver
+
+from wallarood.client import SourceClient
+
+COUNT = """
+class Seen:
+    count = 0
+
+@w.state_computation(state=Seen)
+def seen(word: str, state: Seen) -> tuple[str, int]:
+    state.count += 1
+    return word, state.count
+"""
+
+
+def application(directory: Path, source: str, sink: str) -> str:
+    """A file with an application that counts words from *source* into *sink*."""
+    file = directory / "words.py"
+    file.write_text(
+        f"import wallarood as w\n{COUNT}\n"
+        f'app = w.application("words", w.source("in", {source})'
+        '.key_by(lambda word: word, name="by-word").to(seen)'
+        f'.to_sink({sink}, name="out"))\n'
+    )
+    return str(file)
+
+
+def words_of(client: int, count: int = 2000) -> list[str]:
+    """What a client sends: its own words, so that each key comes from one client in order."""
+    rng = random.Random(client)
+    return [f"c{client}w{rng.randrange(40)}" for _ in range(count)]
+
+
+def counted(words: list[str]) -> dict[str, list[int]]:
+    """What must come out: every word 1, 2, 3, …"""
+    return {word: list(range(1, times + 1)) for word, times in Counter(words).items()}
+
+
+def test_what_was_acknowledged_is_counted_and_received_exactly_once(tmp_path: Path) -> None:
+    """Clients send with acknowledgements, a receiver takes each number once; workers die."""
+    port = free_port()
+    with Receiver() as receiver, hosts_in(tmp_path) as hosts:
+        app = application(
+            tmp_path,
+            f'w.TcpSource("127.0.0.1:{port}", record=str)',
+            f'w.TcpSink("127.0.0.1:{receiver.port}", format="tsv")',
+        )
+        cluster = Killer(hosts, app, 3)
+        cluster.until("running")
+        done = threading.Semaphore(0)
+
+        def send(client: int) -> None:
+            with SourceClient(f"127.0.0.1:{port}", f"till-{client}", timeout_s=60) as till:
+                for number, word in enumerate(words_of(client)):
+                    till.send(f'"{word}"'.encode())
+                    if number % 100 == 0:
+                        till.flush()
+            done.release()
+
+        senders = [threading.Thread(target=send, args=(n,), daemon=True) for n in range(2)]
+        for each in senders:
+            each.start()
+        rng = random.Random(5)
+        for _ in range(8):
+            cluster.strike(rng, most=2)
+        assert all(done.acquire(timeout=120) for _ in senders)
+        expected = counted([word for n in range(2) for word in words_of(n)])
+        total = sum(map(len, expected.values()))
+        wait_for(
+            "all is received",
+            lambda: sum(map(len, receiver.records.values())) >= total,
+            wait_s=60,
+        )
+        cluster.until("running")
+        cluster.end()
+    found: dict[str, list[int]] = {}
+    for records in receiver.records.values():
+        for record in records:
+            word, _, count = record.decode().partition("\t")
+            found.setdefault(word, []).append(int(count))
+    assert receiver.wrong == []
+    assert found == expected
+
+
+def test_lines_that_were_counted_stay_counted_once(tmp_path: Path) -> None:
+    """Nothing acknowledges a line; but none is counted twice, and none that came out is lost."""
+    port = free_port()
+    with hosts_in(tmp_path) as hosts:
+        app = application(tmp_path, f'w.LineTcpSource("127.0.0.1:{port}")', 'w.FileSink("out")')
+        cluster = Killer(hosts, app, 3)
+        sent: list[str] = []
+        rng = random.Random(6)
+        for turn in range(4):
+            cluster.until("running")
+            words = words_of(turn, 500)
+            sent += words
+            send_lines(port, words)
+            cluster.kill(*rng.sample(list(cluster.workers), rng.randrange(1, 3)))
+        cluster.until("running")
+        cluster.end()
+    expected = Counter(sent)
+    found = count_lines(tmp_path / "out")
+    assert found
+    for word, each in found.items():
+        assert [count for _, count in each] == list(range(1, len(each) + 1)), word
+        assert len(each) <= expected[word]
+
+
+def send_lines(port: int, words: list[str]) -> None:
+    """Send lines and close, as `nc` does."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall("".join(f"{word}\n" for word in words).encode())

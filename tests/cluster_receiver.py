@@ -1,0 +1,83 @@
+"""A receiver of an exactly-once TCP sink: takes each number once, and checks what is repeated."""
+
+import socketserver
+import threading
+from types import TracebackType
+
+from wallarood.connectors.framing import (
+    Answer,
+    frame,
+    hello_decoder,
+    payload_of,
+    sequence_of,
+    take_frames,
+)
+
+
+class Receiver:
+    """Listens on a port of loopback, for a `with` statement.
+
+    `records` has the payloads of each client in order; `repeats` counts what came again. `wrong`
+    says what must not be: a gap, or a number that stands for other bytes than before.
+    """
+
+    def __init__(self) -> None:
+        self.records: dict[str, list[bytes]] = {}
+        self.repeats = 0
+        self.wrong: list[str] = []
+        self._lock = threading.Lock()
+        receiver = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                receiver._serve(self)
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.port = int(self._server.server_address[1])
+
+    def _serve(self, handler: socketserver.BaseRequestHandler) -> None:
+        buffer, name = bytearray(), ""
+        while data := self._received(handler):
+            buffer += data
+            for each in take_frames(buffer, 1 << 20):
+                if not name:
+                    name = hello_decoder.decode(each).client
+                    known = self.records.setdefault(name, [])
+                    answer = Answer(next=len(known) + 1)
+                else:
+                    answer = Answer(ack=self._take(name, sequence_of(each), payload_of(each)))
+                handler.request.sendall(frame(answer))
+
+    @staticmethod
+    def _received(handler: socketserver.BaseRequestHandler) -> bytes:
+        try:
+            return bytes(handler.request.recv(1 << 16))
+        except OSError:
+            return b""
+
+    def _take(self, name: str, sequence: int, payload: bytes) -> int:
+        with self._lock:
+            known = self.records[name]
+            if sequence == len(known) + 1:
+                known.append(payload)
+            elif sequence > len(known):
+                self.wrong.append(f"{name}: {sequence} came after {len(known)}")
+            else:
+                self.repeats += 1
+                if known[sequence - 1] != payload:
+                    self.wrong.append(f"{name}: {sequence} has other bytes than before")
+            return len(known)
+
+    def __enter__(self) -> "Receiver":
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()

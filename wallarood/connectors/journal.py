@@ -1,0 +1,245 @@
+"""What a source has accepted and cannot ask for again: kept on disk until no checkpoint needs it.
+
+Theory of operation
+===================
+Entries are numbered from 0. A group of them is written as one block and made durable by one fsync:
+so the more comes in while the disk is busy, the more the next group holds. Blocks stand in segment
+files, which are called by the number of their first entry; a file begins with a block that has the
+highest sequence number of every client by then, so that cutting old files forgets nobody.
+
+A block is its length, the complement of the length, and a checksum, then MessagePack. The last
+block of a file may be torn: what was not durable was not acknowledged, and is cut off. Damage
+anywhere else is an error: thanks to the complement a wrong length is never taken for a torn end,
+and the next file must go on where this one ends.
+"""
+
+import os
+import struct
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import attrs
+import msgspec
+import structlog
+from xxhash import xxh3_64_intdigest
+
+from wallarood.connectors.disk import sync_directory, write_all
+from wallarood.model.errors import CannotCreateError, DamagedStateError
+
+SEGMENT_BYTES = 4 << 20
+SUFFIX = ".journal"
+_HEADER = struct.Struct(">IIQ")
+_LENGTH_MASK = 0xFFFFFFFF
+
+Entry = tuple[str, int, bytes]
+"""(client, sequence, payload); a client without a name has no sequence."""
+
+
+class _Block(msgspec.Struct, array_like=True, frozen=True):
+    first: int
+    entries: list[Entry]
+    highest: dict[str, int] | None = None
+
+
+log = structlog.get_logger(__name__)
+
+_decoder = msgspec.msgpack.Decoder(_Block)
+
+
+@attrs.define(eq=False)
+class Journal:
+    """An open journal in *directory*. Calls block; they come from one thread at a time.
+
+    `first` and `next` bound the entries that are here. `highest` has the highest sequence number of
+    each client. Reaching *bytes_max* makes it `full`; that is for the owner to heed.
+    """
+
+    directory: Path
+    bytes_max: int
+    first: int = 0
+    next: int = 0
+    highest: dict[str, int] = attrs.field(factory=dict)
+    _sizes: dict[int, int] = attrs.field(factory=dict)
+    _file: int | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """What all files take."""
+        return sum(self._sizes.values())
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing should be added before something is cut."""
+        return self.size_bytes >= self.bytes_max
+
+    def _path(self, first: int) -> Path:
+        return self.directory / f"{first:016d}{SUFFIX}"
+
+    def append(self, entries: list[Entry]) -> None:
+        """Make *entries* durable. Raises CannotCreateError: it failed, and nothing has changed."""
+        file = self._file
+        if file is None or self._sizes[self._last] >= SEGMENT_BYTES:
+            file = self._roll()
+        data = _packed(_Block(self.next, entries))
+        size = self._sizes[self._last]
+        try:
+            write_all(file, data)
+            os.fdatasync(file)
+        except OSError as error:
+            self._undo(size)
+            raise CannotCreateError(f"{self._path(self._last)}: {error.strerror}") from error
+        self._sizes[self._last] = size + len(data)
+        self.next += len(entries)
+        self._note(entries)
+
+    def _undo(self, size: int) -> None:
+        """Cut off what a failed write may have left; a new file is begun if that fails too."""
+        assert self._file is not None
+        try:
+            os.ftruncate(self._file, size)
+            os.lseek(self._file, size, os.SEEK_SET)
+        except OSError:
+            self._file = None
+
+    def _note(self, entries: list[Entry]) -> None:
+        for client, sequence, _ in entries:
+            if client:
+                self.highest[client] = sequence
+
+    @property
+    def _last(self) -> int:
+        return max(self._sizes)
+
+    def _roll(self) -> int:
+        """Begin another file."""
+        self.close()
+        path = self._path(self.next)
+        data = _packed(_Block(self.next, [], self.highest))
+        try:
+            file = self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            write_all(file, data)
+            os.fsync(file)
+            sync_directory(self.directory)
+        except OSError as error:
+            self.close()
+            raise CannotCreateError(f"{path}: {error.strerror}") from error
+        self._sizes[self.next] = len(data)
+        return file
+
+    def read(self, start: int) -> Iterator[tuple[int, bytes]]:
+        """(number, payload) of every entry from *start* on.
+
+        Raises DamagedStateError: a file is missing, or is not what was written.
+        """
+        if not self.first <= start <= self.next:
+            raise DamagedStateError(
+                f"the journal {self.directory} has the entries {self.first:,} to {self.next:,}, "
+                f"but the checkpoint goes on from {start:,}: put the whole state directory back, "
+                "or end the cluster and form a new one"
+            )
+        for first in sorted(self._sizes):
+            if first + self._count(first) <= start:
+                continue
+            for block, _ in _blocks(self._path(first)):
+                for number, (_, _, payload) in enumerate(block.entries, block.first):
+                    if number >= start:
+                        yield number, payload
+
+    def _count(self, first: int) -> int:
+        later = [each for each in self._sizes if each > first]
+        return min(later, default=self.next) - first
+
+    def cut(self, number: int) -> None:
+        """Forget the files that hold only entries before *number*."""
+        firsts = sorted(self._sizes)
+        for first, after in pairwise(firsts):
+            if after > number:
+                break
+            self._path(first).unlink(missing_ok=True)
+            del self._sizes[first]
+            self.first = after
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def open_journal(directory: Path, bytes_max: int) -> Journal:
+    """Open the journal in *directory*, which is made if need be.
+
+    Raises CannotCreateError: it cannot be made. Raises DamagedStateError: a file is damaged.
+    """
+    journal = Journal(directory, bytes_max)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sync_directory(directory.parent)
+        paths = sorted(directory.glob(f"*{SUFFIX}"))
+    except OSError as error:
+        raise CannotCreateError(f"{directory}: {error.strerror}") from error
+    for path in paths:
+        _take_in(journal, path)
+    journal.first = min(journal._sizes, default=0)
+    return journal
+
+
+def _take_in(journal: Journal, path: Path) -> None:
+    """Read a file from end to end."""
+    first = int(path.stem)
+    if journal._sizes and first != journal.next:
+        raise DamagedStateError(f"{path}: entries {journal.next:,} to {first:,} are missing")
+    journal.next = first
+    size = 0
+    try:
+        for block, end in _blocks(path):
+            if block.highest is not None:
+                journal.highest = dict(block.highest)
+            journal._note(block.entries)
+            journal.next = block.first + len(block.entries)
+            size = end
+    except _TornError as torn:
+        log.warning("the end of a journal was not durable and is cut off", reason=str(torn))
+        os.truncate(path, size)
+    if size:
+        journal._sizes[first] = size
+    else:  # not even its first block was durable
+        path.unlink()
+
+
+class _TornError(DamagedStateError):
+    """A file ends in the middle of a block."""
+
+
+def _blocks(path: Path) -> Iterator[tuple[_Block, int]]:
+    """The blocks of a file, each with the offset behind it."""
+    data = path.read_bytes()
+    start = 0
+    while start < len(data):
+        head = data[start : start + _HEADER.size]
+        if len(head) < _HEADER.size or not any(data[start:]):
+            raise _TornError(f"{path}: the block at byte {start:,} is cut off")
+        size, complement, checksum = _HEADER.unpack(head)
+        if size ^ complement != _LENGTH_MASK:
+            damage = f"{path} is damaged: the length at byte {start:,} is wrong"
+            torn = not any(data[start + _HEADER.size :])
+            raise _TornError(damage) if torn else DamagedStateError(damage)
+        end = start + _HEADER.size + size
+        body = data[start + _HEADER.size : end]
+        if len(body) < size:
+            raise _TornError(f"{path}: the block at byte {start:,} is cut off")
+        if xxh3_64_intdigest(body) != checksum:
+            damage = f"{path} is damaged: the block at byte {start:,} has a wrong checksum"
+            raise _TornError(damage) if end == len(data) else DamagedStateError(damage)
+        try:
+            yield _decoder.decode(body), end
+        except msgspec.MsgspecError as error:
+            raise DamagedStateError(f"{path}: the block at byte {start:,}: {error}") from error
+        start = end
+
+
+def _packed(block: _Block) -> bytes:
+    body: bytes = msgspec.msgpack.encode(block)
+    size = len(body)
+    return _HEADER.pack(size, size ^ _LENGTH_MASK, xxh3_64_intdigest(body)) + body

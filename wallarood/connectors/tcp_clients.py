@@ -1,0 +1,163 @@
+"""The clients of a TCP source: their sockets, what has arrived from each, and what they are told.
+
+Everything is done by whoever calls `receive`: between two calls nobody reads, so that a slow
+pipeline fills the socket buffers and so slows down the clients. That is the backpressure.
+"""
+
+import contextlib
+import socket
+from collections import deque
+from collections.abc import Callable
+
+import attrs
+import structlog
+import trio
+
+from wallarood.connectors.framing import Answer, frame
+from wallarood.model.errors import CannotCreateError
+from wallarood.model.ids import Address
+
+CLIENTS_MAX = 256
+RECEIVE_BYTES = 64 << 10
+UNSENT_BYTES_MAX = 64 << 10
+
+log = structlog.get_logger(__name__)
+
+
+@attrs.define(eq=False)
+class Client:
+    """A connection. `name` is what a framed client calls itself; empty before its hello."""
+
+    socket: socket.socket
+    peer: str
+    name: str = ""
+    buffer: bytearray = attrs.field(factory=bytearray)
+    _unsent: bytearray = attrs.field(factory=bytearray)
+
+    def tell(self, answer: Answer) -> None:
+        """Say something; what the socket does not take at once is sent with the next word."""
+        self._unsent += frame(answer)
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what is unsent, as far as the socket takes it. Raises OSError: it is broken."""
+        if not self._unsent:
+            return
+        with contextlib.suppress(BlockingIOError):
+            del self._unsent[: self.socket.send(self._unsent)]
+        if len(self._unsent) > UNSENT_BYTES_MAX:
+            raise OSError("it does not read what it is told")
+
+
+@attrs.define(eq=False)
+class Clients:
+    """A listener and its clients."""
+
+    listener: socket.socket
+    connected: deque[Client] = attrs.field(factory=deque, init=False)
+
+    @property
+    def address(self) -> Address:
+        """Where clients connect to."""
+        host, port = self.listener.getsockname()[:2]
+        return Address(host, port)
+
+    def receive(self, take: Callable[[Client], None], bytes_max: int) -> None:
+        """Read from each client once, in turn, until *bytes_max* have come.
+
+        *take* gets each client whose buffer has grown; ValueError and OSError drop the client.
+        """
+        self._accept()
+        received = 0
+        for _ in range(len(self.connected)):
+            if received >= bytes_max:
+                return
+            client = self.connected.popleft()
+            size = self._receive_from(client, take)
+            if size is None:
+                client.socket.close()
+            else:
+                received += size
+                self.connected.append(client)
+
+    def _accept(self) -> None:
+        while len(self.connected) < CLIENTS_MAX:
+            try:
+                connection, peer = self.listener.accept()
+            except OSError:
+                return
+            connection.setblocking(False)
+            self.connected.append(Client(connection, str(Address(*peer[:2]))))
+
+    def _receive_from(self, client: Client, take: Callable[[Client], None]) -> int | None:
+        """How many bytes have come from one client; None: it is gone."""
+        try:
+            client.flush()
+            data = client.socket.recv(RECEIVE_BYTES)
+            client.buffer += data
+            if data:
+                take(client)
+                return len(data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            log.warning("client lost", peer=client.peer, reason=error.strerror or str(error))
+            return None
+        except ValueError as error:
+            log.warning("client dropped: malformed record", peer=client.peer, reason=str(error))
+            with contextlib.suppress(OSError):
+                client.tell(Answer(error=str(error)))
+            return None
+        if client.buffer:
+            log.warning(
+                "unfinished record dropped", peer=client.peer, size_bytes=len(client.buffer)
+            )
+        return None
+
+    def tell(self, name: str, answer: Answer) -> None:
+        """Say something to the client of this name, if it is here."""
+        for client in self.connected:
+            if client.name == name:
+                with contextlib.suppress(OSError):  # it is found broken when it is read from
+                    client.tell(answer)
+
+    def replace(self, name: str, by: Client) -> None:
+        """A client has come back before its old connection was found broken."""
+        for client in [each for each in self.connected if each.name == name and each is not by]:
+            self.connected.remove(client)
+            client.socket.close()
+
+    async def wait(self) -> None:
+        """Wait until a client has sent something, or a new one is there."""
+        sockets = [client.socket for client in self.connected]
+        if len(self.connected) < CLIENTS_MAX:
+            sockets.append(self.listener)
+        async with trio.open_nursery() as nursery:
+
+            async def wait_for(one: socket.socket) -> None:
+                await trio.lowlevel.wait_readable(one)
+                nursery.cancel_scope.cancel()
+
+            for one in sockets:
+                nursery.start_soon(wait_for, one)
+
+    def close(self) -> None:
+        """Close all."""
+        for each in (self.listener, *(client.socket for client in self.connected)):
+            with contextlib.suppress(OSError):
+                each.close()
+
+
+def listen(address: Address) -> Clients:
+    """The clients of a new listener. Raises CannotCreateError: the address cannot be bound."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        listener = socket.create_server((address.host, address.port), family=family, backlog=128)
+    except OSError as error:
+        raise CannotCreateError(
+            f"source cannot listen on {address}: {error.strerror or error}"
+        ) from error
+    listener.setblocking(False)
+    clients = Clients(listener)
+    log.info("source listening", address=str(clients.address))
+    return clients
