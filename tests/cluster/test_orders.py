@@ -219,6 +219,12 @@ def test_old_state_is_archived_for_a_new_cluster_and_can_be_brought_back(
         assert ctl(cluster.workers["alpha"], "shutdown").returncode == 0
         for each in cluster.workers.values():
             each.wait()
+        refused = hosts.start_cluster(2, slow_count)
+        assert {each.wait() for each in refused} == {65}
+        assert any("holds parts of another cluster" in each.said for each in refused)
+        file = Path(slow_count)
+        text = file.read_text()
+        file.write_text(text.replace('-out")', '-out", if_exists="append")'))
         new = hosts.start_cluster(2, slow_count)
         wait_for("the new one runs", lambda: all(w.phase() == "running" for w in new))
         assert all("former cluster archived" in each.said for each in new)
@@ -226,8 +232,9 @@ def test_old_state_is_archived_for_a_new_cluster_and_can_be_brought_back(
         assert ctl(new[0], "shutdown").returncode == 0
         for each in new:
             each.wait()
-        for file in (tmp_path / "slow_count-out").glob(f"*{record_of(new[0]).cluster_id[-8:]}*"):
-            file.unlink()
+        for part in (tmp_path / "slow_count-out").glob(f"*{record_of(new[0]).cluster_id[-8:]}*"):
+            part.unlink()
+        file.write_text(text)
         cluster.flags = ("--cluster-id", old)
         cluster.workers = {name: cluster.start(name) for name in cluster.workers}
         cluster.until("completed")

@@ -2,10 +2,11 @@
 
 import glob
 import os
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal, TypeAlias
 
 import attrs
 import structlog
@@ -14,9 +15,11 @@ import trio
 from wallarood.app.connector import SinkContext
 from wallarood.connectors.disk import sync_directory
 from wallarood.connectors.text import SUFFIXES, LineFormat, encoder
-from wallarood.model.errors import CannotCreateError
+from wallarood.model.errors import ApplicationError, CannotCreateError
 
 BUFFER_BYTES = 256 << 10
+
+IfExists: TypeAlias = Literal["error", "append", "replace"]
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +33,9 @@ class FileSink:
     its name begins with a dot and ends in ``.part``; it appears under its own name, by a rename,
     when the checkpoint that it belongs to is committed.
 
+    `if_exists` says what becomes of parts that another cluster has left in the directory when a new
+    one begins: "error" (default), "append" (they stay) or "replace" (they are removed).
+
     Guarantee: exactly once. A file that is there is whole and final; after a crash of any worker
     the files together hold every result once.
 
@@ -39,12 +45,21 @@ class FileSink:
 
     directory: str | os.PathLike[str]
     format: LineFormat = "tsv"
+    if_exists: IfExists = "error"
 
     def __attrs_post_init__(self) -> None:
         encoder(self.format)
+        if self.if_exists not in ("error", "append", "replace"):
+            raise ApplicationError(
+                f"FileSink: if_exists={self.if_exists!r}: expected 'error', 'append' or 'replace'"
+            )
 
     async def open(self, context: SinkContext, state: Any) -> "FileSinkWriter":
-        """See `Sink.open`. Raises CannotCreateError: the directory cannot be made or written."""
+        """See `Sink.open`.
+
+        Raises CannotCreateError: the directory cannot be made or written. Raises ApplicationError:
+        it holds parts of another cluster.
+        """
         directory = Path(self.directory)
         try:
             await trio.to_thread.run_sync(partial(directory.mkdir, parents=True, exist_ok=True))
@@ -53,8 +68,27 @@ class FileSink:
         cluster = context.cluster_id[-8:] or "local"
         stem = f"{context.step}-{context.worker}-{context.instance}-{cluster}".replace("/", "_")
         writer = FileSinkWriter(directory, stem, self.format, state or 0)
+        if state is None and self.if_exists != "append":
+            await trio.to_thread.run_sync(self._heed_others, context.step, cluster)
         await trio.to_thread.run_sync(writer.remove_void)
         return writer
+
+    def _heed_others(self, step: str, cluster: str) -> None:
+        """Another cluster may have written here before."""
+        name = re.escape(step.replace("/", "_"))
+        suffix = re.escape(SUFFIXES[self.format])
+        part = re.compile(rf"\.?{name}-.+-\d+-([0-9a-f]{{8}}|local)\.\d+\.{suffix}(\.part)?")
+        for path in sorted(Path(self.directory).iterdir()):
+            match = part.fullmatch(path.name)
+            if match is None or match[1] == cluster:
+                continue
+            if self.if_exists == "error":
+                raise ApplicationError(
+                    f"sink directory {self.directory} holds parts of another cluster, such as "
+                    f"{path.name}: choose another directory, or say what is to become of them: "
+                    'FileSink(..., if_exists="append") keeps them, if_exists="replace" removes them'
+                )
+            path.unlink(missing_ok=True)
 
 
 @attrs.define(eq=False)

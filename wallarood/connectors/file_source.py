@@ -4,7 +4,8 @@ Theory of operation
 ===================
 Every file is a partition. A chunk is read in a thread, cut at its last line end, and split into
 records in one go; what is left over begins the next chunk. A position is the number of
-(uncompressed) bytes before the next record, so it is always a record's end.
+(uncompressed) bytes before the next record, so it is always a record's end; with it goes a checksum
+of what stands right before it, by which another file of the same name is found out.
 """
 
 import glob
@@ -18,6 +19,7 @@ from typing import Any, BinaryIO, Literal, TypeAlias
 
 import attrs
 import trio
+from xxhash import xxh3_64_hexdigest
 
 from wallarood.app.connector import Scope, SourceBatch, SourceContext, SourceLimits
 from wallarood.connectors.parse import Parser, parser_for
@@ -25,6 +27,8 @@ from wallarood.model.errors import ApplicationError
 
 CHUNK_BYTES = 1 << 20
 FOLLOW_INTERVAL_S = 0.2
+SEEN_BYTES = 1024
+"""How much before a position its checksum covers."""
 
 FileFormat: TypeAlias = Literal["lines", "json", "csv"]
 StrPath: TypeAlias = str | os.PathLike[str]
@@ -41,8 +45,8 @@ class FileSource:
     workers see the same paths and share them. ``follow=True`` waits for more at the end of a file.
     `repeat` reads every file so many times.
 
-    Guarantee: a file that is read again from a position gives the same records, if only ever
-    appended to.
+    Guarantee: exactly once, for files that are only ever appended to. One that was cut, rotated or
+    replaced since the last checkpoint is an error, and never read as if it were the same.
 
     >>> import wallarood as w
     >>> lines = w.source("lines", w.FileSource("logs/*.txt", "book.txt.gz"))
@@ -106,10 +110,13 @@ class FileSource:
             return None
 
     async def open(self, partition: str, position: Any, context: SourceContext) -> "FileReader":
-        """See `Source.open`. A position is ``{"pass": number, "bytes": offset}``."""
+        """See `Source.open`.
+
+        A position is ``{"pass": number, "bytes": offset, "seen": [size, checksum]}``.
+        """
         place = position or {"pass": 0, "bytes": 0}
         reader = FileReader(self, partition, context.limits, place["pass"])
-        await trio.to_thread.run_sync(reader.begin, place["bytes"])
+        await trio.to_thread.run_sync(reader.begin, place["bytes"], place.get("seen"))
         return reader
 
 
@@ -140,10 +147,13 @@ class FileReader:
     _file: BinaryIO | None = attrs.field(default=None, init=False)
     _parser: Parser | None = attrs.field(default=None, init=False)
     _rest: bytes = attrs.field(default=b"", init=False)
-    _ready: deque[tuple[list[Any], int]] = attrs.field(factory=deque, init=False)
+    _ready: deque[tuple[list[Any], int, bytes]] = attrs.field(factory=deque, init=False)
 
-    def begin(self, offset: int) -> None:
-        """Open the file at *offset*. Raises ApplicationError: it cannot be opened or is shorter."""
+    def begin(self, offset: int, seen: tuple[int, str] | None = None) -> None:
+        """Open the file at *offset*, before which stands what was *seen*.
+
+        Raises ApplicationError: it cannot be opened, is shorter, or is another file.
+        """
         try:
             opened = gzip.open if self.path.endswith(".gz") else open
             self._file = opened(self.path, "rb")  # type: ignore[assignment]
@@ -160,7 +170,21 @@ class FileReader:
                 f"input file {self.path} has {reached:,} bytes, but {offset:,} were read before: "
                 "it was cut or replaced"
             )
+        if seen is not None:
+            self._check_seen(offset, *seen)
         self.offset = offset
+
+    def _check_seen(self, offset: int, size: int, checksum: str) -> None:
+        assert self._file is not None
+        self._seek(offset - size)
+        before = self._file.read(size)
+        if xxh3_64_hexdigest(before) != checksum:
+            self._file.close()
+            raise ApplicationError(
+                f"input file {self.path} is not the one that was read before: the {size:,} bytes "
+                f"before byte {offset:,} are others now. It was rotated or replaced: put the "
+                "former file back under this name, or form a new cluster to read this one"
+            )
 
     def _seek(self, offset: int) -> int:
         assert self._file is not None
@@ -177,10 +201,12 @@ class FileReader:
         """See `SourceReader.read`. Raises ApplicationError: the file is damaged."""
         while True:
             while self._ready:
-                records, size = self._ready.popleft()
+                records, size, tail = self._ready.popleft()
                 self.offset += size
                 if records:
-                    return SourceBatch(records, {"pass": self.number, "bytes": self.offset})
+                    seen = [len(tail), xxh3_64_hexdigest(tail)]
+                    position = {"pass": self.number, "bytes": self.offset, "seen": seen}
+                    return SourceBatch(records, position)
             if not await self._fill():
                 return None
 
@@ -190,6 +216,7 @@ class FileReader:
         if chunk:
             self._split(chunk)
         elif self.source.follow:
+            await trio.to_thread.run_sync(self._check_followed)
             await trio.sleep(FOLLOW_INTERVAL_S)
         elif self._rest:
             rest, self._rest = self._rest, b""
@@ -205,6 +232,20 @@ class FileReader:
         await self.aclose()
         await trio.to_thread.run_sync(self.begin, 0)
         return True
+
+    def _check_followed(self) -> None:
+        """Whoever rotates a file that is followed is told so, instead of waiting for ever."""
+        assert self._file is not None
+        try:
+            there, ours = os.stat(self.path), os.fstat(self._file.fileno())
+        except OSError as error:
+            raise ApplicationError(f"followed file {self.path}: {error.strerror}") from error
+        same = (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+        if not same or (there.st_size < self.offset and not self.path.endswith(".gz")):
+            raise ApplicationError(
+                f"followed file {self.path} was {'cut' if same else 'rotated or replaced'} after "
+                f"{self.offset:,} bytes: files that are followed must only be appended to"
+            )
 
     def _chunk(self) -> bytes:
         assert self._file is not None
@@ -237,7 +278,8 @@ class FileReader:
         if not lines[-1]:
             lines.pop()
         most = self.limits.batch_records_max
-        start = self.offset + sum(size for _, size in self._ready)
+        start = self.offset + sum(size for _, size, _ in self._ready)
+        end = 0
         for first in range(0, len(lines), most):
             some = lines[first : first + most]
             size = sum(map(len, some)) + len(some)
@@ -245,7 +287,9 @@ class FileReader:
                 self._check_lengths(some, start)
             if first + most >= len(lines) and not data.endswith(b"\n"):
                 size -= 1
-            self._ready.append((self._parser.parse_lines(some, start), size))
+            end += size
+            tail = data[max(0, end - SEEN_BYTES) : end]
+            self._ready.append((self._parser.parse_lines(some, start), size, tail))
             start += size
 
     def _check_lengths(self, lines: list[bytes], start: int) -> None:

@@ -65,6 +65,10 @@ def app(args: list[str]) -> w.Application:
     )
     return w.application(
         "alerts",
-        alerts.to_sink(w.FileSink(chosen.output, format="json"), name="alerts"),
-        normal.to_sink(w.FileSink(chosen.output, format="json"), name="normal"),
+        alerts.to_sink(
+            w.FileSink(chosen.output, format="json", if_exists="replace"), name="alerts"
+        ),
+        normal.to_sink(
+            w.FileSink(chosen.output, format="json", if_exists="replace"), name="normal"
+        ),
     )

@@ -46,7 +46,9 @@ def app(args: list[str]) -> w.Application:
     parser.add_argument("--orders", type=int, default=2_000, metavar="N")
     parser.add_argument("--output", default="orders", metavar="DIR")
     chosen = parser.parse_args(args)
-    unknown = w.dead_letter(w.FileSink(chosen.output, format="json"), name="unknown")
+    unknown = w.dead_letter(
+        w.FileSink(chosen.output, format="json", if_exists="replace"), name="unknown"
+    )
 
     @w.computation(on_error=unknown, concurrency=64)
     async def enrich(each: Order) -> Order:
@@ -56,5 +58,5 @@ def app(args: list[str]) -> w.Application:
         "enrich",
         w.source("orders", w.GeneratorSource(order, count=chosen.orders))
         .to(enrich)
-        .to_sink(w.FileSink(chosen.output, format="json"), name="enriched"),
+        .to_sink(w.FileSink(chosen.output, format="json", if_exists="replace"), name="enriched"),
     )

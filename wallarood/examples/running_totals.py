@@ -58,5 +58,5 @@ def app(args: list[str]) -> w.Application:
         w.source("payments", w.FileSource(*paths, format="json", record=Payment))
         .key_by(lambda payment: payment.account, name="by-account")
         .to(add_up)
-        .to_sink(w.FileSink(chosen.output, format="json"), name="balances"),
+        .to_sink(w.FileSink(chosen.output, format="json", if_exists="replace"), name="balances"),
     )

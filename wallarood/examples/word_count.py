@@ -58,5 +58,5 @@ def app(args: list[str]) -> w.Application:
         .key_by(lambda word: word, name="by-word")
         .to(count)
         .map(as_line)
-        .to_sink(w.FileSink(chosen.output, format="lines"), name="counts"),
+        .to_sink(w.FileSink(chosen.output, format="lines", if_exists="replace"), name="counts"),
     )

@@ -316,3 +316,90 @@ def test_the_size_of_a_file_is_known_for_progress(tmp_path: Path) -> None:
     assert w.FileSource(path, follow=True).size_bytes(str(path)) is None
     os.unlink(path)
     assert w.FileSource(path).size_bytes(str(path)) is None
+
+
+async def test_parts_of_another_cluster_are_refused_kept_or_removed(tmp_path: Path) -> None:
+    async def write(sink: w.FileSink, cluster: str, *, state: int | None = None) -> None:
+        writer = await sink.open(attrs.evolve(CONTEXT, cluster_id=f"wc-{cluster}"), state)
+        await writer.write([("a", 1)])
+        await writer.commit(await writer.prepare())
+        await writer.aclose()
+
+    def clusters() -> list[str]:
+        return sorted(each.name.split(".")[0][-8:] for each in tmp_path.iterdir())
+
+    (tmp_path / "notes.tsv").write_text("not a part")
+    await write(w.FileSink(tmp_path), "11111111")
+    await write(w.FileSink(tmp_path), "11111111", state=1)
+    with pytest.raises(w.ApplicationError, match=r"holds parts of another.*\n?.*if_exists"):
+        await write(w.FileSink(tmp_path), "22222222")
+    await write(w.FileSink(tmp_path, if_exists="append"), "22222222")
+    assert clusters() == ["11111111", "11111111", "22222222", "notes"]
+    await write(w.FileSink(tmp_path), "11111111", state=2)
+    await write(w.FileSink(tmp_path, if_exists="replace"), "33333333")
+    assert clusters() == ["33333333", "notes"]
+    with pytest.raises(w.ApplicationError, match="if_exists='keep': expected"):
+        w.FileSink(tmp_path, if_exists="keep")  # type: ignore[arg-type]
+
+
+# ---- files that change under the reader ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["in.txt", "in.txt.gz"])
+def test_a_file_that_was_replaced_is_found_out_at_any_position(tmp_path: Path, name: str) -> None:
+    opening = gzip.open if name.endswith(".gz") else open
+    lines = [f"line {number} of the first\n" for number in range(300)]
+    source = w.FileSource(tmp_path / name)
+    context = SourceContext(limits=SourceLimits(batch_records_max=7))
+    with opening(tmp_path / name, "wt") as file:
+        file.writelines(lines)
+
+    async def positions() -> list[Any]:
+        reader = await source.open(str(tmp_path / name), None, context)
+        found = []
+        while (batch := await reader.read()) is not None:
+            found.append(batch.position)
+        await reader.aclose()
+        return found
+
+    said: list[str] = []
+
+    async def goes_on(position: Any) -> bool:
+        try:
+            reader = await source.open(str(tmp_path / name), position, context)
+        except w.ApplicationError as error:
+            said.append(error.message)
+            return False
+        await reader.aclose()
+        return True
+
+    found = trio.run(positions)
+    assert len(found) > 40
+    with opening(tmp_path / name, "at") as file:
+        file.write("appended\n")
+    assert all(trio.run(goes_on, each) for each in found)
+    with opening(tmp_path / name, "wt") as file:
+        file.writelines(line.replace("first", "other") for line in lines)
+    assert not any(trio.run(goes_on, each) for each in found)
+    with opening(tmp_path / name, "wt") as file:
+        file.writelines(lines[:3])
+    assert not any(trio.run(goes_on, each) for each in found)
+    assert all("rotated or replaced" in each or "cut or replaced" in each for each in said)
+
+
+@pytest.mark.parametrize("how", ["cut", "replaced"])
+async def test_a_followed_file_that_is_rotated_is_an_error(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "in.txt"
+    path.write_text("one\ntwo\n")
+    reader = await w.FileSource(path, follow=True).open(str(path), None, SourceContext())
+    batch = await reader.read()
+    assert batch is not None
+    assert batch.records == ["one", "two"]
+    if how == "cut":
+        path.write_text("x")
+    else:
+        path.rename(tmp_path / "in.txt.1")
+        path.write_text("three\nfour\n")
+    with pytest.raises(w.ApplicationError, match=how), trio.fail_after(10):
+        await reader.read()
+    await reader.aclose()
