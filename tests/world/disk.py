@@ -7,7 +7,8 @@ import attrs
 
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.cluster_record import ClusterRecord, RecordState
-from wallarood.storage.checkpoints import CheckpointStore, fill_new, read_checkpoints
+from wallarood.storage.checkpoint_files import fill_new, read_checkpoints
+from wallarood.storage.checkpoints import CheckpointStore
 
 Record = tuple[str, int]
 """A key, and how often it has come by now."""

@@ -5,8 +5,12 @@ import json
 from pathlib import Path
 
 from wallarood.cli.common import add_config_flags, config_from
-from wallarood.model.cluster_record import ClusterRecord
-from wallarood.model.errors import WallaroodError
+from wallarood.cli.tables import table
+from wallarood.cli.verify import verify
+from wallarood.model.cluster_record import ClusterRecord, RecordState
+from wallarood.model.errors import DamagedStateError, WallaroodError
+from wallarood.storage.checkpoint_files import inspect_checkpoints
+from wallarood.storage.checkpoints import CheckpointStore
 from wallarood.storage.state_directory import StateDirectory, look_into, open_state_directory
 from wallarood.wire.strict import unstructure
 
@@ -15,11 +19,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the command."""
     parser = subparsers.add_parser(
         "state",
-        help="show a worker's state directory, or set its cluster record aside",
-        description="'show' prints the cluster record and the archived ones, also while the worker "
-        "runs. 'reset' archives the record, so that the worker forms or joins a new cluster.",
+        help="show, verify or set aside what a worker keeps on disk",
+        description="'show' prints the cluster record, the checkpoints and the archived clusters. "
+        "'verify' reads every stored value and names what is damaged (exit code 65). Both work "
+        "while the worker runs. 'reset' archives all of the cluster, so that the worker forms or "
+        "joins a new one.",
     )
-    parser.add_argument("action", choices=("show", "reset"))
+    parser.add_argument("action", choices=("show", "verify", "reset"))
     parser.add_argument("--json", action="store_true", help="print the record as JSON")
     add_config_flags(parser)
     parser.set_defaults(application=None, args=[])
@@ -28,7 +34,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     path = Path(config_from(arguments)["worker.state-directory"])
-    return _reset(path) if arguments.action == "reset" else _show(path, as_json=arguments.json)
+    match arguments.action:
+        case "reset":
+            return _reset(path)
+        case "verify":
+            return _verify(path)
+        case _:
+            return _show(path, as_json=arguments.json)
 
 
 def _reset(path: Path) -> int:
@@ -42,6 +54,17 @@ def _reset(path: Path) -> int:
     return 0
 
 
+def _verify(path: Path) -> int:
+    state = look_into(path)
+    problems = verify(state)
+    for each in problems:
+        print(each)
+    if problems:
+        return DamagedStateError.exit_code
+    print(f"{path}: no damage")
+    return 0
+
+
 def _show(path: Path, *, as_json: bool) -> int:
     state = look_into(path)
     record = state.load_record()
@@ -50,9 +73,30 @@ def _show(path: Path, *, as_json: bool) -> int:
         return 0
     print(f"state directory {path}")
     print(_described(record) if record is not None else "no cluster record")
+    if record is not None and record.state is not RecordState.PREPARED:
+        store = inspect_checkpoints(state.checkpoints_path, record.cluster_id)
+        try:
+            print(_checkpoints(store))
+        finally:
+            store.close()
     for archive in state.archives():
         print(f"archived: {archive.name}{_damage(state, archive)}")
     return 0
+
+
+def _checkpoints(store: CheckpointStore) -> str:
+    names = {number: name for name, number in store.kept.items()}
+    rows = [
+        (
+            str(each),
+            "committed" if each.number <= store.committed.number else "not known committed",
+            store.size_bytes(each.number),
+            names.get(each.number, ""),
+        )
+        for each in store.held
+    ]
+    listed = table(("checkpoint", "state", "bytes", "kept as"), rows)
+    return f"round       {store.round}\n{listed}"
 
 
 def _damage(state: StateDirectory, archive: Path) -> str:

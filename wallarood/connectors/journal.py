@@ -185,6 +185,26 @@ def open_journal(directory: Path, bytes_max: int) -> Journal:
     return journal
 
 
+def check_journal(directory: Path) -> list[str]:
+    """What is damaged in the journal in *directory*, which is only read; each in words."""
+    problems = []
+    expected = None
+    for path in sorted(directory.glob(f"*{SUFFIX}")):
+        first = int(path.stem)
+        if expected is not None and first != expected:
+            problems.append(f"{path}: entries {expected:,} to {first:,} are missing")
+        expected = first
+        try:
+            for block, _ in _blocks(path):
+                expected = block.first + len(block.entries)
+        except _TornError:
+            continue  # what was not acknowledged
+        except (DamagedStateError, OSError) as error:
+            problems.append(str(error))
+            expected = None
+    return problems
+
+
 def _take_in(journal: Journal, path: Path) -> None:
     """Read a file from end to end."""
     first = int(path.stem)

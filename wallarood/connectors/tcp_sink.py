@@ -18,6 +18,7 @@ from typing import Any, Literal
 import attrs
 import structlog
 import trio
+from xxhash import xxh3_64, xxh3_64_hexdigest
 
 from wallarood.app.connector import SinkContext, SinkWriter
 from wallarood.connectors.disk import sync_directory, write_all
@@ -123,6 +124,7 @@ class FrameWriter:
     _file: int | None = attrs.field(default=None, init=False)
     _path: Path | None = attrs.field(default=None, init=False)
     _buffer: bytearray = attrs.field(factory=bytearray, init=False)
+    _checksum: xxh3_64 = attrs.field(factory=xxh3_64, init=False)
     _connection: "_Connection | None" = attrs.field(default=None, init=False)
 
     @property
@@ -160,6 +162,7 @@ class FrameWriter:
                 self._file = os.open(self._path, flags, 0o600)
             data, self._buffer = bytes(self._buffer), bytearray()
             write_all(self._file, data)
+            self._checksum.update(data)
         except OSError as error:
             raise CannotCreateError(f"{self._path}: {error.strerror}") from error
 
@@ -179,7 +182,12 @@ class FrameWriter:
             sync_directory(self.directory)
         except OSError as error:
             raise CannotCreateError(f"{self._path}: {error.strerror}") from error
-        prepared = {"file": self._path.name, "last": self.sequence - 1}
+        prepared = {
+            "file": self._path.name,
+            "last": self.sequence - 1,
+            "checksum": self._checksum.hexdigest(),
+        }
+        self._checksum.reset()
         self._path = self._file = None
         return prepared
 
@@ -190,6 +198,8 @@ class FrameWriter:
         are gone, and the receiver does not have them.
         """
         path, last = self.directory / prepared["file"], prepared["last"]
+        if problem := await trio.to_thread.run_sync(check_frames, self.directory, prepared):
+            raise DamagedStateError(problem)
         try:
             if self._connection is None:
                 self._connection = await _connected(self.address, self.client)
@@ -220,6 +230,16 @@ class FrameWriter:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def check_frames(directory: Path, prepared: Any) -> str:
+    """What is wrong with the frames of a transaction; empty if nothing is, or they are gone."""
+    path = directory / prepared["file"]
+    try:
+        whole = xxh3_64_hexdigest(path.read_bytes()) == prepared["checksum"]
+    except FileNotFoundError:
+        return ""
+    return "" if whole else f"{path} is damaged: its checksum is wrong"
 
 
 def _frames_of(path: Path, acknowledged: int) -> list[bytes]:

@@ -1,12 +1,14 @@
 """The rows of the checkpoint database: what stands in them, and which of them are needed."""
 
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from xxhash import xxh3_64_intdigest
 
 from wallarood.model.checkpoint import CheckpointId
+from wallarood.model.errors import DamagedStateError
 from wallarood.model.ids import ClusterId
 
 SCHEMA_VERSION = 1
@@ -98,3 +100,11 @@ def checksum(data: bytes) -> int:
     """xxh3_64 as SQLite's signed 64-bit integer."""
     digest = xxh3_64_intdigest(data)
     return digest - (1 << 64) if digest >= 1 << 63 else digest
+
+
+def damage(path: Path, what: str) -> DamagedStateError:
+    """The error for a database that is not as it was written, with the choices."""
+    return DamagedStateError(
+        f"{path} is damaged: {what}; put a copy of the state directory back, also one made at a "
+        "checkpoint that the others have kept, or end the cluster and form a new one"
+    )

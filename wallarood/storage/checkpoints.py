@@ -20,13 +20,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import attrs
 import msgspec
+import structlog
 
 from wallarood.model.checkpoint import (
-    FIRST_CHECKPOINT,
     CheckpointId,
     CheckpointPart,
     Restored,
@@ -34,23 +33,20 @@ from wallarood.model.checkpoint import (
     SourcePosition,
 )
 from wallarood.model.errors import CannotCreateError, DamagedStateError, LocalProtocolError
-from wallarood.model.ids import ClusterId
 from wallarood.storage.checkpoint_rows import (
-    SCHEMA_VERSION,
-    TABLES,
     Chain,
     Manifest,
     Marks,
     checksum,
+    damage,
     insert_manifest,
-    manifest_decoder,
-    marks_decoder,
     prune,
     put_marks,
 )
-from wallarood.storage.files import sync_directory
 
 BUSY_MS = 5000
+
+log = structlog.get_logger(__name__)
 
 
 @attrs.define(eq=False)
@@ -65,6 +61,8 @@ class CheckpointStore:
     _connection: sqlite3.Connection
     marks: Marks
     _manifests: dict[int, Manifest]
+    left_out: tuple[str, ...] = ()
+    """What was found damaged when it was opened, above the highest known committed."""
 
     @property
     def held(self) -> tuple[CheckpointId, ...]:
@@ -218,18 +216,18 @@ class CheckpointStore:
                 (number, computation),
             ).fetchall()
         except sqlite3.Error as error:
-            raise _damage(self.path, str(error)) from error
+            raise damage(self.path, str(error)) from error
         what = f"the state of {computation!r} in checkpoint {number}"
         if [sequence for sequence, _, _ in rows] != list(range(count)):
-            raise _damage(self.path, f"{what}: {len(rows)} of {count} chunks are there")
+            raise damage(self.path, f"{what}: {len(rows)} of {count} chunks are there")
         for sequence, data, written in rows:
             if type(data) is not bytes or checksum(data) != written:
-                raise _damage(self.path, f"{what}: chunk {sequence} has a wrong checksum")
+                raise damage(self.path, f"{what}: chunk {sequence} has a wrong checksum")
         return [data for _, data, _ in rows]
 
     def verify(self) -> list[str]:
         """Read every value; return what is damaged, each in words."""
-        problems = []
+        problems = [*self.left_out, *(error.message for error in self._missing())]
         for number in sorted(self._manifests):
             try:
                 self.restore(number)
@@ -246,7 +244,7 @@ class CheckpointStore:
 
         Raises DamagedStateError: that checkpoint itself, or a kept one, is damaged or missing.
         """
-        forgotten = []
+        forgotten = list(self.left_out)
         for number in sorted(self._manifests, reverse=True):
             try:
                 self.restore(number)
@@ -255,11 +253,18 @@ class CheckpointStore:
                     raise
                 forgotten.append(error.message)
                 del self._manifests[number]
-        if self.marks.committed not in self._manifests:
-            raise _damage(
-                self.path, f"checkpoint {self.marks.committed}, known committed, is not there"
-            )
+        for missing in self._missing():
+            raise missing
         return forgotten
+
+    def _missing(self) -> Iterator[DamagedStateError]:
+        """What must be here and is not."""
+        if self.marks.committed not in self._manifests:
+            what = f"checkpoint {self.marks.committed}, known committed, is not there"
+            yield damage(self.path, what)
+        for name, number in self.marks.kept.items():
+            if number <= self.marks.committed and number not in self._manifests:
+                yield damage(self.path, f"checkpoint {number}, kept as {name!r}, is not there")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Cursor]:
@@ -278,94 +283,3 @@ class CheckpointStore:
     def close(self) -> None:
         """Close the database."""
         self._connection.close()
-
-
-def create_checkpoints(path: Path, cluster_id: ClusterId) -> None:
-    """Make a database that holds checkpoint 0; one that is there already stays.
-
-    Raises CannotCreateError: it cannot be written.
-    """
-    if path.exists():
-        return
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        temporary.unlink(missing_ok=True)
-        connection = sqlite3.connect(temporary, isolation_level=None)
-        try:
-            connection.execute("PRAGMA synchronous = FULL")
-            fill_new(connection, cluster_id)
-        finally:
-            connection.close()
-        temporary.rename(path)
-        sync_directory(path.parent)
-    except (sqlite3.Error, OSError) as error:
-        raise CannotCreateError(f"cannot create {path}: {error}") from error
-
-
-def fill_new(connection: sqlite3.Connection, cluster_id: ClusterId) -> None:
-    """Put tables and checkpoint 0 into an empty database."""
-    connection.executescript(TABLES)
-    cursor = connection.cursor()
-    cursor.execute("BEGIN IMMEDIATE")
-    first = FIRST_CHECKPOINT
-    insert_manifest(cursor, Manifest(first.round, first.number, (), (), (), 0))
-    put_marks(cursor, Marks(cluster_id))
-    cursor.execute("COMMIT")
-
-
-def open_checkpoints(path: Path, cluster_id: ClusterId) -> CheckpointStore:
-    """Open the database of *cluster_id*.
-
-    Raises DamagedStateError: it is missing, damaged, of a newer schema or of another cluster.
-    """
-    if not path.exists():
-        raise _damage(path, "it is missing, though the cluster exists")
-    try:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-    except sqlite3.Error as error:
-        raise _damage(path, str(error)) from error
-    return read_checkpoints(path, connection, cluster_id)
-
-
-def read_checkpoints(
-    path: Path, connection: sqlite3.Connection, cluster_id: ClusterId
-) -> CheckpointStore:
-    """The store behind an open connection. Raises as `open_checkpoints`."""
-    try:
-        rows = connection.execute(
-            "SELECT value, checksum FROM meta WHERE name = 'marks'"
-        ).fetchall()
-        found = connection.execute("SELECT number, manifest, checksum FROM checkpoint").fetchall()
-    except sqlite3.Error as error:
-        raise _damage(path, str(error)) from error
-    if len(rows) != 1 or checksum(rows[0][0]) != rows[0][1]:
-        raise _damage(path, "the marks have a wrong checksum")
-    marks = marks_decoder.decode(rows[0][0])
-    if marks.schema > SCHEMA_VERSION:
-        raise DamagedStateError(
-            f"{path} has schema version {marks.schema}, this version reads up to {SCHEMA_VERSION}: "
-            "install the version that wrote it, or a newer one"
-        )
-    if marks.cluster_id != cluster_id:
-        raise _damage(path, f"it belongs to cluster {marks.cluster_id}, not {cluster_id}")
-    return CheckpointStore(path, connection, marks, _manifests(path, marks, found))
-
-
-def _manifests(path: Path, marks: Marks, rows: list[Any]) -> dict[int, Manifest]:
-    manifests = {}
-    for number, data, written in rows:
-        if type(data) is bytes and checksum(data) == written:
-            manifests[number] = manifest_decoder.decode(data)
-        elif number <= marks.committed:
-            raise _damage(path, f"checkpoint {number} has a wrong checksum")
-    return manifests
-
-
-def _damage(path: Path, what: str) -> DamagedStateError:
-    return DamagedStateError(
-        f"{path} is damaged: {what}; put a copy of the state directory back, also one made at a "
-        "checkpoint that the others have kept, or end the cluster and form a new one"
-    )

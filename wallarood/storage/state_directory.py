@@ -21,7 +21,8 @@ import structlog
 from wallarood.model.cluster_record import SCHEMA_VERSION, ClusterRecord, RecordState
 from wallarood.model.errors import CannotCreateError, DamagedStateError, StateInUseError
 from wallarood.model.ids import ClusterId, Incarnation
-from wallarood.storage.checkpoints import CheckpointStore, create_checkpoints, open_checkpoints
+from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
+from wallarood.storage.checkpoints import CheckpointStore
 from wallarood.storage.files import (
     damaged,
     make_directory,
@@ -99,7 +100,7 @@ class StateDirectory:
         found = [each for each in self.archives() if each.name.partition("-")[2] == cluster_id]
         if not found:
             return False
-        self.archive_unread()
+        self.archive_unread(spare=found[-1])
         try:
             found[-1].rename(self.cluster_path)
             sync_directory(self.path / "archive")
@@ -108,19 +109,19 @@ class StateDirectory:
             raise CannotCreateError(f"cannot bring back {found[-1]}: {error.strerror}") from error
         return True
 
-    def archive_record(self) -> Path | None:
-        """Put the cluster record aside; of too many the oldest go. Returns where it is now."""
+    def archive_record(self, *, spare: Path | None = None) -> Path | None:
+        """Put the cluster aside; of too many the oldest go, not *spare*. Returns where it is."""
         record = self.load_record()
-        return None if record is None else self._set_aside(record.cluster_id)
+        return None if record is None else self._set_aside(record.cluster_id, spare)
 
-    def archive_unread(self) -> Path | None:
-        """Put the cluster record aside even if it is damaged."""
+    def archive_unread(self, *, spare: Path | None = None) -> Path | None:
+        """Put the cluster aside even if its record is damaged."""
         try:
-            return self.archive_record()
+            return self.archive_record(spare=spare)
         except DamagedStateError:
-            return self._set_aside("damaged")
+            return self._set_aside("damaged", spare)
 
-    def _set_aside(self, name: str) -> Path:
+    def _set_aside(self, name: str, spare: Path | None) -> Path:
         folder = self.path / "archive"
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -128,7 +129,8 @@ class StateDirectory:
             target = folder / f"{max(numbers, default=0) + 1:06d}-{name}"
             self.cluster_path.rename(target)
             for old in self.archives()[:-ARCHIVES_MAX]:
-                shutil.rmtree(old)
+                if old != spare:
+                    shutil.rmtree(old)
             sync_directory(folder)
             sync_directory(self.path)
         except OSError as error:
@@ -154,6 +156,11 @@ class StateDirectory:
             write_document(
                 self.path / "never.json", SCHEMA_VERSION, [*known, cluster_id][-NEVER_MAX:]
             )
+
+    def check_documents(self) -> None:
+        """Read what is not of one cluster. Raises DamagedStateError."""
+        self._nevers()
+        read_document(self.path / "incarnation.json", SCHEMA_VERSION)
 
     def next_incarnation(self) -> Incarnation:
         """Count this start, durably, and return it."""

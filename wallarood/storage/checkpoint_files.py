@@ -1,0 +1,129 @@
+"""The database of checkpoints as a file: made, opened, looked into."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from wallarood.model.checkpoint import FIRST_CHECKPOINT
+from wallarood.model.errors import CannotCreateError, DamagedStateError
+from wallarood.model.ids import ClusterId
+from wallarood.storage.checkpoint_rows import (
+    SCHEMA_VERSION,
+    TABLES,
+    Manifest,
+    Marks,
+    checksum,
+    damage,
+    insert_manifest,
+    manifest_decoder,
+    marks_decoder,
+    put_marks,
+)
+from wallarood.storage.checkpoints import CheckpointStore
+from wallarood.storage.files import sync_directory
+
+BUSY_MS = 5000
+
+
+def create_checkpoints(path: Path, cluster_id: ClusterId) -> None:
+    """Make a database that holds checkpoint 0; one that is there already stays.
+
+    Raises CannotCreateError: it cannot be written.
+    """
+    if path.exists():
+        return
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        temporary.unlink(missing_ok=True)
+        connection = sqlite3.connect(temporary, isolation_level=None)
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            fill_new(connection, cluster_id)
+        finally:
+            connection.close()
+        temporary.rename(path)
+        sync_directory(path.parent)
+    except (sqlite3.Error, OSError) as error:
+        raise CannotCreateError(f"cannot create {path}: {error}") from error
+
+
+def fill_new(connection: sqlite3.Connection, cluster_id: ClusterId) -> None:
+    """Put tables and checkpoint 0 into an empty database."""
+    connection.executescript(TABLES)
+    cursor = connection.cursor()
+    cursor.execute("BEGIN IMMEDIATE")
+    first = FIRST_CHECKPOINT
+    insert_manifest(cursor, Manifest(first.round, first.number, (), (), (), 0))
+    put_marks(cursor, Marks(cluster_id))
+    cursor.execute("COMMIT")
+
+
+def open_checkpoints(path: Path, cluster_id: ClusterId) -> CheckpointStore:
+    """Open the database of *cluster_id*.
+
+    Raises DamagedStateError: it is missing, damaged, of a newer schema or of another cluster.
+    """
+    if not path.exists():
+        raise damage(path, "it is missing, though the cluster exists")
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+    except sqlite3.Error as error:
+        raise damage(path, str(error)) from error
+    return read_checkpoints(path, connection, cluster_id)
+
+
+def inspect_checkpoints(path: Path, cluster_id: ClusterId) -> CheckpointStore:
+    """Open the database for reading only, also while a worker uses it. Raises DamagedStateError."""
+    if not path.exists():
+        raise damage(path, "it is missing, though the cluster exists")
+    try:
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    except sqlite3.Error as error:
+        raise damage(path, str(error)) from error
+    return read_checkpoints(path, connection, cluster_id)
+
+
+def read_checkpoints(
+    path: Path, connection: sqlite3.Connection, cluster_id: ClusterId
+) -> CheckpointStore:
+    """The store behind an open connection. Raises as `open_checkpoints`."""
+    try:
+        rows = connection.execute(
+            "SELECT value, checksum FROM meta WHERE name = 'marks'"
+        ).fetchall()
+        found = connection.execute("SELECT number, manifest, checksum FROM checkpoint").fetchall()
+    except sqlite3.Error as error:
+        raise damage(path, str(error)) from error
+    if len(rows) != 1 or checksum(rows[0][0]) != rows[0][1]:
+        raise damage(path, "the marks have a wrong checksum")
+    marks = marks_decoder.decode(rows[0][0])
+    if marks.schema > SCHEMA_VERSION:
+        raise DamagedStateError(
+            f"{path} has schema version {marks.schema}, this version reads up to {SCHEMA_VERSION}: "
+            "install the version that wrote it, or a newer one"
+        )
+    if marks.cluster_id != cluster_id:
+        raise damage(path, f"it belongs to cluster {marks.cluster_id}, not {cluster_id}")
+    manifests, left_out = _manifests(path, marks, found)
+    return CheckpointStore(path, connection, marks, manifests, left_out)
+
+
+def _manifests(
+    path: Path, marks: Marks, rows: list[Any]
+) -> tuple[dict[int, Manifest], tuple[str, ...]]:
+    manifests, left_out = {}, []
+    for number, data, written in rows:
+        whole = type(data) is bytes and checksum(data) == written
+        manifest = manifest_decoder.decode(data) if whole else None
+        if manifest is not None and manifest.number == number:
+            manifests[number] = manifest
+            continue
+        error = damage(path, f"checkpoint {number} has a wrong checksum or number")
+        if number <= marks.committed:
+            raise error
+        left_out.append(error.message)
+    return manifests, tuple(left_out)
