@@ -6,12 +6,12 @@ from pathlib import Path
 
 from wallarood.cli.common import add_config_flags, config_from
 from wallarood.cli.tables import table
-from wallarood.cli.verify import verify
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import DamagedStateError, WallaroodError
 from wallarood.storage.checkpoint_files import inspect_checkpoints
 from wallarood.storage.checkpoints import CheckpointStore
 from wallarood.storage.state_directory import StateDirectory, look_into, open_state_directory
+from wallarood.verify import verify
 from wallarood.wire.strict import unstructure
 
 

@@ -1,0 +1,112 @@
+"""Disks that are full or lie: the flow goes on where it can, and what is damaged is named."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cluster_harness import WorkerProcess, hosts_in, wait_for
+
+from wallarood.admin.status import CheckpointStatus
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 8 MB."""
+    where = tmp_path / "disk"
+    where.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(where)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs to mount a file system")
+    try:
+        yield where
+    finally:
+        subprocess.run(["umount", "-l", str(where)], check=True)
+
+
+def checkpoint(worker: WorkerProcess) -> CheckpointStatus:
+    status = worker.status()
+    return status.checkpoint if status is not None else CheckpointStatus()
+
+
+def read_by(worker: WorkerProcess) -> int:
+    status = worker.status()
+    return sum(each.records for each in status.sources) if status is not None else 0
+
+
+def state_command(action: str, path: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "wallarood", "state", action, "--state-directory", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_full_disk_fails_checkpoints_and_not_the_flow(
+    tmp_path: Path, endless: str, small_disk: Path
+) -> None:
+    with hosts_in(tmp_path) as hosts:
+        alpha = hosts.start("alpha", endless, count=2, initializer=True, state=small_disk / "alpha")
+        beta = hosts.start("beta", endless, count=2)
+        wait_for("a checkpoint", lambda: checkpoint(alpha).committed >= 1)
+        filler = small_disk / "filler"
+        fill(filler)
+        wait_for("the disk shows in status", lambda: "full" in checkpoint(alpha).failing)
+        stuck, read = checkpoint(alpha).committed, read_by(alpha)
+        wait_for("records flow", lambda: read_by(alpha) > read + 2000)
+        assert {alpha.phase(), beta.phase()} == {"running"}
+        assert checkpoint(alpha).committed <= stuck + 1
+        assert "cannot be written" in alpha.said
+        filler.unlink()
+        wait_for("checkpoints go on", lambda: checkpoint(alpha).committed > stuck + 2)
+        assert checkpoint(alpha).failing == ""
+
+
+def fill(path: Path) -> None:
+    """Take all the space that is left."""
+    size = 1 << 16
+    with path.open("wb", buffering=0) as file:
+        while size:
+            try:
+                file.write(bytes(size))
+            except OSError:
+                size //= 2
+
+
+def test_verify_names_damage_and_the_worker_does_not_start_with_it(
+    tmp_path: Path, endless: str
+) -> None:
+    with hosts_in(tmp_path) as hosts:
+        alpha = hosts.start("alpha", endless)
+        wait_for("checkpoints", lambda: checkpoint(alpha).committed >= 2)
+        while_running = state_command("verify", alpha.state)
+        assert (while_running.returncode, while_running.stderr) == (0, "")
+        assert "no damage" in while_running.stdout
+        assert "committed" in state_command("show", alpha.state).stdout
+        alpha.process.terminate()
+        assert alpha.wait() == 0
+        spoil(alpha.state / "cluster" / "checkpoints.db")
+        found = state_command("verify", alpha.state)
+        assert found.returncode == 65
+        assert "has a wrong checksum" in found.stdout
+        again = hosts.start("alpha", endless, "--cluster-id", "auto")
+        assert again.wait() == 65, again.said
+        assert "the state of 'seen' in checkpoint" in again.said
+        assert "put a copy of the state directory back" in again.said
+        assert "Traceback" not in again.said
+        assert state_command("reset", alpha.state).returncode == 0
+        text = Path(endless).read_text()
+        Path(endless).write_text(text.replace('-out")', '-out", if_exists="replace")'))
+        fresh = hosts.start("alpha", endless, "--cluster-id", "auto")
+        wait_for("a new cluster runs", lambda: fresh.phase() == "running")
+
+
+def spoil(database: Path) -> None:
+    """Change a byte of a stored state."""
+    connection = sqlite3.connect(database)
+    connection.execute("UPDATE chunk SET data = zeroblob(length(data))")
+    connection.commit()
+    connection.close()
