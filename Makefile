@@ -12,13 +12,14 @@ KILLS ?= 500
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate kills lint format types big check-tools clean
+.PHONY: help demo chaos test simulate kills lint format types big check-tools clean
 
 help:
 	@echo "make demo    count the words of a text on $(WORKERS) local workers (WORKERS=N, ARGS=...)"
+	@echo "make chaos   the same, while workers are killed and started again"
 	@echo "make test    run all tests"
-	@echo "make simulate SEEDS=$(SEEDS) simulated lives of a cluster, on all cores"
-	@echo "make kills     kill the workers of a cluster KILLS=$(KILLS) times, and check its output"
+	@echo "make simulate  run SEEDS=$(SEEDS) simulated lives of a cluster, on all cores"
+	@echo "make kills   kill the workers of a cluster KILLS=$(KILLS) times, and check its output"
 	@echo "make lint    check style and format"
 	@echo "make types   check types"
 	@echo "make big     the demo on 100 MB of text"
@@ -27,6 +28,9 @@ help:
 
 demo: .venv/.installed
 	@$(BIN)/wallarood demo word_count --workers $(WORKERS) -- $(ARGS)
+
+chaos: .venv/.installed
+	@$(BIN)/wallarood demo word_count --workers $(WORKERS) --chaos
 
 test: .venv/.installed
 	@$(BIN)/python -m pytest

@@ -37,7 +37,9 @@ def seen(record: str, state: Seen) -> tuple[str, int]:
 class SlowSink:
     """Takes 1,000 records a second on each worker."""
 
-    async def open(self, context: w.SinkContext) -> "SlowSink":
+    state = None
+
+    async def open(self, context: w.SinkContext, state: object) -> "SlowSink":
         return self
 
     async def write(self, records: list) -> None:
@@ -47,9 +49,6 @@ class SlowSink:
         return None
 
     async def commit(self, prepared: object) -> None:
-        return None
-
-    async def abort(self, prepared: object) -> None:
         return None
 
     async def aclose(self) -> None:

@@ -1,0 +1,198 @@
+"""What checkpoints cost, and how long a recovery takes, on a keyed running sum.
+
+    python tests/bench/checkpoints.py [--keys 10000 1000000] [--workers 1] [--seconds 10]
+
+For each number of keys: throughput with a checkpoint every second against none, in one run and by
+turns; the longest pause of the flow; bytes written for each changed key; and the time from kill -9
+to the first new committed result, of which the start of the process is a part that is shown too.
+With a million keys 5 % of them change between two checkpoints; with ``--all`` all may.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import attrs
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from cluster_harness import NAMES, Hosts, WorkerProcess, hosts_in, wait_for
+
+from wallarood.admin.status import CheckpointStatus
+
+APPLICATION = """
+import atexit
+import time
+
+import wallarood as w
+
+KEYS, PART = {keys}, {part}
+last, worst = time.perf_counter(), 0.0
+
+
+def record(number: int) -> tuple[int, int]:
+    if number < KEYS:
+        return number, 1
+    turn, place = divmod(number - KEYS, 4 * PART)
+    return (turn * PART + place % PART) % KEYS, 1
+
+
+class Sum:
+    def __init__(self) -> None:
+        self.value = 0
+
+
+@w.state_computation(state=Sum)
+def add(record: tuple[int, int], total: Sum) -> tuple[int, int]:
+    global last, worst
+    total.value += record[1]
+    if record[0] % 64 == 0:
+        now = time.perf_counter()
+        if now - last > worst and total.value > 1:
+            worst = now - last
+            with open("pause", "w") as file:
+                file.write(str(worst))
+            now = time.perf_counter()
+        last = now
+    return record[0], total.value
+
+
+app = w.application(
+    "sums",
+    w.source("numbers", w.GeneratorSource(record))
+    .key_by(lambda record: record[0], name="by-key")
+    .to(add)
+    .filter(lambda summed: summed[0] % 1000 == 0)
+    .to_sink(w.FileSink("sums")),
+)
+"""
+
+
+@attrs.frozen
+class Figures:
+    """One cluster, measured for a while."""
+
+    rate: float
+    pause_s: float
+    checkpoints: int
+    bytes_each: float
+    took_s: float
+
+
+def checkpoint_of(worker: WorkerProcess) -> CheckpointStatus:
+    status = worker.status()
+    return status.checkpoint if status is not None else CheckpointStatus()
+
+
+def records_of(workers: list[WorkerProcess]) -> int:
+    statuses = [each.status() for each in workers]
+    return sum(source.records for status in statuses if status for source in status.sources)
+
+
+def start(hosts: Hosts, arguments: argparse.Namespace, keys: int) -> list[WorkerProcess]:
+    part = keys if arguments.all or keys <= 50_000 else keys // 20
+    file = hosts.directory / "sums.py"
+    file.write_text(APPLICATION.format(keys=keys, part=part))
+    names = NAMES[: arguments.workers]
+    return [
+        hosts.start(
+            name, str(file), "--cluster-id", "auto", count=len(names), initializer=name == "alpha"
+        )
+        for name in names
+    ]
+
+
+def measure(arguments: argparse.Namespace, keys: int, interval: str) -> Figures:
+    """The rate of a cluster that has seen all keys, and what its checkpoints were like."""
+    with tempfile.TemporaryDirectory() as folder:
+        directory = Path(folder)
+        with hosts_in(directory, interval=interval) as hosts:
+            workers = start(hosts, arguments, keys)
+            wait_for("all keys are seen", lambda: records_of(workers) > 1.2 * keys, wait_s=300)
+            (directory / "pause").unlink(missing_ok=True)
+            began, before = time.monotonic(), records_of(workers)
+            seen: dict[int, CheckpointStatus] = {}
+            while time.monotonic() < began + arguments.seconds:
+                time.sleep(0.1)
+                now = checkpoint_of(workers[0])
+                if now.last is not None:
+                    seen[now.last] = now
+            took, records = time.monotonic() - began, records_of(workers) - before
+            sizes = [each.size_bytes or 0 for each in seen.values()]
+            times = [each.duration_s or 0.0 for each in seen.values()]
+            pause = directory / "pause"
+            return Figures(
+                records / took,
+                float(pause.read_text() or 0) if pause.exists() else 0.0,
+                len(seen),
+                statistics.mean(sizes) if sizes else 0.0,
+                statistics.mean(times) if times else 0.0,
+            )
+
+
+def recovery(arguments: argparse.Namespace, keys: int) -> tuple[float, float]:
+    """Seconds from kill -9 to the first new committed part; and to the new process' first word."""
+    with tempfile.TemporaryDirectory() as folder:
+        directory = Path(folder)
+        with hosts_in(directory, interval="1s") as hosts:
+            workers = start(hosts, arguments, keys)
+            wait_for("all keys are seen", lambda: records_of(workers) > 1.5 * keys, wait_s=300)
+            committed = checkpoint_of(workers[0]).committed
+            wait_for("a checkpoint", lambda: checkpoint_of(workers[0]).committed > committed + 1)
+            victim = workers[-1]
+            victim.process.kill()
+            killed = time.monotonic()
+            victim.wait()
+            there = set((directory / "sums").glob("[!.]*"))
+            flags = ("--cluster-id", "auto")
+            again = hosts.start(
+                victim.name,
+                str(directory / "sums.py"),
+                *flags,
+                count=len(workers),
+                initializer=victim.name == "alpha",
+            )
+            wait_for("it speaks", lambda: "listening" in again.said)
+            spoke = time.monotonic() - killed
+            wait_for(
+                "new output", lambda: set((directory / "sums").glob("[!.]*")) - there, wait_s=120
+            )
+            return time.monotonic() - killed, spoke
+
+
+def main() -> None:
+    """Measure by turns, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--keys", type=int, nargs="+", default=[10_000, 1_000_000])
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--turns", type=int, default=2)
+    parser.add_argument("--all", action="store_true", help="all keys change, not 5 %%")
+    arguments = parser.parse_args()
+    for keys in arguments.keys:
+        every: list[Figures] = []
+        none: list[Figures] = []
+        for _ in range(arguments.turns):
+            none.append(measure(arguments, keys, "1h"))
+            every.append(measure(arguments, keys, "1s"))
+        rate = statistics.mean(each.rate for each in every)
+        without = statistics.mean(each.rate for each in none)
+        size = statistics.mean(each.bytes_each for each in every)
+        changed = keys if arguments.all or keys <= 50_000 else min(keys, rate / 4 + keys // 20)
+        print(f"{keys:,} keys, {arguments.workers} workers")
+        print(f"  throughput     {rate:,.0f}/s of {without:,.0f}/s without: {rate / without:.0%}")
+        print(f"  longest pause  {max(each.pause_s for each in every) * 1000:.0f} ms", end="")
+        print(f" (without: {max(each.pause_s for each in none) * 1000:.0f} ms)")
+        print(f"  checkpoint     {size:,.0f} bytes", end="")
+        print(f" in {statistics.mean(each.took_s for each in every):.2f} s,", end="")
+        print(f" about {size * arguments.workers / changed:.0f} bytes a changed key")
+        whole, spoke = recovery(arguments, keys)
+        print(f"  recovery       {whole:.1f} s from kill -9 to new output,", end="")
+        print(f" {whole - spoke:.1f} s of it after the process was back", flush=True)
+
+
+if __name__ == "__main__":
+    main()
