@@ -1,5 +1,6 @@
 """A receiver of an exactly-once TCP sink: takes each number once, and checks what is repeated."""
 
+import contextlib
 import socketserver
 import threading
 from types import TracebackType
@@ -12,6 +13,43 @@ from wallarood.connectors.framing import (
     sequence_of,
     take_frames,
 )
+
+
+class LineReceiver:
+    """Takes lines on a port of loopback, for a `with` statement; `lines` has them all."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._lock = threading.Lock()
+        receiver = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                with contextlib.suppress(OSError):
+                    for line in self.rfile:
+                        receiver._take(line)
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.port = int(self._server.server_address[1])
+
+    def _take(self, line: bytes) -> None:
+        if line.endswith(b"\n"):  # else its sender died in the middle
+            with self._lock:
+                self.lines.append(line.decode().rstrip("\n"))
+
+    def __enter__(self) -> "LineReceiver":
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
 
 
 class Receiver:

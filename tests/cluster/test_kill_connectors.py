@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cluster_harness import count_lines, free_port, hosts_in, wait_for
 from cluster_killer import Killer
-from cluster_receiver import Receiver
+from cluster_receiver import LineReceiver, Receiver
 
 from wallarood.client import SourceClient
 
@@ -114,6 +114,28 @@ def test_lines_that_were_counted_stay_counted_once(tmp_path: Path) -> None:
     for word, each in found.items():
         assert [count for _, count in each] == list(range(1, len(each) + 1)), word
         assert len(each) <= expected[word]
+
+
+def test_files_are_read_once_and_lines_are_sent_at_least_once(tmp_path: Path) -> None:
+    """Three files, which three workers read; every result arrives, some of them again."""
+    words = {number: words_of(number, 150_000) for number in range(3)}
+    for number, each in words.items():
+        (tmp_path / f"in-{number}.txt").write_text("".join(f"{word}\n" for word in each))
+    with LineReceiver() as receiver, hosts_in(tmp_path) as hosts:
+        sink = f'w.TcpSink("127.0.0.1:{receiver.port}", format="tsv", delivery="at-least-once")'
+        app = application(tmp_path, 'w.FileSource("in-*.txt")', sink)
+        cluster = Killer(hosts, app, 3)
+        for name in ("beta", "alpha", "gamma"):
+            before = len(receiver.lines)
+            wait_for("lines come", lambda before=before: len(receiver.lines) > before + 20_000)
+            cluster.kill(name)
+        cluster.until("completed")
+        expected = counted([word for each in words.values() for word in each])
+        results = {f"{word}\t{count}" for word, each in expected.items() for count in each}
+        wait_for("all is received", lambda: results <= set(receiver.lines))
+        cluster.end()
+    assert set(receiver.lines) == results
+    assert len(receiver.lines) > len(results), "nobody was killed while lines were sent"
 
 
 def send_lines(port: int, words: list[str]) -> None:
