@@ -25,6 +25,7 @@ from wallarood.model.errors import PeersGoneError, RefusedError
 from wallarood.model.ids import parse_address
 
 UNACKNOWLEDGED_MAX = 10_000
+UNACKNOWLEDGED_BYTES_MAX = 32 << 20
 RECEIVE_BYTES = 64 << 10
 ANSWER_BYTES_MAX = 64 << 10
 BACKOFF_S = 0.2
@@ -46,6 +47,7 @@ class SourceClient:
         self._client = client
         self._timeout_s = timeout_s
         self._kept: deque[tuple[int, bytes]] = deque()
+        self._kept_bytes = 0
         self._buffer = bytearray()
         self._socket: socket.socket | None = None
         self._next: int | None = None
@@ -63,12 +65,13 @@ class SourceClient:
         sequence = self.next_sequence
         data = record_frame(sequence, payload)
         self._kept.append((sequence, data))
+        self._kept_bytes += len(data)
         self._next = sequence + 1
         try:
             self._open().sendall(data)
         except OSError:
-            self._connect()
-        while len(self._kept) >= UNACKNOWLEDGED_MAX:
+            self._connect_again()
+        while len(self._kept) >= UNACKNOWLEDGED_MAX or self._kept_bytes >= UNACKNOWLEDGED_BYTES_MAX:
             self._wait_for_answer()
 
     def flush(self) -> None:
@@ -80,7 +83,16 @@ class SourceClient:
         try:
             self._take_answers(self._open())
         except OSError:
-            self._connect()
+            self._connect_again()
+
+    def _connect_again(self) -> None:
+        """The connection broke: hear why, if it was said, or else make another."""
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.settimeout(0)
+                while True:
+                    self._take_answers(self._socket)
+        self._connect()
 
     def _open(self) -> socket.socket:
         if self._socket is None:
@@ -124,9 +136,13 @@ class SourceClient:
         if not data:
             raise ConnectionResetError("the source has closed the connection")
         self._buffer += data
+        try:
+            frames = take_frames(self._buffer, ANSWER_BYTES_MAX)
+            answers = [answer_decoder.decode(each) for each in frames]
+        except ValueError as error:
+            raise RefusedError(f"{self._address} does not speak the protocol: {error}") from error
         expected = None
-        for each in take_frames(self._buffer, ANSWER_BYTES_MAX):
-            answer = answer_decoder.decode(each)
+        for answer in answers:
             if answer.error is not None:
                 raise RefusedError(f"{self._address}: {answer.error}")
             if answer.ack is not None:
@@ -136,7 +152,7 @@ class SourceClient:
 
     def _acknowledged(self, sequence: int) -> None:
         while self._kept and self._kept[0][0] <= sequence:
-            self._kept.popleft()
+            self._kept_bytes -= len(self._kept.popleft()[1])
 
     def _disconnect(self) -> None:
         self._buffer.clear()

@@ -7,12 +7,12 @@ number it has made them durable. What the server says, and the hello, is JSON.
 """
 
 import struct
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
 VERSION = 1
-CLIENT_CHARACTERS_MAX = 255
+CLIENT_CHARACTERS_MAX = 512
 _LENGTH = struct.Struct(">I")
 _RECORD = struct.Struct(">IQ")
 _SEQUENCE = struct.Struct(">Q")
@@ -59,6 +59,18 @@ def sequence_of(data: bytes) -> int:
 def payload_of(data: bytes) -> bytes:
     """The payload of a record's frame, without its length."""
     return data[_SEQUENCE.size :]
+
+
+def skip_frames(file: BinaryIO, sequence: int) -> None:
+    """Seek behind the record *sequence* in a file of records' frames, which begins with a frame."""
+    start = file.tell()
+    while len(head := file.read(_RECORD.size)) == _RECORD.size:
+        size, found = _RECORD.unpack(head)
+        if found > sequence:
+            break
+        start += _LENGTH.size + size
+        file.seek(start)
+    file.seek(start)
 
 
 def take_frames(buffer: bytearray, bytes_max: int) -> list[bytes]:

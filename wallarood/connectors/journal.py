@@ -5,18 +5,21 @@ Theory of operation
 Entries are numbered from 0. A group of them is written as one block and made durable by one fsync:
 so the more comes in while the disk is busy, the more the next group holds. Blocks stand in segment
 files, which are called by the number of their first entry; a file begins with a block that has the
-highest sequence number of every client by then, so that cutting old files forgets nobody.
+highest sequence number of every client by then, so that cutting old files forgets nobody. The last
+file is never cut; if the journal is full and no entry of it is needed, another one is begun first.
 
 A block is its length, the complement of the length, and a checksum, then MessagePack. The last
 block of a file may be torn: what was not durable was not acknowledged, and is cut off. Damage
 anywhere else is an error: thanks to the complement a wrong length is never taken for a torn end,
-and the next file must go on where this one ends.
+and the next file must go on where this one ends. What a process wrote and died before it was
+durable may be whole all the same: whoever opens the journal makes it durable before using it.
 """
 
+import contextlib
 import os
 import struct
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 
 import attrs
@@ -78,8 +81,8 @@ class Journal:
 
     def append(self, entries: list[Entry]) -> None:
         """Make *entries* durable. Raises CannotCreateError: it failed, and nothing has changed."""
-        file = self._file
-        if file is None or self._sizes[self._last] >= SEGMENT_BYTES:
+        file = self._file if self._file is not None else self._go_on()
+        if self._sizes[self._last] >= SEGMENT_BYTES:
             file = self._roll()
         data = _packed(_Block(self.next, entries))
         size = self._sizes[self._last]
@@ -94,13 +97,29 @@ class Journal:
         self._note(entries)
 
     def _undo(self, size: int) -> None:
-        """Cut off what a failed write may have left; a new file is begun if that fails too."""
+        """Cut off what a failed write may have left; `_go_on` does it if that fails too."""
         assert self._file is not None
         try:
             os.ftruncate(self._file, size)
             os.lseek(self._file, size, os.SEEK_SET)
         except OSError:
-            self._file = None
+            file, self._file = self._file, None
+            with contextlib.suppress(OSError):
+                os.close(file)
+
+    def _go_on(self) -> int:
+        """Open the last file behind its last block, or begin the first."""
+        if not self._sizes:
+            return self._roll()
+        path, size = self._path(self._last), self._sizes[self._last]
+        try:
+            file = self._file = os.open(path, os.O_WRONLY)
+            os.ftruncate(file, size)
+            os.lseek(file, size, os.SEEK_SET)
+        except OSError as error:
+            self.close()
+            raise CannotCreateError(f"{path}: {error.strerror}") from error
+        return file
 
     def _note(self, entries: list[Entry]) -> None:
         for client, sequence, _ in entries:
@@ -138,6 +157,9 @@ class Journal:
                 f"but the checkpoint goes on from {start:,}: put the whole state directory back, "
                 "or end the cluster and form a new one"
             )
+        return self._read(start)
+
+    def _read(self, start: int) -> Iterator[tuple[int, bytes]]:
         for first in sorted(self._sizes):
             if first + self._count(first) <= start:
                 continue
@@ -151,12 +173,19 @@ class Journal:
         return min(later, default=self.next) - first
 
     def cut(self, number: int) -> None:
-        """Forget the files that hold only entries before *number*."""
-        firsts = sorted(self._sizes)
-        for first, after in pairwise(firsts):
+        """Forget the files that hold only entries before *number*.
+
+        Raises CannotCreateError: the disk is full or not writable, and not all are forgotten.
+        """
+        if self.full and number >= self.next > self._last:
+            self._roll()
+        for first, after in pairwise(sorted(self._sizes)):
             if after > number:
                 break
-            self._path(first).unlink(missing_ok=True)
+            try:
+                self._path(first).unlink(missing_ok=True)
+            except OSError as error:
+                raise CannotCreateError(f"{self._path(first)}: {error.strerror}") from error
             del self._sizes[first]
             self.first = after
 
@@ -179,8 +208,8 @@ def open_journal(directory: Path, bytes_max: int) -> Journal:
         paths = sorted(directory.glob(f"*{SUFFIX}"))
     except OSError as error:
         raise CannotCreateError(f"{directory}: {error.strerror}") from error
-    for path in paths:
-        _take_in(journal, path)
+    for path, after in zip_longest(paths, paths[1:]):
+        _take_in(journal, path, after)
     journal.first = min(journal._sizes, default=0)
     return journal
 
@@ -205,8 +234,8 @@ def check_journal(directory: Path) -> list[str]:
     return problems
 
 
-def _take_in(journal: Journal, path: Path) -> None:
-    """Read a file from end to end."""
+def _take_in(journal: Journal, path: Path, after: Path | None) -> None:
+    """Read a file from end to end; *after* is the next one."""
     first = int(path.stem)
     if journal._sizes and first != journal.next:
         raise DamagedStateError(f"{path}: entries {journal.next:,} to {first:,} are missing")
@@ -220,12 +249,27 @@ def _take_in(journal: Journal, path: Path) -> None:
             journal.next = block.first + len(block.entries)
             size = end
     except _TornError as torn:
+        if after is not None and int(after.stem) != journal.next:
+            raise DamagedStateError(torn.message) from None
         log.warning("the end of a journal was not durable and is cut off", reason=str(torn))
-        os.truncate(path, size)
     if size:
         journal._sizes[first] = size
+        _settle(path, size)
     else:  # not even its first block was durable
         path.unlink()
+
+
+def _settle(path: Path, size: int) -> None:
+    """Make the first *size* bytes of a file durable, and cut off the rest."""
+    try:
+        file = os.open(path, os.O_WRONLY)
+        try:
+            os.ftruncate(file, size)
+            os.fsync(file)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise CannotCreateError(f"{path}: {error.strerror}") from error
 
 
 class _TornError(DamagedStateError):
@@ -235,10 +279,10 @@ class _TornError(DamagedStateError):
 def _blocks(path: Path) -> Iterator[tuple[_Block, int]]:
     """The blocks of a file, each with the offset behind it."""
     data = path.read_bytes()
-    start = 0
+    start, due = 0, int(path.stem)
     while start < len(data):
         head = data[start : start + _HEADER.size]
-        if len(head) < _HEADER.size or not any(data[start:]):
+        if len(head) < _HEADER.size:
             raise _TornError(f"{path}: the block at byte {start:,} is cut off")
         size, complement, checksum = _HEADER.unpack(head)
         if size ^ complement != _LENGTH_MASK:
@@ -253,10 +297,16 @@ def _blocks(path: Path) -> Iterator[tuple[_Block, int]]:
             damage = f"{path} is damaged: the block at byte {start:,} has a wrong checksum"
             raise _TornError(damage) if end == len(data) else DamagedStateError(damage)
         try:
-            yield _decoder.decode(body), end
+            block = _decoder.decode(body)
         except msgspec.MsgspecError as error:
             raise DamagedStateError(f"{path}: the block at byte {start:,}: {error}") from error
-        start = end
+        if block.first != due:
+            raise DamagedStateError(
+                f"{path} is damaged: the block at byte {start:,} begins with entry "
+                f"{block.first:,} where {due:,} was due"
+            )
+        yield block, end
+        start, due = end, due + len(block.entries)
 
 
 def _packed(block: _Block) -> bytes:

@@ -7,7 +7,7 @@ pipeline fills the socket buffers and so slows down the clients. That is the bac
 import contextlib
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import attrs
 import structlog
@@ -32,20 +32,20 @@ class Client:
     peer: str
     name: str = ""
     buffer: bytearray = attrs.field(factory=bytearray)
-    _unsent: bytearray = attrs.field(factory=bytearray)
+    unsent: bytearray = attrs.field(factory=bytearray)
 
     def tell(self, answer: Answer) -> None:
-        """Say something; what the socket does not take at once is sent with the next word."""
-        self._unsent += frame(answer)
+        """Say something; what the socket does not take at once is sent when it takes more."""
+        self.unsent += frame(answer)
         self.flush()
 
     def flush(self) -> None:
         """Send what is unsent, as far as the socket takes it. Raises OSError: it is broken."""
-        if not self._unsent:
+        if not self.unsent:
             return
         with contextlib.suppress(BlockingIOError):
-            del self._unsent[: self.socket.send(self._unsent)]
-        if len(self._unsent) > UNSENT_BYTES_MAX:
+            del self.unsent[: self.socket.send(self.unsent)]
+        if len(self.unsent) > UNSENT_BYTES_MAX:
             raise OSError("it does not read what it is told")
 
 
@@ -70,7 +70,7 @@ class Clients:
         self._accept()
         received = 0
         for _ in range(len(self.connected)):
-            if received >= bytes_max:
+            if received >= bytes_max or not self.connected:  # one may have replaced another
                 return
             client = self.connected.popleft()
             size = self._receive_from(client, take)
@@ -103,7 +103,7 @@ class Clients:
         except OSError as error:
             log.warning("client lost", peer=client.peer, reason=error.strerror or str(error))
             return None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             log.warning("client dropped: malformed record", peer=client.peer, reason=str(error))
             with contextlib.suppress(OSError):
                 client.tell(Answer(error=str(error)))
@@ -128,18 +128,23 @@ class Clients:
             client.socket.close()
 
     async def wait(self) -> None:
-        """Wait until a client has sent something, or a new one is there."""
+        """Wait until a client has sent something, takes what is unsent, or a new one is there."""
         sockets = [client.socket for client in self.connected]
         if len(self.connected) < CLIENTS_MAX:
             sockets.append(self.listener)
         async with trio.open_nursery() as nursery:
 
-            async def wait_for(one: socket.socket) -> None:
-                await trio.lowlevel.wait_readable(one)
+            async def wait_for(
+                event: Callable[[socket.socket], Awaitable[None]], one: socket.socket
+            ) -> None:
+                await event(one)
                 nursery.cancel_scope.cancel()
 
             for one in sockets:
-                nursery.start_soon(wait_for, one)
+                nursery.start_soon(wait_for, trio.lowlevel.wait_readable, one)
+            for client in self.connected:
+                if client.unsent:
+                    nursery.start_soon(wait_for, trio.lowlevel.wait_writable, client.socket)
 
     def close(self) -> None:
         """Close all."""

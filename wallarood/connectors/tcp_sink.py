@@ -4,21 +4,22 @@ Theory of operation
 ===================
 Exactly once: what was written is collected in a file of frames, which becomes durable with the
 checkpoint; each frame has its sequence number in it. When the checkpoint is committed the file is
-sent, frame by frame, and it is done when the receiver has acknowledged the last. After a crash the
-same file is sent again, so a number always stands for the same bytes; and the receiver says with
-its first word which numbers it has. The file goes when it was acknowledged.
+sent, and it is done when the receiver has acknowledged the last; what the receiver says is read
+while the file is sent, so that neither waits for the other. After a crash the same file is sent
+again, so a number always stands for the same bytes; and the receiver says with its first word which
+numbers it has. The file goes when it was acknowledged. Its checksum is part of the checkpoint.
 """
 
 import contextlib
 import os
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import attrs
 import structlog
 import trio
-from xxhash import xxh3_64, xxh3_64_hexdigest
+from xxhash import xxh3_64
 
 from wallarood.app.connector import SinkContext, SinkWriter
 from wallarood.connectors.disk import sync_directory, write_all
@@ -28,7 +29,7 @@ from wallarood.connectors.framing import (
     answer_decoder,
     frame,
     record_frame,
-    sequence_of,
+    skip_frames,
     take_frames,
 )
 from wallarood.connectors.text import LineFormat, encoder
@@ -47,7 +48,8 @@ ANSWER_S = 30.0
 BUFFER_BYTES = 256 << 10
 SEND_BYTES = 256 << 10
 RECEIVE_BYTES = 64 << 10
-FRAME_BYTES_MAX = 1 << 30
+BROKEN = (OSError, ValueError, trio.BrokenResourceError, trio.TooSlowError)
+"""What a connection that is no good any more raises; ValueError: the receiver talks nonsense."""
 
 log = structlog.get_logger(__name__)
 
@@ -167,7 +169,7 @@ class FrameWriter:
             raise CannotCreateError(f"{self._path}: {error.strerror}") from error
 
     async def prepare(self) -> Any:
-        """See `SinkWriter.prepare`: the name of the file, and its last sequence number."""
+        """See `SinkWriter.prepare`: the file, its checksum, and its last sequence number."""
         if self._path is None:
             return None
         return await trio.to_thread.run_sync(self._prepare)
@@ -195,29 +197,31 @@ class FrameWriter:
         """See `SinkWriter.commit`: returns when the receiver has acknowledged the last record.
 
         Raises PeersGoneError: it does not answer, or refuses. Raises DamagedStateError: the frames
-        are gone, and the receiver does not have them.
+        are gone or damaged, and the receiver does not have them.
         """
         path, last = self.directory / prepared["file"], prepared["last"]
-        if problem := await trio.to_thread.run_sync(check_frames, self.directory, prepared):
-            raise DamagedStateError(problem)
         try:
             if self._connection is None:
                 self._connection = await _connected(self.address, self.client)
-            await self._send(path, last, self._connection)
-        except (OSError, trio.BrokenResourceError, trio.TooSlowError, PeersGoneError) as error:
+            if self._connection.acknowledged < last:
+                if problem := await trio.to_thread.run_sync(check_frames, self.directory, prepared):
+                    raise DamagedStateError(problem)
+                await self._send(path, last, self._connection)
+        except BROKEN as error:
             await self._disconnect()
             reason = str(error) or "no answer"
             raise PeersGoneError(f"receiver {self.address}: {reason}") from error
+        except PeersGoneError as error:
+            await self._disconnect()
+            raise PeersGoneError(f"receiver {self.address}: {error.message}") from error
         await trio.to_thread.run_sync(partial(path.unlink, missing_ok=True))
 
     async def _send(self, path: Path, last: int, connection: "_Connection") -> None:
-        if connection.acknowledged >= last:
-            return
-        frames = await trio.to_thread.run_sync(_frames_of, path, connection.acknowledged)
-        for data in frames:
-            await connection.stream.send_all(data)
-        while connection.acknowledged < last:
-            await connection.listen()
+        file = await trio.to_thread.run_sync(_open_frames, path, connection.acknowledged)
+        try:
+            await connection.send(file, last)
+        finally:
+            file.close()
 
     async def _disconnect(self) -> None:
         if self._connection is not None:
@@ -234,28 +238,27 @@ class FrameWriter:
 
 def check_frames(directory: Path, prepared: Any) -> str:
     """What is wrong with the frames of a transaction; empty if nothing is, or they are gone."""
-    path = directory / prepared["file"]
+    path, found = directory / prepared["file"], xxh3_64()
     try:
-        whole = xxh3_64_hexdigest(path.read_bytes()) == prepared["checksum"]
+        with path.open("rb") as file:
+            while data := file.read(SEND_BYTES):
+                found.update(data)
     except FileNotFoundError:
         return ""
+    whole = found.hexdigest() == prepared["checksum"]
     return "" if whole else f"{path} is damaged: its checksum is wrong"
 
 
-def _frames_of(path: Path, acknowledged: int) -> list[bytes]:
-    """The frames behind *acknowledged*, some in each piece. Raises DamagedStateError."""
+def _open_frames(path: Path, acknowledged: int) -> BinaryIO:
+    """The file at its first frame behind *acknowledged*. Raises DamagedStateError."""
     try:
-        buffer = bytearray(path.read_bytes())
+        file = path.open("rb")
     except FileNotFoundError:
         raise DamagedStateError(
             f"{path} is missing, and the receiver has records only up to {acknowledged:,}"
         ) from None
-    frames = take_frames(buffer, FRAME_BYTES_MAX)
-    wanted = [
-        len(each).to_bytes(4, "big") + each for each in frames if sequence_of(each) > acknowledged
-    ]
-    data = b"".join(wanted)
-    return [data[start : start + SEND_BYTES] for start in range(0, len(data), SEND_BYTES)]
+    skip_frames(file, acknowledged)
+    return file
 
 
 @attrs.define(eq=False)
@@ -265,6 +268,42 @@ class _Connection:
     stream: trio.SocketStream
     acknowledged: int = 0
     _buffer: bytearray = attrs.field(factory=bytearray)
+
+    async def send(self, file: BinaryIO, last: int) -> None:
+        """Send the rest of *file* and wait until *last* is acknowledged.
+
+        Raises what `listen` raises. Errors are carried out of the nursery by hand, for in a group
+        they could not be told from those of a job that is being ended.
+        """
+        sent = False
+        reason: Exception | None = None
+        failure: Exception | None = None
+        async with trio.open_nursery() as nursery:
+
+            async def send() -> None:
+                nonlocal sent, reason
+                try:
+                    while data := await trio.to_thread.run_sync(file.read, SEND_BYTES):
+                        await self.stream.send_all(data)
+                    sent = True
+                except trio.BrokenResourceError as error:
+                    reason = error  # what the receiver has said of it is still to be read
+                except OSError as error:
+                    reason = error
+                    nursery.cancel_scope.cancel()
+
+            nursery.start_soon(send)
+            try:
+                while self.acknowledged < last:
+                    await self.listen()
+                nursery.cancel_scope.deadline = trio.current_time() + ANSWER_S
+            except (*BROKEN, PeersGoneError) as error:
+                failure = error
+                nursery.cancel_scope.cancel()
+        if (why := failure or reason) is not None:
+            raise why
+        if not sent:
+            raise PeersGoneError("it has acknowledged what was not sent yet")
 
     async def listen(self) -> None:
         """Take in what the receiver says next. Raises PeersGoneError: it refuses or is gone."""

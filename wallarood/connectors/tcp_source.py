@@ -290,6 +290,7 @@ class TcpReader:
     _taken: Taken = attrs.field(factory=Taken, init=False)
     _ready: deque[Any] = attrs.field(factory=deque, init=False)
     _using: trio.Lock = attrs.field(factory=trio.Lock, init=False)
+    _closed: bool = attrs.field(default=False, init=False)
     _cut: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -352,10 +353,17 @@ class TcpReader:
     async def committed(self, position: Any) -> None:
         """See `SourceReader.committed`: what is before *position* is cut off."""
         async with self._using:
-            await trio.to_thread.run_sync(self.journal.cut, position or 0)
+            if self._closed:
+                return
+            try:
+                await trio.to_thread.run_sync(self.journal.cut, position or 0)
+            except CannotCreateError as error:
+                log.warning("the journal cannot be cut", reason=error.message)
         self._cut.unpark_all()
 
     async def aclose(self) -> None:
         """See `SourceReader.aclose`."""
+        self._closed = True
         self.clients.close()
-        self.journal.close()
+        async with self._using:
+            self.journal.close()

@@ -3,6 +3,7 @@
 import random
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -168,3 +169,78 @@ def test_a_disk_that_refuses_changes_nothing(tmp_path: Path) -> None:
         journal.append([("a", 2, b"two")])
     assert journal.next == 1
     assert journal.highest == {"a": 1}
+
+
+def test_a_journal_smaller_than_a_file_is_cut_too(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path / "j", 5000)
+    for turn in range(3):
+        while not journal.full:
+            journal.append([("a", journal.next + 1, bytes(500))])
+        journal.cut(journal.next)
+        assert not journal.full, turn
+        assert (journal.first, journal.highest) == (journal.next, {"a": journal.next})
+    journal.close()
+    again = open_journal(tmp_path / "j", 5000)
+    assert (again.next, again.highest) == (journal.next, journal.highest)
+
+
+def test_a_file_that_was_only_begun_is_gone_on_with_and_never_emptied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be the only one that knows the highest sequence numbers."""
+    journal = open_journal(tmp_path / "j", 10)
+    journal.append([("a", 1, b"one")])
+    journal.cut(1)  # it is full: another file is begun
+    journal.close()
+    (file,) = (tmp_path / "j").iterdir()
+    before = file.read_bytes()
+    again = open_journal(tmp_path / "j", SIZE)
+    again.append([("a", 2, b"two")])
+    again.close()
+    (same,) = (tmp_path / "j").iterdir()
+    assert same == file
+    assert same.read_bytes().startswith(before)
+    assert payloads(open_journal(tmp_path / "j", SIZE), 1) == [b"two"]
+
+
+def test_a_damaged_end_in_front_of_another_file_is_named_and_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SEGMENT_BYTES", 10)
+    journal = open_journal(tmp_path / "j", SIZE)
+    for number in range(2):
+        journal.append([("a", number + 1, b"payload")])
+    journal.close()
+    file = min((tmp_path / "j").iterdir())
+    damaged = file.read_bytes()[:-1] + b"!"
+    file.write_bytes(damaged)
+    for _ in range(2):
+        with pytest.raises(DamagedStateError, match=r"byte .* wrong checksum") as caught:
+            open_journal(tmp_path / "j", SIZE)
+        assert str(file) in caught.value.message
+        assert file.read_bytes() == damaged
+
+
+def test_many_small_blocks_are_opened_in_time_that_grows_with_their_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bytes looked at are counted, not the seconds."""
+    monkeypatch.setattr(module.os, "fdatasync", lambda _: None)
+    journal = open_journal(tmp_path / "j", SIZE)
+    for number in range(2000):
+        journal.append([("a", number + 1, b"x")])
+    journal.close()
+    (file,) = (tmp_path / "j").iterdir()
+    looked_at = 0
+
+    class Counting(bytes):
+        def __getitem__(self, key: Any) -> Any:
+            nonlocal looked_at
+            part = super().__getitem__(key)
+            looked_at += len(part) if isinstance(key, slice) else 1
+            return part
+
+    data = Counting(file.read_bytes())
+    monkeypatch.setattr(Path, "read_bytes", lambda _: data)
+    assert open_journal(tmp_path / "j", SIZE).next == 2000
+    assert looked_at <= 3 * len(data)
