@@ -1,6 +1,7 @@
 """A receiver of an exactly-once TCP sink: takes each number once, and checks what is repeated."""
 
 import contextlib
+import random
 import socketserver
 import threading
 from types import TracebackType
@@ -13,6 +14,9 @@ from wallarood.connectors.framing import (
     sequence_of,
     take_frames,
 )
+
+BREAK = 0.01
+"""How likely a record breaks its connection."""
 
 
 class LineReceiver:
@@ -55,14 +59,18 @@ class LineReceiver:
 class Receiver:
     """Listens on a port of loopback, for a `with` statement.
 
-    `records` has the payloads of each client in order; `repeats` counts what came again. `wrong`
-    says what must not be: a gap, or a number that stands for other bytes than before.
+    Now and then it breaks a connection before it has acknowledged what it took, and asks for that
+    again: so repeats come whoever dies. `records` has the payloads of each client in order;
+    `repeats` counts what came again. `wrong` says what must not be: a gap, or a number that stands
+    for other bytes than before.
     """
 
     def __init__(self) -> None:
         self.records: dict[str, list[bytes]] = {}
         self.repeats = 0
         self.wrong: list[str] = []
+        self._acknowledged: dict[str, int] = {}
+        self._random = random.Random(11)
         self._lock = threading.Lock()
         receiver = self
 
@@ -81,10 +89,13 @@ class Receiver:
             for each in take_frames(buffer, 1 << 20):
                 if not name:
                     name = hello_decoder.decode(each).client
-                    known = self.records.setdefault(name, [])
-                    answer = Answer(next=len(known) + 1)
+                    self.records.setdefault(name, [])
+                    answer = Answer(next=self._acknowledged.get(name, 0) + 1)
                 else:
                     answer = Answer(ack=self._take(name, sequence_of(each), payload_of(each)))
+                    if self._random.random() < BREAK:
+                        return
+                    self._acknowledged[name] = answer.ack or 0
                 handler.request.sendall(frame(answer))
 
     @staticmethod
@@ -105,7 +116,7 @@ class Receiver:
                 self.repeats += 1
                 if known[sequence - 1] != payload:
                     self.wrong.append(f"{name}: {sequence} has other bytes than before")
-            return len(known)
+            return sequence
 
     def __enter__(self) -> "Receiver":
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

@@ -89,6 +89,7 @@ def test_what_was_acknowledged_is_counted_and_received_exactly_once(tmp_path: Pa
             word, _, count = record.decode().partition("\t")
             found.setdefault(word, []).append(int(count))
     assert receiver.wrong == []
+    assert receiver.repeats > 0
     assert found == expected
 
 
