@@ -73,8 +73,8 @@ class Journal:
 
     @property
     def full(self) -> bool:
-        """Whether nothing should be added before something is cut."""
-        return self.size_bytes >= self.bytes_max
+        """Whether nothing should be added before something is cut; there is something to cut."""
+        return self.size_bytes >= self.bytes_max and self.next > self.first
 
     def _path(self, first: int) -> Path:
         return self.directory / f"{first:016d}{SUFFIX}"
@@ -177,7 +177,7 @@ class Journal:
 
         Raises CannotCreateError: the disk is full or not writable, and not all are forgotten.
         """
-        if self.full and number >= self.next > self._last:
+        if self.full and number >= self.next:
             self._roll()
         for first, after in pairwise(sorted(self._sizes)):
             if after > number:

@@ -20,6 +20,8 @@ from wallarood.model.ids import Address
 CLIENTS_MAX = 256
 RECEIVE_BYTES = 64 << 10
 UNSENT_BYTES_MAX = 64 << 10
+KEEPALIVE_S = 30
+"""A client that was silent for so long is asked whether it is still there."""
 
 log = structlog.get_logger(__name__)
 
@@ -87,6 +89,9 @@ class Clients:
             except OSError:
                 return
             connection.setblocking(False)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_S)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_S)
             self.connected.append(Client(connection, str(Address(*peer[:2]))))
 
     def _receive_from(self, client: Client, take: Callable[[Client], None]) -> int | None:

@@ -38,6 +38,8 @@ from wallarood.model.ids import Address, parse_address
 
 JOURNAL_BYTES_MAX = 256 << 20
 WRITE_AGAIN_S = 1.0
+NAMES_BYTES_MAX = 1 << 20
+"""How much the names of all clients may take together, since every file of the journal has them."""
 
 log = structlog.get_logger(__name__)
 
@@ -253,9 +255,14 @@ class Framed:
             raise ValueError(f"protocol version {hello.wallarood}: expected {VERSION}")
         if not 0 < len(hello.client) <= CLIENT_CHARACTERS_MAX:
             raise ValueError(f"a client's name has 1 to {CLIENT_CHARACTERS_MAX} characters")
+        if hello.client not in self._accepted and self._names_bytes() > NAMES_BYTES_MAX:
+            raise ValueError(f"{len(self._accepted):,} clients are known, and no more are taken")
         clients.replace(hello.client, client)
         client.name = hello.client
         client.tell(Answer(next=self._durable.get(client.name, 0) + 1))
+
+    def _names_bytes(self) -> int:
+        return sum(len(each.encode()) for each in self._accepted)
 
     def _take_one(self, client: Client, data: bytes, taken: Taken) -> bool:
         """Take a record; whether it is new. Raises ValueError."""

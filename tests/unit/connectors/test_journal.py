@@ -244,3 +244,15 @@ def test_many_small_blocks_are_opened_in_time_that_grows_with_their_number(
     monkeypatch.setattr(Path, "read_bytes", lambda _: data)
     assert open_journal(tmp_path / "j", SIZE).next == 2000
     assert looked_at <= 3 * len(data)
+
+
+def test_a_journal_that_is_smaller_than_what_it_knows_of_clients_is_not_full_when_empty(
+    tmp_path: Path,
+) -> None:
+    journal = open_journal(tmp_path / "j", 1)
+    for number in range(3):
+        assert not journal.full
+        journal.append([(f"client {number}" * 10, 1, b"x")])
+        assert journal.full
+        journal.cut(journal.next)
+    journal.close()

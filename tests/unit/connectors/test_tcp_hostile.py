@@ -13,6 +13,7 @@ import trio
 import wallarood as w
 from wallarood.app.connector import SinkContext, SourceContext, SourceLimits
 from wallarood.client import SourceClient
+from wallarood.connectors import tcp_source
 from wallarood.connectors.framing import (
     Answer,
     Hello,
@@ -223,3 +224,45 @@ async def test_a_receiver_that_talks_nonsense_is_tried_anew(
             await writer.commit(prepared)
         await writer.aclose()
         thread.join(5)
+
+
+async def test_clients_are_not_known_without_end(
+    where: SourceContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that are known stay so; else a source would carry names for ever and grow."""
+    monkeypatch.setattr(tcp_source, "NAMES_BYTES_MAX", 5)
+    with ExitStack() as stack:
+        reader = await opened(w.TcpSource("127.0.0.1:0"), where, stack)
+        address = str(reader.clients.address)
+
+        def send() -> None:
+            for name in ("first", "second", "first"):
+                with SourceClient(address, name) as client:
+                    client.send(name.encode())
+            with SourceClient(address, "third") as client:
+                client.send(b"third")
+
+        found: list[bytes] = []
+
+        async def read() -> None:
+            while True:
+                found.extend((await reader.read()).records)
+
+        with trio.fail_after(10):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(read)
+                with pytest.raises(w.WallaroodError, match="2 clients are known"):
+                    await trio.to_thread.run_sync(send)
+                nursery.cancel_scope.cancel()
+        assert found == [b"first", b"second", b"first"]
+        await reader.aclose()
+
+
+async def test_a_lost_journal_is_an_error_before_anybody_can_connect(where: SourceContext) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    with pytest.raises(w.WallaroodError, match="the checkpoint goes on from 5"):
+        await w.TcpSource(address).open("in", 5, where)
+    with pytest.raises(ConnectionRefusedError), socket.socket() as client:
+        client.connect(("127.0.0.1", int(address.rpartition(":")[2])))
