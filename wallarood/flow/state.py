@@ -13,8 +13,9 @@
 # state itself, the next capture is a base, which holds everything: that bounds what is stored and
 # what a restart has to read. Base and changes are put one over the other, in their order.
 
+import io
 import pickle
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -24,6 +25,7 @@ from wallarood.model.checkpoint import StatePart
 from wallarood.model.errors import ApplicationError
 
 CHUNK_KEYS = 1024
+CHUNK_BYTES = 4 << 20
 
 
 @attrs.define(eq=False)
@@ -119,7 +121,7 @@ class KeyedState:
             self.computation,
             capture.only is None,
             capture.since,
-            tuple(capture.chunks),
+            _joined(capture.chunks),
             len(capture.order),
         )
 
@@ -134,8 +136,8 @@ class KeyedState:
     def restore(self, chunks: Iterable[bytes]) -> None:
         """Put captured chunks one over the other."""
         for chunk in chunks:
-            keys, states = decode_states(chunk)
-            self.by_key.update(zip(keys, states, strict=True))
+            for keys, states in decode_states(chunk):
+                self.by_key.update(zip(keys, states, strict=True))
         self._based, self._since_base = True, len(self.by_key) // 2
 
 
@@ -172,7 +174,8 @@ class SingleState:
     def restore(self, chunks: Iterable[bytes]) -> None:
         """Take the captured object."""
         for chunk in chunks:
-            _, (self.value,) = decode_states(chunk)
+            for _, (value,) in decode_states(chunk):
+                self.value = value
 
 
 State = KeyedState | SingleState
@@ -203,12 +206,23 @@ def _blame(computation: str, keys: list[Any], states: list[Any], *, error: Excep
     return f"the state of computation {computation!r} cannot be stored: {error}"
 
 
-def decode_states(chunk: bytes) -> tuple[list[Any], list[Any]]:
-    """The keys and states of a chunk."""
-    keys, kind, values = pickle.loads(chunk)
-    if kind is None:
-        return keys, values
-    return keys, [_revived(kind, each) for each in values]
+def decode_states(chunk: bytes) -> Iterator[tuple[list[Any], list[Any]]]:
+    """The keys and states of each of the pieces that a chunk was joined of, in their order."""
+    stream = io.BytesIO(chunk)
+    while stream.tell() < len(chunk):
+        keys, kind, values = pickle.load(stream)
+        yield keys, values if kind is None else [_revived(kind, each) for each in values]
+
+
+def _joined(pieces: list[bytes]) -> tuple[bytes, ...]:
+    """Few large chunks of many small ones: each costs the thread that writes it a turn."""
+    chunks, start, size = [], 0, 0
+    for end, piece in enumerate(pieces, 1):
+        size += len(piece)
+        if size >= CHUNK_BYTES or end == len(pieces):
+            chunks.append(b"".join(pieces[start:end]))
+            start, size = end, 0
+    return tuple(chunks)
 
 
 def _revived(kind: type, attributes: dict[str, Any]) -> Any:
