@@ -13,32 +13,27 @@
 # state itself, the next capture is a base, which holds everything: that bounds what is stored and
 # what a restart has to read. Base and changes are put one over the other, in their order.
 
-import io
-import pickle
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
 
+from wallarood.flow.encoding import decode_states, encode_states, join_pieces
 from wallarood.model.checkpoint import StatePart
-from wallarood.model.errors import ApplicationError
 
 CHUNK_KEYS = 1024
-CHUNK_BYTES = 4 << 20
 
 
 @attrs.define(eq=False)
 class _Capture:
-    """A capture in progress. `only` are the keys it is about; None for all that were there."""
+    """A capture in progress: the keys it is about, and those of them that wait to be encoded."""
 
-    number: int
     since: int
-    order: list[Any]
-    only: set[Any] | None
+    base: bool
+    keys: list[Any]
+    waiting: set[Any]
     reached: int = 0
-    done: set[Any] = attrs.field(factory=set)
-    chunks: list[bytes] = attrs.field(factory=list)
+    pieces: list[bytes] = attrs.field(factory=list)
 
 
 @attrs.define
@@ -65,16 +60,16 @@ class KeyedState:
     def touch(self, keys: Iterable[Any]) -> None:
         """These keys are about to be worked on. Called before user code sees their state."""
         if self._capture is not None:
-            self._encode_early(self._capture, keys)
+            self._encode(self._capture, keys)
         self._changed.update(keys)
 
-    def _encode_early(self, capture: _Capture, keys: Iterable[Any]) -> None:
-        fresh = set(keys) - capture.done
-        capture.done |= fresh
-        needed = self.by_key if capture.only is None else capture.only
-        early = [key for key in fresh if key in needed]
-        if early:
-            capture.chunks.append(self._encoded(early))
+    def _encode(self, capture: _Capture, keys: Iterable[Any]) -> None:
+        """Encode what of *keys* waits for it, as it is now."""
+        some = list(capture.waiting.intersection(keys))
+        if some:
+            capture.waiting.difference_update(some)
+            states = list(map(self.by_key.__getitem__, some))
+            capture.pieces.append(encode_states(self.computation, some, states))
 
     def capture(self, number: int, since: int) -> None:
         """Begin to capture the state as it is now, for checkpoint *number*.
@@ -86,14 +81,13 @@ class KeyedState:
             changed |= marks.changed
         base = not self._based or self._since_base + len(changed) > len(self.by_key)
         self._unsure[number] = _Marks(changed, base)
-        only = None if base else changed
-        order = list(self.by_key if only is None else only)
-        self._capture = _Capture(number, since, order, only)
+        waiting = set(self.by_key if base else changed)
+        self._capture = _Capture(since, base, list(waiting), waiting)
 
     @property
     def capturing(self) -> bool:
         """Whether a capture has chunks left to encode."""
-        return self._capture is not None and self._capture.reached < len(self._capture.order)
+        return self._capture is not None and bool(self._capture.waiting)
 
     def encode_some(self) -> None:
         """Encode the next chunk of the capture in progress.
@@ -102,16 +96,9 @@ class KeyedState:
         """
         capture = self._capture
         assert capture is not None
-        some = list(islice(capture.order, capture.reached, capture.reached + CHUNK_KEYS))
-        capture.reached += len(some)
-        keys = [key for key in some if key not in capture.done]
-        if keys:
-            capture.done.update(keys)
-            capture.chunks.append(self._encoded(keys))
-
-    def _encoded(self, keys: list[Any]) -> bytes:
-        by_key = self.by_key
-        return encode_states(self.computation, keys, [by_key[key] for key in keys])
+        end = capture.reached + CHUNK_KEYS
+        self._encode(capture, capture.keys[capture.reached : end])
+        capture.reached = end
 
     def finish(self) -> StatePart:
         """The capture, whole."""
@@ -119,10 +106,10 @@ class KeyedState:
         assert capture is not None
         return StatePart(
             self.computation,
-            capture.only is None,
+            capture.base,
             capture.since,
-            _joined(capture.chunks),
-            len(capture.order),
+            join_pieces(capture.pieces),
+            len(capture.keys),
         )
 
     def committed(self, number: int) -> None:
@@ -179,77 +166,3 @@ class SingleState:
 
 
 State = KeyedState | SingleState
-
-
-def encode_states(computation: str, keys: list[Any], states: list[Any]) -> bytes:
-    """Keys and their states as one chunk. Raises ApplicationError: one cannot be stored."""
-    try:
-        kinds = set(map(type, states))
-        kind = kinds.pop() if len(kinds) == 1 else None
-        if kind is not None and _is_plain(kind):
-            return pickle.dumps((keys, kind, [vars(each) for each in states]), protocol=5)
-        return pickle.dumps((keys, None, states), protocol=5)
-    except Exception as error:
-        raise ApplicationError(_blame(computation, keys, states, error=error)) from error
-
-
-def _blame(computation: str, keys: list[Any], states: list[Any], *, error: Exception) -> str:
-    """The message for states that cannot be pickled; it names the first that cannot be."""
-    for key, state in zip(keys, states, strict=True):
-        try:
-            pickle.dumps(state, protocol=5)
-        except Exception as own:
-            return (
-                f"the state of computation {computation!r} for key {key!r:.200} cannot be stored "
-                f"in a checkpoint: {type(own).__name__}: {own}; let it hold plain values only"
-            )
-    return f"the state of computation {computation!r} cannot be stored: {error}"
-
-
-def decode_states(chunk: bytes) -> Iterator[tuple[list[Any], list[Any]]]:
-    """The keys and states of each of the pieces that a chunk was joined of, in their order."""
-    stream = io.BytesIO(chunk)
-    while stream.tell() < len(chunk):
-        keys, kind, values = pickle.load(stream)
-        yield keys, values if kind is None else [_revived(kind, each) for each in values]
-
-
-def _joined(pieces: list[bytes]) -> tuple[bytes, ...]:
-    """Few large chunks of many small ones: each costs the thread that writes it a turn."""
-    chunks, start, size = [], 0, 0
-    for end, piece in enumerate(pieces, 1):
-        size += len(piece)
-        if size >= CHUNK_BYTES or end == len(pieces):
-            chunks.append(b"".join(pieces[start:end]))
-            start, size = end, 0
-    return tuple(chunks)
-
-
-def _revived(kind: type, attributes: dict[str, Any]) -> Any:
-    made: Any = object.__new__(kind)
-    made.__dict__.update(attributes)
-    return made
-
-
-_PLAIN: dict[type, bool] = {}
-
-
-def _is_plain(kind: type) -> bool:
-    """Whether an object of this class is its attributes and nothing else.
-
-    Then its attributes can be pickled for many at once, which is three times as fast.
-    """
-    known = _PLAIN.get(kind)
-    if known is None:
-        custom = ("__getnewargs__", "__getnewargs_ex__", "__setstate__", "__slots__")
-        known = _PLAIN[kind] = (
-            all(base is object or "__slots__" not in vars(base) for base in kind.__mro__)
-            and not any(hasattr(kind, name) for name in custom)
-            and all(
-                getattr(kind, name, None) is getattr(object, name, None)
-                for name in ("__reduce__", "__reduce_ex__", "__getstate__", "__new__")
-            )
-            and kind.__flags__ & (1 << 9) != 0  # a class statement made it
-            and kind.__dictoffset__ != 0
-        )
-    return known

@@ -1,0 +1,136 @@
+"""Captures of keyed state while records keep changing it, against copies of the whole state."""
+
+import random
+
+import attrs
+import pytest
+
+from wallarood.flow import state as state_module
+from wallarood.flow.encoding import decode_states
+from wallarood.flow.state import KeyedState
+from wallarood.model.checkpoint import StatePart
+
+
+@attrs.define
+class Sum:
+    value: int = 0
+
+
+def contents(chunks: list[bytes]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for chunk in chunks:
+        for keys, states in decode_states(chunk):
+            found.update(zip(keys, (each.value for each in states), strict=True))
+    return found
+
+
+@attrs.define
+class Trial:
+    """A state with random work, captures that are given up, and commits that come late."""
+
+    random: random.Random
+    state: KeyedState = attrs.field(factory=lambda: KeyedState("sums", Sum))
+    truth: dict[int, int] = attrs.field(factory=dict)
+    at_capture: dict[int, dict[int, int]] = attrs.field(factory=dict)
+    chains: dict[int, list[bytes]] = attrs.field(factory=dict)
+    parts: list[StatePart] = attrs.field(factory=list)
+    number: int = 0
+    committed: int = 0
+
+    def work(self) -> None:
+        low = self.random.randrange(60)
+        keys = [self.random.randrange(low, 80) for _ in range(self.random.randrange(1, 9))]
+        self.state.touch(keys)
+        for key in keys:
+            if key not in self.state.by_key:
+                self.state.by_key[key] = self.state.make()
+            self.state.by_key[key].value += 1
+            self.truth[key] = self.truth.get(key, 0) + 1
+
+    def capture(self) -> None:
+        self.number += 1
+        self.state.capture(self.number, self.committed)
+        self.at_capture[self.number] = dict(self.truth)
+
+    def encode(self) -> None:
+        if self.state.capturing:
+            self.state.encode_some()
+        elif self.number and self.number not in self.chains:
+            part = self.state.finish()
+            self.parts.append(part)
+            before = [] if part.base else self.chains[part.since]
+            self.chains[self.number] = [*before, *part.chunks]
+
+    def commit(self) -> None:
+        higher = [number for number in self.chains if number > self.committed]
+        if higher:
+            self.committed = self.random.choice(higher)
+            self.state.committed(self.committed)
+
+    def crash(self) -> None:
+        if self.committed:
+            self.state = KeyedState("sums", Sum)
+            self.state.restore(self.chains[self.committed])
+            self.truth = dict(self.at_capture[self.committed])
+            self.chains = {n: c for n, c in self.chains.items() if n <= self.committed}
+            self.number += 1
+            self.capture()
+
+    def run(self, steps: int) -> None:
+        actions = (self.work, self.capture, self.encode, self.commit, self.crash)
+        for _ in range(steps):
+            self.random.choices(actions, (12, 1, 16, 2, 0.1))[0]()
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_a_capture_is_the_state_at_its_moment(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state_module, "CHUNK_KEYS", 7)
+    trial = Trial(random.Random(seed))
+
+    trial.run(400)
+
+    assert trial.chains
+    for number, chunks in trial.chains.items():
+        assert contents(chunks) == trial.at_capture[number]
+
+
+def test_bases_and_changes_are_both_made() -> None:
+    trial = Trial(random.Random(1))
+
+    trial.run(2000)
+
+    assert {part.base for part in trial.parts} == {True, False}
+
+
+def test_what_is_stored_stays_within_a_few_times_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state_module, "CHUNK_KEYS", 7)
+    trial = Trial(random.Random(2))
+    for _ in range(300):
+        trial.work()
+        trial.capture()
+        while trial.number not in trial.chains:
+            trial.encode()
+        trial.commit()
+
+    stored = sum(
+        len(keys) for chunk in trial.chains[trial.number] for keys, _ in decode_states(chunk)
+    )
+    assert stored <= 2 * len(trial.truth)
+
+
+def test_no_step_of_a_capture_encodes_more_than_a_chunk() -> None:
+    state = KeyedState("sums", Sum)
+    keys = list(range(5 * state_module.CHUNK_KEYS))
+    state.touch(keys)
+    state.by_key.update((key, Sum(key)) for key in keys)
+    state.capture(1, 0)
+    steps = 0
+    while state.capturing:
+        state.encode_some()
+        steps += 1
+
+    part = state.finish()
+
+    assert steps == 5
+    assert part.keys == len(keys)
+    assert contents(list(part.chunks)) == {key: key for key in keys}
