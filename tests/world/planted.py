@@ -71,8 +71,8 @@ class Forgetful(KeyedState):
 class Smeared(KeyedState):
     """Lets a state change while it waits to be encoded."""
 
-    def _encode_early(self, capture: Any, keys: Any) -> None:
-        pass
+    def touch(self, keys: Any) -> None:
+        self._changed.update(keys)
 
 
 class Stubborn(Alignment):
