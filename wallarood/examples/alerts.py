@@ -30,11 +30,12 @@ def measure(number: int) -> Reading:
     return Reading(number, 20.0 + swing + (8.0 if number % 100 == 99 else 0.0))
 
 
+@attrs.define
 class Mean:
     """The mean of the readings so far."""
 
-    readings = 0
-    celsius = 20.0
+    readings: int = 0
+    celsius: float = 20.0
 
 
 @w.state_computation(state=Mean)

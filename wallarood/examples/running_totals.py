@@ -31,11 +31,12 @@ class Balance:
     cents: int
 
 
+@attrs.define
 class Account:
     """What is remembered for one account."""
 
-    payments = 0
-    cents = 0
+    payments: int = 0
+    cents: int = 0
 
 
 @w.state_computation(state=Account)

@@ -9,6 +9,8 @@ A word is a run of non-space characters. Every word belongs to one worker, which
 import argparse
 from pathlib import Path
 
+import attrs
+
 import wallarood as w
 from wallarood.examples.samples import topics_file
 
@@ -19,10 +21,11 @@ def split(line: str) -> list[str]:
     return line.split()
 
 
+@attrs.define
 class Total:
     """How often one word was seen."""
 
-    count = 0
+    count: int = 0
 
 
 @w.state_computation(state=Total)
