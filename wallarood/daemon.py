@@ -107,6 +107,11 @@ class _Daemon:
     limits: NetLimits
 
     async def run(self) -> None:
+        """Run until the worker ends; one that was brought up to date begins anew."""
+        while await self._run():
+            log.info("beginning anew")
+
+    async def _run(self) -> bool:
         decision = decide(
             self.state.load_record(),
             self.config["worker.cluster-id"],
@@ -121,16 +126,15 @@ class _Daemon:
                 if old is not None:
                     where = str(self.state.archive_record())
                     log.info("former cluster archived", cluster_id=old.cluster_id, file=where)
-                await self._serve(None, None, listings)
+                return await self._serve(None, None, listings)
             case GoOn(record):
-                await self._serve(self._go_on(record), None, listings)
+                return await self._serve(self._go_on(record), None, listings)
             case AskFor(cluster_id):
                 if self.state.bring_back(cluster_id):
                     log.info("cluster brought back from the archive", cluster_id=cluster_id)
-                    await self.run()
-                    return
+                    return await self._run()
                 self._check_may_ask(cluster_id)
-                await self._serve(None, cluster_id, listings)
+                return await self._serve(None, cluster_id, listings)
 
     def _check_may_ask(self, cluster_id: ClusterId) -> None:
         """The initializer has nobody to ask for a cluster it holds no state of."""
@@ -155,7 +159,7 @@ class _Daemon:
         record: ClusterRecord | None,
         asked: ClusterId | None,
         listings: tuple[Listing, ...],
-    ) -> None:
+    ) -> bool:
         life = self.state.next_incarnation()
         try:
             listening = await listen(self.config, record, life)
@@ -184,6 +188,7 @@ class _Daemon:
             nursery.cancel_scope.cancel()
         if worker.failure is not None:
             raise worker.failure
+        return worker.outdated and not self.stopping.is_set()
 
     async def _ask_occupant(self, listings: tuple[Listing, ...]) -> None:
         if self.config["worker.topology-initializer"]:

@@ -298,6 +298,7 @@ class Node:
             record.cluster_id,
             me,
             tuple(each for each in record.members if each.name != self.name),
+            topology=record.topology,
             heartbeat_s=0.5,
             liveness_deadline_s=2.0,
             name_taken_wait_s=0.5,

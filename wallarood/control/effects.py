@@ -9,6 +9,7 @@ from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import WallaroodError
 from wallarood.model.ids import ClusterId, WorkerName
 from wallarood.model.messages import Choice, ControlMessage, Member, Purpose
+from wallarood.model.topology import Topology
 
 
 @attrs.frozen
@@ -31,6 +32,14 @@ class Persist:
     """Make a cluster record durable, in the place of the one before."""
 
     record: ClusterRecord
+
+
+@attrs.frozen
+class Adopt:
+    """The cluster has become another while this worker was away: record that, and begin anew."""
+
+    topology: Topology
+    members: tuple[Member, ...]
 
 
 @attrs.frozen
@@ -210,6 +219,7 @@ Effect: TypeAlias = (
     Send
     | Close
     | Persist
+    | Adopt
     | PersistNever
     | Archive
     | Formed

@@ -12,6 +12,9 @@
 # `wallarood.control.recovery`). The one that is connected is asked first: if it speaks within two
 # seconds, the newcomer is a copy and refused; else the old one is dead and the newcomer is it.
 #
+# Of two with different epochs, whoever is ahead answers Attach with its topology, and whoever is
+# behind answers with an Attach of its own, to be told. It records the topology and begins anew.
+#
 # A connection that was opened and is not answered within the deadline is closed as well: whoever
 # accepted it may have vanished without a word.
 #
@@ -23,6 +26,7 @@ from enum import Enum
 import attrs
 
 from wallarood.control.effects import (
+    Adopt,
     Close,
     Effect,
     Fail,
@@ -53,9 +57,11 @@ from wallarood.model.messages import (
     JobFailed,
     Leaving,
     Member,
+    NewTopology,
     Refused,
     ShutDown,
 )
+from wallarood.model.topology import Topology
 
 STALL_FACTOR = 3
 
@@ -91,6 +97,7 @@ class Membership:
         member: Member,
         others: tuple[Member, ...],
         *,
+        topology: Topology,
         heartbeat_s: float,
         liveness_deadline_s: float,
         name_taken_wait_s: float,
@@ -98,6 +105,7 @@ class Membership:
     ) -> None:
         self._cluster_id = cluster_id
         self._member = member
+        self._topology = topology
         self.peers = {each.name: Peer(each, last_heard=now) for each in others}
         self._heartbeat_s = heartbeat_s
         self._liveness_deadline_s = liveness_deadline_s
@@ -141,11 +149,13 @@ class Membership:
         match event:
             case ConnectionOpened(connection, name) if name in self.peers:
                 self._unanswered[connection] = now + self._liveness_deadline_s
-                return [Send(connection, Attach(self._member, PROTOCOL_VERSION))]
-            case Received(connection, Attach(member, protocol)):
-                return self._attach(connection, member, protocol=protocol, now=now)
+                return [Send(connection, self._mine())]
+            case Received(connection, Attach() as attach):
+                return self._attach(connection, attach, now)
             case Received(connection, Attached(member)):
                 return self._up(connection, member, now)
+            case Received(_, NewTopology(topology, members)):
+                return self._overtaken(topology, members)
             case Received(connection, message):
                 return self._message(connection, message, now)
             case ConnectionLost(connection):
@@ -157,21 +167,48 @@ class Membership:
 
     # ---- attaching -------------------------------------------------------------------------------
 
-    def _attach(
-        self, connection: int, member: Member, *, protocol: int, now: float
-    ) -> list[Effect]:
+    def _mine(self) -> Attach:
+        return Attach(self._member, PROTOCOL_VERSION, self._cluster_id, self._topology.epoch)
+
+    def _attach(self, connection: int, attach: Attach, now: float) -> list[Effect]:
+        member, epoch = attach.member, self._topology.epoch
         peer = self.peers.get(member.name)
-        if protocol != PROTOCOL_VERSION:
+        if attach.protocol != PROTOCOL_VERSION:
             return self._refuse(
                 connection,
-                f"{member.name} speaks protocol version {protocol}, not {PROTOCOL_VERSION}",
+                f"{member.name} speaks protocol version {attach.protocol}, not {PROTOCOL_VERSION}",
             )
+        if attach.cluster_id != self._cluster_id:
+            # It looks for its peer at an address that is ours now, and will find it elsewhere.
+            reason = f"{member.name} of cluster {attach.cluster_id} has reached {self._cluster_id}"
+            return [
+                Report(reason, Level.WARNING),
+                Send(connection, Busy(reason)),
+                Close(connection),
+            ]
+        if attach.epoch > epoch:
+            return [Send(connection, self._mine())]
         if peer is None:
             return self._refuse(connection, f"{member.name} is not a member of {self._cluster_id}")
+        if attach.epoch < epoch:
+            members = (self._member, *(each.member for each in self.peers.values()))
+            text = f"{member.name} is at epoch {attach.epoch} and is brought up to date"
+            answer = Send(connection, NewTopology(self._topology, members))
+            return [Report(text), answer, Close(connection)]
         if member.incarnation != peer.member.incarnation and peer.connection is not None:
             peer.newcomer = (connection, member, now + self._name_taken_wait_s)
             return []
         return self._admit(peer, connection, member=member, now=now)
+
+    def _overtaken(self, topology: Topology, members: tuple[Member, ...]) -> list[Effect]:
+        epoch = self._topology.epoch
+        if topology.epoch <= epoch:
+            return []
+        if self._member.name not in topology.workers:
+            reason = f"{self._member.name} is no member of {self._cluster_id} any longer"
+            return [Fail(RefusedError(f"{reason}, since epoch {topology.epoch}"))]
+        text = f"brought up to date: the topology is that of epoch {topology.epoch}, not {epoch}"
+        return [Report(text), Adopt(topology, members)]
 
     def _admit(self, peer: Peer, connection: int, *, member: Member, now: float) -> list[Effect]:
         answer = Send(connection, Attached(self._member))
@@ -240,8 +277,8 @@ class Membership:
                 return [Fail(_failure(worker, reason, exit_code))]
             case Refused(reason, exit_code):
                 return [Fail(_refusal(reason, exit_code))]
-            case Busy():
-                return [Close(connection)]
+            case Busy(reason):
+                return [Report(reason), Close(connection)]
             case _:
                 return []
 

@@ -137,10 +137,15 @@ class Busy:
 
 @attrs.frozen
 class Attach:
-    """A member opens a control channel to another member. Answered by Attached or Refused."""
+    """A member opens a control channel to another member, or answers so one that is ahead of it.
+
+    Answered by Attached, Refused, or, if the sender's topology is older, by NewTopology.
+    """
 
     member: Member
     protocol: int
+    cluster_id: ClusterId
+    epoch: int
 
 
 @attrs.frozen
@@ -148,6 +153,14 @@ class Attached:
     """The answer to Attach."""
 
     member: Member
+
+
+@attrs.frozen
+class NewTopology:
+    """The receiver's topology is an older one: this is the cluster as it has become."""
+
+    topology: Topology
+    members: tuple[Member, ...]
 
 
 @attrs.frozen
@@ -346,6 +359,7 @@ ControlMessage: TypeAlias = (
     | Busy
     | Attach
     | Attached
+    | NewTopology
     | Heartbeat
     | Leaving
     | Collect

@@ -61,6 +61,12 @@ def _perform(worker: Worker, effect: Effect) -> None:  # noqa: PLR0912 - a branc
         case do.Persist(record):
             worker.store.save_record(record)
             worker.record = record
+        case do.Adopt(topology, members):
+            assert worker.record is not None
+            worker.store.save_record(
+                attrs.evolve(worker.record, topology=topology, members=members)
+            )
+            worker.outdated = worker.finished = True
         case do.PersistNever(cluster_id):
             worker.store.record_never(cluster_id)
         case do.Archive():
@@ -157,6 +163,7 @@ def _formed(worker: Worker, record: ClusterRecord) -> None:
         record.cluster_id,
         me,
         others,
+        topology=record.topology,
         heartbeat_s=timing.heartbeat_s,
         liveness_deadline_s=timing.liveness_deadline_s,
         name_taken_wait_s=timing.name_taken_wait_s,

@@ -19,13 +19,14 @@ from wallarood.model.messages import (
     JobFailed,
     Join,
     Never,
+    NewTopology,
     Published,
     Refused,
     RequestCheckpoint,
     TakeCheckpoint,
 )
 
-OPENING = (Join, Inquiry, Attach, Refused, Busy, Never, Committed, JobFailed)
+OPENING = (Join, Inquiry, Attach, NewTopology, Refused, Busy, Never, Committed, JobFailed)
 """Messages that may come from outside the cluster: the machines answer them."""
 
 OF_A_ROUND = (

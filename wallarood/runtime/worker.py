@@ -133,6 +133,8 @@ class Worker:
     waiting_for: str = ""
     failure: WallaroodError | None = None
     finished: bool = False
+    outdated: bool = False
+    """It is to begin anew, with what is on disk."""
     may_leave: trio.Event = attrs.field(factory=trio.Event)
 
     def post(self, event: Event) -> None:

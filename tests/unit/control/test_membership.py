@@ -9,12 +9,16 @@ from wallarood.model.messages import (
     PROTOCOL_VERSION,
     Attach,
     Attached,
+    Busy,
     Heartbeat,
     Leaving,
     Member,
+    NewTopology,
     Refused,
 )
+from wallarood.model.topology import Topology
 
+NAMES = ("alpha", "beta", "gamma")
 HERE = Address("127.0.0.1", 1)
 BETA, GAMMA = 1, 2
 
@@ -23,23 +27,32 @@ def member(name: str, starts: int = 1, nonce: str = "a") -> Member:
     return Member(name, HERE, HERE, Incarnation(starts, nonce))
 
 
+def attach(of: Member, epoch: int = 1, cluster_id: str = "wc-1") -> Attach:
+    return Attach(of, PROTOCOL_VERSION, cluster_id, epoch)
+
+
 def of(kind: type, effects: list[Effect]) -> list[Effect]:
     return [each for each in effects if isinstance(each, kind)]
 
 
-def running() -> Membership:
+def topology(epoch: int, workers: tuple[str, ...] = NAMES) -> Topology:
+    return Topology(epoch, "app", workers, (), ())
+
+
+def running(epoch: int = 1) -> Membership:
     """Alpha with beta and gamma attached at time 0, records flowing."""
     machine = Membership(
         "wc-1",
         member("alpha"),
         (member("beta"), member("gamma")),
+        topology=topology(epoch),
         heartbeat_s=1.0,
         liveness_deadline_s=5.0,
         name_taken_wait_s=2.0,
         now=0.0,
     )
-    machine.step(Received(BETA, Attach(member("beta"), PROTOCOL_VERSION)), 0.0)
-    machine.step(Received(GAMMA, Attach(member("gamma"), PROTOCOL_VERSION)), 0.0)
+    machine.step(Received(BETA, attach(member("beta"), epoch)), 0.0)
+    machine.step(Received(GAMMA, attach(member("gamma"), epoch)), 0.0)
     assert machine.started() == [do.ResumeSources()]
     return machine
 
@@ -56,10 +69,10 @@ def beats(machine: Membership, until: int, *connections: int) -> list[Effect]:
 
 def test_attach_is_answered_and_dialling_begins_with_it() -> None:
     machine = running()
-    answered = machine.step(Received(7, Attach(member("beta"), PROTOCOL_VERSION)), 1.0)
+    answered = machine.step(Received(7, attach(member("beta"))), 1.0)
     assert do.Send(7, Attached(member("alpha"))) in answered
     opened = machine.step(ConnectionOpened(8, "gamma"), 1.0)
-    assert opened == [do.Send(8, Attach(member("alpha"), PROTOCOL_VERSION))]
+    assert opened == [do.Send(8, attach(member("alpha")))]
 
 
 def test_as_long_as_heartbeats_come_nothing_is_paused() -> None:
@@ -80,7 +93,7 @@ def test_a_silent_peer_is_missed_after_the_deadline_and_its_connections_are_clos
 def test_a_peer_with_the_same_incarnation_resumes() -> None:
     machine = running()
     machine.step(ConnectionLost(BETA), 1.0)
-    effects = machine.step(Received(9, Attach(member("beta"), PROTOCOL_VERSION)), 60.0)
+    effects = machine.step(Received(9, attach(member("beta"))), 60.0)
     assert do.ResumeSources() in effects
     assert do.PeerUp(member("beta")) in effects
     assert of(do.Fail, effects) == []
@@ -89,7 +102,7 @@ def test_a_peer_with_the_same_incarnation_resumes() -> None:
 def test_another_incarnation_is_taken_when_the_old_one_has_gone() -> None:
     machine = running()
     machine.step(ConnectionLost(BETA), 1.0)
-    effects = machine.step(Received(9, Attach(member("beta", 2, "b"), PROTOCOL_VERSION)), 2.0)
+    effects = machine.step(Received(9, attach(member("beta", 2, "b"))), 2.0)
     assert do.Send(9, Attached(member("alpha"))) in effects
     assert do.PeerUp(member("beta", 2, "b")) in effects
     assert of(do.Fail, effects) == []
@@ -97,7 +110,7 @@ def test_another_incarnation_is_taken_when_the_old_one_has_gone() -> None:
 
 def test_a_copy_of_a_worker_that_speaks_is_refused() -> None:
     machine = running()
-    copy = Attach(member("beta", 2, "copy"), PROTOCOL_VERSION)
+    copy = attach(member("beta", 2, "copy"))
     assert machine.step(Received(9, copy), 1.0) == []
     effects = machine.step(Received(BETA, Heartbeat(())), 1.5)
     (refusal,) = (e for e in of(do.Send, effects) if isinstance(e, do.Send) and e.connection == 9)
@@ -108,7 +121,7 @@ def test_a_copy_of_a_worker_that_speaks_is_refused() -> None:
 
 def test_a_newcomer_takes_the_place_of_one_that_does_not_speak() -> None:
     machine = running()
-    machine.step(Received(9, Attach(member("beta", 2, "b"), PROTOCOL_VERSION)), 1.0)
+    machine.step(Received(9, attach(member("beta", 2, "b"))), 1.0)
     assert machine.deadline <= 3.0
     effects = machine.step(TimerFired(), 3.0)
     assert do.Close(BETA) in effects
@@ -147,7 +160,44 @@ def test_a_peer_that_completed_holds_nobody() -> None:
 
 def test_strangers_and_other_versions_are_refused() -> None:
     machine = running()
-    for attach in (Attach(member("omega"), PROTOCOL_VERSION), Attach(member("beta"), 99)):
-        effects = machine.step(Received(9, attach), 1.0)
+    for asked in (attach(member("omega")), Attach(member("beta"), 99, "wc-1", 1)):
+        effects = machine.step(Received(9, asked), 1.0)
         assert do.Close(9) in effects
         assert len(of(do.Send, effects)) == 1
+
+
+def test_a_member_of_another_cluster_is_sent_away_and_not_stopped() -> None:
+    effects = running().step(Received(9, attach(member("beta"), cluster_id="wc-2")), 1.0)
+    [answer] = of(do.Send, effects)
+    assert isinstance(answer, do.Send)
+    assert answer.message == Busy("beta of cluster wc-2 has reached wc-1")
+    assert effects[-1] == do.Close(9)
+
+
+def test_a_member_that_is_behind_is_told_the_topology() -> None:
+    effects = running(epoch=3).step(Received(9, attach(member("beta", 2, "b"), 2)), 1.0)
+    members = (member("alpha"), member("beta"), member("gamma"))
+    assert do.Send(9, NewTopology(topology(3), members)) in effects
+    assert effects[-1] == do.Close(9)
+    assert of(do.PeerUp, effects) == []
+
+
+def test_a_member_that_is_behind_the_one_that_dials_asks_to_be_told() -> None:
+    effects = running(epoch=2).step(Received(9, attach(member("beta", 2, "b"), 3)), 1.0)
+    assert effects == [do.Send(9, attach(member("alpha"), 2))]
+
+
+def test_a_topology_is_adopted_if_it_is_newer() -> None:
+    members = (member("alpha"), member("beta"))
+    newer = NewTopology(topology(2, ("alpha", "beta")), members)
+    adopted = do.Adopt(newer.topology, members)
+    assert running(epoch=1).step(Received(9, newer), 1.0)[-1] == adopted
+    assert running(epoch=2).step(Received(9, newer), 1.0) == []
+
+
+def test_who_is_no_member_any_longer_ends() -> None:
+    gone = NewTopology(topology(2, ("beta", "gamma")), (member("beta"), member("gamma")))
+    [failed] = running().step(Received(9, gone), 1.0)
+    assert isinstance(failed, do.Fail)
+    assert failed.error.exit_code == 76
+    assert "alpha is no member of wc-1 any longer, since epoch 2" in failed.error.message

@@ -88,7 +88,7 @@ def any_event(rng: random.Random) -> Event:
             say.Inquiry(rng.choice(["wc-1", "wc-2"]), name),
             say.Never("wc-1"),
             say.Busy("later"),
-            say.Attach(member(name), 1),
+            say.Attach(member(name), 1, "wc-1", 1),
             say.Heartbeat(()),
             say.Drained(),
             say.Leaving(completed=False),
