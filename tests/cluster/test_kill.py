@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from cluster_harness import hosts_in, wait_for
+from cluster_harness import ended_well, hosts_in, wait_for
 from cluster_killer import Killer
 from cluster_oracle import check_slow_count
 
@@ -47,6 +47,25 @@ def test_all_are_killed_when_the_job_is_completed(tmp_path: Path, slow_count: st
         cluster.kill("alpha", "beta", "gamma")
         cluster.until("completed")
         cluster.end()
+    check_slow_count(tmp_path)
+
+
+def test_a_worker_that_is_killed_when_all_is_done_does_not_wait_for_ever(
+    tmp_path: Path, slow_count: str
+) -> None:
+    wait = tmp_path / "wait.toml"
+    wait.write_text('timing.completion-wait = "2s"\n')
+    with hosts_in(tmp_path) as hosts:
+        cluster = Killer(hosts, slow_count, 3, "--config", str(wait))
+        cluster.until("completed")
+        for each in cluster.workers.values():
+            each.process.kill()
+            each.wait()
+        cluster.flags = (*cluster.flags, "--exit-on-completion")
+        alone = cluster.start("beta")
+        assert alone.wait() == 69
+        assert "not all of its peers have come back for 2 s" in alone.said
+        ended_well([cluster.start(name) for name in cluster.workers])
     check_slow_count(tmp_path)
 
 

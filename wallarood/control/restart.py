@@ -58,7 +58,7 @@ def decide(
     """
     if record is None:
         return FormNew() if wanted in (None, AUTO) else AskFor(str(wanted))
-    founding = record.state is not RecordState.STARTED
+    founding = record.state in (RecordState.PREPARED, RecordState.COMMITTED)
     if wanted not in (None, AUTO, record.cluster_id):
         return AskFor(str(wanted))
     if wanted is None and not founding:

@@ -20,6 +20,8 @@ class RecordState(Enum):
     """The cluster exists."""
     STARTED = "started"
     """The cluster exists, and records have flowed."""
+    PUBLISHED = "published"
+    """The job has ended, and this worker has published its part of the output."""
 
 
 @attrs.frozen

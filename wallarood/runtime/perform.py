@@ -18,12 +18,13 @@ from wallarood.control.events import (
     HoldingsRead,
     MemberDown,
     MemberUp,
+    Woken,
 )
 from wallarood.control.membership import Membership
 from wallarood.control.recovery import RecoveryLeader
 from wallarood.control.rollback import Rollback
 from wallarood.model.cluster_record import ClusterRecord, RecordState
-from wallarood.model.errors import CannotCreateError
+from wallarood.model.errors import CannotCreateError, PeersGoneError
 from wallarood.model.ids import Address, WorkerName
 from wallarood.model.messages import (
     Choice,
@@ -133,6 +134,9 @@ def _perform_in_round(worker: Worker, effect: Effect) -> None:  # noqa: PLR0912 
         case do.TakeFinal():
             worker.post(CheckpointWanted(RequestCheckpoint(Purpose.FINAL)))
         case do.PublishedFinal():
+            assert worker.record is not None
+            worker.record = attrs.evolve(worker.record, state=RecordState.PUBLISHED)
+            worker.store.save_record(worker.record)
             worker.post(FinalPublished())
 
 
@@ -179,10 +183,24 @@ def _formed(worker: Worker, record: ClusterRecord) -> None:
     if worker.leads:
         worker.recovery = RecoveryLeader(me, workers)
         perform(worker, worker.recovery.begin(now))
+    if record.state is RecordState.PUBLISHED and worker.settings.exit_on_completion:
+        worker.nursery.start_soon(_end_alone, worker)
     for name in workers[1 : workers.index(me.name)]:
         worker.nursery.start_soon(
             worker.connections.keep_dialling, name, lambda name=name: _address(worker, name)
         )
+
+
+async def _end_alone(worker: Worker) -> None:
+    """All is done here, and the peers may have ended for good: do not wait for them for ever."""
+    wait_s = worker.settings.timing.completion_wait_s
+    await trio.sleep(wait_s)
+    if worker.round is None:
+        worker.failure = worker.failure or PeersGoneError(
+            "this worker has published its part of the output, and not all of its peers have come "
+            f"back for {wait_s:g} s (timing.completion-wait): they may have ended"
+        )
+        worker.post(Woken())
 
 
 def _address(worker: Worker, name: WorkerName) -> Address:

@@ -182,7 +182,8 @@ class Worker:
 
     @property
     def _has_run(self) -> bool:
-        return self.record is not None and self.record.state is RecordState.STARTED
+        ran = (RecordState.STARTED, RecordState.PUBLISHED)
+        return self.record is not None and self.record.state in ran
 
     @property
     def phase_text(self) -> str:
