@@ -12,7 +12,7 @@ KILLS ?= 500
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo chaos test simulate kills lint format types big check-tools clean
+.PHONY: deb help demo chaos test simulate kills lint format types big check-tools clean
 
 help:
 	@echo "make demo    count the words of a text on $(WORKERS) local workers (WORKERS=N, ARGS=...)"
@@ -24,6 +24,7 @@ help:
 	@echo "make types   check types"
 	@echo "make big     the demo on 100 MB of text"
 	@echo "make format  bring all files into the standard format"
+	@echo "make deb     build the Debian package into dist/"
 	@echo "make clean   remove .venv and caches"
 
 demo: .venv/.installed
@@ -44,6 +45,9 @@ kills: .venv/.installed
 lint: .venv/.installed
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+deb:
+	@packaging/build-deb
 
 format: .venv/.installed
 	@$(BIN)/ruff check --fix .

@@ -104,6 +104,13 @@ KEYS: tuple[Key, ...] = (
         None,
         'The application: "module:name" or "path/to/file.py:name".',
     ),
+    Key(
+        "application",
+        "path",
+        Kind.TEXTS,
+        (),
+        "Directories with the application's modules, or virtual environments with its packages.",
+    ),
     Key("application", "args", Kind.TEXTS, (), "Arguments of the application."),
     Key(
         "application",
@@ -318,7 +325,7 @@ KEYS: tuple[Key, ...] = (
         "socket",
         Kind.TEXT,
         None,
-        "Unix socket for wallarooctl; default: admin.sock in the state directory.",
+        "Unix socket for wallarooctl; default: admin.sock in $RUNTIME_DIRECTORY or with the state.",
     ),
 )
 

@@ -21,6 +21,19 @@ Found = tuple[str, str, Any]
 """Where a value comes from, the full name of its key, and the raw value."""
 
 
+def configuration_files(directory: Path, instance: str | None = None) -> list[Path]:
+    """The files of a configuration directory, in the order in which they count.
+
+    All its ``*.toml`` in lexical order; for one *instance* of several on a host ``wallarood.toml``,
+    those whose names begin with a digit, and then ``INSTANCE.toml``.
+    """
+    files = sorted(directory.glob("*.toml"))
+    if instance is None:
+        return files
+    common = [each for each in files if each.name == "wallarood.toml" or each.name[0].isdigit()]
+    return [*common, directory / f"{instance}.toml"]
+
+
 def load_config(paths: Iterable[Path], flags: Mapping[str, tuple[str, Any]]) -> Config:
     """Merge TOML files in the order given, then *flags* (full name → flag, raw value).
 
@@ -31,7 +44,7 @@ def load_config(paths: Iterable[Path], flags: Mapping[str, tuple[str, Any]]) -> 
     problems: list[str] = []
     found: list[Found] = []
     for path in paths:
-        for file in sorted(path.glob("*.toml")) if path.is_dir() else [path]:
+        for file in configuration_files(path) if path.is_dir() else [path]:
             found.extend(_read(file, problems))
     found.extend((f"flag {flag}", name, raw) for name, (flag, raw) in flags.items())
     values = {key.full_name: key.default for key in KEYS}
@@ -123,7 +136,8 @@ def _with_derived(values: dict[str, Any]) -> dict[str, Any]:
         given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
         values["worker.state-directory"] = given or f".wallarood/{values['worker.name']}"
     if values["admin.socket"] is None:
-        values["admin.socket"] = f"{values['worker.state-directory']}/admin.sock"
+        given = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+        values["admin.socket"] = f"{given or values['worker.state-directory']}/admin.sock"
     return values
 
 

@@ -43,7 +43,8 @@ from wallarood.runtime.perform import perform
 from wallarood.runtime.worker import Worker
 from wallarood.settings import net_limits, runtime_settings
 from wallarood.storage.state_directory import StateDirectory, open_state_directory
-from wallarood.systemd import notify
+from wallarood.system import listeners
+from wallarood.system.notify import notify
 
 QUEUE_EVENTS_MAX = 1024
 SWITCH_INTERVAL_S = 0.0005
@@ -75,6 +76,7 @@ def _first(group: BaseExceptionGroup[WallaroodError]) -> WallaroodError:
 
 async def _run_worker(config: Config, application: Application) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    listeners.take()
     stopping = trio.Event()
     async with trio.open_nursery() as nursery:
         await nursery.start(_heed_signals, stopping)

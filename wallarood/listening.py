@@ -51,12 +51,13 @@ async def listen(config: Config, record: ClusterRecord | None, life: Incarnation
     seen = await _seen_address(config)
     if config["worker.topology-initializer"]:
         wanted = config["listen.control"] or config["worker.control-channel"]
-        control = await open_listeners(parse_address(wanted))
+        control = await open_listeners(parse_address(wanted), "control")
     else:
         recorded = before[0].control.port if before else 0
-        control = await _open(config["listen.control"], seen, recorded)
+        control = await _open("control", config["listen.control"], Address(seen, recorded))
     host = control[0].socket.getsockname()[0]
-    data = await _open(config["listen.data"], host, before[0].data.port if before else 0)
+    recorded = before[0].data.port if before else 0
+    data = await _open("data", config["listen.data"], Address(host, recorded))
     advertised = config["listen.advertise"] or _advertised(config, seen)
     return Listening(
         control,
@@ -67,15 +68,15 @@ async def listen(config: Config, record: ClusterRecord | None, life: Incarnation
     )
 
 
-async def _open(configured: str | None, host: str, recorded_port: int) -> list[trio.SocketListener]:
+async def _open(name: str, configured: str | None, recorded: Address) -> list[trio.SocketListener]:
     if configured is not None:
-        return await open_listeners(parse_address(configured))
-    if recorded_port:
+        return await open_listeners(parse_address(configured), name)
+    if recorded.port:
         try:
-            return await open_listeners(Address(host, recorded_port))
+            return await open_listeners(recorded, name)
         except CannotCreateError:
-            log.info("the recorded port is taken, another one is used", port=recorded_port)
-    return await open_listeners(Address(host, 0))
+            log.info("the recorded port is taken, another one is used", port=recorded.port)
+    return await open_listeners(Address(recorded.host, 0), name)
 
 
 def _advertised(config: Config, seen: str) -> str:

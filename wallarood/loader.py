@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import site
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -15,6 +16,29 @@ from wallarood.model.pipeline import Application
 DEFAULT_NAME = "app"
 
 T = TypeVar("T")
+
+
+def add_paths(paths: Sequence[str]) -> None:
+    """Let modules be found in *paths*, behind what is found already.
+
+    A virtual environment stands for its packages. Raises ApplicationError: there is no such
+    directory, or the environment is of another Python version.
+    """
+    for each in map(Path, paths):
+        if not each.is_dir():
+            raise ApplicationError(f"application.path: {each}: it is not a directory")
+        if not (each / "pyvenv.cfg").exists():
+            sys.path.append(str(each))
+            continue
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        packages = each / "lib" / version / "site-packages"
+        if not packages.is_dir():
+            found = ", ".join(sorted(e.name for e in each.glob("lib/python*"))) or "none"
+            raise ApplicationError(
+                f"application.path: {each}: a virtual environment of {version} is needed, since "
+                f"that is what runs here; found {found}"
+            )
+        site.addsitedir(str(packages))
 
 
 def load_application(target: str, args: Sequence[str] = ()) -> Application:

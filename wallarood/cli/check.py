@@ -23,11 +23,18 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--values", action="store_true", help="print every effective value and where it comes from"
     )
+    parser.add_argument(
+        "--is-configured",
+        action="store_true",
+        help="only say whether an application is configured: 0, or 1 if none is",
+    )
     add_config_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; 0 if all is well, else the exit code of the first problem."""
+    if arguments.is_configured:
+        return _is_configured(arguments)
     config = config_from(arguments)
     if arguments.values:
         for key in KEYS:
@@ -45,6 +52,17 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _is_configured(arguments: argparse.Namespace) -> int:
+    """A configuration with mistakes counts as one: whoever runs it is to hear of them."""
+    try:
+        if config_from(arguments)["application.target"] is not None:
+            return 0
+    except ConfigurationError:
+        return 0
+    print("no application is configured: set application.target, see wallarood.toml(5)")
+    return 1
+
+
 def _collect(
     check: Callable[[Config], None], config: Config, problems: list[WallaroodError]
 ) -> None:
@@ -56,10 +74,11 @@ def _collect(
 
 def _application(config: Config) -> None:
     from wallarood.cli.local_cluster import worker_names
-    from wallarood.loader import load_application
+    from wallarood.loader import add_paths, load_application
     from wallarood.planning.listings import list_partitions
     from wallarood.planning.plan import plan
 
+    add_paths(config["application.path"])
     application = load_application(target_of(config), config["application.args"])
     workers = worker_names(config["worker.count"])
     listings = list_partitions(application)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from wallarood.config import BY_NAME, Config, Kind
-from wallarood.config_load import CONFIGURATION_DIRECTORY, load_config
+from wallarood.config_load import CONFIGURATION_DIRECTORY, configuration_files, load_config
 from wallarood.model.errors import UsageError
 
 FLAGS: dict[str, str] = {
@@ -37,6 +37,13 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help=f"TOML file or directory, may be repeated (default: {CONFIGURATION_DIRECTORY})",
     )
+    parser.add_argument(
+        "--instance",
+        metavar="NAME",
+        help="one of several workers on this host: read the common files of the configuration "
+        "directory (wallarood.toml and those that begin with a digit) and NAME.toml, and be "
+        "called NAME",
+    )
     for flag, name in FLAGS.items():
         key = BY_NAME[name]
         if key.kind is Kind.SWITCH:
@@ -49,6 +56,8 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
 def config_from(arguments: argparse.Namespace) -> Config:
     """The effective configuration. Raises ConfigurationError or UsageError."""
     flags: dict[str, tuple[str, Any]] = {}
+    if arguments.instance is not None:
+        flags["worker.name"] = ("--instance", arguments.instance)
     for flag, name in FLAGS.items():
         raw = getattr(arguments, flag.removeprefix("--").replace("-", "_"))
         if raw is not None:
@@ -57,8 +66,24 @@ def config_from(arguments: argparse.Namespace) -> Config:
         flags["application.target"] = ("APP", arguments.application)
     if arguments.args:
         flags["application.args"] = ("ARGS", list(arguments.args))
+    return load_config(_paths(arguments), flags)
+
+
+def _paths(arguments: argparse.Namespace) -> list[Path]:
     default = [CONFIGURATION_DIRECTORY] if CONFIGURATION_DIRECTORY.is_dir() else []
-    return load_config(arguments.config or default, flags)
+    paths: list[Path] = arguments.config or default
+    if arguments.instance is None:
+        return paths
+    directories = [each for each in paths if each.is_dir()]
+    if len(directories) != 1:
+        raise UsageError("--instance needs one configuration directory (--config DIRECTORY)")
+    return [
+        file
+        for path in paths
+        for file in (
+            configuration_files(path, arguments.instance) if path in directories else [path]
+        )
+    ]
 
 
 def _typed(flag: str, name: str, raw: Any) -> Any:

@@ -23,25 +23,31 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    parser = _Parser(
+    top = parser(_needed(given))
+    given, behind = _split(given)
+    chosen = top.parse_args(given)
+    if behind:
+        if not hasattr(chosen, "args"):
+            top.error(f"{chosen.command} takes nothing behind --")
+        chosen.args = [*chosen.args, *behind]
+    command = importlib.import_module(f"wallarood.cli.{chosen.command}")
+    return guarded("wallarood", lambda: command.run(chosen))
+
+
+def parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The command line, with the modules of *commands* loaded."""
+    top = _Parser(
         prog="wallarood",
         description="A stream processor that an operator installs like any other Debian service.",
         epilog="See wallarood(8). 'wallarood demo' shows it at work.",
     )
-    parser.add_argument("--version", action="version", version=f"wallarood {__version__}")
-    subparsers = parser.add_subparsers(
+    top.add_argument("--version", action="version", version=f"wallarood {__version__}")
+    subparsers = top.add_subparsers(
         title="commands", dest="command", required=True, metavar="COMMAND", parser_class=_Parser
     )
-    for name in _needed(given):
+    for name in commands:
         importlib.import_module(f"wallarood.cli.{name}").add_parser(subparsers)
-    given, behind = _split(given)
-    chosen = parser.parse_args(given)
-    if behind:
-        if not hasattr(chosen, "args"):
-            parser.error(f"{chosen.command} takes nothing behind --")
-        chosen.args = [*chosen.args, *behind]
-    command = importlib.import_module(f"wallarood.cli.{chosen.command}")
-    return guarded("wallarood", lambda: command.run(chosen))
+    return top
 
 
 def _split(given: list[str]) -> tuple[list[str], list[str]]:

@@ -24,11 +24,12 @@ def run(arguments: argparse.Namespace) -> int:
     import trio
 
     from wallarood.daemon import run_worker
-    from wallarood.loader import load_application
+    from wallarood.loader import add_paths, load_application
     from wallarood.logs import configure_logs
 
     config = config_from(arguments)
     configure_logs(config["log.level"], config["log.format"], worker=config["worker.name"])
+    add_paths(config["application.path"])
     application = load_application(target_of(config), config["application.args"])
     trio.run(partial(run_worker, config, application))
     return 0

@@ -16,6 +16,7 @@ import trio
 from wallarood.connectors.framing import Answer, frame
 from wallarood.model.errors import CannotCreateError
 from wallarood.model.ids import Address
+from wallarood.system import listeners
 
 CLIENTS_MAX = 256
 RECEIVE_BYTES = 64 << 10
@@ -158,16 +159,26 @@ class Clients:
                 each.close()
 
 
-def listen(address: Address) -> Clients:
-    """The clients of a new listener. Raises CannotCreateError: the address cannot be bound."""
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    try:
-        listener = socket.create_server((address.host, address.port), family=family, backlog=128)
-    except OSError as error:
-        raise CannotCreateError(
-            f"source cannot listen on {address}: {error.strerror or error}"
-        ) from error
+def listen(address: Address, name: str) -> Clients:
+    """The clients of a listener on *address*: the one that is held as *name*, or a new one.
+
+    Raises CannotCreateError: the address cannot be bound.
+    """
+    held = listeners.held(name, address.host, address.port)
+    listener = held[0] if held else _listener(address)
+    if not held:
+        listeners.hold(name, [listener])
     listener.setblocking(False)
     clients = Clients(listener)
     log.info("source listening", address=str(clients.address))
     return clients
+
+
+def _listener(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family, backlog=128)
+    except OSError as error:
+        raise CannotCreateError(
+            f"source cannot listen on {address}: {error.strerror or error}"
+        ) from error

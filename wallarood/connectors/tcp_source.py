@@ -168,7 +168,7 @@ async def _opened(
     where = Path(context.directory) / partition.replace(os.sep, "_")
     journal = await trio.to_thread.run_sync(open_journal, where, source.journal_bytes_max)
     replay = journal.read(position or 0)
-    return TcpReader(listen(source.address), talk, journal, context.limits, replay)
+    return TcpReader(listen(source.address, context.step), talk, journal, context.limits, replay)
 
 
 @attrs.define

@@ -6,7 +6,6 @@ dropped, so that connections that never speak cannot keep a peer out.
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 
 import attrs
 import structlog
@@ -16,6 +15,7 @@ from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError
 from wallarood.model.errors import CannotCreateError, KeyRefusedError, RemoteProtocolError
 from wallarood.model.ids import Address
 from wallarood.net.auth import ClusterKey, authenticate_client, authenticate_server
+from wallarood.system import listeners
 
 log = structlog.get_logger(__name__)
 
@@ -101,7 +101,7 @@ async def unwrapped() -> AsyncIterator[None]:
 
 
 async def serve(
-    listeners: list[trio.SocketListener],
+    opened: list[trio.SocketListener],
     handle: Callable[[trio.SocketStream], Awaitable[None]],
     channel: bytes,
 ) -> None:
@@ -118,7 +118,7 @@ async def serve(
             reason = str(error) or type(error).__name__
             log.warning("connection dropped", channel=channel.decode(), peer=peer, reason=reason)
 
-    await trio.serve_listeners(one, listeners)
+    await trio.serve_listeners(one, opened)
 
 
 @asynccontextmanager
@@ -134,14 +134,19 @@ async def dial(address: Address, guard: Guard) -> AsyncIterator[trio.SocketStrea
         yield stream
 
 
-async def open_listeners(address: Address) -> list[trio.SocketListener]:
-    """Listen on *address*; port 0 takes a free one.
+async def open_listeners(address: Address, name: str) -> list[trio.SocketListener]:
+    """Listen on *address*, with what is held as *name* if that is there; port 0 takes a free one.
 
     Raises CannotCreateError: the address is in use, not of this host, or not allowed.
     """
-    open_ = partial(trio.open_tcp_listeners, address.port, host=address.host)
+    there = listeners.held(name, address.host, address.port)
+    if there:
+        wrap = trio.socket.from_stdlib_socket
+        return [trio.SocketListener(wrap(each)) for each in there]
     try:
-        return await open_()
+        opened = await trio.open_tcp_listeners(address.port, host=address.host)
+        listeners.hold(name, [each.socket for each in opened])
+        return opened
     except OSError as error:
         raise CannotCreateError(
             f"cannot listen on {address}: {error.strerror or error}; is another worker running "
@@ -149,7 +154,7 @@ async def open_listeners(address: Address) -> list[trio.SocketListener]:
         ) from error
 
 
-def port_of(listeners: list[trio.SocketListener]) -> int:
-    """The port that *listeners* are bound to."""
-    port: int = listeners[0].socket.getsockname()[1]
+def port_of(opened: list[trio.SocketListener]) -> int:
+    """The port that listeners are bound to."""
+    port: int = opened[0].socket.getsockname()[1]
     return port

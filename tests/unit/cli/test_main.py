@@ -103,7 +103,7 @@ def test_a_cluster_of_one_without_any_flag_and_its_state(tmp_path: Path) -> None
     (state,) = (tmp_path / ".wallarood").iterdir()
     shown = wallarood("state", "show", cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
-    assert "(started)" in shown.stdout
+    assert "(published)" in shown.stdout
     record = json.loads(wallarood("state", "show", "--json", cwd=tmp_path).stdout)
     assert record["worker"] == state.name
     reset = wallarood("state", "reset", cwd=tmp_path)

@@ -37,7 +37,7 @@ async def echo_data(channel: DataChannel) -> None:
 
 @asynccontextmanager
 async def serving(kind: str, key: ClusterKey) -> AsyncIterator[Address]:
-    listeners = await open_listeners(Address("127.0.0.1", 0))
+    listeners = await open_listeners(Address("127.0.0.1", 0), "control")
     serve = {
         "control": partial(serve_control, listeners, echo_control),
         "data": partial(serve_data, listeners, echo_data),
@@ -155,7 +155,7 @@ async def test_what_was_sent_before_closing_arrives() -> None:
             done.set()
 
     done = trio.Event()
-    listeners = await open_listeners(Address("127.0.0.1", 0))
+    listeners = await open_listeners(Address("127.0.0.1", 0), "control")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(partial(serve_control, listeners, take, key=KEY, limits=LIMITS))
         address = Address("127.0.0.1", port_of(listeners))
@@ -170,11 +170,11 @@ async def test_what_was_sent_before_closing_arrives() -> None:
 
 
 async def test_an_address_in_use_or_of_another_host_is_a_clear_error() -> None:
-    listeners = await open_listeners(Address("127.0.0.1", 0))
+    listeners = await open_listeners(Address("127.0.0.1", 0), "control")
     taken = Address("127.0.0.1", port_of(listeners))
     for address in (taken, Address("192.0.2.1", 1)):
         with pytest.raises(CannotCreateError, match=f"cannot listen on {address}"):
-            await open_listeners(address)
+            await open_listeners(address, "control")
     for each in listeners:
         await each.aclose()
 
