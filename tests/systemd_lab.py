@@ -37,7 +37,7 @@ class Lab:
 
     @classmethod
     def start(cls) -> "Lab":
-        """Start an empty lab. Each host will have a disk of its own, that loses what is unsynced."""
+        """Start an empty lab. Each host will have a disk that loses what is not synced."""
         directory = Path(tempfile.mkdtemp(prefix="wallarood-lab-", dir="/tmp"))
         process = subprocess.Popen(
             [SCRIPT, "lab", "sleep", "infinity"],

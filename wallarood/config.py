@@ -288,6 +288,15 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "limits",
+        "blocking-call-max",
+        Kind.DURATION,
+        600.0,
+        "How long one call of a blocking computation may take before it counts as stuck.",
+        1,
+        86400,
+    ),
+    Key(
+        "limits",
         "control-message-bytes-max",
         Kind.SIZE,
         16 * MIB,

@@ -4,9 +4,12 @@ Signal handlers come first, so that a stop is heeded at every moment. Then, in t
 directory, the listeners, the machines, the admin socket. A stop goes the other way.
 """
 
+import contextlib
 import secrets
 import signal
 import sys
+import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,7 @@ from wallarood.control.initializer import Initializer
 from wallarood.control.joiner import Joiner
 from wallarood.control.restart import AskFor, FormNew, GoOn, Stop, decide
 from wallarood.listening import ask_occupant, listen
+from wallarood.logs import add_context
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import CannotCreateError, KeyRefusedError, RefusedError, WallaroodError
 from wallarood.model.ids import Address, ClusterId, Incarnation, parse_address
@@ -36,6 +40,7 @@ from wallarood.net.tcp import DataChannel, dial_data, serve_data
 from wallarood.net.websocket import dial_control, serve_control
 from wallarood.planning.listings import list_partitions
 from wallarood.planning.plan import plan
+from wallarood.reload import Reloader
 from wallarood.runtime.control_task import ControlConnections
 from wallarood.runtime.driver import drive
 from wallarood.runtime.links import refuse_data
@@ -45,23 +50,27 @@ from wallarood.settings import net_limits, runtime_settings
 from wallarood.storage.state_directory import StateDirectory, open_state_directory
 from wallarood.system import listeners
 from wallarood.system.notify import notify
+from wallarood.system.watchdog import keep_watch
 
 QUEUE_EVENTS_MAX = 1024
 SWITCH_INTERVAL_S = 0.0005
 """How long a thread waits for the interpreter behind a busy event loop. Writing a checkpoint takes
 some twenty turns: with Python's default of 5 ms a write of 1 ms was seen to take seconds."""
 LEAVE_S = 4.0
+STATUS_S = 5.0
 
 log = structlog.get_logger(__name__)
 
 
-async def run_worker(config: Config, application: Application) -> None:
+async def run_worker(config: Config, application: Application, read: Callable[[], Config]) -> None:
     """Run one worker until it is stopped, or its job is done and it is to end then.
+
+    *read* reads the configuration again for a reload.
 
     Raises WallaroodError: it cannot start or go on; `exit_code` says what that means.
     """
     try:
-        await _run_worker(config, application)
+        await _run_worker(config, application, read)
     except BaseExceptionGroup as group:
         ours, others = group.split(WallaroodError)
         if ours is None or others is not None:
@@ -74,29 +83,39 @@ def _first(group: BaseExceptionGroup[WallaroodError]) -> WallaroodError:
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-async def _run_worker(config: Config, application: Application) -> None:
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    listeners.take()
-    stopping = trio.Event()
+async def _run_worker(config: Config, application: Application, read: Callable[[], Config]) -> None:
+    signals = _Signals()
     async with trio.open_nursery() as nursery:
-        await nursery.start(_heed_signals, stopping)
+        await nursery.start(signals.heed)
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        listeners.take()
         state = open_state_directory(Path(config["worker.state-directory"]))
         try:
             key = read_key(config["security.key-file"])
-            await _Daemon(config, application, state, stopping, key, net_limits(config)).run()
+            daemon = _Daemon(config, application, state, signals, key, net_limits(config), read)
+            await daemon.run()
         finally:
             state.close()
         nursery.cancel_scope.cancel()
 
 
-async def _heed_signals(
-    stopping: trio.Event, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        task_status.started()
-        async for number in signals:
-            log.info("stopping", signal=signal.Signals(number).name)
-            stopping.set()
+@attrs.define(eq=False)
+class _Signals:
+    """What signals ask for: `stopping` is set once, `reload` is what SIGHUP calls by then."""
+
+    stopping: trio.Event = attrs.field(factory=trio.Event)
+    reload: Callable[[], object] = attrs.field(default=lambda: None)
+
+    async def heed(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+            task_status.started()
+            async for number in signals:
+                if number == signal.SIGHUP:
+                    with contextlib.suppress(WallaroodError):  # it has been logged
+                        self.reload()
+                    continue
+                log.info("stopping", signal=signal.Signals(number).name)
+                self.stopping.set()
 
 
 @attrs.define(eq=False)
@@ -104,9 +123,10 @@ class _Daemon:
     config: Config
     application: Application
     state: StateDirectory
-    stopping: trio.Event
+    signals: _Signals
     key: ClusterKey
     limits: NetLimits
+    read: Callable[[], Config]
 
     async def run(self) -> None:
         """Run until the worker ends; one that was brought up to date begins anew."""
@@ -181,16 +201,21 @@ class _Daemon:
             nursery.start_soon(
                 partial(serve_data, **net), listening.data, partial(_accept_data, worker)
             )
-            await nursery.start(self._serve_admin, worker)
+            reloader = Reloader(self.config, self.read, worker, self.limits)
+            self.signals.reload = reloader.reload
+            add_context(partial(_log_context, worker))
+            await nursery.start(self._serve_admin, worker, reloader)
             if isinstance(worker.founding, Joiner) and not worker.leads:
                 seek = partial(_seek_leader, worker, [worker.settings.initializer_address])
                 nursery.start_soon(worker.connections.keep_dialling, "", seek)
-            notify("READY=1")
+            notify("READY=1", f"STATUS={worker.status_text}")
+            nursery.start_soon(_tell_status, worker)
+            nursery.start_soon(keep_watch, partial(_stuck, worker))
             await self._drive(worker, events)
             nursery.cancel_scope.cancel()
         if worker.failure is not None:
             raise worker.failure
-        return worker.outdated and not self.stopping.is_set()
+        return worker.outdated and not self.signals.stopping.is_set()
 
     async def _ask_occupant(self, listings: tuple[Listing, ...]) -> None:
         if self.config["worker.topology-initializer"]:
@@ -204,7 +229,7 @@ class _Daemon:
         async with trio.open_nursery() as nursery:
 
             async def stop() -> None:
-                await self.stopping.wait()
+                await self.signals.stopping.wait()
                 with trio.move_on_after(self.config["timing.stop"]):
                     await self._checkpoint_first(worker)
                 nursery.cancel_scope.cancel()
@@ -284,21 +309,50 @@ class _Daemon:
             ),
             events=events,
             nursery=nursery,
-            notify=lambda text: notify(f"STATUS={text}"),
+            notify=lambda: notify(f"STATUS={worker.status_text}"),
             record=record,
         )
         return worker
 
     async def _serve_admin(
-        self, worker: Worker, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+        self,
+        worker: Worker,
+        reloader: Reloader,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         await serve_admin(
             Path(self.config["admin.socket"]),
             status=Snapshots(worker).status,
             topology=lambda: worker.record.topology if worker.record is not None else None,
-            orders=Orders(worker, self.config["timing.stop"]).by_name,
+            orders=Orders(worker, self.config["timing.stop"], reloader.reload).by_name,
             task_status=task_status,
         )
+
+
+def _log_context(worker: Worker) -> dict[str, str]:
+    """The fields that every entry of the journal has."""
+    stamp = worker.stamp
+    return {
+        "WALLAROOD_WORKER": worker.member.name,
+        "WALLAROOD_CLUSTER_ID": stamp.cluster_id,
+        "WALLAROOD_EPOCH": str(stamp.epoch),
+        "WALLAROOD_ROUND": str(stamp.round),
+    }
+
+
+def _stuck(worker: Worker) -> str:
+    """Why this worker does not get on, though it could; empty if it does."""
+    job = worker.job
+    if job is None:
+        return ""
+    return job.stuck(time.perf_counter(), worker.settings.job.blocking_call_s)
+
+
+async def _tell_status(worker: Worker) -> None:
+    """Keep the age of the last checkpoint fresh in what systemd shows."""
+    while True:
+        await trio.sleep(STATUS_S)
+        notify(f"STATUS={worker.status_text}")
 
 
 async def _accept_data(worker: Worker, channel: DataChannel) -> None:

@@ -6,7 +6,7 @@ from wallarood.config_load import is_loopback
 from wallarood.model.ids import parse_address
 from wallarood.model.messages import Member
 from wallarood.net.listen import NetLimits
-from wallarood.runtime.dataflow.job import JobLimits
+from wallarood.runtime.dataflow.limits import JobLimits
 from wallarood.runtime.links import LinkLimits
 from wallarood.runtime.worker import Settings, Timing
 from wallarood.wire.records import PickleRule
@@ -38,7 +38,10 @@ def runtime_settings(config: Config, member: Member) -> Settings:
             config["checkpoint.deadline"],
         ),
         job=JobLimits(
-            source, config["limits.inbox-batches-max"], config["limits.batch-time-budget"]
+            source,
+            config["limits.inbox-batches-max"],
+            config["limits.batch-time-budget"],
+            config["limits.blocking-call-max"],
         ),
         links=LinkLimits(
             config["limits.window-bytes"],

@@ -79,6 +79,13 @@ def shutdown(path: Path) -> None:
     ask(path, "POST", "/shutdown")
 
 
+def reload(path: Path) -> list[str]:
+    """Have the worker read its configuration again; returns what has changed. Raises as `ask`."""
+    answer = ask(path, "POST", "/reload")
+    changed: list[str] = _structured(path, answer, dict[str, Any])["changed"]
+    return changed
+
+
 def checkpoint(path: Path, *, keep: str = "") -> int:
     """Have a checkpoint taken, and kept under a name if there is one. Raises as `ask`.
 

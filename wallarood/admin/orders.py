@@ -13,6 +13,7 @@ import trio
 
 from wallarood.control.effects import Tell
 from wallarood.control.events import CheckpointWanted, Woken
+from wallarood.model.errors import WallaroodError
 from wallarood.model.messages import DropKept, Purpose, RequestCheckpoint
 from wallarood.runtime.perform import perform
 from wallarood.runtime.worker import Round, Worker
@@ -30,15 +31,32 @@ class OrderRefusedError(Exception):
 
 @attrs.frozen
 class Orders:
-    """The orders to *worker*. `stop_s` is how long the checkpoint of a shutdown may take."""
+    """The orders to *worker*.
+
+    `stop_s` is how long the checkpoint of a shutdown may take; `read_again` reloads the
+    configuration and returns what has changed.
+    """
 
     worker: Worker
     stop_s: float
+    read_again: Callable[[], list[str]]
 
     @property
     def by_name(self) -> dict[str, Order]:
         """All orders; each takes the parameters of the request and returns a JSON value."""
-        return {"shutdown": self.shut_down, "checkpoint": self.checkpoint, "drop": self.drop}
+        return {
+            "shutdown": self.shut_down,
+            "checkpoint": self.checkpoint,
+            "drop": self.drop,
+            "reload": self.reload,
+        }
+
+    def reload(self, _: Mapping[str, str]) -> Any:
+        """Take over the configuration as it is now. Raises OrderRefusedError: it cannot be."""
+        try:
+            return {"accepted": "reload", "changed": self.read_again()}
+        except WallaroodError as error:
+            raise OrderRefusedError(error.message) from error
 
     def shut_down(self, _: Mapping[str, str]) -> Any:
         """End the whole cluster, behind a checkpoint if there can be one in time."""

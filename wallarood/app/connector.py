@@ -23,7 +23,7 @@ class Scope(Enum):
     """Each worker lists and reads its own."""
 
 
-@attrs.frozen
+@attrs.define
 class SourceLimits:
     """How much one `read` may return."""
 
@@ -44,7 +44,7 @@ class SourceContext:
     worker: WorkerName = ""
     cluster_id: ClusterId = ""
     directory: str = ""
-    limits: SourceLimits = SourceLimits()
+    limits: SourceLimits = attrs.field(factory=SourceLimits)
 
 
 @attrs.frozen

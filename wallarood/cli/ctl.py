@@ -10,7 +10,7 @@ from typing import Any
 
 import wallarood
 from wallarood.admin import client
-from wallarood.cli.ctl_orders import checkpoint, shutdown
+from wallarood.cli.ctl_orders import checkpoint, reload, shutdown
 from wallarood.cli.tables import status_text, topology_table, workers_table
 from wallarood.model.errors import PeersGoneError, UsageError, WallaroodError
 from wallarood.model.topology import Topology
@@ -95,6 +95,7 @@ COMMANDS: dict[str, tuple[Callable[[Path, argparse.Namespace], tuple[Any, str]],
     "topology": (_topology, "the stages of the cluster and where they run"),
     "workers": (_workers, "the members of the cluster, as one of them sees them"),
     "checkpoint": (checkpoint, "take a checkpoint now, keep one by name, or drop a kept one"),
+    "reload": (reload, "take over the configuration files as they are now"),
     "shutdown": (shutdown, "take a checkpoint, then end all workers of the cluster"),
 }
 

@@ -38,6 +38,12 @@ def checkpoint(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     return {"checkpoint": number, **unstructure(now)}, f"checkpoint {number} is committed{kept}"
 
 
+def reload(path: Path, _: argparse.Namespace) -> tuple[Any, str]:
+    """Have the configuration read again. Raises NotNowError: it is wrong, or needs a restart."""
+    changed = client.reload(path)
+    return {"changed": changed}, f"reloaded; changed: {', '.join(changed) or 'nothing'}"
+
+
 def shutdown(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     """End the cluster. Raises PeersGoneError: the worker has not ended in time."""
     client.shutdown(path)

@@ -31,5 +31,5 @@ def run(arguments: argparse.Namespace) -> int:
     configure_logs(config["log.level"], config["log.format"], worker=config["worker.name"])
     add_paths(config["application.path"])
     application = load_application(target_of(config), config["application.args"])
-    trio.run(partial(run_worker, config, application))
+    trio.run(partial(run_worker, config, application, partial(config_from, arguments)))
     return 0

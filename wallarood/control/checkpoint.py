@@ -93,8 +93,8 @@ class Coordinator:
         self.phase = Phase.IDLE
         self._workers = workers
         self._highest = highest
-        self._interval_s = interval_s
-        self._deadline_s = deadline_s
+        self.interval_s = interval_s
+        self.deadline_s = deadline_s
         self._next_at = now + interval_s
         self._moved_at = now
         self._taking = TakeCheckpoint(0, Purpose.INTERVAL)
@@ -111,7 +111,7 @@ class Coordinator:
             case Phase.IDLE:
                 return self._next_at
             case Phase.IN_FLIGHT:
-                return self._moved_at + self._deadline_s
+                return self._moved_at + self.deadline_s
             case Phase.ENDED:
                 return None
 
@@ -163,14 +163,14 @@ class Coordinator:
 
     def _timer(self, now: float) -> list[Effect]:
         if self.phase is Phase.IDLE:
-            self._next_at = now + self._interval_s
+            self._next_at = now + self.interval_s
             if self._away:
                 return []
             if self._wanted:
                 return self._start(self._wanted.pop(0), now)
             return self._start(RequestCheckpoint(Purpose.INTERVAL), now)
         return self._give_up(
-            now, f"nothing has moved for {self._deadline_s:g} s: {self.waiting_for}"
+            now, f"nothing has moved for {self.deadline_s:g} s: {self.waiting_for}"
         )
 
     def _request(self, request: RequestCheckpoint, now: float) -> list[Effect]:
@@ -190,7 +190,7 @@ class Coordinator:
         for old in sorted(self._held)[:-LATE_NUMBERS_MAX]:
             del self._held[old]
         self._steps = {}
-        self._moved_at, self._next_at = now, now + self._interval_s
+        self._moved_at, self._next_at = now, now + self.interval_s
         return [Tell(name, self._taking) for name in self._workers]
 
     def _is_held(self, sender: WorkerName, number: int, now: float) -> list[Effect]:
@@ -221,7 +221,7 @@ class Coordinator:
 
     def _give_up(self, now: float, why: str) -> list[Effect]:
         number = self._taking.number
-        self.phase, self._next_at = Phase.IDLE, now + self._interval_s
+        self.phase, self._next_at = Phase.IDLE, now + self.interval_s
         if self._taking.purpose is not Purpose.INTERVAL:
             self._wanted.append(RequestCheckpoint(self._taking.purpose, self._taking.keep))
         return [

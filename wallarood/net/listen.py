@@ -33,7 +33,7 @@ CONNECTION_ERRORS = (
 )
 
 
-@attrs.frozen
+@attrs.define
 class NetLimits:
     """Bounds on connections and their handshakes."""
 

@@ -104,11 +104,11 @@ def _perform_in_round(worker: Worker, effect: Effect) -> None:  # noqa: PLR0912 
             already = not worker.gate.is_open
             (log.info if already else log.warning)("sources pause", reason=reason)
             worker.gate.close("members", reason)
-            worker.notify(worker.phase_text)
+            worker.notify()
         case do.ResumeSources():
             worker.gate.open("members")
             log.info("sources run")
-            worker.notify(worker.phase_text)
+            worker.notify()
         case do.HaltJob():
             worker.nursery.start_soon(halt, worker)
         case do.ReadHoldings(attempt):
@@ -153,7 +153,7 @@ def _waiting_for(worker: Worker, text: str) -> None:
     if text and text != worker.waiting_for:
         log.info(text)
     worker.waiting_for = text
-    worker.notify(worker.phase_text)
+    worker.notify()
 
 
 def _formed(worker: Worker, record: ClusterRecord) -> None:
@@ -273,7 +273,7 @@ def _start(worker: Worker, choice: Choice) -> None:
     worker.completed, worker.waiting_for = False, ""
     begin_round(worker, choice)
     perform(worker, worker.membership.started())
-    worker.notify(worker.phase_text)
+    worker.notify()
 
 
 def _job_done(worker: Worker) -> None:
@@ -281,6 +281,6 @@ def _job_done(worker: Worker) -> None:
     worker.completed, worker.waiting_for = True, ""
     worker.membership.completed()
     log.info("job completed")
-    worker.notify(worker.phase_text)
+    worker.notify()
     if worker.settings.exit_on_completion:
         worker.finished = True

@@ -167,7 +167,7 @@ async def _restore(worker: Worker, mine: Round) -> None:
     )
     mine.job = build_job(plan, states)
     log.info("running", round=mine.choice.round, checkpoint=str(mine.choice.checkpoint))
-    worker.notify(worker.phase_text)
+    worker.notify()
 
 
 def _inbox(mine: Round, edge: int) -> Inbox:
@@ -220,7 +220,7 @@ def take_barrier(worker: Worker, number: int, *, purpose: Purpose, keep: str) ->
     async def put(job: Job) -> None:
         if purpose in PAUSING:
             worker.gate.close("stop", PAUSING[purpose])
-            worker.notify(worker.phase_text)
+            worker.notify()
         job.put_barrier(Barrier(mine.choice.round, number))
 
     _in_round(worker, mine, put)

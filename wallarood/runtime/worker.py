@@ -27,7 +27,8 @@ from wallarood.model.messages import Choice, Member
 from wallarood.model.pipeline import Application
 from wallarood.runtime.control_task import ControlConnections
 from wallarood.runtime.dataflow.gate import Gate
-from wallarood.runtime.dataflow.job import Job, JobLimits
+from wallarood.runtime.dataflow.job import Job
+from wallarood.runtime.dataflow.limits import JobLimits
 from wallarood.runtime.links import LinkLimits, Links
 from wallarood.runtime.ports import CheckpointStore, DialData, RecordStore
 from wallarood.runtime.stale import Stamp
@@ -116,7 +117,7 @@ class Worker:
     connections: ControlConnections
     events: trio.MemorySendChannel[Event]
     nursery: trio.Nursery
-    notify: Callable[[str], None]
+    notify: Callable[[], None]
     gate: Gate = attrs.field(factory=Gate)
     record: ClusterRecord | None = None
     members: dict[WorkerName, Member] = attrs.field(factory=dict)
@@ -189,6 +190,14 @@ class Worker:
     def phase_text(self) -> str:
         """What this worker is doing, for a person."""
         return f"{self.phase}: {self.waiting}" if self.waiting else self.phase
+
+    @property
+    def status_text(self) -> str:
+        """What a service manager shows: the phase, and how old the last checkpoint is."""
+        last = self.last_checkpoint
+        if self.phase != "running" or last is None:
+            return self.phase_text
+        return f"running, checkpoint {last.number} {trio.current_time() - last.at:.0f} s ago"
 
     @property
     def waiting(self) -> str:

@@ -17,7 +17,8 @@ from wallarood.model.topology import Edge, Stage, StageKind
 from wallarood.runtime.dataflow.counters import SourceCounters, StageCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox
-from wallarood.runtime.dataflow.job import Job, JobLimits
+from wallarood.runtime.dataflow.job import Job
+from wallarood.runtime.dataflow.limits import JobLimits
 from wallarood.runtime.dataflow.outputs import EdgeOutput, LocalPort, Outputs, Port
 from wallarood.runtime.dataflow.sink_task import SinkTask
 from wallarood.runtime.dataflow.snapshots import Snapshots
@@ -123,8 +124,7 @@ def _stage_task(job: Job, plan: Plan, stage: Stage) -> StageTask:
         counters=job.counters[stage.index],
         states=tuple(states.values()),
         snapshots=job.snapshots,
-        time_budget_s=plan.limits.time_budget_s,
-        batch_records_max=plan.limits.source.batch_records_max,
+        limits=plan.limits,
     )
 
 

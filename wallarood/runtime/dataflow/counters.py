@@ -12,6 +12,8 @@ class StageCounters:
     skipped: int = 0
     dead_letters: int = 0
     busy_s: float = 0.0
+    in_thread_since: float | None = None
+    """When the call in a thread began that the stage is in (perf_counter)."""
     overruns: int = 0
     """How often user code held the event loop for longer than a second."""
 

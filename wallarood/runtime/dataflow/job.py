@@ -10,7 +10,6 @@ from collections.abc import Mapping
 import attrs
 import trio
 
-from wallarood.app.connector import SourceLimits
 from wallarood.model.batch import Barrier
 from wallarood.model.checkpoint import SourcePosition
 from wallarood.runtime.dataflow.counters import StageCounters
@@ -21,15 +20,6 @@ from wallarood.runtime.dataflow.snapshots import Snapshots
 from wallarood.runtime.dataflow.source_task import SourceTask
 from wallarood.runtime.dataflow.stage_task import StageTask
 from wallarood.runtime.dataflow.wiring import Wiring
-
-
-@attrs.frozen
-class JobLimits:
-    """Bounds on what a stage instance holds and how long it may hold the event loop."""
-
-    source: SourceLimits
-    inbox_batches_max: int
-    time_budget_s: float
 
 
 @attrs.define(eq=False)
@@ -48,6 +38,14 @@ class Job:
     positions: dict[int, list[SourcePosition]] = attrs.field(factory=dict, init=False)
     _cancel: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     _ended: trio.Event = attrs.field(factory=trio.Event, init=False)
+
+    def stuck(self, now: float, blocking_call_s: float) -> str:
+        """Which stage has been in one call in a thread for too long; empty if none has."""
+        for stage in self.stages:
+            since = stage.counters.in_thread_since
+            if since is not None and now - since > blocking_call_s:
+                return f"stage {stage.stage.name} has been in one call for {now - since:.0f} s"
+        return ""
 
     def inbox(self, edge: int) -> Inbox:
         """The inbox of the instance here that *edge* leads to."""

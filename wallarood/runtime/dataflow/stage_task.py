@@ -20,7 +20,7 @@ import structlog
 import trio
 
 from wallarood.flow.align import Alignment
-from wallarood.flow.compile import Inline, Segment
+from wallarood.flow.compile import Concurrent, Inline, InThread, Segment
 from wallarood.flow.failures import Failure
 from wallarood.flow.state import State
 from wallarood.model.batch import Barrier, Batch, EndOfStream
@@ -28,6 +28,7 @@ from wallarood.model.pipeline import DeadLetter, ErrorPolicy
 from wallarood.model.topology import Stage
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.inbox import Inbox
+from wallarood.runtime.dataflow.limits import JobLimits
 from wallarood.runtime.dataflow.outputs import Outputs
 from wallarood.runtime.dataflow.segments import run_segments
 from wallarood.runtime.dataflow.snapshots import Snapshots
@@ -42,7 +43,7 @@ Split = Callable[[Batch, list[Failure]], tuple[Batch, Batch]]
 
 @attrs.define(eq=False)
 class StageTask:
-    """Everything that one stage instance needs. `time_budget_s` bounds a slice of user code."""
+    """Everything that one stage instance needs."""
 
     stage: Stage
     segments: Sequence[Segment]
@@ -53,12 +54,17 @@ class StageTask:
     counters: StageCounters
     states: Sequence[State]
     snapshots: Snapshots
-    time_budget_s: float
-    batch_records_max: int
+    limits: JobLimits
+    _in_thread: bool = attrs.field(init=False)
     _capturing: bool = attrs.field(default=False, init=False)
     _slice_records: int = attrs.field(default=16, init=False)
     _skipped_unsaid: int = attrs.field(default=0, init=False)
     _skipped_said_at: float = attrs.field(default=-math.inf, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        # What is awaited may take its time; a thread that does not come back is stuck.
+        kinds = set(map(type, self.segments))
+        self._in_thread = InThread in kinds and Concurrent not in kinds
 
     async def run(self) -> None:
         """Work until all inputs have ended.
@@ -107,7 +113,9 @@ class StageTask:
     async def _process_slice(self, part: Batch) -> None:
         failures: list[Failure] = []
         began = time.perf_counter()
+        self.counters.in_thread_since = began if self._in_thread else None
         done = await run_segments(self.segments, part, failures)
+        self.counters.in_thread_since = None
         refused = None
         if self.branch is not None:
             done, refused = self.branch(done, failures)
@@ -123,11 +131,12 @@ class StageTask:
     def _account(self, part: Batch, took_s: float) -> None:
         self.counters.records_in += len(part)
         self.counters.busy_s += took_s
+        most = self.limits.source.batch_records_max
         if not all(isinstance(segment, Inline) for segment in self.segments):
-            self._slice_records = self.batch_records_max
+            self._slice_records = most
             return
-        fitting = int(self.time_budget_s / max(took_s, 1e-9) * len(part))
-        self._slice_records = max(1, min(fitting, self._slice_records * 4, self.batch_records_max))
+        fitting = int(self.limits.time_budget_s / max(took_s, 1e-9) * len(part))
+        self._slice_records = max(1, min(fitting, self._slice_records * 4, most))
         if took_s > OVERRUN_S:
             self.counters.overruns += 1
             log.warning(
