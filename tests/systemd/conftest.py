@@ -1,0 +1,169 @@
+"""A lab with three hosts, and the package that is installed on them."""
+
+import os
+import secrets
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import attrs
+import pytest
+from systemd_lab import Host, Lab, why_not
+
+ROOT = Path(__file__).parents[2]
+
+WORDS = """
+import time
+
+import attrs
+
+import wallarood as w
+
+
+@w.computation_batch(blocking=True)
+def slowly(lines: list[str]) -> list[str]:
+    time.sleep(0.002 * len(lines))
+    return lines
+
+
+@w.computation_multi
+def split(line: str) -> list[str]:
+    return line.split()
+
+
+@attrs.define
+class Total:
+    count: int = 0
+
+
+@w.state_computation(state=Total)
+def count(word: str, total: Total) -> tuple[str, int]:
+    total.count += 1
+    return word, total.count
+
+
+app = w.application(
+    "words",
+    w.source("lines", w.FileSource("/srv/words/text", scope="local"))
+    .to(slowly)
+    .to(split)
+    .key_by(lambda word: word)
+    .to(count)
+    .to_sink(w.FileSink("counts")),
+)
+"""
+
+CONFIGURATION = """
+[worker]
+count = 3
+control-channel = "10.77.0.1:7700"
+topology-initializer = {first}
+
+[application]
+target = "words"
+path = ["/opt/words"]
+
+[security]
+key-file = "/run/credentials/wallarood.service/keys_cluster.key"
+
+[checkpoint]
+interval = "500ms"
+
+[limits]
+batch-records-max = 128
+"""
+
+
+def text_of(host: int) -> str:
+    """Some lines for the host of that number."""
+    return "".join(f"w{n % 97} h{host} w{n % 13}\n" for n in range(20_000))
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The package as it is built, and the same as its next version."""
+    made = subprocess.run(
+        [ROOT / "packaging" / "build-deb"], capture_output=True, text=True, check=False
+    )
+    assert made.returncode == 0, made.stderr
+    first = ROOT / made.stdout.split()[-1]
+    folder = tmp_path_factory.mktemp("next")
+    tree, following = folder / "tree", folder / "next.deb"
+    subprocess.run(["dpkg-deb", "-R", first, tree], check=True)
+    control = tree / "DEBIAN" / "control"
+    control.write_text(control.read_text().replace("Version: 0.1.0", "Version: 0.1.1"))
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "-b", tree, following], check=True, capture_output=True
+    )
+    return [first, following]
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """A lab; where there can be none the test is skipped, unless it must not be."""
+    if reason := why_not():
+        if os.environ.get("WALLAROOD_REQUIRE_LAB"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    lab = Lab.start()
+    yield lab
+    lab.end()
+
+
+@attrs.frozen
+class Cluster:
+    """Three hosts with a package each, configured and not yet started."""
+
+    hosts: list[Host]
+
+    def each(self, *command: str) -> None:
+        """Run a command on all hosts at once."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda host: host.run(*command), self.hosts))
+
+    def configure(self, more: str = "") -> None:
+        """Put configuration, key, application and input on all hosts."""
+        key = secrets.token_hex(32)
+        for number, host in enumerate(self.hosts, 1):
+            first = "true" if number == 1 else "false"
+            host.put("/etc/wallaroo/wallarood.toml", CONFIGURATION.format(first=first) + more)
+            host.put("/etc/wallaroo/keys/cluster.key", key)
+            host.put("/opt/words/words.py", WORDS)
+            host.put("/srv/words/text", text_of(number))
+
+    def counts(self) -> dict[str, list[int]]:
+        """For each word, the counts that are published, in the order in which they stand."""
+        counts: dict[str, list[int]] = {}
+        for host in self.hosts:
+            script = "cd /var/lib/wallarood/counts && cat $(ls | sort) /dev/null"
+            for line in host.run("sh", "-c", script).splitlines():
+                word, count = line.split("\t")
+                counts.setdefault(word, []).append(int(count))
+        return counts
+
+    def check(self) -> None:
+        """Every word of every host's text is counted 1, 2, 3, … once."""
+        expected: dict[str, int] = {}
+        for number in range(1, len(self.hosts) + 1):
+            for word in text_of(number).split():
+                expected[word] = expected.get(word, 0) + 1
+        counts = self.counts()
+        assert {word: len(each) for word, each in counts.items()} == expected
+        assert all(each == list(range(1, len(each) + 1)) for each in counts.values())
+
+
+@pytest.fixture
+def cluster(lab: Lab, packages: list[Path]) -> Iterator[Cluster]:
+    """Three fresh hosts with the package."""
+    hosts = [Host(lab, f"h{number}", f"10.77.0.{number}") for number in (1, 2, 3)]
+
+    def make(host: Host) -> None:
+        host.boot()
+        host.install(packages[0])
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(make, hosts))
+    yield Cluster(hosts)
+    for host in hosts:
+        host.do("rmhost")
