@@ -56,7 +56,8 @@ def load_application(target: str, args: Sequence[str] = ()) -> Application:
     except AttributeError:
         names = ", ".join(each for each in vars(module) if not each.startswith("_"))
         raise ApplicationError(
-            f"application {target!r}: {where} has no {name!r}; it has {names or 'nothing'}"
+            f"application {target!r}: {where} ({getattr(module, '__file__', 'built in')}) has no "
+            f"{name!r}; it has {names or 'nothing'}"
         ) from None
     if isinstance(found, Application):
         if args:

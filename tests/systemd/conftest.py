@@ -153,6 +153,16 @@ class Cluster:
         assert all(each == list(range(1, len(each) + 1)) for each in counts.values())
 
 
+@pytest.fixture(scope="module")
+def host(lab: Lab, packages: list[Path]) -> Iterator[Host]:
+    """One host with the package, not configured."""
+    host = Host(lab, "solo", "10.77.0.9")
+    host.boot()
+    host.install(packages[0])
+    yield host
+    host.do("rmhost")
+
+
 @pytest.fixture
 def cluster(lab: Lab, packages: list[Path]) -> Iterator[Cluster]:
     """Three fresh hosts with the package."""
