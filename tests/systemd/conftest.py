@@ -87,7 +87,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         [ROOT / "packaging" / "build-deb"], capture_output=True, text=True, check=False
     )
     assert made.returncode == 0, made.stderr
-    first = ROOT / made.stdout.split()[-1]
+    first = ROOT / made.stdout.strip()
     folder = tmp_path_factory.mktemp("next")
     tree, following = folder / "tree", folder / "next.deb"
     subprocess.run(["dpkg-deb", "-R", first, tree], check=True)
