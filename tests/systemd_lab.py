@@ -59,13 +59,17 @@ class Lab:
                 return "lab0" in _net_devices(grandchild)
         return False
 
-    def do(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-        """Run the script with *arguments* inside the lab."""
-        inside = ("nsenter", "-t", str(self.pid), "-m", "-n", "-p", "-u", "-i", "--", "env")
+    def inside(self, *arguments: str) -> list[str]:
+        """The command that runs the script with *arguments* inside the lab."""
+        enter = ("nsenter", "-t", str(self.pid), "-m", "-n", "-p", "-u", "-i", "--", "env")
         name = f"sdh-{self.directory.name}"
         settings = (f"SDH_LAB={self.directory}", f"SDH_DIR={self.directory}", f"SDH_CGNAME={name}")
+        return [*enter, *settings, "SDH_DISK=512M", str(SCRIPT), *arguments]
+
+    def do(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """Run the script with *arguments* inside the lab."""
         return subprocess.run(
-            [*inside, *settings, "SDH_DISK=512M", str(SCRIPT), *arguments],
+            self.inside(*arguments),
             input=stdin,
             capture_output=True,
             check=False,
