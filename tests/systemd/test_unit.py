@@ -1,11 +1,14 @@
 """One host: what systemd sees of the service, and what the service may do."""
 
 import json
+import subprocess
+from pathlib import Path
 
 import pytest
 from cluster_harness import wait_for
 from systemd_lab import Host
 
+ROOT = Path(__file__).parents[2]
 ONE = """
 [application]
 target = "our_numbers"
@@ -108,6 +111,21 @@ def test_what_is_not_configured_is_skipped_and_not_failed(host: Host) -> None:
     assert "no application is configured: set application.target" in host.journal()
 
 
+def test_the_package_has_no_errors(packages: list[Path]) -> None:
+    found = subprocess.run(
+        ["lintian", "--fail-on", "error", packages[0]], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stdout
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "man").iterdir()), ids=lambda page: page.name)
+def test_a_man_page_has_no_warnings(page: Path) -> None:
+    found = subprocess.run(
+        ["mandoc", "-T", "lint", "-W", "warning", page], capture_output=True, text=True, check=False
+    )
+    assert found.stdout == ""
+
+
 def test_the_units_are_right_and_narrow(host: Host) -> None:
     units = ("wallarood.service", "wallarood@x.service", "wallarood.socket", "wallarood.target")
     more = ("wallarood-data.socket", "wallarood-source@x.socket")
@@ -206,10 +224,10 @@ def test_the_sandbox_is_real(host: Host) -> None:
     assert tried["read /home"] in ("No such file or directory", "Permission denied")
 
 
-def test_an_upgrade_restarts_once_and_keeps_state(running: Host, packages: list[object]) -> None:
+def test_an_upgrade_restarts_once_and_keeps_state(running: Host, packages: list[Path]) -> None:
     cluster = running.ask("status")["cluster_id"]
     process = running.show("wallarood", "MainPID")
-    running.install(packages[1])  # type: ignore[arg-type]
+    running.install(packages[1])
     assert running.run("dpkg-query", "-W", "-f", "${Version}", "wallarood") == "0.1.1"
     assert running.show("wallarood", "MainPID") != process
     wait_for("it runs", lambda: running.phase() == "running")
