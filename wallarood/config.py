@@ -141,6 +141,23 @@ KEYS: tuple[Key, ...] = (
         "The host name or IP address that peers are told; default: the one listened on.",
     ),
     Key("security", "key-file", Kind.TEXT, None, "File with the cluster key, 32 bytes or more."),
+    Key(
+        "security",
+        "certificate",
+        Kind.TEXT,
+        None,
+        "File with the certificate of this worker, for TLS; see 'wallarood keys'.",
+    ),
+    Key(
+        "security", "private-key", Kind.TEXT, None, "File with the private key of the certificate."
+    ),
+    Key(
+        "security",
+        "authority",
+        Kind.TEXT,
+        None,
+        "File with the certificate of the authority that made those of all workers.",
+    ),
     Key("timing", "heartbeat", Kind.DURATION, 1.0, "Time between two heartbeats.", 0.05, 60),
     Key(
         "timing",

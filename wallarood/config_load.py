@@ -57,6 +57,7 @@ def load_config(paths: Iterable[Path], flags: Mapping[str, tuple[str, Any]]) -> 
             problems.append(f"{origin}: {name}: {error}")
     if problems:
         raise ConfigurationError("\n".join(problems))
+    _from_credentials(values, origins)
     config = Config(_with_derived(values), origins)
     _check_together(config)
     return config
@@ -126,6 +127,27 @@ def _as(key: Key, bound: float | None) -> Any:
     return bound if key.kind is Kind.DURATION or bound is None else int(bound)
 
 
+CREDENTIALS = {
+    "security.key-file": "keys_cluster.key",
+    "security.certificate": "keys_worker.crt",
+    "security.private-key": "keys_worker.key",
+    "security.authority": "keys_ca.crt",
+}
+"""What systemd hands over of the directory of keys (``LoadCredential=keys:…``), by key."""
+TLS_KEYS = ("security.certificate", "security.private-key", "security.authority")
+
+
+def _from_credentials(values: dict[str, Any], origins: dict[str, str]) -> None:
+    """Secrets that are not configured are those that systemd has handed over, if any."""
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not directory:
+        return
+    for name, file in CREDENTIALS.items():
+        path = Path(directory) / file
+        if values[name] is None and path.exists():
+            values[name], origins[name] = str(path), f"credential {file}"
+
+
 def _with_derived(values: dict[str, Any]) -> dict[str, Any]:
     """Fill in the defaults that follow from other values."""
     if values["worker.name"] is None:
@@ -159,7 +181,11 @@ def _check_together(config: Config) -> None:
             f"{config.origin('timing.liveness-deadline')}: timing.liveness-deadline: expected at "
             "least two heartbeats (timing.heartbeat)"
         )
-    if config["security.key-file"] is None:
+    given = [name for name in TLS_KEYS if config[name] is not None]
+    if given and len(given) < len(TLS_KEYS):
+        absent = ", ".join(name for name in TLS_KEYS if name not in given)
+        problems.append(f"{config.origin(given[0])}: {given[0]}: TLS also needs {absent}")
+    if config["security.key-file"] is None and not given:
         problems.extend(_open_addresses(config))
     if problems:
         raise ConfigurationError("\n".join(problems))
@@ -173,7 +199,7 @@ def _open_addresses(config: Config) -> list[str]:
         if address is not None and not is_loopback(parse_address(address).host):
             problems.append(
                 f"{config.origin(name)}: {name}: {address} is not a loopback address, and there is "
-                "no cluster key: set security.key-file"
+                "no cluster key: set security.key-file, or security.certificate and its companions"
             )
     return problems
 

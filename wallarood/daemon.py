@@ -34,7 +34,7 @@ from wallarood.model.errors import CannotCreateError, KeyRefusedError, RefusedEr
 from wallarood.model.ids import Address, ClusterId, Incarnation, parse_address
 from wallarood.model.messages import Listing, Member
 from wallarood.model.pipeline import Application
-from wallarood.net.auth import ClusterKey, read_key
+from wallarood.net.auth import ClusterKey
 from wallarood.net.listen import NetLimits
 from wallarood.net.tcp import DataChannel, dial_data, serve_data
 from wallarood.net.websocket import dial_control, serve_control
@@ -46,7 +46,7 @@ from wallarood.runtime.driver import drive
 from wallarood.runtime.links import refuse_data
 from wallarood.runtime.perform import perform
 from wallarood.runtime.worker import Worker
-from wallarood.settings import net_limits, runtime_settings
+from wallarood.settings import credentials, net_limits, runtime_settings
 from wallarood.storage.state_directory import StateDirectory, open_state_directory
 from wallarood.system import listeners
 from wallarood.system.notify import notify
@@ -91,7 +91,7 @@ async def _run_worker(config: Config, application: Application, read: Callable[[
         listeners.take()
         state = open_state_directory(Path(config["worker.state-directory"]))
         try:
-            key = read_key(config["security.key-file"])
+            key = credentials(config)
             daemon = _Daemon(config, application, state, signals, key, net_limits(config), read)
             await daemon.run()
         finally:
@@ -201,7 +201,7 @@ class _Daemon:
             nursery.start_soon(
                 partial(serve_data, **net), listening.data, partial(_accept_data, worker)
             )
-            reloader = Reloader(self.config, self.read, worker, self.limits)
+            reloader = Reloader(self.config, self.read, worker, self.limits, self.key.tls)
             self.signals.reload = reloader.reload
             add_context(partial(_log_context, worker))
             await nursery.start(self._serve_admin, worker, reloader)

@@ -10,6 +10,7 @@ from wallarood.config import KEYS, Config
 from wallarood.logs import set_level
 from wallarood.model.errors import ConfigurationError, WallaroodError
 from wallarood.net.listen import NetLimits
+from wallarood.net.tls import Tls
 from wallarood.runtime.worker import Worker
 from wallarood.system.notify import notify
 
@@ -39,12 +40,15 @@ class Reloader:
     read: Callable[[], Config]
     worker: Worker
     net: NetLimits
+    tls: Tls | None
 
     def reload(self) -> list[str]:
         """Take over what has changed; returns the names of the keys.
 
+        Certificates are read again; connections that are there go on with the former ones.
+
         Raises ConfigurationError: a file is wrong, or a key changed that cannot while the worker
-        runs; everything stays as it was then.
+        runs. Raises KeyRefusedError: a certificate is wrong. Everything stays as it was then.
         """
         microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         notify("RELOADING=1", f"MONOTONIC_USEC={microseconds}")
@@ -70,6 +74,8 @@ class Reloader:
                     for name in fixed
                 )
             )
+        if self.tls is not None:
+            self.tls.reload()
         self._apply(new)
         self.config = new
         return changed

@@ -1,15 +1,34 @@
 """From the configuration to what each part is given of it."""
 
+from pathlib import Path
+
+import attrs
+
 from wallarood.app.connector import SourceLimits
 from wallarood.config import Config
 from wallarood.config_load import is_loopback
 from wallarood.model.ids import parse_address
 from wallarood.model.messages import Member
+from wallarood.net.auth import ClusterKey, read_key
 from wallarood.net.listen import NetLimits
+from wallarood.net.tls import Tls, TlsFiles
 from wallarood.runtime.dataflow.limits import JobLimits
 from wallarood.runtime.links import LinkLimits
 from wallarood.runtime.worker import Settings, Timing
 from wallarood.wire.records import PickleRule
+
+
+def credentials(config: Config) -> ClusterKey:
+    """What this worker proves itself by. Raises KeyRefusedError: a file is wrong."""
+    key = read_key(config["security.key-file"])
+    if config["security.certificate"] is None:
+        return key
+    files = TlsFiles(
+        Path(config["security.certificate"]),
+        Path(config["security.private-key"]),
+        Path(config["security.authority"]),
+    )
+    return attrs.evolve(key, tls=Tls(files))
 
 
 def net_limits(config: Config) -> NetLimits:
@@ -22,7 +41,8 @@ def net_limits(config: Config) -> NetLimits:
 
 
 def runtime_settings(config: Config, member: Member) -> Settings:
-    """What the runtime needs. Records may be pickled only if *member* is on loopback."""
+    """What the runtime needs. Records may be pickled only on loopback or under TLS."""
+    private = is_loopback(member.data.host) or config["security.certificate"] is not None
     source = SourceLimits(
         config["limits.batch-records-max"],
         config["limits.batch-bytes-max"],
@@ -48,7 +68,7 @@ def runtime_settings(config: Config, member: Member) -> Settings:
             config["limits.frame-bytes-max"],
             config["timing.connect-backoff-max"],
         ),
-        pickle=PickleRule.ALLOWED if is_loopback(member.data.host) else PickleRule.FORBIDDEN,
+        pickle=PickleRule.ALLOWED if private else PickleRule.FORBIDDEN,
         exit_on_completion=config["application.exit-on-completion"],
         initializer_address=parse_address(config["worker.control-channel"]),
     )

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from wallarood.cli.common import add_config_flags, config_from, target_of
 from wallarood.config import KEYS, Config
-from wallarood.model.errors import ConfigurationError, WallaroodError
+from wallarood.model.errors import ConfigurationError, KeyRefusedError, WallaroodError
+
+EXPIRES_SOON_DAYS = 30
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -41,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
             value = key.show(config[key.full_name]) or "(none)"
             print(f"{key.full_name} = {value}    # {config.origin(key.full_name)}")
     problems: list[WallaroodError] = []
-    for check in (_application, _key, _state_directory):
+    for check in (_application, _key, _certificate, _state_directory):
         _collect(check, config, problems)
     if problems:
         first, *_ = problems
@@ -73,8 +75,8 @@ def _collect(
 
 
 def _application(config: Config) -> None:
-    from wallarood.cli.local_cluster import worker_names
     from wallarood.loader import add_paths, load_application
+    from wallarood.local.cluster import worker_names
     from wallarood.planning.listings import list_partitions
     from wallarood.planning.plan import plan
 
@@ -86,13 +88,31 @@ def _application(config: Config) -> None:
 
 
 def _key(config: Config) -> None:
-    from wallarood.net.auth import read_key
+    from wallarood.settings import credentials
 
     try:
-        read_key(config["security.key-file"])
+        credentials(config)
     except WallaroodError as error:
-        error.message = f"{config.origin('security.key-file')}: security.key-file: {error.message}"
+        error.message = f"{config.origin('security.key-file')}: [security]: {error.message}"
         raise
+
+
+def _certificate(config: Config) -> None:
+    """Whether it is this worker's, and holds; one that is about to expire is only said."""
+    if config["security.certificate"] is None:
+        return
+    from wallarood.net.authority import days_left, read_certificate, worker_of
+
+    path = Path(config["security.certificate"])
+    where = f"{config.origin('security.certificate')}: security.certificate: {path}"
+    certificate = read_certificate(path)
+    worker, left = worker_of(certificate), days_left(certificate)
+    if worker != config["worker.name"]:
+        raise KeyRefusedError(f"{where}: it is that of {worker}, this is {config['worker.name']}")
+    if left < 0:
+        raise KeyRefusedError(f"{where}: it expired {-left:.0f} days ago: issue it again")
+    if left < EXPIRES_SOON_DAYS:
+        print(f"{where}: it expires in {left:.0f} days: issue it again")
 
 
 def _state_directory(config: Config) -> None:

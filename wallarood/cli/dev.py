@@ -8,8 +8,9 @@ from pathlib import Path
 
 import trio
 
-from wallarood.cli.chaos import Chaos
-from wallarood.cli.local_cluster import (
+from wallarood.loader import load_application
+from wallarood.local.chaos import Chaos
+from wallarood.local.cluster import (
     WORKERS_MAX,
     LocalCluster,
     Outcome,
@@ -18,8 +19,7 @@ from wallarood.cli.local_cluster import (
     run_cluster,
     worker_names,
 )
-from wallarood.cli.screen import Screen, make_screen, to_stderr
-from wallarood.loader import load_application
+from wallarood.local.screen import Screen, make_screen, to_stderr
 
 LEVELS = ("debug", "info", "warning", "error")
 

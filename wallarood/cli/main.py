@@ -10,7 +10,7 @@ from typing import NoReturn
 from wallarood import __version__
 from wallarood.model.errors import UsageError, WallaroodError
 
-COMMANDS = ("run", "dev", "demo", "check", "plan", "state")
+COMMANDS = ("run", "dev", "demo", "check", "plan", "state", "keys")
 INTERRUPTED = 130
 
 

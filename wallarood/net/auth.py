@@ -19,8 +19,10 @@ import attrs
 import trio
 
 from wallarood.model.errors import KeyRefusedError, RemoteProtocolError
+from wallarood.net.tls import Tls
 
 MAGIC = b"wallarood/1 "
+TLS_RECORD = b"\x16\x03"
 NONCE_BYTES = 32
 PROOF_BYTES = 32
 _CHANNEL_BYTES = 8
@@ -30,9 +32,13 @@ _ACCEPTED, _REFUSED = b"A", b"R"
 
 @attrs.frozen
 class ClusterKey:
-    """The secret that all workers of a cluster share; never printed. None: there is no key."""
+    """What a worker proves itself by: the secret that all share, certificates, or both.
+
+    The secret is never printed; None: there is none.
+    """
 
     secret: bytes | None = attrs.field(default=None, repr=False)
+    tls: Tls | None = None
 
     @property
     def is_set(self) -> bool:
@@ -72,6 +78,10 @@ async def _exactly(stream: trio.abc.ReceiveStream, size: int) -> bytes:
             raise RemoteProtocolError(f"closed after {len(data)} bytes of the handshake")
         data += bytes(some)
         if not data.startswith(MAGIC[: len(data)]) and size == HELLO_BYTES:
+            if data.startswith(TLS_RECORD):
+                raise KeyRefusedError(
+                    "the peer speaks TLS, and this worker has no certificate (security.certificate)"
+                )
             raise RemoteProtocolError(f"not a wallarood peer: it began with {data[:16]!r}")
     return data
 

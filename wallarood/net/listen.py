@@ -15,6 +15,7 @@ from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError
 from wallarood.model.errors import CannotCreateError, KeyRefusedError, RemoteProtocolError
 from wallarood.model.ids import Address
 from wallarood.net.auth import ClusterKey, authenticate_client, authenticate_server
+from wallarood.net.tls import Stream, refused_by_tls
 from wallarood.system import listeners
 
 log = structlog.get_logger(__name__)
@@ -52,23 +53,42 @@ class Guard:
     limits: NetLimits
     _silent: dict[int, trio.CancelScope] = attrs.field(factory=dict, init=False)
 
-    async def admit(self, stream: trio.SocketStream) -> None:
-        """Pass the handshake as the server. Raises trio.TooSlowError: too slow, or dropped."""
+    async def admit(self, stream: trio.SocketStream) -> Stream:
+        """Pass the handshake as the server; returns the stream to use.
+
+        Raises trio.TooSlowError: too slow, or dropped. Raises KeyRefusedError: the peer does not
+        belong to the cluster.
+        """
+        used: Stream = self.key.tls.server(stream) if self.key.tls is not None else stream
         if len(self._silent) >= self.limits.unauthenticated_connections_max:
             next(iter(self._silent.values())).cancel()
         with trio.move_on_after(self.limits.handshake_deadline_s) as scope:
             self._silent[id(scope)] = scope
             try:
-                await authenticate_server(stream, self.key, self.channel)
+                async with _tls_errors():
+                    await authenticate_server(used, self.key, self.channel)
             finally:
                 del self._silent[id(scope)]
         if scope.cancelled_caught:
             raise trio.TooSlowError("it did not finish the handshake in time")
+        return used
 
-    async def greet(self, stream: trio.SocketStream) -> None:
-        """Pass the handshake as the client. Raises trio.TooSlowError: the peer is too slow."""
+    async def greet(self, stream: trio.SocketStream) -> Stream:
+        """Pass the handshake as the client; returns the stream to use. Raises as `admit`."""
+        used: Stream = self.key.tls.client(stream) if self.key.tls is not None else stream
         with trio.fail_after(self.limits.handshake_deadline_s):
-            await authenticate_client(stream, self.key, self.channel)
+            async with _tls_errors():
+                await authenticate_client(used, self.key, self.channel)
+        return used
+
+
+@asynccontextmanager
+async def _tls_errors() -> AsyncIterator[None]:
+    """What TLS refuses is the peer's key; a connection that breaks is only that."""
+    try:
+        yield
+    except trio.BrokenResourceError as error:
+        raise refused_by_tls(error) or error from error
 
 
 def name_of(stream: trio.SocketStream) -> str:
@@ -122,7 +142,7 @@ async def serve(
 
 
 @asynccontextmanager
-async def dial(address: Address, guard: Guard) -> AsyncIterator[trio.SocketStream]:
+async def dial(address: Address, guard: Guard) -> AsyncIterator[Stream]:
     """Connect to *address* and pass the handshake.
 
     Raises OSError: nobody is there. Raises what `Guard.greet` raises.
@@ -130,8 +150,7 @@ async def dial(address: Address, guard: Guard) -> AsyncIterator[trio.SocketStrea
     with trio.fail_after(guard.limits.handshake_deadline_s):
         stream = await trio.open_tcp_stream(address.host, address.port)
     async with stream:
-        await guard.greet(stream)
-        yield stream
+        yield await guard.greet(stream)
 
 
 async def open_listeners(address: Address, name: str) -> list[trio.SocketListener]:

@@ -9,6 +9,7 @@ import trio
 from wallarood.model.ids import Address
 from wallarood.net.auth import ClusterKey
 from wallarood.net.listen import Guard, NetLimits, dial, name_of, serve
+from wallarood.net.tls import Stream, certified_name
 
 CHANNEL = b"data"
 
@@ -17,8 +18,10 @@ CHANNEL = b"data"
 class DataChannel:
     """Bytes to and from one peer."""
 
-    stream: trio.SocketStream
+    stream: Stream
     peer: str
+    certified: str | None = None
+    """The worker that the peer's certificate names; None without TLS."""
 
     async def send_all(self, data: bytes) -> None:
         """Send all of *data*."""
@@ -26,11 +29,11 @@ class DataChannel:
 
     async def receive_some(self, bytes_max: int) -> bytes:
         """Wait for bytes; empty at the end."""
-        return await self.stream.receive_some(bytes_max)
+        return bytes(await self.stream.receive_some(bytes_max))
 
     async def aclose(self) -> None:
         """Close the connection."""
-        await self.stream.aclose()
+        await trio.aclose_forcefully(self.stream)
 
 
 async def serve_data(
@@ -44,8 +47,8 @@ async def serve_data(
     guard = Guard(CHANNEL, key, limits)
 
     async def handle(stream: trio.SocketStream) -> None:
-        await guard.admit(stream)
-        await handler(DataChannel(stream, name_of(stream)))
+        used = await guard.admit(stream)
+        await handler(DataChannel(used, name_of(stream), certified_name(used)))
 
     await serve(listeners, handle, CHANNEL)
 
@@ -56,4 +59,4 @@ async def dial_data(
 ) -> AsyncIterator[DataChannel]:
     """Connect to the data address of a peer. Raises as `wallarood.net.listen.dial`."""
     async with dial(address, Guard(CHANNEL, key, limits)) as stream:
-        yield DataChannel(stream, str(address))
+        yield DataChannel(stream, str(address), certified_name(stream))

@@ -21,6 +21,7 @@ from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.ids import Address
 from wallarood.net.auth import ClusterKey
 from wallarood.net.listen import Guard, NetLimits, dial, name_of, serve, unwrapped
+from wallarood.net.tls import Stream, certified_name, socket_of
 
 CHANNEL = b"control"
 FLUSH_S = 1.0
@@ -32,8 +33,10 @@ class ControlChannel:
     """Messages to and from one peer."""
 
     peer: str
+    certified: str | None
+    """The worker that the peer's certificate names; None without TLS."""
     _websocket: WebSocketConnection
-    _stream: trio.SocketStream
+    _stream: Stream
     _queue: trio.MemorySendChannel[bytes]
     _waiting: trio.MemoryReceiveChannel[bytes]
     _written: trio.Event = attrs.field(factory=trio.Event, init=False)
@@ -43,7 +46,7 @@ class ControlChannel:
         try:
             self._queue.send_nowait(data)
         except trio.WouldBlock:
-            self._stream.socket.close()
+            socket_of(self._stream).close()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return
 
@@ -81,10 +84,10 @@ class ControlChannel:
 
 
 def _channel(
-    peer: str, websocket: WebSocketConnection, stream: trio.SocketStream, *, limits: NetLimits
+    peer: str, websocket: WebSocketConnection, stream: Stream, *, limits: NetLimits
 ) -> ControlChannel:
     queue, waiting = trio.open_memory_channel[bytes](limits.queue_messages_max)
-    return ControlChannel(peer, websocket, stream, queue, waiting)
+    return ControlChannel(peer, certified_name(stream), websocket, stream, queue, waiting)
 
 
 async def serve_control(
@@ -98,14 +101,14 @@ async def serve_control(
     guard = Guard(CHANNEL, key, limits)
 
     async def handle(stream: trio.SocketStream) -> None:
-        await guard.admit(stream)
+        used = await guard.admit(stream)
         async with trio.open_nursery() as nursery:
             with trio.fail_after(limits.handshake_deadline_s):
                 request = await wrap_server_stream(
-                    nursery, stream, max_message_size=limits.message_bytes_max
+                    nursery, used, max_message_size=limits.message_bytes_max
                 )
                 websocket = await request.accept()
-            channel = _channel(name_of(stream), websocket, stream, limits=limits)
+            channel = _channel(name_of(stream), websocket, used, limits=limits)
             nursery.start_soon(channel.write)
             await handler(channel)
             nursery.cancel_scope.cancel()

@@ -17,7 +17,7 @@ import trio
 from wallarood.control.events import ConnectionLost, ConnectionOpened, Event, Received
 from wallarood.model.errors import KeyRefusedError, RemoteProtocolError
 from wallarood.model.ids import Address, WorkerName
-from wallarood.model.messages import ControlMessage, Envelope
+from wallarood.model.messages import Attach, Attached, ControlMessage, Envelope, Join
 from wallarood.runtime.ports import ControlChannel, DialControl
 from wallarood.runtime.stale import Stamp, is_stale
 from wallarood.wire.control import decode, encode
@@ -94,6 +94,7 @@ class ControlConnections:
                     f"message {envelope.sequence} came where {connection.sequence_in} was due"
                 )
             connection.sequence_in += 1
+            _check_name(connection.channel.certified, envelope.message)
             if is_stale(envelope, self.stamp()):
                 log.debug("stale message dropped", peer=connection.channel.peer)
                 continue
@@ -122,6 +123,16 @@ class ControlConnections:
         async with trio.open_nursery() as nursery:
             for connection in list(self._open.values()):
                 nursery.start_soon(connection.channel.aclose)
+
+
+def _check_name(certified: str | None, message: ControlMessage) -> None:
+    """Whoever has a certificate speaks under its name. Raises RemoteProtocolError."""
+    if certified is None or not isinstance(message, Join | Attach | Attached):
+        return
+    if message.member.name != certified:
+        raise RemoteProtocolError(
+            f"the certificate of {certified} was shown by a worker called {message.member.name}"
+        )
 
 
 CLOSED = (trio.BrokenResourceError, trio.ClosedResourceError, trio.EndOfChannel)

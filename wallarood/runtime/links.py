@@ -127,6 +127,10 @@ class Links:
             hello, behind = await _first_message(channel, frames)
         if not isinstance(hello, LinkHello):
             raise RemoteProtocolError(f"expected a hello, found {hello!r:.200}")
+        if channel.certified not in (None, hello.worker):
+            raise RemoteProtocolError(
+                f"the certificate of {channel.certified} was shown by {hello.worker}"
+            )
         if hello.cluster_id != self.cluster_id or not self._knows(hello):
             reason = (
                 f"{self.member.name} is in round {self.round} and does not know {hello.worker} of "

@@ -16,6 +16,9 @@ class ControlChannel(Protocol):
     @property
     def peer(self) -> str: ...
 
+    @property
+    def certified(self) -> str | None: ...
+
     def send(self, data: bytes) -> None:
         """Queue a message."""
 
@@ -31,6 +34,9 @@ class DataChannel(Protocol):
 
     @property
     def peer(self) -> str: ...
+
+    @property
+    def certified(self) -> str | None: ...
 
     async def send_all(self, data: bytes) -> None: ...
 

@@ -21,7 +21,7 @@ import trio
 
 from wallarood.admin import client
 from wallarood.admin.status import JobState, Status
-from wallarood.cli.chaos import CONFIG, Chaos
+from wallarood.local.chaos import CONFIG, Chaos
 from wallarood.model.cluster_record import RecordState
 from wallarood.model.errors import WallaroodError
 from wallarood.model.ids import WorkerName

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import attrs
 
 from wallarood.admin.status import JobState, progress
-from wallarood.cli.local_cluster import View
 from wallarood.cli.tables import topology_table
+from wallarood.local.cluster import View
 from wallarood.model.ids import WorkerName
 
 COLOURS = (36, 33, 35, 32, 34, 96, 93, 95, 92, 94)

@@ -8,8 +8,8 @@ import attrs
 import pytest
 import trio
 
-from wallarood.cli import local_cluster
-from wallarood.cli.local_cluster import LocalCluster, Outcome, run_cluster, worker_names
+from wallarood.local import cluster as local_cluster
+from wallarood.local.cluster import LocalCluster, Outcome, run_cluster, worker_names
 
 
 def test_workers_have_names_that_are_easy_to_tell_apart() -> None:

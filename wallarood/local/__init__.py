@@ -1,0 +1,1 @@
+"""A whole cluster on this host, for development and demonstration."""
