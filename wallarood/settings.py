@@ -23,6 +23,10 @@ def credentials(config: Config) -> ClusterKey:
     key = read_key(config["security.key-file"])
     if config["security.certificate"] is None:
         return key
+    # Here and not with the handshake: a peer that refuses a certificate cannot say why.
+    from wallarood.net.authority import check_certificate  # noqa: PLC0415 - only for TLS
+
+    check_certificate(Path(config["security.certificate"]), config["worker.name"])
     files = TlsFiles(
         Path(config["security.certificate"]),
         Path(config["security.private-key"]),

@@ -11,6 +11,7 @@ from cluster_harness import Hosts, WorkerProcess, hosts_in, wait_for
 from wallarood.model.ids import Address, Incarnation
 from wallarood.model.messages import Envelope, Join, Member, Refused
 from wallarood.net.auth import ClusterKey
+from wallarood.net.authority import issue, make_authority
 from wallarood.net.listen import NetLimits
 from wallarood.net.websocket import dial_control
 from wallarood.wire.control import decode, encode
@@ -199,3 +200,29 @@ def test_a_damaged_cluster_record(tmp_path: Path, endless: str, damage: str) -> 
 def test_an_address_that_is_not_loopback_without_a_key(tmp_path: Path, endless: str) -> None:
     with hosts_in(tmp_path) as hosts:
         refused(hosts.start("alpha", endless, "--listen-data", "0.0.0.0:0"), "no cluster key", 78)
+
+
+def test_a_cluster_with_certificates_and_a_stranger(tmp_path: Path, endless: str) -> None:
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    for place in (ours, theirs):
+        make_authority(place)
+
+    def flags(name: str, by: Path = ours) -> tuple[str, ...]:
+        out = tmp_path / f"{by.name}-{name}"
+        issue(by, name, out, days=10)
+        (out / "tls.toml").write_text(
+            f'[security]\ncertificate = "{out}/worker.crt"\nprivate-key = "{out}/worker.key"\n'
+            f'authority = "{out}/ca.crt"\n'
+        )
+        return ("--config", str(out / "tls.toml"))
+
+    with hosts_in(tmp_path) as hosts:
+        cluster = [
+            hosts.start("alpha", endless, *flags("alpha"), count=2, initializer=True),
+            hosts.start("beta", endless, *flags("beta"), count=2),
+        ]
+        wait_for("a running cluster", lambda: all(each.phase() == "running" for each in cluster))
+        refused(hosts.start("gamma", endless, *flags("gamma", theirs), count=2), "certificate", 77)
+        refused(hosts.start("gamma", endless, count=2), "the peer speaks TLS only", 77)
+        refused(hosts.start("gamma", endless, *flags("beta"), count=2), "that of 'beta'", 77)
+        still_works(cluster)

@@ -1,7 +1,6 @@
 """A lab with three hosts, and the package that is installed on them."""
 
 import os
-import secrets
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -67,9 +66,6 @@ topology-initializer = {first}
 target = "words"
 path = ["/opt/words"]
 
-[security]
-key-file = "/run/credentials/wallarood.service/keys_cluster.key"
-
 [checkpoint]
 interval = "500ms"
 
@@ -133,14 +129,24 @@ class Cluster:
             list(pool.map(lambda host: host.run(*command), self.hosts))
 
     def configure(self, more: str = "") -> None:
-        """Put configuration, key, application and input on all hosts."""
-        key = secrets.token_hex(32)
+        """Put configuration, keys, application and input on all hosts."""
+        self.hosts[0].run("wallarood", "keys", "init", "--authority", "/root/ca")
+        self.issue()
         for number, host in enumerate(self.hosts, 1):
             first = "true" if number == 1 else "false"
             host.put("/etc/wallaroo/wallarood.toml", CONFIGURATION.format(first=first) + more)
-            host.put("/etc/wallaroo/keys/cluster.key", key)
             host.put("/opt/words/words.py", WORDS)
             host.put("/srv/words/text", text_of(number))
+
+    def issue(self) -> None:
+        """Make certificates for all, and put them where the units look for them."""
+        first = self.hosts[0]
+        for host in self.hosts:
+            out = f"/root/{host.name}"
+            issue = ("wallarood", "keys", "issue", host.name, "--authority", "/root/ca")
+            first.run(*issue, "--out", out)
+            for file in ("ca.crt", "cluster.key", "worker.crt", "worker.key"):
+                host.put(f"/etc/wallaroo/keys/{file}", first.run("cat", f"{out}/{file}"))
 
     def counts(self) -> dict[str, list[int]]:
         """For each word, the counts that are published, in the order in which they stand."""

@@ -101,16 +101,14 @@ def _certificate(config: Config) -> None:
     """Whether it is this worker's, and holds; one that is about to expire is only said."""
     if config["security.certificate"] is None:
         return
-    from wallarood.net.authority import days_left, read_certificate, worker_of
+    from wallarood.net.authority import check_certificate
 
-    path = Path(config["security.certificate"])
-    where = f"{config.origin('security.certificate')}: security.certificate: {path}"
-    certificate = read_certificate(path)
-    worker, left = worker_of(certificate), days_left(certificate)
-    if worker != config["worker.name"]:
-        raise KeyRefusedError(f"{where}: it is that of {worker}, this is {config['worker.name']}")
-    if left < 0:
-        raise KeyRefusedError(f"{where}: it expired {-left:.0f} days ago: issue it again")
+    where = f"{config.origin('security.certificate')}: security.certificate"
+    try:
+        left = check_certificate(Path(config["security.certificate"]), config["worker.name"])
+    except KeyRefusedError as error:
+        error.message = f"{where}: {error.message}"
+        raise
     if left < EXPIRES_SOON_DAYS:
         print(f"{where}: it expires in {left:.0f} days: issue it again")
 

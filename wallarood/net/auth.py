@@ -13,6 +13,7 @@ still tell a port scanner or another program from a peer. Everything is of fixed
 
 import hmac
 import os
+import socket
 from pathlib import Path
 
 import attrs
@@ -23,6 +24,8 @@ from wallarood.net.tls import Tls
 
 MAGIC = b"wallarood/1 "
 TLS_RECORD = b"\x16\x03"
+TLS_ONLY = b"tls"
+"""In the place of the channel: the answer to a peer that does not speak TLS where it must."""
 NONCE_BYTES = 32
 PROOF_BYTES = 32
 _CHANNEL_BYTES = 8
@@ -88,6 +91,10 @@ async def _exactly(stream: trio.abc.ReceiveStream, size: int) -> bytes:
 
 def _check(hello: bytes, key: ClusterKey, channel: bytes) -> None:
     theirs = hello[len(MAGIC) : len(MAGIC) + _CHANNEL_BYTES].rstrip()
+    if theirs == TLS_ONLY:
+        raise KeyRefusedError(
+            "the peer speaks TLS only, and this worker has no certificate (security.certificate)"
+        )
     if theirs != channel:
         raise RemoteProtocolError(
             f"this is a {channel.decode()} channel, the peer speaks {theirs[:8]!r}"
@@ -98,6 +105,18 @@ def _check(hello: bytes, key: ClusterKey, channel: bytes) -> None:
         if key.is_set:
             who = "this worker has a cluster key and the peer has none"
         raise KeyRefusedError(f"{who}: give all workers the same security.key-file")
+
+
+async def refuse_plain(stream: trio.SocketStream) -> None:
+    """Tell a peer that speaks plainly where TLS is spoken, and raise KeyRefusedError.
+
+    Nothing is done about a peer that seems to speak TLS.
+    """
+    first = await stream.socket.recv(len(MAGIC), socket.MSG_PEEK)
+    if first and MAGIC.startswith(first):
+        await _exactly(stream, HELLO_BYTES)
+        await stream.send_all(_hello(ClusterKey(), TLS_ONLY))
+        raise KeyRefusedError("the peer does not speak TLS (security.certificate)")
 
 
 async def authenticate_client(stream: trio.abc.Stream, key: ClusterKey, channel: bytes) -> None:

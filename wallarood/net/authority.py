@@ -106,6 +106,20 @@ def read_certificate(path: Path) -> x509.Certificate:
         raise KeyRefusedError(f"{path}: not a certificate: {error}") from error
 
 
+def check_certificate(path: Path, worker: str) -> float:
+    """For how many days the certificate of *worker* is valid still.
+
+    Raises KeyRefusedError: it is not one, not that worker's, or has expired.
+    """
+    certificate = read_certificate(path)
+    found, left = worker_of(certificate), days_left(certificate)
+    if found != worker:
+        raise KeyRefusedError(f"{path}: it is that of {found!r}, this is {worker!r}")
+    if left < 0:
+        raise KeyRefusedError(f"{path}: it expired {-left:.0f} days ago: issue it again")
+    return left
+
+
 def days_left(certificate: x509.Certificate) -> float:
     """For how many days it is valid still; negative if it has expired."""
     return (certificate.not_valid_after_utc - _now()).total_seconds() / 86400

@@ -14,7 +14,7 @@ from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError
 
 from wallarood.model.errors import CannotCreateError, KeyRefusedError, RemoteProtocolError
 from wallarood.model.ids import Address
-from wallarood.net.auth import ClusterKey, authenticate_client, authenticate_server
+from wallarood.net.auth import ClusterKey, authenticate_client, authenticate_server, refuse_plain
 from wallarood.net.tls import Stream, refused_by_tls
 from wallarood.system import listeners
 
@@ -66,6 +66,8 @@ class Guard:
             self._silent[id(scope)] = scope
             try:
                 async with _tls_errors():
+                    if self.key.tls is not None:
+                        await refuse_plain(stream)
                     await authenticate_server(used, self.key, self.channel)
             finally:
                 del self._silent[id(scope)]
