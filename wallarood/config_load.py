@@ -138,13 +138,20 @@ TLS_KEYS = ("security.certificate", "security.private-key", "security.authority"
 
 
 def _from_credentials(values: dict[str, Any], origins: dict[str, str]) -> None:
-    """Secrets that are not configured are those that systemd has handed over, if any."""
+    """Secrets that are not configured are those that systemd has handed over, if any.
+
+    Raises ConfigurationError: the directory that it names cannot be looked into.
+    """
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     if not directory:
         return
     for name, file in CREDENTIALS.items():
         path = Path(directory) / file
-        if values[name] is None and path.exists():
+        try:
+            is_there = path.exists()
+        except OSError as error:
+            raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+        if values[name] is None and is_there:
             values[name], origins[name] = str(path), f"credential {file}"
 
 

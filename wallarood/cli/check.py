@@ -56,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _is_configured(arguments: argparse.Namespace) -> int:
     """A configuration with mistakes counts as one: whoever runs it is to hear of them."""
+    # systemd names the credentials to an ExecCondition too, but lets only ExecStart look at them.
+    os.environ.pop("CREDENTIALS_DIRECTORY", None)
     try:
         if config_from(arguments)["application.target"] is not None:
             return 0
