@@ -12,7 +12,7 @@ from xxhash import xxh3_64_intdigest
 
 from wallarood.model.errors import ApplicationError
 
-CACHE_KEYS_MAX = 1 << 16
+CACHE_KEYS_MAX = 1 << 17
 
 
 class KeyTypeError(ApplicationError):
@@ -85,6 +85,8 @@ def canonical(key: Any) -> Any:
 
 
 _THEMSELVES = frozenset({str, bytes, int})
+KEY_TYPES_EXACT: frozenset[type] = _THEMSELVES | {bool}
+"""Types whose every value can be a key, and within which Python's equality is that of the bytes."""
 
 
 def canonical_all(keys: list[Any]) -> list[Any]:

@@ -2,11 +2,13 @@
 
 The user's function is called by `list.extend(map(f, records))`, the cheapest loop there is. When
 it raises, the list holds the results so far, so the record at fault is known, its policy is
-applied, and the same iterator goes on behind it: no record is passed to user code twice.
+applied, and the same iterator goes on behind it: no record is passed to user code twice. Whether a
+batch has results that need more than that, such as None, is asked of the set of their types.
 """
 
 from collections.abc import Callable, Iterable
-from itertools import chain, compress
+from itertools import chain, compress, repeat
+from types import NoneType
 from typing import Any, Final, TypeAlias
 
 from wallarood.flow.failures import Failure, fail
@@ -17,23 +19,32 @@ from wallarood.model.pipeline import Computation, Shape
 
 Operator: TypeAlias = Callable[[Batch, list[Failure]], Batch]
 
-DROPPED: Final = object()
+
+class _Dropped:
+    """The type of `DROPPED`."""
+
+
+DROPPED: Final = _Dropped()
 """In the place of a result: the computation raised, and its policy let the others go on."""
+_ABSENT: Final = frozenset({NoneType, _Dropped})
 
 
 def call_each(
     computation: Computation,
-    function: Callable[[Any], Any],
+    function: Callable[..., Any],
     records: list[Any],
-    *,
+    *more: Iterable[Any],
     failures: list[Failure],
 ) -> list[Any]:
-    """Call *function* with each record; the result of one that raised is DROPPED."""
+    """Call *function* with each record, and what stands beside it in the columns *more*.
+
+    The result of one that raised is DROPPED; what drawing from *more* raises counts as that.
+    """
     results: list[Any] = []
-    waiting = iter(records)
+    waiting = [iter(column) for column in (records, *more)]
     while True:
         try:
-            results.extend(map(function, waiting))
+            results.extend(map(function, *waiting))
         except Exception as error:
             fail(computation, records[len(results)], error, failures=failures)
         else:
@@ -97,21 +108,22 @@ def gather(shape: Shape, batch: Batch, results: list[Any]) -> Batch:
 
 
 def _present(batch: Batch, results: list[Any]) -> Batch:
-    values = [each for each in results if each is not None and each is not DROPPED]
-    if len(values) == len(results):
-        return Batch(values, batch.keys)
+    if _ABSENT.isdisjoint(map(type, results)):
+        return Batch(results, batch.keys)
     return kept(batch, results, [r is not None and r is not DROPPED for r in results])
 
 
 def _flattened(batch: Batch, results: list[Any]) -> Batch:
-    lists = [
-        each if type(each) is list else () if each is None or each is DROPPED else list(each)
-        for each in results
-    ]
+    lists = results
+    if set(map(type, results)) != {list}:
+        lists = [
+            each if type(each) is list else () if each is None or each is DROPPED else list(each)
+            for each in results
+        ]
     values = list(chain.from_iterable(lists))
     if batch.keys is None:
         return Batch(values)
-    keys = [k for k, each in zip(batch.keys, lists, strict=True) for _ in range(len(each))]
+    keys = list(chain.from_iterable(map(repeat, batch.keys, map(len, lists))))
     return Batch(values, keys)
 
 
@@ -201,10 +213,8 @@ def stateful(computation: Computation, state: SingleState) -> Operator:
     function = _with_state(computation)
 
     def run(batch: Batch, failures: list[Failure]) -> Batch:
-        value = state.value
-        results = call_each(
-            computation, lambda r: function(r, value), batch.values, failures=failures
-        )
+        states = repeat(state.value)
+        results = call_each(computation, function, batch.values, states, failures=failures)
         return gather(computation.shape, batch, results)
 
     return run
@@ -212,24 +222,15 @@ def stateful(computation: Computation, state: SingleState) -> Operator:
 
 def partitioned(computation: Computation, state: KeyedState) -> Operator:
     """The operator of a computation with a state for each key."""
-    function, make, by_key = _with_state(computation), state.make, state.by_key
+    function, state_of = _with_state(computation), state.by_key.__getitem__
 
     def run(batch: Batch, failures: list[Failure]) -> Batch:
         if batch.keys is None:
             raise ValueError("a batch without keys at a partitioned computation")
         held = canonical_all(batch.keys)
         state.touch(held)
-        results: list[Any] = []
-        add = results.append
-        for key, record in zip(held, batch.values, strict=True):
-            mine = by_key.get(key)
-            try:
-                if mine is None:
-                    mine = by_key[key] = make()
-                add(function(record, mine))
-            except Exception as error:
-                fail(computation, record, error, failures=failures)
-                add(DROPPED)
+        states = map(state_of, held)
+        results = call_each(computation, function, batch.values, states, failures=failures)
         return gather(computation.shape, batch, results)
 
     return run

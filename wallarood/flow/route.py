@@ -1,11 +1,28 @@
 """Which instance gets a record: the end of an edge, seen from one worker."""
 
+from itertools import compress
+from operator import not_
 from typing import Any
 
-from wallarood.flow.keys import CACHE_KEYS_MAX, Partitioner
+from wallarood.flow.keys import CACHE_KEYS_MAX, KEY_TYPES_EXACT, Partitioner
 from wallarood.model.batch import Batch
 from wallarood.model.ids import WorkerName
 from wallarood.model.topology import Edge, Routing, Topology
+
+
+class _Targets(dict[Any, int]):
+    """Key → index of the target, for keys of one type; found out once, and kept up to a bound."""
+
+    def __init__(self, partition_of: Partitioner, owners: tuple[int, ...]) -> None:
+        super().__init__()
+        self._partition_of = partition_of
+        self._owners = owners
+
+    def __missing__(self, key: Any) -> int:
+        if len(self) >= CACHE_KEYS_MAX:
+            self.clear()
+        target = self[key] = self._owners[self._partition_of(key)]
+        return target
 
 
 class Router:
@@ -17,7 +34,8 @@ class Router:
         self._partition_of = Partitioner(max(1, len(stage.partition_owners)))
         self._owners = stage.partition_owners
         self._keyed = edge.routing is Routing.KEYED
-        self._target_of_text: dict[str, int] = {}
+        # Python's 1 and True are one key of a dict, so each type has a dict of its own.
+        self._known = {kind: _Targets(self._partition_of, self._owners) for kind in KEY_TYPES_EXACT}
 
     def split(self, batch: Batch) -> list[tuple[WorkerName, Batch]]:
         """The parts of *batch* by target, in the order of the records; no part is empty.
@@ -31,31 +49,40 @@ class Router:
         keys = batch.keys
         if keys is None:
             raise ValueError("a batch without keys on a keyed edge")
+        kinds = set(map(type, keys))
         if len(self.targets) == 1:
-            for key in keys:
-                if type(key) is not str:
+            if not kinds <= KEY_TYPES_EXACT:
+                for key in keys:
                     self._partition_of(key)
             return [(self.targets[0], batch)]
-        return self._parts(keys, batch.values)
+        if len(kinds) == 1 and kinds <= KEY_TYPES_EXACT:
+            chosen = list(map(self._known[kinds.pop()].__getitem__, keys))
+        else:
+            chosen = [self._owners[self._partition_of(key)] for key in keys]
+        return self._parts(keys, batch.values, chosen)
 
-    def _parts(self, keys: list[Any], values: list[Any]) -> list[tuple[WorkerName, Batch]]:
-        parts = [Batch([], []) for _ in self.targets]
-        columns = [
-            (part.keys.append, part.values.append) for part in parts if part.keys is not None
-        ]
-        known = self._target_of_text
-        if len(known) > CACHE_KEYS_MAX:
-            known.clear()
-        for key, value in zip(keys, values, strict=True):
-            if type(key) is str:
-                target = known.get(key, -1)
-                if target < 0:
-                    target = known[key] = self._owners[self._partition_of(key)]
-            else:
-                target = self._owners[self._partition_of(key)]
-            add_key, add_value = columns[target]
-            add_key(key)
-            add_value(value)
+    def _parts(
+        self, keys: list[Any], values: list[Any], chosen: list[int]
+    ) -> list[tuple[WorkerName, Batch]]:
+        parts = _in_two(keys, values, chosen) if len(self.targets) == 2 else None
+        if parts is None:
+            parts = [Batch([], []) for _ in self.targets]
+            columns = [
+                (part.keys.append, part.values.append) for part in parts if part.keys is not None
+            ]
+            for key, value, target in zip(keys, values, chosen, strict=True):
+                add_key, add_value = columns[target]
+                add_key(key)
+                add_value(value)
         return [
             (worker, part) for worker, part in zip(self.targets, parts, strict=True) if part.values
         ]
+
+
+def _in_two(keys: list[Any], values: list[Any], chosen: list[int]) -> list[Batch]:
+    """The parts for targets 0 and 1, without a step of Python for each record."""
+    others = list(map(not_, chosen))
+    return [
+        Batch(list(compress(values, others)), list(compress(keys, others))),
+        Batch(list(compress(values, chosen)), list(compress(keys, chosen))),
+    ]

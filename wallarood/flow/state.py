@@ -13,6 +13,7 @@
 # state itself, the next capture is a base, which holds everything: that bounds what is stored and
 # what a restart has to read. Base and changes are put one over the other, in their order.
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -46,16 +47,19 @@ class _Marks:
 
 @attrs.define(eq=False)
 class KeyedState:
-    """A state object for each key, made by `make` when the key is first seen."""
+    """A state object for each key, made by `make` when `by_key` is first asked for the key."""
 
     computation: str
     make: Callable[[], Any]
-    by_key: dict[Any, Any] = attrs.field(factory=dict)
+    by_key: defaultdict[Any, Any] = attrs.field(init=False)
     _changed: set[Any] = attrs.field(factory=set)
     _unsure: dict[int, _Marks] = attrs.field(factory=dict)
     _since_base: int = 0
     _based: bool = False
     _capture: _Capture | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self.by_key = defaultdict(self.make)
 
     def touch(self, keys: Iterable[Any]) -> None:
         """These keys are about to be worked on. Called before user code sees their state."""
@@ -66,8 +70,10 @@ class KeyedState:
     def _encode(self, capture: _Capture, keys: Iterable[Any]) -> None:
         """Encode what of *keys* waits for it, as it is now."""
         some = list(capture.waiting.intersection(keys))
+        capture.waiting.difference_update(some)
+        # A key whose state could not be made has none.
+        some = [key for key in some if key in self.by_key]
         if some:
-            capture.waiting.difference_update(some)
             states = list(map(self.by_key.__getitem__, some))
             capture.pieces.append(encode_states(self.computation, some, states))
 
