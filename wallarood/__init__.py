@@ -7,6 +7,10 @@
 ... )
 """
 
+from wallarood.app.aggregations import count, mean
+from wallarood.app.aggregations import maximum as max
+from wallarood.app.aggregations import minimum as min
+from wallarood.app.aggregations import total as sum
 from wallarood.app.application import application
 from wallarood.app.computations import (
     computation,
@@ -35,12 +39,14 @@ from wallarood.connectors.memory import ListSink, ListSource
 from wallarood.connectors.stdout import StdoutSink
 from wallarood.connectors.tcp_sink import TcpSink
 from wallarood.connectors.tcp_source import LineTcpSource, TcpSource
+from wallarood.model.aggregation import Aggregation
 from wallarood.model.errors import ApplicationError, PipelineError, WallaroodError
 from wallarood.model.pipeline import Application, DeadLetter
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Aggregation",
     "Application",
     "ApplicationError",
     "Branch",
@@ -70,9 +76,14 @@ __all__ = [
     "computation",
     "computation_batch",
     "computation_multi",
+    "count",
     "dead_letter",
+    "max",
+    "mean",
     "merge",
+    "min",
     "source",
     "state_computation",
     "state_computation_multi",
+    "sum",
 ]

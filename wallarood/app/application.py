@@ -164,7 +164,7 @@ def _computation(node: Node, name: str) -> Computation | None:
         name,
         declared.function,
         declared.shape,
-        place_of(declared.function) or node.where,
+        node.where if declared.aggregations else place_of(declared.function) or node.where,
         calling=declared.calling,
         state=declared.state,
         on_error=policy_of(declared.on_error),
@@ -172,4 +172,5 @@ def _computation(node: Node, name: str) -> Computation | None:
         output=node.record,
         concurrency=declared.concurrency,
         ordered=declared.ordered,
+        aggregations=declared.aggregations,
     )

@@ -12,6 +12,7 @@ import attrs
 
 from wallarood.app.connector import Sink
 from wallarood.app.mistakes import check_name, is_step_name, mistake
+from wallarood.model.aggregation import Aggregation
 from wallarood.model.pipeline import Calling, ErrorPolicy, Shape
 
 P = ParamSpec("P")
@@ -87,6 +88,7 @@ class Declared(Generic[P, R]):
     partitions: int = PARTITIONS
     concurrency: int = CONCURRENCY
     ordered: bool = True
+    aggregations: tuple[Aggregation, ...] = ()
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself."""
@@ -125,7 +127,7 @@ def declare(function: Callable[P, R], shape: Shape, **options: Any) -> Declared[
     blocking = options.pop("blocking", False)
     declared = Declared(function, shape, name, calling=_calling(function, blocking), **options)
     check_function(declared)
-    _check_options(declared)
+    check_options(declared)
     return declared
 
 
@@ -141,6 +143,16 @@ def _is(kind: Callable[[Any], bool], function: Any) -> bool:
     if kind(function) or isinstance(function, type):
         return kind(function)
     return kind(type(function).__call__)
+
+
+def inline(function: Callable[..., Any]) -> bool:
+    """Whether a call of *function* gives its result at once."""
+    kinds = (
+        inspect.iscoroutinefunction,
+        inspect.isgeneratorfunction,
+        inspect.isasyncgenfunction,
+    )
+    return not any(_is(kind, function) for kind in kinds)
 
 
 def _calling(function: Callable[..., Any], blocking: object) -> Calling:
@@ -178,7 +190,8 @@ def check_function(declared: Declared[..., Any]) -> None:
         raise mistake(f"{shown} cannot be called as f({', '.join(arguments)}): {error}") from error
 
 
-def _check_options(declared: Declared[..., Any]) -> None:
+def check_options(declared: Declared[..., Any]) -> None:
+    """Raises PipelineError: an option is wrong."""
     name = declared.name or "computation"
     policy_of(declared.on_error)
     if type(declared.concurrency) is not int or declared.concurrency < 1:
@@ -331,7 +344,7 @@ def state_computation_multi(
 def _state_decorator(
     shape: Shape, state: Callable[[], Any], options: StateOptions
 ) -> Callable[[Callable[P, R]], Declared[P, R]]:
-    _check_known(options, StateOptions)
+    check_known(options, StateOptions)
     if state is None:
         raise mistake("state=None: expected a class, or a function without arguments")
 
@@ -344,11 +357,12 @@ def _state_decorator(
 def _decorator(function: Any, shape: Shape, options: Any) -> Any:
     if function is not None:
         return declare(function, shape, **options)
-    _check_known(options, BatchOptions if shape is Shape.BATCH else Options)
+    check_known(options, BatchOptions if shape is Shape.BATCH else Options)
     return lambda function: declare(function, shape, **options)
 
 
-def _check_known(options: Any, allowed: Any) -> None:
+def check_known(options: Any, allowed: Any) -> None:
+    """Raises PipelineError: *options* has one that *allowed*, a typed dict, does not name."""
     known = inspect.get_annotations(allowed)
     for option in options:
         if option not in known:

@@ -21,6 +21,9 @@ def _line(step: Step) -> str:
         facts.append(f"keyed by {show(step.key)}")
     if step.kind is StepKind.PARTITIONED:
         facts.append(f"{step.partitions} partitions")
+    if step.computation is not None and step.computation.aggregations:
+        kinds = (each.kind.value for each in step.computation.aggregations)
+        facts.append(f"aggregates {', '.join(kinds)}")
     if step.connector is not None:
         facts.append(type(step.connector).__name__)
     return "; ".join(facts)

@@ -6,10 +6,11 @@ twice, and each use gets all of its records.
 
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import attrs
 
+from wallarood.app.aggregations import AggregateOptions, aggregate_record, declare_aggregate
 from wallarood.app.computations import (
     Declared,
     OnError,
@@ -22,6 +23,7 @@ from wallarood.app.connector import Sink, Source
 from wallarood.app.hints import can_be_key, can_flow, function_hints, record_types, show
 from wallarood.app.mistakes import check_name, mistake, place_of_caller
 from wallarood.app.nodes import End, Node, common_key, common_record, connect, state_kind
+from wallarood.model.aggregation import Aggregation
 from wallarood.model.pipeline import Calling, Shape, StepKind
 
 
@@ -80,6 +82,32 @@ class Stream:
         if not isinstance(computation, Declared):
             computation = declare(computation, Shape.ONE)
         return self._through(computation, "computation", name=name, on_error=on_error)
+
+    def aggregate(
+        self,
+        *aggregations: Aggregation,
+        into: Callable[..., Any] | None = None,
+        **options: Unpack[AggregateOptions],
+    ) -> "Stream":
+        """Aggregate the records of each key, in loops that run in C over a batch.
+
+        For every batch and key in it there is one record: the key and the results so far, in the
+        order of *aggregations*, or what ``into(key, *results)`` makes of these. Options are `name`
+        (default: that of the aggregations, joined by "-"), to which the state belongs, `on_error`,
+        and `partitions` (int, default 256). A record of which a value is of the wrong kind changes
+        no aggregation and is left to `on_error`.
+
+        >>> import wallarood as w
+        >>> words = w.source("words", w.ListSource(["to", "be"], record=str))
+        >>> counts = words.key_by(str).aggregate(w.count())
+        """
+        declared = declare_aggregate(aggregations, into, record=self._node.record, options=options)
+        name, available = options.get("name", ""), self._kind_with_state()
+        if available is not StepKind.PARTITIONED:
+            raise mistake(f"{name or declared.name}: the stream has no key: put .key_by(…) before")
+        node = self._step(available, declared, Any, name=name, on_error=None)
+        node.record = aggregate_record(declared, key=node.key, record=self._node.record)
+        return Stream(connect(node))
 
     def map(
         self, function: Callable[..., Any], *, name: str = "", on_error: OnError | None = None

@@ -11,11 +11,12 @@ from typing import Any, TypeAlias
 import attrs
 
 from wallarood.flow import operators
+from wallarood.flow.aggregate import Aggregator
 from wallarood.flow.failures import Failure
 from wallarood.flow.operators import DROPPED, Operator
 from wallarood.flow.state import KeyedState, SingleState, State
 from wallarood.model.batch import Batch
-from wallarood.model.pipeline import Application, Calling, Computation, Step, StepKind
+from wallarood.model.pipeline import Application, Calling, Computation, Shape, Step, StepKind
 from wallarood.model.topology import Stage
 
 __all__ = [
@@ -132,6 +133,10 @@ def _operator(step: Step, states: Mapping[str, State]) -> tuple[Operator, ...]:
             return (operators.key_by(computation),)
         case StepKind.STATEFUL, Computation() as computation, SingleState() as state:
             return (operators.stateful(computation, state),)
+        case StepKind.PARTITIONED, Computation(
+            shape=Shape.AGGREGATE
+        ) as each, KeyedState() as state:
+            return (Aggregator(each, state),)
         case StepKind.PARTITIONED, Computation() as computation, KeyedState() as state:
             return (operators.partitioned(computation, state),)
         case _:

@@ -103,8 +103,8 @@ def gather(shape: Shape, batch: Batch, results: list[Any]) -> Batch:
             return kept(batch, batch.values, [r is not DROPPED and bool(r) for r in results])
         case Shape.INSPECT:
             return kept(batch, batch.values, [r is not DROPPED for r in results])
-        case Shape.BATCH:
-            raise ValueError("a batch computation has one result for all records")
+        case Shape.BATCH | Shape.AGGREGATE:
+            raise ValueError("the results do not stand beside the records")
 
 
 def _present(batch: Batch, results: list[Any]) -> Batch:

@@ -6,6 +6,8 @@ from typing import Any
 
 import attrs
 
+from wallarood.model.aggregation import Aggregation
+
 
 class StepKind(Enum):
     """What a step of a pipeline does."""
@@ -39,6 +41,8 @@ class Shape(Enum):
     """A record → whether it stays."""
     INSPECT = "inspect"
     """A record → ignored; the record passes unchanged."""
+    AGGREGATE = "aggregate"
+    """A key and the results of its aggregations → a record. The state is the engine's own."""
 
 
 class Calling(Enum):
@@ -85,7 +89,7 @@ class Computation:
     `state` makes the initial state (no arguments) of a stateful or partitioned computation; None
     for a simple one. `input` and `output` are the types of a record before and after (`Any` where
     no hint says). `concurrency` bounds the coroutines in flight, `ordered` keeps their results in
-    the order of the records.
+    the order of the records. `aggregations` are those of an AGGREGATE.
     """
 
     name: str
@@ -99,6 +103,7 @@ class Computation:
     output: Any = Any
     concurrency: int = 64
     ordered: bool = True
+    aggregations: tuple[Aggregation, ...] = ()
 
 
 @attrs.frozen

@@ -1,0 +1,195 @@
+"""Built-in aggregations, for `Stream.aggregate`: count, sum, min, max and mean of each key.
+
+Those that would hide a function of Python have another name here; `wallarood` exports them as
+`sum`, `min` and `max`, to be written ``w.sum(…)``.
+"""
+
+import inspect
+import types
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, TypedDict
+
+from wallarood.app.computations import (
+    PARTITIONS,
+    Declared,
+    OnError,
+    check_known,
+    check_options,
+    inline,
+)
+from wallarood.app.hints import can_flow, function_hints, show
+from wallarood.app.mistakes import check_name, mistake
+from wallarood.model.aggregation import Aggregation, AggregationKind, row
+from wallarood.model.pipeline import Shape
+
+Of = Callable[[Any], Any]
+
+_NEED_NUMBERS = (AggregationKind.SUM, AggregationKind.MEAN)
+
+
+class AggregateOptions(TypedDict, total=False):
+    """What `Stream.aggregate` may be told."""
+
+    name: str
+    on_error: OnError
+    partitions: int
+
+
+def count() -> Aggregation:
+    """How many records a key has had: an int.
+
+    >>> import wallarood as w
+    >>> words = w.source("words", w.ListSource(["to", "be"], record=str))
+    >>> counts = words.key_by(str).aggregate(w.count())
+    """
+    return Aggregation(AggregationKind.COUNT)
+
+
+def total(of: Of | None = None) -> Aggregation:
+    """The sum of a number over the records of a key, added in their order.
+
+    *of* gives the number of a record: an int of any size, a float, a Decimal or a Fraction;
+    without it the record is the number. Anything else, None too, fails the record. A function
+    that is written in C, such as ``operator.itemgetter(1)``, is the fastest.
+
+    Raises PipelineError: *of* is not a function, or awaits.
+
+    >>> import wallarood as w
+    >>> from operator import itemgetter
+    >>> payments = w.source("payments", w.ListSource([("ada", 5)], record=tuple[str, int]))
+    >>> totals = payments.key_by(itemgetter(0)).aggregate(w.sum(of=itemgetter(1)))
+    """
+    return _of(AggregationKind.SUM, of)
+
+
+def minimum(of: Of | None = None) -> Aggregation:
+    """The least value of the records of a key, the first of equal ones.
+
+    *of* gives the value of a record, anything that has an order and can be stored; without it the
+    record is the value. None and NaN fail the record, and so does what cannot be compared.
+
+    Raises PipelineError: *of* is not a function, or awaits.
+
+    >>> import wallarood as w
+    >>> numbers = w.source("numbers", w.ListSource([3, 1, 2], record=int))
+    >>> least = numbers.key_by(lambda number: number % 2 == 0).aggregate(w.min(), w.max())
+    """
+    return _of(AggregationKind.MIN, of)
+
+
+def maximum(of: Of | None = None) -> Aggregation:
+    """The greatest value of the records of a key, the first of equal ones; else as `min`.
+
+    >>> import wallarood as w
+    >>> words = w.source("words", w.ListSource(["to", "be"], record=str))
+    >>> longest = words.key_by(lambda word: word[0]).aggregate(w.max(of=len))
+    """
+    return _of(AggregationKind.MAX, of)
+
+
+def mean(of: Of | None = None) -> Aggregation:
+    """The mean of a number over the records of a key: their sum, as of `sum`, by their count.
+
+    It is a float for ints and floats. The mean of ints that are too large for a float fails.
+
+    >>> import wallarood as w
+    >>> words = w.source("words", w.ListSource(["to", "be"], record=str))
+    >>> lengths = words.key_by(lambda word: word[0]).aggregate(w.count(), w.mean(of=len))
+    """
+    return _of(AggregationKind.MEAN, of)
+
+
+def _of(kind: AggregationKind, of: Of | None) -> Aggregation:
+    if of is not None:
+        if isinstance(of, Aggregation) or not callable(of):
+            raise mistake(f"{kind.value}: expected a function from a record, found {of!r:.100}")
+        if not inline(of):
+            raise mistake(f"{kind.value}: expected a function that neither awaits nor yields")
+    return Aggregation(kind, of)
+
+
+def declare_aggregate(
+    aggregations: tuple[Any, ...],
+    into: Callable[..., Any] | None,
+    *,
+    record: Any,
+    options: AggregateOptions,
+) -> Declared[..., Any]:
+    """Check what `Stream.aggregate` was told about records of type *record*.
+
+    Raises PipelineError: something is wrong.
+    """
+    check_known(options, AggregateOptions)
+    if not aggregations:
+        raise mistake("aggregate: expected at least one aggregation, such as w.count()")
+    for each in aggregations:
+        if not isinstance(each, Aggregation):
+            raise mistake(
+                f"aggregate: expected aggregations, such as w.count(), found {each!r:.100}"
+            )
+        _check_types(each, record)
+    name = options.get("name", "")
+    if name != "":
+        check_name("step", name)
+    declared = Declared(
+        row if into is None else into,
+        Shape.AGGREGATE,
+        name or "-".join(each.kind.value for each in aggregations),
+        on_error=options.get("on_error", "stop"),
+        state=tuple,
+        partitions=options.get("partitions", PARTITIONS),
+        aggregations=aggregations,
+    )
+    check_options(declared)
+    if into is not None:
+        _check_into(into, len(aggregations))
+    return declared
+
+
+def _check_types(aggregation: Aggregation, record: Any) -> None:
+    """Raises PipelineError: `of` does not take the record, or its value cannot be added."""
+    kind, value = aggregation.kind, record
+    if aggregation.of is not None:
+        before, value = function_hints(aggregation.of)
+        if not can_flow(record, before):
+            raise mistake(
+                f"{kind.value} is of {show(before)}, but the stream carries {show(record)}"
+            )
+    if kind in _NEED_NUMBERS and not can_flow(value, int | float | Decimal | Fraction):
+        raise mistake(f"{kind.value} needs a number, found {show(value)}: set of=")
+
+
+def _check_into(into: Any, results: int) -> None:
+    if not callable(into) or not inline(into):
+        raise mistake(f"into={into!r:.100}: expected a function that neither awaits nor yields")
+    try:
+        signature = inspect.signature(into)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind("key", *range(results))
+    except TypeError as error:
+        raise mistake(f"into cannot be called with a key and {results} results: {error}") from error
+
+
+def aggregate_record(declared: Declared[..., Any], *, key: Any, record: Any) -> Any:
+    """The type of what an aggregation emits for keys of type *key*."""
+    if declared.function is not row:
+        return function_hints(declared.function)[1]
+    results = [_result(each, record) for each in declared.aggregations]
+    return types.GenericAlias(tuple, (key, *results))
+
+
+def _result(aggregation: Aggregation, record: Any) -> Any:
+    value = record if aggregation.of is None else function_hints(aggregation.of)[1]
+    match aggregation.kind:
+        case AggregationKind.COUNT:
+            return int
+        case AggregationKind.SUM:
+            return {bool: int, int: int, float: float}.get(value, Any)
+        case AggregationKind.MEAN:
+            return float if value in (bool, int, float) else Any
+        case _:
+            return value
