@@ -45,6 +45,8 @@ from wallarood.runtime.control_task import ControlConnections
 from wallarood.runtime.driver import drive
 from wallarood.runtime.links import refuse_data
 from wallarood.runtime.perform import perform
+from wallarood.runtime.ports import DialData
+from wallarood.runtime.profile import Profile, profile_accepted, profile_dial
 from wallarood.runtime.worker import Worker
 from wallarood.settings import credentials, net_limits, runtime_settings
 from wallarood.storage.state_directory import StateDirectory, open_state_directory
@@ -62,15 +64,21 @@ STATUS_S = 5.0
 log = structlog.get_logger(__name__)
 
 
-async def run_worker(config: Config, application: Application, read: Callable[[], Config]) -> None:
+async def run_worker(
+    config: Config,
+    application: Application,
+    read: Callable[[], Config],
+    *,
+    profile: Profile | None = None,
+) -> None:
     """Run one worker until it is stopped, or its job is done and it is to end then.
 
-    *read* reads the configuration again for a reload.
+    *read* reads the configuration again for a reload. *profile* is told where the time goes.
 
     Raises WallaroodError: it cannot start or go on; `exit_code` says what that means.
     """
     try:
-        await _run_worker(config, application, read)
+        await _run_worker(config, application, read, profile=profile)
     except BaseExceptionGroup as group:
         ours, others = group.split(WallaroodError)
         if ours is None or others is not None:
@@ -83,7 +91,13 @@ def _first(group: BaseExceptionGroup[WallaroodError]) -> WallaroodError:
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-async def _run_worker(config: Config, application: Application, read: Callable[[], Config]) -> None:
+async def _run_worker(
+    config: Config,
+    application: Application,
+    read: Callable[[], Config],
+    *,
+    profile: Profile | None,
+) -> None:
     signals = _Signals()
     async with trio.open_nursery() as nursery:
         await nursery.start(signals.heed)
@@ -92,7 +106,8 @@ async def _run_worker(config: Config, application: Application, read: Callable[[
         state = open_state_directory(Path(config["worker.state-directory"]))
         try:
             key = credentials(config)
-            daemon = _Daemon(config, application, state, signals, key, net_limits(config), read)
+            limits = net_limits(config)
+            daemon = _Daemon(config, application, state, signals, key, limits, read, profile)
             await daemon.run()
         finally:
             state.close()
@@ -127,6 +142,7 @@ class _Daemon:
     key: ClusterKey
     limits: NetLimits
     read: Callable[[], Config]
+    profile: Profile | None
 
     async def run(self) -> None:
         """Run until the worker ends; one that was brought up to date begins anew."""
@@ -288,6 +304,10 @@ class _Daemon:
         net: dict[str, Any] = {"key": self.key, "limits": self.limits}
         machine = Initializer if config["worker.topology-initializer"] else Joiner
 
+        dial: DialData = partial(dial_data, **net)
+        if self.profile is not None:
+            dial = profile_dial(self.profile, dial)
+
         def key_refused(error: KeyRefusedError) -> None:
             if worker.membership is None:
                 worker.failure = error
@@ -298,7 +318,7 @@ class _Daemon:
             application=self.application,
             founding=machine(founder, trio.current_time(), record),
             store=self.state,
-            dial_data=partial(dial_data, **net),
+            dial_data=dial,
             settings=runtime_settings(config, founder.member),
             connections=ControlConnections(
                 events,
@@ -311,6 +331,7 @@ class _Daemon:
             nursery=nursery,
             notify=lambda: notify(f"STATUS={worker.status_text}"),
             record=record,
+            profile=self.profile,
         )
         return worker
 
@@ -359,6 +380,8 @@ async def _accept_data(worker: Worker, channel: DataChannel) -> None:
     links = worker.running.links if worker.running is not None else None
     if links is None:
         await refuse_data(channel, "no round runs here yet")
+    elif worker.profile is not None:
+        await links.accept(profile_accepted(worker.profile, channel))
     else:
         await links.accept(channel)
 

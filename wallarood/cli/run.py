@@ -2,6 +2,7 @@
 
 import argparse
 from functools import partial
+from pathlib import Path
 
 from wallarood.cli.common import add_config_flags, config_from, target_of
 
@@ -16,6 +17,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("application", nargs="?", metavar="APP", help="module:name or file.py:name")
     parser.add_argument("args", nargs="*", metavar="ARGS", help="for the application, behind --")
+    parser.add_argument(
+        "--profile",
+        type=Path,
+        metavar="FILE",
+        help="write where the time goes, by stage and hop, every few seconds and at the end: a "
+        "table, or JSON if FILE ends in .json",
+    )
     add_config_flags(parser)
 
 
@@ -26,10 +34,15 @@ def run(arguments: argparse.Namespace) -> int:
     from wallarood.daemon import run_worker
     from wallarood.loader import add_paths, load_application
     from wallarood.logs import configure_logs
+    from wallarood.profiling import profiled
 
     config = config_from(arguments)
     configure_logs(config["log.level"], config["log.format"], worker=config["worker.name"])
     add_paths(config["application.path"])
     application = load_application(target_of(config), config["application.args"])
-    trio.run(partial(run_worker, config, application, partial(config_from, arguments)))
+    work = partial(run_worker, config, application, partial(config_from, arguments))
+    if arguments.profile is None:
+        trio.run(work)
+    else:
+        trio.run(profiled, work, arguments.profile, config["worker.name"])
     return 0

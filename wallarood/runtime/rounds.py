@@ -41,6 +41,7 @@ from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.dataflow.wiring import Wiring
 from wallarood.runtime.links import Links
+from wallarood.runtime.profile import profile_codecs, profile_job
 from wallarood.runtime.worker import LastCheckpoint, Round, Worker
 from wallarood.wire.records import PickleRule, RecordCodec
 
@@ -137,6 +138,9 @@ async def _restore(worker: Worker, mine: Round) -> None:
     number = mine.choice.checkpoint.number
     restored: Restored = await trio.to_thread.run_sync(worker.checkpoints.restore, number)
     states = await trio.to_thread.run_sync(restore_states, worker.application, wiring, restored)
+    codecs = _codecs(worker.application, record.topology, settings.pickle)
+    if worker.profile is not None:
+        codecs = profile_codecs(worker.profile, record.topology, codecs)
     links = mine.links = Links(
         round=mine.choice.round,
         cluster_id=record.cluster_id,
@@ -146,7 +150,7 @@ async def _restore(worker: Worker, mine: Round) -> None:
         },
         dial=worker.dial_data,
         limits=settings.links,
-        codecs=_codecs(worker.application, record.topology, settings.pickle),
+        codecs=codecs,
         on_change=lambda: None,
         inbox=lambda edge: _inbox(mine, edge),
     )
@@ -166,6 +170,8 @@ async def _restore(worker: Worker, mine: Round) -> None:
         ),
     )
     mine.job = build_job(plan, states)
+    if worker.profile is not None:
+        profile_job(worker.profile, mine.job, worker.application)
     log.info("running", round=mine.choice.round, checkpoint=str(mine.choice.checkpoint))
     worker.notify()
 

@@ -31,6 +31,7 @@ from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.dataflow.limits import JobLimits
 from wallarood.runtime.links import LinkLimits, Links
 from wallarood.runtime.ports import CheckpointStore, DialData, RecordStore
+from wallarood.runtime.profile import Profile
 from wallarood.runtime.stale import Stamp
 from wallarood.runtime.store_task import StoreTask
 from wallarood.wire.records import PickleRule
@@ -119,6 +120,7 @@ class Worker:
     nursery: trio.Nursery
     notify: Callable[[], None]
     gate: Gate = attrs.field(factory=Gate)
+    profile: Profile | None = None
     record: ClusterRecord | None = None
     members: dict[WorkerName, Member] = attrs.field(factory=dict)
     membership: Membership | None = None
