@@ -132,15 +132,16 @@ class Hosts:
             *flags,
             *("--", *args),
         ]
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            cwd=self.directory,
-            start_new_session=True,
-            env={**os.environ, "PYTHONWARNINGS": "error"},
-        )
+        with (self.directory / "stdout").open("ab") as stdout:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                stdout=stdout,
+                cwd=self.directory,
+                start_new_session=True,
+                env={**os.environ, "PYTHONWARNINGS": "error"},
+            )
         worker = WorkerProcess(name, process, where)
         self.workers.append(worker)
         return worker

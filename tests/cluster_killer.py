@@ -17,6 +17,9 @@ from cluster_oracle import check_slow_count
 STOPPED_S = 2.2
 """Longer than the liveness deadline of the tests."""
 
+SETTLED = 0.5
+"""The share of strikes that wait until records flow again; the others hit what is mending."""
+
 
 class Killer:
     """Runs a cluster as the packaged unit would: who dies is started again."""
@@ -58,6 +61,8 @@ class Killer:
 
     def strike(self, rng: random.Random, most: int = 3) -> None:
         """At a random moment within the next second, kill some, or stop one for a while."""
+        if rng.random() < SETTLED:
+            self.wait_for_all("records flow", {"running"}, {"completed"})
         moment = time.monotonic() + rng.random()
         wait_for("the moment", lambda: time.monotonic() >= moment)
         if rng.random() < 0.1:
@@ -66,16 +71,24 @@ class Killer:
         number = rng.choices(range(1, most + 1), weights=[6, 3, 2, 1, 1][:most])[0]
         self.kill(*rng.sample(list(self.workers), number))
 
-    def in_phase(self, phase: str) -> bool:
-        """Whether all workers are in a phase; fails if one has ended by itself."""
+    def phases_now(self) -> set[str]:
+        """The phases that the workers are in; fails if one has ended by itself."""
         for each in self.workers.values():
             assert each.process.poll() is None, f"{each.name} ended by itself:\n{each.said}"
-        return all(each.phase() == phase for each in self.workers.values())
+        return {each.phase() for each in self.workers.values()}
+
+    def in_phase(self, phase: str) -> bool:
+        """Whether all workers are in a phase; fails if one has ended by itself."""
+        return self.phases_now() == {phase}
 
     def until(self, phase: str, wait_s: float = 60.0) -> None:
         """Wait until all workers are in *phase*."""
+        self.wait_for_all(f"all are {phase}", {phase}, wait_s=wait_s)
+
+    def wait_for_all(self, what: str, *wanted: set[str], wait_s: float = 60.0) -> None:
+        """Wait until the phases of all workers are one of the sets that are *wanted*."""
         try:
-            wait_for(f"all are {phase}", lambda: self.in_phase(phase), wait_s=wait_s)
+            wait_for(what, lambda: self.phases_now() in wanted, wait_s=wait_s)
         except AssertionError as error:
             said = "\n".join(f"--- {e.name}\n{e.said[-3000:]}" for e in self.workers.values())
             raise AssertionError(f"{error}\n{said}") from error
@@ -112,7 +125,7 @@ app = w.application(
 def main() -> None:
     """Kill until enough have been killed, then check the output and say what was done."""
     kills, seed = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
-    rng, numbers = random.Random(seed), 300 * kills
+    rng, numbers = random.Random(seed), 1000 * kills
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, hosts_in(Path(folder)) as hosts:
         file = Path(folder) / "slow_count.py"

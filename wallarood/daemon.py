@@ -230,7 +230,7 @@ class _Daemon:
             await self._drive(worker, events)
             nursery.cancel_scope.cancel()
         if worker.failure is not None:
-            raise worker.failure
+            raise self.state.with_archived(worker.failure)
         return worker.outdated and not self.signals.stopping.is_set()
 
     async def _ask_occupant(self, listings: tuple[Listing, ...]) -> None:

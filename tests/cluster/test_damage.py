@@ -1,5 +1,7 @@
 """Disks that are full or lie: the flow goes on where it can, and what is damaged is named."""
 
+import resource
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -8,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from cluster_harness import WorkerProcess, hosts_in, wait_for
+from cluster_killer import APPLICATION, Killer
+from cluster_oracle import check_slow_count
 
 from wallarood.admin.status import CheckpointStatus
 
@@ -74,6 +78,33 @@ def fill(path: Path) -> None:
                 file.write(bytes(size))
             except OSError:
                 size //= 2
+
+
+def test_a_disk_that_fails_costs_checkpoints_and_a_stop_does_not_wait_for_it(
+    tmp_path: Path,
+) -> None:
+    """The system refuses every write behind the first pages of a file, as a broken disk does."""
+    numbers, (config, app) = 40_000, (tmp_path / "stop.toml", tmp_path / "slow_count.py")
+    config.write_text('timing.stop = "2s"\n')
+    app.write_text(APPLICATION.format(numbers=numbers))
+    with hosts_in(tmp_path) as hosts:
+        cluster = Killer(hosts, str(app), 2, "--config", str(config))
+        beta = cluster.workers["beta"]
+        wait_for("checkpoints", lambda: checkpoint(beta).committed >= 3)
+        unlimited = resource.RLIM_INFINITY
+        resource.prlimit(beta.process.pid, resource.RLIMIT_FSIZE, (16_384, unlimited))
+        wait_for("it shows in status", lambda: "disk I/O error" in checkpoint(beta).failing)
+        stuck, read = checkpoint(beta).committed, read_by(cluster.workers["alpha"])
+        wait_for("records flow", lambda: read_by(cluster.workers["alpha"]) > read + 2000)
+        assert cluster.in_phase("running")
+        beta.send(signal.SIGTERM)
+        assert beta.wait() == 0, beta.said
+        assert "disk I/O error" in beta.said
+        cluster.workers["beta"] = cluster.start("beta")
+        cluster.until("completed")
+        assert checkpoint(cluster.workers["beta"]).committed > stuck
+        cluster.end()
+    check_slow_count(tmp_path, numbers)
 
 
 def test_verify_names_damage_and_the_worker_does_not_start_with_it(

@@ -139,6 +139,24 @@ def test_files_are_read_once_and_lines_are_sent_at_least_once(tmp_path: Path) ->
     assert len(receiver.lines) > len(results), "nobody was killed while lines were sent"
 
 
+def test_standard_output_has_every_line_some_of_them_again(tmp_path: Path) -> None:
+    words, shown = words_of(0, 400_000), tmp_path / "stdout"
+    (tmp_path / "in.txt").write_text("".join(f"{word}\n" for word in words))
+    with hosts_in(tmp_path) as hosts:
+        app = application(tmp_path, 'w.FileSource("in.txt")', 'w.StdoutSink(format="tsv")')
+        cluster = Killer(hosts, app, 3)
+        for name in ("alpha", "gamma"):
+            before = shown.stat().st_size
+            wait_for("lines come", lambda before=before: shown.stat().st_size > before + 400_000)
+            cluster.kill(name)
+        cluster.until("completed")
+        cluster.end()
+    lines = shown.read_text().splitlines()
+    results = {f"{word}\t{n}" for word, each in counted(words).items() for n in each}
+    assert results <= set(lines)
+    assert len(lines) > len(results), "nobody was killed while lines were written"
+
+
 def send_lines(port: int, words: list[str]) -> None:
     """Send lines and close, as `nc` does."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:

@@ -186,6 +186,51 @@ def test_a_worker_whose_state_is_lost_is_told_what_is_missing(
         assert not (beta.state / "cluster").exists()
 
 
+def test_a_worker_that_was_started_anew_by_mistake_is_told_where_its_state_is(
+    tmp_path: Path, slow_count: str
+) -> None:
+    with hosts_in(tmp_path) as hosts:
+        cluster = Killer(hosts, slow_count, 3)
+        cluster.until("running")
+        beta = cluster.workers["beta"]
+        cluster_id = record_of(beta).cluster_id
+        beta.process.kill()
+        beta.wait()
+        anew = hosts.start("beta", slow_count, count=3)
+        assert anew.wait() == 76, anew.said
+        assert f"start with --cluster-id {cluster_id} to bring it back" in anew.said
+        cluster.workers["beta"] = hosts.start(
+            "beta", slow_count, "--cluster-id", cluster_id, count=3
+        )
+        cluster.until("completed")
+        cluster.end()
+    check_slow_count(tmp_path)
+
+
+def test_workers_come_back_on_another_address(tmp_path: Path, slow_count: str) -> None:
+    """Two at once, so that neither finds the other where it was."""
+    moved = tmp_path / "moved.toml"
+    moved.write_text('listen.control = "127.0.0.2:0"\nlisten.data = "127.0.0.2:0"\n')
+    with hosts_in(tmp_path) as hosts:
+        cluster = Killer(hosts, slow_count, 3)
+        cluster.until("running")
+        for name in ("beta", "gamma"):
+            cluster.workers[name].process.kill()
+            cluster.workers[name].wait()
+        cluster.flags = ("--config", str(moved))
+        for name in ("beta", "gamma"):
+            cluster.workers[name] = cluster.start(name)
+        cluster.until("running")
+        for name in ("alpha", "beta", "gamma"):
+            status = cluster.workers[name].status()
+            assert status is not None
+            found = {each.name: each.address.partition(":")[0] for each in status.workers}
+            assert found == {"alpha": "127.0.0.1", "beta": "127.0.0.2", "gamma": "127.0.0.2"}
+        cluster.until("completed")
+        cluster.end()
+    check_slow_count(tmp_path)
+
+
 def test_two_clusters_on_one_host_with_the_same_names_do_not_meet(
     tmp_path: Path, slow_count: str
 ) -> None:

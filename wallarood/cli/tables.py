@@ -103,10 +103,10 @@ def status_text(status: Status) -> str:
 
 
 def _checkpoint(status: Status) -> str:
-    """The last checkpoint of this worker, in a line; empty if it has written none."""
+    """The last checkpoint of this worker, in a line; empty if it is in no cluster."""
     now = status.checkpoint
     if now.last is None or now.age_s is None or now.duration_s is None:
-        return ""
+        return f"{now.committed} committed, none since the start" if status.cluster_id else ""
     known = "committed" if now.committed >= now.last else f"written, {now.committed} committed"
     return (
         f"{now.last} {known}, {duration(now.age_s)} ago, took {now.duration_s:.2f} s, "

@@ -19,7 +19,13 @@ import attrs
 import structlog
 
 from wallarood.model.cluster_record import SCHEMA_VERSION, ClusterRecord, RecordState
-from wallarood.model.errors import CannotCreateError, DamagedStateError, StateInUseError
+from wallarood.model.errors import (
+    CannotCreateError,
+    DamagedStateError,
+    RefusedError,
+    StateInUseError,
+    WallaroodError,
+)
 from wallarood.model.ids import ClusterId, Incarnation
 from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
 from wallarood.storage.checkpoints import CheckpointStore
@@ -91,6 +97,19 @@ class StateDirectory:
     def load_archived(self, path: Path) -> ClusterRecord | None:
         """The record of one of `archives`. Raises DamagedStateError."""
         return _load_record(path / "record.json")
+
+    def with_archived(self, failure: WallaroodError) -> WallaroodError:
+        """A failure; if it is a refusal by a cluster that is in the archive, it says so."""
+        if not isinstance(failure, RefusedError):
+            return failure
+        for archived in reversed(self.archives()):
+            cluster_id = archived.name.partition("-")[2]
+            if cluster_id in failure.message:
+                return RefusedError(
+                    f"{failure.message}; its state is in the archive here, at {archived}: "
+                    f"start with --cluster-id {cluster_id} to bring it back"
+                )
+        return failure
 
     def bring_back(self, cluster_id: ClusterId) -> bool:
         """Put an archived cluster in the place of the present one, if it is there.

@@ -1,6 +1,15 @@
 """Tables that people read: numbers to the right, placement in full."""
 
-from wallarood.admin.status import JobState, SourceStatus, StageStatus, Status, WorkerStatus
+import attrs
+
+from wallarood.admin.status import (
+    CheckpointStatus,
+    JobState,
+    SourceStatus,
+    StageStatus,
+    Status,
+    WorkerStatus,
+)
 from wallarood.cli.tables import status_text, table, topology_table, workers_table
 from wallarood.model.topology import Stage, StageKind, Topology
 
@@ -61,3 +70,13 @@ def test_a_status_says_what_it_waits_for_and_how_far_it_is() -> None:
     assert "up 1 h 2 min" in text
     assert "1,234 records/s, 25%" in text
     assert "1,234,567" in text
+
+
+def test_a_status_names_the_last_checkpoint_and_says_so_if_there_is_none() -> None:
+    assert "checkpoint:  0 committed, none since the start" in status_text(STATUS)
+    last = CheckpointStatus(committed=7, last=7, age_s=3.2, duration_s=0.04, size_bytes=5120)
+    text = status_text(attrs.evolve(STATUS, checkpoint=last))
+    assert "checkpoint:  7 committed, 3 s ago, took 0.04 s, 5,120 bytes" in text
+    assert "7 written, 6 committed" in status_text(
+        attrs.evolve(STATUS, checkpoint=attrs.evolve(last, committed=6))
+    )

@@ -2,10 +2,12 @@
 
 import json
 import random
+import resource
 import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
@@ -444,3 +446,41 @@ def test_a_full_disk_at_the_start_is_a_clear_error(small_disk: Path) -> None:
     with pytest.raises(CannotCreateError, match=r"cannot create .*checkpoints\.db: .*full"):
         create_checkpoints(small_disk / "checkpoints.db", CLUSTER)
     assert not (small_disk / "checkpoints.db").exists()
+
+
+@contextmanager
+def no_file_above(size: int) -> Iterator[None]:
+    """Writes behind *size* bytes fail; SQLite takes that for a broken disk (SQLITE_IOERR)."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_fails_fails_the_checkpoint_and_the_next_one_is_written(
+    tmp_path: Path,
+) -> None:
+    store = new_store(tmp_path / "home")
+    store.choose(1, CheckpointId(0, 0), highest=0)
+    store.write(part_of(1, {"a": 1}, base=True))
+    before = seen(store)
+    for size in (0, 4096, 100_000):
+        with no_file_above(size), pytest.raises(CannotCreateError, match="disk I/O error"):
+            store.write(part_of(2, {f"k{n}": n for n in range(20_000)}, base=True))
+        assert seen(store) == before
+    store = again(store)
+    assert seen(store) == before
+    store.write(part_of(4, {"a": 4}, base=True))
+    assert store.restore(4)
+    store.close()
+
+
+def test_a_disk_that_fails_at_the_start_is_a_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoints.db"
+    with no_file_above(4096), pytest.raises(CannotCreateError, match=r"cannot create .*I/O"):
+        create_checkpoints(path, CLUSTER)
+    assert not path.exists()
+    create_checkpoints(path, CLUSTER)
+    open_checkpoints(path, CLUSTER).close()
