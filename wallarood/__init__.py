@@ -12,6 +12,7 @@ from wallarood.app.aggregations import maximum as max
 from wallarood.app.aggregations import minimum as min
 from wallarood.app.aggregations import total as sum
 from wallarood.app.application import application
+from wallarood.app.batches import computation_arrow, state_computation_batch
 from wallarood.app.computations import (
     computation,
     computation_batch,
@@ -74,6 +75,7 @@ __all__ = [
     "WallaroodError",
     "application",
     "computation",
+    "computation_arrow",
     "computation_batch",
     "computation_multi",
     "count",
@@ -84,6 +86,7 @@ __all__ = [
     "min",
     "source",
     "state_computation",
+    "state_computation_batch",
     "state_computation_multi",
     "sum",
 ]

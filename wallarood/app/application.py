@@ -173,4 +173,5 @@ def _computation(node: Node, name: str) -> Computation | None:
         concurrency=declared.concurrency,
         ordered=declared.ordered,
         aggregations=declared.aggregations,
+        schema=declared.schema,
     )

@@ -21,6 +21,8 @@ R = TypeVar("R")
 CONCURRENCY = 64
 PARTITIONS = 256
 PARTITIONS_MAX = 1 << 16
+LISTS = (Shape.BATCH, Shape.ARROW)
+"""Shapes of functions that get many records at once."""
 
 
 @attrs.frozen(eq=False)
@@ -89,6 +91,7 @@ class Declared(Generic[P, R]):
     concurrency: int = CONCURRENCY
     ordered: bool = True
     aggregations: tuple[Aggregation, ...] = ()
+    schema: Any = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself."""
@@ -175,9 +178,9 @@ def check_function(declared: Declared[..., Any]) -> None:
     shown = declared.name or _shown(function)
     if _is(inspect.isasyncgenfunction, function):
         raise mistake(f"{shown}: an asynchronous generator; let it return a list instead")
-    if shape not in (Shape.MANY, Shape.BATCH) and _is(inspect.isgeneratorfunction, function):
+    if shape not in (Shape.MANY, *LISTS) and _is(inspect.isgeneratorfunction, function):
         raise mistake(f"{shown} yields its results: use .flat_map or @w.computation_multi")
-    if shape is Shape.BATCH and declared.calling is Calling.ASYNC:
+    if shape in LISTS and declared.calling is Calling.ASYNC:
         raise mistake(f"{shown}: a batch computation cannot be a coroutine function")
     arguments = ("record",) if declared.state is None else ("record", "state")
     try:
@@ -316,7 +319,7 @@ def state_computation(
     >>> count("be", Total())
     ('be', 1)
     """
-    return _state_decorator(Shape.ONE, state, options)
+    return declare_with_state(Shape.ONE, state, options)
 
 
 def state_computation_multi(
@@ -338,12 +341,13 @@ def state_computation_multi(
     >>> in_pairs("a", Waiting())
     []
     """
-    return _state_decorator(Shape.MANY, state, options)
+    return declare_with_state(Shape.MANY, state, options)
 
 
-def _state_decorator(
+def declare_with_state(
     shape: Shape, state: Callable[[], Any], options: StateOptions
 ) -> Callable[[Callable[P, R]], Declared[P, R]]:
+    """The decorator of a *shape* with state. Raises PipelineError: an option is wrong."""
     check_known(options, StateOptions)
     if state is None:
         raise mistake("state=None: expected a class, or a function without arguments")

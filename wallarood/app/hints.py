@@ -62,6 +62,8 @@ def record_types(function: Callable[..., Any], shape: Shape) -> tuple[Any, Any]:
             return before, _element(_without_none(after))
         case Shape.BATCH:
             return _element(before), _element(after)
+        case Shape.ARROW:
+            return Any, dict[str, Any]
         case Shape.AGGREGATE:
             return Any, after
         case Shape.PREDICATE | Shape.INSPECT:

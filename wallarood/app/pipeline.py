@@ -12,6 +12,7 @@ import attrs
 
 from wallarood.app.aggregations import AggregateOptions, aggregate_record, declare_aggregate
 from wallarood.app.computations import (
+    LISTS,
     Declared,
     OnError,
     check_function,
@@ -158,7 +159,7 @@ class Stream:
         A key is a str, bytes, int, bool, or a tuple or frozen class of these. Records with the same
         key meet the same state, and keep their order if they come from the same source partition.
         The key stays with the record, and with what simple computations make of it, until the next
-        `key_by`, a batch computation or `collect`.
+        `key_by`, a batch computation without state or `collect`.
 
         >>> import wallarood as w
         >>> words = w.source("words", w.ListSource(["to", "be"]))
@@ -261,7 +262,7 @@ class Stream:
         node = self._step(kind, declared, before, name=name, on_error=on_error)
         if declared.shape not in (Shape.PREDICATE, Shape.INSPECT):
             node.record = after
-        if declared.shape is Shape.BATCH:
+        if declared.shape in LISTS and kind is StepKind.SIMPLE:
             node.key = None
         return Stream(connect(node), gathered=self._gathered and kind is StepKind.SIMPLE)
 

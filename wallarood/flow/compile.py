@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from wallarood.flow import operators
+from wallarood.flow import grouped, operators
 from wallarood.flow.aggregate import Aggregator
+from wallarood.flow.arrow import columnar
 from wallarood.flow.failures import Failure
 from wallarood.flow.operators import DROPPED, Operator
 from wallarood.flow.state import KeyedState, SingleState, State
@@ -128,16 +129,20 @@ def _operator(step: Step, states: Mapping[str, State]) -> tuple[Operator, ...]:
         case StepKind.COLLECT, _, _:
             return (operators.collect,)
         case StepKind.SIMPLE, Computation() as computation, _:
+            if computation.shape is Shape.ARROW:
+                return (columnar(computation),)
             return (operators.simple(computation),)
         case StepKind.KEY_BY, Computation() as computation, _:
             return (operators.key_by(computation),)
         case StepKind.STATEFUL, Computation() as computation, SingleState() as state:
+            if computation.shape is Shape.BATCH:
+                return (grouped.together(computation, state),)
             return (operators.stateful(computation, state),)
-        case StepKind.PARTITIONED, Computation(
-            shape=Shape.AGGREGATE
-        ) as each, KeyedState() as state:
-            return (Aggregator(each, state),)
         case StepKind.PARTITIONED, Computation() as computation, KeyedState() as state:
+            if computation.shape is Shape.AGGREGATE:
+                return (Aggregator(computation, state),)
+            if computation.shape is Shape.BATCH:
+                return (grouped.by_key(computation, state),)
             return (operators.partitioned(computation, state),)
         case _:
             return ()

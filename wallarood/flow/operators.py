@@ -103,7 +103,7 @@ def gather(shape: Shape, batch: Batch, results: list[Any]) -> Batch:
             return kept(batch, batch.values, [r is not DROPPED and bool(r) for r in results])
         case Shape.INSPECT:
             return kept(batch, batch.values, [r is not DROPPED for r in results])
-        case Shape.BATCH | Shape.AGGREGATE:
+        case Shape.BATCH | Shape.ARROW | Shape.AGGREGATE:
             raise ValueError("the results do not stand beside the records")
 
 

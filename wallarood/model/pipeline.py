@@ -41,6 +41,8 @@ class Shape(Enum):
     """A record → whether it stays."""
     INSPECT = "inspect"
     """A record → ignored; the record passes unchanged."""
+    ARROW = "arrow"
+    """As BATCH, on columns: a ``pyarrow.RecordBatch`` → a RecordBatch or a Table."""
     AGGREGATE = "aggregate"
     """A key and the results of its aggregations → a record. The state is the engine's own."""
 
@@ -89,7 +91,8 @@ class Computation:
     `state` makes the initial state (no arguments) of a stateful or partitioned computation; None
     for a simple one. `input` and `output` are the types of a record before and after (`Any` where
     no hint says). `concurrency` bounds the coroutines in flight, `ordered` keeps their results in
-    the order of the records. `aggregations` are those of an AGGREGATE.
+    the order of the records. `aggregations` are those of an AGGREGATE,
+    `schema` is the ``pyarrow.Schema`` of an ARROW, if one was given.
     """
 
     name: str
@@ -104,6 +107,7 @@ class Computation:
     concurrency: int = 64
     ordered: bool = True
     aggregations: tuple[Aggregation, ...] = ()
+    schema: Any = None
 
 
 @attrs.frozen

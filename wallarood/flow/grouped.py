@@ -1,0 +1,53 @@
+"""Batch computations with state: all records of a key in a batch are passed in one call."""
+
+from typing import Any
+
+from wallarood.flow.failures import Failure, fail
+from wallarood.flow.keys import canonical_all
+from wallarood.flow.operators import Operator
+from wallarood.flow.state import KeyedState, SingleState
+from wallarood.model.batch import Batch
+from wallarood.model.pipeline import Computation
+
+
+def together(computation: Computation, state: SingleState) -> Operator:
+    """The operator of a batch computation with one state for all records."""
+
+    def run(batch: Batch, failures: list[Failure]) -> Batch:
+        if not batch.values:
+            return Batch([])
+        try:
+            return Batch(list(computation.function(list(batch.values), state.value)))
+        except Exception as error:
+            fail(computation, batch.values, error, failures=failures)
+            return Batch([])
+
+    return run
+
+
+def by_key(computation: Computation, state: KeyedState) -> Operator:
+    """The operator of a batch computation with a state for each key; results have its key."""
+
+    def run(batch: Batch, failures: list[Failure]) -> Batch:
+        if batch.keys is None:
+            raise ValueError("a batch without keys at a partitioned computation")
+        held = canonical_all(batch.keys)
+        groups: dict[Any, tuple[Any, list[Any]]] = {}
+        for name, key, record in zip(held, batch.keys, batch.values, strict=True):
+            if name in groups:
+                groups[name][1].append(record)
+            else:
+                groups[name] = (key, [record])
+        state.touch(groups)
+        done = Batch([], keys := [])
+        for name, (key, records) in groups.items():
+            try:
+                results = list(computation.function(records, state.by_key[name]))
+            except Exception as error:
+                fail(computation, records, error, failures=failures)
+                continue
+            done.values += results
+            keys += [key] * len(results)
+        return done
+
+    return run
