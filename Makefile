@@ -9,10 +9,13 @@ WORKERS ?= 3
 BIG_REPEAT ?= 215
 SEEDS ?= 100000
 KILLS ?= 500
+RUNS ?= 5
+BENCH_OUTPUT ?= $(CURDIR)/bench.json
+BENCH = cd tests && ../$(BIN)/python -m bench
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: deb help demo chaos test simulate kills lint format types big check-tools clean
+.PHONY: bench deb help demo chaos test simulate kills lint format types big check-tools clean
 
 help:
 	@echo "make demo    count the words of a text on $(WORKERS) local workers (WORKERS=N, ARGS=...)"
@@ -20,6 +23,7 @@ help:
 	@echo "make test    run all tests"
 	@echo "make simulate  run SEEDS=$(SEEDS) simulated lives of a cluster, on all cores"
 	@echo "make kills   kill the workers of a cluster KILLS=$(KILLS) times, and check its output"
+	@echo "make bench   measure ours beside a hand-written loop and Bytewax (RUNS=$(RUNS))"
 	@echo "make lint    check style and format"
 	@echo "make types   check types"
 	@echo "make big     the demo on 100 MB of text"
@@ -41,6 +45,10 @@ simulate: .venv/.installed
 
 kills: .venv/.installed
 	@$(BIN)/python tests/cluster_killer.py $(KILLS)
+
+bench: .venv/.installed
+	@$(BENCH) throughput --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)
+	@$(BENCH) throughput --workers 2 --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)
 
 lint: .venv/.installed
 	@$(BIN)/ruff check .

@@ -1,0 +1,53 @@
+"""The command: `cd tests && python -m bench WHAT [flags]`; `make bench` calls it."""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from bench import data, report, throughput
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and flags."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--runs", type=int, default=5, help="of each contestant (default 5)")
+    common.add_argument("--seed", type=int, default=1, help="of the input (default 1)")
+    common.add_argument("--output", type=Path, help="add the results to this JSON file")
+    common.add_argument(
+        "--python", default=sys.executable, help="the interpreter of all environments"
+    )
+    common.add_argument(
+        "--markdown",
+        dest="style",
+        action="store_const",
+        const="markdown",
+        default="text",
+        help="print tables as Markdown",
+    )
+    whole = argparse.ArgumentParser(prog="bench", description=__doc__)
+    commands = whole.add_subparsers(dest="what", required=True)
+    rates = commands.add_parser("throughput", parents=[common], help="W1, W2, W3")
+    rates.add_argument("--workloads", nargs="+", choices=data.SIZES, default=list(data.SIZES))
+    rates.add_argument("--workers", type=int, default=1, help="processes of each (default 1)")
+    rates.add_argument("--scale", type=float, default=1.0, help="of the input (default 1.0)")
+    rates.add_argument(
+        "--contestants",
+        nargs="+",
+        choices=("ours", "loop", "bytewax", "pathway", "quix"),
+        default=["ours", "loop", "bytewax"],
+    )
+    rates.set_defaults(run=throughput.run)
+    return whole
+
+
+def main() -> None:
+    """Run the command."""
+    chosen = parser().parse_args()
+    results = chosen.run(chosen)
+    if chosen.output is not None:
+        report.save(chosen.output, shlex.join(sys.argv[1:]), results)
+
+
+if __name__ == "__main__":
+    main()

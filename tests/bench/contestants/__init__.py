@@ -1,0 +1,1 @@
+"""The contestants, one file each; every file runs in a process and environment of its own."""

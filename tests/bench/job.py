@@ -1,0 +1,98 @@
+"""What a contestant is told, and what it says: shared by all, on the standard library alone.
+
+Theory of operation
+===================
+A contestant finds its job in the environment, makes its input in memory, and then lets the records
+flow. The clock starts when the first batch is taken from the input, and is read again whenever
+outputs have arrived at the sink: interpreter, imports, formation of a cluster and the making of the
+input are not timed. Input is a slice of a list; output is added to a list. That is the cheapest
+there is, the same for all, and lets every output be checked afterwards. Clocks are comparable
+between processes: a cluster is timed from its first read to its last output on any of them.
+"""
+
+import atexit
+import gc
+import json
+import os
+import pickle
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bench.data import records_of
+
+VARIABLE = "WALLAROOD_BENCH_JOB"
+
+
+class Job(NamedTuple):
+    """One run of one contestant. `parts` is in how many the input is dealt."""
+
+    workload: str
+    size: int
+    seed: int
+    parts: int
+    batch: int
+    out: str
+    part: int = 0
+
+    @classmethod
+    def here(cls) -> "Job":
+        """The job of this process."""
+        return cls(**json.loads(os.environ[VARIABLE]))
+
+    def environment(self) -> dict[str, str]:
+        """What puts it into the environment of a contestant."""
+        return {VARIABLE: json.dumps(self._asdict())}
+
+    def input(self, part: int) -> list[Any]:
+        """The records of *part*, which the garbage collector does not look at again."""
+        records = records_of(self.workload, self.size, part=part, parts=self.parts, seed=self.seed)
+        gc.collect()
+        gc.freeze()
+        return records
+
+
+class Probe:
+    """The clock and the sink of one process; written to a file of its own when the process ends."""
+
+    def __init__(self, job: Job) -> None:
+        self.outputs: list[Any] = []
+        self.began = 0.0
+        self.ended = 0.0
+        self._file = Path(job.out) / f"{job.part}.pickle"
+        atexit.register(self._write)
+
+    def reads(self) -> None:
+        """A batch is taken from the input."""
+        if not self.began:
+            self.began = time.monotonic()
+
+    def wrote(self, records: list[Any]) -> None:
+        """Outputs have arrived."""
+        self.outputs.extend(records)
+        self.ended = time.monotonic()
+
+    def _write(self) -> None:
+        if self.began or self.outputs:
+            self._file.write_bytes(pickle.dumps((self.began, self.ended, self.outputs)))
+
+
+class Result(NamedTuple):
+    """What one run gave: seconds from first read to last output, and the outputs by process."""
+
+    seconds: float
+    outputs: list[list[Any]]
+    rates: list[float]
+    """Outputs a second of each process by its own clock."""
+
+
+def result_in(directory: Path) -> Result:
+    """What the processes of one run have written. Raises ValueError: nothing."""
+    parts = [pickle.loads(file.read_bytes()) for file in sorted(directory.glob("*.pickle"))]
+    if not parts:
+        raise ValueError("it has written no result")
+    began = min(each[0] for each in parts if each[0])
+    ended = max(each[1] for each in parts)
+    outputs = [each[2] for each in parts if each[2]]
+    rates = [len(each[2]) / (each[1] - each[0]) for each in parts if each[0] and each[2]]
+    return Result(ended - began, outputs, rates)

@@ -1,0 +1,131 @@
+"""Runs one contestant once: starts its processes, waits for them, reads what they measured."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.job import Job, Result, result_in
+from bench.venvs import python_of
+
+TESTS = Path(__file__).parents[1]
+WAIT_S = 600.0
+
+
+class RunFailedError(Exception):
+    """A contestant ended with an error, or not at all; the message has its last words."""
+
+
+def free_ports(count: int) -> list[int]:
+    """Free TCP ports of loopback, all different."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+
+
+def ours_command(name: str, *, count: int, port: int, state: Path, first: str) -> list[str]:
+    """`wallarood run` of one worker, at its defaults."""
+    return [
+        *("-m", "wallarood", "run", "bench.contestants.ours:app", "--config", os.devnull),
+        *("--worker-name", name, "--worker-count", str(count), "--exit-on-completion"),
+        *("--control-channel", f"127.0.0.1:{port}", "--state-directory", str(state / name)),
+        *("--log-level", "warning", *(("--topology-initializer",) if name == first else ())),
+    ]
+
+
+def commands_of(contestant: str, workers: int, directory: Path) -> list[list[str]]:
+    """The arguments to Python of each process."""
+    if contestant == "ours":
+        [port] = free_ports(1)
+        names = [f"worker-{number}" for number in range(workers)]
+        return [
+            ours_command(name, count=workers, port=port, state=directory / "state", first=names[0])
+            for name in names
+        ]
+    if contestant == "bytewax":
+        run = ["-m", "bytewax.run", "bench.contestants.bytewax_flow:flow"]
+        if workers == 1:
+            return [run]
+        addresses = ";".join(f"127.0.0.1:{port}" for port in free_ports(workers))
+        return [[*run, "-i", str(number), "-a", addresses] for number in range(workers)]
+    if contestant == "loop":
+        return [["-m", "bench.contestants.loop"] for _ in range(workers)]
+    return [["-m", f"bench.contestants.{contestant}_app"]]
+
+
+@contextlib.contextmanager
+def started(
+    contestant: str, job: Job, *, workers: int, interpreter: str = sys.executable
+) -> Iterator[list[subprocess.Popen[str]]]:
+    """The processes of one run; what still lives at the end of the block is killed."""
+    python = python_of(contestant, interpreter)
+    directory = Path(job.out)
+    processes: list[subprocess.Popen[str]] = []
+    try:
+        for number, command in enumerate(commands_of(contestant, workers, directory)):
+            mine = job._replace(part=number)
+            said = (directory / f"stderr-{number}").open("w")
+            processes.append(
+                subprocess.Popen(
+                    [str(python), *command],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=said,
+                    text=True,
+                    cwd=directory,
+                    env={
+                        **os.environ,
+                        **mine.environment(),
+                        "PYTHONPATH": str(TESTS),
+                        "WALLAROOD_BENCH_WORKERS": str(workers),
+                    },
+                )
+            )
+            said.close()
+        yield processes
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    with contextlib.suppress(BrokenPipeError):
+                        pipe.close()
+
+
+def run_once(
+    contestant: str, job: Job, *, workers: int, interpreter: str = sys.executable
+) -> Result:
+    """Run *contestant* once on *job*. Raises RunFailedError, NotInstalledError."""
+    with tempfile.TemporaryDirectory(prefix="wallarood-bench-") as folder:
+        job = job._replace(out=folder)
+        with started(contestant, job, workers=workers, interpreter=interpreter) as processes:
+            if contestant == "loop":
+                for process in processes:
+                    assert process.stdout is not None
+                    process.stdout.readline()
+                for process in processes:
+                    assert process.stdin is not None
+                    with contextlib.suppress(BrokenPipeError):
+                        process.stdin.write("go\n")
+                        process.stdin.flush()
+            for number, process in enumerate(processes):
+                try:
+                    code = process.wait(WAIT_S)
+                except subprocess.TimeoutExpired:
+                    raise RunFailedError(f"{contestant} has not ended in {WAIT_S} s") from None
+                if code:
+                    said = (Path(folder) / f"stderr-{number}").read_text()
+                    raise RunFailedError(f"{contestant} ended {code}: {said[-2000:]}")
+        try:
+            return result_in(Path(folder))
+        except ValueError as error:
+            said = (Path(folder) / "stderr-0").read_text()
+            raise RunFailedError(f"{contestant}: {error}: {said[-2000:]}") from error

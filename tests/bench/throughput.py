@@ -1,0 +1,100 @@
+"""W1, W2 and W3: ours and the others by turns, every result checked, medians and ratios."""
+
+import argparse
+import itertools
+import statistics
+from typing import Any
+
+from bench import data, figures, machine, report
+from bench.job import Job
+from bench.oracle import mistake_in
+from bench.processes import RunFailedError, run_once
+from bench.venvs import NotInstalledError, python_of
+
+BATCH = 1024
+BATCHES = {"bytewax": 4096}
+"""The batch of an input, where another one than 1,024 makes the contestant faster."""
+
+
+def measure(contestants: list[str], workload: str, chosen: argparse.Namespace) -> dict[str, Any]:
+    """Rates by contestant, in the order of the runs. A contestant that fails is left out."""
+    size = max(chosen.workers, int(data.SIZES[workload] * chosen.scale))
+    rates: dict[str, list[float]] = {name: [] for name in contestants}
+    errors: dict[str, str] = {}
+    workers: int = chosen.workers
+    for turn, name in itertools.product(range(chosen.runs), contestants):
+        if name in errors:
+            continue
+        batch = BATCHES.get(name, BATCH)
+        job = Job(workload, size, chosen.seed, parts=workers, batch=batch, out="")
+        try:
+            result = run_once(name, job, workers=workers, interpreter=chosen.python)
+        except RunFailedError as error:
+            errors[name] = str(error)
+            report.progress(f"{workload} {name}: {error}")
+            continue
+        outputs = result.outputs
+        wrong = mistake_of(name, outputs, job)
+        if wrong:
+            raise SystemExit(f"{workload}: {name} is wrong: {wrong}")
+        count = sum(map(len, outputs))
+        rate = sum(result.rates) if name == "loop" else count / result.seconds
+        rates[name].append(rate)
+        report.progress(
+            f"{workload}, {workers} workers, run {turn + 1}/{chosen.runs}: {name} "
+            f"{figures.shown(rate)}/s ({result.seconds:.2f} s)"
+        )
+    return {"rates": {name: each for name, each in rates.items() if each}, "errors": errors}
+
+
+def mistake_of(name: str, outputs: list[list[Any]], job: Job) -> str:
+    """What is wrong with the outputs of *name*. Loops know nothing of each other: each alone."""
+    if name != "loop":
+        return mistake_in(outputs, job, range(job.parts))
+    found = [mistake_in([part], job, [number]) for number, part in enumerate(outputs)]
+    return next(filter(None, found), "")
+
+
+def row(workload: str, workers: int, measured: dict[str, Any], names: list[str]) -> list[str]:
+    """A line of the table: medians, then ours in ratio to each of the others."""
+    rates: dict[str, list[float]] = measured["rates"]
+    cells = [f"{workload}, {workers} worker{'s' if workers > 1 else ''}"]
+    for name in names:
+        each = rates.get(name)
+        spread = f" ±{statistics.pstdev(each) / figures.median(each):.0%}" if each else ""
+        cells.append(figures.shown(figures.median(each)) + spread if each else "failed")
+    for name in names[1:]:
+        both = name in rates and "ours" in rates
+        cells.append(f"{figures.ratio(rates['ours'], rates[name]):.2f}" if both else "")
+    return cells
+
+
+def available(names: list[str], interpreter: str) -> list[str]:
+    """Those whose environment is there or can be made; says which is not, and why."""
+    found = []
+    for name in names:
+        try:
+            python_of(name, interpreter)
+        except NotInstalledError as error:
+            if name == "ours":
+                raise SystemExit(str(error)) from error
+            report.progress(f"left out: {error}")
+        else:
+            found.append(name)
+    return found
+
+
+def run(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Measure all that was chosen, print the table; the results as JSON values."""
+    names = available(chosen.contestants, chosen.python)
+    results: dict[str, Any] = {"machine": machine.described(names, chosen.python)}
+    rows = []
+    for workload in chosen.workloads:
+        measured = measure(names, workload, chosen)
+        results[workload] = measured
+        rows.append(row(workload, chosen.workers, measured, names))
+    loops = "loop" if chosen.workers == 1 else f"{chosen.workers} loops"
+    heads = [loops if name == "loop" else name for name in names]
+    head = ["rate a second", *heads, *(f"ours / {name}" for name in heads[1:])]
+    print(report.table(head, rows, style=chosen.style))
+    return results

@@ -1,0 +1,53 @@
+"""An environment for each contestant, made on demand in a cache outside the tree."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+ORJSON = "orjson==3.11.4"
+REQUIREMENTS = {
+    "ours": ("--editable", str(ROOT), ORJSON),
+    "loop": ("--editable", str(ROOT), ORJSON),  # the same environment as ours
+    "bytewax": ("bytewax==0.21.1", ORJSON),
+    "pathway": ("pathway==0.33.0", ORJSON),
+    "quix": ("quixstreams==3.24.0", ORJSON),
+}
+
+
+class NotInstalledError(Exception):
+    """A contestant's environment cannot be made; the message says why."""
+
+
+def cache() -> Path:
+    """Where environments are: $WALLAROOD_BENCH_VENVS, or below the user's cache."""
+    chosen = os.environ.get("WALLAROOD_BENCH_VENVS")
+    return Path(chosen) if chosen else Path.home() / ".cache" / "wallarood-bench"
+
+
+def python_of(contestant: str, interpreter: str = sys.executable) -> Path:
+    """The Python of *contestant*'s environment, which is made if need be with *interpreter*.
+
+    Raises NotInstalledError: it cannot be made.
+    """
+    requirements = REQUIREMENTS[contestant]
+    real = os.path.realpath(interpreter)
+    key = hashlib.sha256("\n".join((real, *requirements)).encode()).hexdigest()[:10]
+    folder = cache() / f"{'ours' if contestant == 'loop' else contestant}-{key}"
+    python = folder / "bin" / "python"
+    if (folder / "installed").exists():
+        return python
+    print(f"making an environment for {contestant} in {folder} ...", file=sys.stderr, flush=True)
+    pip = (str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    for command in ((real, "-m", "venv", str(folder)), (*pip, *requirements)):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            said = [line for line in done.stderr.splitlines() if "ERROR" in line]
+            raise NotInstalledError(
+                f"{contestant}: {' '.join(requirements)} cannot be installed with {real}: "
+                + " ".join(said or done.stderr.splitlines()[-3:])
+            )
+    (folder / "installed").touch()
+    return python

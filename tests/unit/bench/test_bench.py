@@ -1,0 +1,78 @@
+"""The benchmarks: the oracle finds mistakes, statistics are right, ours passes a tiny input."""
+
+import json
+import sys
+
+import pytest
+from bench import figures, processes, report
+from bench.contestants import loop
+from bench.data import records_of
+from bench.job import Job
+from bench.oracle import mistake_in
+from bench.processes import commands_of
+from bench.throughput import mistake_of
+
+WORKLOADS = ("W1", "W2", "W3")
+
+
+def job_of(workload: str, parts: int = 1) -> Job:
+    return Job(workload, 400, seed=7, parts=parts, batch=64, out="")
+
+
+def outputs_of(job: Job, part: int = 0) -> list:
+    records = records_of(job.workload, job.size, part=part, parts=job.parts, seed=job.seed)
+    if job.workload == "W3":  # without orjson, which only the environments of the benchmarks have
+        orders = [json.loads(record) for record in records]
+        changed = [order | {"amount": order["amount"] * 2} for order in orders]
+        return [json.dumps(order, separators=(",", ":")).encode() for order in changed]
+    return loop.MAKERS[job.workload]()(records)
+
+
+def test_the_input_is_the_same_for_the_same_seed_and_another_for_another() -> None:
+    for workload in WORKLOADS:
+        made = [records_of(workload, 50, part=0, parts=1, seed=seed) for seed in (1, 1, 2)]
+        assert made[0] == made[1] != made[2]
+        assert len(made[0]) == 50
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_the_oracle_takes_what_is_right_and_nothing_else(workload: str) -> None:
+    job = job_of(workload)
+    right = outputs_of(job)
+    assert mistake_in([right], job, [0]) == ""
+    assert mistake_in([right[:-1]], job, [0])
+    assert mistake_in([[*right, right[-1]]], job, [0])
+    assert mistake_in([right[::-1]], job, [0])
+    other = job._replace(seed=8)
+    assert mistake_in([outputs_of(other)], job, [0])
+
+
+def test_a_key_on_two_processes_is_a_mistake() -> None:
+    job = job_of("W1", parts=2)
+    assert mistake_in([outputs_of(job, 0), outputs_of(job, 1)], job, [0, 1])
+    assert mistake_of("loop", [outputs_of(job, 0), outputs_of(job, 1)], job) == ""
+
+
+def test_medians_ratios_and_percentiles() -> None:
+    assert figures.median([3, 1, 2]) == 2
+    assert figures.ratio([2, 9, 8], [1, 3, 2]) == 3  # of pairs 2, 3, 4; not of the medians
+    assert figures.percentile(range(1, 1001), 0.99) == 990
+    assert figures.percentile([5], 0.999) == 5
+    with pytest.raises(ValueError, match="no value"):
+        figures.median([])
+
+
+def test_a_table_is_text_or_markdown() -> None:
+    text = report.table(["a", "b"], [["one", "1"]])
+    assert text.splitlines() == ["a    b", "one  1"]
+    marked = report.table(["a", "b"], [["one", "1"]], style="markdown")
+    assert marked.splitlines() == ["| a   | b |", "| --- | : |", "| one | 1 |"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ours_is_right_on_a_tiny_input(workers, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(processes, "python_of", lambda *_: sys.executable)
+    job = job_of("W1", parts=workers)
+    result = processes.run_once("ours", job, workers=workers)
+    assert mistake_in(result.outputs, job, range(workers)) == ""
+    assert len(commands_of("ours", workers, tmp_path)) == workers
