@@ -80,6 +80,28 @@ def fill(path: Path) -> None:
                 size //= 2
 
 
+def test_a_worker_that_comes_back_on_a_full_disk_waits_for_room(
+    tmp_path: Path, endless: str, small_disk: Path
+) -> None:
+    with hosts_in(tmp_path) as hosts:
+        alpha = hosts.start("alpha", endless, state=small_disk / "alpha")
+        wait_for("a checkpoint", lambda: checkpoint(alpha).committed >= 2)
+        alpha.process.kill()
+        alpha.wait()
+        (alpha.state / "cluster" / "checkpoints.db-shm").unlink()
+        filler = small_disk / "filler"
+        fill(filler)
+        with filler.open("r+b") as file:  # room for the count of starts, not for the database
+            file.truncate(filler.stat().st_size - 16_384)
+        again = hosts.start("alpha", endless, "--cluster-id", "auto", state=alpha.state)
+        wait_for("it says so", lambda: "is the disk full" in again.said)
+        assert "is the disk full" in checkpoint(again).failing
+        filler.unlink()
+        wait_for("it runs", lambda: again.phase() == "running")
+        assert checkpoint(again).failing == ""
+        assert "damaged" not in again.said
+
+
 def test_a_disk_that_fails_costs_checkpoints_and_a_stop_does_not_wait_for_it(
     tmp_path: Path,
 ) -> None:

@@ -27,6 +27,27 @@ def test_workers_are_killed_at_random_moments(tmp_path: Path, slow_count: str, s
     check_slow_count(tmp_path)
 
 
+def test_workers_are_killed_while_the_cluster_forms(tmp_path: Path, slow_count: str) -> None:
+    with hosts_in(tmp_path) as hosts:
+        cluster = Killer(hosts, slow_count, 2)
+        cluster.count = 3
+        for each in cluster.workers.values():
+            each.process.kill()
+            each.wait()
+        cluster.workers = {name: cluster.start(name) for name in cluster.workers}
+        for names in (("beta",), ("alpha",), ("alpha", "beta")):
+            cluster.until("forming")
+            cluster.kill(*names)
+        cluster.until("forming")
+        cluster.workers["gamma"] = cluster.start("gamma")
+        joined = cluster.workers["alpha"]
+        wait_for("all have joined", lambda: "gamma has joined" in joined.said)
+        cluster.kill("alpha", "gamma")  # between prepare and commit, or just behind it
+        cluster.until("completed")
+        cluster.end()
+    check_slow_count(tmp_path)
+
+
 def test_each_is_killed_while_records_flow_and_then_all_at_once(
     tmp_path: Path, slow_count: str
 ) -> None:

@@ -175,11 +175,7 @@ def _formed(worker: Worker, record: ClusterRecord) -> None:
     )
     worker.rollback = Rollback(record.topology.leader)
     worker.nursery.start_soon(worker.store_task.run)
-    worker.store_task.submit(
-        lambda: worker.store.open_checkpoints(record.cluster_id),
-        lambda store: setattr(worker, "checkpoints", store),
-        lambda error: setattr(worker, "failure", error),
-    )
+    _stored(worker, lambda _: None, lambda _: None)
     if worker.leads:
         worker.recovery = RecoveryLeader(me, workers)
         perform(worker, worker.recovery.begin(now))
@@ -220,10 +216,15 @@ def _peer_up(worker: Worker, member: Member) -> None:
 def _stored(
     worker: Worker, call: Callable[[CheckpointStore], T], done: Callable[[T], None]
 ) -> None:
-    """Have the store do *call*; if the disk fails it is tried again, and status says so."""
+    """Have the store do *call*; if the disk fails it is tried again, and status says so.
+
+    The store is opened by the first call for which the disk has room.
+    """
 
     def opened() -> T:
-        assert worker.checkpoints is not None
+        if worker.checkpoints is None:
+            assert worker.record is not None
+            worker.checkpoints = worker.store.open_checkpoints(worker.record.cluster_id)
         return call(worker.checkpoints)
 
     def finished(result: T) -> None:

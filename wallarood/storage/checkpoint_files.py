@@ -1,6 +1,8 @@
 """The database of checkpoints as a file: made, opened, looked into."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from wallarood.storage.checkpoint_rows import (
     manifest_decoder,
     marks_decoder,
     put_marks,
+    unreadable,
 )
 from wallarood.storage.checkpoints import CheckpointStore
 from wallarood.storage.files import sync_directory
@@ -62,29 +65,40 @@ def open_checkpoints(path: Path, cluster_id: ClusterId) -> CheckpointStore:
     """Open the database of *cluster_id*.
 
     Raises DamagedStateError: it is missing, damaged, of a newer schema or of another cluster.
+    Raises CannotCreateError: the disk refuses.
     """
     if not path.exists():
         raise damage(path, "it is missing, though the cluster exists")
-    try:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    with _closed_by_errors(path, str(path)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-    except sqlite3.Error as error:
-        raise damage(path, str(error)) from error
-    return read_checkpoints(path, connection, cluster_id)
+        return read_checkpoints(path, connection, cluster_id)
 
 
 def inspect_checkpoints(path: Path, cluster_id: ClusterId) -> CheckpointStore:
-    """Open the database for reading only, also while a worker uses it. Raises DamagedStateError."""
+    """Open the database for reading only, also while a worker uses it. Raises as above."""
     if not path.exists():
         raise damage(path, "it is missing, though the cluster exists")
+    with _closed_by_errors(path, f"{path.resolve().as_uri()}?mode=ro") as connection:
+        return read_checkpoints(path, connection, cluster_id)
+
+
+@contextmanager
+def _closed_by_errors(path: Path, where: str) -> Iterator[sqlite3.Connection]:
+    """A connection to *where* that an error closes, so that it holds no lock."""
+    connection = None
     try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        connection = sqlite3.connect(
+            where, uri=where.startswith("file:"), isolation_level=None, check_same_thread=False
+        )
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-    except sqlite3.Error as error:
-        raise damage(path, str(error)) from error
-    return read_checkpoints(path, connection, cluster_id)
+        yield connection
+    except BaseException as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise unreadable(path, error) from error
+        raise
 
 
 def read_checkpoints(
@@ -97,7 +111,7 @@ def read_checkpoints(
         ).fetchall()
         found = connection.execute("SELECT number, manifest, checksum FROM checkpoint").fetchall()
     except sqlite3.Error as error:
-        raise damage(path, str(error)) from error
+        raise unreadable(path, error) from error
     if len(rows) != 1 or checksum(rows[0][0]) != rows[0][1]:
         raise damage(path, "the marks have a wrong checksum")
     marks = marks_decoder.decode(rows[0][0])

@@ -8,10 +8,25 @@ import msgspec
 from xxhash import xxh3_64_intdigest
 
 from wallarood.model.checkpoint import CheckpointId
-from wallarood.model.errors import DamagedStateError
+from wallarood.model.errors import CannotCreateError, DamagedStateError
 from wallarood.model.ids import ClusterId
 
 SCHEMA_VERSION = 1
+PRIMARY_CODE = 0xFF
+"""The part of an SQLite error code that all errors of a kind share."""
+
+REFUSALS = frozenset(
+    (
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+    )
+)
+"""Kinds of errors that say nothing about what is in the file."""
 
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL, checksum INTEGER NOT NULL);
@@ -108,3 +123,16 @@ def damage(path: Path, what: str) -> DamagedStateError:
         f"{path} is damaged: {what}; put a copy of the state directory back, also one made at a "
         "checkpoint that the others have kept, or end the cluster and form a new one"
     )
+
+
+def unreadable(path: Path, error: sqlite3.Error) -> DamagedStateError | CannotCreateError:
+    """The error for a read that failed: what is there is damaged, or the disk refuses to say.
+
+    To read, too, SQLite has to write: the index of its log, which a full disk has no room for.
+    """
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & PRIMARY_CODE
+    if code in REFUSALS:
+        return CannotCreateError(
+            f"{path} cannot be read: {error}; is the disk full, failing or read-only?"
+        )
+    return damage(path, str(error))

@@ -42,6 +42,7 @@ from wallarood.storage.checkpoint_rows import (
     insert_manifest,
     prune,
     put_marks,
+    unreadable,
 )
 
 BUSY_MS = 5000
@@ -53,7 +54,7 @@ log = structlog.get_logger(__name__)
 class CheckpointStore:
     """An open database. Calls come from one thread at a time; each returns when it is durable.
 
-    Raises CannotCreateError where it writes: the disk is full or failing; nothing has changed then.
+    Raises CannotCreateError: the disk is full or failing; nothing has changed then.
     Raises DamagedStateError where it reads: a value is not what was written.
     """
 
@@ -216,7 +217,7 @@ class CheckpointStore:
                 (number, computation),
             ).fetchall()
         except sqlite3.Error as error:
-            raise damage(self.path, str(error)) from error
+            raise unreadable(self.path, error) from error
         what = f"the state of {computation!r} in checkpoint {number}"
         if [sequence for sequence, _, _ in rows] != list(range(count)):
             raise damage(self.path, f"{what}: {len(rows)} of {count} chunks are there")

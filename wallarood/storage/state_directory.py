@@ -229,8 +229,12 @@ def open_state_directory(path: Path) -> StateDirectory:
             f"state directory {path} is in use by process {holder}: stop it, or choose another "
             "--state-directory"
         ) from None
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    try:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        os.close(lock)
+        raise CannotCreateError(f"state directory {path}: {error.strerror}") from error
     return StateDirectory(path, lock)
 
 

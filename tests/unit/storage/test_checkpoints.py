@@ -415,19 +415,22 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(where)], check=True)
 
 
-def test_a_full_disk_fails_the_checkpoint_and_the_next_one_is_written(small_disk: Path) -> None:
-    store = new_store(small_disk)
-    store.choose(1, CheckpointId(0, 0), highest=0)
-    store.write(part_of(1, {"a": 1}, base=True))
-    filler = small_disk / "filler"
-
-    def fill() -> None:
+def fill(filler: Path) -> None:
+    def write() -> None:
         with filler.open("wb", buffering=0) as file:
             while file.write(bytes(4096)):
                 pass
 
     with pytest.raises(OSError, match="No space left"):
-        fill()
+        write()
+
+
+def test_a_full_disk_fails_the_checkpoint_and_the_next_one_is_written(small_disk: Path) -> None:
+    store = new_store(small_disk)
+    store.choose(1, CheckpointId(0, 0), highest=0)
+    store.write(part_of(1, {"a": 1}, base=True))
+    filler = small_disk / "filler"
+    fill(filler)
     before = seen(store)
     large = {f"k{n}": n for n in range(20_000)}
     with pytest.raises(CannotCreateError, match=r"checkpoints\.db: .*full"):
@@ -446,6 +449,31 @@ def test_a_full_disk_at_the_start_is_a_clear_error(small_disk: Path) -> None:
     with pytest.raises(CannotCreateError, match=r"cannot create .*checkpoints\.db: .*full"):
         create_checkpoints(small_disk / "checkpoints.db", CLUSTER)
     assert not (small_disk / "checkpoints.db").exists()
+
+
+def test_a_disk_that_is_full_when_a_worker_comes_back_is_not_taken_for_damage(
+    small_disk: Path,
+) -> None:
+    """To read the log of the database, SQLite makes a file beside it."""
+    (small_disk / "home").mkdir()
+    store = new_store(small_disk / "home")
+    store.choose(1, CheckpointId(0, 0), highest=0)
+    store.write(part_of(1, {"a": 1}, base=True))
+    expected, left = seen(store), files_of(small_disk / "home")
+    store.close()
+    path = copied(
+        {name: data for name, data in left.items() if not name.endswith("-shm")},
+        small_disk / "again",
+    )
+    filler = small_disk / "filler"
+    fill(filler)
+    for look in (open_checkpoints, inspect_checkpoints):
+        with pytest.raises(CannotCreateError, match="is the disk full"):
+            look(path, CLUSTER)
+    filler.unlink()
+    store = open_checkpoints(path, CLUSTER)
+    assert seen(store) == expected
+    store.close()
 
 
 @contextmanager

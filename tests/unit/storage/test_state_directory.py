@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -201,6 +202,19 @@ def test_a_disk_that_fails_is_a_clear_error_and_the_old_record_stays(
         with pytest.raises(CannotCreateError, match=os.strerror(number)):
             state.save_record(record("wc-2"))
     assert state.load_record() == record()
+
+
+def test_a_full_disk_at_the_lock_is_a_clear_error_and_holds_nobody(
+    tmp_path: Path,
+) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with pytest.raises(CannotCreateError, match=r"state directory .*: File too large"):
+            open_state_directory(tmp_path / "s")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    open_state_directory(tmp_path / "s").close()
 
 
 def test_a_path_that_is_a_file_is_a_clear_error(tmp_path: Path) -> None:
