@@ -177,7 +177,10 @@ class Coordinator:
         if self.phase is Phase.ENDED:
             return [Tell(name, CheckpointCommitted(self.committed)) for name in self._workers]
         if self.phase is Phase.IN_FLIGHT:
-            if request not in self._wanted and request.purpose is not self._taking.purpose:
+            # Whoever asks for one wants what is there now, or a name of its own: the one in flight
+            # is not that. Of the other purposes one is as good as another.
+            served = request.purpose is self._taking.purpose is not Purpose.ASKED
+            if request not in self._wanted and not served:
                 self._wanted.append(request)
             return []
         return self._start(request, now)
