@@ -5,6 +5,7 @@ directory, the listeners, the machines, the admin socket. A stop goes the other 
 """
 
 import contextlib
+import gc
 import secrets
 import signal
 import sys
@@ -58,6 +59,9 @@ QUEUE_EVENTS_MAX = 1024
 SWITCH_INTERVAL_S = 0.0005
 """How long a thread waits for the interpreter behind a busy event loop. Writing a checkpoint takes
 some twenty turns: with Python's default of 5 ms a write of 1 ms was seen to take seconds."""
+GC_ALLOCATIONS = 50_000
+"""After how many new objects the garbage collector looks at them. A batch in flight makes some
+thousand and drops them again; with Python's default of 700 most of them are looked at in vain."""
 LEAVE_S = 4.0
 STATUS_S = 5.0
 
@@ -102,6 +106,8 @@ async def _run_worker(
     async with trio.open_nursery() as nursery:
         await nursery.start(signals.heed)
         sys.setswitchinterval(SWITCH_INTERVAL_S)
+        gc.set_threshold(GC_ALLOCATIONS, *gc.get_threshold()[1:])
+        gc.freeze()  # modules and application stay
         listeners.take()
         state = open_state_directory(Path(config["worker.state-directory"]))
         try:
