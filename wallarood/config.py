@@ -218,7 +218,7 @@ KEYS: tuple[Key, ...] = (
         "stop",
         Kind.DURATION,
         4.0,
-        "How long a worker that stops waits for its last checkpoint.",
+        "A worker that stops leaves when its last checkpoint has not moved for so long.",
         0.5,
         3600,
     ),

@@ -34,10 +34,13 @@ def configuration_files(directory: Path, instance: str | None = None) -> list[Pa
     return [*common, directory / f"{instance}.toml"]
 
 
-def load_config(paths: Iterable[Path], flags: Mapping[str, tuple[str, Any]]) -> Config:
+def load_config(
+    paths: Iterable[Path], flags: Mapping[str, tuple[str, Any]], keys: Path | None = None
+) -> Config:
     """Merge TOML files in the order given, then *flags* (full name → flag, raw value).
 
-    A path may be a directory: then all its ``*.toml``, in lexical order.
+    A path may be a directory: then all its ``*.toml``, in lexical order. Secrets that none of them
+    names are those that systemd has handed over; else those in the directory *keys*, if given.
 
     Raises ConfigurationError: with a line for every mistake in any file or flag.
     """
@@ -57,7 +60,7 @@ def load_config(paths: Iterable[Path], flags: Mapping[str, tuple[str, Any]]) -> 
             problems.append(f"{origin}: {name}: {error}")
     if problems:
         raise ConfigurationError("\n".join(problems))
-    _from_credentials(values, origins)
+    _from_credentials(values, origins, keys)
     config = Config(_with_derived(values), origins)
     _check_together(config)
     return config
@@ -128,31 +131,37 @@ def _as(key: Key, bound: float | None) -> Any:
 
 
 CREDENTIALS = {
-    "security.key-file": "keys_cluster.key",
-    "security.certificate": "keys_worker.crt",
-    "security.private-key": "keys_worker.key",
-    "security.authority": "keys_ca.crt",
+    "security.key-file": "cluster.key",
+    "security.certificate": "worker.crt",
+    "security.private-key": "worker.key",
+    "security.authority": "ca.crt",
 }
-"""What systemd hands over of the directory of keys (``LoadCredential=keys:…``), by key."""
+"""The files in the directory of keys, by configuration key."""
 TLS_KEYS = ("security.certificate", "security.private-key", "security.authority")
 
 
-def _from_credentials(values: dict[str, Any], origins: dict[str, str]) -> None:
-    """Secrets that are not configured are those that systemd has handed over, if any.
+def _from_credentials(values: dict[str, Any], origins: dict[str, str], keys: Path | None) -> None:
+    """Secrets that are not configured are those that were handed over, if any.
 
-    Raises ConfigurationError: the directory that it names cannot be looked into.
+    Raises ConfigurationError: the directory that systemd names cannot be looked into.
     """
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
-    if not directory:
-        return
     for name, file in CREDENTIALS.items():
-        path = Path(directory) / file
+        if values[name] is not None:
+            continue
+        if directory:
+            # LoadCredential=keys:DIRECTORY calls a file of it so.
+            path, origin = Path(directory) / f"keys_{file}", f"credential {file}"
+        elif keys is not None:
+            path, origin = keys / file, "what the unit would hand over"
+        else:
+            continue
         try:
             is_there = path.exists()
         except OSError as error:
             raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
-        if values[name] is None and is_there:
-            values[name], origins[name] = str(path), f"credential {file}"
+        if is_there:
+            values[name], origins[name] = str(path), origin
 
 
 def _with_derived(values: dict[str, Any]) -> dict[str, Any]:

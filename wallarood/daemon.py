@@ -23,7 +23,7 @@ from wallarood.admin.orders import Orders
 from wallarood.admin.server import serve_admin
 from wallarood.admin.snapshot import Snapshots
 from wallarood.config import Config
-from wallarood.control.events import Event, StopWanted, Woken
+from wallarood.control.events import Event, Woken
 from wallarood.control.founding import Founder
 from wallarood.control.initializer import Initializer
 from wallarood.control.joiner import Joiner
@@ -50,6 +50,7 @@ from wallarood.runtime.ports import DialData
 from wallarood.runtime.profile import Profile, profile_accepted, profile_dial
 from wallarood.runtime.worker import Worker
 from wallarood.settings import credentials, net_limits, runtime_settings
+from wallarood.stopping import checkpoint_first
 from wallarood.storage.state_directory import StateDirectory, open_state_directory
 from wallarood.system import listeners
 from wallarood.system.notify import notify
@@ -252,23 +253,13 @@ class _Daemon:
 
             async def stop() -> None:
                 await self.signals.stopping.wait()
-                with trio.move_on_after(self.config["timing.stop"]):
-                    await self._checkpoint_first(worker)
+                await checkpoint_first(worker, self.config["timing.stop"])
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(stop)
             await drive(worker, events)
             nursery.cancel_scope.cancel()
         await self._leave(worker)
-
-    async def _checkpoint_first(self, worker: Worker) -> None:
-        """Have a checkpoint taken behind which all sources stand still, if there can be one."""
-        running = worker.running
-        if running is None or not running.ready.is_set() or worker.completed:
-            return
-        notify("STATUS=stopping: taking a checkpoint")
-        worker.post(StopWanted())
-        await worker.may_leave.wait()
 
     async def _leave(self, worker: Worker) -> None:
         """End in an orderly way, whatever the reason: say so, stop the job, flush, close."""

@@ -4,10 +4,20 @@ import argparse
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wallarood.cli.common import add_config_flags, config_from, target_of
 from wallarood.config import KEYS, Config
-from wallarood.model.errors import ConfigurationError, KeyRefusedError, WallaroodError
+from wallarood.config_load import CONFIGURATION_DIRECTORY
+from wallarood.model.errors import (
+    CannotCreateError,
+    ConfigurationError,
+    KeyRefusedError,
+    WallaroodError,
+)
+
+if TYPE_CHECKING:
+    from wallarood.model.pipeline import Application
 
 EXPIRES_SOON_DAYS = 30
 
@@ -37,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command; 0 if all is well, else the exit code of the first problem."""
     if arguments.is_configured:
         return _is_configured(arguments)
-    config = config_from(arguments)
+    config = config_from(arguments, CONFIGURATION_DIRECTORY / "keys")
     if arguments.values:
         for key in KEYS:
             value = key.show(config[key.full_name]) or "(none)"
@@ -87,6 +97,25 @@ def _application(config: Config) -> None:
     workers = worker_names(config["worker.count"])
     listings = list_partitions(application)
     plan(application, workers, tuple((worker, listings) for worker in workers))
+    _sinks(application)
+
+
+def _sinks(application: "Application") -> None:
+    """Whether files can be written where sinks write them, by who runs this, as this is run."""
+    from wallarood.connectors.file_sink import FileSink, how_to_allow
+
+    problems = []
+    for step in application.steps:
+        if isinstance(step.connector, FileSink):
+            directory = Path(step.connector.directory)
+            nearest = _nearest(directory)
+            if not os.access(nearest, os.W_OK | os.X_OK):
+                problems.append(
+                    f"{step.where}: {step.name}: no permission to write in {nearest}; "
+                    + how_to_allow(directory)
+                )
+    if problems:
+        raise CannotCreateError("\n".join(problems))
 
 
 def _key(config: Config) -> None:
@@ -115,11 +144,16 @@ def _certificate(config: Config) -> None:
         print(f"{where}: it expires in {left:.0f} days: issue it again")
 
 
+def _nearest(path: Path) -> Path:
+    """*path*, or what of it is there."""
+    return next(each for each in (path, *path.absolute().parents) if each.exists())
+
+
 def _state_directory(config: Config) -> None:
     path = Path(config["worker.state-directory"])
     where = f"{config.origin('worker.state-directory')}: worker.state-directory: {path}"
     if path.exists() and not path.is_dir():
         raise ConfigurationError(f"{where}: it is not a directory")
-    nearest = next(each for each in (path, *path.absolute().parents) if each.exists())
+    nearest = _nearest(path)
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise ConfigurationError(f"{where}: no permission to write in {nearest}")

@@ -53,8 +53,11 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
             parser.add_argument(flag, metavar=metavar, help=key.help.replace("%", "%%"))
 
 
-def config_from(arguments: argparse.Namespace) -> Config:
-    """The effective configuration. Raises ConfigurationError or UsageError."""
+def config_from(arguments: argparse.Namespace, keys: Path | None = None) -> Config:
+    """The effective configuration; *keys* is where secrets are that nothing else names.
+
+    Raises ConfigurationError or UsageError.
+    """
     flags: dict[str, tuple[str, Any]] = {}
     if arguments.instance is not None:
         flags["worker.name"] = ("--instance", arguments.instance)
@@ -66,7 +69,7 @@ def config_from(arguments: argparse.Namespace) -> Config:
         flags["application.target"] = ("APP", arguments.application)
     if arguments.args:
         flags["application.args"] = ("ARGS", list(arguments.args))
-    return load_config(_paths(arguments), flags)
+    return load_config(_paths(arguments), flags, keys)
 
 
 def _paths(arguments: argparse.Namespace) -> list[Path]:

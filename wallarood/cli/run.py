@@ -1,6 +1,7 @@
 """`wallarood run`: one worker in the foreground; what a unit runs."""
 
 import argparse
+import signal
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +30,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the worker; 0 when it was stopped or its job is done."""
+    # Until the worker can reload, an early SIGHUP must not end it: an end by it counts as orderly.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     import trio
 
     from wallarood.daemon import run_worker

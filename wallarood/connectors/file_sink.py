@@ -1,10 +1,10 @@
 """A sink that writes lines into files, one part after the other, each whole or not there."""
 
+import errno
 import glob
 import os
 import re
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias
 
@@ -22,6 +22,14 @@ BUFFER_BYTES = 256 << 10
 IfExists: TypeAlias = Literal["error", "append", "replace"]
 
 log = structlog.get_logger(__name__)
+
+
+def how_to_allow(directory: Path) -> str:
+    """What lets a sink write into *directory*, for a message."""
+    return (
+        f"let the user that runs the worker write there, and where it is a systemd unit, add "
+        f"ReadWritePaths={directory.absolute()} by 'systemctl edit'"
+    )
 
 
 @attrs.frozen
@@ -61,10 +69,7 @@ class FileSink:
         it holds parts of another cluster.
         """
         directory = Path(self.directory)
-        try:
-            await trio.to_thread.run_sync(partial(directory.mkdir, parents=True, exist_ok=True))
-        except OSError as error:
-            raise CannotCreateError(f"sink directory {directory}: {error.strerror}") from error
+        await trio.to_thread.run_sync(_make, directory)
         cluster = context.cluster_id[-8:] or "local"
         stem = f"{context.step}-{context.worker}-{context.instance}-{cluster}".replace("/", "_")
         writer = FileSinkWriter(directory, stem, self.format, state or 0)
@@ -89,6 +94,20 @@ class FileSink:
                     'FileSink(..., if_exists="append") keeps them, if_exists="replace" removes them'
                 )
             path.unlink(missing_ok=True)
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        is_allowed = os.access(directory, os.W_OK | os.X_OK)
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES):
+            raise CannotCreateError(f"sink directory {directory}: {error.strerror}") from error
+        is_allowed = False
+    if not is_allowed:
+        raise CannotCreateError(
+            f"sink directory {directory}: no permission to write; {how_to_allow(directory)}"
+        )
 
 
 @attrs.define(eq=False)

@@ -95,6 +95,11 @@ class KeyedState:
         """Whether a capture has chunks left to encode."""
         return self._capture is not None and bool(self._capture.waiting)
 
+    @property
+    def encoded(self) -> int:
+        """How many keys of the capture in progress are encoded."""
+        return 0 if self._capture is None else len(self._capture.keys) - len(self._capture.waiting)
+
     def encode_some(self) -> None:
         """Encode the next chunk of the capture in progress.
 
@@ -151,6 +156,11 @@ class SingleState:
     def capturing(self) -> bool:
         """Whether a capture has chunks left to encode."""
         return False
+
+    @property
+    def encoded(self) -> int:
+        """It is encoded when it is captured."""
+        return 0
 
     def encode_some(self) -> None:
         """There is never anything left to encode."""

@@ -119,6 +119,13 @@ class Snapshots:
             self._moved()
 
     @property
+    def progress(self) -> tuple[int, int, int]:
+        """The checkpoint, its parts that are whole, and the keys encoded for the others."""
+        encoded = sum(each.encoded for own in self.states.values() for each in own.values())
+        number = self.barrier.number if self.barrier is not None else 0
+        return number, len(self._parts) + len(self._sinks), encoded
+
+    @property
     def awaiting(self) -> str:
         """What has not let the barrier pass yet, in words."""
         if self._sources is None:
