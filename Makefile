@@ -49,6 +49,8 @@ kills: .venv/.installed
 bench: .venv/.installed
 	@$(BENCH) throughput --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)
 	@$(BENCH) throughput --workers 2 --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)
+	@$(BENCH) latency --runs $(RUNS) --output $(BENCH_OUTPUT)
+	@$(BENCH) idle --runs $(RUNS) --output $(BENCH_OUTPUT)
 
 lint: .venv/.installed
 	@$(BIN)/ruff check .

@@ -5,7 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from bench import data, report, throughput
+from bench import data, idle, latency, report, throughput
 
 
 def parser() -> argparse.ArgumentParser:
@@ -38,6 +38,15 @@ def parser() -> argparse.ArgumentParser:
         default=["ours", "loop", "bytewax"],
     )
     rates.set_defaults(run=throughput.run)
+    delays = commands.add_parser("latency", parents=[common], help="W4: how late records are")
+    delays.add_argument("--rates", type=float, nargs="+", default=[1000.0, 10_000.0])
+    delays.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    delays.add_argument("--seconds", type=float, default=10.0, help="of each run (default 10)")
+    delays.set_defaults(run=latency.run)
+    resting = commands.add_parser("idle", parents=[common], help="W8: idle, READY, formation")
+    resting.add_argument("--seconds", type=float, default=20.0, help="of rest (default 20)")
+    resting.add_argument("--workers", type=int, nargs="+", default=[8], help="that form a cluster")
+    resting.set_defaults(run=idle.run)
     return whole
 
 

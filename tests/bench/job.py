@@ -25,7 +25,11 @@ VARIABLE = "WALLAROOD_BENCH_JOB"
 
 
 class Job(NamedTuple):
-    """One run of one contestant. `parts` is in how many the input is dealt."""
+    """One run of one contestant. `parts` is in how many the input is dealt.
+
+    `rate` (records a second in all) and `checkpoint_s` (0: none) are of W4 alone; its size is how
+    many records come in all.
+    """
 
     workload: str
     size: int
@@ -34,6 +38,8 @@ class Job(NamedTuple):
     batch: int
     out: str
     part: int = 0
+    rate: float = 0.0
+    checkpoint_s: int = 0
 
     @classmethod
     def here(cls) -> "Job":
@@ -67,6 +73,11 @@ class Probe:
         if not self.began:
             self.began = time.monotonic()
 
+    @staticmethod
+    def now() -> float:
+        """The clock."""
+        return time.monotonic()
+
     def wrote(self, records: list[Any]) -> None:
         """Outputs have arrived."""
         self.outputs.extend(records)
@@ -75,6 +86,39 @@ class Probe:
     def _write(self) -> None:
         if self.began or self.outputs:
             self._file.write_bytes(pickle.dumps((self.began, self.ended, self.outputs)))
+
+
+class Pace:
+    """When the records of one part of W4 are due: evenly, from the first time it is asked.
+
+    A record carries the time it was scheduled for, so that one that comes late because others were
+    late is counted as late: no coordinated omission.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.step = job.parts / job.rate
+        self.count = job.size // job.parts
+        self.made = 0
+        self.began = 0.0
+
+    def next_due(self) -> float | None:
+        """When the next record is due, by the monotonic clock; None behind the last."""
+        if not self.began:
+            self.began = time.monotonic()
+        return None if self.made >= self.count else self.began + self.made * self.step
+
+    def due(self, limit: int) -> list[tuple[str, float]]:
+        """Key and scheduled time of the records that are due now, at most *limit*."""
+        passed = int((time.monotonic() - self.began) / self.step) + 1
+        numbers = range(self.made, min(passed, self.count, self.made + limit))
+        self.made = max(self.made, numbers.stop)
+        return [(f"key-{number % 1000}", self.began + number * self.step) for number in numbers]
+
+
+def late(records: list[tuple[str, float]]) -> list[tuple[float, float]]:
+    """Scheduled time and seconds of delay of records that arrive now."""
+    now = time.monotonic()
+    return [(scheduled, now - scheduled) for _, scheduled in records]
 
 
 class Result(NamedTuple):

@@ -29,31 +29,45 @@ def free_ports(count: int) -> list[int]:
         return [int(probe.getsockname()[1]) for probe in probes]
 
 
-def ours_command(name: str, *, count: int, port: int, state: Path, first: str) -> list[str]:
-    """`wallarood run` of one worker, at its defaults."""
+def ours_commands(job: Job, workers: int, directory: Path) -> list[list[str]]:
+    """`wallarood run` for each worker: at its defaults, but for the interval of W4."""
+    [port] = free_ports(1)
+    module = "ours_latency" if job.workload == "W4" else "ours"
+    config = directory / "bench.toml"
+    if job.workload == "W4":
+        config.write_text(f'checkpoint.interval = "{job.checkpoint_s or 3600}s"\n')
+    else:
+        config.write_text("")
     return [
-        *("-m", "wallarood", "run", "bench.contestants.ours:app", "--config", os.devnull),
-        *("--worker-name", name, "--worker-count", str(count), "--exit-on-completion"),
-        *("--control-channel", f"127.0.0.1:{port}", "--state-directory", str(state / name)),
-        *("--log-level", "warning", *(("--topology-initializer",) if name == first else ())),
+        [
+            *("-m", "wallarood", "run", f"bench.contestants.{module}:app", "--config", str(config)),
+            *("--worker-name", f"worker-{number}", "--worker-count", str(workers)),
+            *("--control-channel", f"127.0.0.1:{port}", "--exit-on-completion"),
+            *("--state-directory", str(directory / f"state-{number}"), "--log-level", "warning"),
+            *(("--topology-initializer",) if number == 0 else ()),
+        ]
+        for number in range(workers)
     ]
 
 
-def commands_of(contestant: str, workers: int, directory: Path) -> list[list[str]]:
+def bytewax_commands(job: Job, workers: int, directory: Path) -> list[list[str]]:
+    """`python -m bytewax.run`: one process, or several that know each other's addresses."""
+    module = "bytewax_latency" if job.workload == "W4" else "bytewax_flow"
+    run = ["-m", "bytewax.run", f"bench.contestants.{module}:flow"]
+    if job.checkpoint_s:
+        run += ["-r", str(directory / "recovery"), "-s", str(job.checkpoint_s), "-b", "0"]
+    if workers == 1:
+        return [run]
+    addresses = ";".join(f"127.0.0.1:{port}" for port in free_ports(workers))
+    return [[*run, "-i", str(number), "-a", addresses] for number in range(workers)]
+
+
+def commands_of(contestant: str, job: Job, *, workers: int, directory: Path) -> list[list[str]]:
     """The arguments to Python of each process."""
     if contestant == "ours":
-        [port] = free_ports(1)
-        names = [f"worker-{number}" for number in range(workers)]
-        return [
-            ours_command(name, count=workers, port=port, state=directory / "state", first=names[0])
-            for name in names
-        ]
+        return ours_commands(job, workers, directory)
     if contestant == "bytewax":
-        run = ["-m", "bytewax.run", "bench.contestants.bytewax_flow:flow"]
-        if workers == 1:
-            return [run]
-        addresses = ";".join(f"127.0.0.1:{port}" for port in free_ports(workers))
-        return [[*run, "-i", str(number), "-a", addresses] for number in range(workers)]
+        return bytewax_commands(job, workers, directory)
     if contestant == "loop":
         return [["-m", "bench.contestants.loop"] for _ in range(workers)]
     return [["-m", f"bench.contestants.{contestant}_app"]]
@@ -67,8 +81,13 @@ def started(
     python = python_of(contestant, interpreter)
     directory = Path(job.out)
     processes: list[subprocess.Popen[str]] = []
+    if contestant == "bytewax" and job.checkpoint_s:
+        (directory / "recovery").mkdir()
+        recovery = [str(python), "-m", "bytewax.recovery", str(directory / "recovery")]
+        subprocess.run([*recovery, str(workers)], check=True)
+    commands = commands_of(contestant, job, workers=workers, directory=directory)
     try:
-        for number, command in enumerate(commands_of(contestant, workers, directory)):
+        for number, command in enumerate(commands):
             mine = job._replace(part=number)
             said = (directory / f"stderr-{number}").open("w")
             processes.append(

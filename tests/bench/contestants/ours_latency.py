@@ -1,0 +1,80 @@
+"""Ours in W4: a paced source, one partitioned stage, a sink that looks at the clock."""
+
+from typing import Any
+
+import attrs
+import trio
+import trio.lowlevel
+
+import wallarood as w
+from bench.contestants.ours import MemorySink
+from bench.functions import Total, first_of_timed, touch
+from bench.job import Job, Pace, Probe, late
+
+
+@attrs.frozen
+class PacedSource:
+    """Records when they are due."""
+
+    job: Job
+    probe: Probe
+    record: Any = tuple[str, float]
+    scope: w.Scope = w.Scope.SHARED
+    bounded: bool = True
+
+    def partitions(self) -> list[str]:
+        return [str(part) for part in range(self.job.parts)]
+
+    def size_bytes(self, partition: str) -> int | None:
+        return None
+
+    async def open(self, partition: str, position: Any, context: Any) -> w.SourceReader:
+        return PacedReader(Pace(self.job), self.probe, context.limits.batch_records_max)
+
+
+@attrs.define
+class PacedReader:
+    pace: Pace
+    probe: Probe
+    limit: int
+
+    async def read(self) -> w.SourceBatch | None:
+        self.probe.reads()
+        due = self.pace.next_due()
+        if due is None:
+            return None
+        clock = trio.current_time() + due - self.probe.now()
+        await trio.sleep_until(clock)
+        while not (records := self.pace.due(self.limit)):
+            await trio.lowlevel.checkpoint()  # woken a little before its time
+        return w.SourceBatch(records, self.pace.made)
+
+    async def committed(self, position: Any) -> None:
+        return
+
+    async def aclose(self) -> None:
+        return
+
+
+@attrs.frozen
+class LatencySink(MemorySink):
+    """Notes how late records are."""
+
+    async def open(self, context: w.SinkContext, state: Any) -> "LatencySink":
+        return self
+
+    async def write(self, records: list[Any]) -> None:
+        self.probe.wrote(late(records))
+
+
+def app(args: list[str]) -> w.Application:
+    """The application of the job of this process."""
+    job = Job.here()
+    probe = Probe(job)
+    return w.application(
+        "bench W4",
+        w.source("input", PacedSource(job, probe))
+        .key_by(first_of_timed)
+        .to(w.state_computation(state=Total)(touch))
+        .to_sink(LatencySink(probe)),
+    )

@@ -1,0 +1,148 @@
+"""W8: what a worker with nothing to do costs, from exec to READY, and how long formation takes.
+
+READY is told when a worker listens. A cluster forms from the moment when its last worker is READY
+until the last says that it runs.
+"""
+
+import argparse
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from bench import figures, machine, report
+from bench.processes import free_ports
+
+APPLICATION = """
+import wallarood as w
+
+app = w.application("idle", w.source("none", w.TcpSource("127.0.0.1:0")).to_sink(w.ListSink([])))
+"""
+WAIT_S = 120.0
+
+
+class Cluster:
+    """Workers that are told a notification socket each, as systemd would."""
+
+    def __init__(self, directory: Path, count: int) -> None:
+        self.directory = directory
+        self.sockets = []
+        self.processes: list[subprocess.Popen[bytes]] = []
+        [port] = free_ports(1)
+        (directory / "idle.py").write_text(APPLICATION)
+        (directory / "bench.toml").write_text("")
+        self.began = time.monotonic()
+        for number in range(count):
+            self._start(number, count=count, port=port)
+
+    def _start(self, number: int, *, count: int, port: int) -> None:
+        told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        told.bind(str(self.directory / f"notify-{number}"))
+        told.settimeout(WAIT_S)
+        self.sockets.append(told)
+        with (self.directory / f"stderr-{number}").open("wb") as said:
+            self.processes.append(
+                subprocess.Popen(
+                    [
+                        *(sys.executable, "-m", "wallarood", "run", "idle.py:app"),
+                        *("--config", "bench.toml", "--worker-name", f"worker-{number}"),
+                        *("--worker-count", str(count), "--log-level", "info"),
+                        *("--control-channel", f"127.0.0.1:{port}"),
+                        *("--state-directory", f"state-{number}"),
+                        *(("--topology-initializer",) if number == 0 else ()),
+                    ],
+                    cwd=self.directory,
+                    stderr=said,
+                    env={**os.environ, "NOTIFY_SOCKET": str(self.directory / f"notify-{number}")},
+                )
+            )
+
+    def ready_s(self) -> float:
+        """Seconds from the first exec until all are READY. Raises TimeoutError."""
+        for told in self.sockets:
+            while b"READY=1" not in told.recv(65536):
+                pass
+        return time.monotonic() - self.began
+
+    def running_s(self) -> float:
+        """Seconds from the first exec until all run, as each says. Raises TimeoutError."""
+        for number in range(len(self.processes)):
+            said = self.directory / f"stderr-{number}"
+            while b" running " not in said.read_bytes():
+                if time.monotonic() > self.began + WAIT_S:
+                    raise TimeoutError(f"not formed in {WAIT_S} s: {said.read_text()[-500:]}")
+                time.sleep(0.01)
+        return time.monotonic() - self.began
+
+    def __enter__(self) -> "Cluster":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+        for told in self.sockets:
+            told.close()
+
+
+def cpu_s(process: int) -> float:
+    """Seconds of CPU that a process has used, in user and system."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mib(process: int) -> float:
+    """Resident memory of a process in MiB."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def rest(seconds: float) -> tuple[float, float, float]:
+    """One worker: seconds from exec to READY, share of a core at rest in percent, MiB."""
+    with (
+        tempfile.TemporaryDirectory(prefix="wallarood-bench-") as folder,
+        Cluster(Path(folder), 1) as cluster,
+    ):
+        ready = cluster.ready_s()
+        time.sleep(3)  # start-up is not rest
+        worker = cluster.processes[0].pid
+        before, began = cpu_s(worker), time.monotonic()
+        time.sleep(seconds)
+        share = (cpu_s(worker) - before) / (time.monotonic() - began) * 100
+        return ready, share, resident_mib(worker)
+
+
+def formation(count: int) -> tuple[float, float]:
+    """Seconds from the first exec until all listen (READY), and from there until all run."""
+    with (
+        tempfile.TemporaryDirectory(prefix="wallarood-bench-") as folder,
+        Cluster(Path(folder), count) as cluster,
+    ):
+        ready = cluster.ready_s()
+        return ready, cluster.running_s() - ready
+
+
+def run(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Measure and print."""
+    results: dict[str, Any] = {"machine": machine.described(["ours"], chosen.python)}
+    rests = [rest(chosen.seconds) for _ in range(chosen.runs)]
+    ready, share, memory = (figures.median(each) for each in zip(*rests, strict=True))
+    rows = [
+        ["exec to READY, one worker", f"{ready:.2f} s"],
+        ["an idle worker: share of a core", f"{share:.2f} %"],
+        ["an idle worker: resident memory", f"{memory:.0f} MiB"],
+    ]
+    results["rest"] = rests
+    for count in chosen.workers:
+        report.progress(f"W8 formation of {count} workers")
+        found = [formation(count) for _ in range(chosen.runs)]
+        up, formed = (figures.median(each) for each in zip(*found, strict=True))
+        results[f"formation of {count}"] = found
+        rows.append([f"{count} workers, exec to all READY", f"{up:.2f} s"])
+        rows.append([f"formation of {count} once all are up", f"{formed:.2f} s"])
+    print(report.table(["W8", "median"], rows, style=chosen.style))
+    return results
