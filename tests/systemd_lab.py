@@ -124,9 +124,13 @@ class Host:
         done = self.try_(*command, stdin=stdin)
         assert done.returncode == 0, (
             f"{self.name}: {' '.join(command)}: {done.returncode}\n"
-            f"{done.stdout.decode()}{done.stderr.decode()}"
+            f"{done.stdout.decode()}{done.stderr.decode()}\n{self._latest()}"
         )
         return done.stdout.decode()
+
+    def _latest(self) -> str:
+        """The end of the journal: why a command failed."""
+        return self.try_("journalctl", "-n", "40", "--no-pager").stdout.decode()
 
     def put(self, path: str, content: str | bytes) -> None:
         """Write a file, durably."""

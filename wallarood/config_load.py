@@ -44,6 +44,18 @@ def load_config(
 
     Raises ConfigurationError: with a line for every mistake in any file or flag.
     """
+    config = read_config(paths, flags, keys)
+    _check_together(config)
+    return config
+
+
+def read_config(
+    paths: Iterable[Path], flags: Mapping[str, tuple[str, Any]], keys: Path | None = None
+) -> Config:
+    """What `load_config` loads, for who starts no worker: whether it goes together is not asked.
+
+    Raises ConfigurationError.
+    """
     problems: list[str] = []
     found: list[Found] = []
     for path in paths:
@@ -61,9 +73,7 @@ def load_config(
     if problems:
         raise ConfigurationError("\n".join(problems))
     _from_credentials(values, origins, keys)
-    config = Config(_with_derived(values), origins)
-    _check_together(config)
-    return config
+    return Config(_with_derived(values), origins)
 
 
 def _read(path: Path, problems: list[str]) -> list[Found]:

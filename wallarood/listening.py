@@ -4,12 +4,14 @@
 # likely to reach it. A port that a former life of the same cluster has recorded is tried first.
 
 import socket
+from contextlib import suppress
 
 import attrs
 import structlog
 import trio
 
 from wallarood.config import Config
+from wallarood.config_load import is_loopback
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import (
     CannotCreateError,
@@ -50,8 +52,7 @@ async def listen(config: Config, record: ClusterRecord | None, life: Incarnation
     before = [each for each in record.members if each.name == name] if record is not None else []
     seen = await _seen_address(config)
     if config["worker.topology-initializer"]:
-        wanted = config["listen.control"] or config["worker.control-channel"]
-        control = await open_listeners(parse_address(wanted), "control")
+        control = await open_listeners(_initializer_address(config), "control")
     else:
         recorded = before[0].control.port if before else 0
         control = await _open("control", config["listen.control"], Address(seen, recorded))
@@ -66,6 +67,23 @@ async def listen(config: Config, record: ClusterRecord | None, life: Incarnation
             name, Address(advertised, port_of(control)), Address(advertised, port_of(data)), life
         ),
     )
+
+
+def _initializer_address(config: Config) -> Address:
+    """Where the initializer listens: on all addresses if its name means itself only to itself.
+
+    Debian writes 127.0.1.1 beside the host's name into /etc/hosts; to peers the name means more.
+    """
+    if config["listen.control"] is not None:
+        return parse_address(config["listen.control"])
+    address = parse_address(config["worker.control-channel"])
+    if is_loopback(address.host):
+        return address
+    with suppress(OSError):
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+        if all(is_loopback(str(target[0])) for *_, target in found):
+            return Address("0.0.0.0", address.port)
+    return address
 
 
 async def _open(name: str, configured: str | None, recorded: Address) -> list[trio.SocketListener]:

@@ -29,20 +29,20 @@ async def checkpoint_first(worker: Worker, patience_s: float) -> None:
 
 
 async def _wait_while_it_moves(worker: Worker, patience_s: float, scope: trio.CancelScope) -> None:
-    before = None
+    furthest = _progress(worker)
     scope.deadline = trio.current_time() + patience_s
     while True:
-        progress = _progress(worker)
-        if before is not None and progress != before:
+        await trio.sleep(LOOK_S)
+        # A checkpoint that fails and is begun again is no progress until it gets further.
+        if (progress := _progress(worker)) > furthest:
+            furthest = progress
             scope.deadline = trio.current_time() + patience_s
             notify(f"EXTEND_TIMEOUT_USEC={int((patience_s + LEAVE_S) * 1e6)}")
-        before = progress
-        await trio.sleep(LOOK_S)
 
 
 def _progress(worker: Worker) -> tuple[int, ...]:
-    """Numbers that stay the same as long as nothing of a checkpoint moves here."""
+    """How far checkpoints are here: the one that is on disk, and the parts of the next."""
     running = worker.running
     if running is None or running.job is None:
         return ()
-    return (*running.job.snapshots.progress, running.snapshotter.held)
+    return (running.snapshotter.held, *running.job.snapshots.progress)

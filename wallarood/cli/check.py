@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from wallarood.cli.common import add_config_flags, config_from, target_of
 from wallarood.config import KEYS, Config
-from wallarood.config_load import CONFIGURATION_DIRECTORY
+from wallarood.config_load import CONFIGURATION_DIRECTORY, read_config
 from wallarood.model.errors import (
     CannotCreateError,
     ConfigurationError,
@@ -69,7 +69,7 @@ def _is_configured(arguments: argparse.Namespace) -> int:
     # systemd names the credentials to an ExecCondition too, but lets only ExecStart look at them.
     os.environ.pop("CREDENTIALS_DIRECTORY", None)
     try:
-        if config_from(arguments)["application.target"] is not None:
+        if config_from(arguments, load=read_config)["application.target"] is not None:
             return 0
     except ConfigurationError:
         return 0

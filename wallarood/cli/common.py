@@ -1,6 +1,7 @@
 """What several commands share: the flags that override configuration keys."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ FLAGS: dict[str, str] = {
     "--admin-socket": "admin.socket",
 }
 """Each flag and the key that it overrides."""
+
+_Load = Callable[[list[Path], dict[str, tuple[str, Any]], Path | None], Config]
 
 
 def add_config_flags(parser: argparse.ArgumentParser) -> None:
@@ -53,8 +56,12 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
             parser.add_argument(flag, metavar=metavar, help=key.help.replace("%", "%%"))
 
 
-def config_from(arguments: argparse.Namespace, keys: Path | None = None) -> Config:
+def config_from(
+    arguments: argparse.Namespace, keys: Path | None = None, *, load: _Load = load_config
+) -> Config:
     """The effective configuration; *keys* is where secrets are that nothing else names.
+
+    *load* is `read_config` where no worker is to be started.
 
     Raises ConfigurationError or UsageError.
     """
@@ -69,7 +76,7 @@ def config_from(arguments: argparse.Namespace, keys: Path | None = None) -> Conf
         flags["application.target"] = ("APP", arguments.application)
     if arguments.args:
         flags["application.args"] = ("ARGS", list(arguments.args))
-    return load_config(_paths(arguments), flags, keys)
+    return load(_paths(arguments), flags, keys)
 
 
 def _paths(arguments: argparse.Namespace) -> list[Path]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from wallarood.cli.common import add_config_flags, config_from
 from wallarood.cli.tables import table
+from wallarood.config_load import read_config
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import DamagedStateError, WallaroodError
 from wallarood.storage.checkpoint_files import inspect_checkpoints
@@ -33,7 +34,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
-    path = Path(config_from(arguments)["worker.state-directory"])
+    path = Path(config_from(arguments, load=read_config)["worker.state-directory"])
     match arguments.action:
         case "reset":
             return _reset(path)

@@ -165,7 +165,11 @@ async def open_listeners(address: Address, name: str) -> list[trio.SocketListene
         wrap = trio.socket.from_stdlib_socket
         return [trio.SocketListener(wrap(each)) for each in there]
     try:
-        opened = await trio.open_tcp_listeners(address.port, host=address.host)
+        opened = [
+            each
+            for host in await _addresses_of(address)
+            for each in await trio.open_tcp_listeners(address.port, host=host)
+        ]
         listeners.hold(name, [each.socket for each in opened])
         return opened
     except OSError as error:
@@ -173,6 +177,14 @@ async def open_listeners(address: Address, name: str) -> list[trio.SocketListene
             f"cannot listen on {address}: {error.strerror or error}; is another worker running "
             "there? (listen.control, listen.data)"
         ) from error
+
+
+async def _addresses_of(address: Address) -> list[str]:
+    """The addresses that a host name means, each once, though /etc/hosts may say it twice."""
+    found = await trio.socket.getaddrinfo(
+        address.host, address.port, type=trio.socket.SOCK_STREAM, flags=trio.socket.AI_PASSIVE
+    )
+    return list(dict.fromkeys(str(target[0]) for *_, target in found))
 
 
 def port_of(opened: list[trio.SocketListener]) -> int:

@@ -119,11 +119,10 @@ class Snapshots:
             self._moved()
 
     @property
-    def progress(self) -> tuple[int, int, int]:
-        """The checkpoint, its parts that are whole, and the keys encoded for the others."""
+    def progress(self) -> tuple[int, int]:
+        """How many parts of the checkpoint are whole, and how many keys of the others encoded."""
         encoded = sum(each.encoded for own in self.states.values() for each in own.values())
-        number = self.barrier.number if self.barrier is not None else 0
-        return number, len(self._parts) + len(self._sinks), encoded
+        return len(self._parts) + len(self._sinks), encoded
 
     @property
     def awaiting(self) -> str:

@@ -1,0 +1,339 @@
+"""The operator's guide to the letter: each of its commands is run on three hosts, in its order."""
+
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+
+import attrs
+import pytest
+from cluster_harness import wait_for
+from systemd_lab import Host, Lab
+
+GUIDE = Path(__file__).parents[2] / "man" / "wallarood-operations.7"
+NAMES = ("alpha", "beta", "gamma")
+COMMANDS = re.compile(
+    r"(apt|cp|install|journalctl|python3|rm|systemctl|systemd-run|wallaroo\w+|/\S+) "
+)
+"""How a line begins that is a command, and not a name or a path in the text."""
+
+WORDS = """
+import pathlib, time
+
+import attrs
+import shared_words
+import wallarood as w
+
+
+@w.computation_batch(blocking=True)
+def slowly(lines: list[str]) -> list[str]:
+    if not pathlib.Path("/srv/hurry").exists():
+        time.sleep(0.01 * len(lines))
+    return lines
+
+
+@w.computation_multi
+def split(line: str) -> list[str]:
+    return shared_words.split(line)
+
+
+@attrs.define
+class Total:
+    count: int = 0
+
+
+@w.state_computation(state=Total)
+def count(word: str, total: Total) -> tuple[str, int]:
+    total.count += 1
+    return word, total.count
+
+
+app = w.application(
+    "words",
+    w.source("lines", w.FileSource("/srv/words", scope="local"))
+    .to(slowly)
+    .to(split)
+    .key_by(lambda word: word)
+    .to(count)
+    .to_sink(w.FileSink("/srv/counts")),
+)
+"""
+
+QUICKER = """
+[checkpoint]
+interval = "500ms"
+
+[limits]
+batch-records-max = 16
+"""
+
+
+def text_of(number: int) -> str:
+    return "".join(f"w{n % 97} h{number} w{n % 13}\n" for n in range(60_000))
+
+
+def wheel() -> bytes:
+    """The package shared_words, as an operator is given it."""
+    name, info = "shared_words", "shared_words-1.0.dist-info"
+    files = {
+        f"{name}.py": "def split(line: str) -> list[str]:\n    return line.split()\n",
+        f"{info}/METADATA": "Metadata-Version: 2.1\nName: shared-words\nVersion: 1.0\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{info}/RECORD"] = "".join(f"{file},,\n" for file in [*files, f"{info}/RECORD"])
+    written = BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        for file, content in files.items():
+            archive.writestr(file, content)
+    return written.getvalue()
+
+
+def read_as_shown(roff: str) -> str:
+    return roff.replace("\\-", "-")
+
+
+def examples(page: str) -> list[str]:
+    """Each example of a man page, as a reader sees it."""
+    return [read_as_shown(each) for each in re.findall(r"^\.EX\n(.*?)^\.EE", page, re.S | re.M)]
+
+
+@attrs.define(eq=False)
+class Operator:
+    """Who has the guide open, and does what it says."""
+
+    hosts: list[Host]
+    configuration: str
+    packages: str
+    drop_in: str
+    commands: frozenset[str]
+    waiting: set[str]
+    """The commands of the guide that have not been run yet."""
+
+    @classmethod
+    def reading(cls, page: str, hosts: list[Host]) -> "Operator":
+        shown = examples(page)
+        lines = "".join(each for each in shown if not each.startswith("[")).splitlines()
+        lines += map(read_as_shown, re.findall(r"^\.B (.*)", page, re.M))
+        said = {line.partition("#")[0].strip() for line in lines}
+        commands = frozenset(each for each in said if COMMANDS.match(each))
+        configuration, packages, drop_in = (each for each in shown if each.startswith("["))
+        return cls(hosts, configuration, packages, drop_in, commands, set(commands))
+
+    def does(self, host: Host, command: str, *, as_name: str = "", stdin: bytes = b"") -> str:
+        """Run a command of the guide, from where what it mentions lies.
+
+        What is written for *as_name* is done for *host*.
+        """
+        return host.run("sh", "-c", self._words(host, command, as_name), stdin=stdin)
+
+    def fails(self, host: Host, command: str) -> str:
+        """Run a command of the guide that must fail; returns what it said."""
+        done = host.try_("sh", "-c", self._words(host, command, ""))
+        assert done.returncode != 0, command
+        return (done.stdout + done.stderr).decode()
+
+    def _words(self, host: Host, command: str, as_name: str) -> str:
+        assert command in self.commands, f"not in the guide: {command}"
+        self.waiting.discard(command)
+        return f"cd /root && {command.replace(as_name, host.name) if as_name else command}"
+
+    def everywhere(self, command: str, *, as_name: str = "") -> None:
+        """Run a command of the guide on all hosts at once."""
+        self.each(lambda host: self.does(host, command, as_name=as_name))
+
+    def each(self, action: Callable[[Host], object]) -> None:
+        """Do *action* with all hosts at once."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(action, self.hosts))
+
+    def configures(self, host: Host) -> None:
+        """Write the configuration as the guide shows it for *host*, with its packages."""
+        common = self.configuration.partition("[application]")[0]
+        if host.name == "alpha":
+            common = common.replace("# topology-initializer", "topology-initializer")
+        host.put("/etc/wallaroo/wallarood.toml", common + self.packages + QUICKER)
+
+    def sees(self, phase: str, wait_s: float = 60) -> None:
+        """Wait until all workers say that they are in *phase*."""
+        every = self.hosts
+        wait_for(f"all are {phase}", lambda: {h.phase() for h in every} == {phase}, wait_s=wait_s)
+
+    def finds_every_word_counted(self) -> None:
+        """The words of all texts are counted 1, 2, 3, … once, wherever a count was written."""
+        expected = Counter(word for n in range(len(NAMES)) for word in text_of(n).split())
+        counts: dict[str, list[int]] = {}
+        for host in self.hosts:
+            written = host.run("sh", "-c", "cd /srv/counts && cat $(ls | sort) /dev/null")
+            for line in written.splitlines():
+                word, count = line.split("\t")
+                counts.setdefault(word, []).append(int(count))
+        assert {word: len(each) for word, each in counts.items()} == expected
+        assert all(each == list(range(1, len(each) + 1)) for each in counts.values())
+
+
+@pytest.fixture
+def operator(lab: Lab, packages: list[Path]) -> Iterator[Operator]:
+    """Three hosts that have nothing of ours but files to install, and who knows each other."""
+    hosts = [Host(lab, name, f"10.77.0.{n}") for n, name in enumerate(NAMES, 21)]
+    operator = Operator.reading(GUIDE.read_text(), hosts)
+
+    def make(host: Host) -> None:
+        host.boot()
+        # As Debian's installer writes it: to itself, a host has another address.
+        others = [f"{other.address} {other.name}" for other in hosts if other is not host]
+        known = ["127.0.0.1 localhost", f"127.0.1.1 {host.name}", *others, ""]
+        host.put("/etc/hosts", "\n".join(known))
+        for number, package in enumerate(packages):
+            host.put(f"/root/wallarood_0.1.{number}_amd64.deb", package.read_bytes())
+        host.put("/root/words.py", WORDS)
+        host.put("/root/shared_words-1.0-py3-none-any.whl", wheel())
+        host.put("/srv/words/text", text_of(hosts.index(host)))
+
+    operator.each(make)
+    yield operator
+    for host in hosts:
+        host.do("rmhost")
+
+
+def test_all_that_the_guide_says(operator: Operator) -> None:
+    alpha, beta, gamma = operator.hosts
+    install(operator)
+    allow_the_sink(operator)
+    start_apart(operator)
+    look(operator)
+    renew_certificates(operator)
+    for host in operator.hosts:
+        operator.does(host, "systemctl restart wallarood")
+        operator.sees("running")
+    lose_a_disk(operator)
+    for host in operator.hosts:
+        operator.does(host, "apt install ./wallarood_0.1.1_amd64.deb")
+        operator.sees("running")
+    operator.does(beta, "wallarooctl shutdown")
+    wait_for("alpha is down", lambda: alpha.show("wallarood", "ActiveState") == "inactive")
+    operator.everywhere("systemctl start wallarood")
+    operator.sees("running")
+    operator.each(lambda host: host.put("/srv/hurry", ""))
+    operator.sees("completed", wait_s=120)
+    operator.finds_every_word_counted()
+    begin_anew(operator)
+    operator.finds_every_word_counted()
+    several_on_one(operator, gamma)
+    for host, command in ((gamma, "apt remove wallarood"), (beta, "apt purge wallarood")):
+        operator.does(host, command, stdin=b"y\n")
+    assert gamma.run("ls", "/etc/wallaroo", "/var/lib/wallarood")
+    assert beta.run("sh", "-c", "ls -d /etc/wallaroo /var/lib/wallarood || true") == ""
+    assert operator.waiting == set()
+
+
+def install(operator: Operator) -> None:
+    """Packages, the application, keys and the configuration."""
+    alpha = operator.hosts[0]
+    operator.everywhere("apt install ./wallarood_0.1.0_amd64.deb")
+    operator.everywhere("install -D -m 644 words.py /opt/words/words.py")
+    operator.does(alpha, "wallarood keys init")
+    for host in operator.hosts:
+        operator.does(alpha, f"wallarood keys issue {host.name}")
+        for file in alpha.run("ls", f"/root/{host.name}").split():
+            host.put(f"/root/{host.name}/{file}", alpha.run("cat", f"/root/{host.name}/{file}"))
+    operator.everywhere("install -m 600 alpha/* /etc/wallaroo/keys/", as_name="alpha")
+    operator.everywhere("python3 -m venv /opt/words/venv")
+    wheel = "./shared_words-1.0-py3-none-any.whl"
+    operator.everywhere(f"/opt/words/venv/bin/pip install {wheel}")
+    operator.each(operator.configures)
+
+
+def allow_the_sink(operator: Operator) -> None:
+    """What the unit may not write to, check names; the drop-in mends it."""
+    [check] = (each for each in operator.commands if each.startswith("systemd-run"))
+    said = operator.fails(operator.hosts[0], check)
+    assert "/srv/counts" in said
+    assert "ReadWritePaths=" in said
+    place = "/etc/systemd/system/wallarood.service.d/counts.conf"
+    operator.everywhere("install -d -o wallaroo /srv/counts")
+    operator.each(lambda host: host.put(place, operator.drop_in))
+    operator.everywhere("systemctl daemon-reload")
+    operator.everywhere("wallarood check")
+
+
+def start_apart(operator: Operator) -> None:
+    """The initializer last: each unit is up before the next is begun."""
+    for host in reversed(operator.hosts):
+        operator.does(host, "systemctl start wallarood")
+        assert host.show("wallarood", "ActiveState") == "active"
+    operator.sees("running")
+
+
+def look(operator: Operator) -> None:
+    """Status and journal."""
+    alpha = operator.hosts[0]
+    for command in ("systemctl status wallarood", "wallarooctl status"):
+        assert "running" in operator.does(alpha, command)
+    assert "running" in operator.does(alpha, "journalctl -u wallarood")
+    assert "WALLAROOD_CLUSTER_ID=wc-" in alpha.run("journalctl", "-u", "wallarood", "-o", "verbose")
+
+
+def renew_certificates(operator: Operator) -> None:
+    """All workers take their new certificates over while they run."""
+    alpha = operator.hosts[0]
+    process = alpha.show("wallarood", "MainPID")
+    certificate = "/etc/wallaroo/keys/worker.crt"
+    before = alpha.run("cat", certificate)
+    assert "days left" in operator.does(alpha, f"wallarood keys show {certificate}")
+    operator.does(alpha, "wallarood keys issue alpha --out alpha.new")
+    operator.does(alpha, "install -m 600 alpha.new/* /etc/wallaroo/keys/")
+    operator.does(alpha, "systemctl reload wallarood")
+    assert alpha.run("cat", certificate) != before
+    operator.sees("running")
+    assert alpha.show("wallarood", "MainPID") == process
+
+
+def lose_a_disk(operator: Operator) -> None:
+    """A worker without its state is refused until a copy of it is put back."""
+    gamma = operator.hosts[2]
+    operator.does(gamma, "wallarooctl checkpoint --keep monday")
+    operator.does(gamma, "systemctl stop wallarood")
+    operator.does(gamma, "install -d /backup")
+    operator.does(gamma, "cp -a /var/lib/wallarood /backup/")
+    operator.does(gamma, "systemctl start wallarood")
+    operator.sees("running")
+    gamma.run("sh", "-c", "systemctl stop wallarood && rm -r /var/lib/wallarood")
+    gamma.try_("systemctl", "start", "wallarood")
+    wait_for("it is refused", lambda: gamma.show("wallarood", "ExecMainStatus") == "76")
+    operator.does(gamma, "rm -rf /var/lib/wallarood")
+    operator.does(gamma, "cp -a /backup/wallarood /var/lib/")
+    operator.does(gamma, "systemctl start wallarood")
+    operator.sees("running")
+    operator.does(gamma, "wallarooctl checkpoint --drop monday")
+
+
+def begin_anew(operator: Operator) -> None:
+    """A new cluster in the place of the old one."""
+    operator.everywhere("systemctl stop wallarood")
+    operator.everywhere("wallarood state reset --state-directory /var/lib/wallarood")
+    operator.each(lambda host: host.run("sh", "-c", "rm -r /srv/counts/*"))
+    operator.everywhere("systemctl start wallarood")
+    operator.sees("completed", wait_s=120)
+
+
+def several_on_one(operator: Operator, host: Host) -> None:
+    """Two workers, which start and reload together."""
+    operator.does(host, "systemctl disable --now wallarood")
+    two = operator.packages + '[worker]\ncount = 2\ncontrol-channel = "127.0.0.1:7700"\n'
+    host.put("/etc/wallaroo/wallarood.toml", two)
+    host.put("/etc/wallaroo/one.toml", "[worker]\ntopology-initializer = true\n")
+    host.put("/etc/wallaroo/two.toml", "")
+    host.put("/etc/systemd/system/wallarood@.service.d/counts.conf", operator.drop_in)
+    host.run("sh", "-c", "rm -r /etc/wallaroo/keys/* /srv/counts/*; systemctl daemon-reload")
+    operator.does(host, "systemctl enable --now wallarood@one wallarood@two wallarood.target")
+    status = ("wallarooctl", "status", "--socket", "/run/wallarood/one/admin.sock")
+    wait_for("both work", lambda: "completed" in host.try_(*status).stdout.decode())
+    before = host.show("wallarood@two", "MainPID")
+    operator.does(host, "systemctl reload wallarood.target")
+    assert host.show("wallarood@two", "MainPID") == before
+    assert "configuration reloaded" in host.journal("wallarood@two")
+    operator.does(host, "systemctl restart wallarood.target")
+    assert host.show("wallarood@two", "MainPID") != before
