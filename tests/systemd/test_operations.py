@@ -2,7 +2,6 @@
 
 import re
 import zipfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -13,6 +12,8 @@ import pytest
 from cluster_harness import wait_for
 from systemd_lab import Host, Lab
 
+from tests.systemd.conftest import WORDS, Cluster, text_of
+
 GUIDE = Path(__file__).parents[2] / "man" / "wallarood-operations.7"
 NAMES = ("alpha", "beta", "gamma")
 COMMANDS = re.compile(
@@ -20,47 +21,11 @@ COMMANDS = re.compile(
 )
 """How a line begins that is a command, and not a name or a path in the text."""
 
-WORDS = """
-import pathlib, time
-
-import attrs
-import shared_words
-import wallarood as w
-
-
-@w.computation_batch(blocking=True)
-def slowly(lines: list[str]) -> list[str]:
-    if not pathlib.Path("/srv/hurry").exists():
-        time.sleep(0.01 * len(lines))
-    return lines
-
-
-@w.computation_multi
-def split(line: str) -> list[str]:
-    return shared_words.split(line)
-
-
-@attrs.define
-class Total:
-    count: int = 0
-
-
-@w.state_computation(state=Total)
-def count(word: str, total: Total) -> tuple[str, int]:
-    total.count += 1
-    return word, total.count
-
-
-app = w.application(
-    "words",
-    w.source("lines", w.FileSource("/srv/words", scope="local"))
-    .to(slowly)
-    .to(split)
-    .key_by(lambda word: word)
-    .to(count)
-    .to_sink(w.FileSink("/srv/counts")),
+WITH_PACKAGE = (
+    WORDS.replace("import wallarood", "import shared_words\nimport wallarood")
+    .replace("line.split()", "shared_words.split(line)")
+    .replace('"counts"', '"/srv/counts"')
 )
-"""
 
 QUICKER = """
 [checkpoint]
@@ -69,10 +34,6 @@ interval = "500ms"
 [limits]
 batch-records-max = 16
 """
-
-
-def text_of(number: int) -> str:
-    return "".join(f"w{n % 97} h{number} w{n % 13}\n" for n in range(60_000))
 
 
 def wheel() -> bytes:
@@ -161,18 +122,6 @@ class Operator:
         every = self.hosts
         wait_for(f"all are {phase}", lambda: {h.phase() for h in every} == {phase}, wait_s=wait_s)
 
-    def finds_every_word_counted(self) -> None:
-        """The words of all texts are counted 1, 2, 3, … once, wherever a count was written."""
-        expected = Counter(word for n in range(len(NAMES)) for word in text_of(n).split())
-        counts: dict[str, list[int]] = {}
-        for host in self.hosts:
-            written = host.run("sh", "-c", "cd /srv/counts && cat $(ls | sort) /dev/null")
-            for line in written.splitlines():
-                word, count = line.split("\t")
-                counts.setdefault(word, []).append(int(count))
-        assert {word: len(each) for word, each in counts.items()} == expected
-        assert all(each == list(range(1, len(each) + 1)) for each in counts.values())
-
 
 @pytest.fixture
 def operator(lab: Lab, packages: list[Path]) -> Iterator[Operator]:
@@ -188,9 +137,9 @@ def operator(lab: Lab, packages: list[Path]) -> Iterator[Operator]:
         host.put("/etc/hosts", "\n".join(known))
         for number, package in enumerate(packages):
             host.put(f"/root/wallarood_0.1.{number}_amd64.deb", package.read_bytes())
-        host.put("/root/words.py", WORDS)
+        host.put("/root/words.py", WITH_PACKAGE)
         host.put("/root/shared_words-1.0-py3-none-any.whl", wheel())
-        host.put("/srv/words/text", text_of(hosts.index(host)))
+        host.put("/srv/words/text", text_of(1 + hosts.index(host)))
 
     operator.each(make)
     yield operator
@@ -216,11 +165,12 @@ def test_all_that_the_guide_says(operator: Operator) -> None:
     wait_for("alpha is down", lambda: alpha.show("wallarood", "ActiveState") == "inactive")
     operator.everywhere("systemctl start wallarood")
     operator.sees("running")
-    operator.each(lambda host: host.put("/srv/hurry", ""))
-    operator.sees("completed", wait_s=120)
-    operator.finds_every_word_counted()
+    cluster = Cluster(operator.hosts)
+    cluster.hurry()
+    cluster.check("/srv/counts")
     begin_anew(operator)
-    operator.finds_every_word_counted()
+    cluster.hurry()
+    cluster.check("/srv/counts")
     several_on_one(operator, gamma)
     for host, command in ((gamma, "apt remove wallarood"), (beta, "apt purge wallarood")):
         operator.does(host, command, stdin=b"y\n")
@@ -316,7 +266,6 @@ def begin_anew(operator: Operator) -> None:
     operator.everywhere("wallarood state reset --state-directory /var/lib/wallarood")
     operator.each(lambda host: host.run("sh", "-c", "rm -r /srv/counts/*"))
     operator.everywhere("systemctl start wallarood")
-    operator.sees("completed", wait_s=120)
 
 
 def several_on_one(operator: Operator, host: Host) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,41 @@ def work(number: int) -> int:
 app = w.application(
     "numbers",
     w.source("numbers", w.GeneratorSource(rate=200)).to(work).to_sink(w.FileSink("numbers")),
+)
+"""
+
+SLOW = """
+import time
+
+import trio
+
+import wallarood as w
+
+
+@w.computation
+async def asks(number: int) -> int:
+    await trio.sleep(5 if number == 0 else 0)
+    return number
+
+
+@w.computation(blocking=True)
+def works(number: int) -> int:
+    time.sleep(5 if number == 0 else 0)
+    return number
+
+
+@w.computation(on_error="skip")
+def divides(number: int) -> int:
+    return 1000 // number
+
+
+app = w.application(
+    "slow",
+    w.source("numbers", w.GeneratorSource(count=100_000))
+    .to(asks)
+    .to(works)
+    .to(divides)
+    .to_sink(w.FileSink("slow")),
 )
 """
 
@@ -102,6 +139,17 @@ def running(host: Host) -> Host:
     host.run("systemctl", "start", "wallarood")
     wait_for("it runs", lambda: host.phase() == "running")
     return host
+
+
+@contextmanager
+def watched_closely(host: Host) -> Iterator[None]:
+    """As long as this lasts, systemd has the patience of two seconds."""
+    drop_in = "/etc/systemd/system/wallarood.service.d/quick.conf"
+    host.put(drop_in, "[Service]\nWatchdogSec=2s\n")
+    host.run("systemctl", "daemon-reload")
+    yield
+    host.run("rm", drop_in)
+    host.run("systemctl", "daemon-reload")
 
 
 def test_what_is_not_configured_is_skipped_and_not_failed(host: Host) -> None:
@@ -184,22 +232,32 @@ def test_a_reload_takes_over_what_can_change_and_refuses_the_rest(running: Host)
 
 
 def test_a_computation_that_hangs_is_named_and_the_unit_started_again(running: Host) -> None:
-    running.put("/etc/systemd/system/wallarood.service.d/quick.conf", "[Service]\nWatchdogSec=2s\n")
-    running.run("systemctl", "daemon-reload")
-    running.run("systemctl", "restart", "wallarood")
-    wait_for("it runs", lambda: running.phase() == "running")
-    running.put("/srv/order", "hang")
-    wait_for(
-        "systemd has ended it", lambda: running.show("wallarood", "NRestarts") != "0", wait_s=30
-    )
-    running.put("/srv/order", "go on")
-    wait_for("it runs again", lambda: running.phase() == "running", wait_s=30)
+    with watched_closely(running):
+        running.run("systemctl", "restart", "wallarood")
+        wait_for("it runs", lambda: running.phase() == "running")
+        running.put("/srv/order", "hang")
+        wait_for(
+            "systemd has ended it", lambda: running.show("wallarood", "NRestarts") != "0", wait_s=30
+        )
+        running.put("/srv/order", "go on")
+        wait_for("it runs again", lambda: running.phase() == "running", wait_s=30)
     journal = running.journal()
     line = NUMBERS.splitlines().index('        re.match(r"(a|aa)+$", "a" * 60 + "b")') + 1
     assert f'File "/opt/numbers/our_numbers.py", line {line} in work' in journal
     assert "Watchdog timeout" in journal
-    running.run("rm", "/etc/systemd/system/wallarood.service.d/quick.conf")
-    running.run("systemctl", "daemon-reload")
+
+
+def test_what_takes_long_is_no_hang(host: Host) -> None:
+    """Awaited I/O, a thread within its limit, and the backpressure that both cause."""
+    host.run("sh", "-c", "systemctl stop wallarood; rm -rf /var/lib/wallarood/*")
+    host.put("/opt/numbers/our_numbers.py", SLOW)
+    host.put("/etc/wallaroo/wallarood.toml", ONE.format(interval="1s", level="info"))
+    with watched_closely(host):
+        host.run("systemctl", "start", "wallarood")
+        wait_for("it is done", lambda: host.phase() == "completed", wait_s=60)
+    assert host.show("wallarood", "NRestarts") == "0"
+    assert "no progress" not in host.journal()
+    assert host.run("sh", "-c", "cat /var/lib/wallarood/slow/* | wc -l").strip() == "99999"
 
 
 def test_the_sandbox_is_real(host: Host) -> None:
