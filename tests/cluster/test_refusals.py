@@ -2,12 +2,15 @@
 
 import json
 import re
+import socket
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import trio
 from cluster_harness import Hosts, WorkerProcess, hosts_in, wait_for
 
+from wallarood.logs import REPEATS_MAX
 from wallarood.model.ids import Address, Incarnation
 from wallarood.model.messages import Envelope, Join, Member, Refused
 from wallarood.net.auth import ClusterKey
@@ -225,4 +228,18 @@ def test_a_cluster_with_certificates_and_a_stranger(tmp_path: Path, endless: str
         refused(hosts.start("gamma", endless, *flags("gamma", theirs), count=2), "certificate", 77)
         refused(hosts.start("gamma", endless, count=2), "the peer speaks TLS only", 77)
         refused(hosts.start("gamma", endless, *flags("beta"), count=2), "that of 'beta'", 77)
+        still_works(cluster)
+
+
+def test_who_knocks_again_and_again_does_not_fill_the_log(tmp_path: Path, endless: str) -> None:
+    with hosts_in(tmp_path) as hosts:
+        cluster = running_cluster(hosts, endless)
+        [port] = re.findall(r"control=127\.0\.0\.1:(\d+)", cluster[0].said)
+        for _ in range(10 * REPEATS_MAX):
+            with socket.create_connection(("127.0.0.1", int(port)), 10) as knocking:
+                knocking.sendall(b"GET / HTTP/1.1\r\n\r\n" + bytes(100))
+                with suppress(ConnectionResetError):
+                    while knocking.recv(1000):
+                        pass
+        assert cluster[0].said.count("connection dropped") == REPEATS_MAX
         still_works(cluster)

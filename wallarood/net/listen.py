@@ -130,7 +130,8 @@ async def serve(
     """Call *handle* for each connection, for ever; its connection errors become a log line."""
 
     async def one(stream: trio.SocketStream) -> None:
-        peer = name_of(stream)
+        # Without the port: it is another at every try, and each try would be news.
+        peer = name_of(stream).rpartition(":")[0]
         try:
             async with unwrapped(), stream:
                 await handle(stream)
