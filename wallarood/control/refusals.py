@@ -55,8 +55,8 @@ def existing(founder: Founder, join: Join, record: ClusterRecord) -> str:
         return reason
     if name in record.topology.workers:
         return (
-            f"duplicate worker name: cluster {cluster} is running with {workers}, and this {name} "
-            f"holds no state of it; if its state directory is lost: {LOST}"
+            f"{name} is a member of {cluster}, which is running with {workers}, and holds no state "
+            f"of it: if this is another worker, give it another name; if not, {LOST}"
         )
     return f"a worker too many: cluster {cluster} is running with {workers}; {name} is not one"
 
