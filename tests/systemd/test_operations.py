@@ -14,7 +14,9 @@ from systemd_lab import Host, Lab
 
 from tests.systemd.conftest import WORDS, Cluster, text_of
 
-GUIDE = Path(__file__).parents[2] / "man" / "wallarood-operations.7"
+ROOT = Path(__file__).parents[2]
+GUIDE = ROOT / "man" / "wallarood-operations.7"
+README = ROOT / "README.md"
 NAMES = ("alpha", "beta", "gamma")
 COMMANDS = re.compile(
     r"(apt|cp|install|journalctl|python3|rm|systemctl|systemd-run|wallaroo\w+|/\S+) "
@@ -145,6 +147,18 @@ def operator(lab: Lab, packages: list[Path]) -> Iterator[Operator]:
     yield operator
     for host in hosts:
         host.do("rmhost")
+
+
+def test_the_readme_says_what_the_guide_says() -> None:
+    guide = Operator.reading(GUIDE.read_text(), [])
+    section = README.read_text().partition("\n## As a service")[2].partition("\n## ")[0]
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", section, re.S | re.M)
+    [configuration] = (text for kind, text in blocks if kind == "toml")
+    assert configuration == guide.configuration
+    lines = "".join(text for kind, text in blocks if not kind).splitlines()
+    commands = [line.partition("#")[0].strip() for line in lines]
+    assert len(commands) > 10
+    assert set(commands) <= guide.commands
 
 
 def test_all_that_the_guide_says(operator: Operator) -> None:
