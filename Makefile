@@ -9,6 +9,7 @@ WORKERS ?= 3
 BIG_REPEAT ?= 215
 SEEDS ?= 100000
 KILLS ?= 500
+JOBS ?= 2
 RUNS ?= 5
 BENCH_OUTPUT ?= $(CURDIR)/bench.json
 BENCH = cd tests && ../$(BIN)/python -m bench
@@ -20,7 +21,7 @@ ARGS ?=
 help:
 	@echo "make demo    count the words of a text on $(WORKERS) local workers (WORKERS=N, ARGS=...)"
 	@echo "make chaos   the same, while workers are killed and started again"
-	@echo "make test    run all tests"
+	@echo "make test    run all tests, JOBS=$(JOBS) at a time"
 	@echo "make simulate  run SEEDS=$(SEEDS) simulated lives of a cluster, on all cores"
 	@echo "make kills   kill the workers of a cluster KILLS=$(KILLS) times, and check its output"
 	@echo "make bench   measure ours beside a hand-written loop and Bytewax (RUNS=$(RUNS))"
@@ -38,7 +39,7 @@ chaos: .venv/.installed
 	@$(BIN)/wallarood demo word_count --workers $(WORKERS) --chaos
 
 test: .venv/.installed
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 simulate: .venv/.installed
 	@cd tests && ../$(BIN)/python -m world $(SEEDS)

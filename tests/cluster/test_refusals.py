@@ -61,8 +61,8 @@ def test_a_name_that_a_running_member_has(tmp_path: Path, endless: str) -> None:
     with hosts_in(tmp_path) as hosts:
         cluster = running_cluster(hosts, endless)
         other = hosts.start("beta", endless, count=2, state=tmp_path / "other")
-        refused(other, "duplicate worker name")
-        says(cluster[0], "refused: duplicate worker name")
+        refused(other, "beta is a member of wc-.* if this is another worker, give it another name")
+        says(cluster[0], "refused: beta is a member")
         still_works(cluster)
 
 

@@ -2,9 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from cluster_harness import wait_for
 
 from tests.systemd.conftest import Cluster
+
+pytestmark = pytest.mark.xdist_group("lab")
 
 
 def all_are(cluster: Cluster, phase: str) -> bool:

@@ -7,6 +7,8 @@ import pytest
 from cluster_harness import wait_for
 from systemd_lab import Host
 
+pytestmark = pytest.mark.xdist_group("lab")
+
 CONFIGURATION = """
 [worker]
 control-channel = "127.0.0.1:7700"

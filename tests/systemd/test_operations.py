@@ -14,6 +14,8 @@ from systemd_lab import Host, Lab
 
 from tests.systemd.conftest import WORDS, Cluster, text_of
 
+pytestmark = pytest.mark.xdist_group("lab")
+
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "man" / "wallarood-operations.7"
 README = ROOT / "README.md"

@@ -10,6 +10,8 @@ import pytest
 from cluster_harness import wait_for
 from systemd_lab import Host
 
+pytestmark = pytest.mark.xdist_group("lab")
+
 ROOT = Path(__file__).parents[2]
 ONE = """
 [application]
