@@ -34,8 +34,10 @@ def parser() -> argparse.ArgumentParser:
     rates.add_argument(
         "--contestants",
         nargs="+",
-        choices=("ours", "loop", "bytewax", "pathway", "quix"),
+        choices=("ours", "aggregated", "loop", "bytewax", "pathway", "quix"),
         default=["ours", "loop", "bytewax"],
+        help="the first is compared with each of the others; 'aggregated' is ours with the "
+        "built-in aggregations, which tell of each key once in a batch",
     )
     rates.set_defaults(run=throughput.run)
     delays = commands.add_parser("latency", parents=[common], help="W4: how late records are")

@@ -13,6 +13,11 @@ SIZES = {"W1": 100_000, "W2": 1_500_000, "W3": 1_000_000}
 """Records in all: lines in W1."""
 
 
+def counted(workload: str, size: int, parts: int) -> int:
+    """What a rate counts in *size* records dealt into *parts*: words in W1, records elsewhere."""
+    return size // parts * parts * (WORDS_IN_LINE if workload == "W1" else 1)
+
+
 def records_of(workload: str, size: int, *, part: int, parts: int, seed: int) -> list[Any]:
     """The records of one part of *size* records in all."""
     count = size // parts

@@ -42,6 +42,10 @@ def first(record: tuple[str, int]) -> str:
     return record[0]
 
 
+def amount(record: tuple[str, int]) -> int:
+    return record[1]
+
+
 def add(record: tuple[str, int], total: Total) -> tuple[str, int]:
     total.value += record[1]
     return record[0], total.value

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench import files
 from bench.job import Job, Result, result_in
 from bench.venvs import python_of
 
@@ -29,10 +30,12 @@ def free_ports(count: int) -> list[int]:
         return [int(probe.getsockname()[1]) for probe in probes]
 
 
-def ours_commands(job: Job, workers: int, directory: Path) -> list[list[str]]:
+def ours_commands(
+    job: Job, workers: int, directory: Path, application: str = "ours:app"
+) -> list[list[str]]:
     """`wallarood run` for each worker: at its defaults, but for the interval of W4."""
     [port] = free_ports(1)
-    module = "ours_latency" if job.workload == "W4" else "ours"
+    application = "ours_latency:app" if job.workload == "W4" else application
     config = directory / "bench.toml"
     if job.workload == "W4":
         config.write_text(f'checkpoint.interval = "{job.checkpoint_s or 3600}s"\n')
@@ -40,7 +43,14 @@ def ours_commands(job: Job, workers: int, directory: Path) -> list[list[str]]:
         config.write_text("")
     return [
         [
-            *("-m", "wallarood", "run", f"bench.contestants.{module}:app", "--config", str(config)),
+            *(
+                "-m",
+                "wallarood",
+                "run",
+                f"bench.contestants.{application}",
+                "--config",
+                str(config),
+            ),
             *("--worker-name", f"worker-{number}", "--worker-count", str(workers)),
             *("--control-channel", f"127.0.0.1:{port}", "--exit-on-completion"),
             *("--state-directory", str(directory / f"state-{number}"), "--log-level", "warning"),
@@ -66,11 +76,13 @@ def commands_of(contestant: str, job: Job, *, workers: int, directory: Path) -> 
     """The arguments to Python of each process."""
     if contestant == "ours":
         return ours_commands(job, workers, directory)
+    if contestant == "aggregated":
+        return ours_commands(job, workers, directory, "ours:aggregated")
     if contestant == "bytewax":
         return bytewax_commands(job, workers, directory)
     if contestant == "loop":
         return [["-m", "bench.contestants.loop"] for _ in range(workers)]
-    return [["-m", f"bench.contestants.{contestant}_app"]]
+    return [["-m", f"bench.contestants.{contestant}_app"] for _ in range(workers)]
 
 
 @contextlib.contextmanager
@@ -85,6 +97,11 @@ def started(
         (directory / "recovery").mkdir()
         recovery = [str(python), "-m", "bytewax.recovery", str(directory / "recovery")]
         subprocess.run([*recovery, str(workers)], check=True)
+    more: dict[str, str] = {"WALLAROOD_BENCH_WORKERS": str(workers)}
+    if contestant == "pathway":
+        files.write(job, directory / "input")
+        [port] = free_ports(1)
+        more |= {"PATHWAY_PROCESSES": str(workers), "PATHWAY_FIRST_PORT": str(port)}
     commands = commands_of(contestant, job, workers=workers, directory=directory)
     try:
         for number, command in enumerate(commands):
@@ -102,7 +119,8 @@ def started(
                         **os.environ,
                         **mine.environment(),
                         "PYTHONPATH": str(TESTS),
-                        "WALLAROOD_BENCH_WORKERS": str(workers),
+                        "PATHWAY_PROCESS_ID": str(number),
+                        **more,
                     },
                 )
             )

@@ -14,6 +14,8 @@ from bench.venvs import NotInstalledError, python_of
 BATCH = 1024
 BATCHES = {"bytewax": 4096}
 """The batch of an input, where another one than 1,024 makes the contestant faster."""
+FINALS = ("aggregated", "pathway")
+"""Those that do not tell of every record, but of each key now and then, or at the end."""
 
 
 def measure(contestants: list[str], workload: str, chosen: argparse.Namespace) -> dict[str, Any]:
@@ -37,7 +39,7 @@ def measure(contestants: list[str], workload: str, chosen: argparse.Namespace) -
         wrong = mistake_of(name, outputs, job)
         if wrong:
             raise SystemExit(f"{workload}: {name} is wrong: {wrong}")
-        count = sum(map(len, outputs))
+        count = data.counted(workload, size, workers)
         rate = sum(result.rates) if name == "loop" else count / result.seconds
         rates[name].append(rate)
         report.progress(
@@ -50,13 +52,13 @@ def measure(contestants: list[str], workload: str, chosen: argparse.Namespace) -
 def mistake_of(name: str, outputs: list[list[Any]], job: Job) -> str:
     """What is wrong with the outputs of *name*. Loops know nothing of each other: each alone."""
     if name != "loop":
-        return mistake_in(outputs, job, range(job.parts))
+        return mistake_in(outputs, job, range(job.parts), finals=name in FINALS)
     found = [mistake_in([part], job, [number]) for number, part in enumerate(outputs)]
     return next(filter(None, found), "")
 
 
 def row(workload: str, workers: int, measured: dict[str, Any], names: list[str]) -> list[str]:
-    """A line of the table: medians, then ours in ratio to each of the others."""
+    """A line of the table: medians, then the first in ratio to each of the others."""
     rates: dict[str, list[float]] = measured["rates"]
     cells = [f"{workload}, {workers} worker{'s' if workers > 1 else ''}"]
     for name in names:
@@ -64,8 +66,8 @@ def row(workload: str, workers: int, measured: dict[str, Any], names: list[str])
         spread = f" ±{statistics.pstdev(each) / figures.median(each):.0%}" if each else ""
         cells.append(figures.shown(figures.median(each)) + spread if each else "failed")
     for name in names[1:]:
-        both = name in rates and "ours" in rates
-        cells.append(f"{figures.ratio(rates['ours'], rates[name]):.2f}" if both else "")
+        both = rates.get(name) and rates.get(names[0])
+        cells.append(f"{figures.ratio(rates[names[0]], rates[name]):.2f}" if both else "")
     return cells
 
 
@@ -95,6 +97,6 @@ def run(chosen: argparse.Namespace) -> dict[str, Any]:
         rows.append(row(workload, chosen.workers, measured, names))
     loops = "loop" if chosen.workers == 1 else f"{chosen.workers} loops"
     heads = [loops if name == "loop" else name for name in names]
-    head = ["rate a second", *heads, *(f"ours / {name}" for name in heads[1:])]
+    head = ["rate a second", *heads, *(f"{heads[0]} / {name}" for name in heads[1:])]
     print(report.table(head, rows, style=chosen.style))
     return results

@@ -11,6 +11,7 @@ ORJSON = "orjson==3.11.4"
 REQUIREMENTS = {
     "ours": ("--editable", str(ROOT), ORJSON),
     "loop": ("--editable", str(ROOT), ORJSON),  # the same environment as ours
+    "aggregated": ("--editable", str(ROOT), ORJSON),
     "bytewax": ("bytewax==0.21.1", ORJSON),
     "pathway": ("pathway==0.33.0", ORJSON),
     "quix": ("quixstreams==3.24.0", ORJSON),
@@ -35,7 +36,7 @@ def python_of(contestant: str, interpreter: str = sys.executable) -> Path:
     requirements = REQUIREMENTS[contestant]
     real = os.path.realpath(interpreter)
     key = hashlib.sha256("\n".join((real, *requirements)).encode()).hexdigest()[:10]
-    folder = cache() / f"{'ours' if contestant == 'loop' else contestant}-{key}"
+    folder = cache() / f"{'ours' if requirements == REQUIREMENTS['ours'] else contestant}-{key}"
     python = folder / "bin" / "python"
     if (folder / "installed").exists():
         return python

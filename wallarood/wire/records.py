@@ -2,7 +2,7 @@
 
 A payload is one byte that says how the columns are encoded, the length of the key column (4 bytes,
 big-endian; 0 without keys), the key column and the value column. A column is msgpack where its type
-says what comes out of it again, pickle otherwise.
+says what comes out of it again, pickle otherwise. Keys that are the records themselves are not sent.
 """
 
 import pickle
@@ -20,8 +20,10 @@ from wallarood.model.batch import Batch
 from wallarood.model.errors import ApplicationError, RemoteProtocolError
 
 _head = struct.Struct(">BI")
-_VALUES_PICKLED, _KEYS_PICKLED, _HAS_KEYS = 1, 2, 4
+_VALUES_PICKLED, _KEYS_PICKLED, _HAS_KEYS, _KEYS_ARE_VALUES = 1, 2, 4, 8
 _PLAIN_KEYS = frozenset({str, bytes, bool})
+_SAME_IF_EQUAL = (str, bytes)
+"""Types of which nothing of another type equals a value, as 1 equals True."""
 _INT64 = 1 << 63
 
 
@@ -94,7 +96,9 @@ class RecordCodec:
         keys = b""
         if batch.keys is not None:
             flags |= _HAS_KEYS
-            if _plain(batch.keys):
+            if self.record in _SAME_IF_EQUAL and batch.keys == batch.values:
+                flags |= _KEYS_ARE_VALUES
+            elif _plain(batch.keys):
                 keys = _encode(batch.keys)
             else:
                 flags |= _KEYS_PICKLED
@@ -140,11 +144,14 @@ class RecordCodec:
         columns = memoryview(payload)[_head.size :]
         if size > len(columns):
             raise RemoteProtocolError(f"malformed records: {size} bytes of keys in {len(columns)}")
-        keys = self._column(columns[:size], flags & _KEYS_PICKLED) if flags & _HAS_KEYS else None
         if flags & _VALUES_PICKLED or self._decode_values is None:
             values = self._column(columns[size:], flags & _VALUES_PICKLED)
         else:
             values = self._decode_typed(self._decode_values, columns[size:])
+        keys = None
+        if flags & _HAS_KEYS:
+            own = not flags & _KEYS_ARE_VALUES
+            keys = self._column(columns[:size], flags & _KEYS_PICKLED) if own else list(values)
         if keys is not None and len(keys) != len(values):
             raise RemoteProtocolError(f"{len(keys)} keys for {len(values)} records")
         return Batch(values, keys)

@@ -1,5 +1,6 @@
 """Ours: the workloads with the public API, run as real workers by `wallarood run`, at defaults."""
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -8,6 +9,7 @@ import wallarood as w
 from bench.functions import (
     Total,
     add,
+    amount,
     change,
     count,
     encode,
@@ -98,12 +100,29 @@ def pipeline(workload: str, source: w.Stream) -> w.Stream:
     return source.map(parse).map(change).map(encode)
 
 
-def app(args: list[str]) -> w.Application:
+def aggregates(workload: str, source: w.Stream) -> w.Stream:
+    """W1 and W2 with the built-in aggregations."""
+    if workload == "W1":
+        return source.flat_map(split).key_by(word_itself).aggregate(w.count())
+    return source.key_by(first).aggregate(w.sum(of=amount))
+
+
+def application_of(steps: Callable[[str, w.Stream], w.Stream]) -> w.Application:
     """The application of the job of this process."""
     job = Job.here()
     probe = Probe(job)
     parts = tuple(job.input(part) for part in range(job.parts))
     source = w.source("input", MemorySource(parts, probe, RECORDS[job.workload]))
     return w.application(
-        f"bench {job.workload}", pipeline(job.workload, source).to_sink(MemorySink(probe))
+        f"bench {job.workload}", steps(job.workload, source).to_sink(MemorySink(probe))
     )
+
+
+def app(args: list[str]) -> w.Application:
+    """A call of user code for each record."""
+    return application_of(pipeline)
+
+
+def aggregated(args: list[str]) -> w.Application:
+    """An aggregation over each batch."""
+    return application_of(aggregates)

@@ -238,7 +238,17 @@ def test_any_bytes_as_records(data: bytes, kind: Any) -> None:
     rule = PickleRule.ALLOWED if kind is Any else PickleRule.FORBIDDEN
     codec = RecordCodec.for_types(kind, rule=rule)
     with contextlib.suppress(RemoteProtocolError, RecordCodecError):
-        codec.decode(bytes([data[0] & 4 if data else 0]) + data[1:])
+        codec.decode(bytes([data[0] & 12 if data else 0]) + data[1:])
+
+
+@pytest.mark.parametrize(("kind", "records"), [(str, ["a", "b"]), (bytes, [b"a", b"b"])])
+def test_keys_that_are_the_records_are_not_sent(kind: Any, records: list[Any]) -> None:
+    codec = RecordCodec.for_types(kind, rule=PickleRule.FORBIDDEN)
+    data = codec.encode(Batch(records, list(records)))
+    assert len(data) == len(codec.encode(Batch(records)))
+    found = codec.decode(data)
+    assert found == Batch(records, records)
+    assert found.keys is not found.values
 
 
 def test_without_a_type_hint_records_are_not_sent_beyond_loopback() -> None:

@@ -13,6 +13,7 @@ a slow consumer gets full batches, and a fast one gets each batch at once.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Set
+from itertools import chain
 from typing import Protocol, TypeAlias
 
 import attrs
@@ -128,7 +129,7 @@ class Inbox:
 
 
 def _join(batches: list[Batch]) -> Batch:
-    values = [value for batch in batches for value in batch.values]
+    values = list(chain.from_iterable(batch.values for batch in batches))
     if batches[0].keys is None:
         return Batch(values)
-    return Batch(values, [key for batch in batches for key in batch.keys or ()])
+    return Batch(values, list(chain.from_iterable(batch.keys or () for batch in batches)))
