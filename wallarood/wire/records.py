@@ -2,7 +2,7 @@
 
 A payload is one byte that says how the columns are encoded, the length of the key column (4 bytes,
 big-endian; 0 without keys), the key column and the value column. A column is msgpack where its type
-says what comes out of it again, pickle otherwise. Keys that are the records themselves are not sent.
+says what comes out of it again, pickle otherwise. Keys that are the records are not sent.
 """
 
 import pickle
