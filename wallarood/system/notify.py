@@ -9,6 +9,9 @@ import os
 import socket
 from collections.abc import Sequence
 
+PASSING = ("STATUS=", "WATCHDOG=")
+PATIENCE_S = 5.0
+
 
 def supervised() -> bool:
     """Whether a service manager listens."""
@@ -18,7 +21,8 @@ def supervised() -> bool:
 def notify(*states: str, descriptors: Sequence[int] = ()) -> None:
     """Send *states* such as ``READY=1`` or ``STATUS=…`` in one message, with *descriptors*.
 
-    A message that cannot be sent is dropped: whatever it says, the worker goes on.
+    A message that cannot be sent is dropped: whatever it says, the worker goes on. One that only
+    says what the next will say better does not wait for a service manager that is behind.
     """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
@@ -27,6 +31,8 @@ def notify(*states: str, descriptors: Sequence[int] = ()) -> None:
         address = "\0" + address[1:]
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
+        passing = all(state.startswith(PASSING) for state in states)
+        out.settimeout(0.0 if passing else PATIENCE_S)
         try:
             out.sendmsg(["\n".join(states).encode()], rights if descriptors else (), 0, address)
         except OSError:
