@@ -16,7 +16,7 @@ BENCH = cd tests && ../$(BIN)/python -m bench
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: bench deb help demo chaos test simulate kills lint format types big check-tools clean
+.PHONY: bench bench-peers deb help demo chaos test simulate kills lint format types big check-tools clean
 
 help:
 	@echo "make demo    count the words of a text on $(WORKERS) local workers (WORKERS=N, ARGS=...)"
@@ -25,6 +25,7 @@ help:
 	@echo "make simulate  run SEEDS=$(SEEDS) simulated lives of a cluster, on all cores"
 	@echo "make kills   kill the workers of a cluster KILLS=$(KILLS) times, and check its output"
 	@echo "make bench   measure ours beside a hand-written loop and Bytewax (RUNS=$(RUNS))"
+	@echo "make bench-peers  measure ours beside Pathway"
 	@echo "make lint    check style and format"
 	@echo "make types   check types"
 	@echo "make big     the demo on 100 MB of text"
@@ -51,7 +52,15 @@ bench: .venv/.installed
 	@$(BENCH) throughput --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)
 	@$(BENCH) throughput --workers 2 --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)
 	@$(BENCH) latency --runs $(RUNS) --output $(BENCH_OUTPUT)
+	@$(BENCH) checkpoints --runs $(RUNS) --output $(BENCH_OUTPUT)
 	@$(BENCH) idle --runs $(RUNS) --output $(BENCH_OUTPUT)
+
+bench-peers: .venv/.installed
+	@for workers in 1 2; do \
+	$(BENCH) throughput --workers $$workers --runs $(RUNS) --output $(BENCH_OUTPUT) \
+	    --contestants ours pathway && \
+	$(BENCH) throughput --workers $$workers --runs $(RUNS) --output $(BENCH_OUTPUT) \
+	    --contestants aggregated pathway --workloads W1 W2 || exit 1; done
 
 lint: .venv/.installed
 	@$(BIN)/ruff check .

@@ -5,7 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from bench import data, idle, latency, report, throughput
+from bench import checkpoints, data, idle, latency, report, throughput
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,6 +45,12 @@ def parser() -> argparse.ArgumentParser:
     delays.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     delays.add_argument("--seconds", type=float, default=10.0, help="of each run (default 10)")
     delays.set_defaults(run=latency.run)
+    costs = commands.add_parser("checkpoints", parents=[common], help="W5, W6: what they cost")
+    costs.add_argument("--keys", type=int, nargs="+", default=[10_000, 1_000_000])
+    costs.add_argument("--workers", type=int, default=1)
+    costs.add_argument("--seconds", type=float, default=10.0, help="of each run (default 10)")
+    costs.add_argument("--all", action="store_true", help="all keys change, not 5 %%")
+    costs.set_defaults(run=checkpoints.run)
     resting = commands.add_parser("idle", parents=[common], help="W8: idle, READY, formation")
     resting.add_argument("--seconds", type=float, default=20.0, help="of rest (default 20)")
     resting.add_argument("--workers", type=int, nargs="+", default=[8], help="that form a cluster")

@@ -1,27 +1,23 @@
-"""What checkpoints cost, and how long a recovery takes, on a keyed running sum.
+"""W5 and W6: what checkpoints cost, and how long a recovery takes, on a keyed running sum.
 
-    python tests/bench/checkpoints.py [--keys 10000 1000000] [--workers 1] [--seconds 10]
-
-For each number of keys: throughput with a checkpoint every second against none, in one run and by
-turns; the longest pause of the flow; bytes written for each changed key; and the time from kill -9
-to the first new committed result, of which the start of the process is a part that is shown too.
-With a million keys a window of 2.5 % of them moves on after 28 visits to each, so that at 700,000
-records a second 5 % of the keys change in a second; with ``--all`` all may.
+For each number of keys: throughput with a checkpoint every second against none, by turns; the
+longest pause of the flow; bytes written for each changed key; and the time from kill -9 to the
+first new committed result, of which the start of the process is a part that is shown too. With a
+million keys a window of 2.5 % of them moves on after 28 visits to each, so that at 700,000 records
+a second 5 % of the keys change in a second; with ``--all`` all may.
 """
 
 import argparse
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import attrs
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from cluster_harness import NAMES, Hosts, WorkerProcess, hosts_in, wait_for
 
+from bench import figures, machine, report
 from wallarood.admin.status import CheckpointStatus
 
 APPLICATION = """
@@ -165,40 +161,55 @@ def recovery(arguments: argparse.Namespace, keys: int) -> tuple[float, float]:
             return time.monotonic() - killed, spoke
 
 
-def main() -> None:
-    """Measure by turns, and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--keys", type=int, nargs="+", default=[10_000, 1_000_000])
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--turns", type=int, default=2)
-    parser.add_argument("--all", action="store_true", help="all keys change, not 5 %%")
-    arguments = parser.parse_args()
-    for keys in arguments.keys:
-        every: list[Figures] = []
-        none: list[Figures] = []
-        for _ in range(arguments.turns):
-            none.append(measure(arguments, keys, "1h"))
-            every.append(measure(arguments, keys, "1s"))
-        rate = statistics.mean(each.rate for each in every)
-        without = statistics.mean(each.rate for each in none)
-        size = statistics.mean(each.bytes_each for each in every)
-        period = statistics.mean(arguments.seconds / max(each.checkpoints, 1) for each in every)
-        changed = keys
-        if keys > 50_000:
-            changed = min(keys, rate * period / (1 if arguments.all else 28) + keys // 40)
-        print(f"{keys:,} keys, {arguments.workers} workers")
-        print(f"  throughput     {rate:,.0f}/s of {without:,.0f}/s without: {rate / without:.0%}")
-        print(f"  longest pause  {max(each.pause_s for each in every) * 1000:.0f} ms", end="")
-        print(f" (without: {max(each.pause_s for each in none) * 1000:.0f} ms)")
-        print(f"  checkpoint     {size:,.0f} bytes", end="")
-        print(f" in {statistics.mean(each.took_s for each in every):.2f} s,", end="")
-        print(f" about {changed:,.0f} changed keys,", end="")
-        print(f" {size * arguments.workers / changed:.0f} bytes a changed key")
-        whole, spoke = recovery(arguments, keys)
-        print(f"  recovery       {whole:.1f} s from kill -9 to new output,", end="")
-        print(f" {whole - spoke:.1f} s of it after the process was back", flush=True)
+def row(chosen: argparse.Namespace, keys: int) -> tuple[list[str], dict[str, Any]]:
+    """Measure with this number of keys: a line of the table, and the figures behind it."""
+    every: list[Figures] = []
+    none: list[Figures] = []
+    for turn in range(chosen.runs):
+        report.progress(f"W5 {keys:,} keys, run {turn + 1}/{chosen.runs}")
+        none.append(measure(chosen, keys, "1h"))
+        every.append(measure(chosen, keys, "1s"))
+    recoveries = [recovery(chosen, keys) for _ in range(chosen.runs)]
+    rate = statistics.median(each.rate for each in every)
+    ratio = figures.ratio([each.rate for each in every], [each.rate for each in none])
+    size = statistics.median(each.bytes_each for each in every)
+    period = statistics.median(chosen.seconds / max(each.checkpoints, 1) for each in every)
+    changed: float = keys
+    if keys > 50_000:
+        changed = min(keys, rate * period / (1 if chosen.all else 28) + keys // 40)
+    whole = statistics.median(whole for whole, _ in recoveries)
+    behind = statistics.median(whole - spoke for whole, spoke in recoveries)
+    cells = [
+        f"{keys:,} keys" + (", all change" if chosen.all else ""),
+        f"{ratio:.0%}",
+        f"{statistics.median(each.pause_s for each in every) * 1000:.0f} ms",
+        f"{statistics.median(each.pause_s for each in none) * 1000:.0f} ms",
+        f"{size * chosen.workers / changed:.0f}",
+        f"{whole:.1f} s",
+        f"{behind:.1f} s",
+    ]
+    measured = {"every": every, "none": none}
+    return cells, {
+        **{name: [attrs.asdict(each) for each in runs] for name, runs in measured.items()},
+        "recoveries": recoveries,
+    }
 
 
-if __name__ == "__main__":
-    main()
+def run(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Measure by turns, print the table; the results as JSON values."""
+    results: dict[str, Any] = {"machine": machine.described(["ours"], chosen.python)}
+    rows = []
+    for keys in chosen.keys:
+        cells, results[f"{keys} keys"] = row(chosen, keys)
+        rows.append(cells)
+    head = [
+        f"{chosen.workers} worker{'s' if chosen.workers > 1 else ''}",
+        "rate with / without",
+        "longest pause",
+        "without",
+        "bytes a changed key",
+        "kill -9 to new output",
+        "from being back",
+    ]
+    print(report.table(head, rows, style=chosen.style))
+    return results
