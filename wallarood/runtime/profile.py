@@ -5,7 +5,7 @@ Theory of operation
 Nothing on the road of records knows of this. When a worker is asked for a profile, the parts that
 its tasks call are replaced, before the tasks start, by stand-ins that look at the clock around
 each call; without a profile there is not even a question whether there is one. Calls are made a
-batch at a time, so a stand-in costs about a microsecond a batch.
+batch at a time, so stand-ins cost nothing for each record.
 
 Work holds the event loop (or a thread), so its seconds add up to what the worker has done. A wait
 is that of one task; tasks wait at the same time, so the seconds of waits may add up to more than
