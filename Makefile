@@ -51,6 +51,7 @@ kills: .venv/.installed
 bench: .venv/.installed
 	@$(BENCH) throughput --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)
 	@$(BENCH) throughput --workers 2 --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)
+	@$(BENCH) crossing --runs $(RUNS) --output $(BENCH_OUTPUT)
 	@$(BENCH) latency --runs $(RUNS) --output $(BENCH_OUTPUT)
 	@$(BENCH) checkpoints --runs $(RUNS) --output $(BENCH_OUTPUT)
 	@$(BENCH) idle --runs $(RUNS) --output $(BENCH_OUTPUT)

@@ -5,7 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from bench import checkpoints, data, idle, latency, report, throughput
+from bench import checkpoints, crossing, data, idle, latency, report, throughput
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,6 +40,9 @@ def parser() -> argparse.ArgumentParser:
         "built-in aggregations, which tell of each key once in a batch",
     )
     rates.set_defaults(run=throughput.run)
+    across = commands.add_parser("crossing", parents=[common], help="cost of the data channel")
+    across.add_argument("--scale", type=float, default=1.0, help="of the input (default 1.0)")
+    across.set_defaults(run=crossing.run)
     delays = commands.add_parser("latency", parents=[common], help="W4: how late records are")
     delays.add_argument("--rates", type=float, nargs="+", default=[1000.0, 10_000.0])
     delays.add_argument("--workers", type=int, nargs="+", default=[1, 2])

@@ -65,6 +65,8 @@ class Probe:
         self.outputs: list[Any] = []
         self.began = 0.0
         self.ended = 0.0
+        self.cpu_began_s = 0.0
+        self.cpu_s = 0.0
         self._file = Path(job.out) / f"{job.part}.pickle"
         atexit.register(self._write)
 
@@ -72,6 +74,7 @@ class Probe:
         """A batch is taken from the input."""
         if not self.began:
             self.began = time.monotonic()
+            self.cpu_began_s = time.process_time()
 
     @staticmethod
     def now() -> float:
@@ -82,10 +85,11 @@ class Probe:
         """Outputs have arrived."""
         self.outputs.extend(records)
         self.ended = time.monotonic()
+        self.cpu_s = time.process_time() - self.cpu_began_s
 
     def _write(self) -> None:
         if self.began or self.outputs:
-            self._file.write_bytes(pickle.dumps((self.began, self.ended, self.outputs)))
+            self._file.write_bytes(pickle.dumps((self.began, self.ended, self.outputs, self.cpu_s)))
 
 
 class Pace:
@@ -122,12 +126,15 @@ def late(records: list[tuple[str, float]]) -> list[tuple[float, float]]:
 
 
 class Result(NamedTuple):
-    """What one run gave: seconds from first read to last output, and the outputs by process."""
+    """What one run gave: seconds from first read to last output, and the outputs by process.
+
+    `rates` are outputs a second of each process by its own clock, `cpu_s` what all used meanwhile.
+    """
 
     seconds: float
     outputs: list[list[Any]]
     rates: list[float]
-    """Outputs a second of each process by its own clock."""
+    cpu_s: float
 
 
 def result_in(directory: Path) -> Result:
@@ -139,4 +146,4 @@ def result_in(directory: Path) -> Result:
     ended = max(each[1] for each in parts)
     outputs = [each[2] for each in parts if each[2]]
     rates = [len(each[2]) / (each[1] - each[0]) for each in parts if each[0] and each[2]]
-    return Result(ended - began, outputs, rates)
+    return Result(ended - began, outputs, rates, sum(each[3] for each in parts))
