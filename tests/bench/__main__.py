@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -61,12 +62,19 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
+def end(number: int, _: object) -> None:
+    """Unwind, so that whatever was started is ended; a second signal does not disturb that."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise SystemExit(128 + number)
+
+
 def main() -> None:
     """Run the command."""
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
     chosen = parser().parse_args()
-    results = chosen.run(chosen)
-    if chosen.output is not None:
-        report.save(chosen.output, shlex.join(sys.argv[1:]), results)
+    chosen.run(chosen, report.Results(chosen.output, shlex.join(sys.argv[1:])))
 
 
 if __name__ == "__main__":

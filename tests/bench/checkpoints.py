@@ -161,15 +161,23 @@ def recovery(arguments: argparse.Namespace, keys: int) -> tuple[float, float]:
             return time.monotonic() - killed, spoke
 
 
-def row(chosen: argparse.Namespace, keys: int) -> tuple[list[str], dict[str, Any]]:
-    """Measure with this number of keys: a line of the table, and the figures behind it."""
+def row(chosen: argparse.Namespace, keys: int, results: report.Results) -> list[str]:
+    """Measure with this number of keys: a line of the table."""
     every: list[Figures] = []
     none: list[Figures] = []
+    recoveries: list[tuple[float, float]] = []
+    kept: dict[str, Any] = {"none": [], "every": [], "recoveries": recoveries}
+    results.values[f"{keys} keys"] = kept
     for turn in range(chosen.runs):
         report.progress(f"W5 {keys:,} keys, run {turn + 1}/{chosen.runs}")
-        none.append(measure(chosen, keys, "1h"))
-        every.append(measure(chosen, keys, "1s"))
-    recoveries = [recovery(chosen, keys) for _ in range(chosen.runs)]
+        for name, found, interval in (("none", none, "1h"), ("every", every, "1s")):
+            found.append(measure(chosen, keys, interval))
+            kept[name].append(attrs.asdict(found[-1]))
+            results.keep()
+    for turn in range(chosen.runs):
+        report.progress(f"W6 {keys:,} keys, run {turn + 1}/{chosen.runs}")
+        recoveries.append(recovery(chosen, keys))
+        results.keep()
     rate = statistics.median(each.rate for each in every)
     ratio = figures.ratio([each.rate for each in every], [each.rate for each in none])
     size = statistics.median(each.bytes_each for each in every)
@@ -179,7 +187,7 @@ def row(chosen: argparse.Namespace, keys: int) -> tuple[list[str], dict[str, Any
         changed = min(keys, rate * period / (1 if chosen.all else 28) + keys // 40)
     whole = statistics.median(whole for whole, _ in recoveries)
     behind = statistics.median(whole - spoke for whole, spoke in recoveries)
-    cells = [
+    return [
         f"{keys:,} keys" + (", all change" if chosen.all else ""),
         f"{ratio:.0%}",
         f"{statistics.median(each.pause_s for each in every) * 1000:.0f} ms",
@@ -188,20 +196,12 @@ def row(chosen: argparse.Namespace, keys: int) -> tuple[list[str], dict[str, Any
         f"{whole:.1f} s",
         f"{behind:.1f} s",
     ]
-    measured = {"every": every, "none": none}
-    return cells, {
-        **{name: [attrs.asdict(each) for each in runs] for name, runs in measured.items()},
-        "recoveries": recoveries,
-    }
 
 
-def run(chosen: argparse.Namespace) -> dict[str, Any]:
-    """Measure by turns, print the table; the results as JSON values."""
-    results: dict[str, Any] = {"machine": machine.described(["ours"], chosen.python)}
-    rows = []
-    for keys in chosen.keys:
-        cells, results[f"{keys} keys"] = row(chosen, keys)
-        rows.append(cells)
+def run(chosen: argparse.Namespace, results: report.Results) -> None:
+    """Measure by turns, print the table."""
+    results.values["machine"] = machine.described(["ours"], chosen.python)
+    rows = [row(chosen, keys, results) for keys in chosen.keys]
     head = [
         f"{chosen.workers} worker{'s' if chosen.workers > 1 else ''}",
         "rate with / without",
@@ -212,4 +212,3 @@ def run(chosen: argparse.Namespace) -> dict[str, Any]:
         "from being back",
     ]
     print(report.table(head, rows, style=chosen.style))
-    return results

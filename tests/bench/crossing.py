@@ -5,7 +5,6 @@ second time: what more CPU the cluster uses, divided by half of its records, is 
 """
 
 import argparse
-from typing import Any
 
 from bench import data, figures, machine, report
 from bench.job import Job
@@ -14,15 +13,18 @@ from bench.processes import run_once
 WORKLOAD = "W2"
 
 
-def run(chosen: argparse.Namespace) -> dict[str, Any]:
-    """Measure by turns and print; the results as JSON values, in microseconds of CPU a record."""
+def run(chosen: argparse.Namespace, results: report.Results) -> None:
+    """Measure by turns and print: microseconds of CPU a record."""
+    results.values["machine"] = machine.described(["ours"], chosen.python)
     size = int(data.SIZES[WORKLOAD] * chosen.scale)
     costs: dict[int, list[float]] = {1: [], 2: []}
+    results.values["us a record by workers"] = costs
     for turn in range(chosen.runs):
         for workers, found in costs.items():
             job = Job(WORKLOAD, size, chosen.seed, parts=workers, batch=1024, out="")
             result = run_once("ours", job, workers=workers, interpreter=chosen.python)
             found.append(result.cpu_s / size * 1e6)
+            results.keep()
             report.progress(f"run {turn + 1}/{chosen.runs}: {workers} workers {found[-1]:.2f} us")
     crossing = [2 * (two - one) for one, two in zip(*costs.values(), strict=True)]
     rows = [
@@ -31,4 +33,3 @@ def run(chosen: argparse.Namespace) -> dict[str, Any]:
         ["crossing, a crossing record", f"{figures.median(crossing):.2f} us"],
     ]
     print(report.table(["W2, CPU of all processes", "median"], rows, style=chosen.style))
-    return {"machine": machine.described(["ours"], chosen.python), "crossing us": crossing}

@@ -5,6 +5,7 @@ until the last says that it runs.
 """
 
 import argparse
+import contextlib
 import os
 import socket
 import subprocess
@@ -12,7 +13,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from bench import figures, machine, report
 from bench.processes import free_ports
@@ -72,11 +72,20 @@ class Cluster:
         """Seconds from the first exec until all run, as each says. Raises TimeoutError."""
         for number in range(len(self.processes)):
             said = self.directory / f"stderr-{number}"
-            while b" running " not in said.read_bytes():
+            while b" running checkpoint=" not in said.read_bytes():
+                self._read_notifications()
                 if time.monotonic() > self.began + WAIT_S:
                     raise TimeoutError(f"not formed in {WAIT_S} s: {said.read_text()[-500:]}")
                 time.sleep(0.01)
         return time.monotonic() - self.began
+
+    def _read_notifications(self) -> None:
+        """Take what workers tell their service manager, as systemd would."""
+        for told in self.sockets:
+            told.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    told.recv(65536)
 
     def __enter__(self) -> "Cluster":
         return self
@@ -126,9 +135,9 @@ def formation(count: int) -> tuple[float, float]:
         return ready, cluster.running_s() - ready
 
 
-def run(chosen: argparse.Namespace) -> dict[str, Any]:
+def run(chosen: argparse.Namespace, results: report.Results) -> None:
     """Measure and print."""
-    results: dict[str, Any] = {"machine": machine.described(["ours"], chosen.python)}
+    results.values["machine"] = machine.described(["ours"], chosen.python)
     rests = [rest(chosen.seconds) for _ in range(chosen.runs)]
     ready, share, memory = (figures.median(each) for each in zip(*rests, strict=True))
     rows = [
@@ -136,13 +145,14 @@ def run(chosen: argparse.Namespace) -> dict[str, Any]:
         ["an idle worker: share of a core", f"{share:.2f} %"],
         ["an idle worker: resident memory", f"{memory:.0f} MiB"],
     ]
-    results["rest"] = rests
+    results.values["rest"] = rests
+    results.keep()
     for count in chosen.workers:
         report.progress(f"W8 formation of {count} workers")
         found = [formation(count) for _ in range(chosen.runs)]
         up, formed = (figures.median(each) for each in zip(*found, strict=True))
-        results[f"formation of {count}"] = found
+        results.values[f"formation of {count}"] = found
+        results.keep()
         rows.append([f"{count} workers, exec to all READY", f"{up:.2f} s"])
         rows.append([f"formation of {count} once all are up", f"{formed:.2f} s"])
     print(report.table(["W8", "median"], rows, style=chosen.style))
-    return results

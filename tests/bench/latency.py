@@ -2,7 +2,6 @@
 
 import argparse
 import itertools
-from typing import Any
 
 from bench import figures, machine, report
 from bench.job import Job
@@ -24,10 +23,10 @@ def measure(name: str, job: Job, chosen: argparse.Namespace) -> list[float]:
     return [figures.percentile(delays, share) for share in SHARES]
 
 
-def run(chosen: argparse.Namespace) -> dict[str, Any]:
+def run(chosen: argparse.Namespace, results: report.Results) -> None:
     """Measure by turns at each rate, with each number of workers, with and without checkpoints."""
     names = available(["ours", "bytewax"], chosen.python)
-    results: dict[str, Any] = {"machine": machine.described(names, chosen.python)}
+    results.values["machine"] = machine.described(names, chosen.python)
     rows = []
     cases = itertools.product(chosen.rates, chosen.workers, (0, 1))
     for rate, workers, checkpoint_s in cases:
@@ -39,17 +38,17 @@ def run(chosen: argparse.Namespace) -> dict[str, Any]:
             checkpoint_s=checkpoint_s,
         )
         found: dict[str, list[list[float]]] = {name: [] for name in names}
+        results.values[what] = found
         for _, name in itertools.product(range(chosen.runs), names):
             try:
                 found[name].append(measure(name, job, chosen))
             except RunFailedError as error:
                 report.progress(f"W4 {what}: {error}")
                 continue
+            results.keep()
             report.progress(f"W4 {what}: {name} " + _shown(found[name][-1]))
-        results[what] = found
         rows.append([what, *(_shown(_medians(found[name])) for name in names)])
     print(report.table(["delay in ms: p50 / p99 / p99.9", *names], rows, style=chosen.style))
-    return results
 
 
 def _medians(runs: list[list[float]]) -> list[float]:

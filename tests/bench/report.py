@@ -29,8 +29,23 @@ def progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def save(file: Path, key: str, value: Any) -> None:
-    """Put *value* under *key* into the JSON file, beside what is there from other calls."""
-    whole = json.loads(file.read_text()) if file.exists() else {}
-    whole[key] = value
-    file.write_text(json.dumps(whole, indent=1) + "\n")
+class Results:
+    """What one call measures, as JSON values: in a file as soon as it is there.
+
+    A benchmark takes long; one that is stopped half-way leaves what it has measured.
+    """
+
+    def __init__(self, file: Path | None, command: str) -> None:
+        self.values: dict[str, Any] = {}
+        self._file = file
+        self._command = command
+
+    def keep(self) -> None:
+        """Write the values to the file, beside what is there from other calls."""
+        if self._file is None:
+            return
+        whole = json.loads(self._file.read_text()) if self._file.exists() else {}
+        whole[self._command] = self.values
+        new = self._file.with_name(self._file.name + ".new")
+        new.write_text(json.dumps(whole, indent=1) + "\n")
+        new.replace(self._file)

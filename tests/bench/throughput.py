@@ -18,11 +18,17 @@ FINALS = ("aggregated", "pathway")
 """Those that do not tell of every record, but of each key now and then, or at the end."""
 
 
-def measure(contestants: list[str], workload: str, chosen: argparse.Namespace) -> dict[str, Any]:
-    """Rates by contestant, in the order of the runs. A contestant that fails is left out."""
+def measure(
+    contestants: list[str], workload: str, chosen: argparse.Namespace, results: report.Results
+) -> dict[str, list[float]]:
+    """The rates of each contestant, in the order of the runs; into *results* as they come.
+
+    A contestant that fails is left out from then on.
+    """
     size = max(chosen.workers, int(data.SIZES[workload] * chosen.scale))
     rates: dict[str, list[float]] = {name: [] for name in contestants}
     errors: dict[str, str] = {}
+    results.values[workload] = {"rates": rates, "errors": errors}
     workers: int = chosen.workers
     for turn, name in itertools.product(range(chosen.runs), contestants):
         if name in errors:
@@ -42,11 +48,11 @@ def measure(contestants: list[str], workload: str, chosen: argparse.Namespace) -
         count = data.counted(workload, size, workers)
         rate = sum(result.rates) if name == "loop" else count / result.seconds
         rates[name].append(rate)
+        results.keep()
         report.progress(
             f"{workload}, {workers} workers, run {turn + 1}/{chosen.runs}: {name} "
             f"{figures.shown(rate)}/s ({result.seconds:.2f} s)"
         )
-    return {"rates": {name: each for name, each in rates.items() if each}, "errors": errors}
 
 
 def mistake_of(name: str, outputs: list[list[Any]], job: Job) -> str:
@@ -57,17 +63,16 @@ def mistake_of(name: str, outputs: list[list[Any]], job: Job) -> str:
     return next(filter(None, found), "")
 
 
-def row(workload: str, workers: int, measured: dict[str, Any], names: list[str]) -> list[str]:
+def row(workload: str, workers: int, rates: dict[str, list[float]], names: list[str]) -> list[str]:
     """A line of the table: medians, then the first in ratio to each of the others."""
-    rates: dict[str, list[float]] = measured["rates"]
     cells = [f"{workload}, {workers} worker{'s' if workers > 1 else ''}"]
     for name in names:
         each = rates.get(name)
         spread = f" ±{statistics.pstdev(each) / figures.median(each):.0%}" if each else ""
         cells.append(figures.shown(figures.median(each)) + spread if each else "failed")
     for name in names[1:]:
-        both = rates.get(name) and rates.get(names[0])
-        cells.append(f"{figures.ratio(rates[names[0]], rates[name]):.2f}" if both else "")
+        complete = len(rates[name]) == len(rates[names[0]]) > 0
+        cells.append(f"{figures.ratio(rates[names[0]], rates[name]):.2f}" if complete else "")
     return cells
 
 
@@ -86,17 +91,15 @@ def available(names: list[str], interpreter: str) -> list[str]:
     return found
 
 
-def run(chosen: argparse.Namespace) -> dict[str, Any]:
-    """Measure all that was chosen, print the table; the results as JSON values."""
+def run(chosen: argparse.Namespace, results: report.Results) -> None:
+    """Measure all that was chosen, print the table."""
     names = available(chosen.contestants, chosen.python)
-    results: dict[str, Any] = {"machine": machine.described(names, chosen.python)}
+    results.values["machine"] = machine.described(names, chosen.python)
     rows = []
     for workload in chosen.workloads:
-        measured = measure(names, workload, chosen)
-        results[workload] = measured
-        rows.append(row(workload, chosen.workers, measured, names))
+        rates = measure(names, workload, chosen, results)
+        rows.append(row(workload, chosen.workers, rates, names))
     loops = "loop" if chosen.workers == 1 else f"{chosen.workers} loops"
     heads = [loops if name == "loop" else name for name in names]
     head = ["rate a second", *heads, *(f"{heads[0]} / {name}" for name in heads[1:])]
-    print(report.table(head, rows, style=chosen.style))
-    return results
+    print(report.table(head, rows, style=chosen.style), flush=True)
