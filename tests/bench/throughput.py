@@ -53,6 +53,7 @@ def measure(
             f"{workload}, {workers} workers, run {turn + 1}/{chosen.runs}: {name} "
             f"{figures.shown(rate)}/s ({result.seconds:.2f} s)"
         )
+    return rates
 
 
 def mistake_of(name: str, outputs: list[list[Any]], job: Job) -> str:
