@@ -16,7 +16,7 @@ BENCH = cd tests && ../$(BIN)/python -m bench
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-peers deb help demo chaos test simulate kills lint format types big check-tools clean
+.PHONY: bench bench-growth bench-peers deb help demo chaos test simulate kills lint format types big check-tools clean
 
 help:
 	@echo "make demo    count the words of a text on $(WORKERS) local workers (WORKERS=N, ARGS=...)"
@@ -26,6 +26,7 @@ help:
 	@echo "make kills   kill the workers of a cluster KILLS=$(KILLS) times, and check its output"
 	@echo "make bench   measure ours beside a hand-written loop and Bytewax (RUNS=$(RUNS))"
 	@echo "make bench-peers  measure ours beside Pathway"
+	@echo "make bench-growth  measure how cost grows with keys, sizes, stages, workers, partitions"
 	@echo "make lint    check style and format"
 	@echo "make types   check types"
 	@echo "make big     the demo on 100 MB of text"
@@ -62,6 +63,9 @@ bench-peers: .venv/.installed
 	    --contestants ours pathway && \
 	$(BENCH) throughput --workers $$workers --runs $(RUNS) --output $(BENCH_OUTPUT) \
 	    --contestants aggregated pathway --workloads W1 W2 || exit 1; done
+
+bench-growth: .venv/.installed
+	@$(BENCH) growth --runs 3 --output $(BENCH_OUTPUT) $(ARGS)
 
 lint: .venv/.installed
 	@$(BIN)/ruff check .

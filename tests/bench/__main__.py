@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from bench import checkpoints, crossing, data, idle, latency, report, throughput
+from bench import checkpoints, crossing, data, growth, idle, latency, report, throughput
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,6 +55,12 @@ def parser() -> argparse.ArgumentParser:
     costs.add_argument("--seconds", type=float, default=10.0, help="of each run (default 10)")
     costs.add_argument("--all", action="store_true", help="all keys change, not 5 %%")
     costs.set_defaults(run=checkpoints.run)
+    curves = commands.add_parser("growth", parents=[common], help="W7: how cost grows")
+    curves.add_argument(
+        "--curves", nargs="+", choices=growth.CURVES, default=list(growth.CURVES), help="of these"
+    )
+    curves.add_argument("--points", type=int, nargs="+", help="other points, of one curve")
+    curves.set_defaults(run=growth.run)
     resting = commands.add_parser("idle", parents=[common], help="W8: idle, READY, formation")
     resting.add_argument("--seconds", type=float, default=20.0, help="of rest (default 20)")
     resting.add_argument("--workers", type=int, nargs="+", default=[8], help="that form a cluster")

@@ -15,6 +15,7 @@ import gc
 import json
 import os
 import pickle
+import resource
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +29,8 @@ class Job(NamedTuple):
     """One run of one contestant. `parts` is in how many the input is dealt.
 
     `rate` (records a second in all) and `checkpoint_s` (0: none) are of W4 alone; its size is how
-    many records come in all.
+    many records come in all. What follows is of W7 alone; `slots` are the partitions of each of
+    its stages, `profile` is how the names of the files begin that profiles go to.
     """
 
     workload: str
@@ -40,6 +42,11 @@ class Job(NamedTuple):
     part: int = 0
     rate: float = 0.0
     checkpoint_s: int = 0
+    keys: int = 10_000
+    record_bytes: int = 16
+    stages: int = 1
+    slots: int = 256
+    profile: str = ""
 
     @classmethod
     def here(cls) -> "Job":
@@ -89,7 +96,9 @@ class Probe:
 
     def _write(self) -> None:
         if self.began or self.outputs:
-            self._file.write_bytes(pickle.dumps((self.began, self.ended, self.outputs, self.cpu_s)))
+            peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            facts = (self.began, self.ended, self.outputs, self.cpu_s, peak_mib)
+            self._file.write_bytes(pickle.dumps(facts))
 
 
 class Pace:
@@ -128,13 +137,15 @@ def late(records: list[tuple[str, float]]) -> list[tuple[float, float]]:
 class Result(NamedTuple):
     """What one run gave: seconds from first read to last output, and the outputs by process.
 
-    `rates` are outputs a second of each process by its own clock, `cpu_s` what all used meanwhile.
+    `rates` are outputs a second of each process by its own clock, `cpu_s` what all used meanwhile,
+    `peak_mib` the most memory that each had, summed up.
     """
 
     seconds: float
     outputs: list[list[Any]]
     rates: list[float]
     cpu_s: float
+    peak_mib: float
 
 
 def result_in(directory: Path) -> Result:
@@ -146,4 +157,5 @@ def result_in(directory: Path) -> Result:
     ended = max(each[1] for each in parts)
     outputs = [each[2] for each in parts if each[2]]
     rates = [len(each[2]) / (each[1] - each[0]) for each in parts if each[0] and each[2]]
-    return Result(ended - began, outputs, rates, sum(each[3] for each in parts))
+    cpu_s, peak_mib = (sum(each[fact] for each in parts) for fact in (3, 4))
+    return Result(ended - began, outputs, rates, cpu_s, peak_mib)

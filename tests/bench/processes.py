@@ -33,11 +33,11 @@ def free_ports(count: int) -> list[int]:
 def ours_commands(
     job: Job, workers: int, directory: Path, application: str = "ours:app"
 ) -> list[list[str]]:
-    """`wallarood run` for each worker: at its defaults, but for the interval of W4."""
+    """`wallarood run` for each worker: at its defaults, but for the interval of W4 and W7."""
     [port] = free_ports(1)
-    application = "ours_latency:app" if job.workload == "W4" else application
+    application = {"W4": "ours_latency:app", "W7": "ours_growth:app"}.get(job.workload, application)
     config = directory / "bench.toml"
-    if job.workload == "W4":
+    if job.workload in ("W4", "W7"):
         config.write_text(f'checkpoint.interval = "{job.checkpoint_s or 3600}s"\n')
     else:
         config.write_text("")
@@ -55,6 +55,7 @@ def ours_commands(
             *("--control-channel", f"127.0.0.1:{port}", "--exit-on-completion"),
             *("--state-directory", str(directory / f"state-{number}"), "--log-level", "warning"),
             *(("--topology-initializer",) if number == 0 else ()),
+            *(("--profile", f"{job.profile}{number}.json") if job.profile else ()),
         ]
         for number in range(workers)
     ]
