@@ -93,6 +93,29 @@ def test_check_passes_and_touches_nothing(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_state_needs_no_keys_to_what_the_worker_does_with_others(tmp_path: Path) -> None:
+    (tmp_path / "away.toml").write_text('[worker]\ncount = 3\ncontrol-channel = "alpha:7700"\n')
+    flags = ("--config", "away.toml", "--state-directory", "state")
+    assert wallarood("run", COUNT, *flags, cwd=tmp_path).returncode == 78
+    (tmp_path / "state").mkdir()
+    done = wallarood("state", "reset", *flags, cwd=tmp_path)
+    assert done.stderr == ""
+    assert "holds no cluster record" in done.stdout
+
+
+def test_check_names_sinks_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")  # a place where not even root may write
+    (tmp_path / "locked.py").write_text(
+        "import wallarood as w\n"
+        'numbers = w.source("numbers", w.GeneratorSource(count=1))\n'
+        'app = w.application("x", numbers.to_sink(w.FileSink("taken/counts")))\n'
+    )
+    done = wallarood("check", "locked.py", cwd=tmp_path)
+    assert done.returncode == 73
+    assert f"no permission to write in {tmp_path}/taken" in done.stderr
+    assert f"ReadWritePaths={tmp_path}/taken/counts" in done.stderr
+
+
 def test_a_cluster_of_one_without_any_flag_and_its_state(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("a b a\n")
     arguments = ("--exit-on-completion", "--", "--input", "text", "--output", "out")
