@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from itertools import compress, repeat
-from operator import add, gt, is_, is_not, lt, ne, truediv
+from operator import gt, is_not, lt, ne, truediv
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -38,7 +38,9 @@ _WHOLE_ORDER: Final = frozenset({int, bool, str, bytes})
 _ABSENT: Final = object()
 """The least and the greatest of no records."""
 
-Olds: TypeAlias = dict[Any, Any]
+OldOf: TypeAlias = Callable[[Any, Any], Any]
+"""Gives the cell of a key before the batch, or else its second argument."""
+News: TypeAlias = dict[Any, Any]
 """The cells of the keys of a batch, in the order in which they first occur in it."""
 _Results: TypeAlias = tuple[list[Any], Sequence[Iterable[Any]]]
 """Keys, and a column for each aggregation."""
@@ -50,7 +52,8 @@ class _Keyed:
 
     held: list[Any]
     columns: Sequence[list[Any]]
-    counts: "Counter[Any] | None"
+    counts: "Counter[Any]"
+    """How many records each key has; empty if nothing counts."""
 
 
 @attrs.frozen
@@ -78,27 +81,14 @@ class _Cell:
         deque(map(lt, values, values), maxlen=0)  # whatever has no order raises
         return not any(map(ne, values, values))
 
-    def advance(self, olds: Olds, keyed: _Keyed) -> Iterable[Any]:
-        """The cells of *olds* after the batch; *olds* may change."""
-        if keyed.counts is not None and self.kind is AggregationKind.COUNT:
-            return list(map(add, olds.values(), keyed.counts.values()))
-        values = keyed.columns[self.column]
-        distinct = len(olds) == len(keyed.held)
+    def advance(self, old_of: OldOf, keyed: _Keyed) -> News:
+        """The cells of the keys of the batch behind it."""
+        if self.kind is AggregationKind.COUNT:
+            return {key: old_of(key, 0) + more for key, more in keyed.counts.items()}
+        pairs = zip(keyed.held, keyed.columns[self.column], strict=True)
         if self.kind is AggregationKind.SUM:
-            if distinct:
-                return list(map(add, olds.values(), values))
-            for key, value in zip(keyed.held, values, strict=True):
-                olds[key] += value
-            return olds.values()
-        least = self.kind is AggregationKind.MIN
-        if distinct and not any(map(is_, olds.values(), repeat(_ABSENT))):
-            return list(map(min if least else max, olds.values(), values))
-        better = lt if least else gt
-        for key, value in zip(keyed.held, values, strict=True):
-            old = olds[key]
-            if old is _ABSENT or better(value, old):
-                olds[key] = value
-        return olds.values()
+            return _summed(old_of, pairs)
+        return (_least if self.kind is AggregationKind.MIN else _greatest)(old_of, pairs)
 
     def step(self, old: Any, values: Sequence[Any]) -> Any:
         """The cell after one more record. Raises if its value cannot be added or compared."""
@@ -115,6 +105,36 @@ class _Cell:
         if ne(value, value):
             raise ValueError(f"{_shown(value)} is neither less nor greater than other values")
         return value if old is _ABSENT or better(value, old) else old
+
+
+# A plain loop over a dict of the batch's own keys is the cheapest there is for few records a key:
+# the state, which may be large and far from the processor, is asked once for each key.
+
+
+def _summed(old_of: OldOf, pairs: Iterable[tuple[Any, Any]]) -> News:
+    news: News = {}
+    for key, value in pairs:
+        if key in news:
+            news[key] += value
+        else:
+            news[key] = old_of(key, 0) + value
+    return news
+
+
+def _least(old_of: OldOf, pairs: Iterable[tuple[Any, Any]]) -> News:
+    news: News = {}
+    for key, value in pairs:
+        old = news[key] if key in news else old_of(key, _ABSENT)
+        news[key] = value if old is _ABSENT or value < old else old
+    return news
+
+
+def _greatest(old_of: OldOf, pairs: Iterable[tuple[Any, Any]]) -> News:
+    news: News = {}
+    for key, value in pairs:
+        old = news[key] if key in news else old_of(key, _ABSENT)
+        news[key] = value if old is _ABSENT or value > old else old
+    return news
 
 
 def _shown(value: Any) -> str:
@@ -171,7 +191,7 @@ class Aggregator:
         if not keys:
             return Batch([], [])
         held = canonical_all(keys)
-        keyed = _Keyed(held, columns, Counter(held) if self._counting else None)
+        keyed = _Keyed(held, columns, Counter(held if self._counting else ()))
         try:
             done = self._quickly(keyed)
         except Exception:  # of whatever kind: the careful way finds out what it is about
@@ -201,25 +221,27 @@ class Aggregator:
         cells = self._layout.cells
         if not all(cell.fits(keyed) for cell in cells):
             return None
-        held = keyed.held if keyed.counts is None else keyed.counts
-        olds = dict(zip(held, map(self._state.by_key.get, held, repeat(self._empty)), strict=True))
         if self._bare:
-            news = [cells[0].advance(olds, keyed)]
-            rows: Iterable[Any] = news[0]
+            news = [cells[0].advance(self._state.by_key.get, keyed)]
+            rows = news[0]
         else:
-            before = zip(*olds.values(), strict=True)
+            names = keyed.counts or dict.fromkeys(keyed.held)
+            before = zip(*map(self._state.by_key.get, names, repeat(self._empty)), strict=True)
             news = [
-                cell.advance(dict(zip(olds, column, strict=True)), keyed)
+                cell.advance(dict(zip(names, column, strict=True)).get, keyed)
                 for cell, column in zip(cells, before, strict=True)
             ]
-            rows = zip(*news, strict=True)
+            columns = (each.values() for each in news)
+            rows = dict(zip(news[0], zip(*columns, strict=True), strict=True))
         results = [
-            news[each[0]] if len(each) == 1 else list(map(truediv, *(news[i] for i in each)))
+            news[each[0]].values()
+            if len(each) == 1
+            else list(map(truediv, *(news[i].values() for i in each)))
             for each in self._layout.results
         ]
-        self._state.touch(olds)
-        self._state.by_key.update(zip(olds, rows, strict=True))
-        return list(olds), results
+        self._state.touch(rows)
+        self._state.by_key.update(rows)
+        return list(rows), results
 
     def _carefully(self, keyed: _Keyed, records: list[Any], failures: list[Failure]) -> _Results:
         """Add record by record, without those whose values do not fit."""

@@ -18,7 +18,7 @@ from wallarood.runtime.dataflow.counters import SourceCounters, StageCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.job import Job
-from wallarood.runtime.dataflow.limits import JobLimits
+from wallarood.runtime.dataflow.limits import JobLimits, batches_at_once
 from wallarood.runtime.dataflow.outputs import EdgeOutput, LocalPort, Outputs, Port
 from wallarood.runtime.dataflow.sink_task import SinkTask
 from wallarood.runtime.dataflow.snapshots import Snapshots
@@ -72,7 +72,7 @@ def build_job(plan: Plan, states: Mapping[int, Mapping[str, State]]) -> Job:
         stage.index: Inbox(
             wiring.inputs(stage),
             plan.limits.inbox_batches_max,
-            plan.limits.source.batch_records_max,
+            plan.limits.source.batch_records_max * batches_at_once(plan.application, stage),
         )
         for stage in wiring.stages
     }
@@ -125,6 +125,7 @@ def _stage_task(job: Job, plan: Plan, stage: Stage) -> StageTask:
         states=tuple(states.values()),
         snapshots=job.snapshots,
         limits=plan.limits,
+        batches_at_once=batches_at_once(plan.application, stage),
     )
 
 

@@ -3,6 +3,20 @@
 import attrs
 
 from wallarood.app.connector import SourceLimits
+from wallarood.model.pipeline import Application, Shape
+from wallarood.model.topology import Stage
+
+AGGREGATED_BATCHES = 8
+
+
+def batches_at_once(application: Application, stage: Stage) -> int:
+    """How many full batches a stage may take as one.
+
+    An aggregation looks a key up once for all of its records that come together, so it gets more.
+    """
+    steps = (application.step(name) for name in stage.steps)
+    shapes = {step.computation.shape for step in steps if step.computation is not None}
+    return AGGREGATED_BATCHES if Shape.AGGREGATE in shapes else 1
 
 
 @attrs.define

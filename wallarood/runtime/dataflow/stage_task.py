@@ -55,6 +55,7 @@ class StageTask:
     states: Sequence[State]
     snapshots: Snapshots
     limits: JobLimits
+    batches_at_once: int = 1
     _in_thread: bool = attrs.field(init=False)
     _capturing: bool = attrs.field(default=False, init=False)
     _slice_records: int = attrs.field(default=16, init=False)
@@ -131,7 +132,7 @@ class StageTask:
     def _account(self, part: Batch, took_s: float) -> None:
         self.counters.records_in += len(part)
         self.counters.busy_s += took_s
-        most = self.limits.source.batch_records_max
+        most = self.limits.source.batch_records_max * self.batches_at_once
         if not all(isinstance(segment, Inline) for segment in self.segments):
             self._slice_records = most
             return
