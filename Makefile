@@ -25,7 +25,7 @@ help:
 	@echo "make simulate  run SEEDS=$(SEEDS) simulated lives of a cluster, on all cores"
 	@echo "make kills   kill the workers of a cluster KILLS=$(KILLS) times, and check its output"
 	@echo "make bench   measure ours beside a hand-written loop and Bytewax (RUNS=$(RUNS))"
-	@echo "make bench-peers  measure ours beside Pathway"
+	@echo "make bench-peers  measure ours beside Pathway and Quix Streams"
 	@echo "make bench-growth  measure how cost grows with keys, sizes, stages, workers, partitions"
 	@echo "make lint    check style and format"
 	@echo "make types   check types"
@@ -58,11 +58,12 @@ bench: .venv/.installed
 	@$(BENCH) idle --runs $(RUNS) --output $(BENCH_OUTPUT)
 
 bench-peers: .venv/.installed
-	@for workers in 1 2; do \
-	$(BENCH) throughput --workers $$workers --runs $(RUNS) --output $(BENCH_OUTPUT) \
-	    --contestants ours pathway && \
-	$(BENCH) throughput --workers $$workers --runs $(RUNS) --output $(BENCH_OUTPUT) \
-	    --contestants aggregated pathway --workloads W1 W2 || exit 1; done
+	@$(BENCH) throughput --runs $(RUNS) --output $(BENCH_OUTPUT) --contestants ours pathway quix
+	@$(BENCH) throughput --runs $(RUNS) --output $(BENCH_OUTPUT) --contestants aggregated pathway \
+	    --workloads W1 W2
+	@$(BENCH) throughput --workers 2 --runs $(RUNS) --output $(BENCH_OUTPUT) --contestants ours pathway
+	@$(BENCH) throughput --workers 2 --runs $(RUNS) --output $(BENCH_OUTPUT) \
+	    --contestants aggregated pathway --workloads W1 W2
 
 bench-growth: .venv/.installed
 	@$(BENCH) growth --runs 3 --output $(BENCH_OUTPUT) $(ARGS)

@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     rates.add_argument(
         "--contestants",
         nargs="+",
-        choices=("ours", "aggregated", "loop", "bytewax", "pathway"),
+        choices=("ours", "aggregated", "loop", "bytewax", "pathway", "quix"),
         default=["ours", "loop", "bytewax"],
         help="the first is compared with each of the others; 'aggregated' is ours with the "
         "built-in aggregations, which tell of each key once in a batch",

@@ -17,7 +17,7 @@ VERSIONS = (
     "print(json.dumps({'python': platform.python_version(),"
     "**{d.metadata['Name'].lower(): d.version for d in m.distributions()}}))"
 )
-SHOWN = ("python", "wallarood", "trio", "msgspec", "orjson", "bytewax", "pathway")
+SHOWN = ("python", "wallarood", "trio", "msgspec", "orjson", "bytewax", "pathway", "quixstreams")
 
 
 def _lines(file: str, prefix: str) -> str:

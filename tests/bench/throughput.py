@@ -14,6 +14,8 @@ from bench.venvs import NotInstalledError, python_of
 BATCH = 1024
 BATCHES = {"bytewax": 4096}
 """The batch of an input, where another one than 1,024 makes the contestant faster."""
+SHARES = {"quix": 0.02}
+"""The share of the input for a contestant that would need minutes for all of it."""
 FINALS = ("aggregated", "pathway")
 """Those that do not tell of every record, but of each key now and then, or at the end."""
 
@@ -25,7 +27,6 @@ def measure(
 
     A contestant that fails is left out from then on.
     """
-    size = max(chosen.workers, int(data.SIZES[workload] * chosen.scale))
     rates: dict[str, list[float]] = {name: [] for name in contestants}
     errors: dict[str, str] = {}
     results.values[workload] = {"rates": rates, "errors": errors}
@@ -33,6 +34,8 @@ def measure(
     for turn, name in itertools.product(range(chosen.runs), contestants):
         if name in errors:
             continue
+        share = chosen.scale * SHARES.get(name, 1.0)
+        size = max(workers, int(data.SIZES[workload] * share))
         batch = BATCHES.get(name, BATCH)
         job = Job(workload, size, chosen.seed, parts=workers, batch=batch, out="")
         try:

@@ -14,6 +14,7 @@ REQUIREMENTS = {
     "aggregated": ("--editable", str(ROOT), ORJSON),
     "bytewax": ("bytewax==0.21.1", ORJSON),
     "pathway": ("pathway==0.33.0", ORJSON),
+    "quix": ("quixstreams==3.24.0", ORJSON),
 }
 
 
