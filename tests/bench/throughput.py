@@ -1,4 +1,8 @@
-"""W1, W2 and W3: ours and the others by turns, every result checked, medians and ratios."""
+"""W1, W2 and W3: ours and the others by turns, every result checked, medians and ratios.
+
+A ratio is that of rates, and in brackets that of the CPU for a record of all processes: where much
+else runs on the machine the first tells little, the second still which does less work.
+"""
 
 import argparse
 import itertools
@@ -22,14 +26,16 @@ FINALS = ("aggregated", "pathway")
 
 def measure(
     contestants: list[str], workload: str, chosen: argparse.Namespace, results: report.Results
-) -> dict[str, list[float]]:
-    """The rates of each contestant, in the order of the runs; into *results* as they come.
+) -> dict[str, dict[str, list[float]]]:
+    """Rates and CPU of each contestant, in the order of the runs; into *results* as they come.
 
     A contestant that fails is left out from then on.
     """
     rates: dict[str, list[float]] = {name: [] for name in contestants}
+    costs: dict[str, list[float]] = {name: [] for name in contestants}
     errors: dict[str, str] = {}
-    results.values[workload] = {"rates": rates, "errors": errors}
+    measured = {"rates": rates, "us of CPU": costs}
+    results.values[workload] = {**measured, "errors": errors}
     workers: int = chosen.workers
     for turn, name in itertools.product(range(chosen.runs), contestants):
         if name in errors:
@@ -51,12 +57,13 @@ def measure(
         count = data.counted(workload, size, workers)
         rate = sum(result.rates) if name == "loop" else count / result.seconds
         rates[name].append(rate)
+        costs[name].append(result.cpu_s / count * 1e6)
         results.keep()
         report.progress(
             f"{workload}, {workers} workers, run {turn + 1}/{chosen.runs}: {name} "
             f"{figures.shown(rate)}/s ({result.seconds:.2f} s)"
         )
-    return rates
+    return measured
 
 
 def mistake_of(name: str, outputs: list[list[Any]], job: Job) -> str:
@@ -67,16 +74,24 @@ def mistake_of(name: str, outputs: list[list[Any]], job: Job) -> str:
     return next(filter(None, found), "")
 
 
-def row(workload: str, workers: int, rates: dict[str, list[float]], names: list[str]) -> list[str]:
+def row(
+    workload: str, workers: int, measured: dict[str, dict[str, list[float]]], names: list[str]
+) -> list[str]:
     """A line of the table: medians, then the first in ratio to each of the others."""
+    rates, costs = measured.values()
     cells = [f"{workload}, {workers} worker{'s' if workers > 1 else ''}"]
     for name in names:
-        each = rates.get(name)
+        each = rates[name]
         spread = f" ±{statistics.pstdev(each) / figures.median(each):.0%}" if each else ""
         cells.append(figures.shown(figures.median(each)) + spread if each else "failed")
+    first = names[0]
     for name in names[1:]:
-        complete = len(rates[name]) == len(rates[names[0]]) > 0
-        cells.append(f"{figures.ratio(rates[names[0]], rates[name]):.2f}" if complete else "")
+        if len(rates[name]) == len(rates[first]) > 0:
+            of_rates = figures.ratio(rates[first], rates[name])
+            of_costs = figures.ratio(costs[name], costs[first])
+            cells.append(f"{of_rates:.2f} ({of_costs:.2f})")
+        else:
+            cells.append("")
     return cells
 
 
@@ -101,8 +116,8 @@ def run(chosen: argparse.Namespace, results: report.Results) -> None:
     results.values["machine"] = machine.described(names, chosen.python)
     rows = []
     for workload in chosen.workloads:
-        rates = measure(names, workload, chosen, results)
-        rows.append(row(workload, chosen.workers, rates, names))
+        measured = measure(names, workload, chosen, results)
+        rows.append(row(workload, chosen.workers, measured, names))
     loops = "loop" if chosen.workers == 1 else f"{chosen.workers} loops"
     heads = [loops if name == "loop" else name for name in names]
     head = ["rate a second", *heads, *(f"{heads[0]} / {name}" for name in heads[1:])]

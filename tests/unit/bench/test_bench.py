@@ -9,7 +9,7 @@ from bench.contestants import loop
 from bench.data import records_of
 from bench.job import Job
 from bench.oracle import mistake_in
-from bench.throughput import mistake_of
+from bench.throughput import mistake_of, row
 
 WORKLOADS = ("W1", "W2", "W3")
 
@@ -74,3 +74,12 @@ def test_ours_is_right_on_a_tiny_input(workers, monkeypatch) -> None:
     job = job_of("W1", parts=workers)
     result = processes.run_once("ours", job, workers=workers)
     assert mistake_in(result.outputs, job, range(workers)) == ""
+
+
+def test_a_line_has_ratios_of_rates_and_of_cpu_and_says_what_failed() -> None:
+    measured = {
+        "rates": {"ours": [20_000.0, 40_000.0], "loop": [10_000.0, 20_000.0], "other": []},
+        "us of CPU": {"ours": [1.0, 1.0], "loop": [3.0, 3.0], "other": []},
+    }
+    cells = row("W1", 1, measured, ["ours", "loop", "other"])
+    assert cells == ["W1, 1 worker", "30 k ±33%", "15 k ±33%", "failed", "2.00 (3.00)", ""]
