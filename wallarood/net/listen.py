@@ -131,7 +131,8 @@ async def serve(
 
     async def one(stream: trio.SocketStream) -> None:
         # Without the port: it is another at every try, and each try would be news.
-        peer = name_of(stream).rpartition(":")[0]
+        name = name_of(stream)
+        peer = name.rpartition(":")[0] or name
         try:
             async with unwrapped(), stream:
                 await handle(stream)
