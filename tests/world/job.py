@@ -170,9 +170,8 @@ class SimJob:
         if taken is not None:
             taken()
         if isinstance(item, tuple):
-            self.state.touch([key for key, _ in item])
-            for key, nth in item:
-                count = self.state.by_key.setdefault(key, Count())
+            counts = self.state.use([key for key, _ in item])
+            for (key, nth), count in zip(item, counts, strict=True):
                 count.seen += 1
                 if count.seen != nth:
                     raise ViolationError(f"{self.worker} sees {key} {nth} as number {count.seen}")

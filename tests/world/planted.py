@@ -71,8 +71,8 @@ class Forgetful(KeyedState):
 class Smeared(KeyedState):
     """Lets a state change while it waits to be encoded."""
 
-    def touch(self, keys: Any) -> None:
-        self._changed.update(keys)
+    def _encode_first(self, keys: Any) -> None:
+        del keys
 
 
 class Stubborn(Alignment):

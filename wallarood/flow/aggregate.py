@@ -190,7 +190,7 @@ class Aggregator:
         keys = batch.keys
         if not keys:
             return Batch([], [])
-        held = canonical_all(keys)
+        held = canonical_all(batch)
         keyed = _Keyed(held, columns, Counter(held if self._counting else ()))
         try:
             done = self._quickly(keyed)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from wallarood.flow import grouped, operators
+from wallarood.flow import grouped, loops, operators
 from wallarood.flow.aggregate import Aggregator
 from wallarood.flow.arrow import columnar
 from wallarood.flow.failures import Failure
@@ -101,7 +101,7 @@ def compile_stage(
         if calling is Calling.ASYNC:
             segments.append(Concurrent(step.computation))
         else:
-            segments.extend(InThread(each) for each in _operator(step, states))
+            segments.extend(map(InThread, _operator(step, states)))
     if fused:
         segments.append(Inline(tuple(fused)))
     return tuple(segments)
@@ -128,21 +128,21 @@ def _operator(step: Step, states: Mapping[str, State]) -> tuple[Operator, ...]:
     match step.kind, step.computation, states.get(step.name):
         case StepKind.COLLECT, _, _:
             return (operators.collect,)
+        case StepKind.KEY_BY, Computation() as computation, _:
+            return (loops.key_by(computation),)
+        case StepKind.BRANCH, _, _:
+            return ()
+        case _, Computation() as computation, state if computation.shape in loops.LOOPED:
+            return (loops.each(computation, state),)
         case StepKind.SIMPLE, Computation() as computation, _:
             if computation.shape is Shape.ARROW:
                 return (columnar(computation),)
-            return (operators.simple(computation),)
-        case StepKind.KEY_BY, Computation() as computation, _:
-            return (operators.key_by(computation),)
+            return (operators.whole(computation),)
         case StepKind.STATEFUL, Computation() as computation, SingleState() as state:
-            if computation.shape is Shape.BATCH:
-                return (grouped.together(computation, state),)
-            return (operators.stateful(computation, state),)
+            return (grouped.together(computation, state),)
         case StepKind.PARTITIONED, Computation() as computation, KeyedState() as state:
             if computation.shape is Shape.AGGREGATE:
                 return (Aggregator(computation, state),)
-            if computation.shape is Shape.BATCH:
-                return (grouped.by_key(computation, state),)
-            return (operators.partitioned(computation, state),)
+            return (grouped.by_key(computation, state),)
         case _:
             return ()

@@ -29,11 +29,9 @@ def by_key(computation: Computation, state: KeyedState) -> Operator:
     """The operator of a batch computation with a state for each key; results have its key."""
 
     def run(batch: Batch, failures: list[Failure]) -> Batch:
-        if batch.keys is None:
-            raise ValueError("a batch without keys at a partitioned computation")
-        held = canonical_all(batch.keys)
+        held = canonical_all(batch)
         groups: dict[Any, tuple[Any, list[Any]]] = {}
-        for name, key, record in zip(held, batch.keys, batch.values, strict=True):
+        for name, key, record in zip(held, batch.keys or (), batch.values, strict=True):
             if name in groups:
                 groups[name][1].append(record)
             else:

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 from xxhash import xxh3_64_intdigest
 
+from wallarood.model.batch import Batch
 from wallarood.model.errors import ApplicationError
 
 CACHE_KEYS_MAX = 1 << 17
@@ -89,9 +90,23 @@ KEY_TYPES_EXACT: frozenset[type] = _THEMSELVES | {bool}
 """Types whose every value can be a key, and within which Python's equality is that of the bytes."""
 
 
-def canonical_all(keys: list[Any]) -> list[Any]:
-    """`canonical` of each key; the list itself if all are their own stand-ins."""
-    return keys if set(map(type, keys)) <= _THEMSELVES else list(map(canonical, keys))
+def kind_of(keys: list[Any]) -> type | None:
+    """The type of all *keys*; None if they are of several, or there are none."""
+    kinds = set(map(type, keys))
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def canonical_all(batch: Batch) -> list[Any]:
+    """`canonical` of each key of *batch*; the list itself if all are their own stand-ins.
+
+    Raises ValueError: it has no keys.
+    """
+    keys = batch.keys
+    if keys is None:
+        raise ValueError("a batch without keys where keys are needed")
+    if batch.kind in _THEMSELVES or set(map(type, keys)) <= _THEMSELVES:
+        return keys
+    return list(map(canonical, keys))
 
 
 class Partitioner:

@@ -1,9 +1,7 @@
-"""What each kind of computation does to a batch: one function from columns to columns.
+"""Operators, functions from batch to batch, and what they have in common.
 
-The user's function is called by `list.extend(map(f, records))`, the cheapest loop there is. When
-it raises, the list holds the results so far, so the record at fault is known, its policy is
-applied, and the same iterator goes on behind it: no record is passed to user code twice. Whether a
-batch has results that need more than that, such as None, is asked of the set of their types.
+A list of results stands beside the records that gave them. Whether some of them are nothing, which
+means that keys must be sifted too, is asked of the set of their types.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,8 +10,6 @@ from types import NoneType
 from typing import Any, Final, TypeAlias
 
 from wallarood.flow.failures import Failure, fail
-from wallarood.flow.keys import canonical_all
-from wallarood.flow.state import KeyedState, SingleState
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation, Shape
 
@@ -33,18 +29,18 @@ def call_each(
     computation: Computation,
     function: Callable[..., Any],
     records: list[Any],
-    *more: Iterable[Any],
+    *,
     failures: list[Failure],
 ) -> list[Any]:
-    """Call *function* with each record, and what stands beside it in the columns *more*.
+    """Call *function* with each record; the result of one that raised is DROPPED.
 
-    The result of one that raised is DROPPED; what drawing from *more* raises counts as that.
+    What is in the list when it raises are the results before, so the record at fault is known.
     """
     results: list[Any] = []
-    waiting = [iter(column) for column in (records, *more)]
+    waiting = iter(records)
     while True:
         try:
-            results.extend(map(function, *waiting))
+            results.extend(map(function, waiting))
         except Exception as error:
             fail(computation, records[len(results)], error, failures=failures)
         else:
@@ -89,16 +85,16 @@ def kept(batch: Batch, values: list[Any], flags: Iterable[Any]) -> Batch:
     """*values*, which stand beside the records of *batch*, where *flags* are true."""
     flags = list(flags)
     keys = None if batch.keys is None else list(compress(batch.keys, flags))
-    return Batch(list(compress(values, flags)), keys)
+    return Batch(list(compress(values, flags)), keys, batch.kind)
 
 
 def gather(shape: Shape, batch: Batch, results: list[Any]) -> Batch:
-    """The batch that follows from what a function returned for each record of *batch*."""
+    """The batch that follows from the results for each record of *batch*, once `settled`."""
     match shape:
         case Shape.ONE:
             return _present(batch, results)
         case Shape.MANY:
-            return _flattened(batch, results)
+            return flattened(batch, [r if isinstance(r, list) else () for r in results])
         case Shape.PREDICATE:
             return kept(batch, batch.values, [r is not DROPPED and bool(r) for r in results])
         case Shape.INSPECT:
@@ -109,59 +105,22 @@ def gather(shape: Shape, batch: Batch, results: list[Any]) -> Batch:
 
 def _present(batch: Batch, results: list[Any]) -> Batch:
     if _ABSENT.isdisjoint(map(type, results)):
-        return Batch(results, batch.keys)
+        return Batch(results, batch.keys, batch.kind)
     return kept(batch, results, [r is not None and r is not DROPPED for r in results])
 
 
-def _flattened(batch: Batch, results: list[Any]) -> Batch:
-    lists = results
-    if set(map(type, results)) != {list}:
-        lists = [
-            each if type(each) is list else () if each is None or each is DROPPED else list(each)
-            for each in results
-        ]
+def flattened(batch: Batch, lists: list[Any]) -> Batch:
+    """What is in *lists*, each of which is what a record of *batch* gave."""
     values = list(chain.from_iterable(lists))
     if batch.keys is None:
         return Batch(values)
     keys = list(chain.from_iterable(map(repeat, batch.keys, map(len, lists))))
-    return Batch(values, keys)
+    return Batch(values, keys, batch.kind)
 
 
-def simple(computation: Computation) -> Operator:
-    """The operator of a computation without state."""
-    function, shape = computation.function, computation.shape
-    if shape is Shape.BATCH:
-        return _whole(computation)
+def whole(computation: Computation) -> Operator:
+    """The operator of a computation over a list of records."""
 
-    def run(batch: Batch, failures: list[Failure]) -> Batch:
-        if shape is Shape.PREDICATE:
-            answers = answer_each(computation, batch.values, failures=failures)
-            return gather(shape, batch, answers)
-        results = call_each(computation, function, batch.values, failures=failures)
-        if shape is Shape.MANY:
-            results = _lists(computation, batch.values, results, failures=failures)
-        return gather(shape, batch, results)
-
-    return run
-
-
-def _lists(
-    computation: Computation, records: list[Any], results: list[Any], *, failures: list[Failure]
-) -> list[Any]:
-    """*results* with every iterable that is not a list drained into one: generators raise late."""
-    if set(map(type, results)) <= {list}:
-        return results
-    lists = []
-    for record, each in zip(records, results, strict=True):
-        try:
-            lists.append(each if each is None or each is DROPPED else list(each))
-        except Exception as error:
-            fail(computation, record, error, failures=failures)
-            lists.append(DROPPED)
-    return lists
-
-
-def _whole(computation: Computation) -> Operator:
     def run(batch: Batch, failures: list[Failure]) -> Batch:
         if not batch.values:
             return Batch([])
@@ -175,62 +134,6 @@ def _whole(computation: Computation) -> Operator:
     return run
 
 
-def key_by(computation: Computation) -> Operator:
-    """The operator that sets the key of each record."""
-
-    def run(batch: Batch, failures: list[Failure]) -> Batch:
-        before = len(failures)
-        keys = call_each(computation, computation.function, batch.values, failures=failures)
-        keyed = Batch(batch.values, keys)
-        if len(failures) == before:
-            return keyed
-        return kept(keyed, keyed.values, [key is not DROPPED for key in keys])
-
-    return run
-
-
 def collect(batch: Batch, _failures: list[Failure]) -> Batch:
     """The operator that takes the keys away."""
     return Batch(batch.values)
-
-
-def _with_state(computation: Computation) -> Callable[[Any, Any], Any]:
-    """The function of *computation*; many results are drawn before the state changes again."""
-    function = computation.function
-    if computation.shape is not Shape.MANY:
-        return function
-
-    def drawn(record: Any, state: Any) -> list[Any] | None:
-        results = function(record, state)
-        return None if results is None else list(results)
-
-    return drawn
-
-
-def stateful(computation: Computation, state: SingleState) -> Operator:
-    """The operator of a computation with one state for all records."""
-
-    function = _with_state(computation)
-
-    def run(batch: Batch, failures: list[Failure]) -> Batch:
-        states = repeat(state.value)
-        results = call_each(computation, function, batch.values, states, failures=failures)
-        return gather(computation.shape, batch, results)
-
-    return run
-
-
-def partitioned(computation: Computation, state: KeyedState) -> Operator:
-    """The operator of a computation with a state for each key."""
-    function, state_of = _with_state(computation), state.by_key.__getitem__
-
-    def run(batch: Batch, failures: list[Failure]) -> Batch:
-        if batch.keys is None:
-            raise ValueError("a batch without keys at a partitioned computation")
-        held = canonical_all(batch.keys)
-        state.touch(held)
-        states = map(state_of, held)
-        results = call_each(computation, function, batch.values, states, failures=failures)
-        return gather(computation.shape, batch, results)
-
-    return run

@@ -4,7 +4,7 @@ from itertools import compress
 from operator import not_
 from typing import Any
 
-from wallarood.flow.keys import CACHE_KEYS_MAX, KEY_TYPES_EXACT, Partitioner
+from wallarood.flow.keys import CACHE_KEYS_MAX, KEY_TYPES_EXACT, Partitioner, kind_of
 from wallarood.model.batch import Batch
 from wallarood.model.ids import WorkerName
 from wallarood.model.topology import Edge, Routing, Topology
@@ -35,7 +35,9 @@ class Router:
         self._owners = stage.partition_owners
         self._keyed = edge.routing is Routing.KEYED
         # Python's 1 and True are one key of a dict, so each type has a dict of its own.
-        self._known = {kind: _Targets(self._partition_of, self._owners) for kind in KEY_TYPES_EXACT}
+        self._known: dict[type | None, _Targets] = {
+            kind: _Targets(self._partition_of, self._owners) for kind in KEY_TYPES_EXACT
+        }
 
     def split(self, batch: Batch) -> list[tuple[WorkerName, Batch]]:
         """The parts of *batch* by target, in the order of the records; no part is empty.
@@ -49,40 +51,48 @@ class Router:
         keys = batch.keys
         if keys is None:
             raise ValueError("a batch without keys on a keyed edge")
-        kinds = set(map(type, keys))
+        kind = batch.kind or kind_of(keys)
+        known = self._known.get(kind)
         if len(self.targets) == 1:
-            if not kinds <= KEY_TYPES_EXACT:
+            if known is None:
                 for key in keys:
                     self._partition_of(key)
             return [(self.targets[0], batch)]
-        if len(kinds) == 1 and kinds <= KEY_TYPES_EXACT:
-            chosen = list(map(self._known[kinds.pop()].__getitem__, keys))
+        if known is not None:
+            chosen = list(map(known.__getitem__, keys))
         else:
             chosen = [self._owners[self._partition_of(key)] for key in keys]
-        return self._parts(keys, batch.values, chosen)
-
-    def _parts(
-        self, keys: list[Any], values: list[Any], chosen: list[int]
-    ) -> list[tuple[WorkerName, Batch]]:
-        parts = _in_two(keys, values, chosen) if len(self.targets) == 2 else None
-        if parts is None:
-            parts = [Batch([], []) for _ in self.targets]
-            columns = [
-                (part.keys.append, part.values.append) for part in parts if part.keys is not None
-            ]
-            for key, value, target in zip(keys, values, chosen, strict=True):
-                add_key, add_value = columns[target]
-                add_key(key)
-                add_value(value)
+        columns = (batch.values, keys)
+        if len(self.targets) == 2:
+            split = _in_two(columns, chosen)
+        else:
+            split = _in_many(columns, chosen, len(self.targets))
         return [
-            (worker, part) for worker, part in zip(self.targets, parts, strict=True) if part.values
+            (worker, Batch(values, own, kind))
+            for worker, (values, own) in zip(self.targets, split, strict=True)
+            if values
         ]
 
 
-def _in_two(keys: list[Any], values: list[Any], chosen: list[int]) -> list[Batch]:
+_Columns = tuple[list[Any], list[Any]]
+"""Values and keys."""
+
+
+def _in_many(columns: _Columns, chosen: list[int], targets: int) -> list[_Columns]:
+    parts: list[_Columns] = [([], []) for _ in range(targets)]
+    adds = [(values.append, keys.append) for values, keys in parts]
+    for value, key, target in zip(*columns, chosen, strict=True):
+        add_value, add_key = adds[target]
+        add_value(value)
+        add_key(key)
+    return parts
+
+
+def _in_two(columns: _Columns, chosen: list[int]) -> list[_Columns]:
     """The parts for targets 0 and 1, without a step of Python for each record."""
+    values, keys = columns
     others = list(map(not_, chosen))
     return [
-        Batch(list(compress(values, others)), list(compress(keys, others))),
-        Batch(list(compress(values, chosen)), list(compress(keys, chosen))),
+        (list(compress(values, others)), list(compress(keys, others))),
+        (list(compress(values, chosen)), list(compress(keys, chosen))),
     ]

@@ -8,13 +8,17 @@
 # about to be worked on is encoded first if the capture still needs it; the others are encoded
 # chunk by chunk between batches. So the flow waits for a chunk at a time and never for the whole.
 #
+# To mark the key of each record as changed would be one more look-up in a table that may be far
+# from the processor. So while a state is small, its objects are found in a table of those in use,
+# which begins empty behind each capture: a key is marked when it is taken in there.
+#
 # A capture holds what has changed since the last checkpoint that is known *committed*: what was
 # captured for others stays marked until then. When the changes since the last base outgrow the
 # state itself, the next capture is a base, which holds everything: that bounds what is stored and
 # what a restart has to read. Base and changes are put one over the other, in their order.
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -23,6 +27,8 @@ from wallarood.flow.encoding import decode_states, encode_states, join_pieces
 from wallarood.model.checkpoint import StatePart
 
 CHUNK_KEYS = 1024
+IN_USE_KEYS_MAX = 1 << 16
+"""With more keys than that, few of them would be found in use, and the table would cost memory."""
 
 
 @attrs.define(eq=False)
@@ -45,6 +51,18 @@ class _Marks:
     base: bool
 
 
+class _InUse(dict[Any, Any]):
+    """Key → state of those used since the last capture."""
+
+    def __init__(self, take_in: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self._take_in = take_in
+
+    def __missing__(self, key: Any) -> Any:
+        state = self[key] = self._take_in(key)
+        return state
+
+
 @attrs.define(eq=False)
 class KeyedState:
     """A state object for each key, made by `make` when `by_key` is first asked for the key."""
@@ -52,6 +70,7 @@ class KeyedState:
     computation: str
     make: Callable[[], Any]
     by_key: defaultdict[Any, Any] = attrs.field(init=False)
+    _in_use: _InUse = attrs.field(init=False)
     _changed: set[Any] = attrs.field(factory=set)
     _unsure: dict[int, _Marks] = attrs.field(factory=dict)
     _since_base: int = 0
@@ -59,13 +78,37 @@ class KeyedState:
     _capture: _Capture | None = None
 
     def __attrs_post_init__(self) -> None:
-        self.by_key = defaultdict(self.make)
+        self.by_key = defaultdict(self._made)
+        self._in_use = _InUse(self._take_in)
+
+    def _made(self) -> Any:
+        try:
+            return self.make()
+        except StopIteration as error:  # it would end the iteration over all keys
+            raise RuntimeError("what makes a state raised StopIteration") from error
+
+    def _take_in(self, key: Any) -> Any:
+        state = self.by_key[key]
+        self._changed.add(key)
+        return state
+
+    def use(self, keys: list[Any]) -> Iterator[Any]:
+        """The state object of each of *keys*, for user code to change; drawing makes new ones."""
+        self._encode_first(keys)
+        if len(self.by_key) <= IN_USE_KEYS_MAX:
+            return map(self._in_use.__getitem__, keys)
+        self._in_use.clear()
+        self._changed.update(keys)
+        return map(self.by_key.__getitem__, keys)
 
     def touch(self, keys: Iterable[Any]) -> None:
-        """These keys are about to be worked on. Called before user code sees their state."""
+        """These keys are about to be worked on in `by_key`. Called before their state changes."""
+        self._encode_first(keys)
+        self._changed.update(keys)
+
+    def _encode_first(self, keys: Iterable[Any]) -> None:
         if self._capture is not None:
             self._encode(self._capture, keys)
-        self._changed.update(keys)
 
     def _encode(self, capture: _Capture, keys: Iterable[Any]) -> None:
         """Encode what of *keys* waits for it, as it is now."""
@@ -83,12 +126,14 @@ class KeyedState:
         *since* is the last checkpoint that is known committed. A capture in progress is given up.
         """
         changed, self._changed = self._changed, set()
+        self._in_use.clear()
         for marks in self._unsure.values():
             changed |= marks.changed
         base = not self._based or self._since_base + len(changed) > len(self.by_key)
         self._unsure[number] = _Marks(changed, base)
-        waiting = set(self.by_key if base else changed)
-        self._capture = _Capture(since, base, list(waiting), waiting)
+        # In the order in which they were made, as their objects lie in memory.
+        keys = list(self.by_key if base else changed)
+        self._capture = _Capture(since, base, keys, set(keys))
 
     @property
     def capturing(self) -> bool:

@@ -10,15 +10,22 @@ class Batch:
     """Records as parallel columns.
 
     `values` has one entry a record. `keys`, on a keyed stream, has the key of each record in the
-    same order; None on a stream without keys. A batch that was handed on belongs to the receiver:
-    nobody changes it afterwards.
+    same order; None on a stream without keys. `kind` is the type of all keys, None where they are
+    of several or nobody has looked: it is looked at once, and then travels with the keys. A batch
+    that was handed on belongs to the receiver: nobody changes it afterwards.
     """
 
     values: list[Any]
     keys: list[Any] | None = None
+    kind: type | None = attrs.field(default=None, eq=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def cut(self, start: int, end: int) -> "Batch":
+        """The records from *start* to before *end*."""
+        keys = None if self.keys is None else self.keys[start:end]
+        return Batch(self.values[start:end], keys, self.kind)
 
 
 @attrs.frozen

@@ -176,8 +176,8 @@ class RemotePort:
         payload = self.codec.encode(batch)
         if len(payload) > self.sender.frame_bytes_max // 2 and len(batch) > 1:
             middle = len(batch) // 2
-            await self.send(_cut(batch, 0, middle))
-            await self.send(_cut(batch, middle, len(batch)))
+            await self.send(batch.cut(0, middle))
+            await self.send(batch.cut(middle, len(batch)))
             return
         sequence = self.sender.link.next_sequence(self.edge)
         data = encode_peer(Data(self.edge, sequence, self.sender.hello.round, payload, len(batch)))
@@ -193,8 +193,3 @@ class RemotePort:
         sequence = self.sender.link.next_sequence(self.edge)
         data = encode_peer(MarkFrame(self.edge, sequence, self.sender.hello.round, mark))
         self.sender.push(self.edge, 0, encode_frame(data))
-
-
-def _cut(batch: Batch, start: int, end: int) -> Batch:
-    keys = None if batch.keys is None else batch.keys[start:end]
-    return Batch(batch.values[start:end], keys)

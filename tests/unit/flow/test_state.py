@@ -26,9 +26,13 @@ def contents(chunks: list[bytes]) -> dict[int, int]:
 
 @attrs.define
 class Trial:
-    """A state with random work, captures that are given up, and commits that come late."""
+    """A state with random work, captures that are given up, and commits that come late.
+
+    `grouped`: states are worked on as batch computations do it.
+    """
 
     random: random.Random
+    grouped: bool = False
     state: KeyedState = attrs.field(factory=lambda: KeyedState("sums", Sum))
     truth: dict[int, int] = attrs.field(factory=dict)
     at_capture: dict[int, dict[int, int]] = attrs.field(factory=dict)
@@ -40,11 +44,13 @@ class Trial:
     def work(self) -> None:
         low = self.random.randrange(60)
         keys = [self.random.randrange(low, 80) for _ in range(self.random.randrange(1, 9))]
-        self.state.touch(keys)
-        for key in keys:
-            if key not in self.state.by_key:
-                self.state.by_key[key] = self.state.make()
-            self.state.by_key[key].value += 1
+        if self.grouped:
+            self.state.touch(keys)
+            states = map(self.state.by_key.__getitem__, keys)
+        else:
+            states = self.state.use(keys)
+        for key, state in zip(keys, states, strict=True):
+            state.value += 1
             self.truth[key] = self.truth.get(key, 0) + 1
 
     def capture(self) -> None:
@@ -85,7 +91,9 @@ class Trial:
 @pytest.mark.parametrize("seed", range(200))
 def test_a_capture_is_the_state_at_its_moment(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state_module, "CHUNK_KEYS", 7)
-    trial = Trial(random.Random(seed))
+    # Between none and all of the keys are found in the table of those in use.
+    monkeypatch.setattr(state_module, "IN_USE_KEYS_MAX", seed % 4 * 30)
+    trial = Trial(random.Random(seed), grouped=seed % 5 == 0)
 
     trial.run(400)
 
@@ -134,3 +142,13 @@ def test_no_step_of_a_capture_encodes_more_than_a_chunk() -> None:
     assert steps == 5
     assert part.keys == len(keys)
     assert contents(list(part.chunks)) == {key: key for key in keys}
+
+
+def test_what_makes_a_state_may_raise_what_ends_iterations() -> None:
+    def make() -> Sum:
+        raise StopIteration
+
+    state = KeyedState("sums", make)
+    with pytest.raises(RuntimeError, match="what makes a state raised StopIteration"):
+        list(state.use([1]))
+    assert not state.by_key

@@ -132,4 +132,6 @@ def _join(batches: list[Batch]) -> Batch:
     values = list(chain.from_iterable(batch.values for batch in batches))
     if batches[0].keys is None:
         return Batch(values)
-    return Batch(values, list(chain.from_iterable(batch.keys or () for batch in batches)))
+    keys = list(chain.from_iterable(batch.keys or () for batch in batches))
+    kinds = {batch.kind for batch in batches}
+    return Batch(values, keys, kinds.pop() if len(kinds) == 1 else None)

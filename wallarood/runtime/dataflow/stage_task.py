@@ -106,7 +106,7 @@ class StageTask:
         start = 0
         while start < len(batch):
             end = min(start + self._slice_records, len(batch))
-            part = batch if end - start == len(batch) else _cut(batch, start, end)
+            part = batch if end - start == len(batch) else batch.cut(start, end)
             await self._process_slice(part)
             start = end
             await trio.lowlevel.checkpoint()
@@ -172,8 +172,3 @@ class StageTask:
             record=first.record,
         )
         self._skipped_unsaid, self._skipped_said_at = 0, now
-
-
-def _cut(batch: Batch, start: int, end: int) -> Batch:
-    keys = None if batch.keys is None else batch.keys[start:end]
-    return Batch(batch.values[start:end], keys)

@@ -1,0 +1,175 @@
+"""The loops that call user code for each record, and the operator around them."""
+# Theory of operation
+# ===================
+# Steps run one after the other, each over the whole batch: the code of a function stays in the
+# processor's caches, which matters most where it calls a library. Python's interpreter adapts each
+# place of a call to what is called there, so every step gets its loop as code of its own, and the
+# loops are Python, since from there a function of Python is entered without a detour through C.
+#
+# A loop adds exactly one result for each record, NOTHING if it has none. So what stands beside the
+# records, their keys, stands beside the results too; only if some are nothing are both sifted. And
+# when a function raises, the number of results says which record was at fault. Its policy is
+# applied, and the same iterator goes on behind it: no record is passed to user code twice.
+
+from collections.abc import Callable, Iterator
+from itertools import repeat
+from types import FunctionType
+from typing import Any, Final, TypeAlias
+
+from wallarood.flow.failures import Failure, fail
+from wallarood.flow.keys import canonical_all, kind_of
+from wallarood.flow.operators import DROPPED, Operator, flattened, kept
+from wallarood.flow.state import KeyedState, SingleState, State
+from wallarood.model.batch import Batch
+from wallarood.model.pipeline import Computation, Shape
+
+Loop: TypeAlias = Callable[[Callable[..., Any], Iterator[Any], list[Any]], bool]
+"""Calls a function for the records of an iterator and adds the results to a list.
+
+Returns whether none of them is nothing.
+"""
+
+
+def _one(function: Callable[[Any], Any], records: Iterator[Any], results: list[Any]) -> bool:
+    whole = True
+    for record in records:
+        result = function(record)
+        if result is None:
+            result, whole = DROPPED, False
+        results.append(result)
+    return whole
+
+
+def _one_with_state(
+    function: Callable[[Any, Any], Any], records: Iterator[Any], results: list[Any]
+) -> bool:
+    whole = True
+    for record, state in records:
+        result = function(record, state)
+        if result is None:
+            result, whole = DROPPED, False
+        results.append(result)
+    return whole
+
+
+def _many(function: Callable[[Any], Any], records: Iterator[Any], results: list[Any]) -> bool:
+    for record in records:
+        result = function(record)
+        if type(result) is not list:
+            result = () if result is None else list(result)
+        results.append(result)
+    return True
+
+
+def _many_with_state(
+    function: Callable[[Any, Any], Any], records: Iterator[Any], results: list[Any]
+) -> bool:
+    for record, state in records:
+        result = function(record, state)
+        # It may be lazy, or a list that the state keeps: it is drawn before the state changes.
+        results.append(() if result is None else list(result))
+    return True
+
+
+def _predicate(function: Callable[[Any], Any], records: Iterator[Any], results: list[Any]) -> bool:
+    whole = True
+    for record in records:
+        if function(record):
+            results.append(record)
+        else:
+            results.append(DROPPED)
+            whole = False
+    return whole
+
+
+def _inspect(function: Callable[[Any], Any], records: Iterator[Any], results: list[Any]) -> bool:
+    for record in records:
+        function(record)
+        results.append(record)
+    return True
+
+
+def _key(function: Callable[[Any], Any], records: Iterator[Any], results: list[Any]) -> bool:
+    for record in records:
+        results.append(function(record))
+    return True
+
+
+_LOOPS: Final = {
+    Shape.ONE: _one,
+    Shape.MANY: _many,
+    Shape.PREDICATE: _predicate,
+    Shape.INSPECT: _inspect,
+}
+_LOOPS_WITH_STATE: Final = {Shape.ONE: _one_with_state, Shape.MANY: _many_with_state}
+LOOPED: Final = frozenset(_LOOPS)
+"""The shapes of functions that are called for each record."""
+
+
+def each(computation: Computation, state: State | None = None) -> Operator:
+    """The operator that calls the function of *computation* for each record."""
+    many = computation.shape is Shape.MANY
+    loops = _LOOPS if state is None else _LOOPS_WITH_STATE
+    call = _calling(computation, loops[computation.shape], () if many else DROPPED)
+
+    def run(batch: Batch, failures: list[Failure]) -> Batch:
+        results, whole = call(batch.values, _with_states(batch, state), failures)
+        if many:
+            return flattened(batch, results)
+        if whole:
+            return Batch(results, batch.keys, batch.kind)
+        return kept(batch, results, _present(results))
+
+    return run
+
+
+def key_by(computation: Computation) -> Operator:
+    """The operator that sets the key of each record."""
+    call = _calling(computation, _key, DROPPED)
+
+    def run(batch: Batch, failures: list[Failure]) -> Batch:
+        keys, whole = call(batch.values, iter(batch.values), failures)
+        keyed = Batch(batch.values, keys, kind_of(keys))
+        return keyed if whole else kept(keyed, keyed.values, _present(keys))
+
+    return run
+
+
+def _with_states(batch: Batch, state: State | None) -> Iterator[Any]:
+    """The records of *batch*, each beside its state if there is one."""
+    match state:
+        case None:
+            return iter(batch.values)
+        case SingleState():
+            return zip(batch.values, repeat(state.value), strict=False)
+        case KeyedState():
+            return zip(batch.values, state.use(canonical_all(batch)), strict=False)
+
+
+def _present(results: list[Any]) -> list[bool]:
+    return [result is not DROPPED for result in results]
+
+
+_Call = Callable[[list[Any], Iterator[Any], list[Failure]], tuple[list[Any], bool]]
+
+
+def _calling(computation: Computation, loop: Loop, nothing: Any) -> _Call:
+    """What runs *loop* to its end, whatever raises: the results, and whether all are there."""
+    assert isinstance(loop, FunctionType)
+    loop = FunctionType(loop.__code__.replace(), loop.__globals__)
+    function = computation.function
+
+    def call(
+        records: list[Any], waiting: Iterator[Any], failures: list[Failure]
+    ) -> tuple[list[Any], bool]:
+        results: list[Any] = []
+        whole = True
+        while True:
+            try:
+                return results, loop(function, waiting, results) and whole
+            except Exception as error:
+                fail(computation, records[len(results)], error, failures=failures)
+                results.append(nothing)
+                whole = False
+
+    return call
