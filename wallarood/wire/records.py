@@ -2,7 +2,8 @@
 
 A payload is one byte that says how the columns are encoded, the length of the key column (4 bytes,
 big-endian; 0 without keys), the key column and the value column. A column is msgpack where its type
-says what comes out of it again, pickle otherwise. Keys that are the records are not sent.
+says what comes out of it again, pickle otherwise. Keys that are the records, or a field of them,
+are not sent: the field, as a number among those of text and bytes, is the key column instead.
 """
 
 import pickle
@@ -11,6 +12,7 @@ import types
 import typing
 from collections.abc import Callable
 from enum import Enum
+from operator import attrgetter, itemgetter
 from typing import Any, Union, get_args, get_origin
 
 import attrs
@@ -20,11 +22,13 @@ from wallarood.model.batch import Batch
 from wallarood.model.errors import ApplicationError, RemoteProtocolError
 
 _head = struct.Struct(">BI")
-_VALUES_PICKLED, _KEYS_PICKLED, _HAS_KEYS, _KEYS_ARE_VALUES = 1, 2, 4, 8
+_VALUES_PICKLED, _KEYS_PICKLED, _HAS_KEYS, _KEYS_ARE_VALUES, _KEYS_ARE_FIELD = 1, 2, 4, 8, 16
 _PLAIN_KEYS = frozenset({str, bytes, bool})
 _SAME_IF_EQUAL = (str, bytes)
 """Types of which nothing of another type equals a value, as 1 equals True."""
 _INT64 = 1 << 63
+_FIELDS_MAX = 16
+"""How many fields of a record may be found to be its key."""
 
 
 class PickleRule(Enum):
@@ -67,12 +71,32 @@ def _is_exact_class(hint: Any) -> bool:
 
 
 @attrs.frozen
+class _Field:
+    """A field of a record that may be its key: how to get it, and its type."""
+
+    of: Callable[[Any], Any]
+    kind: type
+
+
+def _fields_of(record: Any) -> tuple[_Field, ...]:
+    hints: list[tuple[Callable[[Any], Any], Any]] = []
+    if get_origin(record) is tuple and Ellipsis not in get_args(record):
+        hints = [(itemgetter(place), hint) for place, hint in enumerate(get_args(record))]
+    elif isinstance(record, type) and _is_exact_class(record) and not issubclass(record, Enum):
+        types_of = typing.get_type_hints(record).items()
+        hints = [(attrgetter(name), hint) for name, hint in types_of]
+    found = [_Field(of, hint) for of, hint in hints if hint in _SAME_IF_EQUAL]
+    return tuple(found[:_FIELDS_MAX])
+
+
+@attrs.frozen
 class RecordCodec:
     """Batches ↔ bytes for one edge. Made by `for_types`."""
 
     record: Any
     pickle: PickleRule
     _decode_values: Callable[[bytes], Any] | None
+    _fields: tuple[_Field, ...] = ()
 
     @classmethod
     def for_types(cls, record: Any, *, rule: PickleRule) -> "RecordCodec":
@@ -81,7 +105,8 @@ class RecordCodec:
         Raises ApplicationError: the records would have to be pickled and *rule* forbids it.
         """
         if is_exact(record):
-            return cls(record, rule, msgspec.msgpack.Decoder(list[record]).decode)
+            decode = msgspec.msgpack.Decoder(list[record]).decode
+            return cls(record, rule, decode, _fields_of(record))
         if rule is PickleRule.FORBIDDEN:
             raise ApplicationError(
                 f"records of type {record} would be pickled between workers, which is only safe on "
@@ -94,20 +119,36 @@ class RecordCodec:
         """The payload of *batch*. Raises RecordCodecError: a record cannot be encoded."""
         flags = 0
         keys = b""
-        if batch.keys is not None:
-            flags |= _HAS_KEYS
-            if self.record in _SAME_IF_EQUAL and batch.keys == batch.values:
-                flags |= _KEYS_ARE_VALUES
-            elif _plain(batch.keys):
-                keys = _encode(batch.keys)
-            else:
-                flags |= _KEYS_PICKLED
-                keys = self._pickled(batch.keys, "keys")
         values = self._typed(batch.values) if self._decode_values is not None else None
         if values is None:
             flags |= _VALUES_PICKLED
             values = self._pickled(batch.values, "records")
+        if batch.keys is not None:
+            flags |= _HAS_KEYS
+            if self.record in _SAME_IF_EQUAL and batch.keys == batch.values:
+                flags |= _KEYS_ARE_VALUES
+            elif (field := self._key_field(flags, batch)) is not None:
+                flags |= _KEYS_ARE_FIELD
+                keys = bytes([field])
+            elif batch.kind in _PLAIN_KEYS or _plain(batch.keys):
+                keys = _encode(batch.keys)
+            else:
+                flags |= _KEYS_PICKLED
+                keys = self._pickled(batch.keys, "keys")
         return _head.pack(flags, len(keys)) + keys + values
+
+    def _key_field(self, flags: int, batch: Batch) -> int | None:
+        """The field of which each key is the one of its record; None if there is none."""
+        keys, values = batch.keys, batch.values
+        if flags & _VALUES_PICKLED or not keys:
+            return None
+        try:
+            for place, field in enumerate(self._fields):
+                if keys[0] == field.of(values[0]) and keys == list(map(field.of, values)):
+                    return place
+        except (AttributeError, LookupError, TypeError):  # not what the hint says: found out later
+            pass
+        return None
 
     def _typed(self, values: list[Any]) -> bytes | None:
         """The column in msgpack; None if it has an int that is too large for it."""
@@ -148,11 +189,20 @@ class RecordCodec:
             values = self._column(columns[size:], flags & _VALUES_PICKLED)
         else:
             values = self._decode_typed(self._decode_values, columns[size:])
-        keys = None
-        if flags & _HAS_KEYS:
-            own = not flags & _KEYS_ARE_VALUES
-            keys = self._column(columns[:size], flags & _KEYS_PICKLED) if own else list(values)
-        if keys is not None and len(keys) != len(values):
+        if not flags & _HAS_KEYS:
+            return Batch(values)
+        return self._keyed(flags, columns[:size], values)
+
+    def _keyed(self, flags: int, column: memoryview, values: list[Any]) -> Batch:
+        if flags & _KEYS_ARE_VALUES:
+            return Batch(values, list(values))
+        if flags & _KEYS_ARE_FIELD:
+            if flags & _VALUES_PICKLED or len(column) != 1 or column[0] >= len(self._fields):
+                raise RemoteProtocolError("malformed records: the keys are no field of them")
+            field = self._fields[column[0]]
+            return Batch(values, list(map(field.of, values)), field.kind)
+        keys = self._column(column, flags & _KEYS_PICKLED)
+        if len(keys) != len(values):
             raise RemoteProtocolError(f"{len(keys)} keys for {len(values)} records")
         return Batch(values, keys)
 

@@ -238,7 +238,7 @@ def test_any_bytes_as_records(data: bytes, kind: Any) -> None:
     rule = PickleRule.ALLOWED if kind is Any else PickleRule.FORBIDDEN
     codec = RecordCodec.for_types(kind, rule=rule)
     with contextlib.suppress(RemoteProtocolError, RecordCodecError):
-        codec.decode(bytes([data[0] & 12 if data else 0]) + data[1:])
+        codec.decode(bytes([data[0] & 28 if data else 0]) + data[1:])
 
 
 @pytest.mark.parametrize(("kind", "records"), [(str, ["a", "b"]), (bytes, [b"a", b"b"])])
@@ -249,6 +249,42 @@ def test_keys_that_are_the_records_are_not_sent(kind: Any, records: list[Any]) -
     found = codec.decode(data)
     assert found == Batch(records, records)
     assert found.keys is not found.values
+
+
+@attrs.frozen
+class Payment:
+    amount: int
+    payer: str
+    payee: str
+
+
+@pytest.mark.parametrize(
+    ("kind", "records", "fields"),
+    [
+        (tuple[str, int], [("a", 1), ("b", 2)], ["a", "b"]),
+        (tuple[int, bytes], [(1, b"a"), (2, b"b")], [b"a", b"b"]),
+        (Payment, [Payment(1, "a", "b"), Payment(2, "a", "c")], ["b", "c"]),
+    ],
+)
+def test_keys_that_are_a_field_of_the_records_are_not_sent(
+    kind: Any, records: list[Any], fields: list[Any]
+) -> None:
+    codec = RecordCodec.for_types(kind, rule=PickleRule.FORBIDDEN)
+    data = codec.encode(Batch(records, fields))
+    assert len(data) == len(codec.encode(Batch(records))) + 1
+    assert codec.decode(data) == Batch(records, fields)
+    others = [fields[0], fields[0] + fields[1]]
+    assert codec.decode(codec.encode(Batch(records, others))) == Batch(records, others)
+
+
+@pytest.mark.parametrize("change", [{0: 16 | 4 | 1}, {5: 1}])
+def test_keys_that_are_said_to_be_a_field_that_there_is_not(change: dict[int, int]) -> None:
+    codec = RecordCodec.for_types(tuple[str, int], rule=PickleRule.ALLOWED)
+    data = bytearray(codec.encode(Batch([("a", 1)], ["a"])))
+    for place, value in change.items():
+        data[place] = value
+    with pytest.raises(RemoteProtocolError):
+        codec.decode(bytes(data))
 
 
 def test_without_a_type_hint_records_are_not_sent_beyond_loopback() -> None:
