@@ -244,7 +244,7 @@ KEYS: tuple[Key, ...] = (
         "limits",
         "batch-records-max",
         Kind.NUMBER,
-        1024,
+        2048,
         "Records that one batch holds at most.",
         1,
         65536,

@@ -58,8 +58,8 @@ class Sim:
         self.back.clear()
         self.decoder, self.grants = FrameDecoder(1 << 16), FrameDecoder(1 << 16)
         self.sender.resume(self.receiver.received)
-        for edge, sequence in self.receiver.taken_so_far.items():
-            self.back += encode_frame(encode_peer(Grant(edge, sequence)))
+        self.receiver.reconnected()
+        self.grant()
 
     def push(self) -> None:
         edge = self.rng.choice(EDGES)
@@ -103,8 +103,12 @@ class Sim:
         edge = self.rng.choice(EDGES)
         if self.waiting[edge]:
             sequence, content = self.waiting[edge].popleft()
-            self.receiver.taken(edge, sequence)
             self.got[edge].append(content)
+            if self.receiver.taken(edge, sequence):
+                self.grant()
+
+    def grant(self) -> None:
+        for edge, sequence in self.receiver.grants().items():
             self.back += encode_frame(encode_peer(Grant(edge, sequence)))
 
     def cut(self) -> None:
@@ -127,6 +131,8 @@ class Sim:
             self.consume()
             if self.sender.idle:
                 break
+            if not any(self.waiting.values()) and not self.there:
+                self.grant()  # as a timer does
         assert self.got == self.sent, f"seed {self.seed}"
         assert self.sender.idle, f"seed {self.seed}: something is never granted"
 

@@ -80,7 +80,6 @@ class SimJob:
         self.to_sink: deque[Item] = deque()
         self.senders = {name: parts.sender(WINDOW) for name in workers if name != worker}
         self.receivers = {name: LinkReceiver(WINDOW) for name in workers if name != worker}
-        self.grants: dict[str, dict[int, int]] = {name: {} for name in self.receivers}
         self.ended: set[int] = set()
         self.encoding = self.slow = False
         self.snapshots = Snapshots(
@@ -261,7 +260,6 @@ class SimJob:
 
         def taken() -> None:
             receiver.taken(edge, sequence)
-            self.grants[source][edge] = sequence
 
         self.inputs[edge, source].append((item, taken))
 

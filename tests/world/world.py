@@ -365,7 +365,8 @@ class World:
         sender, receiver = source.senders[pair[1]], target.receivers[pair[0]]
         pipe = Pipe(source.round, (self.nodes[pair[0]].life, self.nodes[pair[1]].life))
         sender.resume(receiver.received)
-        pipe.back = list(receiver.taken_so_far.items())
+        receiver.reconnected()
+        pipe.back = list(receiver.grants().items())
         self.pipes[pair] = pipe
         return pipe
 
@@ -387,9 +388,7 @@ class World:
             for frame in pipe.there[:some]:
                 target.arrived(pair[0], frame)
             del pipe.there[:some]
-            grants = target.grants[pair[0]]
-            pipe.back += grants.items()
-            grants.clear()
+            pipe.back += target.receivers[pair[0]].grants().items()
 
     # ---- what must never be ----------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ class Scope(Enum):
 class SourceLimits:
     """How much one `read` may return."""
 
-    batch_records_max: int = 1024
+    batch_records_max: int = 2048
     batch_bytes_max: int = 1 << 20
     record_bytes_max: int = 16 << 20
 

@@ -7,6 +7,10 @@
 # that is lost is made good by the next. While fewer bytes than the window are kept, the next batch
 # may go, whatever its size, so that a record larger than the window passes. Marks cost nothing.
 #
+# A grant for every frame would cost both ends as much as a small frame itself. So grants wait for
+# each other, until they cover a part of the window. Nobody waits for them by then: a sender without
+# credit has a window in flight, of which less than that part is taken; the rest is still to come.
+#
 # A new connection begins with what the receiver has received on each edge: the sender forgets
 # nothing, rewinds to there and goes on. The receiver takes exactly the next number; a lower one is
 # a repeat and dropped; a higher one is a gap, which no correct sender makes.
@@ -18,6 +22,9 @@ from enum import Enum
 import attrs
 
 from wallarood.model.errors import LocalProtocolError, RemoteProtocolError
+
+GRANTS_IN_WINDOW = 4
+"""How many grants a sender gets while it sends a window full."""
 
 
 @attrs.frozen
@@ -123,6 +130,8 @@ class Delivery(Enum):
 class _Incoming:
     received: int = 0
     taken: int = 0
+    granted: int = 0
+    ungranted_bytes: int = 0
     waiting: deque[tuple[int, int]] = attrs.field(factory=deque)
     waiting_bytes: int = 0
 
@@ -139,10 +148,19 @@ class LinkReceiver:
         """The last number received on each edge."""
         return {edge: state.received for edge, state in self._edges.items()}
 
-    @property
-    def taken_so_far(self) -> dict[int, int]:
-        """The last number taken on each edge of which one was taken."""
-        return {edge: state.taken for edge, state in self._edges.items() if state.taken}
+    def grants(self) -> dict[int, int]:
+        """The last number taken on each edge, where that was not said on this connection yet."""
+        due = {}
+        for edge, state in self._edges.items():
+            if state.taken > state.granted:
+                due[edge] = state.granted = state.taken
+                state.ungranted_bytes = 0
+        return due
+
+    def reconnected(self) -> None:
+        """There is a new connection: grants on the one before may be lost."""
+        for state in self._edges.values():
+            state.granted = 0
 
     def receive(self, edge: int, sequence: int, cost_bytes: int) -> Delivery:
         """A frame has arrived: is it new?
@@ -166,11 +184,16 @@ class LinkReceiver:
         state.waiting_bytes += cost_bytes
         return Delivery.NEW
 
-    def taken(self, edge: int, sequence: int) -> None:
-        """The consumer has taken the frame. Raises LocalProtocolError: not the oldest waiting."""
+    def taken(self, edge: int, sequence: int) -> bool:
+        """The consumer has taken the frame. Returns whether it is time to say so in a grant.
+
+        Raises LocalProtocolError: it is not the oldest waiting.
+        """
         state = self._edges[edge]
         if not state.waiting or state.waiting[0][0] != sequence:
             raise LocalProtocolError(f"frame {sequence} of edge {edge} taken out of turn")
         _, cost_bytes = state.waiting.popleft()
         state.waiting_bytes -= cost_bytes
+        state.ungranted_bytes += cost_bytes
         state.taken = sequence
+        return state.ungranted_bytes * GRANTS_IN_WINDOW >= self._window_bytes

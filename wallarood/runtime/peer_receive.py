@@ -4,7 +4,8 @@ Theory of operation
 ===================
 The reader never waits for a consumer: what a peer may send is bounded by its credit, so every
 batch has a place in the inbox of its edge, and one slow stage does not hold up the others on the
-same connection. A second grant for an edge overwrites the first: grants are cumulative.
+same connection. Grants are cumulative: they are sent when a part of the window waits for one, and
+otherwise a little later, several as one.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,6 +24,8 @@ from wallarood.wire.peer import Data, Grant, LinkHello, MarkFrame, decode_peer, 
 from wallarood.wire.records import RecordCodec
 
 RECEIVE_BYTES_MAX = 256 << 10
+GRANT_DELAY_S = 0.02
+"""How long a grant may wait for others while its sender has credit left."""
 
 log = structlog.get_logger(__name__)
 
@@ -42,8 +45,9 @@ class PeerReceiver:
     codecs: Mapping[int, RecordCodec]
     on_change: Callable[[], None]
     connected: bool = attrs.field(default=False, init=False)
-    _grants: dict[int, int] = attrs.field(factory=dict, init=False)
-    _granted: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
+    _taken: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
+    _due: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
+    _is_due: bool = attrs.field(default=False, init=False)
     _connection: trio.CancelScope | None = attrs.field(default=None, init=False)
     _using: trio.Lock = attrs.field(factory=trio.Lock, init=False)
 
@@ -60,7 +64,7 @@ class PeerReceiver:
                 received = tuple(sorted(self.link.received.items()))
                 hello = attrs.evolve(self.hello, received=received)
                 await channel.send_all(encode_frame(encode_peer(hello)))
-                self._grants = self.link.taken_so_far
+                self.link.reconnected()
                 self._is_up()
                 try:
                     async with trio.open_nursery() as nursery:
@@ -107,9 +111,10 @@ class PeerReceiver:
         source = (frame.edge, self.peer)
 
         def taken() -> None:
-            self.link.taken(frame.edge, frame.sequence)
-            self._grants[frame.edge] = frame.sequence
-            self._granted.unpark()
+            if self.link.taken(frame.edge, frame.sequence):
+                self._is_due = True
+                self._due.unpark()
+            self._taken.unpark()
 
         if isinstance(frame, Data):
             inbox.put_nowait(source, codec.decode(frame.payload), taken)
@@ -118,9 +123,12 @@ class PeerReceiver:
 
     async def _write_grants(self, channel: DataChannel) -> None:
         while True:
-            grants, self._grants = self._grants, {}
-            if grants:
+            if grants := self.link.grants():
                 frames = [encode_frame(encode_peer(Grant(*each))) for each in grants.items()]
                 await channel.send_all(b"".join(frames))
             else:
-                await self._granted.park()
+                await self._taken.park()
+            if not self._is_due:
+                with trio.move_on_after(GRANT_DELAY_S):
+                    await self._due.park()
+            self._is_due = False

@@ -3,10 +3,11 @@
 Theory of operation
 ===================
 Stage tasks push encoded frames into the link while its edge has credit, and wait when it has none:
-that is how backpressure crosses hosts. One writer sends what is unsent, as much at once as is
-there. The peer grants credit when its consumer has taken a batch; a grant is cumulative and frees
-the frames that were kept for resending. When the connection breaks, a new one begins with what the
-peer has received, and the link goes on from there: nothing is lost and nothing comes twice.
+that is how backpressure crosses hosts. A frame is written at once while the connection takes it;
+what it does not take is left to one writer, which sends as much at once as is there. The peer
+grants credit when its consumer has taken batches; a grant is cumulative and frees the frames that
+were kept for resending. When the connection breaks, a new one begins with what the peer has
+received, and the link goes on from there: nothing is lost and nothing comes twice.
 """
 
 from collections.abc import Callable
@@ -60,6 +61,10 @@ class PeerSender:
     on_change: Callable[[], None]
     connected: bool = attrs.field(default=False, init=False)
     _unsent: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
+    _idle: DataChannel | None = attrs.field(default=None, init=False)
+    """The connection, while its writer has nothing to do."""
+    _rest: bytes = attrs.field(default=b"", init=False)
+    """What the connection did not take of a frame: the next bytes on it."""
     _credit: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
     _connection: trio.CancelScope | None = attrs.field(default=None, init=False)
 
@@ -123,20 +128,23 @@ class PeerSender:
         self.on_change()
 
     def _is_down(self) -> None:
+        self._idle, self._rest = None, b""
         if self.connected:
             self.connected = False
             self.on_change()
 
     async def _write(self, channel: DataChannel) -> None:
         while True:
-            parts: list[bytes] = []
-            size = 0
+            parts = [self._rest] if self._rest else []
+            size = len(self._rest)
+            self._rest = b""
             while size < SEND_BYTES_MAX and (frame := self.link.next_unsent()) is not None:
                 parts.append(frame)
                 size += len(frame)
             if parts:
                 await channel.send_all(parts[0] if len(parts) == 1 else b"".join(parts))
             else:
+                self._idle = channel
                 await self._unsent.park()
 
     async def _read_grants(self, channel: DataChannel, frames: FrameDecoder) -> None:
@@ -154,9 +162,22 @@ class PeerSender:
             await self._credit.park()
 
     def push(self, edge: int, cost_bytes: int, frame: bytes) -> None:
-        """Queue a frame that carries the edge's next sequence number."""
+        """Send or queue a frame that carries the edge's next sequence number."""
         self.link.push(edge, cost_bytes, frame)
-        self._unsent.unpark()
+        if self._idle is not None:
+            self._send_now(self._idle)
+
+    def _send_now(self, channel: DataChannel) -> None:
+        """Send what is unsent as far as it goes at once; the writer does the rest."""
+        while (frame := self.link.next_unsent()) is not None:
+            try:
+                sent = channel.send_nowait(frame)
+            except OSError:  # the writer meets it too, and ends the connection
+                sent = 0
+            if sent < len(frame):
+                self._idle, self._rest = None, frame[sent:]
+                self._unsent.unpark()
+                return
 
 
 @attrs.frozen(eq=False)

@@ -40,6 +40,12 @@ class DataChannel(Protocol):
 
     async def send_all(self, data: bytes) -> None: ...
 
+    def send_nowait(self, data: bytes) -> int:
+        """Send what goes without waiting, and return how many bytes went, if only none.
+
+        Raises OSError: the connection is broken.
+        """
+
     async def receive_some(self, bytes_max: int) -> bytes: ...
 
     async def aclose(self) -> None: ...

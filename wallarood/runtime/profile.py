@@ -154,7 +154,7 @@ def profile_dial(profile: Profile, dial: DialData) -> DialData:
     @contextlib.asynccontextmanager
     async def dialled(address: Address) -> AsyncIterator[DataChannel]:
         async with dial(address) as channel:
-            yield _stand_in(channel, send_all=hop)
+            yield _stand_in(channel, send_all=hop, send_nowait=hop)
 
     return dialled
 

@@ -109,4 +109,38 @@ def test_frames_are_taken_in_their_order() -> None:
     with pytest.raises(LocalProtocolError, match="out of turn"):
         receiver.taken(1, 2)
     receiver.taken(1, 1)
-    assert receiver.taken_so_far == {1: 1}
+    assert receiver.grants() == {1: 1}
+
+
+def test_grants_wait_until_they_cover_a_part_of_the_window() -> None:
+    receiver = LinkReceiver(100)
+    for sequence, size in ((1, 20), (2, 4), (3, 1), (4, 0)):
+        receiver.receive(1, sequence, size)
+    assert [receiver.taken(1, sequence) for sequence in (1, 2, 3, 4)] == [False, False, True, True]
+    assert receiver.grants() == {1: 4}
+    assert receiver.grants() == {}
+    receiver.receive(1, 5, 24)
+    assert not receiver.taken(1, 5)
+    assert receiver.grants() == {1: 5}
+
+
+def test_a_sender_without_credit_gets_it_when_its_frames_are_taken() -> None:
+    sender, receiver = LinkSender(100), LinkReceiver(100)
+    for sequence, size in enumerate((24, 24, 24, 24, 24), 1):
+        sender.push(1, size, b"frame")
+        receiver.receive(1, sequence, size)
+    assert not sender.can_send(1)
+    due = [receiver.taken(1, sequence) for sequence in range(1, 6)]
+    assert due == [False, True, True, True, True]
+    for edge, sequence in receiver.grants().items():
+        sender.granted(edge, sequence)
+    assert sender.can_send(1)
+
+
+def test_a_new_connection_is_told_again_what_was_taken() -> None:
+    receiver = LinkReceiver(100)
+    receiver.receive(1, 1, 1)
+    receiver.taken(1, 1)
+    assert receiver.grants() == {1: 1}
+    receiver.reconnected()
+    assert receiver.grants() == {1: 1}

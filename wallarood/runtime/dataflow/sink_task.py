@@ -57,7 +57,8 @@ class SinkTask:
             if isinstance(item, Batch):
                 await writer.write(item.values)
                 self.counters.records_in += len(item)
-                await trio.lowlevel.checkpoint()
+                if self.inbox.has_some(self.alignment):
+                    await trio.lowlevel.checkpoint()  # else `get` waits
                 continue
             for mark in self.alignment.take(source, item):
                 if isinstance(mark, Barrier) and self.snapshots.begin(mark):

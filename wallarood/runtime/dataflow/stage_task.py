@@ -78,6 +78,8 @@ class StageTask:
             source, item = await self.inbox.get(self.alignment)
             if isinstance(item, Batch):
                 await self._process(item)
+                if self.inbox.has_some(self.alignment):
+                    await trio.lowlevel.checkpoint()  # else `get` waits
                 continue
             for mark in self.alignment.take(source, item):
                 if isinstance(mark, Barrier) and self.snapshots.begin(mark):
@@ -109,7 +111,8 @@ class StageTask:
             part = batch if end - start == len(batch) else batch.cut(start, end)
             await self._process_slice(part)
             start = end
-            await trio.lowlevel.checkpoint()
+            if start < len(batch):
+                await trio.lowlevel.checkpoint()
 
     async def _process_slice(self, part: Batch) -> None:
         failures: list[Failure] = []
