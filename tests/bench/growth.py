@@ -127,7 +127,7 @@ def shares(seconds: dict[str, float]) -> str:
 def measured(name: str, point: int, job: Job, interpreter: str) -> dict[str, float]:
     """What one run at a point of a curve gives; its cost for a unit of work is *cost*."""
     if name == FORMATION:
-        up, formed = idle.formation(point)
+        up, formed = idle.formation(point, interpreter)
         return {"cost": formed / point, "formed_s": formed, "all_ready_s": up}
     result = checked(job, interpreter)
     cost = result.cpu_s * 1e6 / CURVES[name].units(job)

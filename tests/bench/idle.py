@@ -9,13 +9,13 @@ import contextlib
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 from bench import figures, machine, report
 from bench.processes import free_ports
+from bench.venvs import python_of
 
 APPLICATION = """
 import wallarood as w
@@ -28,8 +28,9 @@ WAIT_S = 120.0
 class Cluster:
     """Workers that are told a notification socket each, as systemd would."""
 
-    def __init__(self, directory: Path, count: int) -> None:
+    def __init__(self, directory: Path, count: int, interpreter: str) -> None:
         self.directory = directory
+        self.python = str(python_of("ours", interpreter))
         self.sockets = []
         self.processes: list[subprocess.Popen[bytes]] = []
         [port] = free_ports(1)
@@ -48,7 +49,7 @@ class Cluster:
             self.processes.append(
                 subprocess.Popen(
                     [
-                        *(sys.executable, "-m", "wallarood", "run", "idle.py:app"),
+                        *(self.python, "-m", "wallarood", "run", "idle.py:app"),
                         *("--config", "bench.toml", "--worker-name", f"worker-{number}"),
                         *("--worker-count", str(count), "--log-level", "info"),
                         *("--control-channel", f"127.0.0.1:{port}"),
@@ -110,11 +111,11 @@ def resident_mib(process: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def rest(seconds: float) -> tuple[float, float, float]:
+def rest(seconds: float, interpreter: str) -> tuple[float, float, float]:
     """One worker: seconds from exec to READY, share of a core at rest in percent, MiB."""
     with (
         tempfile.TemporaryDirectory(prefix="wallarood-bench-") as folder,
-        Cluster(Path(folder), 1) as cluster,
+        Cluster(Path(folder), 1, interpreter) as cluster,
     ):
         ready = cluster.ready_s()
         time.sleep(3)  # start-up is not rest
@@ -125,11 +126,11 @@ def rest(seconds: float) -> tuple[float, float, float]:
         return ready, share, resident_mib(worker)
 
 
-def formation(count: int) -> tuple[float, float]:
+def formation(count: int, interpreter: str) -> tuple[float, float]:
     """Seconds from the first exec until all listen (READY), and from there until all run."""
     with (
         tempfile.TemporaryDirectory(prefix="wallarood-bench-") as folder,
-        Cluster(Path(folder), count) as cluster,
+        Cluster(Path(folder), count, interpreter) as cluster,
     ):
         ready = cluster.ready_s()
         return ready, cluster.running_s() - ready
@@ -138,7 +139,7 @@ def formation(count: int) -> tuple[float, float]:
 def run(chosen: argparse.Namespace, results: report.Results) -> None:
     """Measure and print."""
     results.values["machine"] = machine.described(["ours"], chosen.python)
-    rests = [rest(chosen.seconds) for _ in range(chosen.runs)]
+    rests = [rest(chosen.seconds, chosen.python) for _ in range(chosen.runs)]
     ready, share, memory = (figures.median(each) for each in zip(*rests, strict=True))
     rows = [
         ["exec to READY, one worker", f"{ready:.2f} s"],
@@ -149,7 +150,7 @@ def run(chosen: argparse.Namespace, results: report.Results) -> None:
     results.keep()
     for count in chosen.workers:
         report.progress(f"W8 formation of {count} workers")
-        found = [formation(count) for _ in range(chosen.runs)]
+        found = [formation(count, chosen.python) for _ in range(chosen.runs)]
         up, formed = (figures.median(each) for each in zip(*found, strict=True))
         results.values[f"formation of {count}"] = found
         results.keep()

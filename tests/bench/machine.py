@@ -6,7 +6,6 @@ import os
 import platform
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,12 @@ VERSIONS = (
     "**{d.metadata['Name'].lower(): d.version for d in m.distributions()}}))"
 )
 SHOWN = ("python", "wallarood", "trio", "msgspec", "orjson", "bytewax", "pathway", "quixstreams")
+INTERPRETER = """
+import platform, sysconfig
+optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+built = "built with PGO" if optimised else "built without PGO"
+print(f"{platform.python_implementation()} {platform.python_version()}, {built}")
+"""
 
 
 def _lines(file: str, prefix: str) -> str:
@@ -38,15 +43,13 @@ def described(contestants: list[str], interpreter: str) -> dict[str, Any]:
     for contestant in contestants:
         found = json.loads(_said(str(python_of(contestant, interpreter)), "-c", VERSIONS) or "{}")
         versions |= {name: found[name] for name in SHOWN if name in found}
-    optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "cpu": _lines("/proc/cpuinfo", "model name"),
         "cores": len(os.sched_getaffinity(0)),
         "memory": _lines("/proc/meminfo", "MemTotal"),
         "system": platform.platform(),
-        "interpreter": f"{platform.python_implementation()} {sys.version.split()[0]}, "
-        + ("built with PGO" if optimised else "built without PGO"),
+        "interpreter": _said(interpreter, "-c", INTERPRETER),
         "versions": versions,
         "commit": _said("git", "rev-parse", "--short", "HEAD")
         + ("+changes" if _said("git", "status", "--porcelain", "--", "wallarood") else ""),

@@ -18,7 +18,7 @@ from bench.__main__ import end
 from bench.idle import Cluster
 for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, end)
-with Cluster(Path(sys.argv[1]), 2) as cluster:
+with Cluster(Path(sys.argv[1]), 2, sys.executable) as cluster:
     print(*(each.pid for each in cluster.processes), flush=True)
     signal.pause()
 """
