@@ -18,11 +18,11 @@ VERSIONS = (
 )
 SHOWN = ("python", "wallarood", "trio", "msgspec", "orjson", "bytewax", "pathway", "quixstreams")
 INTERPRETER = """
-import platform, sysconfig
+import platform, sys, sysconfig
 optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
-built = "built with PGO" if optimised else "built without PGO"
-print(f"{platform.python_implementation()} {platform.python_version()}, {built}")
+print(platform.python_implementation(), sys.version, "--enable-optimizations" * optimised)
 """
+"""Prints what it is and how it was built; distributions may optimise without that option."""
 
 
 def _lines(file: str, prefix: str) -> str:
