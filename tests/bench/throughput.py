@@ -5,7 +5,6 @@ else runs on the machine the first tells little, the second still which does les
 """
 
 import argparse
-import itertools
 import statistics
 from typing import Any
 
@@ -37,7 +36,9 @@ def measure(
     measured = {"rates": rates, "us of CPU": costs}
     results.values[workload] = {**measured, "errors": errors}
     workers: int = chosen.workers
-    for turn, name in itertools.product(range(chosen.runs), contestants):
+    # Every second turn goes backwards: it matters who has run just before.
+    turns = [contestants[::-1] if turn % 2 else contestants for turn in range(chosen.runs)]
+    for turn, name in ((turn, name) for turn, names in enumerate(turns) for name in names):
         if name in errors:
             continue
         share = chosen.scale * SHARES.get(name, 1.0)
