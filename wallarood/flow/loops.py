@@ -90,8 +90,8 @@ def _inspect(function: Callable[[Any], Any], records: Iterator[Any], results: li
 
 
 def _key(function: Callable[[Any], Any], records: Iterator[Any], results: list[Any]) -> bool:
-    for record in records:
-        results.append(function(record))
+    # Nothing is asked of a key here, and then a loop in C is the cheaper one.
+    results.extend(map(function, records))
     return True
 
 
@@ -166,7 +166,10 @@ def _calling(computation: Computation, loop: Loop, nothing: Any) -> _Call:
         whole = True
         while True:
             try:
-                return results, loop(function, waiting, results) and whole
+                whole = loop(function, waiting, results) and whole
+                if len(results) < len(records):
+                    raise RuntimeError("it raised StopIteration")
+                return results, whole
             except Exception as error:
                 fail(computation, records[len(results)], error, failures=failures)
                 results.append(nothing)

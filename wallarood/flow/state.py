@@ -78,14 +78,8 @@ class KeyedState:
     _capture: _Capture | None = None
 
     def __attrs_post_init__(self) -> None:
-        self.by_key = defaultdict(self._made)
+        self.by_key = defaultdict(self.make)
         self._in_use = _InUse(self._take_in)
-
-    def _made(self) -> Any:
-        try:
-            return self.make()
-        except StopIteration as error:  # it would end the iteration over all keys
-            raise RuntimeError("what makes a state raised StopIteration") from error
 
     def _take_in(self, key: Any) -> Any:
         state = self.by_key[key]

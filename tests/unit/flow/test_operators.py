@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wallarood as w
+from wallarood.flow.compile import Inline
 from wallarood.flow.failures import ComputationFailed, Failure
 from wallarood.model.batch import Batch
 from wallarood.planning.listings import list_partitions
@@ -165,19 +166,47 @@ def test_no_record_is_passed_to_user_code_twice() -> None:
     assert calls == list(range(100))
 
 
-def test_a_function_that_raises_stop_iteration_loses_no_record() -> None:
-    def odd(number: int) -> int:
-        if number == 3:
-            raise StopIteration
-        return number
+def odd(number: int) -> int:
+    if number == 3:
+        raise StopIteration
+    return number
 
-    app = w.application(
-        "a", w.source("in", w.ListSource([])).map(odd, on_error="skip").to_sink(w.ListSink([]))
-    )
+
+@pytest.mark.parametrize("keyed", [False, True])
+def test_a_function_that_raises_stop_iteration_loses_no_record(keyed: bool) -> None:
+    numbers = w.source("in", w.ListSource([]))
+    stream = numbers.key_by(odd, on_error="skip") if keyed else numbers.map(odd, on_error="skip")
+    app = w.application("a", stream.to_sink(w.ListSink([])))
     topology = plan(app, ("alpha",), (("alpha", list_partitions(app)),))
     done, failures = ran(compiled(app, topology.stages[0]), list(range(6)))
     assert done.values == [0, 1, 2, 4, 5]
-    assert len(failures) == 1
+    assert [each.letter.record for each in failures] == ["3"]
+
+
+@pytest.mark.parametrize("error", [StopIteration, ValueError])
+def test_a_state_that_cannot_be_made_fails_the_record_that_needs_it(error: type) -> None:
+    made: list[int] = []
+
+    def make() -> list[int]:
+        made.append(len(made))
+        if len(made) == 2:
+            raise error
+        return []
+
+    @w.state_computation(state=make, on_error="skip")
+    def seen(number: int, before: list[int]) -> int:
+        before.append(number)
+        return number
+
+    stream = w.source("in", w.ListSource([])).key_by(odd).to(seen)
+    app = w.application("a", stream.to_sink(w.ListSink([])))
+    topology = plan(app, ("alpha",), (("alpha", list_partitions(app)),))
+    failures: list[Failure] = []
+    batch = Batch([10, 20, 30, 20], ["a", "b", "c", "b"])
+    (segment,) = compiled(app, topology.stages[1])
+    assert isinstance(segment, Inline)
+    assert segment.run(batch, failures) == Batch([10, 30, 20], ["a", "c", "b"])
+    assert [each.letter.record for each in failures] == ["20"]
 
 
 async def test_concurrency_is_bounded_and_order_kept() -> None:

@@ -142,13 +142,3 @@ def test_no_step_of_a_capture_encodes_more_than_a_chunk() -> None:
     assert steps == 5
     assert part.keys == len(keys)
     assert contents(list(part.chunks)) == {key: key for key in keys}
-
-
-def test_what_makes_a_state_may_raise_what_ends_iterations() -> None:
-    def make() -> Sum:
-        raise StopIteration
-
-    state = KeyedState("sums", make)
-    with pytest.raises(RuntimeError, match="what makes a state raised StopIteration"):
-        list(state.use([1]))
-    assert not state.by_key
