@@ -83,11 +83,6 @@ class Probe:
             self.began = time.monotonic()
             self.cpu_began_s = time.process_time()
 
-    @staticmethod
-    def now() -> float:
-        """The clock."""
-        return time.monotonic()
-
     def wrote(self, records: list[Any]) -> None:
         """Outputs have arrived."""
         self.outputs.extend(records)

@@ -3,10 +3,9 @@
 from typing import Any
 
 import attrs
-import trio
-import trio.lowlevel
 
 import wallarood as w
+from bench.alarm import Alarm
 from bench.contestants.ours import MemorySink
 from bench.functions import Total, first_of_timed, touch
 from bench.job import Job, Pace, Probe, late
@@ -37,23 +36,22 @@ class PacedReader:
     pace: Pace
     probe: Probe
     limit: int
+    alarm: Alarm = attrs.field(factory=Alarm)
 
     async def read(self) -> w.SourceBatch | None:
         self.probe.reads()
         due = self.pace.next_due()
         if due is None:
             return None
-        clock = trio.current_time() + due - self.probe.now()
-        await trio.sleep_until(clock)
         while not (records := self.pace.due(self.limit)):
-            await trio.lowlevel.checkpoint()  # woken a little before its time
+            await self.alarm.wait_until(due)
         return w.SourceBatch(records, self.pace.made)
 
     async def committed(self, position: Any) -> None:
         return
 
     async def aclose(self) -> None:
-        return
+        self.alarm.close()
 
 
 @attrs.frozen

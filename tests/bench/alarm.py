@@ -1,0 +1,36 @@
+"""An alarm clock that wakes a Trio task as a socket would: timerfd_create(2).
+
+Trio's own timers are those of epoll_wait(2) and end up to a millisecond late, which is as long as
+all else in a record's way; connectors do not wait for timers, but for what comes.
+"""
+
+import ctypes
+import os
+
+import trio.lowlevel
+
+_CLOCK_MONOTONIC, _NONBLOCK, _CLOEXEC, _ABSOLUTE = 1, 0o4000, 0o2000000, 1
+_libc = ctypes.CDLL(None, use_errno=True)
+_Setting = ctypes.c_long * 4
+"""Interval and time, each in seconds and nanoseconds."""
+
+
+class Alarm:
+    """Wakes at times of `time.monotonic`."""
+
+    def __init__(self) -> None:
+        self._timer = _libc.timerfd_create(_CLOCK_MONOTONIC, _NONBLOCK | _CLOEXEC)
+        if self._timer < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_create")
+
+    async def wait_until(self, time_s: float) -> None:
+        """Return at *time_s*, or at once if it has passed."""
+        nanoseconds = int(time_s * 1e9)
+        setting = _Setting(0, 0, nanoseconds // 10**9, nanoseconds % 10**9)
+        if _libc.timerfd_settime(self._timer, _ABSOLUTE, ctypes.byref(setting), None):
+            raise OSError(ctypes.get_errno(), "timerfd_settime")
+        await trio.lowlevel.wait_readable(self._timer)
+
+    def close(self) -> None:
+        """Give the timer back."""
+        os.close(self._timer)
