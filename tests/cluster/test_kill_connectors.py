@@ -4,6 +4,7 @@ import random
 import socket
 import threading
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from cluster_harness import count_lines, free_port, hosts_in, wait_for
@@ -158,6 +159,17 @@ def test_standard_output_has_every_line_some_of_them_again(tmp_path: Path) -> No
 
 
 def send_lines(port: int, words: list[str]) -> None:
-    """Send lines and close, as `nc` does."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    """Send lines and close, as `nc` does, as soon as the source listens.
+
+    A source is opened when its worker runs, which the worker may have said a moment before.
+    """
+    found: list[socket.socket] = []
+
+    def connected() -> bool:
+        with suppress(ConnectionRefusedError):
+            found.append(socket.create_connection(("127.0.0.1", port), timeout=10))
+        return bool(found)
+
+    wait_for("the source listens", connected)
+    with found[0] as connection:
         connection.sendall("".join(f"{word}\n" for word in words).encode())
