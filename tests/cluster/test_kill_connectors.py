@@ -107,6 +107,8 @@ def test_lines_that_were_counted_stay_counted_once(tmp_path: Path) -> None:
             words = words_of(turn, 500)
             sent += words
             send_lines(port, words)
+            if not turn:
+                wait_for("lines are counted", lambda: count_lines(tmp_path / "out"))
             cluster.kill(*rng.sample(list(cluster.workers), rng.randrange(1, 3)))
         cluster.until("running")
         cluster.end()
