@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from bench import checkpoints, crossing, data, growth, idle, latency, report, throughput
+from bench.venvs import NotInstalledError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -80,7 +81,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     chosen = parser().parse_args()
-    chosen.run(chosen, report.Results(chosen.output, shlex.join(sys.argv[1:])))
+    try:
+        chosen.run(chosen, report.Results(chosen.output, shlex.join(sys.argv[1:])))
+    except NotInstalledError as error:
+        raise SystemExit(str(error)) from error
 
 
 if __name__ == "__main__":

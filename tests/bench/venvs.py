@@ -43,7 +43,10 @@ def python_of(contestant: str, interpreter: str = sys.executable) -> Path:
     print(f"making an environment for {contestant} in {folder} ...", file=sys.stderr, flush=True)
     pip = (str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     for command in ((real, "-m", "venv", str(folder)), (*pip, *requirements)):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except OSError as error:
+            raise NotInstalledError(f"{contestant}: {interpreter} is no Python: {error}") from error
         if done.returncode:
             said = [line for line in done.stderr.splitlines() if "ERROR" in line]
             raise NotInstalledError(
