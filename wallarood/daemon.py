@@ -109,6 +109,7 @@ async def _run_worker(
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         gc.set_threshold(GC_ALLOCATIONS, *gc.get_threshold()[1:])
         gc.freeze()  # modules and application stay
+        gc.enable()
         listeners.take()
         state = open_state_directory(Path(config["worker.state-directory"]))
         try:

@@ -10,12 +10,12 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from wallarood.flow import grouped, loops, operators
-from wallarood.flow.aggregate import Aggregator
-from wallarood.flow.arrow import columnar
 from wallarood.flow.failures import Failure
-from wallarood.flow.operators import DROPPED, Operator
 from wallarood.flow.state import KeyedState, SingleState, State
+from wallarood.flow.steps import grouped, loops, operators
+from wallarood.flow.steps.aggregate import Aggregator
+from wallarood.flow.steps.arrow import columnar
+from wallarood.flow.steps.operators import DROPPED, Operator
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Application, Calling, Computation, Shape, Step, StepKind
 from wallarood.model.topology import Stage

@@ -1,8 +1,8 @@
 """Which instance gets a record: the end of an edge, seen from one worker."""
 
+from collections.abc import Iterable
 from itertools import compress
-from operator import not_
-from typing import Any
+from typing import Any, Final
 
 from wallarood.flow.keys import CACHE_KEYS_MAX, KEY_TYPES_EXACT, Partitioner, kind_of
 from wallarood.model.batch import Batch
@@ -58,41 +58,41 @@ class Router:
                 for key in keys:
                     self._partition_of(key)
             return [(self.targets[0], batch)]
+        chosen: Iterable[int]
         if known is not None:
-            chosen = list(map(known.__getitem__, keys))
+            chosen = map(known.__getitem__, keys)
         else:
-            chosen = [self._owners[self._partition_of(key)] for key in keys]
-        columns = (batch.values, keys)
+            chosen = (self._owners[self._partition_of(key)] for key in keys)
+        # Where the records are the keys, their parts are too.
+        columns = [batch.values] if keys is batch.values else [batch.values, keys]
         if len(self.targets) == 2:
-            split = _in_two(columns, chosen)
+            parts = _in_two(columns, chosen)
         else:
-            split = _in_many(columns, chosen, len(self.targets))
+            parts = _in_many(columns, chosen, len(self.targets))
         return [
-            (worker, Batch(values, own, kind))
-            for worker, (values, own) in zip(self.targets, split, strict=True)
-            if values
+            (worker, Batch(part[0], part[-1], kind))
+            for worker, part in zip(self.targets, parts, strict=True)
+            if part[0]
         ]
 
 
-_Columns = tuple[list[Any], list[Any]]
-"""Values and keys."""
+_Columns = list[list[Any]]
+_NOT: Final = bytes([1]) + bytes(255)
+"""What `bytes.translate` makes 1 of 0 with, and 0 of all else."""
 
 
-def _in_many(columns: _Columns, chosen: list[int], targets: int) -> list[_Columns]:
-    parts: list[_Columns] = [([], []) for _ in range(targets)]
-    adds = [(values.append, keys.append) for values, keys in parts]
-    for value, key, target in zip(*columns, chosen, strict=True):
-        add_value, add_key = adds[target]
-        add_value(value)
-        add_key(key)
-    return parts
-
-
-def _in_two(columns: _Columns, chosen: list[int]) -> list[_Columns]:
+def _in_two(columns: _Columns, chosen: Iterable[int]) -> list[_Columns]:
     """The parts for targets 0 and 1, without a step of Python for each record."""
-    values, keys = columns
-    others = list(map(not_, chosen))
-    return [
-        (list(compress(values, others)), list(compress(keys, others))),
-        (list(compress(values, chosen)), list(compress(keys, chosen))),
-    ]
+    second = bytes(chosen)
+    first = second.translate(_NOT)
+    return [[list(compress(column, flags)) for column in columns] for flags in (first, second)]
+
+
+def _in_many(columns: _Columns, chosen: Iterable[int], targets: int) -> list[_Columns]:
+    parts: list[_Columns] = [[[] for _ in columns] for _ in range(targets)]
+    targets_of = list(chosen)
+    for place, column in enumerate(columns):
+        adds = [part[place].append for part in parts]
+        for value, target in zip(column, targets_of, strict=True):
+            adds[target](value)
+    return parts

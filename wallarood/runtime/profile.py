@@ -23,8 +23,8 @@ from typing import Any
 import attrs
 
 from wallarood.flow.compile import Concurrent, Inline, InThread, Segment
-from wallarood.flow.operators import Operator
 from wallarood.flow.state import State
+from wallarood.flow.steps.operators import Operator
 from wallarood.model.batch import Batch
 from wallarood.model.ids import Address
 from wallarood.model.pipeline import Application, StepKind

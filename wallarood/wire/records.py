@@ -125,7 +125,7 @@ class RecordCodec:
             values = self._pickled(batch.values, "records")
         if batch.keys is not None:
             flags |= _HAS_KEYS
-            if self.record in _SAME_IF_EQUAL and batch.keys == batch.values:
+            if self._are_keys(flags, batch):
                 flags |= _KEYS_ARE_VALUES
             elif (field := self._key_field(flags, batch)) is not None:
                 flags |= _KEYS_ARE_FIELD
@@ -136,6 +136,12 @@ class RecordCodec:
                 flags |= _KEYS_PICKLED
                 keys = self._pickled(batch.keys, "keys")
         return _head.pack(flags, len(keys)) + keys + values
+
+    def _are_keys(self, flags: int, batch: Batch) -> bool:
+        """Whether the records are the keys."""
+        if flags & _VALUES_PICKLED or self.record not in _SAME_IF_EQUAL:
+            return False
+        return batch.keys is batch.values or batch.keys == batch.values
 
     def _key_field(self, flags: int, batch: Batch) -> int | None:
         """The field of which each key is the one of its record; None if there is none."""
@@ -195,7 +201,9 @@ class RecordCodec:
 
     def _keyed(self, flags: int, column: memoryview, values: list[Any]) -> Batch:
         if flags & _KEYS_ARE_VALUES:
-            return Batch(values, list(values))
+            if flags & _VALUES_PICKLED or self.record not in _SAME_IF_EQUAL:
+                raise RemoteProtocolError("malformed records: they are no keys")
+            return Batch(values, values, self.record)
         if flags & _KEYS_ARE_FIELD:
             if flags & _VALUES_PICKLED or len(column) != 1 or column[0] >= len(self._fields):
                 raise RemoteProtocolError("malformed records: the keys are no field of them")

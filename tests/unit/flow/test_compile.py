@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import wallarood as w
 from wallarood.flow.compile import Concurrent, Inline, InThread, compile_branch
 from wallarood.flow.failures import ComputationFailed, Failure
-from wallarood.flow.operators import settled
+from wallarood.flow.steps.operators import settled
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Application, Shape
 from wallarood.model.topology import Stage, StageKind

@@ -50,6 +50,14 @@ def test_each_key_goes_to_the_owner_of_its_partition_in_order(
         assert rows == [(k, n) for k, n in sent if owners[partition_of(k)] == worker]
 
 
+@given(st.lists(st.text(max_size=3)), st.integers(1, 3))
+def test_where_the_records_are_the_keys_their_parts_are_too(words: list[str], count: int) -> None:
+    route = router(count)
+    apart = route.split(Batch(words, list(words)))
+    assert route.split(Batch(words, words)) == apart
+    assert sorted(word for _, part in apart for word in part.values) == sorted(words)
+
+
 def test_forward_stays_here_and_single_goes_to_the_one() -> None:
     batch = Batch([1, 2])
     assert router(3, Routing.FORWARD, "beta").split(batch) == [("beta", batch)]

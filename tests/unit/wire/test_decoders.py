@@ -248,7 +248,7 @@ def test_keys_that_are_the_records_are_not_sent(kind: Any, records: list[Any]) -
     assert len(data) == len(codec.encode(Batch(records)))
     found = codec.decode(data)
     assert found == Batch(records, records)
-    assert found.keys is not found.values
+    assert found.kind is kind
 
 
 @attrs.frozen
@@ -284,6 +284,15 @@ def test_keys_that_are_said_to_be_a_field_that_there_is_not(change: dict[int, in
     for place, value in change.items():
         data[place] = value
     with pytest.raises(RemoteProtocolError):
+        codec.decode(bytes(data))
+
+
+@pytest.mark.parametrize("kind", [tuple[str, int], int, Any])
+def test_keys_that_are_said_to_be_records_that_are_no_keys(kind: Any) -> None:
+    codec = RecordCodec.for_types(kind, rule=PickleRule.ALLOWED)
+    data = bytearray(codec.encode(Batch([5] if kind is int else [("a", 1)])))
+    data[0] |= 4 | 8
+    with pytest.raises(RemoteProtocolError, match="no keys"):
         codec.decode(bytes(data))
 
 

@@ -7,7 +7,7 @@ import trio
 
 from wallarood.flow.compile import DROPPED, Concurrent, Inline, InThread, Segment
 from wallarood.flow.failures import ComputationFailed, Failure, fail
-from wallarood.flow.operators import settled
+from wallarood.flow.steps.operators import settled
 from wallarood.model.batch import Batch
 
 

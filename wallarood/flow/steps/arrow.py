@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from wallarood.flow.failures import Failure, fail
-from wallarood.flow.operators import Operator
+from wallarood.flow.steps.operators import Operator
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation
 

@@ -12,14 +12,16 @@
 # applied, and the same iterator goes on behind it: no record is passed to user code twice.
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import repeat
 from types import FunctionType
 from typing import Any, Final, TypeAlias
 
 from wallarood.flow.failures import Failure, fail
 from wallarood.flow.keys import canonical_all, kind_of
-from wallarood.flow.operators import DROPPED, Operator, flattened, kept
 from wallarood.flow.state import KeyedState, SingleState, State
+from wallarood.flow.steps.operators import DROPPED, Operator, flattened, kept
+from wallarood.flow.steps.selectors import selector_of
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation, Shape
 
@@ -126,8 +128,14 @@ def each(computation: Computation, state: State | None = None) -> Operator:
 def key_by(computation: Computation) -> Operator:
     """The operator that sets the key of each record."""
     call = _calling(computation, _key, DROPPED)
+    select = selector_of(computation.function)
 
     def run(batch: Batch, failures: list[Failure]) -> Batch:
+        if select is not None:
+            # If something raises, the function itself is called, and tells which record it was.
+            with suppress(Exception):
+                keys = select(batch.values)
+                return Batch(batch.values, keys, kind_of(keys))
         keys, whole = call(batch.values, iter(batch.values), failures)
         keyed = Batch(batch.values, keys, kind_of(keys))
         return keyed if whole else kept(keyed, keyed.values, _present(keys))

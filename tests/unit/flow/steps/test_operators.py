@@ -183,6 +183,20 @@ def test_a_function_that_raises_stop_iteration_loses_no_record(keyed: bool) -> N
     assert [each.letter.record for each in failures] == ["3"]
 
 
+def test_a_key_that_is_selected_in_c_fails_as_if_the_function_were_called() -> None:
+    def first(record: tuple[str, ...]) -> str:
+        return record[0]
+
+    stream = w.source("in", w.ListSource([])).key_by(first, on_error="skip")
+    app = w.application("a", stream.to_sink(w.ListSink([])))
+    topology = plan(app, ("alpha",), (("alpha", list_partitions(app)),))
+    done, failures = ran(compiled(app, topology.stages[0]), [("a", "x"), (), ("b",)])
+    assert done == Batch([("a", "x"), ("b",)], ["a", "b"])
+    (letter,) = (each.letter for each in failures)
+    assert (letter.record, letter.error) == ("()", "IndexError: tuple index out of range")
+    assert letter.line == first.__code__.co_firstlineno + 1
+
+
 @pytest.mark.parametrize("error", [StopIteration, ValueError])
 def test_a_state_that_cannot_be_made_fails_the_record_that_needs_it(error: type) -> None:
     made: list[int] = []

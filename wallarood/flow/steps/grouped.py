@@ -4,8 +4,8 @@ from typing import Any
 
 from wallarood.flow.failures import Failure, fail
 from wallarood.flow.keys import canonical_all
-from wallarood.flow.operators import Operator
 from wallarood.flow.state import KeyedState, SingleState
+from wallarood.flow.steps.operators import Operator
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation
 

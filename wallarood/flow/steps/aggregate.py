@@ -15,6 +15,7 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
 from itertools import compress, repeat
@@ -25,8 +26,9 @@ import attrs
 
 from wallarood.flow.failures import Failure, fail
 from wallarood.flow.keys import canonical_all
-from wallarood.flow.operators import DROPPED, call_each, gather, kept
 from wallarood.flow.state import KeyedState
+from wallarood.flow.steps.operators import DROPPED, call_each, gather, kept
+from wallarood.flow.steps.selectors import Selector, selector_of
 from wallarood.model.aggregation import AggregationKind, row
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation, Shape
@@ -42,6 +44,8 @@ OldOf: TypeAlias = Callable[[Any, Any], Any]
 """Gives the cell of a key before the batch, or else its second argument."""
 News: TypeAlias = dict[Any, Any]
 """The cells of the keys of a batch, in the order in which they first occur in it."""
+_LookedAt: TypeAlias = tuple[Callable[[Any], Any] | None, Selector | None]
+"""The function that gives a column, None for the records themselves; what selects as it does."""
 _Results: TypeAlias = tuple[list[Any], Sequence[Iterable[Any]]]
 """Keys, and a column for each aggregation."""
 
@@ -180,6 +184,7 @@ class Aggregator:
         self._bare = len(layout.cells) == 1
         empties = tuple(cell.empty for cell in layout.cells)
         self._empty = empties[0] if self._bare else empties
+        self._looked_at = [(each, each and selector_of(each)) for each in layout.functions]
         self._counting = any(cell.kind is AggregationKind.COUNT for cell in layout.cells)
 
     def __call__(self, batch: Batch, failures: list[Failure]) -> Batch:
@@ -204,17 +209,26 @@ class Aggregator:
     def _columns(self, batch: Batch, failures: list[Failure]) -> tuple[Batch, Sequence[list[Any]]]:
         """The values to aggregate, and the records that have them all."""
         columns: list[list[Any]] = []
-        for function in self._layout.functions:
+        for looked_at in self._looked_at:
             before = len(failures)
-            column = batch.values
-            if function is not None:
-                column = call_each(self._computation, function, column, failures=failures)
-            columns.append(column)
+            columns.append(self._column(looked_at, batch.values, failures))
             if len(failures) > before:
-                flags = list(map(is_not, column, repeat(DROPPED)))
+                flags = list(map(is_not, columns[-1], repeat(DROPPED)))
                 batch = kept(batch, batch.values, flags)
                 columns = [list(compress(each, flags)) for each in columns]
         return batch, columns
+
+    def _column(
+        self, looked_at: _LookedAt, records: list[Any], failures: list[Failure]
+    ) -> list[Any]:
+        function, select = looked_at
+        if function is None:
+            return records
+        if select is not None:
+            # If something raises, the function itself is called, and tells which record it was.
+            with suppress(Exception):
+                return select(records)
+        return call_each(self._computation, function, records, failures=failures)
 
     def _quickly(self, keyed: _Keyed) -> _Results | None:
         """Add the whole batch; None, or an exception, if that must be done record by record."""
