@@ -245,7 +245,8 @@ KEYS: tuple[Key, ...] = (
         "batch-records-max",
         Kind.NUMBER,
         2048,
-        "Records that one batch holds at most.",
+        "Records that one batch holds at most; where they are parted among several workers, so "
+        "many for each of them, up to four.",
         1,
         65536,
     ),

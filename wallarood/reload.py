@@ -12,6 +12,7 @@ from wallarood.model.errors import ConfigurationError, WallaroodError
 from wallarood.net.listen import NetLimits
 from wallarood.net.tls import Tls
 from wallarood.runtime.worker import Worker
+from wallarood.settings import source_limits
 from wallarood.system.notify import notify
 
 LIVE = frozenset(
@@ -84,9 +85,7 @@ class Reloader:
         worker, job = self.worker, self.worker.settings.job
         set_level(new["log.level"])
         self.net.unauthenticated_connections_max = new["limits.unauthenticated-connections-max"]
-        job.source.batch_records_max = new["limits.batch-records-max"]
-        job.source.batch_bytes_max = new["limits.batch-bytes-max"]
-        job.source.record_bytes_max = new["limits.record-bytes-max"]
+        job.change_source(source_limits(new))
         job.time_budget_s = new["limits.batch-time-budget"]
         job.blocking_call_s = new["limits.blocking-call-max"]
         timing = attrs.evolve(

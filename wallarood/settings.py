@@ -44,14 +44,18 @@ def net_limits(config: Config) -> NetLimits:
     )
 
 
-def runtime_settings(config: Config, member: Member) -> Settings:
-    """What the runtime needs. Records may be pickled only on loopback or under TLS."""
-    private = is_loopback(member.data.host) or config["security.certificate"] is not None
-    source = SourceLimits(
+def source_limits(config: Config) -> SourceLimits:
+    """How much a source may read at once."""
+    return SourceLimits(
         config["limits.batch-records-max"],
         config["limits.batch-bytes-max"],
         config["limits.record-bytes-max"],
     )
+
+
+def runtime_settings(config: Config, member: Member) -> Settings:
+    """What the runtime needs. Records may be pickled only on loopback or under TLS."""
+    private = is_loopback(member.data.host) or config["security.certificate"] is not None
     return Settings(
         timing=Timing(
             config["timing.heartbeat"],
@@ -62,7 +66,7 @@ def runtime_settings(config: Config, member: Member) -> Settings:
             config["checkpoint.deadline"],
         ),
         job=JobLimits(
-            source,
+            source_limits(config),
             config["limits.inbox-batches-max"],
             config["limits.batch-time-budget"],
             config["limits.blocking-call-max"],

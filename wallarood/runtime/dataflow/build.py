@@ -72,7 +72,7 @@ def build_job(plan: Plan, states: Mapping[int, Mapping[str, State]]) -> Job:
         stage.index: Inbox(
             wiring.inputs(stage),
             plan.limits.inbox_batches_max,
-            plan.limits.source.batch_records_max * batches_at_once(plan.application, stage),
+            plan.limits.source.batch_records_max * batches_at_once(plan.application, wiring, stage),
         )
         for stage in wiring.stages
     }
@@ -125,7 +125,7 @@ def _stage_task(job: Job, plan: Plan, stage: Stage) -> StageTask:
         states=tuple(states.values()),
         snapshots=job.snapshots,
         limits=plan.limits,
-        batches_at_once=batches_at_once(plan.application, stage),
+        batches_at_once=batches_at_once(plan.application, job.wiring, stage),
     )
 
 
@@ -152,7 +152,7 @@ def _source_task(job: Job, plan: Plan, stage: Stage) -> SourceTask:
             worker=job.wiring.worker,
             cluster_id=plan.cluster_id,
             directory=str(plan.cluster_path / "sources" / step.name.replace("/", "_")),
-            limits=plan.limits.source,
+            limits=plan.limits.source_with(batches_at_once(plan.application, job.wiring, stage)),
         ),
     )
 

@@ -44,6 +44,17 @@ class Wiring:
         """The edges that leave *stage*, in their order."""
         return tuple(edge for edge in self.topology.edges if edge.source == stage.index)
 
+    def edges_of(self, stage: Stage) -> tuple[Edge, ...]:
+        """The edges that leave *stage* or reach it."""
+        return tuple(
+            edge for edge in self.topology.edges if stage.index in (edge.source, edge.target)
+        )
+
+    def parts(self, edge: Edge) -> int:
+        """Among how many workers the records of *edge* are parted."""
+        keyed = edge.routing is Routing.KEYED
+        return len(self.topology.stages[edge.target].workers) if keyed else 1
+
     def edges_crossing(self) -> tuple[Edge, ...]:
         """The edges that may bring records here from other workers."""
         here = {stage.index for stage in self.stages}
