@@ -8,7 +8,9 @@ all workers for a record, for a byte, for a record in a stage; seconds for a mem
 two points is how much worse than linear the growth between them is: 1 is linear, less is better. It
 is given to the point before, where a cliff shows, and to the first, where a slow rise shows.
 
-A checkpoint a second is taken. CPU is counted, not time, since up to eight workers share the cores
+Where state grows, a hand-written loop goes along with the same records, functions and keys: it
+shows what of the growth is that of tables and objects which no cache holds. A checkpoint a second
+is taken, by the loop none. CPU is counted, not time, since up to eight workers share the cores
 with all else. Points are measured by turns, and ratios are those of runs in the same turn. At the
 last point of a curve a run is added in which the workers profile themselves: what took most of the
 work is named.
@@ -30,6 +32,8 @@ RECORDS = 1_500_000
 BYTES = 512 << 20
 """Records and bytes in one run, at most."""
 FORMATION = "formation"
+LOOPED = ("keys", "stages")
+"""Curves along which a hand-written loop over dicts runs beside: what Python itself costs there."""
 
 
 class Curve(NamedTuple):
@@ -49,7 +53,7 @@ def of_records(job: Job) -> float:
 CURVES = {
     "keys": Curve(
         "us of CPU a record",
-        (1_000, 10_000, 100_000, 1_000_000),
+        (1_000, 10_000, 100_000, 1_000_000, 10_000_000),
         lambda job, keys: job._replace(keys=keys, size=max(RECORDS, 4 * keys)),
         of_records,
     ),
@@ -79,7 +83,7 @@ CURVES = {
         lambda job, slots: job._replace(slots=slots),
         of_records,
     ),
-    FORMATION: Curve("s a worker, from READY", (2, 4, 8, 16), lambda job, _: job, of_records),
+    FORMATION: Curve("s a worker, from READY", (2, 4, 8, 16, 32), lambda job, _: job, of_records),
 }
 
 
@@ -95,9 +99,9 @@ def ratios(costs: list[list[float]]) -> list[tuple[float, float]]:
     ]
 
 
-def checked(job: Job, interpreter: str) -> Result:
+def checked(job: Job, interpreter: str, contestant: str = "ours") -> Result:
     """Run a point. Raises RunFailedError: also if not every record has come out."""
-    result = run_once("ours", job, workers=job.parts, interpreter=interpreter)
+    result = run_once(contestant, job, workers=job.parts, interpreter=interpreter)
     came = sum(sum(part) for part in result.outputs)
     if came != job.size // job.parts * job.parts:
         raise RunFailedError(f"{came} of {job.size} records have come out")
@@ -130,8 +134,11 @@ def measured(name: str, point: int, job: Job, interpreter: str) -> dict[str, flo
         up, formed = idle.formation(point, interpreter)
         return {"cost": formed / point, "formed_s": formed, "all_ready_s": up}
     result = checked(job, interpreter)
-    cost = result.cpu_s * 1e6 / CURVES[name].units(job)
-    return {"cost": cost, "rate": job.size / result.seconds, "peak_mib": result.peak_mib}
+    units = CURVES[name].units(job) / 1e6
+    facts = {"cost": result.cpu_s / units}
+    if name in LOOPED:
+        facts["loop"] = checked(job, interpreter, "loop").cpu_s / units
+    return facts | {"rate": job.size / result.seconds, "peak_mib": result.peak_mib}
 
 
 def measure(
@@ -170,7 +177,8 @@ def beside(runs: list[dict[str, float]]) -> list[str]:
     middle = {fact: figures.median([run[fact] for run in runs]) for fact in runs[0]}
     if "formed_s" in middle:
         return [f"{middle['formed_s']:.2f} s", f"{middle['all_ready_s']:.1f} s"]
-    return [f"{figures.shown(middle['rate'])}/s", f"{middle['peak_mib']:.0f} MiB"]
+    loop = [f"{middle['loop']:.3g}"] if "loop" in middle else []
+    return [*loop, f"{figures.shown(middle['rate'])}/s", f"{middle['peak_mib']:.0f} MiB"]
 
 
 def run(chosen: argparse.Namespace, results: report.Results) -> None:
@@ -180,5 +188,7 @@ def run(chosen: argparse.Namespace, results: report.Results) -> None:
         points = chosen.points or list(CURVES[name].points)
         rows = measure(name, points, chosen, results)
         more = ["from READY", "to READY"] if name == FORMATION else ["rate", "memory, peak"]
+        if name in LOOPED:
+            more = ["a loop", *more]
         head = [name, CURVES[name].unit, "to the last", "to the first", *more, "most of the work"]
         print(report.table(head, rows, style=chosen.style), end="\n\n", flush=True)

@@ -82,7 +82,8 @@ def commands_of(contestant: str, job: Job, *, workers: int, directory: Path) -> 
     if contestant == "bytewax":
         return bytewax_commands(job, workers, directory)
     if contestant == "loop":
-        return [["-m", "bench.contestants.loop"] for _ in range(workers)]
+        module = "loop_growth" if job.workload == "W7" else "loop"
+        return [["-m", f"bench.contestants.{module}"] for _ in range(workers)]
     return [["-m", f"bench.contestants.{contestant}_app"] for _ in range(workers)]
 
 

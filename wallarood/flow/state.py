@@ -109,7 +109,7 @@ class KeyedState:
         some = list(capture.waiting.intersection(keys))
         capture.waiting.difference_update(some)
         # A key whose state could not be made has none.
-        some = [key for key in some if key in self.by_key]
+        some = list(filter(self.by_key.__contains__, some))
         if some:
             states = list(map(self.by_key.__getitem__, some))
             capture.pieces.append(encode_states(self.computation, some, states))

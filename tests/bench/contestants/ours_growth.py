@@ -1,26 +1,15 @@
 """Ours in W7: a block of records again and again through partitioned stages; a sink that counts."""
 
 import gc
-import random
 from typing import Any
 
 import attrs
 
 import wallarood as w
+from bench.blocks import Record, block_of, key, touch
 from bench.contestants.ours import MemorySink
 from bench.functions import Total
 from bench.job import Job, Probe
-
-BLOCK = 1 << 16
-Record = tuple[str, bytes]
-
-
-def block_of(job: Job, part: int) -> list[Record]:
-    """What a part repeats: each key at least once, in no order; 16 bytes are the key's part."""
-    numbers = list(range(job.keys)) * -(-BLOCK // job.keys)
-    random.Random(f"{job.seed} W7 {part}").shuffle(numbers)
-    payload = bytes(max(0, job.record_bytes - 16))
-    return [(f"key-{number:012}", payload) for number in numbers]
 
 
 @attrs.frozen
@@ -80,15 +69,6 @@ class CountingSink(MemorySink):
 
     async def write(self, records: list[Any]) -> None:
         self.probe.wrote([len(records)])
-
-
-def key(record: Record) -> str:
-    return record[0]
-
-
-def touch(record: Record, total: Total) -> Record:
-    total.value += 1
-    return record
 
 
 def app(args: list[str]) -> w.Application:

@@ -28,5 +28,7 @@ def test_every_record_comes_out_of_a_point(curve: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(processes, "python_of", lambda *_: sys.executable)
     job = growth.CURVES[curve].job(Job("W7", 1000, 1, 1, 64, "", keys=10), 2)
     job = job._replace(size=1000)
-    assert growth.checked(job, sys.executable).cpu_s > 0
+    facts = growth.measured(curve, 2, job, sys.executable)
+    assert facts["cost"] > 0
+    assert facts.get("loop", 0) > 0 if curve in growth.LOOPED else "loop" not in facts
     assert "%" in growth.dominating(job, sys.executable)
