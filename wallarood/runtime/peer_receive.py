@@ -18,6 +18,7 @@ from wallarood.flow.link import Delivery, LinkReceiver
 from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.ids import WorkerName
 from wallarood.runtime.dataflow.inbox import Inbox
+from wallarood.runtime.dataflow.waker import Waker
 from wallarood.runtime.ports import DataChannel
 from wallarood.wire.frames import FrameDecoder, encode_frame
 from wallarood.wire.peer import Data, Grant, LinkHello, MarkFrame, decode_peer, encode_peer
@@ -45,8 +46,8 @@ class PeerReceiver:
     codecs: Mapping[int, RecordCodec]
     on_change: Callable[[], None]
     connected: bool = attrs.field(default=False, init=False)
-    _taken: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
-    _due: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
+    _taken: Waker = attrs.field(factory=Waker, init=False)
+    _due: Waker = attrs.field(factory=Waker, init=False)
     _is_due: bool = attrs.field(default=False, init=False)
     _connection: trio.CancelScope | None = attrs.field(default=None, init=False)
     _using: trio.Lock = attrs.field(factory=trio.Lock, init=False)
@@ -113,8 +114,8 @@ class PeerReceiver:
         def taken() -> None:
             if self.link.taken(frame.edge, frame.sequence):
                 self._is_due = True
-                self._due.unpark()
-            self._taken.unpark()
+                self._due.wake()
+            self._taken.wake()
 
         if isinstance(frame, Data):
             inbox.put_nowait(source, codec.decode(frame.payload), taken)
@@ -127,8 +128,8 @@ class PeerReceiver:
                 frames = [encode_frame(encode_peer(Grant(*each))) for each in grants.items()]
                 await channel.send_all(b"".join(frames))
             else:
-                await self._taken.park()
+                await self._taken.wait()
             if not self._is_due:
                 with trio.move_on_after(GRANT_DELAY_S):
-                    await self._due.park()
+                    await self._due.wait()
             self._is_due = False

@@ -20,6 +20,7 @@ from wallarood.flow.link import LinkSender
 from wallarood.model.batch import Batch, Mark
 from wallarood.model.errors import ApplicationError, KeyRefusedError, RemoteProtocolError
 from wallarood.model.ids import Address, WorkerName
+from wallarood.runtime.dataflow.waker import Waker
 from wallarood.runtime.ports import DataChannel, DialData
 from wallarood.wire.frames import FrameDecoder, encode_frame
 from wallarood.wire.peer import (
@@ -60,7 +61,7 @@ class PeerSender:
     backoff_max_s: float
     on_change: Callable[[], None]
     connected: bool = attrs.field(default=False, init=False)
-    _unsent: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
+    _unsent: Waker = attrs.field(factory=Waker, init=False)
     _idle: DataChannel | None = attrs.field(default=None, init=False)
     """The connection, while its writer has nothing to do."""
     _rest: bytes = attrs.field(default=b"", init=False)
@@ -145,7 +146,7 @@ class PeerSender:
                 await channel.send_all(parts[0] if len(parts) == 1 else b"".join(parts))
             else:
                 self._idle = channel
-                await self._unsent.park()
+                await self._unsent.wait()
 
     async def _read_grants(self, channel: DataChannel, frames: FrameDecoder) -> None:
         while data := await channel.receive_some(RECEIVE_BYTES_MAX):
@@ -176,7 +177,7 @@ class PeerSender:
                 sent = 0
             if sent < len(frame):
                 self._idle, self._rest = None, frame[sent:]
-                self._unsent.unpark()
+                self._unsent.wake()
                 return
 
 

@@ -36,22 +36,25 @@ class PacedReader:
     pace: Pace
     probe: Probe
     limit: int
-    alarm: Alarm = attrs.field(factory=Alarm)
+    alarm: Alarm | None = None
 
     async def read(self) -> w.SourceBatch | None:
         self.probe.reads()
         due = self.pace.next_due()
         if due is None:
             return None
+        if self.alarm is None:
+            self.alarm = Alarm(due, self.pace.step)
         while not (records := self.pace.due(self.limit)):
-            await self.alarm.wait_until(due)
+            await self.alarm.wait()
         return w.SourceBatch(records, self.pace.made)
 
     async def committed(self, position: Any) -> None:
         return
 
     async def aclose(self) -> None:
-        self.alarm.close()
+        if self.alarm is not None:
+            self.alarm.close()
 
 
 @attrs.frozen

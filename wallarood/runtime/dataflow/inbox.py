@@ -21,6 +21,7 @@ import trio
 
 from wallarood.model.batch import Batch, Item, Mark
 from wallarood.model.ids import WorkerName
+from wallarood.runtime.dataflow.waker import Waker
 
 InputId: TypeAlias = tuple[int, WorkerName]
 Taken: TypeAlias = Callable[[], None]
@@ -57,7 +58,7 @@ class Inbox:
     batch_records_max: int
     _queues: dict[InputId, _Queue] = attrs.field(init=False)
     _turn: deque[InputId] = attrs.field(init=False)
-    _arrived: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
+    _arrived: Waker = attrs.field(factory=Waker, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._turn = deque(self.inputs)
@@ -79,12 +80,12 @@ class Inbox:
         queue = self._queues[source]
         queue.items.append((batch, taken))
         queue.batches += 1
-        self._arrived.unpark()
+        self._arrived.wake()
 
     def mark_nowait(self, source: InputId, mark: Mark, taken: Taken = nothing) -> None:
         """Queue a mark behind what is there."""
         self._queues[source].items.append((mark, taken))
-        self._arrived.unpark()
+        self._arrived.wake()
 
     def has_some(self, alignment: Blocking) -> bool:
         """Whether `get` would return at once."""
@@ -93,7 +94,7 @@ class Inbox:
 
     def look_again(self) -> None:
         """Inputs that were blocked may not be any more."""
-        self._arrived.unpark_all()
+        self._arrived.wake()
 
     async def get(self, alignment: Blocking) -> tuple[InputId, Item]:
         """Wait for an item of an input that *alignment* does not block; inputs take turns."""
@@ -105,7 +106,7 @@ class Inbox:
                 queue = self._queues[source]
                 if queue.items and source not in blocked:
                     return source, self._take(queue)
-            await self._arrived.park()
+            await self._arrived.wait()
 
     def _take(self, queue: _Queue) -> Item:
         item, taken = queue.items.popleft()
@@ -124,7 +125,8 @@ class Inbox:
             taken()
             joined.append(following)
             size += len(following)
-        queue.room.unpark_all()
+        if queue.room:
+            queue.room.unpark_all()
         return item if len(joined) == 1 else _join(joined)
 
 
