@@ -94,6 +94,9 @@ def build_job(plan: Plan, states: Mapping[int, Mapping[str, State]]) -> Job:
         job.stages.append(_stage_task(job, plan, stage))
         if stage.kind is StageKind.SOURCE:
             job.sources[stage.steps[0]] = _source_task(job, plan, stage)
+    consumers: tuple[StageTask | SinkTask, ...] = (*job.stages, *job.sinks)
+    for each in consumers:
+        each.inbox.consumer = each
     return job
 
 

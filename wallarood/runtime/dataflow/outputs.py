@@ -33,7 +33,7 @@ class LocalPort:
     async def send(self, batch: Batch) -> None:
         """See `Port.send`."""
         await self.inbox.wait_for_room(self.source)
-        self.inbox.put_nowait(self.source, batch)
+        await self.inbox.put(self.source, batch)
 
     def mark(self, mark: Mark) -> None:
         """See `Port.mark`."""

@@ -8,6 +8,8 @@ fails is tried again; when too many transactions wait, the sink takes no more re
 through, and so the flow stands still.
 """
 
+import time
+
 import attrs
 import structlog
 import trio
@@ -23,6 +25,8 @@ from wallarood.runtime.dataflow.snapshots import Snapshots
 
 UNPUBLISHED_MAX = 64
 PUBLISH_AGAIN_S = 1.0
+SMALL_RECORDS = 64
+SLOW_S = 0.001
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +45,8 @@ class SinkTask:
     restored: SinkPart | None = None
     failing: str = attrs.field(default="", init=False)
     """Why the last attempt to publish failed; empty if it did not."""
+    _took_s: float = attrs.field(default=0.0, init=False)
+    """How long the last write took."""
     _writer: SinkWriter | None = attrs.field(default=None, init=False)
     _prepared: Transactions = attrs.field(factory=Transactions, init=False)
     _publishing: trio.Lock = attrs.field(factory=trio.Lock, init=False)
@@ -55,8 +61,7 @@ class SinkTask:
         while True:
             source, item = await self.inbox.get(self.alignment)
             if isinstance(item, Batch):
-                await writer.write(item.values)
-                self.counters.records_in += len(item)
+                await self.process(item)
                 if self.inbox.has_some(self.alignment):
                     await trio.lowlevel.checkpoint()  # else `get` waits
                 continue
@@ -68,6 +73,18 @@ class SinkTask:
                     await self._prepare(writer)
                     self.snapshots.sink_ended(self.stage, self.part_at)
                     return
+
+    def is_small(self, records: int) -> bool:
+        """See `Consumer.is_small`: not where writing waits, and others had better go on."""
+        return records <= SMALL_RECORDS and self._took_s < SLOW_S
+
+    async def process(self, batch: Batch) -> None:
+        """Write *batch*. Raises ApplicationError: it cannot be written."""
+        assert self._writer is not None
+        began = time.perf_counter()
+        await self._writer.write(batch.values)
+        self._took_s = time.perf_counter() - began
+        self.counters.records_in += len(batch)
 
     async def _open(self) -> SinkWriter:
         state = self.restored.state if self.restored is not None else None

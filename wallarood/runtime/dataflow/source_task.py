@@ -4,9 +4,9 @@ Theory of operation
 ===================
 Partitions of a bounded source are read a few at a time and in the order of the topology, so that
 ten thousand files do not mean ten thousand open ones; those of an endless source are read all at
-once, since the first would never make room for the second. A batch and the position behind it are
-handed over in one step without a checkpoint between: whoever puts a barrier into the inbox sees
-positions that fit what lies before it.
+once, since the first would never make room for the second. The position behind a batch is noted
+and the batch handed over in one step without a checkpoint between: a barrier that is put into the
+inbox later comes behind the batch, also if that is still being processed, and its positions fit.
 """
 
 from collections.abc import Iterator
@@ -69,9 +69,9 @@ class SourceTask:
                 await self.inbox.wait_for_room(self.input)
                 while not self.gate.is_open:
                     await self.gate.wait_open()
-                self.inbox.put_nowait(self.input, Batch(batch.records))
                 counters.records += len(batch.records)
                 counters.position = batch.position
+                await self.inbox.put(self.input, Batch(batch.records))
                 await trio.lowlevel.checkpoint()
             counters.ended = True
             log.debug("source partition ended", source=self.step, partition=partition)

@@ -34,6 +34,7 @@ from wallarood.runtime.dataflow.segments import run_segments
 from wallarood.runtime.dataflow.snapshots import Snapshots
 
 OVERRUN_S = 1.0
+SMALL_SHARE = 16
 SKIPPED_INTERVAL_S = 1.0
 
 log = structlog.get_logger(__name__)
@@ -56,6 +57,7 @@ class StageTask:
     snapshots: Snapshots
     limits: JobLimits
     batches_at_once: int = 1
+    _inline: bool = attrs.field(init=False)
     _in_thread: bool = attrs.field(init=False)
     _capturing: bool = attrs.field(default=False, init=False)
     _slice_records: int = attrs.field(default=16, init=False)
@@ -63,6 +65,7 @@ class StageTask:
     _skipped_said_at: float = attrs.field(default=-math.inf, init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._inline = all(isinstance(segment, Inline) for segment in self.segments)
         # What is awaited may take its time; a thread that does not come back is stuck.
         kinds = set(map(type, self.segments))
         self._in_thread = InThread in kinds and Concurrent not in kinds
@@ -77,7 +80,7 @@ class StageTask:
                 await self._encode_some()
             source, item = await self.inbox.get(self.alignment)
             if isinstance(item, Batch):
-                await self._process(item)
+                await self.process(item)
                 if self.inbox.has_some(self.alignment):
                     await trio.lowlevel.checkpoint()  # else `get` waits
                 continue
@@ -104,7 +107,15 @@ class StageTask:
             if self.inbox.has_some(self.alignment):
                 return
 
-    async def _process(self, batch: Batch) -> None:
+    def is_small(self, records: int) -> bool:
+        """See `Consumer.is_small`: a small part of the time budget is enough for them."""
+        return self._inline and records * SMALL_SHARE <= self._slice_records
+
+    async def process(self, batch: Batch) -> None:
+        """Pass *batch* through all steps and on, slice by slice.
+
+        Raises ComputationFailed: user code raised and its `on_error` is to stop.
+        """
         start = 0
         while start < len(batch):
             end = min(start + self._slice_records, len(batch))
@@ -136,7 +147,7 @@ class StageTask:
         self.counters.records_in += len(part)
         self.counters.busy_s += took_s
         most = self.limits.source.batch_records_max * self.batches_at_once
-        if not all(isinstance(segment, Inline) for segment in self.segments):
+        if not self._inline:
             self._slice_records = most
             return
         fitting = int(self.limits.time_budget_s / max(took_s, 1e-9) * len(part))

@@ -1,5 +1,6 @@
 """The inbox: turns, bounds, joining, and marks that keep their place."""
 
+import attrs
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
@@ -107,3 +108,113 @@ async def test_every_taken_is_called_once_when_its_batch_leaves() -> None:
     assert taken == ["first", "second"]
     await inbox.get(NONE)
     assert taken == ["first", "second", "end"]
+
+
+@attrs.define
+class Recorder:
+    """A consumer that notes what it processes; it may be held up there, and divides by it."""
+
+    inbox: Inbox
+    alignment: Alignment = NONE
+    small: int = 1
+    seen: list[object] = attrs.field(factory=list)
+    held: trio.Event | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self.inbox.consumer = self
+
+    def is_small(self, records: int) -> bool:
+        return records <= self.small
+
+    async def process(self, batch: Batch) -> None:
+        self.seen.append(("began", batch.values))
+        if self.held is not None:
+            await self.held.wait()
+        assert 1 / batch.values[0]
+        self.seen.append(("ended", batch.values))
+
+    async def run(self) -> None:
+        while True:
+            source, item = await self.inbox.get(self.alignment)
+            if isinstance(item, Batch):
+                self.seen.append(("taken", item.values))
+                continue
+            self.seen.append(item)
+            if isinstance(item, EndOfStream):
+                return
+            self.alignment.take(source, item)
+
+
+async def test_a_small_batch_for_a_consumer_that_waits_is_processed_at_once() -> None:
+    consumer = Recorder(inbox := Inbox([A], batches_max=8, batch_records_max=100))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(consumer.run)
+        await wait_all_tasks_blocked()
+        await inbox.put(A, Batch([1]))
+        await inbox.put(A, Batch([2]))
+        assert consumer.seen == [("began", [1]), ("ended", [1]), ("began", [2]), ("ended", [2])]
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_larger_batch_and_what_follows_it_are_queued_in_their_order() -> None:
+    consumer = Recorder(inbox := Inbox([A], batches_max=8, batch_records_max=1))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(consumer.run)
+        await wait_all_tasks_blocked()
+        await inbox.put(A, Batch([1, 2]))
+        await inbox.put(A, Batch([3]))
+        assert consumer.seen == []
+        inbox.mark_nowait(A, EndOfStream())
+    assert consumer.seen == [("taken", [1, 2]), ("taken", [3]), EndOfStream()]
+
+
+async def test_what_comes_meanwhile_waits_until_the_batch_at_hand_is_done() -> None:
+    consumer = Recorder(
+        inbox := Inbox([A, B], batches_max=8, batch_records_max=1), held=trio.Event()
+    )
+    assert consumer.held is not None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(consumer.run)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(inbox.put, A, Batch([1]))
+        await wait_all_tasks_blocked()
+        await inbox.put(B, Batch([2]))
+        inbox.mark_nowait(B, EndOfStream())
+        inbox.look_again()
+        await wait_all_tasks_blocked()
+        assert consumer.seen == [("began", [1])]
+        consumer.held.set()
+    done = [("began", [1]), ("ended", [1])]
+    assert consumer.seen == [*done, ("taken", [2]), EndOfStream()]
+
+
+async def test_nothing_is_processed_at_once_while_an_input_is_blocked() -> None:
+    alignment = Alignment([A, B])
+    consumer = Recorder(
+        inbox := Inbox([A, B], batches_max=8, batch_records_max=1), alignment=alignment
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(consumer.run)
+        inbox.mark_nowait(A, Barrier(0, 1))
+        await wait_all_tasks_blocked()
+        await inbox.put(A, Batch([1]))
+        await inbox.put(B, Batch([2]))
+        await wait_all_tasks_blocked()
+        assert consumer.seen == [Barrier(0, 1), ("taken", [2])]
+        inbox.mark_nowait(B, Barrier(0, 1))
+        await wait_all_tasks_blocked()
+        assert consumer.seen[2:] == [Barrier(0, 1), ("taken", [1])]
+        await inbox.put(A, Batch([3]))
+        assert consumer.seen[4:] == [("began", [3]), ("ended", [3])]
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_consumer_that_raises_raises_at_the_sender_and_is_given_back() -> None:
+    consumer = Recorder(inbox := Inbox([A], batches_max=8, batch_records_max=1))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(consumer.run)
+        await wait_all_tasks_blocked()
+        with pytest.raises(ZeroDivisionError):
+            await inbox.put(A, Batch([0]))
+        inbox.mark_nowait(A, EndOfStream())
+    assert consumer.seen == [("began", [0]), EndOfStream()]
