@@ -103,6 +103,41 @@ def test_each_hop_of_two_workers_is_there_and_every_record_once(
         assert work == sorted(work, reverse=True)
 
 
+SLOW = """
+import wallarood as w
+
+class Seen:
+    count = 0
+
+@w.state_computation(state=Seen)
+def seen(number: int, state: Seen) -> int:
+    state.count += 1
+    return state.count
+
+def app(args: list[str]) -> w.Application:
+    numbers = w.source("numbers", w.GeneratorSource(count=600, rate=400))
+    counts = numbers.key_by(lambda number: number % 7, name="by-rest").to(seen)
+    return w.application("slow", counts.to_sink(w.FileSink("counts"), name="counts-out"))
+"""
+
+
+def test_at_a_low_rate_a_record_passes_all_stages_without_waking_their_tasks(
+    tmp_path: Path,
+) -> None:
+    application = tmp_path / "slow.py"
+    application.write_text(SLOW)
+    file = tmp_path / "slow.json"
+    with hosts_in(tmp_path) as hosts:
+        ended_well([start(hosts, str(application), file, name="alpha", count=1)])
+    facts = json.loads(file.read_text())
+    calls = {(hop["stage"], hop["hop"]): hop["calls"] for hop in facts["hops"]}
+    batches = calls["seen", "user code: seen"]
+    assert batches > 100
+    # Each wakes for marks, and for what had to be queued: a tenth leaves room for a slow machine.
+    assert calls["seen", "waiting for input"] < batches / 10
+    assert calls["counts-out", "waiting for input"] < batches / 10
+
+
 def test_a_table_is_there_from_the_start_and_fresh_while_it_runs(
     tmp_path: Path, endless: str
 ) -> None:
