@@ -70,7 +70,7 @@ class Router:
         else:
             parts = _in_many(columns, chosen, len(self.targets))
         return [
-            (worker, Batch(part[0], part[-1], kind))
+            (worker, Batch(part[0], part[-1], kind, batch.item))
             for worker, part in zip(self.targets, parts, strict=True)
             if part[0]
         ]

@@ -11,13 +11,15 @@ class Batch:
 
     `values` has one entry a record. `keys`, on a keyed stream, has the key of each record in the
     same order; None on a stream without keys. `kind` is the type of all keys, None where they are
-    of several or nobody has looked: it is looked at once, and then travels with the keys. A batch
-    that was handed on belongs to the receiver: nobody changes it afterwards.
+    of several or nobody has looked: it is looked at once, and then travels with the keys. `item` is
+    the number of the item that the key is of its record, None if it is none or nobody knows. A
+    batch that was handed on belongs to the receiver: nobody changes it afterwards.
     """
 
     values: list[Any]
     keys: list[Any] | None = None
     kind: type | None = attrs.field(default=None, eq=False, repr=False)
+    item: int | None = attrs.field(default=None, eq=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -25,7 +27,7 @@ class Batch:
     def cut(self, start: int, end: int) -> "Batch":
         """The records from *start* to before *end*."""
         keys = None if self.keys is None else self.keys[start:end]
-        return Batch(self.values[start:end], keys, self.kind)
+        return Batch(self.values[start:end], keys, self.kind, self.item)
 
 
 @attrs.frozen

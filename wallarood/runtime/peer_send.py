@@ -10,6 +10,7 @@ were kept for resending. When the connection breaks, a new one begins with what 
 received, and the link goes on from there: nothing is lost and nothing comes twice.
 """
 
+import sys
 from collections.abc import Callable
 
 import attrs
@@ -35,6 +36,8 @@ from wallarood.wire.peer import (
 from wallarood.wire.records import RecordCodec
 
 SEND_BYTES_MAX = 256 << 10
+FRAME_BYTES_WANTED = 256 << 10
+"""Several such frames are within the window of an edge, and all that is done to one in caches."""
 RECEIVE_BYTES_MAX = 64 << 10
 BACKOFF_FIRST_S = 0.05
 HELLO_DEADLINE_S = 5.0
@@ -181,28 +184,36 @@ class PeerSender:
                 return
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class RemotePort:
-    """The port of one edge to one peer."""
+    """The port of one edge to one peer. Large records go in several frames for a batch."""
 
     sender: PeerSender
     edge: int
     codec: RecordCodec
+    _at_once: int = attrs.field(default=sys.maxsize, init=False)
+    """How many records fit into one frame, if they are as large as the last ones."""
 
     async def send(self, batch: Batch) -> None:
         """See `wallarood.runtime.dataflow.outputs.Port.send`.
 
         Raises ApplicationError: a single record is larger than a frame may be.
         """
-        await self.sender.wait_for_credit(self.edge)
-        payload = self.codec.encode(batch)
-        if len(payload) > self.sender.frame_bytes_max // 2 and len(batch) > 1:
-            middle = len(batch) // 2
-            await self.send(batch.cut(0, middle))
-            await self.send(batch.cut(middle, len(batch)))
-            return
+        most = self.sender.frame_bytes_max // 2
+        start = 0
+        while start < len(batch):
+            end = start + self._at_once
+            part = batch if start == 0 and end >= len(batch) else batch.cut(start, end)
+            await self.sender.wait_for_credit(self.edge)
+            payload = self.codec.encode(part)
+            self._at_once = max(1, min(FRAME_BYTES_WANTED, most) * len(part) // len(payload))
+            if len(payload) <= most or len(part) == 1:
+                self._push(payload, len(part))
+                start += len(part)
+
+    def _push(self, payload: bytes, records: int) -> None:
         sequence = self.sender.link.next_sequence(self.edge)
-        data = encode_peer(Data(self.edge, sequence, self.sender.hello.round, payload, len(batch)))
+        data = encode_peer(Data(self.edge, sequence, self.sender.hello.round, payload, records))
         if len(data) > self.sender.frame_bytes_max:
             raise ApplicationError(
                 f"a record of {len(payload):,} bytes on its way to {self.sender.peer}: at most "

@@ -72,21 +72,22 @@ def _is_exact_class(hint: Any) -> bool:
 
 @attrs.frozen
 class _Field:
-    """A field of a record that may be its key: how to get it, and its type."""
+    """A field of a record that may be its key: how to get it, its type, its number in a tuple."""
 
     of: Callable[[Any], Any]
     kind: type
+    item: int | None = None
 
 
 def _fields_of(record: Any) -> tuple[_Field, ...]:
-    hints: list[tuple[Callable[[Any], Any], Any]] = []
+    found: list[_Field] = []
     if get_origin(record) is tuple and Ellipsis not in get_args(record):
-        hints = [(itemgetter(place), hint) for place, hint in enumerate(get_args(record))]
+        hints = enumerate(get_args(record))
+        found = [_Field(itemgetter(item), hint, item) for item, hint in hints]
     elif isinstance(record, type) and _is_exact_class(record) and not issubclass(record, Enum):
-        types_of = typing.get_type_hints(record).items()
-        hints = [(attrgetter(name), hint) for name, hint in types_of]
-    found = [_Field(of, hint) for of, hint in hints if hint in _SAME_IF_EQUAL]
-    return tuple(found[:_FIELDS_MAX])
+        hints_by_name = typing.get_type_hints(record).items()
+        found = [_Field(attrgetter(name), hint) for name, hint in hints_by_name]
+    return tuple([each for each in found if each.kind in _SAME_IF_EQUAL][:_FIELDS_MAX])
 
 
 @attrs.frozen
@@ -150,6 +151,8 @@ class RecordCodec:
             return None
         try:
             for place, field in enumerate(self._fields):
+                if field.item == batch.item is not None and field.kind is batch.kind:
+                    return place  # a tuple: it is still as `key_by` has seen it
                 if keys[0] == field.of(values[0]) and keys == list(map(field.of, values)):
                     return place
         except (AttributeError, LookupError, TypeError):  # not what the hint says: found out later

@@ -9,11 +9,14 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from wallarood.flow.link import LinkSender
+from wallarood.model.batch import Batch
+from wallarood.model.errors import ApplicationError
 from wallarood.model.ids import Address, Incarnation
 from wallarood.net.tcp import DataChannel
-from wallarood.runtime.peer_send import PeerSender
+from wallarood.runtime.peer_send import FRAME_BYTES_WANTED, PeerSender, RemotePort
 from wallarood.wire.frames import FrameDecoder, encode_frame
-from wallarood.wire.peer import LinkHello, encode_peer
+from wallarood.wire.peer import Data, LinkHello, decode_peer, encode_peer
+from wallarood.wire.records import PickleRule, RecordCodec
 
 FRAME_BYTES_MAX = 1 << 20
 EDGE = 1
@@ -125,3 +128,52 @@ async def test_a_frame_for_a_connection_that_is_gone_goes_over_the_next_one() ->
         with trio.fail_after(5):
             assert await read(await peer.connection(), len(PAYLOADS)) == PAYLOADS
         nursery.cancel_scope.cancel()
+
+
+CODEC = RecordCodec.for_types(bytes, rule=PickleRule.FORBIDDEN)
+
+
+async def sent(batches: list[Batch], *, frame_bytes_max: int = FRAME_BYTES_MAX) -> list[Data]:
+    """What a port to a peer makes of *batches*."""
+    peer = Peer()
+    sender = sender_to(peer)
+    sender.frame_bytes_max = frame_bytes_max
+    sender.link = LinkSender(1 << 30)  # its credit is not what is looked at here
+    port = RemotePort(sender, EDGE, CODEC)
+    for each in batches:
+        await port.send(each)
+    frames = FrameDecoder(frame_bytes_max)
+    found = []
+    while (frame := sender.link.next_unsent()) is not None:
+        found += [decode_peer(payload) for payload in frames.feed(frame)]
+    assert all(isinstance(each, Data) for each in found)
+    return [each for each in found if isinstance(each, Data)]
+
+
+@pytest.mark.parametrize("frame_bytes_max", [4096, FRAME_BYTES_MAX])
+@pytest.mark.parametrize("size", [0, 10, 700, 5_000, 200_000])
+async def test_records_of_any_size_arrive_in_their_order_in_frames_within_the_limit(
+    size: int, frame_bytes_max: int
+) -> None:
+    if size * 2 > frame_bytes_max:
+        size = frame_bytes_max // 2
+    sizes = [0, size, 3, *[size] * 400, 1, size]
+    records = [number.to_bytes(4, "big") + bytes(each) for number, each in enumerate(sizes)]
+    batches = [Batch(records[:300]), Batch(records[300:])]
+    frames = await sent(batches, frame_bytes_max=frame_bytes_max)
+    found = [CODEC.decode(each.payload) for each in frames]
+    assert [record for batch in found for record in batch.values] == records
+    assert [len(batch) for batch in found] == [frame.records for frame in frames]
+
+
+async def test_a_batch_of_large_records_is_encoded_in_frames_of_a_wanted_size() -> None:
+    batches = [Batch([bytes(10_000)] * 48) for _ in range(8)]
+    frames = await sent(batches)
+    assert len(frames[0].payload) > FRAME_BYTES_WANTED  # nobody knew
+    assert all(len(frame.payload) <= FRAME_BYTES_WANTED for frame in frames[1:])
+    assert len(frames) == 1 + 7 * 2
+
+
+async def test_a_record_larger_than_a_frame_is_an_error_that_says_so() -> None:
+    with pytest.raises(ApplicationError, match=r"record of 5,00\d bytes.*to beta: at most 4,096"):
+        await sent([Batch([b"a", bytes(5000), b"b"])], frame_bytes_max=4096)

@@ -277,6 +277,24 @@ def test_keys_that_are_a_field_of_the_records_are_not_sent(
     assert codec.decode(codec.encode(Batch(records, others))) == Batch(records, others)
 
 
+@pytest.mark.parametrize(
+    ("kind", "records", "item"),
+    [
+        (tuple[str, int], [("a", 1), ("b", 2)], 0),
+        (tuple[str, int, str], [("a", 1, "a"), ("b", 2, "c")], 2),
+        (list[str], [["a", "b"], ["c", "d"]], 1),
+    ],
+)
+def test_an_item_that_is_known_to_be_the_key_is_found_as_one_that_is_not(
+    kind: Any, records: list[Any], item: int
+) -> None:
+    codec = RecordCodec.for_types(kind, rule=PickleRule.FORBIDDEN)
+    fields = [each[item] for each in records]
+    known = Batch(records, fields, str, item)
+    assert codec.encode(known) == codec.encode(Batch(records, fields))
+    assert codec.decode(codec.encode(known)) == Batch(records, fields)
+
+
 @pytest.mark.parametrize("change", [{0: 16 | 4 | 1}, {5: 1}])
 def test_keys_that_are_said_to_be_a_field_that_there_is_not(change: dict[int, int]) -> None:
     codec = RecordCodec.for_types(tuple[str, int], rule=PickleRule.ALLOWED)

@@ -227,7 +227,7 @@ class Aggregator:
         if select is not None:
             # If something raises, the function itself is called, and tells which record it was.
             with suppress(Exception):
-                return select(records)
+                return select.all_of(records)
         return call_each(self._computation, function, records, failures=failures)
 
     def _quickly(self, keyed: _Keyed) -> _Results | None:

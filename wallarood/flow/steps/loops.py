@@ -134,8 +134,8 @@ def key_by(computation: Computation) -> Operator:
         if select is not None:
             # If something raises, the function itself is called, and tells which record it was.
             with suppress(Exception):
-                keys = select(batch.values)
-                return Batch(batch.values, keys, kind_of(keys))
+                keys = select.all_of(batch.values)
+                return Batch(batch.values, keys, kind_of(keys), select.item)
         keys, whole = call(batch.values, iter(batch.values), failures)
         keyed = Batch(batch.values, keys, kind_of(keys))
         return keyed if whole else kept(keyed, keyed.values, _present(keys))

@@ -10,12 +10,24 @@ import sys
 from collections.abc import Callable
 from operator import attrgetter, itemgetter
 from types import FunctionType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-Selector: TypeAlias = Callable[[list[Any]], list[Any]]
-"""From records to what the function returns for each; raises what selecting from one raises."""
+import attrs
 
 _ITEM_TYPES: Final = (int, str)
+
+
+@attrs.frozen
+class Selector:
+    """What a function does that only selects.
+
+    `all_of` goes from records to what the function returns for each, and raises what selecting
+    from one raises. `item` is the number of the only item that is selected, None if it is anything
+    else.
+    """
+
+    all_of: Callable[[list[Any]], list[Any]]
+    item: int | None = None
 
 
 def selector_of(function: Callable[..., Any]) -> Selector | None:
@@ -35,9 +47,10 @@ def selector_of(function: Callable[..., Any]) -> Selector | None:
     if (items and attributes) or steps != _steps_selecting(parts):
         return None
     if not parts:
-        return lambda records: records
+        return Selector(lambda records: records)
     get: Callable[[Any], Any] = itemgetter(*items) if items else attrgetter(*attributes)
-    return lambda records: list(map(get, records))
+    item = items[0] if len(items) == 1 and isinstance(items[0], int) else None
+    return Selector(lambda records: list(map(get, records)), item)
 
 
 def _steps_selecting(parts: list[str]) -> list[tuple[str, Any]]:

@@ -57,9 +57,9 @@ def test_what_selects_gives_what_the_function_gives(function: Callable[[Any], An
             expected = function(record)
         except Exception as error:
             with pytest.raises(type(error)):
-                select([record])
+                select.all_of([record])
         else:
-            assert select([record, record]) == [expected, expected]
+            assert select.all_of([record, record]) == [expected, expected]
             fitting += 1
     assert fitting
 
@@ -120,3 +120,15 @@ def test_what_does_anything_else_is_called(function: Any) -> None:
 def test_who_looks_on_is_to_see_every_call() -> None:
     sys.settrace(lambda *_: None)
     assert selector_of(lambda record: record[0]) is None
+
+
+def test_the_number_of_an_item_that_is_selected_alone_is_known() -> None:
+    functions: list[Callable[[Any], Any]] = [
+        lambda record: record[1],
+        lambda record: record["a"],
+        lambda record: (record[0], record[1]),
+        lambda record: record.a,
+        lambda record: record,
+    ]
+    selectors = [selector_of(each) for each in functions]
+    assert [each.item for each in selectors if each] == [1, None, None, None, None]
