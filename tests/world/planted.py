@@ -65,13 +65,13 @@ class Forgetful(KeyedState):
     def capture(self, number: int, since: int) -> None:
         super().capture(number, since)
         for marks in self._unsure.values():
-            marks.changed = set()
+            marks.keys = []
 
 
 class Smeared(KeyedState):
     """Lets a state change while it waits to be encoded."""
 
-    def _encode_first(self, keys: Any) -> None:
+    def touch(self, keys: Any) -> None:
         del keys
 
 

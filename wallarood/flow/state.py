@@ -18,11 +18,13 @@
 # what a restart has to read. Base and changes are put one over the other, in their order.
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import attrs
 
+from wallarood.flow.capture import All, Some, Taken, Waiting
 from wallarood.flow.encoding import decode_states, encode_states, join_pieces
 from wallarood.model.checkpoint import StatePart
 
@@ -33,13 +35,12 @@ IN_USE_KEYS_MAX = 1 << 16
 
 @attrs.define(eq=False)
 class _Capture:
-    """A capture in progress: the keys it is about, and those of them that wait to be encoded."""
+    """A capture in progress: the keys that wait to be encoded, and those that have been."""
 
     since: int
     base: bool
-    keys: list[Any]
-    waiting: set[Any]
-    reached: int = 0
+    waiting: Waiting
+    keys: list[Any] = attrs.field(factory=list)
     pieces: list[bytes] = attrs.field(factory=list)
 
 
@@ -47,7 +48,7 @@ class _Capture:
 class _Marks:
     """What was captured for a checkpoint that is not known committed."""
 
-    changed: set[Any]
+    keys: list[Any]
     base: bool
 
 
@@ -72,6 +73,7 @@ class KeyedState:
     by_key: defaultdict[Any, Any] = attrs.field(init=False)
     _in_use: _InUse = attrs.field(init=False)
     _changed: set[Any] = attrs.field(factory=set)
+    """All of them are in `by_key`."""
     _unsure: dict[int, _Marks] = attrs.field(factory=dict)
     _since_base: int = 0
     _based: bool = False
@@ -79,40 +81,43 @@ class KeyedState:
 
     def __attrs_post_init__(self) -> None:
         self.by_key = defaultdict(self.make)
-        self._in_use = _InUse(self._take_in)
+        self._in_use = _InUse(self.of)
 
-    def _take_in(self, key: Any) -> Any:
+    def use(self, keys: list[Any]) -> Iterator[Any]:
+        """The state object of each of *keys*, for user code to change; drawing makes new ones."""
+        self.touch(keys)
+        if len(self.by_key) <= IN_USE_KEYS_MAX:
+            return map(self._in_use.__getitem__, keys)
+        self._in_use.clear()
+        # If one cannot be made, that is to be found out when it is drawn.
+        with suppress(Exception):
+            states = list(map(self.by_key.__getitem__, keys))
+            self._changed.update(keys)
+            return iter(states)
+        return map(self.of, keys)
+
+    def touch(self, keys: Iterable[Any]) -> None:
+        """These keys are about to be worked on: what a capture needs of them is encoded."""
+        if self._capture is not None and self._capture.waiting:
+            self._encode(self._capture, self._capture.waiting.take_of(keys))
+
+    def of(self, key: Any) -> Any:
+        """The state object of a key that `touch` was told of, for user code to change."""
         state = self.by_key[key]
         self._changed.add(key)
         return state
 
-    def use(self, keys: list[Any]) -> Iterator[Any]:
-        """The state object of each of *keys*, for user code to change; drawing makes new ones."""
-        self._encode_first(keys)
-        if len(self.by_key) <= IN_USE_KEYS_MAX:
-            return map(self._in_use.__getitem__, keys)
-        self._in_use.clear()
-        self._changed.update(keys)
-        return map(self.by_key.__getitem__, keys)
+    def put(self, states: Mapping[Any, Any]) -> None:
+        """Put other state objects into the place of those of these keys."""
+        self.touch(states)
+        self.by_key.update(states)
+        self._changed.update(states)
 
-    def touch(self, keys: Iterable[Any]) -> None:
-        """These keys are about to be worked on in `by_key`. Called before their state changes."""
-        self._encode_first(keys)
-        self._changed.update(keys)
-
-    def _encode_first(self, keys: Iterable[Any]) -> None:
-        if self._capture is not None:
-            self._encode(self._capture, keys)
-
-    def _encode(self, capture: _Capture, keys: Iterable[Any]) -> None:
-        """Encode what of *keys* waits for it, as it is now."""
-        some = list(capture.waiting.intersection(keys))
-        capture.waiting.difference_update(some)
-        # A key whose state could not be made has none.
-        some = list(filter(self.by_key.__contains__, some))
-        if some:
-            states = list(map(self.by_key.__getitem__, some))
-            capture.pieces.append(encode_states(self.computation, some, states))
+    def _encode(self, capture: _Capture, taken: Taken) -> None:
+        keys, states = taken
+        if keys:
+            capture.pieces.append(encode_states(self.computation, keys, states))
+            capture.keys += keys
 
     def capture(self, number: int, since: int) -> None:
         """Begin to capture the state as it is now, for checkpoint *number*.
@@ -121,13 +126,13 @@ class KeyedState:
         """
         changed, self._changed = self._changed, set()
         self._in_use.clear()
-        for marks in self._unsure.values():
-            changed |= marks.changed
+        changed.update(*(marks.keys for marks in self._unsure.values()))
+        if self._capture is not None:
+            changed.update(self._capture.waiting.left())
         base = not self._based or self._since_base + len(changed) > len(self.by_key)
-        self._unsure[number] = _Marks(changed, base)
-        # In the order in which they were made, as their objects lie in memory.
-        keys = list(self.by_key if base else changed)
-        self._capture = _Capture(since, base, keys, set(keys))
+        waiting = All(self.by_key) if base else Some(changed, self.by_key)
+        self._capture = _Capture(since, base, waiting)
+        self._unsure[number] = _Marks(self._capture.keys, base)
 
     @property
     def capturing(self) -> bool:
@@ -137,7 +142,7 @@ class KeyedState:
     @property
     def encoded(self) -> int:
         """How many keys of the capture in progress are encoded."""
-        return 0 if self._capture is None else len(self._capture.keys) - len(self._capture.waiting)
+        return 0 if self._capture is None else len(self._capture.keys)
 
     def encode_some(self) -> None:
         """Encode the next chunk of the capture in progress.
@@ -146,9 +151,7 @@ class KeyedState:
         """
         capture = self._capture
         assert capture is not None
-        end = capture.reached + CHUNK_KEYS
-        self._encode(capture, capture.keys[capture.reached : end])
-        capture.reached = end
+        self._encode(capture, capture.waiting.take(CHUNK_KEYS))
 
     def finish(self) -> StatePart:
         """The capture, whole."""
@@ -166,7 +169,7 @@ class KeyedState:
         """A checkpoint is known committed: what it holds is not marked as changed any longer."""
         marks = self._unsure.get(number)
         if marks is not None:
-            self._since_base = 0 if marks.base else self._since_base + len(marks.changed)
+            self._since_base = 0 if marks.base else self._since_base + len(marks.keys)
             self._based = self._based or marks.base
         self._unsure = {each: marks for each, marks in self._unsure.items() if each > number}
 

@@ -46,7 +46,7 @@ class Trial:
         keys = [self.random.randrange(low, 80) for _ in range(self.random.randrange(1, 9))]
         if self.grouped:
             self.state.touch(keys)
-            states = map(self.state.by_key.__getitem__, keys)
+            states = map(self.state.of, keys)
         else:
             states = self.state.use(keys)
         for key, state in zip(keys, states, strict=True):
@@ -129,8 +129,7 @@ def test_what_is_stored_stays_within_a_few_times_the_state(monkeypatch: pytest.M
 def test_no_step_of_a_capture_encodes_more_than_a_chunk() -> None:
     state = KeyedState("sums", Sum)
     keys = list(range(5 * state_module.CHUNK_KEYS))
-    state.touch(keys)
-    state.by_key.update((key, Sum(key)) for key in keys)
+    state.put({key: Sum(key) for key in keys})
     state.capture(1, 0)
     steps = 0
     while state.capturing:

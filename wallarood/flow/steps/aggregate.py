@@ -253,8 +253,7 @@ class Aggregator:
             else list(map(truediv, *(news[i].values() for i in each)))
             for each in self._layout.results
         ]
-        self._state.touch(rows)
-        self._state.by_key.update(rows)
+        self._state.put(rows)
         return list(rows), results
 
     def _carefully(self, keyed: _Keyed, records: list[Any], failures: list[Failure]) -> _Results:
@@ -271,8 +270,7 @@ class Aggregator:
             except Exception as error:
                 fail(self._computation, record, error, failures=failures)
             else:
-                self._state.touch((key,))
-                by_key[key] = new[0] if self._bare else new
+                self._state.put({key: new[0] if self._bare else new})
         return list(seen), list(zip(*seen.values(), strict=True))
 
     def _emitted(

@@ -40,7 +40,7 @@ def by_key(computation: Computation, state: KeyedState) -> Operator:
         done = Batch([], keys := [])
         for name, (key, records) in groups.items():
             try:
-                results = list(computation.function(records, state.by_key[name]))
+                results = list(computation.function(records, state.of(name)))
             except Exception as error:
                 fail(computation, records, error, failures=failures)
                 continue
