@@ -53,7 +53,7 @@ bench: .venv/.installed
 	@$(BENCH) throughput --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)
 	@$(BENCH) throughput --workers 2 --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)
 	@$(BENCH) crossing --runs $(RUNS) --output $(BENCH_OUTPUT)
-	@$(BENCH) latency --runs $(RUNS) --output $(BENCH_OUTPUT)
+	@$(BENCH) latency --runs $$((3 * $(RUNS))) --output $(BENCH_OUTPUT)
 	@$(BENCH) checkpoints --runs $(RUNS) --output $(BENCH_OUTPUT)
 	@$(BENCH) idle --runs $(RUNS) --output $(BENCH_OUTPUT)
 

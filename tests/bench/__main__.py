@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     delays = commands.add_parser("latency", parents=[common], help="W4: how late records are")
     delays.add_argument("--rates", type=float, nargs="+", default=[1000.0, 10_000.0])
     delays.add_argument("--workers", type=int, nargs="+", default=[1, 2])
-    delays.add_argument("--seconds", type=float, default=10.0, help="of each run (default 10)")
+    delays.add_argument("--seconds", type=float, default=3.0, help="of each run (default 3)")
     delays.set_defaults(run=latency.run)
     costs = commands.add_parser("checkpoints", parents=[common], help="W5, W6: what they cost")
     costs.add_argument("--keys", type=int, nargs="+", default=[10_000, 1_000_000])

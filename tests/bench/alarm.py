@@ -1,4 +1,4 @@
-"""An alarm clock that wakes a Trio task as a socket would: timerfd_create(2).
+"""An alarm clock that wakes a Trio task, or a thread, as a socket would: timerfd_create(2).
 
 Trio's own timers are those of epoll_wait(2) and end up to a millisecond late, which is as long as
 all else in a record's way; connectors do not wait for timers, but for what comes.
@@ -6,6 +6,7 @@ all else in a record's way; connectors do not wait for timers, but for what come
 
 import ctypes
 import os
+import select
 
 import trio.lowlevel
 
@@ -31,6 +32,11 @@ class Alarm:
     async def wait(self) -> None:
         """Return when a time has come since the last call."""
         await trio.lowlevel.wait_readable(self._timer)
+        os.read(self._timer, 8)
+
+    def wait_blocking(self) -> None:
+        """The same for a thread that has nothing else to do."""
+        select.select([self._timer], [], [])
         os.read(self._timer, 8)
 
     def close(self) -> None:

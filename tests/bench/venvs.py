@@ -11,6 +11,7 @@ ORJSON = "orjson==3.11.4"
 REQUIREMENTS = {
     "ours": ("--editable", str(ROOT), ORJSON),
     "loop": ("--editable", str(ROOT), ORJSON),  # the same environment as ours
+    "timer": ("--editable", str(ROOT), ORJSON),
     "aggregated": ("--editable", str(ROOT), ORJSON),
     "bytewax": ("bytewax==0.21.1", ORJSON),
     "pathway": ("pathway==0.33.0", ORJSON),

@@ -4,7 +4,7 @@ import json
 import sys
 
 import pytest
-from bench import figures, processes, report
+from bench import figures, latency, processes, report
 from bench.contestants import loop
 from bench.data import records_of
 from bench.job import Job
@@ -83,3 +83,31 @@ def test_a_line_has_ratios_of_rates_and_of_cpu_and_says_what_failed() -> None:
     }
     cells = row("W1", 1, measured, ["ours", "loop", "other"])
     assert cells == ["W1, 1 worker", "30 k ±33%", "15 k ±33%", "failed", "2.00 (3.00)", ""]
+
+
+@pytest.mark.parametrize("name", ["ours", "timer"])
+def test_every_record_is_measured_once_from_when_it_was_due(name, monkeypatch) -> None:
+    monkeypatch.setattr(processes, "python_of", lambda *_: sys.executable)
+    job = job_of("W4")._replace(rate=1000.0)
+    [arrived] = processes.run_once(name, job, workers=1).outputs
+    scheduled = sorted(due for due, _ in arrived)
+    assert len(scheduled) == job.size
+    assert scheduled[-1] - scheduled[0] == pytest.approx((job.size - 1) / job.rate)
+    assert min(delay for _, delay in arrived) >= 0
+
+
+def test_a_line_of_delays_compares_neighbours_and_says_what_failed_and_what_was_not_measured() -> (
+    None
+):
+    names = ["ours", "bytewax", "timer"]
+    found = {"ours": [[1.0, 4.0], [2.0, 6.0]], "bytewax": [[2.0, 2.0], [2.0, 6.0]], "timer": []}
+    assert latency.row("x", found, names) == [
+        "x",
+        "1.50 / 5.00",
+        "2.00 / 4.00",
+        "failed",
+        "0.75 / 1.50",
+    ]
+    del found["timer"]
+    found["bytewax"].pop()
+    assert latency.row("x", found, names) == ["x", "1.50 / 5.00", "2.00 / 2.00", "", ""]
