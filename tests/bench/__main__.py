@@ -49,6 +49,9 @@ def parser() -> argparse.ArgumentParser:
     delays.add_argument("--rates", type=float, nargs="+", default=[1000.0, 10_000.0])
     delays.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     delays.add_argument("--seconds", type=float, default=3.0, help="of each run (default 3)")
+    delays.add_argument(
+        "--at-once", action="store_true", help="both at the same time, a core for each"
+    )
     delays.set_defaults(run=latency.run)
     costs = commands.add_parser("checkpoints", parents=[common], help="W5, W6: what they cost")
     costs.add_argument("--keys", type=int, nargs="+", default=[10_000, 1_000_000])

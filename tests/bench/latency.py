@@ -2,40 +2,60 @@
 
 A machine that is shared takes a core away for milliseconds, now and then and in spells of minutes;
 that is most of the last percent of delays, of whatever waits for a time. So turns are short and
-many, what stood next to each other is compared, and a bare timer shows what the machine did.
+many, what stood next to each other is compared, and a bare timer shows what the machine did. Where
+that leaves a tie, `--at-once` runs both contestants of a turn at the same time: what the machine
+does then, it does to both. Each needs a core of its own.
 """
 
 import argparse
+import contextlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 from bench import figures, machine, report
-from bench.job import Job
-from bench.processes import RunFailedError, run_once
+from bench.job import Job, Result
+from bench.processes import RunFailedError, running
 from bench.throughput import available
 
 SHARES = (0.5, 0.99, 0.999)
 WARM_UP_S = 1.0
-NAMES = ("ours", "bytewax", "timer")
+COMPARED, TIMER = ("ours", "bytewax"), "timer"
 Turns: TypeAlias = dict[str, list[list[float]]]
 """By contestant, the percentiles of each of its runs."""
+Outcome: TypeAlias = tuple[str, list[float] | RunFailedError]
 
 
-def measure(name: str, job: Job, chosen: argparse.Namespace) -> list[float]:
-    """The percentiles of one run in milliseconds. Raises RunFailedError."""
-    result = run_once(name, job, workers=job.parts, interpreter=chosen.python)
+def percentiles(result: Result, job: Job) -> list[float]:
+    """Those of one run in milliseconds. Raises RunFailedError: records are missing."""
     arrived = [pair for part in result.outputs for pair in part]
     if len(arrived) != job.size // job.parts * job.parts:
-        raise RunFailedError(f"{name}: {len(arrived)} of {job.size} records have arrived")
+        raise RunFailedError(f"{len(arrived)} of {job.size} records have arrived")
     first = min(scheduled for scheduled, _ in arrived) + WARM_UP_S
     delays = [delay * 1000 for scheduled, delay in arrived if scheduled >= first]
     return [figures.percentile(delays, share) for share in SHARES]
 
 
+def measure(
+    names: Iterable[str], job: Job, interpreter: str, *, at_once: bool
+) -> Iterator[Outcome]:
+    """One turn: each contestant's name and percentiles, or why there are none."""
+    for group in [list(names)] if at_once else [[name] for name in names]:
+        with contextlib.ExitStack() as stack:
+            results = [
+                stack.enter_context(running(name, job, workers=job.parts, interpreter=interpreter))
+                for name in group
+            ]
+            for name, result in zip(group, results, strict=True):
+                try:
+                    yield name, percentiles(result(), job)
+                except RunFailedError as error:
+                    yield name, error
+
+
 def run(chosen: argparse.Namespace, results: report.Results) -> None:
     """Measure by turns at each rate, with each number of workers, with and without checkpoints."""
-    names = available(list(NAMES), chosen.python)
+    names = available(list(COMPARED if chosen.at_once else (*COMPARED, TIMER)), chosen.python)
     results.values["machine"] = machine.described(names, chosen.python)
     rows = []
     cases = itertools.product(chosen.rates, chosen.workers, (0, 1))
@@ -48,17 +68,16 @@ def run(chosen: argparse.Namespace, results: report.Results) -> None:
             checkpoint_s=checkpoint_s,
         )
         # A timer has nothing to check, so it is not measured twice.
-        found: Turns = {name: [] for name in names if name != "timer" or not checkpoint_s}
+        found: Turns = {name: [] for name in names if name != TIMER or not checkpoint_s}
         results.values[what] = found
-        for turn, name in itertools.product(range(chosen.runs), found):
-            try:
-                found[name].append(measure(name, job, chosen))
-            except RunFailedError as error:
-                report.progress(f"W4 {what}: {error}")
-                continue
-            results.keep()
-            shown = f"run {turn + 1}/{chosen.runs}: {name} {_shown(found[name][-1])}"
-            report.progress(f"W4 {what}, {shown}")
+        for turn in range(chosen.runs):
+            for name, outcome in measure(found, job, chosen.python, at_once=chosen.at_once):
+                shown = str(outcome)
+                if not isinstance(outcome, RunFailedError):
+                    found[name].append(outcome)
+                    results.keep()
+                    shown = _shown(outcome)
+                report.progress(f"W4 {what}, run {turn + 1}/{chosen.runs}: {name} {shown}")
         rows.append(row(what, found, names))
     head = ["delay in ms: p50 / p99 / p99.9", *names]
     print(report.table([*head, "ours / bytewax"], rows, style=chosen.style))

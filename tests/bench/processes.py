@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench import files
@@ -139,32 +139,53 @@ def started(
                         pipe.close()
 
 
-def run_once(
+@contextlib.contextmanager
+def running(
     contestant: str, job: Job, *, workers: int, interpreter: str = sys.executable
-) -> Result:
-    """Run *contestant* once on *job*. Raises RunFailedError, NotInstalledError."""
+) -> Iterator[Callable[[], Result]]:
+    """One run of *contestant* on *job*: a function that waits for its result.
+
+    The function raises RunFailedError. Raises NotInstalledError.
+    """
     with tempfile.TemporaryDirectory(prefix="wallarood-bench-") as folder:
         job = job._replace(out=folder)
         with started(contestant, job, workers=workers, interpreter=interpreter) as processes:
             if contestant == "loop":
-                for process in processes:
-                    assert process.stdout is not None
-                    process.stdout.readline()
-                for process in processes:
-                    assert process.stdin is not None
-                    with contextlib.suppress(BrokenPipeError):
-                        process.stdin.write("go\n")
-                        process.stdin.flush()
-            for number, process in enumerate(processes):
-                try:
-                    code = process.wait(WAIT_S)
-                except subprocess.TimeoutExpired:
-                    raise RunFailedError(f"{contestant} has not ended in {WAIT_S} s") from None
-                if code:
-                    said = (Path(folder) / f"stderr-{number}").read_text()
-                    raise RunFailedError(f"{contestant} ended {code}: {said[-2000:]}")
+                _let_go(processes)
+            yield lambda: _result(contestant, processes, Path(folder))
+
+
+def run_once(
+    contestant: str, job: Job, *, workers: int, interpreter: str = sys.executable
+) -> Result:
+    """Run *contestant* once on *job*. Raises RunFailedError, NotInstalledError."""
+    with running(contestant, job, workers=workers, interpreter=interpreter) as result:
+        return result()
+
+
+def _let_go(processes: list[subprocess.Popen[str]]) -> None:
+    """Loops begin at the same time, once all of them are ready."""
+    for process in processes:
+        assert process.stdout is not None
+        process.stdout.readline()
+    for process in processes:
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write("go\n")
+            process.stdin.flush()
+
+
+def _result(contestant: str, processes: list[subprocess.Popen[str]], folder: Path) -> Result:
+    for number, process in enumerate(processes):
         try:
-            return result_in(Path(folder))
-        except ValueError as error:
-            said = (Path(folder) / "stderr-0").read_text()
-            raise RunFailedError(f"{contestant}: {error}: {said[-2000:]}") from error
+            code = process.wait(WAIT_S)
+        except subprocess.TimeoutExpired:
+            raise RunFailedError(f"{contestant} has not ended in {WAIT_S} s") from None
+        if code:
+            said = (folder / f"stderr-{number}").read_text()
+            raise RunFailedError(f"{contestant} ended {code}: {said[-2000:]}")
+    try:
+        return result_in(folder)
+    except ValueError as error:
+        said = (folder / "stderr-0").read_text()
+        raise RunFailedError(f"{contestant}: {error}: {said[-2000:]}") from error
