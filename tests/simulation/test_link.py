@@ -104,7 +104,8 @@ class Sim:
         if self.waiting[edge]:
             sequence, content = self.waiting[edge].popleft()
             self.got[edge].append(content)
-            if self.receiver.taken(edge, sequence):
+            self.receiver.taken(edge, sequence)
+            if self.receiver.due:
                 self.grant()
 
     def grant(self) -> None:
@@ -131,8 +132,6 @@ class Sim:
             self.consume()
             if self.sender.idle:
                 break
-            if not any(self.waiting.values()) and not self.there:
-                self.grant()  # as a timer does
         assert self.got == self.sent, f"seed {self.seed}"
         assert self.sender.idle, f"seed {self.seed}: something is never granted"
 

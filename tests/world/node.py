@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 
 FINGERPRINT = ("application simulated",)
 WRITE_AGAIN_S = 1.0
+LATE = 25
+"""How much longer a write takes that others may pass (`Bugs.unordered`)."""
 
 
 class DiedError(Exception):
@@ -456,7 +458,7 @@ class Node:
             if self.life == life:
                 call.done(self._apply(call))
 
-        self.world.later(self.world.disk_time(), now)
+        self.world.later(self.world.disk_time() * LATE, now)
 
     def _next_call(self) -> None:
         if self.call_in_progress is not None or not self.calls:

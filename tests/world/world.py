@@ -388,7 +388,9 @@ class World:
             for frame in pipe.there[:some]:
                 target.arrived(pair[0], frame)
             del pipe.there[:some]
-            pipe.back += target.receivers[pair[0]].grants().items()
+            receiver = target.receivers[pair[0]]
+            if receiver.due:
+                pipe.back += receiver.grants().items()
 
     # ---- what must never be ----------------------------------------------------------------------
 

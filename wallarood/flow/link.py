@@ -8,8 +8,9 @@
 # may go, whatever its size, so that a record larger than the window passes. Marks cost nothing.
 #
 # A grant for every frame would cost both ends as much as a small frame itself. So grants wait for
-# each other, until they cover a part of the window. Nobody waits for them by then: a sender without
-# credit has a window in flight, of which less than that part is taken; the rest is still to come.
+# each other, until they cover a part of the window or a mark: a barrier comes every few seconds,
+# and an end last of all. Nobody waits for them by then: a sender without credit has a window in
+# flight, of which less than that part is taken; the rest is still to come.
 #
 # A new connection begins with what the receiver has received on each edge: the sender forgets
 # nothing, rewinds to there and goes on. The receiver takes exactly the next number; a lower one is
@@ -142,6 +143,12 @@ class LinkReceiver:
     def __init__(self, window_bytes: int) -> None:
         self._window_bytes = window_bytes
         self._edges: dict[int, _Incoming] = {}
+        self._due = False
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to send `grants`."""
+        return self._due
 
     @property
     def received(self) -> dict[int, int]:
@@ -150,17 +157,19 @@ class LinkReceiver:
 
     def grants(self) -> dict[int, int]:
         """The last number taken on each edge, where that was not said on this connection yet."""
-        due = {}
+        grants = {}
         for edge, state in self._edges.items():
             if state.taken > state.granted:
-                due[edge] = state.granted = state.taken
+                grants[edge] = state.granted = state.taken
                 state.ungranted_bytes = 0
-        return due
+        self._due = False
+        return grants
 
     def reconnected(self) -> None:
         """There is a new connection: grants on the one before may be lost."""
         for state in self._edges.values():
             state.granted = 0
+        self._due = any(state.taken for state in self._edges.values())
 
     def receive(self, edge: int, sequence: int, cost_bytes: int) -> Delivery:
         """A frame has arrived: is it new?
@@ -184,8 +193,8 @@ class LinkReceiver:
         state.waiting_bytes += cost_bytes
         return Delivery.NEW
 
-    def taken(self, edge: int, sequence: int) -> bool:
-        """The consumer has taken the frame. Returns whether it is time to say so in a grant.
+    def taken(self, edge: int, sequence: int) -> None:
+        """The consumer has taken the frame.
 
         Raises LocalProtocolError: it is not the oldest waiting.
         """
@@ -196,4 +205,5 @@ class LinkReceiver:
         state.waiting_bytes -= cost_bytes
         state.ungranted_bytes += cost_bytes
         state.taken = sequence
-        return state.ungranted_bytes * GRANTS_IN_WINDOW >= self._window_bytes
+        if not cost_bytes or state.ungranted_bytes * GRANTS_IN_WINDOW >= self._window_bytes:
+            self._due = True

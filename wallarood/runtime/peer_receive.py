@@ -4,8 +4,7 @@ Theory of operation
 ===================
 The reader never waits for a consumer: what a peer may send is bounded by its credit, so every
 batch has a place in the inbox of its edge, and one slow stage does not hold up the others on the
-same connection. Grants are cumulative: they are sent when a part of the window waits for one, and
-otherwise a little later, several as one.
+same connection. Grants are cumulative, and sent when `LinkReceiver.due` says so.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,8 +24,6 @@ from wallarood.wire.peer import Data, Grant, LinkHello, MarkFrame, decode_peer, 
 from wallarood.wire.records import RecordCodec
 
 RECEIVE_BYTES_MAX = 256 << 10
-GRANT_DELAY_S = 0.02
-"""How long a grant may wait for others while its sender has credit left."""
 
 log = structlog.get_logger(__name__)
 
@@ -46,9 +43,7 @@ class PeerReceiver:
     codecs: Mapping[int, RecordCodec]
     on_change: Callable[[], None]
     connected: bool = attrs.field(default=False, init=False)
-    _taken: Waker = attrs.field(factory=Waker, init=False)
     _due: Waker = attrs.field(factory=Waker, init=False)
-    _is_due: bool = attrs.field(default=False, init=False)
     _connection: trio.CancelScope | None = attrs.field(default=None, init=False)
     _using: trio.Lock = attrs.field(factory=trio.Lock, init=False)
 
@@ -112,10 +107,9 @@ class PeerReceiver:
         source = (frame.edge, self.peer)
 
         def taken() -> None:
-            if self.link.taken(frame.edge, frame.sequence):
-                self._is_due = True
+            self.link.taken(frame.edge, frame.sequence)
+            if self.link.due:
                 self._due.wake()
-            self._taken.wake()
 
         if isinstance(frame, Data):
             inbox.put_nowait(source, codec.decode(frame.payload), taken)
@@ -124,12 +118,7 @@ class PeerReceiver:
 
     async def _write_grants(self, channel: DataChannel) -> None:
         while True:
-            if grants := self.link.grants():
-                frames = [encode_frame(encode_peer(Grant(*each))) for each in grants.items()]
-                await channel.send_all(b"".join(frames))
-            else:
-                await self._taken.wait()
-            if not self._is_due:
-                with trio.move_on_after(GRANT_DELAY_S):
-                    await self._due.wait()
-            self._is_due = False
+            if not self.link.due:
+                await self._due.wait()
+            grants = self.link.grants().items()
+            await channel.send_all(b"".join(encode_frame(encode_peer(Grant(*g))) for g in grants))

@@ -1,5 +1,7 @@
 """The link's rules, one by one."""
 
+from collections.abc import Iterable
+
 import pytest
 
 from wallarood.flow.link import Delivery, LinkReceiver, LinkSender
@@ -112,16 +114,35 @@ def test_frames_are_taken_in_their_order() -> None:
     assert receiver.grants() == {1: 1}
 
 
+def dues_of(receiver: LinkReceiver, taken: Iterable[int], edge: int = 1) -> list[bool]:
+    """Whether grants are due, after each of the frames *taken*."""
+    dues = []
+    for sequence in taken:
+        receiver.taken(edge, sequence)
+        dues.append(receiver.due)
+    return dues
+
+
 def test_grants_wait_until_they_cover_a_part_of_the_window() -> None:
     receiver = LinkReceiver(100)
-    for sequence, size in ((1, 20), (2, 4), (3, 1), (4, 0)):
+    for sequence, size in ((1, 20), (2, 4), (3, 1), (4, 24)):
         receiver.receive(1, sequence, size)
-    assert [receiver.taken(1, sequence) for sequence in (1, 2, 3, 4)] == [False, False, True, True]
-    assert receiver.grants() == {1: 4}
+    assert dues_of(receiver, (1, 2, 3)) == [False, False, True]
+    assert receiver.grants() == {1: 3}
+    assert not receiver.due
     assert receiver.grants() == {}
-    receiver.receive(1, 5, 24)
-    assert not receiver.taken(1, 5)
-    assert receiver.grants() == {1: 5}
+    assert dues_of(receiver, (4,)) == [False]
+    assert receiver.grants() == {1: 4}
+
+
+def test_a_mark_that_is_taken_is_granted_at_once_and_all_before_it() -> None:
+    receiver = LinkReceiver(100)
+    receiver.receive(1, 1, 1)
+    receiver.receive(2, 1, 1)
+    receiver.receive(2, 2, 0)
+    receiver.taken(1, 1)
+    assert dues_of(receiver, (1, 2), edge=2) == [False, True]
+    assert receiver.grants() == {1: 1, 2: 2}
 
 
 def test_a_sender_without_credit_gets_it_when_its_frames_are_taken() -> None:
@@ -130,8 +151,7 @@ def test_a_sender_without_credit_gets_it_when_its_frames_are_taken() -> None:
         sender.push(1, size, b"frame")
         receiver.receive(1, sequence, size)
     assert not sender.can_send(1)
-    due = [receiver.taken(1, sequence) for sequence in range(1, 6)]
-    assert due == [False, True, True, True, True]
+    assert dues_of(receiver, range(1, 6)) == [False, True, True, True, True]
     for edge, sequence in receiver.grants().items():
         sender.granted(edge, sequence)
     assert sender.can_send(1)
@@ -143,4 +163,5 @@ def test_a_new_connection_is_told_again_what_was_taken() -> None:
     receiver.taken(1, 1)
     assert receiver.grants() == {1: 1}
     receiver.reconnected()
+    assert receiver.due
     assert receiver.grants() == {1: 1}
