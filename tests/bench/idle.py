@@ -5,8 +5,8 @@ until the last says that it runs.
 """
 
 import argparse
-import contextlib
 import os
+import select
 import socket
 import subprocess
 import tempfile
@@ -31,7 +31,8 @@ class Cluster:
     def __init__(self, directory: Path, count: int, interpreter: str) -> None:
         self.directory = directory
         self.python = str(python_of("ours", interpreter))
-        self.sockets = []
+        self.sockets: list[socket.socket] = []
+        self.ready: set[socket.socket] = set()
         self.processes: list[subprocess.Popen[bytes]] = []
         [port] = free_ports(1)
         (directory / "idle.py").write_text(APPLICATION)
@@ -43,7 +44,6 @@ class Cluster:
     def _start(self, number: int, *, count: int, port: int) -> None:
         told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         told.bind(str(self.directory / f"notify-{number}"))
-        told.settimeout(WAIT_S)
         self.sockets.append(told)
         with (self.directory / f"stderr-{number}").open("wb") as said:
             self.processes.append(
@@ -64,29 +64,33 @@ class Cluster:
 
     def ready_s(self) -> float:
         """Seconds from the first exec until all are READY. Raises TimeoutError."""
-        for told in self.sockets:
-            while b"READY=1" not in told.recv(65536):
-                pass
+        while len(self.ready) < len(self.sockets):
+            self._listen(0.1)
+            if time.monotonic() > self.began + WAIT_S:
+                raise TimeoutError(f"not READY in {WAIT_S} s")
         return time.monotonic() - self.began
+
+    def listen(self, seconds: float) -> None:
+        """Let so much time pass."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._listen(left)
 
     def running_s(self) -> float:
         """Seconds from the first exec until all run, as each says. Raises TimeoutError."""
         for number in range(len(self.processes)):
             said = self.directory / f"stderr-{number}"
             while b" running checkpoint=" not in said.read_bytes():
-                self._read_notifications()
                 if time.monotonic() > self.began + WAIT_S:
                     raise TimeoutError(f"not formed in {WAIT_S} s: {said.read_text()[-500:]}")
-                time.sleep(0.01)
+                self._listen(0.01)
         return time.monotonic() - self.began
 
-    def _read_notifications(self) -> None:
-        """Take what workers tell their service manager, as systemd would."""
-        for told in self.sockets:
-            told.setblocking(False)
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    told.recv(65536)
+    def _listen(self, wait_s: float) -> None:
+        """Take what workers tell their service manager, as systemd would: they wait for that."""
+        for told in select.select(self.sockets, [], [], wait_s)[0]:
+            if b"READY=1" in told.recv(65536):
+                self.ready.add(told)
 
     def __enter__(self) -> "Cluster":
         return self
@@ -118,10 +122,10 @@ def rest(seconds: float, interpreter: str) -> tuple[float, float, float]:
         Cluster(Path(folder), 1, interpreter) as cluster,
     ):
         ready = cluster.ready_s()
-        time.sleep(3)  # start-up is not rest
+        cluster.listen(3)  # start-up is not rest
         worker = cluster.processes[0].pid
         before, began = cpu_s(worker), time.monotonic()
-        time.sleep(seconds)
+        cluster.listen(seconds)
         share = (cpu_s(worker) - before) / (time.monotonic() - began) * 100
         return ready, share, resident_mib(worker)
 

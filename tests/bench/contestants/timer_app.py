@@ -1,6 +1,6 @@
 """A bare timer in W4: takes records when they are due, does nothing with them, looks at the clock.
 
-It is to delays what the hand-written loop is to rates: what the machine allows at best.
+It shows the machine's own delays, which whatever waits for a time meets as well.
 """
 
 from bench.alarm import Alarm
