@@ -6,7 +6,7 @@ import socketserver
 import threading
 from types import TracebackType
 
-from wallarood.connectors.framing import (
+from wallarood.connectors.file.framing import (
     Answer,
     frame,
     hello_decoder,

@@ -23,10 +23,10 @@ from wallarood.control.events import (
     Received,
     TimerFired,
 )
-from wallarood.control.founding import Founder
-from wallarood.control.initializer import Initializer
-from wallarood.control.joiner import Joiner
-from wallarood.control.restart import FormNew, GoOn, decide
+from wallarood.control.formation.founding import Founder
+from wallarood.control.formation.initializer import Initializer
+from wallarood.control.formation.joiner import Joiner
+from wallarood.control.formation.startup import FormNew, GoOn, decide
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.ids import Address, Incarnation
 from wallarood.model.messages import Committed, Member, Never, Prepared

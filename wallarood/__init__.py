@@ -33,13 +33,13 @@ from wallarood.app.connector import (
 )
 from wallarood.app.nodes import End
 from wallarood.app.pipeline import Branch, Stream, merge, source
-from wallarood.connectors.file_sink import FileSink
-from wallarood.connectors.file_source import FileSource
+from wallarood.connectors.file.sink import FileSink
+from wallarood.connectors.file.source import FileSource
 from wallarood.connectors.generator import GeneratorSource
 from wallarood.connectors.memory import ListSink, ListSource
 from wallarood.connectors.stdout import StdoutSink
-from wallarood.connectors.tcp_sink import TcpSink
-from wallarood.connectors.tcp_source import LineTcpSource, TcpSource
+from wallarood.connectors.tcp.sink import TcpSink
+from wallarood.connectors.tcp.source import LineTcpSource, TcpSource
 from wallarood.model.aggregation import Aggregation
 from wallarood.model.errors import ApplicationError, PipelineError, WallaroodError
 from wallarood.model.pipeline import Application, DeadLetter

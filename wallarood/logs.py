@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from wallarood.system.journal import Journal, is_journal
+from wallarood.systemd.journal import Journal, is_journal
 
 REPEATS_MAX = 5
 """How often the same event is said within `REPEATS_S`."""

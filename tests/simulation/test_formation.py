@@ -4,7 +4,7 @@ import pytest
 from simulation_formation import Sim, SimulationError, Transform, simulate
 
 from wallarood.control.effects import Effect, Persist, PersistNever, Send
-from wallarood.control.initializer import Initializer
+from wallarood.control.formation.initializer import Initializer
 from wallarood.model.cluster_record import RecordState
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import Committed, Prepared

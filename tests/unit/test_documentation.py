@@ -10,7 +10,7 @@ import pytest
 import wallarood
 from wallarood.cli import ctl, demo
 from wallarood.cli.main import COMMANDS
-from wallarood.config import KEYS
+from wallarood.config.keys import KEYS
 from wallarood.testing import run
 
 ROOT = Path(__file__).parents[2]

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from wallarood.control.checkpoint import Coordinator
 from wallarood.control.effects import Effect
-from wallarood.control.recovery import RecoveryLeader
-from wallarood.control.rollback import Rollback
+from wallarood.control.rounds.checkpoint_leader import Coordinator
+from wallarood.control.rounds.recovery_leader import RecoveryLeader
+from wallarood.control.rounds.recovery_member import Rollback
 from wallarood.model.checkpoint import CheckpointPart
 from wallarood.model.messages import Envelope
 from wallarood.runtime.stale import Stamp, is_stale

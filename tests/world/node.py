@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from wallarood.control import effects as do
-from wallarood.control.checkpoint import Coordinator
-from wallarood.control.completion import Completion
 from wallarood.control.effects import Effect
 from wallarood.control.events import (
     CheckpointWanted,
@@ -33,13 +31,15 @@ from wallarood.control.events import (
     SnapshotWritten,
     TimerFired,
 )
-from wallarood.control.initializer import Initializer
-from wallarood.control.joiner import Joiner
+from wallarood.control.formation.initializer import Initializer
+from wallarood.control.formation.joiner import Joiner
+from wallarood.control.formation.startup import GoOn, decide
 from wallarood.control.membership import Membership
-from wallarood.control.recovery import RecoveryLeader
-from wallarood.control.restart import GoOn, decide
-from wallarood.control.rollback import Rollback
-from wallarood.control.snapshot import Snapshotter
+from wallarood.control.rounds.checkpoint_leader import Coordinator
+from wallarood.control.rounds.checkpoint_member import Snapshotter
+from wallarood.control.rounds.completion import Completion
+from wallarood.control.rounds.recovery_leader import RecoveryLeader
+from wallarood.control.rounds.recovery_member import Rollback
 from wallarood.model.batch import Barrier
 from wallarood.model.checkpoint import CheckpointPart
 from wallarood.model.cluster_record import ClusterRecord, RecordState

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from wallarood.control.checkpoint import Coordinator
 from wallarood.control.effects import (
     Effect,
     PublishSinks,
     RecordCommitted,
     ReleaseBarrier,
 )
-from wallarood.control.recovery import RecoveryLeader
+from wallarood.control.rounds.checkpoint_leader import Coordinator
+from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.flow.align import Alignment
 from wallarood.flow.link import LinkSender
 from wallarood.flow.state import KeyedState

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from wallarood.control.events import ConnectionLost, ConnectionOpened, Received, StopWanted
-from wallarood.control.founding import Founder
+from wallarood.control.formation.founding import Founder
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.ids import Address, Incarnation

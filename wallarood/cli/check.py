@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wallarood.cli.common import add_config_flags, config_from, target_of
-from wallarood.config import KEYS, Config
-from wallarood.config_load import CONFIGURATION_DIRECTORY, read_config
+from wallarood.config.keys import KEYS, Config
+from wallarood.config.load import CONFIGURATION_DIRECTORY, read_config
 from wallarood.model.errors import (
     CannotCreateError,
     ConfigurationError,
@@ -87,8 +87,8 @@ def _collect(
 
 
 def _application(config: Config) -> None:
+    from wallarood.devcluster.cluster import worker_names
     from wallarood.loader import add_paths, load_application
-    from wallarood.local.cluster import worker_names
     from wallarood.planning.listings import list_partitions
     from wallarood.planning.plan import plan
 
@@ -102,7 +102,7 @@ def _application(config: Config) -> None:
 
 def _sinks(application: "Application") -> None:
     """Whether files can be written where sinks write them, by who runs this, as this is run."""
-    from wallarood.connectors.file_sink import FileSink, how_to_allow
+    from wallarood.connectors.file.sink import FileSink, how_to_allow
 
     problems = []
     for step in application.steps:
@@ -119,7 +119,7 @@ def _sinks(application: "Application") -> None:
 
 
 def _key(config: Config) -> None:
-    from wallarood.settings import credentials
+    from wallarood.daemon.settings import credentials
 
     try:
         credentials(config)

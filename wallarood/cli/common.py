@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from wallarood.config import BY_NAME, Config, Kind
-from wallarood.config_load import CONFIGURATION_DIRECTORY, configuration_files, load_config
+from wallarood.config.keys import BY_NAME, Config, Kind
+from wallarood.config.load import CONFIGURATION_DIRECTORY, configuration_files, load_config
 from wallarood.model.errors import UsageError
 
 FLAGS: dict[str, str] = {

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wallarood.cli.dev import add_flags, report, run_local
-from wallarood.local.cluster import View
-from wallarood.local.screen import to_stderr, to_stdout
+from wallarood.devcluster.cluster import View
+from wallarood.devcluster.screen import to_stderr, to_stdout
 from wallarood.model.errors import ApplicationError
 
 EXAMPLES = ("word_count", "running_totals", "alerts", "enrich")

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import trio
 
-from wallarood.loader import load_application
-from wallarood.local.chaos import Chaos
-from wallarood.local.cluster import (
+from wallarood.devcluster.chaos import Chaos
+from wallarood.devcluster.cluster import (
     WORKERS_MAX,
     LocalCluster,
     Outcome,
@@ -19,7 +18,8 @@ from wallarood.local.cluster import (
     run_cluster,
     worker_names,
 )
-from wallarood.local.screen import Screen, make_screen, to_stderr
+from wallarood.devcluster.screen import Screen, make_screen, to_stderr
+from wallarood.loader import load_application
 
 LEVELS = ("debug", "info", "warning", "error")
 

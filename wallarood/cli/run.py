@@ -37,10 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
     gc.disable()
     import trio
 
-    from wallarood.daemon import run_worker
+    from wallarood.daemon.main import run_worker
+    from wallarood.daemon.profile_report import profiled
     from wallarood.loader import add_paths, load_application
     from wallarood.logs import configure_logs
-    from wallarood.profiling import profiled
 
     config = config_from(arguments)
     configure_logs(config["log.level"], config["log.format"], worker=config["worker.name"])

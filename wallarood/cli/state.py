@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wallarood.cli.common import add_config_flags, config_from
 from wallarood.cli.tables import table
-from wallarood.config_load import read_config
+from wallarood.config.load import read_config
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import DamagedStateError, WallaroodError
 from wallarood.storage.checkpoint_files import inspect_checkpoints

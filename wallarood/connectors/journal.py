@@ -27,7 +27,7 @@ import msgspec
 import structlog
 from xxhash import xxh3_64_intdigest
 
-from wallarood.connectors.disk import sync_directory, write_all
+from wallarood.connectors.file.disk import sync_directory, write_all
 from wallarood.model.errors import CannotCreateError, DamagedStateError
 
 SEGMENT_BYTES = 4 << 20

@@ -7,7 +7,7 @@ import attrs
 import trio
 
 from wallarood.app.connector import SinkContext
-from wallarood.connectors.text import LineFormat, encoder
+from wallarood.connectors.file.text import LineFormat, encoder
 
 
 @attrs.frozen

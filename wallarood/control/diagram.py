@@ -7,7 +7,7 @@ from enum import Enum
 def diagram(transitions: Mapping[tuple[Enum, type], frozenset[Enum]]) -> str:
     """A line for each way out of a phase, in the order of the phases.
 
-    >>> from wallarood.control.completion import TRANSITIONS
+    >>> from wallarood.control.rounds.completion import TRANSITIONS
     >>> print(diagram(TRANSITIONS).splitlines()[0])
     running     --JobDrained----->  drained
     """

@@ -9,8 +9,9 @@
 # incarnation goes on where it was.
 #
 # Another incarnation has lost its memory; what follows from that is the leader's affair (see
-# `wallarood.control.recovery`). The one that is connected is asked first: if it speaks within two
-# seconds, the newcomer is a copy and refused; else the old one is dead and the newcomer is it.
+# `wallarood.control.rounds.recovery_leader`). The one that is connected is asked first: if it
+# speaks within two seconds, the newcomer is a copy and refused; else the old one is dead and the
+# newcomer is it.
 #
 # Of two with different epochs, whoever is ahead answers Attach with its topology, and whoever is
 # behind answers with an Attach of its own, to be told. It records the topology and begins anew.

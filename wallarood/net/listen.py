@@ -16,7 +16,7 @@ from wallarood.model.errors import CannotCreateError, KeyRefusedError, RemotePro
 from wallarood.model.ids import Address
 from wallarood.net.auth import ClusterKey, authenticate_client, authenticate_server, refuse_plain
 from wallarood.net.tls import Stream, refused_by_tls
-from wallarood.system import listeners
+from wallarood.systemd import listeners
 
 log = structlog.get_logger(__name__)
 

@@ -36,8 +36,8 @@ from wallarood.control.events import (
     TimerFired,
     Woken,
 )
-from wallarood.control.initializer import Initializer
-from wallarood.control.joiner import Joiner
+from wallarood.control.formation.initializer import Initializer
+from wallarood.control.formation.joiner import Joiner
 from wallarood.model import messages as say
 from wallarood.runtime.perform import perform
 from wallarood.runtime.worker import Worker

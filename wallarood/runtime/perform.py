@@ -21,8 +21,8 @@ from wallarood.control.events import (
     Woken,
 )
 from wallarood.control.membership import Membership
-from wallarood.control.recovery import RecoveryLeader
-from wallarood.control.rollback import Rollback
+from wallarood.control.rounds.recovery_leader import RecoveryLeader
+from wallarood.control.rounds.recovery_member import Rollback
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import CannotCreateError, PeersGoneError
 from wallarood.model.ids import Address, WorkerName

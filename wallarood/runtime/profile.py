@@ -32,7 +32,7 @@ from wallarood.model.topology import Stage, Topology
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.dataflow.outputs import LocalPort, Outputs, Port
 from wallarood.runtime.dataflow.stage_task import StageTask
-from wallarood.runtime.peer_send import RemotePort
+from wallarood.runtime.peers.sender import RemotePort
 from wallarood.runtime.ports import DataChannel, DialData
 from wallarood.wire.records import RecordCodec
 

@@ -13,8 +13,6 @@ from collections.abc import Awaitable, Callable
 import structlog
 import trio
 
-from wallarood.control.checkpoint import Coordinator
-from wallarood.control.completion import Completion
 from wallarood.control.events import (
     JobBroke,
     JobDrained,
@@ -24,7 +22,9 @@ from wallarood.control.events import (
     SnapshotMoved,
     SnapshotWritten,
 )
-from wallarood.control.snapshot import Snapshotter
+from wallarood.control.rounds.checkpoint_leader import Coordinator
+from wallarood.control.rounds.checkpoint_member import Snapshotter
+from wallarood.control.rounds.completion import Completion
 from wallarood.model.batch import Barrier
 from wallarood.model.checkpoint import CheckpointPart, Restored
 from wallarood.model.errors import (
@@ -40,7 +40,7 @@ from wallarood.runtime.dataflow.build import Plan, Reporting, build_job, restore
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.dataflow.wiring import Wiring
-from wallarood.runtime.links import Links
+from wallarood.runtime.peers.links import Links
 from wallarood.runtime.profile import profile_codecs, profile_job
 from wallarood.runtime.worker import LastCheckpoint, Round, Worker
 from wallarood.wire.records import PickleRule, RecordCodec

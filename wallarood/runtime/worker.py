@@ -11,15 +11,15 @@ from collections.abc import Callable
 import attrs
 import trio
 
-from wallarood.control.checkpoint import Coordinator
-from wallarood.control.completion import Completion
 from wallarood.control.events import Event, Woken
-from wallarood.control.initializer import Initializer
-from wallarood.control.joiner import Joiner
+from wallarood.control.formation.initializer import Initializer
+from wallarood.control.formation.joiner import Joiner
 from wallarood.control.membership import Membership
-from wallarood.control.recovery import RecoveryLeader
-from wallarood.control.rollback import Rollback
-from wallarood.control.snapshot import Snapshotter
+from wallarood.control.rounds.checkpoint_leader import Coordinator
+from wallarood.control.rounds.checkpoint_member import Snapshotter
+from wallarood.control.rounds.completion import Completion
+from wallarood.control.rounds.recovery_leader import RecoveryLeader
+from wallarood.control.rounds.recovery_member import Rollback
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import WallaroodError
 from wallarood.model.ids import Address, WorkerName
@@ -29,7 +29,7 @@ from wallarood.runtime.control_task import ControlConnections
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.dataflow.limits import JobLimits
-from wallarood.runtime.links import LinkLimits, Links
+from wallarood.runtime.peers.links import LinkLimits, Links
 from wallarood.runtime.ports import CheckpointStore, DialData, RecordStore
 from wallarood.runtime.profile import Profile
 from wallarood.runtime.stale import Stamp

@@ -2,16 +2,13 @@
 
 from pathlib import Path
 
-from wallarood.control import (
-    checkpoint,
-    completion,
-    initializer,
-    joiner,
-    recovery,
-    rollback,
-    snapshot,
-)
 from wallarood.control.diagram import diagram
+from wallarood.control.formation import initializer, joiner
+from wallarood.control.rounds import checkpoint_leader as checkpoint
+from wallarood.control.rounds import checkpoint_member as snapshot
+from wallarood.control.rounds import completion
+from wallarood.control.rounds import recovery_leader as recovery
+from wallarood.control.rounds import recovery_member as rollback
 
 PAGE = Path(__file__).parents[3] / "man" / "wallarood-protocol.7"
 BEGIN, END = '.\\" formation diagram begin\n', '.\\" formation diagram end\n'

@@ -6,15 +6,6 @@ from typing import Any
 import attrs
 import pytest
 
-from wallarood.control import (
-    checkpoint,
-    completion,
-    initializer,
-    joiner,
-    recovery,
-    rollback,
-    snapshot,
-)
 from wallarood.control.events import (
     ConnectionLost,
     ConnectionOpened,
@@ -22,7 +13,13 @@ from wallarood.control.events import (
     Received,
     TimerFired,
 )
-from wallarood.control.founding import Founder
+from wallarood.control.formation import initializer, joiner
+from wallarood.control.formation.founding import Founder
+from wallarood.control.rounds import checkpoint_leader as checkpoint
+from wallarood.control.rounds import checkpoint_member as snapshot
+from wallarood.control.rounds import completion
+from wallarood.control.rounds import recovery_leader as recovery
+from wallarood.control.rounds import recovery_member as rollback
 from wallarood.model import messages as say
 from wallarood.model.ids import Address, Incarnation
 from wallarood.model.topology import Topology

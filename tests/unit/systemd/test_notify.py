@@ -1,0 +1,32 @@
+"""What the service manager is told, also when it does not listen."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wallarood.systemd.notify import notify
+
+
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> socket.socket:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(str(tmp_path / "notify"))
+    return manager
+
+
+def test_a_message_says_all_at_once_in_utf8(manager: socket.socket) -> None:
+    with manager:
+        notify("READY=1", "STATUS=waiting — γ")
+        assert manager.recv(1000).decode() == "READY=1\nSTATUS=waiting — γ"
+
+
+def test_a_manager_that_is_behind_holds_nobody_up(manager: socket.socket) -> None:
+    """Its queue has room for a few messages, or for some hundreds."""
+    script = "from wallarood.systemd.notify import notify\n" + "notify('STATUS=x')\n" * 2000
+    with manager:
+        subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+        assert manager.recv(1000) == b"STATUS=x"

@@ -1,0 +1,1 @@
+"""Files: sources that read and follow them, sinks that write them."""

@@ -1,0 +1,1 @@
+"""TCP: sources that listen and acknowledge, sinks that number what they send."""

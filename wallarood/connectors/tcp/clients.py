@@ -1,0 +1,184 @@
+"""The clients of a TCP source: their sockets, what has arrived from each, and what they are told.
+
+Everything is done by whoever calls `receive`: between two calls nobody reads, so that a slow
+pipeline fills the socket buffers and so slows down the clients. That is the backpressure.
+"""
+
+import contextlib
+import socket
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+import attrs
+import structlog
+import trio
+
+from wallarood.connectors.file.framing import Answer, frame
+from wallarood.model.errors import CannotCreateError
+from wallarood.model.ids import Address
+from wallarood.systemd import listeners
+
+CLIENTS_MAX = 256
+RECEIVE_BYTES = 64 << 10
+UNSENT_BYTES_MAX = 64 << 10
+KEEPALIVE_S = 30
+"""A client that was silent for so long is asked whether it is still there."""
+
+log = structlog.get_logger(__name__)
+
+
+@attrs.define(eq=False)
+class Client:
+    """A connection. `name` is what a framed client calls itself; empty before its hello."""
+
+    socket: socket.socket
+    peer: str
+    name: str = ""
+    buffer: bytearray = attrs.field(factory=bytearray)
+    unsent: bytearray = attrs.field(factory=bytearray)
+
+    def tell(self, answer: Answer) -> None:
+        """Say something; what the socket does not take at once is sent when it takes more."""
+        self.unsent += frame(answer)
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what is unsent, as far as the socket takes it. Raises OSError: it is broken."""
+        if not self.unsent:
+            return
+        with contextlib.suppress(BlockingIOError):
+            del self.unsent[: self.socket.send(self.unsent)]
+        if len(self.unsent) > UNSENT_BYTES_MAX:
+            raise OSError("it does not read what it is told")
+
+
+@attrs.define(eq=False)
+class Clients:
+    """A listener and its clients."""
+
+    listener: socket.socket
+    connected: deque[Client] = attrs.field(factory=deque, init=False)
+
+    @property
+    def address(self) -> Address:
+        """Where clients connect to."""
+        host, port = self.listener.getsockname()[:2]
+        return Address(host, port)
+
+    def receive(self, take: Callable[[Client], None], bytes_max: int) -> None:
+        """Read from each client once, in turn, until *bytes_max* have come.
+
+        *take* gets each client whose buffer has grown; ValueError and OSError drop the client.
+        """
+        self._accept()
+        received = 0
+        for _ in range(len(self.connected)):
+            if received >= bytes_max or not self.connected:  # one may have replaced another
+                return
+            client = self.connected.popleft()
+            size = self._receive_from(client, take)
+            if size is None:
+                client.socket.close()
+            else:
+                received += size
+                self.connected.append(client)
+
+    def _accept(self) -> None:
+        while len(self.connected) < CLIENTS_MAX:
+            try:
+                connection, peer = self.listener.accept()
+            except OSError:
+                return
+            connection.setblocking(False)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_S)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_S)
+            self.connected.append(Client(connection, str(Address(*peer[:2]))))
+
+    def _receive_from(self, client: Client, take: Callable[[Client], None]) -> int | None:
+        """How many bytes have come from one client; None: it is gone."""
+        try:
+            client.flush()
+            data = client.socket.recv(RECEIVE_BYTES)
+            client.buffer += data
+            if data:
+                take(client)
+                return len(data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            log.warning("client lost", peer=client.peer, reason=error.strerror or str(error))
+            return None
+        except (ValueError, RecursionError) as error:
+            log.warning("client dropped: malformed record", peer=client.peer, reason=str(error))
+            with contextlib.suppress(OSError):
+                client.tell(Answer(error=str(error)))
+            return None
+        if client.buffer:
+            log.warning(
+                "unfinished record dropped", peer=client.peer, size_bytes=len(client.buffer)
+            )
+        return None
+
+    def tell(self, name: str, answer: Answer) -> None:
+        """Say something to the client of this name, if it is here."""
+        for client in self.connected:
+            if client.name == name:
+                with contextlib.suppress(OSError):  # it is found broken when it is read from
+                    client.tell(answer)
+
+    def replace(self, name: str, by: Client) -> None:
+        """A client has come back before its old connection was found broken."""
+        for client in [each for each in self.connected if each.name == name and each is not by]:
+            self.connected.remove(client)
+            client.socket.close()
+
+    async def wait(self) -> None:
+        """Wait until a client has sent something, takes what is unsent, or a new one is there."""
+        sockets = [client.socket for client in self.connected]
+        if len(self.connected) < CLIENTS_MAX:
+            sockets.append(self.listener)
+        async with trio.open_nursery() as nursery:
+
+            async def wait_for(
+                event: Callable[[socket.socket], Awaitable[None]], one: socket.socket
+            ) -> None:
+                await event(one)
+                nursery.cancel_scope.cancel()
+
+            for one in sockets:
+                nursery.start_soon(wait_for, trio.lowlevel.wait_readable, one)
+            for client in self.connected:
+                if client.unsent:
+                    nursery.start_soon(wait_for, trio.lowlevel.wait_writable, client.socket)
+
+    def close(self) -> None:
+        """Close all."""
+        for each in (self.listener, *(client.socket for client in self.connected)):
+            with contextlib.suppress(OSError):
+                each.close()
+
+
+def listen(address: Address, name: str) -> Clients:
+    """The clients of a listener on *address*: the one that is held as *name*, or a new one.
+
+    Raises CannotCreateError: the address cannot be bound.
+    """
+    held = listeners.held(name, address.host, address.port)
+    listener = held[0] if held else _listener(address)
+    if not held:
+        listeners.hold(name, [listener])
+    listener.setblocking(False)
+    clients = Clients(listener)
+    log.info("source listening", address=str(clients.address))
+    return clients
+
+
+def _listener(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family, backlog=128)
+    except OSError as error:
+        raise CannotCreateError(
+            f"source cannot listen on {address}: {error.strerror or error}"
+        ) from error

@@ -1,0 +1,382 @@
+"""A sink that sends records to a TCP server: what is committed, each once; or all, at once.
+
+Theory of operation
+===================
+Exactly once: what was written is collected in a file of frames, which becomes durable with the
+checkpoint; each frame has its sequence number in it. When the checkpoint is committed the file is
+sent, and it is done when the receiver has acknowledged the last; what the receiver says is read
+while the file is sent, so that neither waits for the other. After a crash the same file is sent
+again, so a number always stands for the same bytes; and the receiver says with its first word which
+numbers it has. The file goes when it was acknowledged. Its checksum is part of the checkpoint.
+"""
+
+import contextlib
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import attrs
+import structlog
+import trio
+from xxhash import xxh3_64
+
+from wallarood.app.connector import SinkContext, SinkWriter
+from wallarood.connectors.file.disk import sync_directory, write_all
+from wallarood.connectors.file.framing import (
+    VERSION,
+    Hello,
+    answer_decoder,
+    frame,
+    record_frame,
+    skip_frames,
+    take_frames,
+)
+from wallarood.connectors.file.text import LineFormat, encoder
+from wallarood.model.errors import (
+    ApplicationError,
+    CannotCreateError,
+    DamagedStateError,
+    PeersGoneError,
+    UsageError,
+)
+from wallarood.model.ids import Address, parse_address
+
+BACKOFF_FIRST_S = 0.1
+BACKOFF_MAX_S = 5.0
+ANSWER_S = 30.0
+BUFFER_BYTES = 256 << 10
+SEND_BYTES = 256 << 10
+RECEIVE_BYTES = 64 << 10
+BROKEN = (OSError, ValueError, trio.BrokenResourceError, trio.TooSlowError)
+"""What a connection that is no good any more raises; ValueError: the receiver talks nonsense."""
+
+log = structlog.get_logger(__name__)
+
+Delivery = Literal["exactly-once", "at-least-once"]
+
+
+@attrs.frozen(init=False)
+class TcpSink:
+    """Sends records to HOST:PORT, a connection for each instance; formats as `FileSink`.
+
+    With ``delivery="exactly-once"`` a record is a frame with a sequence number, as `TcpSource`
+    takes them; the frames are described in wallarood-protocol(7). Only what is committed is sent,
+    so records arrive a checkpoint at a time. With ``"at-least-once"`` records are lines, sent at
+    once, and nobody need answer. A server that is away is tried again until it is back.
+
+    Guarantee of exactly-once: a receiver that takes each sequence number of a client once, as
+    `TcpSource` does, has every result once, whoever dies; a number that comes again has the same
+    bytes. The client is called ``APPLICATION-STEP-WORKER-INSTANCE-CLUSTER``.
+
+    Guarantee of at-least-once: after a crash, what was sent since the last checkpoint is sent
+    again; what was on its way when the server died may be lost.
+
+    >>> import wallarood as w
+    >>> sink = w.TcpSink("127.0.0.1:7900", format="json")
+    """
+
+    address: Address
+    format: LineFormat
+    delivery: Delivery
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        format: LineFormat = "lines",
+        delivery: Delivery = "exactly-once",
+    ) -> None:
+        encoder(format)
+        if delivery not in ("exactly-once", "at-least-once"):
+            raise ApplicationError(
+                f"TcpSink: delivery={delivery!r}: expected 'exactly-once' or 'at-least-once'"
+            )
+        try:
+            self.__attrs_init__(parse_address(address), format, delivery)
+        except UsageError as error:
+            raise ApplicationError(f"TcpSink: {error.message}") from None
+
+    async def open(self, context: SinkContext, state: Any) -> SinkWriter:
+        """See `Sink.open`; connects when there is something to send.
+
+        Raises CannotCreateError: its directory cannot be made.
+        """
+        if self.delivery == "at-least-once":
+            return LineWriter(self.address, self.format)
+        if not context.directory:
+            raise ApplicationError(f"sink {context.step!r} needs a state directory for its frames")
+        parts = (context.application, context.step, context.worker, context.instance)
+        client = "-".join([*map(str, parts), context.cluster_id[-8:]])
+        where = Path(context.directory)
+        writer = FrameWriter(self.address, self.format, client, where, state or 1)
+        await trio.to_thread.run_sync(writer.remove_void)
+        return writer
+
+
+@attrs.define(eq=False)
+class FrameWriter:
+    """An open exactly-once `TcpSink`. `sequence` is the number of the next record."""
+
+    address: Address
+    format: LineFormat
+    client: str
+    directory: Path
+    sequence: int
+    _file: int | None = attrs.field(default=None, init=False)
+    _path: Path | None = attrs.field(default=None, init=False)
+    _buffer: bytearray = attrs.field(factory=bytearray, init=False)
+    _checksum: xxh3_64 = attrs.field(factory=xxh3_64, init=False)
+    _connection: "_Connection | None" = attrs.field(default=None, init=False)
+
+    @property
+    def state(self) -> Any:
+        """See `SinkWriter.state`."""
+        return self.sequence
+
+    def remove_void(self) -> None:
+        """Remove frames from `sequence` on: they were never committed, and so never sent."""
+        try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sync_directory(self.directory.parent)
+            for path in self.directory.glob("*.frames"):
+                if int(path.stem) >= self.sequence:
+                    path.unlink()
+        except OSError as error:
+            raise CannotCreateError(f"{self.directory}: {error.strerror}") from error
+
+    async def write(self, records: list[Any]) -> None:
+        """See `SinkWriter.write`. Raises CannotCreateError: the disk is full."""
+        if self._path is None:
+            self._path = self.directory / f"{self.sequence:016d}.frames"
+        encode, sequence = encoder(self.format), self.sequence
+        for number, record in enumerate(records, sequence):
+            self._buffer += record_frame(number, encode([record]).removesuffix(b"\n"))
+        self.sequence += len(records)
+        if len(self._buffer) >= BUFFER_BYTES:
+            await trio.to_thread.run_sync(self._flush)
+
+    def _flush(self) -> None:
+        assert self._path is not None
+        try:
+            if self._file is None:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+                self._file = os.open(self._path, flags, 0o600)
+            data, self._buffer = bytes(self._buffer), bytearray()
+            write_all(self._file, data)
+            self._checksum.update(data)
+        except OSError as error:
+            raise CannotCreateError(f"{self._path}: {error.strerror}") from error
+
+    async def prepare(self) -> Any:
+        """See `SinkWriter.prepare`: the file, its checksum, and its last sequence number."""
+        if self._path is None:
+            return None
+        return await trio.to_thread.run_sync(self._prepare)
+
+    def _prepare(self) -> Any:
+        self._flush()
+        assert self._file is not None
+        assert self._path is not None
+        try:
+            os.fsync(self._file)
+            os.close(self._file)
+            sync_directory(self.directory)
+        except OSError as error:
+            raise CannotCreateError(f"{self._path}: {error.strerror}") from error
+        prepared = {
+            "file": self._path.name,
+            "last": self.sequence - 1,
+            "checksum": self._checksum.hexdigest(),
+        }
+        self._checksum.reset()
+        self._path = self._file = None
+        return prepared
+
+    async def commit(self, prepared: Any) -> None:
+        """See `SinkWriter.commit`: returns when the receiver has acknowledged the last record.
+
+        Raises PeersGoneError: it does not answer, or refuses. Raises DamagedStateError: the frames
+        are gone or damaged, and the receiver does not have them.
+        """
+        path, last = self.directory / prepared["file"], prepared["last"]
+        try:
+            if self._connection is None:
+                self._connection = await _connected(self.address, self.client)
+            if self._connection.acknowledged < last:
+                if problem := await trio.to_thread.run_sync(check_frames, self.directory, prepared):
+                    raise DamagedStateError(problem)
+                await self._send(path, last, self._connection)
+        except BROKEN as error:
+            await self._disconnect()
+            reason = str(error) or "no answer"
+            raise PeersGoneError(f"receiver {self.address}: {reason}") from error
+        except PeersGoneError as error:
+            await self._disconnect()
+            raise PeersGoneError(f"receiver {self.address}: {error.message}") from error
+        await trio.to_thread.run_sync(partial(path.unlink, missing_ok=True))
+
+    async def _send(self, path: Path, last: int, connection: "_Connection") -> None:
+        file = await trio.to_thread.run_sync(_open_frames, path, connection.acknowledged)
+        try:
+            await connection.send(file, last)
+        finally:
+            file.close()
+
+    async def _disconnect(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await trio.aclose_forcefully(connection.stream)
+
+    async def aclose(self) -> None:
+        """See `SinkWriter.aclose`."""
+        await self._disconnect()
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def check_frames(directory: Path, prepared: Any) -> str:
+    """What is wrong with the frames of a transaction; empty if nothing is, or they are gone."""
+    path, found = directory / prepared["file"], xxh3_64()
+    try:
+        with path.open("rb") as file:
+            while data := file.read(SEND_BYTES):
+                found.update(data)
+    except FileNotFoundError:
+        return ""
+    whole = found.hexdigest() == prepared["checksum"]
+    return "" if whole else f"{path} is damaged: its checksum is wrong"
+
+
+def _open_frames(path: Path, acknowledged: int) -> BinaryIO:
+    """The file at its first frame behind *acknowledged*. Raises DamagedStateError."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise DamagedStateError(
+            f"{path} is missing, and the receiver has records only up to {acknowledged:,}"
+        ) from None
+    skip_frames(file, acknowledged)
+    return file
+
+
+@attrs.define(eq=False)
+class _Connection:
+    """A connection to a receiver, which has acknowledged up to `acknowledged`."""
+
+    stream: trio.SocketStream
+    acknowledged: int = 0
+    _buffer: bytearray = attrs.field(factory=bytearray)
+
+    async def send(self, file: BinaryIO, last: int) -> None:
+        """Send the rest of *file* and wait until *last* is acknowledged.
+
+        Raises what `listen` raises. Errors are carried out of the nursery by hand, for in a group
+        they could not be told from those of a job that is being ended.
+        """
+        sent = False
+        reason: Exception | None = None
+        failure: Exception | None = None
+        async with trio.open_nursery() as nursery:
+
+            async def send() -> None:
+                nonlocal sent, reason
+                try:
+                    while data := await trio.to_thread.run_sync(file.read, SEND_BYTES):
+                        await self.stream.send_all(data)
+                    sent = True
+                except trio.BrokenResourceError as error:
+                    reason = error  # what the receiver has said of it is still to be read
+                except OSError as error:
+                    reason = error
+                    nursery.cancel_scope.cancel()
+
+            nursery.start_soon(send)
+            try:
+                while self.acknowledged < last:
+                    await self.listen()
+                nursery.cancel_scope.deadline = trio.current_time() + ANSWER_S
+            except (*BROKEN, PeersGoneError) as error:
+                failure = error
+                nursery.cancel_scope.cancel()
+        if (why := failure or reason) is not None:
+            raise why
+        if not sent:
+            raise PeersGoneError("it has acknowledged what was not sent yet")
+
+    async def listen(self) -> None:
+        """Take in what the receiver says next. Raises PeersGoneError: it refuses or is gone."""
+        with trio.fail_after(ANSWER_S):
+            data = await self.stream.receive_some(RECEIVE_BYTES)
+        if not data:
+            raise PeersGoneError("it has closed the connection")
+        self._buffer += data
+        for each in take_frames(self._buffer, RECEIVE_BYTES):
+            answer = answer_decoder.decode(each)
+            if answer.error is not None:
+                raise PeersGoneError(answer.error)
+            if answer.next is not None:
+                self.acknowledged = answer.next - 1
+            if answer.ack is not None:
+                self.acknowledged = max(self.acknowledged, answer.ack)
+
+
+async def _connected(address: Address, client: str) -> _Connection:
+    stream = await trio.open_tcp_stream(address.host, address.port)
+    connection = _Connection(stream, -1)
+    try:
+        await stream.send_all(frame(Hello(VERSION, client)))
+        while connection.acknowledged < 0:
+            await connection.listen()
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return connection
+
+
+@attrs.define(eq=False)
+class LineWriter:
+    """An open at-least-once `TcpSink`."""
+
+    address: Address
+    format: LineFormat
+    _stream: trio.SocketStream | None = attrs.field(default=None, init=False)
+
+    async def write(self, records: list[Any]) -> None:
+        """See `SinkWriter.write`."""
+        data = encoder(self.format)(records)
+        backoff_s = BACKOFF_FIRST_S
+        while True:
+            try:
+                await self._send(data)
+                return
+            except (OSError, trio.BrokenResourceError) as error:
+                log.warning("sink cannot send", address=str(self.address), reason=str(error))
+                await self.aclose()
+            await trio.sleep(backoff_s)
+            backoff_s = min(2 * backoff_s, BACKOFF_MAX_S)
+
+    async def _send(self, data: bytes) -> None:
+        if self._stream is None:
+            self._stream = await trio.open_tcp_stream(self.address.host, self.address.port)
+        await self._stream.send_all(data)
+
+    @property
+    def state(self) -> Any:
+        """See `SinkWriter.state`."""
+        return None
+
+    async def prepare(self) -> Any:
+        """See `SinkWriter.prepare`: what was written is sent already."""
+        return None
+
+    async def commit(self, prepared: Any) -> None:
+        """See `SinkWriter.commit`."""
+
+    async def aclose(self) -> None:
+        """See `SinkWriter.aclose`."""
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            with contextlib.suppress(OSError):
+                await trio.aclose_forcefully(stream)

@@ -1,0 +1,70 @@
+"""Who is not taken into a cluster, and why: each reason is said at both ends."""
+
+from wallarood.control.effects import Close, Effect, Level, Report, Send
+from wallarood.control.formation.founding import Founder, difference, names
+from wallarood.model.cluster_record import ClusterRecord
+from wallarood.model.errors import RefusedError
+from wallarood.model.messages import PROTOCOL_VERSION, Join, Refused
+
+LOST = (
+    "put its state directory back, or a copy that was made at a checkpoint which the others have "
+    "kept (wallarooctl checkpoint --keep); or end the cluster and form a new one, by a start of "
+    "all workers without --cluster-id"
+)
+"""What becomes of a worker without its state: nobody else has it."""
+
+
+def mismatch(founder: Founder, join: Join) -> str:
+    """Why a worker with this *join* can never be in *founder*'s new cluster; empty if it can."""
+    name = join.member.name
+    if join.protocol != PROTOCOL_VERSION:
+        return (
+            f"{name} speaks protocol version {join.protocol}, this cluster {PROTOCOL_VERSION}: "
+            "install the same version of wallarood on all workers"
+        )
+    if join.initializer:
+        return (
+            f"two initializers: {founder.name} is the initializer of this cluster, and {name} says "
+            "that it is one too; give --topology-initializer to one worker only"
+        )
+    if join.worker_count != founder.worker_count:
+        return (
+            f"another worker count: {name} expects {join.worker_count} workers, {founder.name} "
+            f"{founder.worker_count}; give all workers the same --worker-count"
+        )
+    if join.fingerprint != founder.fingerprint:
+        return (
+            f"another application: {name} runs {join.application!r}, {founder.name} "
+            f"{founder.application!r}; they differ in:\n"
+            + difference(founder.fingerprint, join.fingerprint)
+        )
+    if name == founder.name:
+        return f"duplicate worker name: {name} is the initializer itself; choose another name"
+    return ""
+
+
+def existing(founder: Founder, join: Join, record: ClusterRecord) -> str:
+    """Why a cluster that exists does not take this worker."""
+    name, cluster = join.member.name, record.cluster_id
+    workers = names(record.topology.workers)
+    if join.cluster_id not in (None, cluster):
+        return f"wrong cluster ID: {name} asks for {join.cluster_id}, but this is {cluster}"
+    if join.cluster_id == cluster and name in record.topology.workers:
+        return f"{name} is a member of {cluster} but holds no state of it: {LOST}"
+    if reason := mismatch(founder, join):
+        return reason
+    if name in record.topology.workers:
+        return (
+            f"{name} is a member of {cluster}, which is running with {workers}, and holds no state "
+            f"of it: if this is another worker, give it another name; if not, {LOST}"
+        )
+    return f"a worker too many: cluster {cluster} is running with {workers}; {name} is not one"
+
+
+def refuse(connection: int, reason: str) -> list[Effect]:
+    """Refuse whoever is on a connection."""
+    return [
+        Report(f"refused: {reason}", Level.WARNING),
+        Send(connection, Refused(reason, RefusedError.exit_code)),
+        Close(connection),
+    ]

@@ -1,0 +1,82 @@
+"""What a worker does when it starts, given what it finds on disk and what it was told."""
+
+from typing import TypeAlias
+
+import attrs
+
+from wallarood.control.formation.founding import difference
+from wallarood.model.cluster_record import ClusterRecord, RecordState
+from wallarood.model.errors import ApplicationError, RefusedError, WallaroodError
+from wallarood.model.ids import ClusterId, WorkerName
+
+AUTO = "auto"
+
+
+@attrs.frozen
+class FormNew:
+    """Form or join a new cluster; what is on disk is archived first if *archive*."""
+
+    archive: ClusterRecord | None = None
+
+
+@attrs.frozen
+class GoOn:
+    """Go on with the cluster on disk: rejoin it, or complete a founding that was interrupted."""
+
+    record: ClusterRecord
+
+
+@attrs.frozen
+class AskFor:
+    """The wanted cluster is not the one on disk: bring it back from the archive, or else ask the
+    cluster, which will say what is missing."""
+
+    cluster_id: ClusterId
+
+
+@attrs.frozen
+class Stop:
+    """The process cannot go on."""
+
+    error: WallaroodError
+
+
+Decision: TypeAlias = FormNew | GoOn | AskFor | Stop
+
+
+def decide(
+    record: ClusterRecord | None,
+    wanted: ClusterId | None,
+    *,
+    worker: WorkerName,
+    fingerprint: tuple[str, ...],
+) -> Decision:
+    """Choose by the *record* on disk and by ``--cluster-id`` (None, an ID, or "auto").
+
+    A founding that was interrupted is completed whatever the flag says: a record in doubt must not
+    be forgotten, and one that is committed but has not started has nothing to lose.
+    """
+    if record is None:
+        return FormNew() if wanted in (None, AUTO) else AskFor(str(wanted))
+    founding = record.state in (RecordState.PREPARED, RecordState.COMMITTED)
+    if wanted not in (None, AUTO, record.cluster_id):
+        return AskFor(str(wanted))
+    if wanted is None and not founding:
+        return FormNew(record)
+    if record.worker != worker:
+        return Stop(
+            RefusedError(
+                f"the state directory belongs to worker {record.worker} of {record.cluster_id}, "
+                f"this is {worker}: choose another --state-directory or --worker-name"
+            )
+        )
+    if record.fingerprint != fingerprint:
+        if wanted is None:
+            return FormNew(record) if record.state is RecordState.COMMITTED else GoOn(record)
+        return Stop(
+            ApplicationError(
+                f"the application is not the one of cluster {record.cluster_id}; they differ in:\n"
+                + difference(record.fingerprint, fingerprint)
+            )
+        )
+    return GoOn(record)

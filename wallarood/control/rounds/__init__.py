@@ -1,0 +1,1 @@
+"""What a running cluster decides: recovery, checkpoints, completion."""

@@ -1,0 +1,1 @@
+"""The daemon: builds all parts and runs them."""

@@ -1,0 +1,394 @@
+"""The composition root: builds everything a worker is made of, and takes it down again.
+
+Signal handlers come first, so that a stop is heeded at every moment. Then, in this order: the state
+directory, the listeners, the machines, the admin socket. A stop goes the other way.
+"""
+
+import contextlib
+import gc
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import attrs
+import structlog
+import trio
+
+from wallarood.admin.orders import Orders
+from wallarood.admin.server import serve_admin
+from wallarood.admin.snapshot import Snapshots
+from wallarood.config.keys import Config
+from wallarood.control.events import Event, Woken
+from wallarood.control.formation.founding import Founder
+from wallarood.control.formation.initializer import Initializer
+from wallarood.control.formation.joiner import Joiner
+from wallarood.control.formation.startup import AskFor, FormNew, GoOn, Stop, decide
+from wallarood.daemon.addresses import ask_occupant, listen
+from wallarood.daemon.reload import Reloader
+from wallarood.daemon.settings import credentials, net_limits, runtime_settings
+from wallarood.daemon.stopping import checkpoint_first
+from wallarood.logs import add_context
+from wallarood.model.cluster_record import ClusterRecord, RecordState
+from wallarood.model.errors import CannotCreateError, KeyRefusedError, RefusedError, WallaroodError
+from wallarood.model.ids import Address, ClusterId, Incarnation, parse_address
+from wallarood.model.messages import Listing, Member
+from wallarood.model.pipeline import Application
+from wallarood.net.auth import ClusterKey
+from wallarood.net.listen import NetLimits
+from wallarood.net.tcp import DataChannel, dial_data, serve_data
+from wallarood.net.websocket import dial_control, serve_control
+from wallarood.planning.listings import list_partitions
+from wallarood.planning.plan import plan
+from wallarood.runtime.control_task import ControlConnections
+from wallarood.runtime.driver import drive
+from wallarood.runtime.peers.links import refuse_data
+from wallarood.runtime.perform import perform
+from wallarood.runtime.ports import DialData
+from wallarood.runtime.profile import Profile, profile_accepted, profile_dial
+from wallarood.runtime.worker import Worker
+from wallarood.storage.state_directory import StateDirectory, open_state_directory
+from wallarood.systemd import listeners
+from wallarood.systemd.notify import notify
+from wallarood.systemd.watchdog import keep_watch
+
+QUEUE_EVENTS_MAX = 1024
+SWITCH_INTERVAL_S = 0.0005
+"""How long a thread waits for the interpreter behind a busy event loop. Writing a checkpoint takes
+some twenty turns: with Python's default of 5 ms a write of 1 ms was seen to take seconds."""
+GC_ALLOCATIONS = 50_000
+"""After how many new objects the garbage collector looks at them. A batch in flight makes some
+thousand and drops them again; with Python's default of 700 most of them are looked at in vain."""
+LEAVE_S = 4.0
+STATUS_S = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+async def run_worker(
+    config: Config,
+    application: Application,
+    read: Callable[[], Config],
+    *,
+    profile: Profile | None = None,
+) -> None:
+    """Run one worker until it is stopped, or its job is done and it is to end then.
+
+    *read* reads the configuration again for a reload. *profile* is told where the time goes.
+
+    Raises WallaroodError: it cannot start or go on; `exit_code` says what that means.
+    """
+    try:
+        await _run_worker(config, application, read, profile=profile)
+    except BaseExceptionGroup as group:
+        ours, others = group.split(WallaroodError)
+        if ours is None or others is not None:
+            raise
+        raise _first(ours) from None
+
+
+def _first(group: BaseExceptionGroup[WallaroodError]) -> WallaroodError:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+async def _run_worker(
+    config: Config,
+    application: Application,
+    read: Callable[[], Config],
+    *,
+    profile: Profile | None,
+) -> None:
+    signals = _Signals()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(signals.heed)
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        gc.set_threshold(GC_ALLOCATIONS, *gc.get_threshold()[1:])
+        gc.freeze()  # modules and application stay
+        gc.enable()
+        listeners.take()
+        state = open_state_directory(Path(config["worker.state-directory"]))
+        try:
+            key = credentials(config)
+            limits = net_limits(config)
+            daemon = _Daemon(config, application, state, signals, key, limits, read, profile)
+            await daemon.run()
+        finally:
+            state.close()
+        nursery.cancel_scope.cancel()
+
+
+@attrs.define(eq=False)
+class _Signals:
+    """What signals ask for: `stopping` is set once, `reload` is what SIGHUP calls by then."""
+
+    stopping: trio.Event = attrs.field(factory=trio.Event)
+    reload: Callable[[], object] = attrs.field(default=lambda: None)
+
+    async def heed(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+            task_status.started()
+            async for number in signals:
+                if number == signal.SIGHUP:
+                    with contextlib.suppress(WallaroodError):  # it has been logged
+                        self.reload()
+                    continue
+                log.info("stopping", signal=signal.Signals(number).name)
+                self.stopping.set()
+
+
+@attrs.define(eq=False)
+class _Daemon:
+    config: Config
+    application: Application
+    state: StateDirectory
+    signals: _Signals
+    key: ClusterKey
+    limits: NetLimits
+    read: Callable[[], Config]
+    profile: Profile | None
+
+    async def run(self) -> None:
+        """Run until the worker ends; one that was brought up to date begins anew."""
+        while await self._run():
+            log.info("beginning anew")
+
+    async def _run(self) -> bool:
+        decision = decide(
+            self.state.load_record(),
+            self.config["worker.cluster-id"],
+            worker=self.config["worker.name"],
+            fingerprint=self.application.fingerprint,
+        )
+        listings = await trio.to_thread.run_sync(list_partitions, self.application)
+        match decision:
+            case Stop(error):
+                raise error
+            case FormNew(old):
+                if old is not None:
+                    where = str(self.state.archive_record())
+                    log.info("former cluster archived", cluster_id=old.cluster_id, file=where)
+                return await self._serve(None, None, listings)
+            case GoOn(record):
+                return await self._serve(self._go_on(record), None, listings)
+            case AskFor(cluster_id):
+                if self.state.bring_back(cluster_id):
+                    log.info("cluster brought back from the archive", cluster_id=cluster_id)
+                    return await self._run()
+                self._check_may_ask(cluster_id)
+                return await self._serve(None, cluster_id, listings)
+
+    def _check_may_ask(self, cluster_id: ClusterId) -> None:
+        """The initializer has nobody to ask for a cluster it holds no state of."""
+        if self.config["worker.topology-initializer"]:
+            raise RefusedError(
+                f"wrong cluster ID: {self.state.path} holds no state of {cluster_id}; put its "
+                "state directory back, or start without --cluster-id to form a new cluster"
+            )
+
+    def _go_on(self, record: ClusterRecord) -> ClusterRecord | None:
+        """A founding was interrupted. What the initializer has not committed will never be."""
+        if record.state is RecordState.PREPARED and record.worker == record.initializer:
+            log.warning("the proposed cluster is given up", cluster_id=record.cluster_id)
+            self.state.record_never(record.cluster_id)
+            self.state.archive_record()
+            return None
+        log.info("rejoining the cluster", cluster_id=record.cluster_id, state=record.state.value)
+        return record
+
+    async def _serve(
+        self,
+        record: ClusterRecord | None,
+        asked: ClusterId | None,
+        listings: tuple[Listing, ...],
+    ) -> bool:
+        life = self.state.next_incarnation()
+        try:
+            listening = await listen(self.config, record, life)
+        except CannotCreateError:
+            await self._ask_occupant(listings)
+            raise
+        member = listening.member
+        log.info("listening", control=str(member.control), data=str(member.data))
+        founder = attrs.evolve(self._founder(member, listings), wanted_cluster_id=asked)
+        events_in, events = trio.open_memory_channel[Event](QUEUE_EVENTS_MAX)
+        async with trio.open_nursery() as nursery:
+            worker = self._worker(founder, record, events=events_in, nursery=nursery)
+            net: dict[str, Any] = {"key": self.key, "limits": self.limits}
+            nursery.start_soon(
+                partial(serve_control, **net), listening.control, worker.connections.accept
+            )
+            nursery.start_soon(
+                partial(serve_data, **net), listening.data, partial(_accept_data, worker)
+            )
+            reloader = Reloader(self.config, self.read, worker, self.limits, self.key.tls)
+            self.signals.reload = reloader.reload
+            add_context(partial(_log_context, worker))
+            await nursery.start(self._serve_admin, worker, reloader)
+            if isinstance(worker.founding, Joiner) and not worker.leads:
+                seek = partial(_seek_leader, worker, [worker.settings.initializer_address])
+                nursery.start_soon(worker.connections.keep_dialling, "", seek)
+            notify("READY=1", f"STATUS={worker.status_text}")
+            nursery.start_soon(_tell_status, worker)
+            nursery.start_soon(keep_watch, partial(_stuck, worker))
+            await self._drive(worker, events)
+            nursery.cancel_scope.cancel()
+        if worker.failure is not None:
+            raise self.state.with_archived(worker.failure)
+        return worker.outdated and not self.signals.stopping.is_set()
+
+    async def _ask_occupant(self, listings: tuple[Listing, ...]) -> None:
+        if self.config["worker.topology-initializer"]:
+            address = parse_address(self.config["worker.control-channel"])
+            me = Member(self.config["worker.name"], address, address, Incarnation(0, ""))
+            join = self._founder(me, listings).join(nonce="")
+            join = attrs.evolve(join, initializer=True)
+            await ask_occupant(address, join, key=self.key, limits=self.limits)
+
+    async def _drive(self, worker: Worker, events: trio.MemoryReceiveChannel[Event]) -> None:
+        async with trio.open_nursery() as nursery:
+
+            async def stop() -> None:
+                await self.signals.stopping.wait()
+                await checkpoint_first(worker, self.config["timing.stop"])
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(stop)
+            await drive(worker, events)
+            nursery.cancel_scope.cancel()
+        await self._leave(worker)
+
+    async def _leave(self, worker: Worker) -> None:
+        """End in an orderly way, whatever the reason: say so, stop the job, flush, close."""
+        notify("STOPPING=1")
+        with trio.CancelScope(shield=True), trio.move_on_after(LEAVE_S):
+            if worker.membership is not None and worker.failure is None:
+                perform(worker, worker.membership.leave())
+            if worker.round is not None:
+                worker.round.scope.cancel()
+                await worker.round.ended.wait()
+            await worker.store_task.wait_idle()
+            await worker.connections.close_all()
+        if worker.checkpoints is not None:
+            worker.checkpoints.close()
+
+    def _founder(self, member: Member, listings: tuple[Listing, ...]) -> Founder:
+        config = self.config
+        return Founder(
+            member,
+            secrets.token_hex(16),
+            self.application.name,
+            self.application.fingerprint,
+            config["worker.count"],
+            listings,
+            partial(plan, self.application),
+            formation_deadline_s=config["timing.formation-deadline"],
+            name_taken_wait_s=config["timing.name-taken-wait"],
+        )
+
+    def _worker(
+        self,
+        founder: Founder,
+        record: ClusterRecord | None,
+        *,
+        events: trio.MemorySendChannel[Event],
+        nursery: trio.Nursery,
+    ) -> Worker:
+        config = self.config
+        net: dict[str, Any] = {"key": self.key, "limits": self.limits}
+        machine = Initializer if config["worker.topology-initializer"] else Joiner
+
+        dial: DialData = partial(dial_data, **net)
+        if self.profile is not None:
+            dial = profile_dial(self.profile, dial)
+
+        def key_refused(error: KeyRefusedError) -> None:
+            if worker.membership is None:
+                worker.failure = error
+                worker.post(Woken())
+
+        worker = Worker(
+            member=founder.member,
+            application=self.application,
+            founding=machine(founder, trio.current_time(), record),
+            store=self.state,
+            dial_data=dial,
+            settings=runtime_settings(config, founder.member),
+            connections=ControlConnections(
+                events,
+                partial(dial_control, **net),
+                lambda: worker.stamp,
+                config["timing.connect-backoff-max"],
+                key_refused,
+            ),
+            events=events,
+            nursery=nursery,
+            notify=lambda: notify(f"STATUS={worker.status_text}"),
+            record=record,
+            profile=self.profile,
+        )
+        return worker
+
+    async def _serve_admin(
+        self,
+        worker: Worker,
+        reloader: Reloader,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        await serve_admin(
+            Path(self.config["admin.socket"]),
+            status=Snapshots(worker).status,
+            topology=lambda: worker.record.topology if worker.record is not None else None,
+            orders=Orders(worker, self.config["timing.stop"], reloader.reload).by_name,
+            task_status=task_status,
+        )
+
+
+def _log_context(worker: Worker) -> dict[str, str]:
+    """The fields that every entry of the journal has."""
+    stamp = worker.stamp
+    return {
+        "WALLAROOD_WORKER": worker.member.name,
+        "WALLAROOD_CLUSTER_ID": stamp.cluster_id,
+        "WALLAROOD_EPOCH": str(stamp.epoch),
+        "WALLAROOD_ROUND": str(stamp.round),
+    }
+
+
+def _stuck(worker: Worker) -> str:
+    """Why this worker does not get on, though it could; empty if it does."""
+    job = worker.job
+    if job is None:
+        return ""
+    return job.stuck(time.perf_counter(), worker.settings.job.blocking_call_s)
+
+
+async def _tell_status(worker: Worker) -> None:
+    """Keep the age of the last checkpoint fresh in what systemd shows."""
+    while True:
+        await trio.sleep(STATUS_S)
+        notify(f"STATUS={worker.status_text}")
+
+
+async def _accept_data(worker: Worker, channel: DataChannel) -> None:
+    links = worker.running.links if worker.running is not None else None
+    if links is None:
+        await refuse_data(channel, "no round runs here yet")
+    elif worker.profile is not None:
+        await links.accept(profile_accepted(worker.profile, channel))
+    else:
+        await links.accept(channel)
+
+
+def _seek_leader(worker: Worker, tried: list[Address]) -> Address:
+    """Where the leader is: by turns as configured and as recorded."""
+    if worker.record is not None:
+        leader = worker.record.topology.leader
+        recorded = next(each.control for each in worker.record.members if each.name == leader)
+        tried[:] = [*tried[:1], recorded]
+    tried.reverse()
+    return tried[0]

@@ -1,0 +1,82 @@
+"""From the configuration to what each part is given of it."""
+
+from pathlib import Path
+
+import attrs
+
+from wallarood.app.connector import SourceLimits
+from wallarood.config.keys import Config
+from wallarood.config.load import is_loopback
+from wallarood.model.ids import parse_address
+from wallarood.model.messages import Member
+from wallarood.net.auth import ClusterKey, read_key
+from wallarood.net.listen import NetLimits
+from wallarood.net.tls import Tls, TlsFiles
+from wallarood.runtime.dataflow.limits import JobLimits
+from wallarood.runtime.peers.links import LinkLimits
+from wallarood.runtime.worker import Settings, Timing
+from wallarood.wire.records import PickleRule
+
+
+def credentials(config: Config) -> ClusterKey:
+    """What this worker proves itself by. Raises KeyRefusedError: a file is wrong."""
+    key = read_key(config["security.key-file"])
+    if config["security.certificate"] is None:
+        return key
+    # Here and not with the handshake: a peer that refuses a certificate cannot say why.
+    from wallarood.net.authority import check_certificate  # noqa: PLC0415 - only for TLS
+
+    check_certificate(Path(config["security.certificate"]), config["worker.name"])
+    files = TlsFiles(
+        Path(config["security.certificate"]),
+        Path(config["security.private-key"]),
+        Path(config["security.authority"]),
+    )
+    return attrs.evolve(key, tls=Tls(files))
+
+
+def net_limits(config: Config) -> NetLimits:
+    """Bounds on connections."""
+    return NetLimits(
+        config["timing.handshake-deadline"],
+        config["limits.unauthenticated-connections-max"],
+        config["limits.control-message-bytes-max"],
+    )
+
+
+def source_limits(config: Config) -> SourceLimits:
+    """How much a source may read at once."""
+    return SourceLimits(
+        config["limits.batch-records-max"],
+        config["limits.batch-bytes-max"],
+        config["limits.record-bytes-max"],
+    )
+
+
+def runtime_settings(config: Config, member: Member) -> Settings:
+    """What the runtime needs. Records may be pickled only on loopback or under TLS."""
+    private = is_loopback(member.data.host) or config["security.certificate"] is not None
+    return Settings(
+        timing=Timing(
+            config["timing.heartbeat"],
+            config["timing.liveness-deadline"],
+            config["timing.name-taken-wait"],
+            config["timing.completion-wait"],
+            config["checkpoint.interval"],
+            config["checkpoint.deadline"],
+        ),
+        job=JobLimits(
+            source_limits(config),
+            config["limits.inbox-batches-max"],
+            config["limits.batch-time-budget"],
+            config["limits.blocking-call-max"],
+        ),
+        links=LinkLimits(
+            config["limits.window-bytes"],
+            config["limits.frame-bytes-max"],
+            config["timing.connect-backoff-max"],
+        ),
+        pickle=PickleRule.ALLOWED if private else PickleRule.FORBIDDEN,
+        exit_on_completion=config["application.exit-on-completion"],
+        initializer_address=parse_address(config["worker.control-channel"]),
+    )

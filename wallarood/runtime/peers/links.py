@@ -1,0 +1,156 @@
+"""The data links of this worker: one out and one in for every other member."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import attrs
+import structlog
+import trio
+
+from wallarood.flow.link import LinkReceiver, LinkSender
+from wallarood.model.errors import RemoteProtocolError
+from wallarood.model.ids import Address, ClusterId, WorkerName
+from wallarood.model.messages import Member
+from wallarood.model.topology import Edge
+from wallarood.runtime.dataflow.inbox import Inbox
+from wallarood.runtime.peers.receiver import RECEIVE_BYTES_MAX, PeerReceiver
+from wallarood.runtime.peers.sender import PeerSender, RemotePort
+from wallarood.runtime.ports import DataChannel, DialData
+from wallarood.wire.frames import FrameDecoder, encode_frame
+from wallarood.wire.peer import LinkHello, LinkRefused, decode_peer, encode_peer
+from wallarood.wire.records import RecordCodec
+
+HELLO_DEADLINE_S = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+@attrs.frozen
+class LinkLimits:
+    """Bounds on a link. The window is for each edge and sending worker."""
+
+    window_bytes: int
+    frame_bytes_max: int
+    backoff_max_s: float
+
+
+@attrs.define(eq=False)
+class Links:
+    """All data links of one round. `members` are the lives of the others that belong to it."""
+
+    round: int
+    cluster_id: ClusterId
+    member: Member
+    members: dict[WorkerName, Member]
+    dial: DialData
+    limits: LinkLimits
+    codecs: Mapping[int, RecordCodec]
+    on_change: Callable[[], None]
+    inbox: Callable[[int], Inbox]
+    senders: dict[WorkerName, PeerSender] = attrs.field(factory=dict, init=False)
+    receivers: dict[WorkerName, PeerReceiver] = attrs.field(factory=dict, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        for name in self.members:
+            self.senders[name] = PeerSender(
+                peer=name,
+                hello=self._hello(),
+                address=lambda name=name: self._address(name),  # type: ignore[misc]
+                accepts=self._knows,
+                dial=self.dial,
+                link=LinkSender(self.limits.window_bytes),
+                frame_bytes_max=self.limits.frame_bytes_max,
+                backoff_max_s=self.limits.backoff_max_s,
+                on_change=self.on_change,
+            )
+            self.receivers[name] = PeerReceiver(
+                peer=name,
+                hello=self._hello(),
+                link=LinkReceiver(self.limits.window_bytes),
+                inbox=self.inbox,
+                codecs=self.codecs,
+                on_change=self.on_change,
+            )
+
+    def _hello(self) -> LinkHello:
+        return LinkHello(self.cluster_id, self.member.name, self.member.incarnation, self.round)
+
+    def _address(self, name: WorkerName) -> Address:
+        return self.members[name].data
+
+    def _knows(self, hello: LinkHello) -> bool:
+        member = self.members.get(hello.worker)
+        known = member is not None and member.incarnation == hello.incarnation
+        return known and hello.round == self.round
+
+    def remote_port(self, edge: Edge, target: WorkerName) -> RemotePort:
+        """The port of *edge* to another worker."""
+        return RemotePort(self.senders[target], edge.index, self.codecs[edge.index])
+
+    @property
+    def all_up(self) -> bool:
+        """Whether every link is connected, in both directions."""
+        ends: Iterable[PeerSender | PeerReceiver] = (
+            *self.senders.values(),
+            *self.receivers.values(),
+        )
+        return all(each.connected for each in ends)
+
+    def drop(self, name: WorkerName) -> None:
+        """Close the connections to and from a peer that is not heard of; they are made anew."""
+        self.senders[name].drop()
+        self.receivers[name].drop()
+
+    def move(self, member: Member) -> None:
+        """A member of this round may have another address now."""
+        if self.members[member.name].incarnation == member.incarnation:
+            self.members[member.name] = member
+
+    def end(self) -> None:
+        """The round is over: nothing comes in any more."""
+        for receiver in self.receivers.values():
+            receiver.drop()
+        self.members.clear()
+
+    async def run(self) -> None:
+        """Keep all outgoing links connected, for ever."""
+        async with trio.open_nursery() as nursery:
+            for sender in self.senders.values():
+                nursery.start_soon(sender.run)
+
+    async def accept(self, channel: DataChannel) -> None:
+        """Use a data connection that a peer has made, until it ends.
+
+        Raises RemoteProtocolError: the peer is no member, or sent what it must not.
+        """
+        frames = FrameDecoder(self.limits.frame_bytes_max)
+        with trio.fail_after(HELLO_DEADLINE_S):
+            hello, behind = await _first_message(channel, frames)
+        if not isinstance(hello, LinkHello):
+            raise RemoteProtocolError(f"expected a hello, found {hello!r:.200}")
+        if channel.certified not in (None, hello.worker):
+            raise RemoteProtocolError(
+                f"the certificate of {channel.certified} was shown by {hello.worker}"
+            )
+        if hello.cluster_id != self.cluster_id or not self._knows(hello):
+            reason = (
+                f"{self.member.name} is in round {self.round} and does not know {hello.worker} of "
+                f"{hello.cluster_id} in round {hello.round}"
+            )
+            await channel.send_all(encode_frame(encode_peer(LinkRefused(reason))))
+            log.debug("data channel refused", peer=channel.peer, reason=reason)
+            return
+        await self.receivers[hello.worker].serve(channel, frames, behind)
+
+
+async def _first_message(channel: DataChannel, frames: FrameDecoder) -> tuple[object, list[bytes]]:
+    while True:
+        data = await channel.receive_some(RECEIVE_BYTES_MAX)
+        if not data:
+            raise RemoteProtocolError("closed before its hello")
+        if payloads := frames.feed(data):
+            return decode_peer(payloads[0]), payloads[1:]
+
+
+async def refuse_data(channel: DataChannel, reason: str) -> None:
+    """Answer a data connection that comes before there is a cluster."""
+    await channel.send_all(encode_frame(encode_peer(LinkRefused(reason))))
