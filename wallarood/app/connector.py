@@ -102,7 +102,8 @@ class SinkContext:
     """Where a sink instance runs. `instance` counts the instances of its stage from 0.
 
     `directory` is for what the sink must keep itself: the same after a restart, for this cluster,
-    worker and sink alone; it need not exist. Empty outside a cluster.
+    worker and sink alone; it need not exist. Empty outside a cluster. `life` names this life of the
+    worker: another process, also one that runs from a copy of the same state, has another one.
     """
 
     application: str
@@ -111,6 +112,7 @@ class SinkContext:
     step: str
     instance: int
     directory: str = ""
+    life: str = ""
 
 
 class SinkWriter(Protocol):

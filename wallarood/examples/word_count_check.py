@@ -20,7 +20,7 @@ def verify(args: list[str], cluster_id: str) -> list[str]:
     """
     chosen = options(args)
     expected = count_words(chosen.input, chosen.repeat)
-    parts = sorted(Path(chosen.output).glob(f"counts-*-{cluster_id[-8:]}.*"))
+    parts = sorted(Path(chosen.output).glob(f"counts@*-{cluster_id[-8:]}.*"))
     found = last_counts(parts)
     if found != expected:
         raise ApplicationError(_difference(found, expected))

@@ -39,6 +39,11 @@ class Incarnation:
     starts: int
     nonce: str
 
+    @property
+    def short(self) -> str:
+        """What tells this life from all others in the name of a file."""
+        return f"{self.starts}-{self.nonce[:8]}"
+
 
 @attrs.frozen
 class Address:

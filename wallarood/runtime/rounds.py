@@ -159,6 +159,7 @@ async def _restore(worker: Worker, mine: Round) -> None:
         wiring=wiring,
         cluster_id=record.cluster_id,
         cluster_path=worker.store.cluster_path,
+        life=worker.member.incarnation.short,
         restored=restored,
         gate=worker.gate,
         limits=settings.job,

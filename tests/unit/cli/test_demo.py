@@ -14,10 +14,10 @@ def test_the_output_directory_is_found_among_other_arguments(args: list[str]) ->
 
 
 def test_a_preview_counts_every_line_of_this_cluster(tmp_path: Path) -> None:
-    (tmp_path / "sums-alpha-0-01234567.0000.txt").write_text("a\nb\nc\nd\ne\n")
-    (tmp_path / "sums-alpha-0-deadbeef.0000.txt").write_text("old\n")
+    (tmp_path / "sums@alpha-0-01234567.0000.txt").write_text("a\nb\nc\nd\ne\n")
+    (tmp_path / "sums@alpha-0-deadbeef.0000.txt").write_text("old\n")
     assert preview(["--output", str(tmp_path)], "wc-0000000001234567") == [
-        "sums-alpha-0-01234567.0000.txt: 5 records",
+        "sums@alpha-0-01234567.0000.txt: 5 records",
         "  a",
         "  b",
         "  c",

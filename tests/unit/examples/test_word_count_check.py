@@ -15,7 +15,7 @@ def checked(directory: Path, written: dict[str, list[str]], text: str = "to be o
     source = directory / "in.txt"
     source.write_text(text, encoding="utf-8")
     for writer, lines in written.items():
-        part = directory / f"counts-{writer}-{CLUSTER[-8:]}.0000.txt"
+        part = directory / f"counts@{writer}-{CLUSTER[-8:]}.0000.txt"
         part.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     args = ["--input", str(source), "--output", str(directory)]
     return "\n".join(verify(args, CLUSTER))
@@ -32,7 +32,7 @@ def test_an_empty_input_is_verified(tmp_path: Path) -> None:
 
 
 def test_a_result_of_another_cluster_is_not_looked_at(tmp_path: Path) -> None:
-    (tmp_path / "counts-alpha-0-deadbeef.0000.txt").write_text("to\t7\n")
+    (tmp_path / "counts@alpha-0-deadbeef.0000.txt").write_text("to\t7\n")
     assert "counts verified" in checked(tmp_path, RIGHT)
 
 
@@ -45,7 +45,7 @@ def test_a_result_of_another_cluster_is_not_looked_at(tmp_path: Path) -> None:
         (["be\t2", "be\t1", "or\t1"], "'be' was counted 2 after 0, expected 1"),
         (["be\t1", "be\t1", "or\t1"], "'be' was counted 1 after 1, expected 2"),
         (["be\t1", "be\t2", "or\t1", "not\t1"], "'not': 1 instead of 0"),
-        (["be\t1", "be\t2", "or\t1", "to\t3"], "by counts-alpha-0-.* and by counts-beta-1-"),
+        (["be\t1", "be\t2", "or\t1", "to\t3"], "by counts@alpha-0-.* and by counts@beta-1-"),
     ],
 )
 def test_a_wrong_result_is_named(tmp_path: Path, beta: list[str], message: str) -> None:

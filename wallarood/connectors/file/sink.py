@@ -1,27 +1,23 @@
 """A sink that writes lines into files, one part after the other, each whole or not there."""
 
+import contextlib
 import errno
-import glob
 import os
-import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import attrs
-import structlog
 import trio
 
 from wallarood.app.connector import SinkContext
-from wallarood.connectors.file.disk import sync_directory
+from wallarood.connectors.file.disk import sync_directory, write_all
+from wallarood.connectors.file.parts import Appeared, PartNames, final_name, parts_of_others
 from wallarood.connectors.file.text import SUFFIXES, LineFormat, encoder
-from wallarood.model.errors import ApplicationError, CannotCreateError
+from wallarood.model.errors import ApplicationError, CannotCreateError, DamagedStateError
 
 BUFFER_BYTES = 256 << 10
 
 IfExists: TypeAlias = Literal["error", "append", "replace"]
-
-log = structlog.get_logger(__name__)
 
 
 def how_to_allow(directory: Path) -> str:
@@ -37,9 +33,10 @@ class FileSink:
     """Writes a file for each worker and instance into *directory*, which is made if need be.
 
     `format` is "tsv" (tuples, tab-separated), "lines" (`str(record)`), "json" (a value a line) or
-    "csv". A file is called ``STEP-WORKER-INSTANCE-CLUSTER.NUMBER.EXT``. While it is being written
+    "csv". A file is called ``STEP@WORKER-INSTANCE-CLUSTER.NUMBER.EXT``. While it is being written
     its name begins with a dot and ends in ``.part``; it appears under its own name, by a rename,
-    when the checkpoint that it belongs to is committed.
+    when the checkpoint that it belongs to is committed. A file that has appeared may be moved away;
+    one that disappears before that stops the job.
 
     `if_exists` says what becomes of parts that another cluster has left in the directory when a new
     one begins: "error" (default), "append" (they stay) or "replace" (they are removed).
@@ -70,23 +67,16 @@ class FileSink:
         """
         directory = Path(self.directory)
         await trio.to_thread.run_sync(_make, directory)
-        cluster = context.cluster_id[-8:] or "local"
-        stem = f"{context.step}-{context.worker}-{context.instance}-{cluster}".replace("/", "_")
-        writer = FileSinkWriter(directory, stem, self.format, state or 0)
+        names = PartNames.of(context, SUFFIXES[self.format])
+        writer = FileSinkWriter(directory, names, self.format, state or 0)
         if state is None and self.if_exists != "append":
-            await trio.to_thread.run_sync(self._heed_others, context.step, cluster)
-        await trio.to_thread.run_sync(writer.remove_void)
+            await trio.to_thread.run_sync(self._heed_others, context)
+        await trio.to_thread.run_sync(writer.begin, context.directory)
         return writer
 
-    def _heed_others(self, step: str, cluster: str) -> None:
+    def _heed_others(self, context: SinkContext) -> None:
         """Another cluster may have written here before."""
-        name = re.escape(step.replace("/", "_"))
-        suffix = re.escape(SUFFIXES[self.format])
-        part = re.compile(rf"\.?{name}-.+-\d+-([0-9a-f]{{8}}|local)\.\d+\.{suffix}(\.part)?")
-        for path in sorted(Path(self.directory).iterdir()):
-            match = part.fullmatch(path.name)
-            if match is None or match[1] == cluster:
-                continue
+        for path in parts_of_others(Path(self.directory), context):
             if self.if_exists == "error":
                 raise ApplicationError(
                     f"sink directory {self.directory} holds parts of another cluster, such as "
@@ -115,37 +105,33 @@ class FileSinkWriter:
     """An open `FileSink`. `part` is the file of the open transaction, made by its first record."""
 
     directory: Path
-    stem: str
+    names: PartNames
     format: LineFormat
     number: int
     part: Path | None = attrs.field(default=None, init=False)
-    _file: BinaryIO | None = attrs.field(default=None, init=False)
+    _file: int | None = attrs.field(default=None, init=False)
     _buffer: bytearray = attrs.field(factory=bytearray, init=False)
+    _appeared: Appeared | None = attrs.field(default=None, init=False)
 
     @property
     def state(self) -> Any:
         """See `SinkWriter.state`: the number of the next part."""
         return self.number
 
-    def remove_void(self) -> None:
-        """Remove every part of this instance from `number` on: they were never committed."""
+    def begin(self, own_directory: str) -> None:
+        """Remove every part of this instance from `number` on: they were never committed.
+
+        *own_directory* is where what has appeared is noted; empty: nowhere.
+        """
         try:
-            for path in (*self.directory.glob(f".{self._pattern}.part"), *self._published()):
-                if self._number_of(path) >= self.number:
+            for path in self.directory.iterdir():
+                number = self.names.number_of(path.name)
+                if number is not None and number >= self.number:
                     path.unlink(missing_ok=True)
+            if own_directory:
+                self._appeared = Appeared(Path(own_directory), self.number)
         except OSError as error:
-            raise CannotCreateError(f"{self.directory}: {error.strerror}") from error
-
-    @property
-    def _pattern(self) -> str:
-        return f"{glob.escape(self.stem)}.*.{SUFFIXES[self.format]}"
-
-    def _published(self) -> Iterator[Path]:
-        return self.directory.glob(self._pattern)
-
-    def _number_of(self, path: Path) -> int:
-        digits = path.name.removeprefix(".").removeprefix(f"{self.stem}.").partition(".")[0]
-        return int(digits) if digits.isdigit() else -1
+            raise _cannot(error, self.directory) from error
 
     async def write(self, records: list[Any]) -> None:
         """See `SinkWriter.write`. Raises CannotCreateError: the disk is full or not writable."""
@@ -156,18 +142,13 @@ class FileSinkWriter:
     def _flush(self) -> None:
         try:
             if self._file is None:
-                self.part, self._file = self._begin()
-            data, self._buffer = self._buffer, bytearray()
-            self._file.write(data)
-            self._file.flush()
+                self.part = self.directory / self.names.hidden(self.number)
+                self._file = os.open(self.part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+                self.number += 1
+            data, self._buffer = bytes(self._buffer), bytearray()
+            write_all(self._file, data)
         except OSError as error:
-            raise CannotCreateError(f"{self.part or self.directory}: {error.strerror}") from error
-
-    def _begin(self) -> tuple[Path, BinaryIO]:
-        name = f"{self.stem}.{self.number:06d}.{SUFFIXES[self.format]}"
-        self.number += 1
-        part = self.directory / f".{name}.part"
-        return part, part.open("wb")
+            raise _cannot(error, self.part or self.directory) from error
 
     async def prepare(self) -> Any:
         """See `SinkWriter.prepare`: the part is on disk, still under its hidden name."""
@@ -179,33 +160,46 @@ class FileSinkWriter:
         if self._file is None or self.part is None:
             return None
         try:
-            os.fsync(self._file.fileno())
-            self._file.close()
+            os.fsync(self._file)
+            file, self._file = self._file, None
+            os.close(file)
             sync_directory(self.directory)
         except OSError as error:
-            raise CannotCreateError(f"{self.part}: {error.strerror}") from error
-        prepared, self.part, self._file = self.part.name, None, None
+            raise _cannot(error, self.part) from error
+        prepared, self.part = self.part.name, None
         return prepared
 
     async def commit(self, prepared: Any) -> None:
-        """See `SinkWriter.commit`: the part gets its name."""
+        """See `SinkWriter.commit`: the part gets its name. Raises DamagedStateError: it is gone."""
         await trio.to_thread.run_sync(self._commit, prepared)
 
     def _commit(self, prepared: str) -> None:
-        part = self.directory / prepared
-        final = self.directory / prepared.removeprefix(".").removesuffix(".part")
+        part, final = self.directory / prepared, self.directory / final_name(prepared)
+        number = self.names.number_of(prepared) or 0
         try:
             if part.exists():
+                if self._appeared is not None:
+                    self._appeared.note(number)
                 part.rename(final)
                 sync_directory(self.directory)
-            elif not final.exists():
-                log.warning("a part is gone: it was taken away after it appeared", file=str(final))
+            elif not final.exists() and (self._appeared is None or number not in self._appeared):
+                raise DamagedStateError(
+                    f"{part} is gone: its results are committed and must appear as {final.name}; "
+                    "put it back under either name (an empty file, if its results are not needed), "
+                    "and let only one cluster write into the directory"
+                )
         except OSError as error:
-            raise CannotCreateError(f"{final}: {error.strerror}") from error
+            raise _cannot(error, final) from error
 
     async def aclose(self) -> None:
         """See `SinkWriter.aclose`."""
-        if self._file is not None and self.part is not None:
-            self._file.close()
-            self.part.unlink(missing_ok=True)
-            self.part = self._file = None
+        file, part, self._file, self.part = self._file, self.part, None, None
+        with contextlib.suppress(OSError):  # what it held is void
+            if part is not None:
+                part.unlink(missing_ok=True)
+            if file is not None:
+                os.close(file)
+
+
+def _cannot(error: OSError, path: Path) -> CannotCreateError:
+    return CannotCreateError(f"{path}: {error.strerror or error}")

@@ -40,12 +40,16 @@ class Reporting:
 
 @attrs.frozen
 class Plan:
-    """What a job is built from. `cluster_path` is where connectors keep things."""
+    """What a job is built from. `cluster_path` is where connectors keep things.
+
+    `life` names this life of the worker.
+    """
 
     application: Application
     wiring: Wiring
     cluster_id: ClusterId
     cluster_path: Path
+    life: str
     restored: Restored
     gate: Gate
     limits: JobLimits
@@ -179,6 +183,7 @@ def _sink_task(job: Job, plan: Plan, stage: Stage) -> SinkTask:
             step=step.name,
             instance=instance,
             directory=str(plan.cluster_path / "sinks" / name),
+            life=plan.life,
         ),
         inbox=job.inboxes[stage.index],
         alignment=Alignment(job.wiring.inputs(stage)),

@@ -8,6 +8,7 @@ know what runs here.
 from collections.abc import Mapping
 
 import attrs
+import structlog
 import trio
 
 from wallarood.model.batch import Barrier
@@ -20,6 +21,8 @@ from wallarood.runtime.dataflow.snapshots import Snapshots
 from wallarood.runtime.dataflow.source_task import SourceTask
 from wallarood.runtime.dataflow.stage_task import StageTask
 from wallarood.runtime.dataflow.wiring import Wiring
+
+log = structlog.get_logger(__name__)
 
 
 @attrs.define(eq=False)
@@ -129,9 +132,12 @@ class Job:
             del self.positions[old]
 
     async def aclose(self) -> None:
-        """Close the sinks."""
+        """Close the sinks. One that cannot be closed hides no other error, and no other sink."""
         for sink in self.sinks:
-            await sink.aclose()
+            try:
+                await sink.aclose()
+            except Exception as error:
+                log.warning("sink not closed", sink=sink.context.step, reason=str(error))
 
 
 def _first_of(group: BaseExceptionGroup[BaseException]) -> Exception | None:

@@ -19,6 +19,7 @@ from wallarood.flow.align import Alignment
 from wallarood.flow.transactions import Transactions
 from wallarood.model.batch import Barrier, Batch, EndOfStream
 from wallarood.model.checkpoint import SinkPart
+from wallarood.model.errors import DamagedStateError
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.snapshots import Snapshots
@@ -108,7 +109,10 @@ class SinkTask:
         return SinkPart(self.context.step, self._writer.state, self._prepared.held_by(number))
 
     async def publish(self, number: int) -> None:
-        """Make visible what was prepared up to checkpoint *number*; tried until it is done."""
+        """Make visible what was prepared up to checkpoint *number*; tried until it is done.
+
+        Raises DamagedStateError: it is gone or damaged.
+        """
         async with self._publishing:
             await self._publish(number)
 
@@ -117,6 +121,8 @@ class SinkTask:
             assert self._writer is not None
             try:
                 await self._writer.commit(self._prepared.oldest)
+            except DamagedStateError:
+                raise
             except Exception as error:
                 self.failing = str(error)
                 log.warning("sink cannot publish", sink=self.context.step, reason=self.failing)

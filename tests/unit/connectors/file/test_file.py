@@ -209,7 +209,7 @@ async def test_a_file_appears_whole_when_it_is_committed(tmp_path: Path) -> None
     for _ in range(2):
         await writer.commit(prepared)
         assert visible(tmp_path / "new" / "out") == {
-            "out-alpha-0-23456789.000000.tsv": "a\t1\nb\t2\n"
+            "out@alpha-0-23456789.000000.tsv": "a\t1\nb\t2\n"
         }
     await writer.write([("c", 3)])
     await writer.prepare()
