@@ -127,3 +127,61 @@ def test_a_sink_that_fails_ends_the_job_with_its_error(tmp_path: Path) -> None:
             assert worker.wait() == 73, worker.said
             assert "/proc/none" in worker.said
             assert "Traceback" not in worker.said
+
+
+LEAVING = """
+import wallarood as w
+
+
+class Leaving:
+    async def open(self, context, state):
+        return self
+
+    state = None
+
+    async def write(self, records):
+        raise SystemExit(0)
+
+    async def aclose(self):
+        return
+
+
+numbers = w.source("n", w.GeneratorSource(count=100))
+app = w.application("leaving", numbers.to_sink(Leaving(), name="outside"))
+"""
+
+
+def test_a_sink_of_the_applications_own_that_exits_ends_the_job_with_its_name(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "leaving.py"
+    file.write_text(LEAVING)
+    with hosts_in(tmp_path) as hosts:
+        for worker in hosts.start_cluster(2, str(file), "--exit-on-completion"):
+            assert worker.wait() == 65, worker.said
+            assert f"sink 'outside' failed at {file}:12: SystemExit: 0" in worker.said
+
+
+COUNTED = """
+import sys
+import wallarood as w
+
+
+@w.computation(on_error="skip")
+def counted(number: int) -> int:
+    if number == 50:
+        sys.exit(3)
+    return number
+
+
+numbers = w.source("n", w.GeneratorSource(count=100))
+app = w.application("counted", numbers.to(counted).to_sink(w.FileSink("out", format="lines")))
+"""
+
+
+def test_a_computation_that_exits_fails_one_record(tmp_path: Path) -> None:
+    file = tmp_path / "counted.py"
+    file.write_text(COUNTED)
+    with hosts_in(tmp_path) as hosts:
+        ended_well(hosts.start_cluster(1, str(file), "--exit-on-completion"))
+    assert sorted(map(int, lines(tmp_path / "out"))) == [n for n in range(100) if n != 50]

@@ -8,7 +8,10 @@ import trio
 
 from wallarood.app.connector import Scope, SourceBatch, SourceContext
 from wallarood.app.hints import function_hints
+from wallarood.app.mistakes import place_of
+from wallarood.flow.failures import letter_of, pass_on
 from wallarood.model.errors import ApplicationError
+from wallarood.model.pipeline import Computation, Shape, Where
 
 
 @attrs.frozen(init=False)
@@ -65,12 +68,14 @@ class GeneratorSource:
     async def open(self, partition: str, position: Any, context: SourceContext) -> "_Generated":
         """See `Source.open`. A position is the number of the next record."""
         start = int(partition) if position is None else position
-        return _Generated(self, start, context.limits.batch_records_max, trio.current_time())
+        most = context.limits.batch_records_max
+        return _Generated(self, context.step, start, most, trio.current_time())
 
 
 @attrs.define
 class _Generated:
     source: GeneratorSource
+    step: str
     next_number: int
     batch_records_max: int
     began: float
@@ -87,7 +92,9 @@ class _Generated:
             due = min(due, await self._due(source.rate / step))
         stop = self.next_number + due * step
         numbers = range(self.next_number, stop if end is None else min(stop, end), step)
-        records = list(map(source.function, numbers)) if source.function else list(numbers)
+        records = list(numbers)
+        if source.function is not None:
+            records = _made(source.function, records, self.step)
         self.made += len(numbers)
         self.next_number += len(numbers) * step
         return SourceBatch(records, self.next_number)
@@ -102,3 +109,25 @@ class _Generated:
 
     async def aclose(self) -> None:
         return
+
+
+def _made(function: Callable[[int], Any], numbers: list[int], step: str) -> list[Any]:
+    """What *function* makes of *numbers*.
+
+    Raises ApplicationError: it raised; the message names the source, the line and the number.
+    """
+    records: list[Any] = []
+    try:
+        records.extend(map(function, numbers))
+        if len(records) < len(numbers):
+            raise StopIteration  # it ended the loop, which is in C
+    except BaseException as error:
+        pass_on(error)
+        number, where = numbers[len(records)], place_of(function)
+        making = Computation(step, function, Shape.ONE, where or Where("", 0))
+        letter = letter_of(making, number, error)
+        place = f" at {letter.file}:{letter.line}" if where else ""
+        raise ApplicationError(
+            f"source {step!r} failed{place}: {letter.error}\n  record number: {number}"
+        ) from error
+    return records

@@ -10,13 +10,14 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from wallarood.flow.failures import Failure
+from wallarood.flow.failures import Failure, letter_of, pass_on
 from wallarood.flow.state import KeyedState, SingleState, State
 from wallarood.flow.steps import grouped, loops, operators
 from wallarood.flow.steps.aggregate import Aggregator
 from wallarood.flow.steps.arrow import columnar
 from wallarood.flow.steps.operators import DROPPED, Operator
 from wallarood.model.batch import Batch
+from wallarood.model.errors import ApplicationError
 from wallarood.model.pipeline import Application, Calling, Computation, Shape, Step, StepKind
 from wallarood.model.topology import Stage
 
@@ -76,11 +77,23 @@ def make_states(application: Application, stage: Stage) -> dict[str, State]:
     states: dict[str, State] = {}
     for step in (application.step(name) for name in stage.steps):
         match step.kind, step.computation:
-            case StepKind.STATEFUL, Computation(state=make) if make is not None:
-                states[step.name] = SingleState(step.name, make())
+            case StepKind.STATEFUL, Computation(state=make) as computation if make is not None:
+                states[step.name] = SingleState(step.name, _new_state(computation, make))
             case StepKind.PARTITIONED, Computation(state=make) if make is not None:
                 states[step.name] = KeyedState(step.name, make)
     return states
+
+
+def _new_state(computation: Computation, make: Callable[[], Any]) -> Any:
+    try:
+        return make()
+    except BaseException as error:
+        pass_on(error)
+        letter = letter_of(computation, None, error)
+        raise ApplicationError(
+            f"the state of computation {computation.name!r} cannot be made: state= failed at "
+            f"{letter.file}:{letter.line}: {letter.error}"
+        ) from error
 
 
 def compile_stage(

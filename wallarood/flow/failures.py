@@ -1,11 +1,18 @@
-"""What becomes of a record whose computation raised: stopped on, skipped or sent aside."""
+"""What becomes of a record whose computation raised: stopped on, skipped or sent aside.
+
+User code may raise anything: an Exception, SystemExit by ``sys.exit``, KeyboardInterrupt, a
+cancellation of asyncio, a BaseException of its own. All of them fail the record. Two are not user
+code's, wherever they are raised, and pass: a cancellation by trio, and an interrupt by a signal.
+"""
 
 import attrs
 
-from wallarood.model.errors import ApplicationError
+from wallarood.model.errors import ApplicationError, LocalProtocolError, WallaroodError
 from wallarood.model.pipeline import Computation, DeadLetter, ErrorPolicy
 
 REPR_CHARACTERS_MAX = 1000
+_INTERRUPTING = "trio._core."
+_CANCELLED = ("trio", "Cancelled")
 
 
 @attrs.frozen
@@ -36,13 +43,15 @@ def letter_of(computation: Computation, record: object, error: BaseException) ->
             line = trace.tb_lineno
         trace = trace.tb_next
     where = computation.where.file
-    return DeadLetter(computation.name, _text_of(error), where, line, _repr_of(record))
+    return DeadLetter(computation.name, text_of(error), where, line, _repr_of(record))
 
 
-def _text_of(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
+    """The type and the message of *error*, whatever its `__str__` does."""
     try:
         text = str(error)
-    except Exception:
+    except BaseException as own:
+        pass_on(own)
         text = "(its message cannot be shown)"
     name = type(error).__name__
     return f"{name}: {text}" if text else name
@@ -51,17 +60,71 @@ def _text_of(error: BaseException) -> str:
 def _repr_of(record: object) -> str:
     try:
         text = repr(record)
-    except Exception as error:
+    except BaseException as error:
+        pass_on(error)
         text = f"<{type(record).__name__} whose repr raised {type(error).__name__}>"
     if len(text) > REPR_CHARACTERS_MAX:
         text = text[:REPR_CHARACTERS_MAX] + "…"
     return text
 
 
+def pass_on(error: BaseException) -> None:
+    """Raise *error* again if it is not user code's own but ends what runs here."""
+    if not isinstance(error, Exception) and _ends_us(error):
+        raise error
+
+
+def _ends_us(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(_ends_us, error.exceptions))
+    kind, trace = type(error), error.__traceback__
+    if kind is KeyboardInterrupt:
+        # Raised by a handler of trio, as Ctrl-C does in a test, or by user code?
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        module = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
+        return module.startswith(_INTERRUPTING)
+    return (kind.__module__, kind.__qualname__) == _CANCELLED
+
+
+@attrs.frozen
+class Naming:
+    """A context in which a connector is called: whatever it raises gets the name of its step.
+
+    `what` is "source" or "sink". Errors of ours, which have their words, pass as they are.
+    """
+
+    what: str
+    step: str
+
+    def __enter__(self) -> None:
+        """Nothing is to be prepared."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Raises ApplicationError in the place of what is not ours."""
+        if error is None or (not isinstance(error, Exception) and _ends_us(error)):
+            return
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if isinstance(error, WallaroodError | LocalProtocolError):
+            return
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        where = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+        raise ApplicationError(
+            f"{self.what} {self.step!r} failed{where}: {text_of(error)}"
+        ) from error
+
+
 def fail(
-    computation: Computation, record: object, error: Exception, *, failures: list[Failure]
+    computation: Computation, record: object, error: BaseException, *, failures: list[Failure]
 ) -> None:
-    """Apply the policy of *computation*: add to *failures*, or raise ComputationFailed."""
+    """Apply the policy of *computation*: add to *failures*, or raise ComputationFailed.
+
+    Raises *error* itself if it is not user code's, see `pass_on`.
+    """
+    pass_on(error)
     letter = letter_of(computation, record, error)
     if computation.on_error is ErrorPolicy.STOP:
         raise ComputationFailed(letter) from error

@@ -19,13 +19,13 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 import attrs
 
 from wallarood.flow.capture import All, Some, Taken, Waiting
 from wallarood.flow.encoding import decode_states, encode_states, join_pieces
+from wallarood.flow.failures import pass_on
 from wallarood.model.checkpoint import StatePart
 
 CHUNK_KEYS = 1024
@@ -90,11 +90,15 @@ class KeyedState:
             return map(self._in_use.__getitem__, keys)
         self._in_use.clear()
         # If one cannot be made, that is to be found out when it is drawn.
-        with suppress(Exception):
+        try:
             states = list(map(self.by_key.__getitem__, keys))
-            self._changed.update(keys)
-            return iter(states)
-        return map(self.of, keys)
+        except BaseException as error:
+            pass_on(error)
+            return map(self.of, keys)
+        if len(states) < len(keys):  # making one raised StopIteration, which ended the loop
+            return map(self.of, keys)
+        self._changed.update(keys)
+        return iter(states)
 
     def touch(self, keys: Iterable[Any]) -> None:
         """These keys are about to be worked on: what a capture needs of them is encoded."""

@@ -1,5 +1,6 @@
 """The generator: numbers, parts, a rate, and any position."""
 
+import attrs
 import pytest
 import trio
 from hypothesis import given
@@ -46,3 +47,21 @@ async def test_a_rate_is_kept(autojump_clock: trio.testing.MockClock) -> None:
 def test_wrong_options_are_clear_errors(options: dict[str, int]) -> None:
     with pytest.raises(w.ApplicationError, match="expected"):
         w.GeneratorSource(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("raised", [StopIteration, SystemExit, ValueError])
+async def test_a_function_that_raises_stops_the_source_at_its_number(
+    raised: type[BaseException],
+) -> None:
+    def made(number: int) -> int:
+        if number == 11:
+            raise raised
+        return number
+
+    context = attrs.evolve(WHERE, step="numbers")
+    reader = await w.GeneratorSource(made, count=20).open("0", None, context)
+    assert await reader.read() == w.SourceBatch(list(range(7)), 7)
+    with pytest.raises(w.ApplicationError) as caught:
+        await reader.read()
+    assert caught.value.message.startswith(f"source 'numbers' failed at {__file__}:")
+    assert caught.value.message.endswith(f": {raised.__name__}\n  record number: 11")

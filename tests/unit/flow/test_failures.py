@@ -1,11 +1,17 @@
 """Failures: the letter names the place in the application, whatever the record and the error."""
 
+import asyncio
 import inspect
 import json
+import signal
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import trio
 
+import wallarood as w
+from wallarood import testing
 from wallarood.flow.failures import ComputationFailed, Failure, fail, letter_of
 from wallarood.model.pipeline import Computation, ErrorPolicy, Shape, Where
 
@@ -77,3 +83,170 @@ def test_stop_raises_with_name_place_error_and_record() -> None:
     assert caught.value.exit_code == 65
     for part in ("'parse'", f"{__file__}:{LINE + 1}", "JSONDecodeError", "record: '{'"):
         assert part in caught.value.message
+
+
+# ---- whatever user code raises fails its record, wherever the engine calls it --------------------
+
+
+class Own(BaseException):
+    pass
+
+
+RAISED = [
+    StopIteration,
+    SystemExit,
+    KeyboardInterrupt,
+    GeneratorExit,
+    asyncio.CancelledError,
+    Own,
+]
+
+
+class Number:
+    """A value whose attribute, comparison and sum raise for the number 2."""
+
+    raises: type[BaseException] = ValueError
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def _check(self) -> None:
+        if self.number == 2:
+            raise self.raises
+
+    @property
+    def user(self) -> str:
+        self._check()
+        return "u"
+
+    def __lt__(self, other: "Number") -> bool:
+        self._check()
+        return self.number < other.number
+
+    def __repr__(self) -> str:
+        return f"<{self.number}>"
+
+
+def called(number: Number) -> Any:
+    number._check()
+    return number
+
+
+def keyed(number: Number) -> str:
+    number._check()
+    return "u"
+
+
+def several(number: Number) -> Iterator[Number]:
+    number._check()
+    yield number
+
+
+async def awaited(number: Number) -> Number:
+    number._check()
+    return number
+
+
+def with_state(number: Number, _state: list[int]) -> Number:
+    number._check()
+    return number
+
+
+def stream() -> w.Stream:
+    return w.source("in", w.ListSource([]))
+
+
+def skipped(function: Any, **options: Any) -> Any:
+    return w.computation(**options, on_error="skip")(function)
+
+
+def state_of(function: Any) -> Any:
+    return w.state_computation(state=list, on_error="skip")(function)
+
+
+STREAMS = {
+    "map": lambda s: s.map(called, on_error="skip"),
+    "filter": lambda s: s.filter(called, on_error="skip"),
+    "inspect": lambda s: s.inspect(called, on_error="skip"),
+    "flat_map": lambda s: s.flat_map(several, on_error="skip"),
+    "async": lambda s: s.to(skipped(awaited)),
+    "blocking": lambda s: s.to(skipped(called, blocking=True)),
+    "key": lambda s: s.key_by(keyed, on_error="skip"),
+    "selected key": lambda s: s.key_by(lambda r: r.user, on_error="skip"),
+    "state": lambda s: s.key_by(lambda _: "u").to(state_of(with_state)),
+    "one state": lambda s: s.collect().to(state_of(with_state)),
+    "selected value": lambda s: s.key_by(lambda r: r.number).aggregate(
+        w.max(of=lambda r: r.user), into=lambda key, _: Number(key), on_error="skip"
+    ),
+    "compared": lambda s: s.key_by(lambda r: r.number).aggregate(
+        w.min(), w.count(), into=lambda key, *_: Number(key), on_error="skip"
+    ),
+    "made": lambda s: s.key_by(lambda r: r.number).aggregate(
+        w.count(), into=lambda key, _: called(Number(key)), on_error="skip"
+    ),
+}
+
+
+@pytest.mark.parametrize("raised", RAISED)
+@pytest.mark.parametrize("where", STREAMS)
+def test_whatever_is_raised_fails_its_record_and_no_other(
+    where: str, raised: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Number, "raises", raised)
+    app = w.application("a", STREAMS[where](stream()).to_sink(w.StdoutSink(), name="out"))
+    out = testing.run(app, {"in": [Number(n) for n in range(5)]})["out"]
+    assert [each.number for each in out] == [0, 1, 3, 4]
+
+
+@pytest.mark.parametrize("raised", RAISED)
+def test_it_is_named_with_line_and_record(
+    raised: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Number, "raises", raised)
+    app = w.application("a", stream().map(called).to_sink(w.StdoutSink()))
+    with pytest.raises(ComputationFailed, match="'called' failed") as caught:
+        testing.run(app, {"in": [Number(2)]})
+    line = inspect.getsourcelines(Number._check)[1] + 2
+    assert f"{__file__}:{line}: {raised.__name__}\n  record: <2>" in caught.value.message
+
+
+def test_one_state_that_cannot_be_made_is_named() -> None:
+    def make() -> list[int]:
+        raise Own("no room")
+
+    keeping = w.state_computation(state=make, name="keeping")(with_state)
+    app = w.application("a", stream().collect().to(keeping).to_sink(w.StdoutSink()))
+    with pytest.raises(w.ApplicationError, match=r"state of computation 'keeping' .*Own: no room"):
+        testing.run(app, {"in": []})
+
+
+def test_an_interrupt_by_a_signal_is_not_the_records_failure() -> None:
+    def interrupted(record: int) -> int:
+        signal.raise_signal(signal.SIGINT)
+        return record
+
+    app = w.application("a", stream().map(interrupted, on_error="skip").to_sink(w.StdoutSink()))
+    with pytest.raises(KeyboardInterrupt):
+        testing.run(app, {"in": [1]})
+
+
+async def test_a_cancellation_by_trio_is_not_the_records_failure() -> None:
+    def asked() -> None:
+        trio.from_thread.check_cancelled()
+
+    @w.computation(blocking=True, on_error="skip")
+    def in_thread(record: trio.CancelScope) -> None:
+        trio.from_thread.run_sync(record.cancel)
+        asked()
+
+    @w.computation(on_error="skip")
+    async def awaiting(record: trio.CancelScope) -> None:
+        record.cancel()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+
+    for computation in (in_thread, awaiting):
+        app = w.application("a", stream().to(computation).to_sink(w.StdoutSink()))
+        with trio.CancelScope() as scope:
+            await testing.run_async(app, {"in": [scope]})
+        assert scope.cancelled_caught

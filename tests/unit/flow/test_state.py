@@ -141,3 +141,22 @@ def test_no_step_of_a_capture_encodes_more_than_a_chunk() -> None:
     assert steps == 5
     assert part.keys == len(keys)
     assert contents(list(part.chunks)) == {key: key for key in keys}
+
+
+@pytest.mark.parametrize("error", [StopIteration, SystemExit])
+def test_a_state_that_cannot_be_made_among_many_leaves_the_others(error: type) -> None:
+    calls: list[None] = []
+
+    def make() -> Sum:
+        calls.append(None)
+        if len(calls) <= 2:  # asked for all at once, and then when it is drawn
+            raise error
+        return Sum()
+
+    state = KeyedState("sums", make)
+    state.by_key.update({key: Sum() for key in range(state_module.IN_USE_KEYS_MAX + 1)})
+    found = state.use([0, -1, 1])
+    first = next(found)
+    with pytest.raises(error):
+        next(found)
+    assert [first, *found] == [state.by_key[0], state.by_key[1]]

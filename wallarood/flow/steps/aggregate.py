@@ -13,9 +13,8 @@
 # Both ways add in the order of the records, so the sum of floats does not depend on how the
 # records were cut into batches, and the first of equal values stays the least or greatest.
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
 from itertools import compress, repeat
@@ -24,7 +23,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from wallarood.flow.failures import Failure, fail
+from wallarood.flow.failures import Failure, fail, pass_on
 from wallarood.flow.keys import canonical_all
 from wallarood.flow.state import KeyedState
 from wallarood.flow.steps.operators import DROPPED, call_each, gather, kept
@@ -82,8 +81,9 @@ class _Cell:
             return kinds <= _SUMMABLE
         if kinds <= _WHOLE_ORDER:
             return True
-        deque(map(lt, values, values), maxlen=0)  # whatever has no order raises
-        return not any(map(ne, values, values))
+        # What has no order raises. StopIteration only ends these loops, which are in C.
+        asked = len(list(map(lt, values, values))) + len(own := list(map(ne, values, values)))
+        return asked == 2 * len(values) and not any(own)
 
     def advance(self, old_of: OldOf, keyed: _Keyed) -> News:
         """The cells of the keys of the batch behind it."""
@@ -199,7 +199,8 @@ class Aggregator:
         keyed = _Keyed(held, columns, Counter(held if self._counting else ()))
         try:
             done = self._quickly(keyed)
-        except Exception:  # of whatever kind: the careful way finds out what it is about
+        except BaseException as error:  # the careful way finds out what it is about
+            pass_on(error)
             done = None
         names, results = done or self._carefully(keyed, batch.values, failures)
         if held is not keys:
@@ -226,8 +227,10 @@ class Aggregator:
             return records
         if select is not None:
             # If something raises, the function itself is called, and tells which record it was.
-            with suppress(Exception):
+            try:
                 return select.all_of(records)
+            except BaseException as error:
+                pass_on(error)
         return call_each(self._computation, function, records, failures=failures)
 
     def _quickly(self, keyed: _Keyed) -> _Results | None:
@@ -265,9 +268,11 @@ class Aggregator:
             values = [column[index] for column in keyed.columns]
             try:
                 olds = (old,) if self._bare else old
-                new = tuple(map(_Cell.step, layout.cells, olds, repeat(values)))
+                new = tuple(
+                    [c.step(old, values) for c, old in zip(layout.cells, olds, strict=True)]
+                )
                 seen[key] = layout.shown(new)
-            except Exception as error:
+            except BaseException as error:
                 fail(self._computation, record, error, failures=failures)
             else:
                 self._state.put({key: new[0] if self._bare else new})

@@ -5,7 +5,7 @@ pyarrow is imported when such a computation is compiled, by nobody else.
 
 import importlib
 from collections.abc import Sequence
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import Any
 
 import attrs
@@ -28,7 +28,7 @@ def columnar(computation: Computation) -> Operator:
             return Batch([])
         try:
             return Batch(_rows(arrow, function(_record_batch(arrow, batch.values, schema))))
-        except Exception as error:
+        except BaseException as error:
             fail(computation, batch.values, error, failures=failures)
             return Batch([])
 
@@ -57,7 +57,7 @@ def _record_batch(arrow: Any, records: list[Any], schema: Any) -> Any:
     if len(kinds) == 1 and (names := _fields_of(kinds.pop())):
         if schema is not None:
             names = schema.names
-        named = {name: list(map(attrgetter(name), records)) for name in names}
+        named = {name: [getattr(record, name) for record in records] for name in names}
         return arrow.RecordBatch.from_pydict(named, schema=schema)
     if all(isinstance(record, _PLAIN) for record in records):
         name = "value" if schema is None else itemgetter(0)(schema.names)

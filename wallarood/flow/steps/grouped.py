@@ -18,7 +18,7 @@ def together(computation: Computation, state: SingleState) -> Operator:
             return Batch([])
         try:
             return Batch(list(computation.function(list(batch.values), state.value)))
-        except Exception as error:
+        except BaseException as error:
             fail(computation, batch.values, error, failures=failures)
             return Batch([])
 
@@ -41,7 +41,7 @@ def by_key(computation: Computation, state: KeyedState) -> Operator:
         for name, (key, records) in groups.items():
             try:
                 results = list(computation.function(records, state.of(name)))
-            except Exception as error:
+            except BaseException as error:
                 fail(computation, records, error, failures=failures)
                 continue
             done.values += results

@@ -12,12 +12,11 @@
 # applied, and the same iterator goes on behind it: no record is passed to user code twice.
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from itertools import repeat
 from types import FunctionType
 from typing import Any, Final, TypeAlias
 
-from wallarood.flow.failures import Failure, fail
+from wallarood.flow.failures import Failure, fail, pass_on
 from wallarood.flow.keys import canonical_all, kind_of
 from wallarood.flow.state import KeyedState, SingleState, State
 from wallarood.flow.steps.operators import DROPPED, Operator, flattened, kept
@@ -133,9 +132,11 @@ def key_by(computation: Computation) -> Operator:
     def run(batch: Batch, failures: list[Failure]) -> Batch:
         if select is not None:
             # If something raises, the function itself is called, and tells which record it was.
-            with suppress(Exception):
+            try:
                 keys = select.all_of(batch.values)
                 return Batch(batch.values, keys, kind_of(keys), select.item)
+            except BaseException as error:
+                pass_on(error)
         keys, whole = call(batch.values, iter(batch.values), failures)
         keyed = Batch(batch.values, keys, kind_of(keys))
         return keyed if whole else kept(keyed, keyed.values, _present(keys))
@@ -176,9 +177,9 @@ def _calling(computation: Computation, loop: Loop, nothing: Any) -> _Call:
             try:
                 whole = loop(function, waiting, results) and whole
                 if len(results) < len(records):
-                    raise RuntimeError("it raised StopIteration")
+                    raise StopIteration  # it ended a loop in C
                 return results, whole
-            except Exception as error:
+            except BaseException as error:
                 fail(computation, records[len(results)], error, failures=failures)
                 results.append(nothing)
                 whole = False

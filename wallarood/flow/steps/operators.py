@@ -41,13 +41,11 @@ def call_each(
     while True:
         try:
             results.extend(map(function, waiting))
-        except Exception as error:
+            if len(results) < len(records):
+                raise StopIteration  # it ended the loop, which is in C
+            return results
+        except BaseException as error:
             fail(computation, records[len(results)], error, failures=failures)
-        else:
-            if len(results) == len(records):
-                return results
-            stopped = RuntimeError("the function raised StopIteration")
-            fail(computation, records[len(results)], stopped, failures=failures)
         results.append(DROPPED)
 
 
@@ -65,7 +63,7 @@ def answer_each(
         if answer is not DROPPED:
             try:
                 answers[index] = bool(answer)
-            except Exception as error:
+            except BaseException as error:
                 fail(computation, records[index], error, failures=failures)
                 answers[index] = DROPPED
     return answers
@@ -127,7 +125,7 @@ def whole(computation: Computation) -> Operator:
         try:
             # A list of its own, for other consumers of the stream hold the same batch.
             return Batch(list(computation.function(list(batch.values))))
-        except Exception as error:
+        except BaseException as error:
             fail(computation, batch.values, error, failures=failures)
             return Batch([])
 

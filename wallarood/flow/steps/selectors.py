@@ -50,7 +50,14 @@ def selector_of(function: Callable[..., Any]) -> Selector | None:
         return Selector(lambda records: records)
     get: Callable[[Any], Any] = itemgetter(*items) if items else attrgetter(*attributes)
     item = items[0] if len(items) == 1 and isinstance(items[0], int) else None
-    return Selector(lambda records: list(map(get, records)), item)
+
+    def all_of(records: list[Any]) -> list[Any]:
+        selected = list(map(get, records))
+        if len(selected) < len(records):
+            raise StopIteration  # by a property: it ended the loop, which is in C
+        return selected
+
+    return Selector(all_of, item)
 
 
 def _steps_selecting(parts: list[str]) -> list[tuple[str, Any]]:

@@ -42,7 +42,7 @@ async def _run_concurrently(segment: Concurrent, batch: Batch, failures: list[Fa
         for index, record in waiting:
             try:
                 results[index] = settled(computation.shape, await computation.function(record))
-            except Exception as error:
+            except BaseException as error:
                 try:
                     fail(computation, record, error, failures=failures)
                 except ComputationFailed as failed:

@@ -16,6 +16,7 @@ import trio
 
 from wallarood.app.connector import Sink, SinkContext, SinkWriter
 from wallarood.flow.align import Alignment
+from wallarood.flow.failures import Naming
 from wallarood.flow.transactions import Transactions
 from wallarood.model.batch import Barrier, Batch, EndOfStream
 from wallarood.model.checkpoint import SinkPart
@@ -48,10 +49,14 @@ class SinkTask:
     """Why the last attempt to publish failed; empty if it did not."""
     _took_s: float = attrs.field(default=0.0, init=False)
     """How long the last write took."""
+    _naming: Naming = attrs.field(init=False)
     _writer: SinkWriter | None = attrs.field(default=None, init=False)
     _prepared: Transactions = attrs.field(factory=Transactions, init=False)
     _publishing: trio.Lock = attrs.field(factory=trio.Lock, init=False)
     _room: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._naming = Naming("sink", self.context.step)
 
     async def run(self) -> None:
         """Write until all inputs have ended, then prepare what was written.
@@ -83,13 +88,15 @@ class SinkTask:
         """Write *batch*. Raises ApplicationError: it cannot be written."""
         assert self._writer is not None
         began = time.perf_counter()
-        await self._writer.write(batch.values)
+        with self._naming:
+            await self._writer.write(batch.values)
         self._took_s = time.perf_counter() - began
         self.counters.records_in += len(batch)
 
     async def _open(self) -> SinkWriter:
         state = self.restored.state if self.restored is not None else None
-        writer = self._writer = await self.sink.open(self.context, state)
+        with self._naming:
+            writer = self._writer = await self.sink.open(self.context, state)
         if self.restored is not None:
             self._prepared = Transactions(self.restored.unpublished)
             await self.publish(0)
@@ -99,7 +106,8 @@ class SinkTask:
         """Make what was written so far durable; `publish` will make it visible."""
         while len(self._prepared) >= UNPUBLISHED_MAX:
             await self._room.park()
-        transaction = await writer.prepare()
+        with self._naming:
+            transaction = await writer.prepare()
         if transaction is not None:
             self._prepared.add(transaction)
 

@@ -16,6 +16,7 @@ import structlog
 import trio
 
 from wallarood.app.connector import Source, SourceContext, SourceReader
+from wallarood.flow.failures import Naming
 from wallarood.model.batch import Barrier, Batch, EndOfStream
 from wallarood.model.checkpoint import SourcePosition
 from wallarood.runtime.dataflow.counters import SourceCounters
@@ -61,10 +62,16 @@ class SourceTask:
 
     async def _read_one(self, partition: str, counters: SourceCounters) -> None:
         await self.gate.wait_open()
-        reader = await self.source.open(partition, counters.position, self.context)
+        naming = Naming("source", self.step)
+        with naming:
+            reader = await self.source.open(partition, counters.position, self.context)
         self._readers[partition] = reader
         try:
-            while (batch := await reader.read()) is not None:
+            while True:
+                with naming:
+                    batch = await reader.read()
+                if batch is None:
+                    break
                 await self.gate.wait_open()
                 await self.inbox.wait_for_room(self.input)
                 while not self.gate.is_open:

@@ -108,3 +108,22 @@ def test_without_pyarrow_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 def test_nobody_else_imports_pyarrow() -> None:
     script = "import sys, wallarood, wallarood.testing; sys.exit('pyarrow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_an_attribute_that_raises_stop_iteration_loses_no_record() -> None:
+    @attrs.frozen
+    class Odd:
+        number: int
+
+        def __getattribute__(self, name: str) -> Any:
+            found = object.__getattribute__(self, name)
+            if name == "number" and found == 2:
+                raise StopIteration
+            return found
+
+    @w.computation_arrow
+    def same(columns: pa.RecordBatch) -> pa.RecordBatch:
+        return columns
+
+    with pytest.raises(w.ApplicationError, match="StopIteration"):
+        run(same, [Odd(n) for n in range(3)])
