@@ -31,8 +31,10 @@ from wallarood.app.connector import (
     SourceLimits,
     SourceReader,
 )
+from wallarood.app.keyed import CollectedStream, KeyedStream
 from wallarood.app.nodes import End
-from wallarood.app.pipeline import Branch, Stream, merge, source
+from wallarood.app.pipeline import merge, source
+from wallarood.app.stream import Branch, Stream
 from wallarood.connectors.file.sink import FileSink
 from wallarood.connectors.file.source import FileSource
 from wallarood.connectors.generator import GeneratorSource
@@ -51,11 +53,13 @@ __all__ = [
     "Application",
     "ApplicationError",
     "Branch",
+    "CollectedStream",
     "DeadLetter",
     "End",
     "FileSink",
     "FileSource",
     "GeneratorSource",
+    "KeyedStream",
     "LineTcpSource",
     "ListSink",
     "ListSource",

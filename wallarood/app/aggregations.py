@@ -9,22 +9,18 @@ import types
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar, overload
 
-from wallarood.app.computations import (
-    PARTITIONS,
-    Declared,
-    OnError,
-    check_known,
-    check_options,
-    inline,
-)
+from wallarood.app.computations import check_known, check_options, inline
+from wallarood.app.declared import PARTITIONS, Declared, OnError
 from wallarood.app.hints import can_flow, function_hints, show
 from wallarood.app.mistakes import check_name, mistake
 from wallarood.model.aggregation import Aggregation, AggregationKind, row
 from wallarood.model.pipeline import Shape
 
 Of = Callable[[Any], Any]
+A = TypeVar("A")
+T = TypeVar("T")
 
 _NEED_NUMBERS = (AggregationKind.SUM, AggregationKind.MEAN)
 
@@ -37,7 +33,7 @@ class AggregateOptions(TypedDict, total=False):
     partitions: int
 
 
-def count() -> Aggregation:
+def count() -> Aggregation[object, int]:
     """How many records a key has had: an int.
 
     >>> import wallarood as w
@@ -47,7 +43,11 @@ def count() -> Aggregation:
     return Aggregation(AggregationKind.COUNT)
 
 
-def total(of: Of | None = None) -> Aggregation:
+@overload
+def total(of: Callable[[T], A]) -> Aggregation[T, A]: ...
+@overload
+def total(of: None = None) -> Aggregation[A, A]: ...
+def total(of: Of | None = None) -> Aggregation[Any, Any]:
     """The sum of a number over the records of a key, added in their order.
 
     *of* gives the number of a record: an int of any size, a float, a Decimal or a Fraction;
@@ -64,7 +64,11 @@ def total(of: Of | None = None) -> Aggregation:
     return _of(AggregationKind.SUM, of)
 
 
-def minimum(of: Of | None = None) -> Aggregation:
+@overload
+def minimum(of: Callable[[T], A]) -> Aggregation[T, A]: ...
+@overload
+def minimum(of: None = None) -> Aggregation[A, A]: ...
+def minimum(of: Of | None = None) -> Aggregation[Any, Any]:
     """The least value of the records of a key, the first of equal ones.
 
     *of* gives the value of a record, anything that has an order and can be stored; without it the
@@ -79,7 +83,11 @@ def minimum(of: Of | None = None) -> Aggregation:
     return _of(AggregationKind.MIN, of)
 
 
-def maximum(of: Of | None = None) -> Aggregation:
+@overload
+def maximum(of: Callable[[T], A]) -> Aggregation[T, A]: ...
+@overload
+def maximum(of: None = None) -> Aggregation[A, A]: ...
+def maximum(of: Of | None = None) -> Aggregation[Any, Any]:
     """The greatest value of the records of a key, the first of equal ones; else as `min`.
 
     >>> import wallarood as w
@@ -89,7 +97,13 @@ def maximum(of: Of | None = None) -> Aggregation:
     return _of(AggregationKind.MAX, of)
 
 
-def mean(of: Of | None = None) -> Aggregation:
+@overload
+def mean(of: Callable[[T], int | float]) -> Aggregation[T, float]: ...
+@overload
+def mean(of: Callable[[T], A]) -> Aggregation[T, A]: ...
+@overload
+def mean(of: None = None) -> Aggregation[Any, Any]: ...
+def mean(of: Of | None = None) -> Aggregation[Any, Any]:
     """The mean of a number over the records of a key: their sum, as of `sum`, by their count.
 
     It is a float for ints and floats. The mean of ints that are too large for a float fails.

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
-from wallarood.app.computations import DeadLetterTo, policy_of
+from wallarood.app.computations import policy_of
+from wallarood.app.declared import DeadLetterTo
 from wallarood.app.fingerprint import fingerprint
 from wallarood.app.mistakes import mistake, mistake_at, place_of
 from wallarood.app.nodes import End, Node
-from wallarood.app.pipeline import Stream
+from wallarood.app.stream import Stream
 from wallarood.model.pipeline import (
     ERRORS_OUTPUT,
     Application,

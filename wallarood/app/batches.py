@@ -6,17 +6,18 @@ from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
 from wallarood.app.computations import (
     BatchOptions,
-    Declared,
     StateOptions,
     check_known,
     declare,
     declare_with_state,
 )
+from wallarood.app.declared import Declared, Decorator, Lists, Rows, StateDecorator
 from wallarood.app.mistakes import mistake
 from wallarood.model.pipeline import Shape
 
 P = ParamSpec("P")
 R = TypeVar("R")
+S = TypeVar("S")
 
 
 class ArrowOptions(BatchOptions, total=False):
@@ -26,8 +27,8 @@ class ArrowOptions(BatchOptions, total=False):
 
 
 def state_computation_batch(
-    *, state: Callable[[], Any], **options: Unpack[StateOptions]
-) -> Callable[[Callable[P, R]], Declared[P, R]]:
+    *, state: Callable[[], S], **options: Unpack[StateOptions]
+) -> StateDecorator[S, Lists]:
     """As `state_computation`, for a function from a list of records to a list of records.
 
     Behind `key_by` it gets all records of one key that came in a batch, in their order, and the
@@ -51,11 +52,9 @@ def state_computation_batch(
 
 
 @overload
-def computation_arrow(function: Callable[P, R], /) -> Declared[P, R]: ...
+def computation_arrow(function: Callable[P, R], /) -> Declared[P, R, Rows]: ...
 @overload
-def computation_arrow(
-    **options: Unpack[ArrowOptions],
-) -> Callable[[Callable[P, R]], Declared[P, R]]: ...
+def computation_arrow(**options: Unpack[ArrowOptions]) -> Decorator[Rows]: ...
 def computation_arrow(function: Any = None, /, **options: Any) -> Any:
     """A computation from a ``pyarrow.RecordBatch`` to another, or to a ``pyarrow.Table``.
 

@@ -6,31 +6,28 @@ A decorated function stays a function: call it in your own tests as if it were n
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, Generic, Literal, ParamSpec, TypeAlias, TypedDict, TypeVar, Unpack, overload
-
-import attrs
+from typing import Any, ParamSpec, TypedDict, TypeVar, Unpack, overload
 
 from wallarood.app.connector import Sink
+from wallarood.app.declared import (
+    LISTS,
+    PARTITIONS_MAX,
+    DeadLetterTo,
+    Declared,
+    Decorator,
+    Lists,
+    Many,
+    One,
+    OnError,
+    StateDecorator,
+)
 from wallarood.app.mistakes import check_name, is_step_name, mistake
-from wallarood.model.aggregation import Aggregation
 from wallarood.model.pipeline import Calling, ErrorPolicy, Shape
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-CONCURRENCY = 64
-PARTITIONS = 256
-PARTITIONS_MAX = 1 << 16
-LISTS = (Shape.BATCH, Shape.ARROW)
-"""Shapes of functions that get many records at once."""
-
-
-@attrs.frozen(eq=False)
-class DeadLetterTo:
-    """An `on_error` that sends a `DeadLetter` to *sink* in the place of a failed record."""
-
-    sink: Sink
-    name: str
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 def dead_letter(sink: Sink, *, name: str = "") -> DeadLetterTo:
@@ -49,9 +46,6 @@ def dead_letter(sink: Sink, *, name: str = "") -> DeadLetterTo:
     if name:
         check_name("dead-letter sink", name)
     return DeadLetterTo(sink, name)
-
-
-OnError: TypeAlias = Literal["stop", "skip"] | DeadLetterTo
 
 
 class BatchOptions(TypedDict, total=False):
@@ -75,31 +69,6 @@ class StateOptions(TypedDict, total=False):
     name: str
     on_error: OnError
     partitions: int
-
-
-@attrs.frozen(eq=False)
-class Declared(Generic[P, R]):
-    """A function and what the engine must know about it; made by the decorators."""
-
-    function: Callable[P, R]
-    shape: Shape
-    name: str
-    calling: Calling = Calling.INLINE
-    on_error: OnError = "stop"
-    state: Callable[[], Any] | None = None
-    partitions: int = PARTITIONS
-    concurrency: int = CONCURRENCY
-    ordered: bool = True
-    aggregations: tuple[Aggregation, ...] = ()
-    schema: Any = None
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call the function itself."""
-        return self.function(*args, **kwargs)
-
-    @property
-    def __wrapped__(self) -> Callable[P, R]:
-        return self.function
 
 
 def check_sink(sink: Any) -> None:
@@ -224,11 +193,9 @@ def _check_state(name: str, state: Any) -> None:
 
 
 @overload
-def computation(function: Callable[P, R], /) -> Declared[P, R]: ...
+def computation(function: Callable[P, R], /) -> Declared[P, R, One]: ...
 @overload
-def computation(
-    **options: Unpack[Options],
-) -> Callable[[Callable[P, R]], Declared[P, R]]: ...
+def computation(**options: Unpack[Options]) -> Decorator[One]: ...
 def computation(function: Any = None, /, **options: Any) -> Any:
     """A simple computation: a record in, a record out; None filters the record.
 
@@ -253,11 +220,11 @@ def computation(function: Any = None, /, **options: Any) -> Any:
 
 
 @overload
-def computation_multi(function: Callable[P, R], /) -> Declared[P, R]: ...
+def computation_multi(function: Callable[P, R], /) -> Declared[P, R, Many]: ...
 @overload
 def computation_multi(
     **options: Unpack[Options],
-) -> Callable[[Callable[P, R]], Declared[P, R]]: ...
+) -> Decorator[Many]: ...
 def computation_multi(function: Any = None, /, **options: Any) -> Any:
     """A computation that returns or yields any number of records for one.
 
@@ -274,11 +241,11 @@ def computation_multi(function: Any = None, /, **options: Any) -> Any:
 
 
 @overload
-def computation_batch(function: Callable[P, R], /) -> Declared[P, R]: ...
+def computation_batch(function: Callable[P, R], /) -> Declared[P, R, Lists]: ...
 @overload
 def computation_batch(
     **options: Unpack[BatchOptions],
-) -> Callable[[Callable[P, R]], Declared[P, R]]: ...
+) -> Decorator[Lists]: ...
 def computation_batch(function: Any = None, /, **options: Any) -> Any:
     """A computation from a list of records to a list of records, of any length.
 
@@ -297,8 +264,8 @@ def computation_batch(function: Any = None, /, **options: Any) -> Any:
 
 
 def state_computation(
-    *, state: Callable[[], Any], **options: Unpack[StateOptions]
-) -> Callable[[Callable[P, R]], Declared[P, R]]:
+    *, state: Callable[[], S], **options: Unpack[StateOptions]
+) -> StateDecorator[S, One]:
     """A computation ``f(record, state)`` with a state for each key, or one for all records.
 
     `state` makes a new, mutable state: a class, or a function without arguments. Behind `key_by`
@@ -323,8 +290,8 @@ def state_computation(
 
 
 def state_computation_multi(
-    *, state: Callable[[], Any], **options: Unpack[StateOptions]
-) -> Callable[[Callable[P, R]], Declared[P, R]]:
+    *, state: Callable[[], S], **options: Unpack[StateOptions]
+) -> StateDecorator[S, Many]:
     """As `state_computation`, for a function that returns or yields any number of records.
 
     >>> import wallarood as w
@@ -346,13 +313,13 @@ def state_computation_multi(
 
 def declare_with_state(
     shape: Shape, state: Callable[[], Any], options: StateOptions
-) -> Callable[[Callable[P, R]], Declared[P, R]]:
+) -> StateDecorator[Any, Any]:
     """The decorator of a *shape* with state. Raises PipelineError: an option is wrong."""
     check_known(options, StateOptions)
     if state is None:
         raise mistake("state=None: expected a class, or a function without arguments")
 
-    def decorate(function: Callable[P, R]) -> Declared[P, R]:
+    def decorate(function: Callable[..., Any]) -> Any:
         return declare(function, shape, state=state, **options)
 
     return decorate

@@ -7,11 +7,14 @@ engine opens it where an instance runs. Every `read` and `write` may be cancelle
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol
 
 import attrs
+import typing_extensions
 
 from wallarood.model.ids import ClusterId, WorkerName
+
+T_co = typing_extensions.TypeVar("T_co", covariant=True, default=Any)
 
 
 class Scope(Enum):
@@ -48,21 +51,21 @@ class SourceContext:
 
 
 @attrs.frozen
-class SourceBatch:
-    """At least one record, and the position in the partition after the last of them.
+class SourceBatch(Generic[T_co]):
+    """At least one record of type T, and the position in the partition after the last of them.
 
     A position is what `Source.open` gets to go on from there: a value of None, bool, int, str and
     dicts and lists of these, so that it can be stored as JSON.
     """
 
-    records: list[Any]
+    records: list[T_co]
     position: Any
 
 
-class SourceReader(Protocol):
+class SourceReader(Protocol[T_co]):
     """An open partition."""
 
-    async def read(self) -> SourceBatch | None:
+    async def read(self) -> SourceBatch[T_co] | None:
         """Wait for at least one record and return what is there; None at the end."""
 
     async def committed(self, position: Any) -> None:
@@ -72,8 +75,8 @@ class SourceReader(Protocol):
         """Release what is held. Called once."""
 
 
-class Source(Protocol):
-    """Where records come from.
+class Source(Protocol[T_co]):
+    """Where records of type T come from.
 
     `record` is the type of the records. `bounded` is whether the source ends by itself.
     """
@@ -93,7 +96,9 @@ class Source(Protocol):
     def size_bytes(self, partition: str) -> int | None:
         """How much there is to read, for a progress line; None if nobody knows."""
 
-    async def open(self, partition: str, position: Any, context: SourceContext) -> SourceReader:
+    async def open(
+        self, partition: str, position: Any, context: SourceContext
+    ) -> SourceReader[T_co]:
         """Open *partition* at *position*, None for its beginning."""
 
 

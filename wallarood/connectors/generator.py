@@ -1,7 +1,7 @@
 """A source that makes its records: a count, a rate, a function."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar, overload
 
 import attrs
 import trio
@@ -13,9 +13,11 @@ from wallarood.flow.failures import letter_of, pass_on
 from wallarood.model.errors import ApplicationError
 from wallarood.model.pipeline import Computation, Shape, Where
 
+T = TypeVar("T")
+
 
 @attrs.frozen(init=False)
-class GeneratorSource:
+class GeneratorSource(Generic[T]):
     """Record number i is ``function(i)``, or i itself.
 
     `count` is how many in all (default: without end), `rate` how many a second in all (default: as
@@ -28,13 +30,31 @@ class GeneratorSource:
     >>> squares = w.source("squares", w.GeneratorSource(lambda i: i * i, count=10))
     """
 
-    function: Callable[[int], Any] | None
+    function: Callable[[int], T] | None
     rate: float | None
     count: int | None
     parts: int
     record: Any
     scope: Scope = Scope.SHARED
 
+    @overload
+    def __init__(
+        self: "GeneratorSource[int]",
+        function: None = None,
+        *,
+        rate: float | None = None,
+        count: int | None = None,
+        partitions: int = 1,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        function: Callable[[int], T],
+        *,
+        rate: float | None = None,
+        count: int | None = None,
+        partitions: int = 1,
+    ) -> None: ...
     def __init__(
         self,
         function: Callable[[int], Any] | None = None,
@@ -65,7 +85,7 @@ class GeneratorSource:
         """See `Source.size_bytes`."""
         return None
 
-    async def open(self, partition: str, position: Any, context: SourceContext) -> "_Generated":
+    async def open(self, partition: str, position: Any, context: SourceContext) -> "_Generated[T]":
         """See `Source.open`. A position is the number of the next record."""
         start = int(partition) if position is None else position
         most = context.limits.batch_records_max
@@ -73,15 +93,15 @@ class GeneratorSource:
 
 
 @attrs.define
-class _Generated:
-    source: GeneratorSource
+class _Generated(Generic[T]):
+    source: "GeneratorSource[T]"
     step: str
     next_number: int
     batch_records_max: int
     began: float
     made: int = 0
 
-    async def read(self) -> SourceBatch | None:
+    async def read(self) -> SourceBatch[T] | None:
         source = self.source
         step = source.parts
         end = source.count
@@ -92,7 +112,7 @@ class _Generated:
             due = min(due, await self._due(source.rate / step))
         stop = self.next_number + due * step
         numbers = range(self.next_number, stop if end is None else min(stop, end), step)
-        records = list(numbers)
+        records: list[Any] = list(numbers)
         if source.function is not None:
             records = _made(source.function, records, self.step)
         self.made += len(numbers)

@@ -1,21 +1,23 @@
 """A source and a sink on Python lists: for tests and first steps, in one process only."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import attrs
 
 from wallarood.app.connector import Scope, SinkContext, SourceBatch, SourceContext
 
+T = TypeVar("T")
+
 
 @attrs.frozen
-class ListSource:
+class ListSource(Generic[T]):
     """The records of a list, once. `record` is their type.
 
     Guarantee: every record is delivered once in a run; nothing is kept outside the process.
     """
 
-    records: Sequence[Any]
+    records: Sequence[T]
     record: Any = Any
     scope: Scope = Scope.SHARED
     bounded: bool = True
@@ -28,18 +30,18 @@ class ListSource:
         """See `Source.size_bytes`."""
         return None
 
-    async def open(self, partition: str, position: Any, context: SourceContext) -> "_ListReader":  # noqa: ARG002
+    async def open(self, partition: str, position: Any, context: SourceContext) -> "_ListReader[T]":  # noqa: ARG002
         """See `Source.open`."""
         return _ListReader(self.records, position or 0, context.limits.batch_records_max)
 
 
 @attrs.define
-class _ListReader:
-    records: Sequence[Any]
+class _ListReader(Generic[T]):
+    records: Sequence[T]
     position: int
     batch_records_max: int
 
-    async def read(self) -> SourceBatch | None:
+    async def read(self) -> SourceBatch[T] | None:
         batch = list(self.records[self.position : self.position + self.batch_records_max])
         self.position += len(batch)
         return SourceBatch(batch, self.position) if batch else None

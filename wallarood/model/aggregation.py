@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Any
+from typing import Any, Generic
 
 import attrs
+import typing_extensions
 
 
 class AggregationKind(Enum):
@@ -17,9 +18,13 @@ class AggregationKind(Enum):
     MEAN = "mean"
 
 
+T_contra = typing_extensions.TypeVar("T_contra", contravariant=True, default=Any)
+A_co = typing_extensions.TypeVar("A_co", covariant=True, default=Any)
+
+
 @attrs.frozen
-class Aggregation:
-    """One aggregation; made by `count`, `sum`, `min`, `max` and `mean`.
+class Aggregation(Generic[T_contra, A_co]):
+    """One aggregation of records of type T with a result of type A; made by `count`, `sum`, ….
 
     `of` gives the value of a record; None where the record itself is the value, or for a count.
     """

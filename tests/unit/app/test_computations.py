@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import wallarood as w
-from wallarood.app.computations import Declared, declare
+from wallarood.app.computations import declare
+from wallarood.app.declared import Declared
 from wallarood.model.pipeline import Calling, Shape
 
 

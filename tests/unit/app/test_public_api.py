@@ -37,7 +37,7 @@ def test_every_function_has_an_example(name: str) -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_of_a_stream_has_an_example(name: str) -> None:
-    assert ">>>" in (inspect.getdoc(getattr(w.Stream, name)) or "")
+    assert ">>>" in (inspect.getdoc(getattr(w.KeyedStream, name)) or "")
 
 
 @pytest.mark.parametrize("name", w.__all__)

@@ -1,0 +1,112 @@
+"""The place of a stream in the pipeline that is being built, and the steps put after it."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from wallarood.app.computations import check_function, declare, policy_of
+from wallarood.app.declared import LISTS, Declared, OnError
+from wallarood.app.hints import can_flow, record_types, show
+from wallarood.app.mistakes import check_name, mistake, place_of_caller
+from wallarood.app.nodes import Node, connect, state_kind
+from wallarood.model.pipeline import Shape, StepKind
+
+
+@attrs.frozen
+class Outlet:
+    """An output of a node. `gathered`: all records pass one instance, which may keep one state."""
+
+    node: Node
+    output: int = 0
+    gathered: bool = False
+
+    def call(
+        self,
+        function: Callable[..., Any],
+        shape: Shape,
+        word: str,
+        *,
+        name: str,
+        on_error: OnError | None,
+    ) -> "Outlet":
+        """Put a step of *shape* after this; it is called *word* if nothing else has a name."""
+        return self.through(shaped(function, shape), word, name=name, on_error=on_error)
+
+    def through(
+        self, declared: Declared[..., Any], word: str, *, name: str, on_error: OnError | None
+    ) -> "Outlet":
+        """Put a computation after this. Raises PipelineError: its records do not fit."""
+        before, after = record_types(declared.function, declared.shape)
+        called = name or declared.name
+        kind = state_kind(declared, called, self.kind_with_state)
+        declared = attrs.evolve(declared, name=declared.name or word)
+        node = self.step(kind, declared, before, name=name, on_error=on_error)
+        if declared.shape not in (Shape.PREDICATE, Shape.INSPECT):
+            node.record = after
+        if declared.shape in LISTS and kind is StepKind.SIMPLE:
+            node.key = None
+        return Outlet(connect(node), gathered=self.gathered and kind is StepKind.SIMPLE)
+
+    @property
+    def kind_with_state(self) -> StepKind | None:
+        """What kind of step a computation with state would be here; None: there can be none."""
+        if self.gathered:
+            return StepKind.STATEFUL
+        return StepKind.PARTITIONED if self.node.key is not None else None
+
+    def step(
+        self,
+        kind: StepKind,
+        declared: Declared[..., Any],
+        before: Any,
+        *,
+        name: str,
+        on_error: OnError | None,
+    ) -> Node:
+        """A node that calls a function, as if the records passed it unchanged."""
+        word = declared.name or kind.value
+        if on_error is not None:
+            policy_of(on_error)
+            declared = attrs.evolve(declared, on_error=on_error)
+        if not can_flow(self.node.record, before):
+            raise mistake(
+                f"{name or word} expects {show(before)}, "
+                f"but the stream carries {show(self.node.record)}"
+            )
+        node = self.plain(kind, word, name)
+        node.declared, node.input = declared, before
+        return node
+
+    def plain(self, kind: StepKind, word: str, name: str) -> Node:
+        """A node that calls no function."""
+        if name != "":
+            check_name("step", name)
+        return Node(
+            kind,
+            place_of_caller(),
+            [(self.node, self.output)],
+            wanted_name=word,
+            given_name=name,
+            record=self.node.record,
+            key=self.node.key,
+        )
+
+
+def shaped(function: Any, shape: Shape) -> Declared[..., Any]:
+    """*function* as a computation of *shape*, whatever it was declared as, if it can be one."""
+    if not isinstance(function, Declared):
+        return declare(function, shape)
+    if function.state is not None:
+        raise mistake(f"{function.name} keeps state: pass it to .to(…)")
+    if function.shape not in (shape, Shape.ONE):
+        raise mistake(f"{function.name} is a {function.shape.value} computation: pass it to .to(…)")
+    declared = attrs.evolve(function, shape=shape)
+    check_function(declared)
+    return declared
+
+
+def kebab(name: str) -> str:
+    """A class's name as a step's: ``FileSink`` is ``file-sink``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()

@@ -1,0 +1,93 @@
+"""What the decorators make: a function, and what the engine must know about it."""
+
+from collections.abc import Callable
+from typing import Any, Generic, Literal, ParamSpec, Protocol, TypeAlias, TypeVar
+
+import attrs
+import typing_extensions
+
+from wallarood.app.connector import Sink
+from wallarood.model.aggregation import Aggregation
+from wallarood.model.pipeline import Calling, Shape
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+T = TypeVar("T")
+R_co = TypeVar("R_co", covariant=True)
+M_co = typing_extensions.TypeVar("M_co", covariant=True, default=Any)
+
+
+class One:
+    """For type checkers: a computation that gives one record, or None, for a record."""
+
+
+class Many:
+    """For type checkers: a computation that gives any number of records for a record."""
+
+
+class Lists:
+    """For type checkers: a computation from a list of records to a list of records."""
+
+
+class Rows:
+    """For type checkers: a computation from columns to columns, whose rows become dicts."""
+
+
+CONCURRENCY = 64
+PARTITIONS = 256
+PARTITIONS_MAX = 1 << 16
+LISTS = (Shape.BATCH, Shape.ARROW)
+"""Shapes of functions that get many records at once."""
+
+
+@attrs.frozen(eq=False)
+class DeadLetterTo:
+    """An `on_error` that sends a `DeadLetter` to *sink* in the place of a failed record."""
+
+    sink: Sink
+    name: str
+
+
+OnError: TypeAlias = Literal["stop", "skip"] | DeadLetterTo
+
+
+@attrs.frozen(eq=False)
+class Declared(Generic[P, R_co, M_co]):
+    """A function and what the engine must know about it; made by the decorators.
+
+    For type checkers P is what it takes, R what it returns, and M how that becomes records: `One`,
+    `Many`, `Lists` or `Rows`.
+    """
+
+    function: Callable[P, R_co]
+    shape: Shape
+    name: str
+    calling: Calling = Calling.INLINE
+    on_error: OnError = "stop"
+    state: Callable[[], Any] | None = None
+    partitions: int = PARTITIONS
+    concurrency: int = CONCURRENCY
+    ordered: bool = True
+    aggregations: tuple[Aggregation, ...] = ()
+    schema: Any = None
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Call the function itself."""
+        return self.function(*args, **kwargs)
+
+    @property
+    def __wrapped__(self) -> Callable[P, R_co]:
+        return self.function
+
+
+class Decorator(Protocol[M_co]):
+    """What a decorator with options returns: it makes a computation of a function."""
+
+    def __call__(self, function: Callable[P, R], /) -> Declared[P, R, M_co]: ...
+
+
+class StateDecorator(Protocol[S, M_co]):
+    """The same for a function that gets a state of type S."""
+
+    def __call__(self, function: Callable[[T, S], R], /) -> Declared[[T, S], R, M_co]: ...

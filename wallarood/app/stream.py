@@ -1,0 +1,345 @@
+"""Streams: values whose methods return further streams, until they end in sinks.
+
+Nothing changes a stream, so it may be used twice, and each use gets all of its records. Which
+methods a stream has follows from its class, so that an editor finds a mistake before a worker does:
+`KeyedStream` has a key for each record, `CollectedStream` has all records in one place.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    NamedTuple,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    cast,
+    overload,
+)
+
+import attrs
+
+from wallarood.app.aggregations import AggregateOptions, aggregate_record, declare_aggregate
+from wallarood.app.building import Outlet, kebab, shaped
+from wallarood.app.computations import check_sink, declare
+from wallarood.app.connector import Sink
+from wallarood.app.declared import Declared, Lists, Many, One, OnError, Rows
+from wallarood.app.hints import can_be_key, function_hints, show
+from wallarood.app.mistakes import check_name, mistake, place_of_caller
+from wallarood.app.nodes import End, Node, common_key, common_record, connect
+from wallarood.model.pipeline import Calling, Shape, StepKind
+
+if TYPE_CHECKING:
+    from wallarood.app.keyed import CollectedStream, KeyedStream
+
+K = TypeVar("K")
+S_co = TypeVar("S_co", covariant=True)
+T_co = TypeVar("T_co", covariant=True)
+U = TypeVar("U")
+
+
+class StepOptions(TypedDict, total=False):
+    """What every method that takes a function also takes."""
+
+    name: str
+    on_error: OnError | None
+
+
+class Branch(NamedTuple, Generic[S_co]):
+    """The two streams that a predicate splits a stream into; S is what it was before.
+
+    >>> import wallarood as w
+    >>> numbers = w.source("numbers", w.ListSource([1, 2, 3]))
+    >>> odd, even = numbers.branch(lambda number: number % 2)
+    >>> isinstance(odd, w.Stream)
+    True
+    """
+
+    accepted: S_co
+    refused: S_co
+
+
+@attrs.frozen
+class Stream(Generic[T_co]):
+    """Records of type T in motion; begins with `source`, ends with `to_sink` or `to_sinks`.
+
+    Every method that takes a function also takes `name`, the name of the step (default: that of the
+    function, with a number if it is taken), and `on_error`, as `computation` does. Every method
+    raises PipelineError, which names the line of the application, when its arguments are wrong or
+    when its function cannot take the records of this stream, as far as type hints tell.
+
+    >>> import wallarood as w
+    >>> lengths = w.source("words", w.ListSource(["to", "be"])).map(len)
+    """
+
+    _at: Outlet
+
+    def __init_subclass__(cls, *, kind: StepKind) -> None:
+        """Streams that have state of *kind* to offer are of this class."""
+        super().__init_subclass__()
+        _CLASSES[kind] = cls
+
+    @overload
+    def to(
+        self,
+        computation: Declared[[T_co], Awaitable[U | None], One],
+        **options: Unpack[StepOptions],
+    ) -> "Stream[U]": ...
+    @overload
+    def to(
+        self,
+        computation: Declared[[T_co], U | None, One],
+        **options: Unpack[StepOptions],
+    ) -> "Stream[U]": ...
+    @overload
+    def to(
+        self,
+        computation: Declared[[T_co], Iterable[U] | Awaitable[Iterable[U]], Many],
+        **options: Unpack[StepOptions],
+    ) -> "Stream[U]": ...
+    @overload
+    def to(
+        self,
+        computation: Declared[[list[T_co]], Iterable[U], Lists],
+        **options: Unpack[StepOptions],
+    ) -> "Stream[U]": ...
+    @overload
+    def to(
+        self, computation: Declared[..., Any, Rows], **options: Unpack[StepOptions]
+    ) -> "Stream[dict[str, Any]]": ...
+    @overload
+    def to(
+        self, computation: Callable[[T_co], Awaitable[U | None]], **options: Unpack[StepOptions]
+    ) -> "Stream[U]": ...
+    @overload
+    def to(
+        self, computation: Callable[[T_co], U | None], **options: Unpack[StepOptions]
+    ) -> "Stream[U]": ...
+    def to(self, computation: Any, *, name: str = "", on_error: OnError | None = None) -> Any:
+        """Pass every record through *computation*; a plain function is a simple one.
+
+        A state computation needs `key_by` or `collect` before it.
+
+        >>> import wallarood as w
+        >>> class Total:
+        ...     sum = 0
+        >>> @w.state_computation(state=Total)
+        ... def add_up(number: int, total: Total) -> int:
+        ...     total.sum += number
+        ...     return total.sum
+        >>> numbers = w.source("numbers", w.ListSource([1, 2, 3], record=int))
+        >>> sums = numbers.collect().to(add_up)
+        """
+        if not isinstance(computation, Declared):
+            computation = declare(computation, Shape.ONE)
+        return stream_at(self._at.through(computation, "computation", name=name, on_error=on_error))
+
+    @overload
+    def map(
+        self, function: Callable[[T_co], Awaitable[U | None]], **options: Unpack[StepOptions]
+    ) -> "Stream[U]": ...
+    @overload
+    def map(
+        self, function: Callable[[T_co], U | None], **options: Unpack[StepOptions]
+    ) -> "Stream[U]": ...
+    def map(
+        self, function: Callable[..., Any], *, name: str = "", on_error: OnError | None = None
+    ) -> Any:
+        """Turn every record into what *function* returns; None filters it.
+
+        >>> import wallarood as w
+        >>> numbers = w.source("lines", w.ListSource(["1", "2"])).map(int)
+        """
+        return self._call(function, Shape.ONE, "map", name=name, on_error=on_error)
+
+    def filter(
+        self, function: Callable[[T_co], Any], *, name: str = "", on_error: OnError | None = None
+    ) -> "Stream[T_co]":
+        """Keep the records for which *function* is true.
+
+        >>> import wallarood as w
+        >>> names = w.source("lines", w.ListSource(["# a", "b"]))
+        >>> names = names.filter(lambda line: not line.startswith("#"))
+        """
+        return self._call(function, Shape.PREDICATE, "filter", name=name, on_error=on_error)
+
+    def flat_map(
+        self,
+        function: Callable[[T_co], Iterable[U] | Awaitable[Iterable[U]]],
+        *,
+        name: str = "",
+        on_error: OnError | None = None,
+    ) -> "Stream[U]":
+        """Turn every record into the records of the iterable that *function* returns.
+
+        >>> import wallarood as w
+        >>> words = w.source("lines", w.ListSource(["to be", "or not"])).flat_map(str.split)
+        """
+        return self._call(function, Shape.MANY, "flat_map", name=name, on_error=on_error)
+
+    def inspect(
+        self, function: Callable[[T_co], Any], *, name: str = "", on_error: OnError | None = None
+    ) -> "Stream[T_co]":
+        """Call *function* with every record; its result is ignored and the record goes on.
+
+        >>> import wallarood as w
+        >>> words = w.source("words", w.ListSource(["to", "be"])).inspect(print)
+        """
+        return self._call(function, Shape.INSPECT, "inspect", name=name, on_error=on_error)
+
+    def key_by(
+        self, function: Callable[[T_co], K], *, name: str = "", on_error: OnError | None = None
+    ) -> "KeyedStream[K, T_co]":
+        """Give every record the key that *function* returns.
+
+        A key is a str, bytes, int, bool, or a tuple or frozen class of these. Records with the same
+        key meet the same state, and keep their order if they come from the same source partition.
+        The key stays with the record, and with what simple computations make of it, until the next
+        `key_by`, a batch computation without state or `collect`.
+
+        >>> import wallarood as w
+        >>> words = w.source("words", w.ListSource(["to", "be"]))
+        >>> by_letter = words.key_by(lambda word: word[0])
+        """
+        declared = shaped(function, Shape.ONE)
+        if declared.calling is not Calling.INLINE:
+            raise mistake("key_by: expected a function that neither awaits nor blocks")
+        before, key = function_hints(declared.function)
+        if not can_be_key(key):
+            raise mistake(
+                f"{name or declared.name or 'key_by'} returns {show(key)}, which cannot be a key: "
+                "expected str, bytes, int, bool, or a tuple or frozen class of these"
+            )
+        node = self._at.step(StepKind.KEY_BY, declared, before, name=name, on_error=on_error)
+        node.key = key
+        return cast("KeyedStream[K, T_co]", stream_at(Outlet(connect(node))))
+
+    def collect(self, *, name: str = "") -> "CollectedStream[T_co]":
+        """Bring all records together: the next state computation has one state for all of them.
+
+        Keys are lost.
+
+        >>> import wallarood as w
+        >>> everything = w.source("words", w.ListSource(["to", "be"])).collect()
+        """
+        node = self._at.plain(StepKind.COLLECT, "collect", name)
+        node.key = None
+        return cast("CollectedStream[T_co]", stream_at(Outlet(connect(node), gathered=True)))
+
+    def merge(self, *others: "Stream[U]", name: str = "") -> "Stream[T_co | U]":
+        """This stream and *others* as one. It has keys only if all of them have.
+
+        >>> import wallarood as w
+        >>> one, two = (w.source(name, w.ListSource([name])) for name in ("one", "two"))
+        >>> both = one.merge(two)
+        """
+        merged: Stream[T_co | U] = merge_all((self, *others), name)
+        return merged
+
+    def branch(
+        self,
+        predicate: Callable[[T_co], Any],
+        *,
+        name: str = "",
+        on_error: OnError | None = None,
+    ) -> "Branch[Stream[T_co]]":
+        """Split the stream in two: the records for which *predicate* is true, and the others.
+
+        Both must end in a sink; to drop records use `filter`.
+
+        >>> import wallarood as w
+        >>> numbers = w.source("numbers", w.ListSource([1, 2, 3]))
+        >>> odd, even = numbers.branch(lambda number: number % 2)
+        """
+        declared = shaped(predicate, Shape.PREDICATE)
+        if declared.calling is not Calling.INLINE:
+            raise mistake("branch: expected a predicate that neither awaits nor blocks")
+        before = function_hints(declared.function)[0]
+        node = self._at.step(StepKind.BRANCH, declared, before, name=name, on_error=on_error)
+        connect(node)
+        gathered = self._at.gathered
+        return Branch(stream_at(Outlet(node, 0, gathered)), stream_at(Outlet(node, 1, gathered)))
+
+    def to_sink(self, sink: Sink, *, name: str = "") -> End:
+        """End the stream in *sink*.
+
+        >>> import wallarood as w
+        >>> end = w.source("words", w.ListSource(["to", "be"])).to_sink(w.StdoutSink())
+        """
+        check_sink(sink)
+        node = self._at.plain(StepKind.SINK, kebab(type(sink).__name__), name)
+        node.connector = sink
+        return End((connect(node),))
+
+    def to_sinks(self, *sinks: Sink) -> End:
+        """End the stream in several sinks; each gets all records.
+
+        >>> import wallarood as w
+        >>> words = w.source("words", w.ListSource(["to", "be"]))
+        >>> end = words.to_sinks(w.StdoutSink(), w.FileSink("words"))
+        """
+        if not sinks:
+            raise mistake("to_sinks: expected at least one sink")
+        for sink in sinks:
+            check_sink(sink)
+        return End(tuple(node for sink in sinks for node in self.to_sink(sink).nodes))
+
+    def _call(
+        self,
+        function: Callable[..., Any],
+        shape: Shape,
+        word: str,
+        *,
+        name: str,
+        on_error: OnError | None,
+    ) -> "Stream[Any]":
+        stream: Stream[Any] = stream_at(
+            self._at.call(function, shape, word, name=name, on_error=on_error)
+        )
+        return stream
+
+    def _aggregate(
+        self, *aggregations: Any, into: Any = None, **options: Unpack[AggregateOptions]
+    ) -> Any:
+        declared = declare_aggregate(
+            aggregations, into, record=self._at.node.record, options=options
+        )
+        name, available = options.get("name", ""), self._at.kind_with_state
+        if available is not StepKind.PARTITIONED:
+            raise mistake(f"{name or declared.name}: the stream has no key: put .key_by(…) before")
+        node = self._at.step(available, declared, Any, name=name, on_error=None)
+        node.record = aggregate_record(declared, key=node.key, record=self._at.node.record)
+        return stream_at(Outlet(connect(node)))
+
+    if not TYPE_CHECKING:  # for a type checker only a stream with keys has it
+        aggregate = _aggregate
+
+
+_CLASSES: dict[StepKind | None, type[Stream[Any]]] = {}
+
+
+def stream_at(outlet: Outlet) -> Any:
+    """A stream of the records of *outlet*, of the class that has the methods they allow."""
+    return _CLASSES.get(outlet.kind_with_state, Stream)(outlet)
+
+
+def merge_all(streams: tuple[Any, ...], name: str) -> Any:
+    """Several streams as one. Raises PipelineError: there are fewer than two, or other objects."""
+    for each in streams:
+        if not isinstance(each, Stream):
+            raise mistake(f"merge: expected streams, found {each!r:.100}")
+    if len(streams) < 2:
+        raise mistake("merge: expected two streams or more")
+    if name != "":
+        check_name("step", name)
+    node = Node(
+        StepKind.MERGE,
+        place_of_caller(),
+        [(each._at.node, each._at.output) for each in streams],
+        wanted_name="merge",
+        given_name=name,
+        record=common_record([each._at.node.record for each in streams]),
+        key=common_key([each._at.node.key for each in streams]),
+    )
+    return stream_at(Outlet(connect(node), gathered=all(each._at.gathered for each in streams)))
