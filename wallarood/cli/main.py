@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from wallarood import __version__
-from wallarood.model.errors import UsageError, WallaroodError
+from wallarood.model.errors import OutputClosedError, UsageError, WallaroodError
 
 COMMANDS = ("run", "dev", "demo", "check", "plan", "state", "keys")
 INTERRUPTED = 130
@@ -68,12 +68,12 @@ def guarded(program: str, run: Callable[[], int]) -> int:
     try:
         code = run()
         sys.stdout.flush()
+    except (BrokenPipeError, OutputClosedError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except WallaroodError as error:
         print(f"{program}: error: {error.message}", file=sys.stderr)
         return error.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         return INTERRUPTED
     return code

@@ -1,38 +1,52 @@
 """A sink that writes lines to standard output."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
 import trio
 
 from wallarood.app.connector import SinkContext
-from wallarood.connectors.file.text import LineFormat, encoder
+from wallarood.connectors.text import LineEncoder, LineFormat, LineOptions, Nan, encoder
+from wallarood.model.errors import OutputClosedError
 
 
 @attrs.frozen
 class StdoutSink:
-    """Writes records to standard output as they come; see `FileSink` for the formats.
+    """Writes records to standard output as they come; see `FileSink` for formats and options.
+
+    When the reader of a pipe has gone, as with ``| head``, the worker ends without a word.
 
     Guarantee: at least once; what is on a terminal cannot be taken back.
     """
 
     format: LineFormat = "lines"
+    header: bool | Sequence[str] | None = None
+    delimiter: str = ","
+    nan: Nan = "null"
 
     def __attrs_post_init__(self) -> None:
-        encoder(self.format)
+        encoder(self.format, self._options)
+
+    @property
+    def _options(self) -> LineOptions:
+        return LineOptions(self.header, self.delimiter, self.nan)
 
     async def open(self, context: SinkContext, state: Any) -> "_StdoutWriter":  # noqa: ARG002
         """See `Sink.open`."""
-        return _StdoutWriter(self.format)
+        return _StdoutWriter(encoder(self.format, self._options, sink=context.step))
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class _StdoutWriter:
-    format: LineFormat
+    encode: LineEncoder
+    begun: bool = False
 
     async def write(self, records: list[Any]) -> None:
-        data = encoder(self.format)(records)
+        data = self.encode(records)
+        if not self.begun:
+            self.begun, data = True, self.encode.head() + data
         await trio.to_thread.run_sync(_write, data)
 
     @property
@@ -50,5 +64,8 @@ class _StdoutWriter:
 
 
 def _write(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise OutputClosedError("whoever read standard output has gone") from None

@@ -69,6 +69,12 @@ class ConfigurationError(WallaroodError):
     exit_code = 78
 
 
+class OutputClosedError(WallaroodError):
+    """Whoever read standard output is gone, as with ``| head``: not worth a message."""
+
+    exit_code = 0
+
+
 class LocalProtocolError(Exception):
     """We broke our own protocol: a bug. It crashes the process; the record is on disk."""
 

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -12,7 +13,7 @@ import trio
 from wallarood.app.connector import SinkContext
 from wallarood.connectors.file.disk import sync_directory, write_all
 from wallarood.connectors.file.parts import Appeared, PartNames, final_name, parts_of_others
-from wallarood.connectors.file.text import SUFFIXES, LineFormat, encoder
+from wallarood.connectors.text import SUFFIXES, LineEncoder, LineFormat, LineOptions, Nan, encoder
 from wallarood.model.errors import ApplicationError, CannotCreateError, DamagedStateError
 
 BUFFER_BYTES = 256 << 10
@@ -32,11 +33,17 @@ def how_to_allow(directory: Path) -> str:
 class FileSink:
     """Writes a file for each worker and instance into *directory*, which is made if need be.
 
-    `format` is "tsv" (tuples, tab-separated), "lines" (`str(record)`), "json" (a value a line) or
-    "csv". A file is called ``STEP@WORKER-INSTANCE-CLUSTER.NUMBER.EXT``. While it is being written
-    its name begins with a dot and ends in ``.part``; it appears under its own name, by a rename,
-    when the checkpoint that it belongs to is committed. A file that has appeared may be moved away;
-    one that disappears before that stops the job.
+    `format` is "tsv" (the fields of a record between tabs; a text as it is), "lines"
+    (`str(record)`), "json" (a value a line) or "csv". Records with fields are tuples, dicts, attrs
+    classes, dataclasses, msgspec structs, named tuples and pydantic models. `header` (csv, tsv) is
+    True or False for a first row with the names of the columns, or a list of the fields to write;
+    csv has one where records have names. `delimiter` is for csv. `nan` (json) says how NaN and
+    infinities are written: "null", "text" or "error". See FORMATS OF LINES in wallarood-app(7).
+
+    A file is called ``STEP@WORKER-INSTANCE-CLUSTER.NUMBER.EXT``. While it is being written its name
+    begins with a dot and ends in ``.part``; it appears under its own name, by a rename, when the
+    checkpoint that it belongs to is committed. A file that has appeared may be moved away; one that
+    disappears before that stops the job.
 
     `if_exists` says what becomes of parts that another cluster has left in the directory when a new
     one begins: "error" (default), "append" (they stay) or "replace" (they are removed).
@@ -51,9 +58,16 @@ class FileSink:
     directory: str | os.PathLike[str]
     format: LineFormat = "tsv"
     if_exists: IfExists = "error"
+    header: bool | Sequence[str] | None = None
+    delimiter: str = ","
+    nan: Nan = "null"
+
+    @property
+    def _options(self) -> LineOptions:
+        return LineOptions(self.header, self.delimiter, self.nan)
 
     def __attrs_post_init__(self) -> None:
-        encoder(self.format)
+        encoder(self.format, self._options)
         if self.if_exists not in ("error", "append", "replace"):
             raise ApplicationError(
                 f"FileSink: if_exists={self.if_exists!r}: expected 'error', 'append' or 'replace'"
@@ -68,7 +82,8 @@ class FileSink:
         directory = Path(self.directory)
         await trio.to_thread.run_sync(_make, directory)
         names = PartNames.of(context, SUFFIXES[self.format])
-        writer = FileSinkWriter(directory, names, self.format, state or 0)
+        encode = encoder(self.format, self._options, sink=context.step)
+        writer = FileSinkWriter(directory, names, self.format, state or 0, encode)
         if state is None and self.if_exists != "append":
             await trio.to_thread.run_sync(self._heed_others, context)
         await trio.to_thread.run_sync(writer.begin, context.directory)
@@ -108,6 +123,7 @@ class FileSinkWriter:
     names: PartNames
     format: LineFormat
     number: int
+    encode: LineEncoder
     part: Path | None = attrs.field(default=None, init=False)
     _file: int | None = attrs.field(default=None, init=False)
     _buffer: bytearray = attrs.field(factory=bytearray, init=False)
@@ -135,7 +151,10 @@ class FileSinkWriter:
 
     async def write(self, records: list[Any]) -> None:
         """See `SinkWriter.write`. Raises CannotCreateError: the disk is full or not writable."""
-        self._buffer += encoder(self.format)(records)
+        data = self.encode(records)
+        if self._file is None and not self._buffer:
+            self._buffer += self.encode.head()
+        self._buffer += data
         if len(self._buffer) >= BUFFER_BYTES:
             await trio.to_thread.run_sync(self._flush)
 

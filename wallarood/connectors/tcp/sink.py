@@ -32,7 +32,7 @@ from wallarood.connectors.file.framing import (
     skip_frames,
     take_frames,
 )
-from wallarood.connectors.file.text import LineFormat, encoder
+from wallarood.connectors.text import LineEncoder, LineFormat, encoder, payloads
 from wallarood.model.errors import (
     ApplicationError,
     CannotCreateError,
@@ -103,13 +103,14 @@ class TcpSink:
         Raises CannotCreateError: its directory cannot be made.
         """
         if self.delivery == "at-least-once":
-            return LineWriter(self.address, self.format)
+            return LineWriter(self.address, encoder(self.format, sink=context.step))
         if not context.directory:
             raise ApplicationError(f"sink {context.step!r} needs a state directory for its frames")
         parts = (context.application, context.step, context.worker, context.instance)
         client = "-".join([*map(str, parts), context.cluster_id[-8:]])
         where = Path(context.directory)
-        writer = FrameWriter(self.address, self.format, client, where, state or 1)
+        encode = encoder(self.format, sink=context.step)
+        writer = FrameWriter(self.address, self.format, client, where, state or 1, encode)
         await trio.to_thread.run_sync(writer.remove_void)
         return writer
 
@@ -123,6 +124,7 @@ class FrameWriter:
     client: str
     directory: Path
     sequence: int
+    encode: LineEncoder
     _file: int | None = attrs.field(default=None, init=False)
     _path: Path | None = attrs.field(default=None, init=False)
     _buffer: bytearray = attrs.field(factory=bytearray, init=False)
@@ -149,9 +151,10 @@ class FrameWriter:
         """See `SinkWriter.write`. Raises CannotCreateError: the disk is full."""
         if self._path is None:
             self._path = self.directory / f"{self.sequence:016d}.frames"
-        encode, sequence = encoder(self.format), self.sequence
-        for number, record in enumerate(records, sequence):
-            self._buffer += record_frame(number, encode([record]).removesuffix(b"\n"))
+        for number, payload in enumerate(
+            payloads(self.encode, self.format, records), self.sequence
+        ):
+            self._buffer += record_frame(number, payload)
         self.sequence += len(records)
         if len(self._buffer) >= BUFFER_BYTES:
             await trio.to_thread.run_sync(self._flush)
@@ -340,12 +343,12 @@ class LineWriter:
     """An open at-least-once `TcpSink`."""
 
     address: Address
-    format: LineFormat
+    encode: LineEncoder
     _stream: trio.SocketStream | None = attrs.field(default=None, init=False)
 
     async def write(self, records: list[Any]) -> None:
         """See `SinkWriter.write`."""
-        data = encoder(self.format)(records)
+        data = self.encode(records)
         backoff_s = BACKOFF_FIRST_S
         while True:
             try:

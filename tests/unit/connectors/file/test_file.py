@@ -250,10 +250,10 @@ async def test_what_was_not_prepared_is_gone_when_the_sink_closes(tmp_path: Path
 
 
 FORMATS: list[tuple[Any, list[Any], str]] = [
-    ("lines", ["a", 1, "b\nc", "t\tt"], "a\n1\nb\\nc\nt\\tt\n"),
-    ("tsv", [("a\tb", "c\\d"), ("e", None), "f"], "a\\tb\tc\\\\d\ne\tNone\nf\n"),
+    ("lines", ["a", 1, "b\nc", "t\tt"], "a\n1\nb\\nc\nt\tt\n"),
+    ("tsv", [("a\tb", "c\\d"), ("e", None), "f"], "a\\tb\tc\\\\d\ne\t\nf\n"),
     ("json", [{"a": [1]}, "ü"], '{"a":[1]}\n"ü"\n'),
-    ("csv", [("a,b", 'c"d'), {"x": 1, "y": 2}], '"a,b","c""d"\r\n1,2\r\n'),
+    ("csv", [("a,b", 'c"d'), ("x", 2)], '"a,b","c""d"\r\nx,2\r\n'),
 ]
 
 
@@ -266,6 +266,25 @@ async def test_a_line_is_one_record_in_every_format(
     await writer.commit(await writer.prepare())
     (found,) = tmp_path.glob("[!.]*")
     assert found.read_bytes().decode() == expected
+
+
+async def test_every_part_begins_with_the_header(tmp_path: Path) -> None:
+    writer = await w.FileSink(tmp_path, format="csv").open(CONTEXT, None)
+    for rows in ([{"id": 1, "qty": 5}], [{"qty": 6, "id": 2}, {"id": 3}]):
+        await writer.write(rows[:1])
+        await writer.write(rows[1:])
+        await writer.commit(await writer.prepare())
+    parts = sorted(tmp_path.glob("[!.]*"))
+    assert [part.read_bytes() for part in parts] == [
+        b"id,qty\r\n1,5\r\n",
+        b"id,qty\r\n2,6\r\n3,\r\n",
+    ]
+    source = w.FileSource(tmp_path, format="csv")
+    assert [row for rows, _ in await read_all(source) for row in rows] == [
+        {"id": "1", "qty": "5"},
+        {"id": "2", "qty": "6"},
+        {"id": "3", "qty": ""},
+    ]
 
 
 def test_a_wrong_format_is_a_clear_error() -> None:
