@@ -2,8 +2,9 @@
 
 Workers have a disk that survives a crash, and connections on which messages may be lost, doubled,
 late and out of order; connections are cut, workers are parted from each other, and a worker may die
-between any two effects. It starts again as the packaged unit starts it, with ``--cluster-id auto``.
-The world ends when the cluster is committed everywhere: what follows is a matter of recovery.
+between any two effects, or all of them at once. They start again as the packaged unit starts them,
+with ``--cluster-id auto``, or as by hand, without. The world ends when every worker has begun the
+first round of one cluster: what follows is a matter of recovery.
 """
 
 import heapq
@@ -26,10 +27,17 @@ from wallarood.control.events import (
 from wallarood.control.formation.founding import Founder
 from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner
-from wallarood.control.formation.startup import FormNew, GoOn, decide
+from wallarood.control.formation.startup import FormNew, GoOn, Role, Stop, decide, role_in
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.ids import Address, Incarnation
-from wallarood.model.messages import Committed, Member, Never, Prepared
+from wallarood.model.messages import (
+    PROTOCOL_VERSION,
+    Attach,
+    Committed,
+    Member,
+    Never,
+    Prepared,
+)
 from wallarood.model.topology import Topology
 
 FAULTS_END_S = 15.0
@@ -80,9 +88,20 @@ def faithfully(_sim: "Sim", _worker: str, effects: list[Effect]) -> list[Effect]
 
 @attrs.define(eq=False, slots=False)
 class Sim:
-    """The world. `loss`, `doubling` and `death` are probabilities, drawn from the seed."""
+    """The world. `loss`, `doubling` and `death` are probabilities, drawn from the seed.
+
+    `wanted` is the ``--cluster-id`` of every start. Without it a worker that is started alone
+    leaves a cluster that has begun, as it is told to: then such a death is the death of all.
+    `kill_all_at` are the numbers of the effects before which all die. `flag_moves`: with each such
+    death another worker is made the initializer, and made it no more if a worker objects.
+    """
 
     seed: int
+    wanted: str | None = "auto"
+    kill_all_at: tuple[int, ...] = ()
+    flag_moves: bool = False
+    gives_way: bool = True
+    role_by_flag: bool = False
     workers: tuple[str, ...] = ("alpha", "beta", "gamma")
     transform: Transform = faithfully
     forget_doubt: bool = False
@@ -103,6 +122,9 @@ class Sim:
         self.parted: set[str] = set()
         self.committed_ever: set[str] = set()
         self.said_never: set[str] = set()
+        self.put_aside: set[str] = set()
+        self.flagged = self.workers[0]
+        self.effects = 0
 
     # ---- time ------------------------------------------------------------------------------------
 
@@ -115,7 +137,12 @@ class Sim:
 
     @property
     def done(self) -> bool:
-        return all(node.formed is not None for node in self.nodes.values())
+        return all(
+            node.formed is not None
+            and node.disk.record is not None
+            and node.disk.record.state is RecordState.STARTED
+            for node in self.nodes.values()
+        )
 
     def run(self) -> None:
         """Run until all are in the cluster or time is up; raises SimulationError."""
@@ -139,7 +166,22 @@ class Sim:
                 self.give(node, TimerFired())
             if isinstance(node.machine, Joiner) and self.wire_of(node.name) is None:
                 self.dial(node)
+        if all(node.formed is not None for node in self.nodes.values()):
+            for node in self.nodes.values():
+                begin = self.begin_round(node.name, node.life)
+                self.later(self.rng.random() * 0.5, begin)
         self.later(0.1 + self.rng.random() * 0.1, self.tick)
+
+    def begin_round(self, name: str, life: int) -> Callable[[], None]:
+        """All are there: each begins the first round when it hears of it."""
+
+        def begin() -> None:
+            node = self.nodes[name]
+            if node.life == life and node.formed is not None:
+                started = attrs.evolve(node.formed, state=RecordState.STARTED)
+                self.perform(node, [do.Persist(started)])
+
+        return begin
 
     # ---- faults ----------------------------------------------------------------------------------
 
@@ -157,7 +199,23 @@ class Sim:
                 self.parted = {self.rng.choice(self.workers)}
                 self.later(self.rng.random() * 6, self.parted.clear)
 
+    def die_all(self) -> None:
+        self.log.append(f"{self.now:.2f} all die")
+        if self.flag_moves:
+            self.flagged = self.rng.choice(self.workers)
+        for node in self.nodes.values():
+            self.end(node)
+
     def die(self, node: Node) -> None:
+        """A worker dies; all do where it would leave a cluster that has begun."""
+        records = [each.disk.record for each in self.nodes.values()]
+        begun = any(each is not None and each.state is RecordState.STARTED for each in records)
+        if begun and self.wanted is None:
+            self.die_all()
+        else:
+            self.end(node)
+
+    def end(self, node: Node) -> None:
         if node.machine is None:
             return
         self.log.append(f"{self.now:.2f} {node.name} dies")
@@ -189,22 +247,36 @@ class Sim:
         if node.machine is not None:
             return
         node.disk.starts += 1
-        decision = decide(node.disk.record, "auto", worker=name, fingerprint=FINGERPRINT)
+        role = Role.INITIALIZER if name == self.flagged else Role.JOINER
+        found = node.disk.record
+        said = role_in(found) if self.role_by_flag and found is not None else role
+        decision = decide(found, self.wanted, worker=name, fingerprint=FINGERPRINT, role=said)
         record: ClusterRecord | None = None
         match decision:
             case GoOn(found):
                 record = found
-            case FormNew():
-                pass
+            case FormNew(old):
+                if old is not None:
+                    self.archive(node)
+            case Stop(error) if self.flag_moves:
+                self.log.append(f"{self.now:.2f} {name} objects: {error}")
+                assert node.disk.record is not None
+                self.flagged = node.disk.record.initializer
+                for each in self.nodes.values():
+                    self.end(each)
+                self.later(self.rng.random() * 2, lambda: self.start(name))
+                return
             case other:
                 raise SimulationError(f"{name} cannot start: {other}")
-        first = name == self.workers[0]
         if record is not None and record.state is RecordState.PREPARED:
+            first = role_in(record) is Role.INITIALIZER
             if first:
                 node.disk.nevers.add(record.cluster_id)
             if first or self.forget_doubt:
                 node.disk.record = record = None
         founder = self.founder(node)
+        role = role if record is None or self.role_by_flag else role_in(record)
+        first = role is Role.INITIALIZER
         machine = (self.initializer if first else Joiner)(founder, self.now, record)
         node.machine = machine
         begun = machine.begin(self.now) if isinstance(machine, Initializer) else machine.begin()
@@ -224,6 +296,7 @@ class Sim:
             formation_deadline_s=8.0,
             name_taken_wait_s=0.5,
             inquiry_interval_s=0.5,
+            anew=self.wanted is None and self.gives_way,
         )
 
     def give(self, node: Node, event: Event) -> None:
@@ -232,6 +305,10 @@ class Sim:
 
     def perform(self, node: Node, effects: list[Effect]) -> None:
         for effect in self.transform(self, node.name, effects):
+            self.effects += 1
+            if self.effects in self.kill_all_at:
+                self.die_all()
+                return
             if self.faulty and self.rng.random() < self.death:
                 self.die(node)
                 return
@@ -253,14 +330,19 @@ class Sim:
             case do.PersistNever(cluster_id):
                 node.disk.nevers.add(cluster_id)
             case do.Archive():
-                node.disk.record = None
+                self.archive(node)
             case do.Formed(record):
                 node.formed = record
             case do.Fail(error):
                 self.log.append(f"{self.now:.2f} {node.name} fails: {error}")
-                self.die(node)
+                self.end(node)
                 return False
         return True
+
+    def archive(self, node: Node) -> None:
+        record, node.disk.record = node.disk.record, None
+        if self.wanted is None and record is not None:
+            self.put_aside.add(record.cluster_id)
 
     # ---- the network -----------------------------------------------------------------------------
 
@@ -268,14 +350,20 @@ class Sim:
         return next((w for w in self.wires if w.open and w.ends[0] == joiner), None)
 
     def dial(self, node: Node) -> None:
-        first = self.nodes[self.workers[0]]
+        record = node.disk.record
+        places = [self.flagged, *([record.initializer] if record is not None else [])]
+        first = self.nodes[self.rng.choice(places) if len(places) > 1 else places[0]]
         blocked = self.faulty and self.parted & {node.name, first.name}
-        if first.machine is None or blocked or self.rng.random() < 0.5:
+        if first is node or first.machine is None or blocked or self.rng.random() < 0.5:
             return
         self.wires = [wire for wire in self.wires if wire.open]
         wire = Wire((node.name, first.name), (node.life, first.life), next(self.numbers))
         self.wires.append(wire)
         self.give(node, ConnectionOpened(wire.number, ""))
+        if node.formed is not None and wire.open:
+            member = next(each for each in node.formed.members if each.name == node.name)
+            attach = Attach(member, PROTOCOL_VERSION, node.formed.cluster_id, 1)
+            self.send(node, wire.number, attach)
 
     def send(self, node: Node, connection: int, message: Any) -> None:
         self.check_said(node, message)
@@ -301,6 +389,8 @@ class Sim:
         if record.state is RecordState.PREPARED:
             return
         self.committed_ever.add(record.cluster_id)
+        if record.cluster_id in self.said_never:
+            raise SimulationError(f"{record.cluster_id} is committed after it was said to be never")
         known = {
             node.disk.record.cluster_id
             for node in self.nodes.values()
@@ -308,9 +398,7 @@ class Sim:
         }
         if len(known) > 1:
             raise SimulationError(f"two clusters are committed: {known}")
-        if record.cluster_id in self.said_never:
-            raise SimulationError(f"{record.cluster_id} is committed after it was said to be never")
-        first = self.nodes[self.workers[0]].disk.record
+        first = self.nodes[record.initializer].disk.record
         if first is None or first.cluster_id != record.cluster_id:
             raise SimulationError(f"{record.cluster_id} is committed, but not at the initializer")
         for node in self.nodes.values():
@@ -326,7 +414,7 @@ class Sim:
                 self.said_never.add(cluster_id)
                 if cluster_id not in node.disk.nevers:
                     raise SimulationError(f"{node.name} says never of {cluster_id}: not durable")
-                if cluster_id in self.committed_ever:
+                if cluster_id in self.committed_ever - self.put_aside:
                     raise SimulationError(
                         f"{node.name} says never of {cluster_id}: it is committed"
                     )

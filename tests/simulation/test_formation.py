@@ -26,6 +26,30 @@ def test_one_cluster_forms_with_other_numbers_of_workers(count: int) -> None:
         simulate(seed, workers=workers)
 
 
+@pytest.mark.parametrize("wanted", ["auto", None])
+def test_one_cluster_forms_after_all_were_killed_at_any_effect(wanted: str | None) -> None:
+    """All are started again the same way, with ``--cluster-id auto`` or without."""
+    for at in range(1, 60):
+        for seed in range(12):
+            simulate(seed, wanted=wanted, kill_all_at=(at,))
+            simulate(seed, wanted=wanted, kill_all_at=(at, at + 3 + 5 * seed))
+
+
+def test_one_cluster_forms_without_a_cluster_id() -> None:
+    for seed in range(500):
+        simulate(seed, wanted=None)
+
+
+@pytest.mark.parametrize("wanted", ["auto", None])
+def test_one_cluster_forms_though_another_worker_is_made_the_initializer(
+    wanted: str | None,
+) -> None:
+    for seed in range(600):
+        at = seed % 60
+        kills = (at, at + seed * 7 % 50)
+        simulate(seed, wanted=wanted, flag_moves=True, kill_all_at=kills)
+
+
 def test_faults_do_happen() -> None:
     """A simulation in which nothing goes wrong would show nothing."""
     logs = [line for seed in range(100) for line in simulate(seed).log]
@@ -82,12 +106,17 @@ class Hasty(Initializer):
 
 
 def caught(**options: object) -> bool:
-    for seed in range(SEEDS):
+    return bool(violation(**options))
+
+
+def violation(seeds: int = SEEDS, **options: object) -> str:
+    """What the first seed that finds something says; empty if none does."""
+    for seed in range(seeds):
         try:
             simulate(seed, **options)
-        except SimulationError:
-            return True
-    return False
+        except SimulationError as error:
+            return str(error).partition("\n")[0]
+    return ""
 
 
 @pytest.mark.parametrize(
@@ -105,3 +134,14 @@ def test_commit_without_the_last_worker_is_caught() -> None:
 
 def test_forgetting_a_record_in_doubt_at_restart_is_caught() -> None:
     assert caught(forget_doubt=True)
+
+
+def test_a_cluster_that_never_gives_way_is_caught_by_a_kill_of_all_without_a_cluster_id() -> None:
+    """One holds a cluster that another has begun, and so has put aside: they never meet."""
+    found = [violation(12, wanted=None, kill_all_at=(at,), gives_way=False) for at in range(20, 50)]
+    assert any("no cluster after" in each for each in found)
+
+
+def test_the_initializer_by_flag_instead_of_by_record_is_caught() -> None:
+    options = {"flag_moves": True, "kill_all_at": (20, 40), "role_by_flag": True}
+    assert violation(300, **options)

@@ -25,17 +25,17 @@ from wallarood.admin.snapshot import Snapshots
 from wallarood.config.keys import Config
 from wallarood.control.events import Event, Woken
 from wallarood.control.formation.founding import Founder
-from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.formation.startup import AskFor, FormNew, GoOn, Stop, decide
 from wallarood.daemon.addresses import ask_occupant, listen
 from wallarood.daemon.reload import Reloader
+from wallarood.daemon.roles import LeaderSought, machine_of, role_of
 from wallarood.daemon.settings import credentials, net_limits, runtime_settings
 from wallarood.daemon.stopping import checkpoint_first
 from wallarood.logs import add_context
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import CannotCreateError, KeyRefusedError, RefusedError, WallaroodError
-from wallarood.model.ids import Address, ClusterId, Incarnation, parse_address
+from wallarood.model.ids import ClusterId, Incarnation, parse_address
 from wallarood.model.messages import Listing, Member
 from wallarood.model.pipeline import Application
 from wallarood.net.auth import ClusterKey
@@ -163,6 +163,7 @@ class _Daemon:
             self.config["worker.cluster-id"],
             worker=self.config["worker.name"],
             fingerprint=self.application.fingerprint,
+            role=role_of(self.config),
         )
         listings = await trio.to_thread.run_sync(list_partitions, self.application)
         match decision:
@@ -230,7 +231,7 @@ class _Daemon:
             add_context(partial(_log_context, worker))
             await nursery.start(self._serve_admin, worker, reloader)
             if isinstance(worker.founding, Joiner) and not worker.leads:
-                seek = partial(_seek_leader, worker, [worker.settings.initializer_address])
+                seek = LeaderSought(worker, role_of(self.config))
                 nursery.start_soon(worker.connections.keep_dialling, "", seek)
             notify("READY=1", f"STATUS={worker.status_text}")
             nursery.start_soon(_tell_status, worker)
@@ -288,6 +289,7 @@ class _Daemon:
             partial(plan, self.application),
             formation_deadline_s=config["timing.formation-deadline"],
             name_taken_wait_s=config["timing.name-taken-wait"],
+            anew=config["worker.cluster-id"] is None,
         )
 
     def _worker(
@@ -300,8 +302,6 @@ class _Daemon:
     ) -> Worker:
         config = self.config
         net: dict[str, Any] = {"key": self.key, "limits": self.limits}
-        machine = Initializer if config["worker.topology-initializer"] else Joiner
-
         dial: DialData = partial(dial_data, **net)
         if self.profile is not None:
             dial = profile_dial(self.profile, dial)
@@ -314,7 +314,7 @@ class _Daemon:
         worker = Worker(
             member=founder.member,
             application=self.application,
-            founding=machine(founder, trio.current_time(), record),
+            founding=machine_of(founder, role_of(config), record),
             store=self.state,
             dial_data=dial,
             settings=runtime_settings(config, founder.member),
@@ -382,13 +382,3 @@ async def _accept_data(worker: Worker, channel: DataChannel) -> None:
         await links.accept(profile_accepted(worker.profile, channel))
     else:
         await links.accept(channel)
-
-
-def _seek_leader(worker: Worker, tried: list[Address]) -> Address:
-    """Where the leader is: by turns as configured and as recorded."""
-    if worker.record is not None:
-        leader = worker.record.topology.leader
-        recorded = next(each.control for each in worker.record.members if each.name == leader)
-        tried[:] = [*tried[:1], recorded]
-    tried.reverse()
-    return tried[0]

@@ -2,12 +2,20 @@
 
 import difflib
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
+from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.ids import ClusterId, WorkerName
-from wallarood.model.messages import PROTOCOL_VERSION, Contribution, Join, Listing, Member
+from wallarood.model.messages import (
+    PROTOCOL_VERSION,
+    Contribution,
+    Join,
+    Listing,
+    Member,
+    Proposal,
+)
 from wallarood.model.topology import Topology
 
 Listings = tuple[tuple[WorkerName, tuple[Listing, ...]], ...]
@@ -29,6 +37,9 @@ class Founder:
     name_taken_wait_s: float = 2.0
     inquiry_interval_s: float = 1.0
     wanted_cluster_id: ClusterId | None = None
+    anew: bool = False
+    """Started without ``--cluster-id``: a cluster of which no round has begun here gives way to a
+    new one if others have put it aside."""
 
     @property
     def name(self) -> WorkerName:
@@ -63,9 +74,53 @@ def cluster_id_of(contributions: Iterable[Contribution]) -> ClusterId:
     return f"wc-{digest.hexdigest()[:20]}"
 
 
+def propose(founder: Founder, nonce: str, joins: Sequence[Join]) -> Proposal:
+    """The cluster that *founder*, the initializer, proposes to those that have joined."""
+    everybody = [(founder.member, nonce, founder.listings)]
+    everybody += [(each.member, each.nonce, each.listings) for each in joins]
+    contributions = tuple(Contribution(member.name, given) for member, given, _ in everybody)
+    listings = tuple((member.name, listed) for member, _, listed in everybody)
+    workers = tuple(member.name for member, _, _ in everybody)
+    return Proposal(
+        cluster_id_of(contributions),
+        contributions,
+        founder.planner(workers, listings),
+        tuple(member for member, _, _ in everybody),
+        listings,
+    )
+
+
+def prepared(founder: Founder, proposal: Proposal) -> ClusterRecord:
+    """The record that *founder* makes of a proposal."""
+    return ClusterRecord(
+        proposal.cluster_id,
+        RecordState.PREPARED,
+        founder.name,
+        proposal.topology.leader,
+        founder.fingerprint,
+        proposal.topology,
+        proposal.members,
+    )
+
+
+def in_question(founder: Founder, record: ClusterRecord | None) -> bool:
+    """Whether the others must be heard first of a cluster that is on disk here.
+
+    It is committed, no round of it has begun here, and this worker was started to form a new one.
+    One in which a round has begun was put aside at such a start: if that is so anywhere, it can
+    never be completed. If it is so nowhere, it is the new one.
+    """
+    return founder.anew and record is not None and record.state is RecordState.COMMITTED
+
+
 def next_nonce(nonce: str) -> str:
     """Another nonce, derived from the last: a proposal that was given up leaves no ID behind."""
     return hashlib.sha256(nonce.encode()).hexdigest()[:32]
+
+
+def waiting_text(absent: Sequence[WorkerName], count: int) -> str:
+    """What is waited for, when *absent* of *count* workers are; empty if none is."""
+    return f"waiting for {len(absent)} of {count} workers: {names(absent)}" if absent else ""
 
 
 def difference(ours: tuple[str, ...], theirs: tuple[str, ...]) -> str:

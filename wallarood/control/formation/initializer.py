@@ -13,6 +13,11 @@
 # gathering begins again with new nonces, since an ID must not name two attempts.
 #
 # A name that is taken: the connected one is asked, and keeps its place if it answers in time.
+#
+# An initializer that was started without --cluster-id and finds a committed record of which no
+# round has begun cannot know whether one has begun elsewhere. Whoever has begun one puts the
+# cluster aside at such a start, so all are heard first: if all hold the cluster, it is completed;
+# if one joins as new, it is put aside here and everywhere.
 
 from enum import Enum
 
@@ -32,8 +37,18 @@ from wallarood.control.effects import (
     WaitingFor,
 )
 from wallarood.control.events import ConnectionLost, Event, Received, TimerFired, kind_of
-from wallarood.control.formation.founding import Founder, cluster_id_of, names, next_nonce
-from wallarood.control.formation.refusals import existing, mismatch, refuse
+from wallarood.control.formation import refusals
+from wallarood.control.formation.founding import (
+    Founder,
+    in_question,
+    names,
+    next_nonce,
+    prepared,
+    propose,
+    waiting_text,
+)
+from wallarood.control.formation.refusals import refuse
+from wallarood.control.formation.returning import Returning
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import PeersGoneError, RefusedError
 from wallarood.model.ids import WorkerName
@@ -41,7 +56,6 @@ from wallarood.model.messages import (
     Attach,
     Busy,
     Committed,
-    Contribution,
     Heartbeat,
     Inquiry,
     Join,
@@ -59,36 +73,30 @@ class Phase(Enum):
     PROPOSED = "proposed"
     FORMED = "formed"
     FAILED = "failed"
+    RETURNED = "returned"
 
 
-G, P, F, X = Phase
+G, P, F, X, R = Phase
+_SAID = (Join, Prepared, Inquiry, Attach, Heartbeat)
 
 # Where each event may lead in each phase. Empty: a straggler, dropped.
 TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
     (G, Join): frozenset({G, P, F}),
     (G, Prepared): frozenset(),
-    (G, Inquiry): frozenset({G}),
     (G, Attach): frozenset({X}),
-    (G, Heartbeat): frozenset({G}),
-    (G, ConnectionLost): frozenset({G}),
+    **{(G, kind): frozenset({G}) for kind in (Inquiry, Heartbeat, ConnectionLost)},
     (G, TimerFired): frozenset({G, P, F, X}),
     (P, Join): frozenset({P, G}),
-    (P, Prepared): frozenset({P, F}),
-    (P, Inquiry): frozenset({P, F}),
-    (P, Attach): frozenset({P}),
-    (P, Heartbeat): frozenset({P}),
-    (P, ConnectionLost): frozenset({P}),
+    **{(P, kind): frozenset({P, F}) for kind in (Prepared, Inquiry)},
+    **{(P, kind): frozenset({P}) for kind in (Attach, Heartbeat, ConnectionLost)},
     (P, TimerFired): frozenset({P, G}),
-    (F, Join): frozenset({F}),
-    (F, Prepared): frozenset({F}),
-    (F, Inquiry): frozenset({F}),
-    (F, Attach): frozenset({F}),
-    (F, Heartbeat): frozenset({F}),
-    (F, ConnectionLost): frozenset({F}),
-    (F, TimerFired): frozenset({F}),
-    **{(X, kind): frozenset() for kind in (Join, Prepared, Inquiry, Attach, Heartbeat)},
-    (X, ConnectionLost): frozenset(),
-    (X, TimerFired): frozenset(),
+    **{(F, kind): frozenset({F}) for kind in (*_SAID, ConnectionLost, TimerFired)},
+    (R, Join): frozenset({R, G, P}),
+    **{(R, kind): frozenset({R, F}) for kind in (Inquiry, Attach)},
+    **{(R, kind): frozenset() for kind in (Prepared, Heartbeat)},
+    (R, ConnectionLost): frozenset({R}),
+    (R, TimerFired): frozenset({R, X}),
+    **{(X, kind): frozenset() for kind in (*_SAID, ConnectionLost, TimerFired)},
 }
 
 
@@ -114,8 +122,10 @@ class Initializer:
         self._record: ClusterRecord | None = None
         self._prepared: set[WorkerName] = set()
         self._given_up_at = now + founder.formation_deadline_s
+        self._returning = Returning(record) if in_question(founder, record) else None
         if record is not None:
-            self._record, self.phase = record, Phase.FORMED
+            asks = self._returning is not None and self._returning.absent
+            self._record, self.phase = record, Phase.RETURNED if asks else Phase.FORMED
 
     @property
     def record(self) -> ClusterRecord | None:
@@ -133,6 +143,8 @@ class Initializer:
         """What is to be done first: a cluster of one is proposed at once, a known one goes on."""
         if self.phase is Phase.FORMED and self._record is not None:
             return [Formed(self._record)]
+        if self.phase is Phase.RETURNED:
+            return [self._waiting_for()]
         return self._gathered(now)
 
     def step(self, event: Event, now: float) -> list[Effect]:
@@ -153,8 +165,8 @@ class Initializer:
                 return self._join(connection, join, now)
             case Received(connection, Prepared(cluster_id)):
                 return self._is_prepared(connection, cluster_id)
-            case Received(connection, Inquiry(cluster_id, name)):
-                return self._inquiry(connection, cluster_id, name)
+            case Received(connection, Inquiry() as inquiry):
+                return self._inquiry(connection, inquiry)
             case Received(connection, Attach() as attach):
                 return self._attach(connection, attach)
             case Received(connection, Heartbeat()):
@@ -172,6 +184,8 @@ class Initializer:
         if reason := self._refusal(join):
             return refuse(connection, reason)
         name = join.member.name
+        if self.phase is Phase.RETURNED:
+            return self._put_aside(connection, join, now)
         if self.phase is Phase.PROPOSED:
             return self._join_again(connection, join, now)
         known = self._joined.get(name)
@@ -183,22 +197,14 @@ class Initializer:
         return [Send(known[0], Heartbeat(()))]
 
     def _refusal(self, join: Join) -> str:
-        name = join.member.name
-        if self.phase is Phase.FORMED and self._record is not None:
-            return existing(self._founder, join, self._record)
-        if join.cluster_id is not None:
-            return (
-                f"wrong cluster ID: {name} asks for {join.cluster_id}, but {self._founder.name} is "
-                "forming a new cluster"
-            )
-        if reason := mismatch(self._founder, join):
-            return reason
-        if self.phase is Phase.PROPOSED and name not in self._joined:
-            return (
-                f"a worker too many: the cluster of {self._founder.worker_count} is complete with "
-                f"{names([self._founder.name, *self._joined])}; {name} is not one of them"
-            )
-        return ""
+        record = self._record
+        if self.phase is Phase.RETURNED and self._returning is not None:
+            return self._returning.refusal(self._founder, join)
+        if self.phase is Phase.FORMED and record is not None:
+            return refusals.existing(self._founder, join, record)
+        proposed = self.phase is Phase.PROPOSED
+        workers = (self._founder.name, *self._joined) if proposed else ()
+        return refusals.not_new(self._founder, join, workers)
 
     def _take(self, connection: int, join: Join, now: float) -> list[Effect]:
         self._joined[join.member.name] = (connection, join)
@@ -231,45 +237,23 @@ class Initializer:
             here = names([self._founder.name, *self._joined])
             missing = count - len(self._joined) - 1
             return WaitingFor(f"waiting for {missing} of {count} workers to join (here: {here})")
-        absent = self._absent()
-        text = f"waiting for {len(absent)} of {count} workers: {names(absent)}" if absent else ""
-        return WaitingFor(text)
+        return WaitingFor(waiting_text(self._absent(), count))
 
     def _absent(self) -> list[WorkerName]:
         if self.phase is Phase.PROPOSED:
             return [name for name in self._joined if name not in self._prepared]
+        if self.phase is Phase.RETURNED and self._returning is not None:
+            return self._returning.absent
         return []
 
     # ---- the proposal ----------------------------------------------------------------------------
 
     def _propose(self, now: float) -> list[Effect]:
-        founder = self._founder
         joins = [self._joined[name][1] for name in sorted(self._joined)]
-        contributions = (
-            Contribution(founder.name, self._nonce),
-            *(Contribution(each.member.name, each.nonce) for each in joins),
-        )
-        workers = (founder.name, *(each.member.name for each in joins))
-        listings = (
-            (founder.name, founder.listings),
-            *((each.member.name, each.listings) for each in joins),
-        )
-        topology = founder.planner(workers, listings)
-        members = (founder.member, *(each.member for each in joins))
-        proposal = Proposal(
-            cluster_id_of(contributions), contributions, topology, members, listings
-        )
+        proposal = propose(self._founder, self._nonce, joins)
         self.phase, self._proposal, self._prepared = Phase.PROPOSED, proposal, set()
-        self._given_up_at = now + founder.formation_deadline_s
-        self._record = ClusterRecord(
-            proposal.cluster_id,
-            RecordState.PREPARED,
-            founder.name,
-            founder.name,
-            founder.fingerprint,
-            topology,
-            members,
-        )
+        self._given_up_at = now + self._founder.formation_deadline_s
+        self._record = prepared(self._founder, proposal)
         return [
             Persist(self._record),
             *(Send(connection, proposal) for connection, _ in self._joined.values()),
@@ -316,32 +300,54 @@ class Initializer:
             *self._gathered(now),
         ]
 
-    def _inquiry(self, connection: int, cluster_id: str, name: WorkerName) -> list[Effect]:
-        record = self._record
+    def _inquiry(self, connection: int, inquiry: Inquiry) -> list[Effect]:
+        record, cluster_id, name = self._record, inquiry.cluster_id, inquiry.name
         if record is None or cluster_id != record.cluster_id:
+            if inquiry.initializer not in ("", self._founder.name):
+                return refuse(connection, refusals.not_ours(self._founder, inquiry))
             return [PersistNever(cluster_id), Send(connection, Never(cluster_id))]
         if name not in record.topology.workers:
             return refuse(connection, f"{name} is not a member of {cluster_id}")
+        if self.phase is Phase.RETURNED:
+            return self._holds(name, connection)
         if self.phase is not Phase.PROPOSED:
             return [Send(connection, Committed(cluster_id))]
         self._joined[name] = (connection, self._joined[name][1])
         return self._is_prepared(connection, cluster_id)
 
+    # ---- a cluster of which no round has begun here ----------------------------------------------
+
+    def _holds(self, name: WorkerName, connection: int | None) -> list[Effect]:
+        """A member holds the cluster too; when all do, it is completed."""
+        assert self._returning is not None
+        self._returning.holds(name, connection)
+        if self._returning.absent:
+            return [self._waiting_for()]
+        self.phase = Phase.FORMED
+        return self._returning.complete()
+
+    def _put_aside(self, connection: int, join: Join, now: float) -> list[Effect]:
+        """A member has put the cluster aside, so it can never be completed."""
+        assert self._returning is not None
+        self.phase, self._record = Phase.GATHERING, None
+        self._given_up_at = now + self._founder.formation_deadline_s
+        effects = self._returning.put_aside(join.member.name)
+        return [*effects, *self._take(connection, join, now)]
+
     # ---- members of an existing cluster ----------------------------------------------------------
 
     def _attach(self, connection: int, attach: Attach) -> list[Effect]:
+        if self.phase is Phase.RETURNED and self._record is not None:
+            busy = Send(connection, Busy("the cluster is coming back"))
+            held = attach.cluster_id == self._record.cluster_id
+            return [busy, *(self._holds(attach.member.name, None) if held else ())]
         if self.phase is not Phase.GATHERING:
             return [Send(connection, Busy("the cluster is not committed yet"))]
         self.phase = Phase.FAILED
         name = attach.member.name
         return [
             Send(connection, Busy(f"{self._founder.name} does not hold this cluster any more")),
-            Fail(
-                RefusedError(
-                    f"{name} is a member of an existing cluster and takes {self._founder.name} for "
-                    "one: put the state directory back, or end that cluster first"
-                )
-            ),
+            Fail(RefusedError(refusals.no_state(self._founder, name))),
         ]
 
     # ---- presence --------------------------------------------------------------------------------
@@ -357,15 +363,14 @@ class Initializer:
         newcomer = self._newcomers.pop(name, None) if name is not None else None
         if newcomer is None:
             return []
-        return refuse(
-            newcomer.connection,
-            f"duplicate worker name: {name} is connected and alive; choose another --worker-name",
-        )
+        return refuse(newcomer.connection, refusals.taken(newcomer.join.member.name))
 
     def _lost(self, connection: int) -> list[Effect]:
         for name, newcomer in list(self._newcomers.items()):
             if newcomer.connection == connection:
                 del self._newcomers[name]
+        if self._returning is not None:
+            self._returning.lost(connection)
         gone = self._name_on(connection)
         if gone is None or self.phase is not Phase.GATHERING:
             return []

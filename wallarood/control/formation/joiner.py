@@ -7,6 +7,9 @@
 # it until the initializer has answered "committed" or "never", and asks again after every loss.
 # Committed, its part of the founding is over: it connects to all members, and the first round
 # begins as every round does (see `wallarood.control.rounds.recovery_leader`).
+#
+# A worker that was started without --cluster-id and finds a committed record of which no round has
+# begun asks as well: if the initializer has put the cluster aside, it does the same and joins.
 
 from enum import Enum
 
@@ -20,6 +23,7 @@ from wallarood.control.effects import (
     Formed,
     Level,
     Persist,
+    PersistNever,
     Report,
     Send,
     WaitingFor,
@@ -32,7 +36,14 @@ from wallarood.control.events import (
     TimerFired,
     kind_of,
 )
-from wallarood.control.formation.founding import Founder, cluster_id_of, names, next_nonce
+from wallarood.control.formation.founding import (
+    Founder,
+    cluster_id_of,
+    in_question,
+    names,
+    next_nonce,
+    prepared,
+)
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import KeyRefusedError, PeersGoneError, RefusedError
 from wallarood.model.messages import (
@@ -125,7 +136,7 @@ class Joiner:
         self._given_up_at = now + founder.formation_deadline_s
         self._ask_at = now + founder.inquiry_interval_s
         if record is not None:
-            in_doubt = record.state is RecordState.PREPARED
+            in_doubt = record.state is RecordState.PREPARED or in_question(founder, record)
             self.phase = Phase.PREPARED if in_doubt else Phase.FORMED
 
     @property
@@ -170,6 +181,11 @@ class Joiner:
         if isinstance(event.message, Attach):
             return [Send(event.connection, Busy("the cluster is not committed here yet"))]
         name = self._founder.name
+        held = self._record.cluster_id if self._record is not None else None
+        match event.message:
+            case Inquiry(cluster, _, proposer) if proposer == name and cluster != held:
+                # It proposed that cluster itself, and was made a joiner since.
+                return [PersistNever(cluster), Send(event.connection, Never(cluster))]
         if self._record is not None and self.phase is not Phase.PREPARED:
             cluster = self._record.cluster_id
             reason = f"{name} is a member of {cluster} and not the initializer of a new cluster"
@@ -221,8 +237,11 @@ class Joiner:
         match self.phase, self._record:
             case Phase.JOINING, _:
                 return [Send(self._connection, self._founder.join(nonce=self._nonce))]
-            case Phase.PREPARED, ClusterRecord(cluster_id=cluster_id):
-                return [Send(self._connection, Inquiry(cluster_id, self._founder.name))]
+            case Phase.PREPARED, ClusterRecord() as record:
+                in_doubt = record.state is RecordState.PREPARED
+                who = record.initializer if in_doubt else ""
+                inquiry = Inquiry(record.cluster_id, self._founder.name, who)
+                return [Send(self._connection, inquiry)]
             case _:
                 return []
 
@@ -235,23 +254,14 @@ class Joiner:
                 Report(f"the proposed cluster is refused: {wrong}", Level.WARNING),
                 *self._failed(RefusedError(f"cannot agree to the proposed cluster: {wrong}")),
             ]
-        topology = proposal.topology
-        self._record = ClusterRecord(
-            proposal.cluster_id,
-            RecordState.PREPARED,
-            self._founder.name,
-            topology.leader,
-            self._founder.fingerprint,
-            topology,
-            proposal.members,
-        )
+        self._record = prepared(self._founder, proposal)
         self.phase = Phase.PREPARED
         self._given_up_at = now + self._founder.formation_deadline_s
         self._ask_at = now + self._founder.inquiry_interval_s
         return [
             Persist(self._record),
             Send(connection, Prepared(proposal.cluster_id)),
-            WaitingFor(f"waiting for {topology.leader} to commit {proposal.cluster_id}"),
+            WaitingFor(f"waiting for {self._record.initializer} to commit {proposal.cluster_id}"),
         ]
 
     def _verify(self, proposal: Proposal) -> str:

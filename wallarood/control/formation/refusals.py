@@ -4,7 +4,8 @@ from wallarood.control.effects import Close, Effect, Level, Report, Send
 from wallarood.control.formation.founding import Founder, difference, names
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import RefusedError
-from wallarood.model.messages import PROTOCOL_VERSION, Join, Refused
+from wallarood.model.ids import WorkerName
+from wallarood.model.messages import PROTOCOL_VERSION, Inquiry, Join, Refused
 
 LOST = (
     "put its state directory back, or a copy that was made at a checkpoint which the others have "
@@ -12,6 +13,27 @@ LOST = (
     "all workers without --cluster-id"
 )
 """What becomes of a worker without its state: nobody else has it."""
+
+
+def not_new(founder: Founder, join: Join, complete: tuple[WorkerName, ...]) -> str:
+    """Why a new cluster does not take this worker; empty if it does.
+
+    *complete* are the workers that it was proposed to, if it was.
+    """
+    name = join.member.name
+    if join.cluster_id is not None:
+        return (
+            f"wrong cluster ID: {name} asks for {join.cluster_id}, but {founder.name} is "
+            "forming a new cluster"
+        )
+    if reason := mismatch(founder, join):
+        return reason
+    if complete and name not in complete:
+        return (
+            f"a worker too many: the cluster of {founder.worker_count} is complete with "
+            f"{names(complete)}; {name} is not one of them"
+        )
+    return ""
 
 
 def mismatch(founder: Founder, join: Join) -> str:
@@ -59,6 +81,29 @@ def existing(founder: Founder, join: Join, record: ClusterRecord) -> str:
             f"of it: if this is another worker, give it another name; if not, {LOST}"
         )
     return f"a worker too many: cluster {cluster} is running with {workers}; {name} is not one"
+
+
+def taken(name: WorkerName) -> str:
+    """Why a second worker of this name is not taken."""
+    return f"duplicate worker name: {name} is connected and alive; choose another --worker-name"
+
+
+def no_state(founder: Founder, name: WorkerName) -> str:
+    """Why an initializer without a record ends when a member of a cluster turns to it."""
+    return (
+        f"{name} is a member of an existing cluster and takes {founder.name} for one: put the "
+        "state directory back, or end that cluster first"
+    )
+
+
+def not_ours(founder: Founder, inquiry: Inquiry) -> str:
+    """Why this initializer cannot say what became of a cluster in doubt that another proposed."""
+    return (
+        f"{inquiry.name} holds cluster {inquiry.cluster_id} in doubt: {inquiry.initializer} "
+        f"proposed it, and {founder.name} cannot know whether it exists; start "
+        f"{inquiry.initializer} with --topology-initializer, or discard the cluster on "
+        f"{inquiry.name} with 'wallarood state reset'"
+    )
 
 
 def refuse(connection: int, reason: str) -> list[Effect]:

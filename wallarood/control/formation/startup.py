@@ -1,5 +1,6 @@
 """What a worker does when it starts, given what it finds on disk and what it was told."""
 
+from enum import Enum
 from typing import TypeAlias
 
 import attrs
@@ -10,6 +11,18 @@ from wallarood.model.errors import ApplicationError, RefusedError, WallaroodErro
 from wallarood.model.ids import ClusterId, WorkerName
 
 AUTO = "auto"
+
+
+class Role(Enum):
+    """What a worker is at the founding of its cluster."""
+
+    INITIALIZER = "initializer"
+    JOINER = "joiner"
+
+
+def role_in(record: ClusterRecord) -> Role:
+    """What the worker that holds *record* is in its cluster, however it was started."""
+    return Role.INITIALIZER if record.worker == record.initializer else Role.JOINER
 
 
 @attrs.frozen
@@ -50,11 +63,13 @@ def decide(
     *,
     worker: WorkerName,
     fingerprint: tuple[str, ...],
+    role: Role,
 ) -> Decision:
     """Choose by the *record* on disk and by ``--cluster-id`` (None, an ID, or "auto").
 
     A founding that was interrupted is completed whatever the flag says: a record in doubt must not
-    be forgotten, and one that is committed but has not started has nothing to lose.
+    be forgotten, and one that is committed but has not started has nothing to lose. *role* is the
+    one that this worker is started in; in an existing cluster it has the one of the record.
     """
     if record is None:
         return FormNew() if wanted in (None, AUTO) else AskFor(str(wanted))
@@ -70,6 +85,18 @@ def decide(
                 f"this is {worker}: choose another --state-directory or --worker-name"
             )
         )
+    founded = role_in(record)
+    if record.state is RecordState.PREPARED and role is Role.INITIALIZER and role is not founded:
+        return Stop(
+            RefusedError(
+                f"cluster {record.cluster_id} is in doubt here: {record.initializer} proposed it, "
+                f"and it alone knows whether it exists. Start {record.initializer} with "
+                f"--topology-initializer and {worker} without, or discard the cluster here with "
+                "'wallarood state reset'"
+            )
+        )
+    if wanted is None and record.state is RecordState.COMMITTED and role is not founded:
+        return FormNew(record)
     if record.fingerprint != fingerprint:
         if wanted is None:
             return FormNew(record) if record.state is RecordState.COMMITTED else GoOn(record)

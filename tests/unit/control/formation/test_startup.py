@@ -2,7 +2,16 @@
 
 import pytest
 
-from wallarood.control.formation.startup import AskFor, Decision, FormNew, GoOn, Stop, decide
+from wallarood.control.formation.startup import (
+    AskFor,
+    Decision,
+    FormNew,
+    GoOn,
+    Role,
+    Stop,
+    decide,
+    role_in,
+)
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.topology import Topology
 
@@ -14,8 +23,13 @@ def record(state: RecordState, fingerprint: tuple[str, ...] = APP) -> ClusterRec
     return ClusterRecord("wc-1", state, "beta", "alpha", fingerprint, topology, ())
 
 
-def choose(found: ClusterRecord | None, wanted: str | None, worker: str = "beta") -> Decision:
-    return decide(found, wanted, worker=worker, fingerprint=APP)
+def choose(
+    found: ClusterRecord | None,
+    wanted: str | None,
+    worker: str = "beta",
+    role: Role = Role.JOINER,
+) -> Decision:
+    return decide(found, wanted, worker=worker, fingerprint=APP, role=role)
 
 
 @pytest.mark.parametrize("wanted", [None, "auto"])
@@ -46,6 +60,25 @@ def test_a_cluster_that_has_run_is_archived_without_its_id() -> None:
 def test_a_cluster_that_has_run_is_rejoined_with_its_id(wanted: str) -> None:
     found = record(RecordState.STARTED)
     assert choose(found, wanted) == GoOn(found)
+
+
+@pytest.mark.parametrize("wanted", [None, "auto", "wc-1"])
+def test_a_worker_in_doubt_is_not_made_the_initializer(wanted: str | None) -> None:
+    decision = choose(record(RecordState.PREPARED), wanted, role=Role.INITIALIZER)
+    assert isinstance(decision, Stop)
+    assert decision.error.exit_code == 76
+    assert "in doubt here: alpha proposed it" in decision.error.message
+
+
+def test_another_initializer_of_a_cluster_that_has_begun_changes_nothing() -> None:
+    found = record(RecordState.STARTED)
+    assert choose(found, "auto", role=Role.INITIALIZER) == GoOn(found)
+    assert role_in(found) is Role.JOINER
+
+
+def test_another_initializer_of_a_cluster_that_has_not_begun_forms_a_new_one() -> None:
+    found = record(RecordState.COMMITTED)
+    assert choose(found, None, role=Role.INITIALIZER) == FormNew(found)
 
 
 def test_the_directory_of_another_worker_is_refused() -> None:
