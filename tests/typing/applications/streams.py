@@ -109,6 +109,4 @@ def wrong(word: str, total: Total) -> str:
     return word
 
 
-@w.computation(concurency=3)  # error: No overload variant
-def misspelt(word: str) -> str:
-    return word
+w.computation(concurency=3)  # error: Unexpected keyword argument "concurency"
