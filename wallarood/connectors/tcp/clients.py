@@ -5,9 +5,10 @@ pipeline fills the socket buffers and so slows down the clients. That is the bac
 """
 
 import contextlib
+import errno
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 
 import attrs
 import structlog
@@ -24,16 +25,23 @@ UNSENT_BYTES_MAX = 64 << 10
 KEEPALIVE_S = 30
 """A client that was silent for so long is asked whether it is still there."""
 
+BIND_AGAIN_S = 1.0
+
 log = structlog.get_logger(__name__)
 
 
 @attrs.define(eq=False)
 class Client:
-    """A connection. `name` is what a framed client calls itself; empty before its hello."""
+    """A connection. `name` is what a framed client calls itself; empty before its hello.
+
+    `greeted` is whether it was told what comes next; `bad_lines` counts lines that were dropped.
+    """
 
     socket: socket.socket
     peer: str
     name: str = ""
+    greeted: bool = False
+    bad_lines: int = 0
     buffer: bytearray = attrs.field(factory=bytearray)
     unsent: bytearray = attrs.field(factory=bytearray)
 
@@ -41,6 +49,11 @@ class Client:
         """Say something; what the socket does not take at once is sent when it takes more."""
         self.unsent += frame(answer)
         self.flush()
+
+    def tell_if_there(self, answer: Answer) -> None:
+        """Say something; if the connection is broken, that is found when it is read from."""
+        with contextlib.suppress(OSError):
+            self.tell(answer)
 
     def flush(self) -> None:
         """Send what is unsent, as far as the socket takes it. Raises OSError: it is broken."""
@@ -65,10 +78,13 @@ class Clients:
         host, port = self.listener.getsockname()[:2]
         return Address(host, port)
 
-    def receive(self, take: Callable[[Client], None], bytes_max: int) -> None:
+    def receive(
+        self, take: Callable[[Client], None], end: Callable[[Client], None], *, bytes_max: int
+    ) -> None:
         """Read from each client once, in turn, until *bytes_max* have come.
 
         *take* gets each client whose buffer has grown; ValueError and OSError drop the client.
+        *end* gets each client that has closed its connection in an orderly way.
         """
         self._accept()
         received = 0
@@ -76,7 +92,7 @@ class Clients:
             if received >= bytes_max or not self.connected:  # one may have replaced another
                 return
             client = self.connected.popleft()
-            size = self._receive_from(client, take)
+            size = self._receive_from(client, take, end)
             if size is None:
                 client.socket.close()
             else:
@@ -95,7 +111,9 @@ class Clients:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_S)
             self.connected.append(Client(connection, str(Address(*peer[:2]))))
 
-    def _receive_from(self, client: Client, take: Callable[[Client], None]) -> int | None:
+    def _receive_from(
+        self, client: Client, take: Callable[[Client], None], end: Callable[[Client], None]
+    ) -> int | None:
         """How many bytes have come from one client; None: it is gone."""
         try:
             client.flush()
@@ -104,6 +122,7 @@ class Clients:
             if data:
                 take(client)
                 return len(data)
+            end(client)
         except BlockingIOError:
             return 0
         except OSError as error:
@@ -113,19 +132,11 @@ class Clients:
             log.warning("client dropped: malformed record", peer=client.peer, reason=str(error))
             with contextlib.suppress(OSError):
                 client.tell(Answer(error=str(error)))
-            return None
-        if client.buffer:
-            log.warning(
-                "unfinished record dropped", peer=client.peer, size_bytes=len(client.buffer)
-            )
         return None
 
-    def tell(self, name: str, answer: Answer) -> None:
-        """Say something to the client of this name, if it is here."""
-        for client in self.connected:
-            if client.name == name:
-                with contextlib.suppress(OSError):  # it is found broken when it is read from
-                    client.tell(answer)
+    def named(self, names: Container[str]) -> list[Client]:
+        """The clients of these names that are here."""
+        return [client for client in self.connected if client.name in names]
 
     def replace(self, name: str, by: Client) -> None:
         """A client has come back before its old connection was found broken."""
@@ -159,26 +170,42 @@ class Clients:
                 each.close()
 
 
-def listen(address: Address, name: str) -> Clients:
+async def listen(address: Address, name: str, *, wait_s: float) -> Clients:
     """The clients of a listener on *address*: the one that is held as *name*, or a new one.
+
+    An address that is in use is tried again for *wait_s*.
 
     Raises CannotCreateError: the address cannot be bound.
     """
-    held = listeners.held(name, address.host, address.port)
-    listener = held[0] if held else _listener(address)
-    if not held:
-        listeners.hold(name, [listener])
-    listener.setblocking(False)
-    clients = Clients(listener)
+    until = trio.current_time() + wait_s
+    while True:
+        try:
+            clients = Clients(_listener(address, name))
+            break
+        except OSError as error:
+            reason = error.strerror or str(error)
+            if error.errno != errno.EADDRINUSE or trio.current_time() >= until:
+                raise CannotCreateError(f"source cannot listen on {address}: {reason}") from error
+        log.warning(
+            "source cannot listen yet: another process, perhaps a former one of this worker, "
+            "holds the port",
+            address=str(address),
+            reason=reason,
+        )
+        await trio.sleep(BIND_AGAIN_S)
     log.info("source listening", address=str(clients.address))
     return clients
 
 
-def _listener(address: Address) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    try:
-        return socket.create_server((address.host, address.port), family=family, backlog=128)
-    except OSError as error:
-        raise CannotCreateError(
-            f"source cannot listen on {address}: {error.strerror or error}"
-        ) from error
+def _listener(address: Address, name: str) -> socket.socket:
+    """A listening socket, held or new. Raises OSError."""
+    held = listeners.held(name, address.host, address.port)
+    if held:
+        listener = held[0]
+    else:
+        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        where = (address.host, address.port)
+        listener = socket.create_server(where, family=family, backlog=128)
+        listeners.hold(name, [listener])
+    listener.setblocking(False)
+    return listener

@@ -11,10 +11,10 @@ nobody reads from the clients until that has happened.
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import attrs
 import msgspec
@@ -22,28 +22,19 @@ import structlog
 import trio
 
 from wallarood.app.connector import Scope, SourceBatch, SourceContext, SourceLimits
-from wallarood.connectors.file.framing import (
-    CLIENT_CHARACTERS_MAX,
-    VERSION,
-    Answer,
-    hello_decoder,
-    payload_of,
-    sequence_of,
-    take_frames,
-)
-from wallarood.connectors.journal import Entry, Journal, open_journal
+from wallarood.connectors.journal import Journal, open_journal
 from wallarood.connectors.tcp.clients import Client, Clients, listen
+from wallarood.connectors.tcp.talk import Framed, Lines, Taken, Talk
 from wallarood.model.errors import ApplicationError, CannotCreateError, UsageError
 from wallarood.model.ids import Address, parse_address
 
 JOURNAL_BYTES_MAX = 256 << 20
 WRITE_AGAIN_S = 1.0
-NAMES_BYTES_MAX = 1 << 20
-"""How much the names of all clients may take together, since every file of the journal has them."""
+BIND_WAIT_S = 30.0
+"""How long a source that has run here before waits for its port: a process that hung and was
+replaced has it until it ends."""
 
 log = structlog.get_logger(__name__)
-
-Decode = Callable[[bytes], Any]
 
 
 @attrs.frozen(init=False)
@@ -104,6 +95,9 @@ class TcpSource:
 class LineTcpSource:
     """Lines of UTF-8 text from TCP clients, without their line ends. Else as `TcpSource`.
 
+    A last line without its line end counts when its client closes the connection in an orderly way.
+    A line that is not UTF-8 is dropped, with a warning; the lines around it are not.
+
     Guarantee: at most once up to the journal, since nothing is acknowledged: a line that was still
     on its way when the worker died is lost. A line that was journalled is counted exactly once.
 
@@ -161,128 +155,16 @@ async def _opened(
     position: Any,
     *,
     context: SourceContext,
-    talk: "Talk",
+    talk: Talk,
 ) -> "TcpReader":
     if not context.directory:
         raise ApplicationError(f"source {context.step!r} needs a state directory for its journal")
     where = Path(context.directory) / partition.replace(os.sep, "_")
+    wait_s = BIND_WAIT_S if await trio.Path(where).exists() else 0
     journal = await trio.to_thread.run_sync(open_journal, where, source.journal_bytes_max)
     replay = journal.read(position or 0)
-    return TcpReader(listen(source.address, context.step), talk, journal, context.limits, replay)
-
-
-@attrs.define
-class Taken:
-    """What has arrived and is not yet durable: entries and the records that they are."""
-
-    entries: list[Entry] = attrs.field(factory=list)
-    records: list[Any] = attrs.field(factory=list)
-
-
-class Talk(Protocol):
-    """How clients speak."""
-
-    def take(self, client: Client, clients: Clients, taken: Taken, *, limits: SourceLimits) -> None:
-        """Take what is whole off the client's buffer. Raises ValueError: it is malformed."""
-
-    def decode(self, payload: bytes) -> Any:
-        """The record of an entry."""
-
-    def begin(self, highest: dict[str, int]) -> None:
-        """The journal has these sequence numbers."""
-
-    def durable(self, clients: Clients, entries: list[Entry]) -> None:
-        """These entries are durable."""
-
-
-class Lines:
-    """Lines of text: nobody has a name, and nothing is said."""
-
-    def take(self, client: Client, clients: Clients, taken: Taken, *, limits: SourceLimits) -> None:  # noqa: ARG002
-        """See `Talk.take`."""
-        buffer = client.buffer
-        end = buffer.rfind(b"\n") + 1
-        if len(buffer) - end > limits.record_bytes_max:
-            raise ValueError(f"a line of more than {limits.record_bytes_max:,} bytes")
-        if not end:
-            return
-        lines = bytes(buffer[:end]).split(b"\n")[:-1]
-        taken.records += [self.decode(line) for line in lines]
-        taken.entries += [("", 0, line) for line in lines]
-        del buffer[:end]
-
-    def decode(self, payload: bytes) -> str:
-        """See `Talk.decode`."""
-        return payload.removesuffix(b"\r").decode("utf-8")
-
-    def begin(self, highest: dict[str, int]) -> None:
-        """See `Talk.begin`."""
-
-    def durable(self, clients: Clients, entries: list[Entry]) -> None:
-        """See `Talk.durable`."""
-
-
-class Framed:
-    """Frames with sequence numbers. *decode_json* makes a record of a payload; None: it is one."""
-
-    def __init__(self, decode_json: Decode | None) -> None:
-        self._decode_json = decode_json
-        self._accepted: dict[str, int] = {}
-        self._durable: dict[str, int] = {}
-
-    def begin(self, highest: dict[str, int]) -> None:
-        """See `Talk.begin`."""
-        self._accepted, self._durable = dict(highest), dict(highest)
-
-    def decode(self, payload: bytes) -> Any:
-        """See `Talk.decode`."""
-        return payload if self._decode_json is None else self._decode_json(payload)
-
-    def take(self, client: Client, clients: Clients, taken: Taken, *, limits: SourceLimits) -> None:
-        """See `Talk.take`."""
-        frames = take_frames(client.buffer, limits.record_bytes_max)
-        if frames and not client.name:
-            self._greet(client, clients, frames.pop(0))
-        repeated = False
-        for data in frames:
-            repeated |= not self._take_one(client, data, taken)
-        if repeated and client.name in self._durable:
-            client.tell(Answer(ack=self._durable[client.name]))
-
-    def _greet(self, client: Client, clients: Clients, data: bytes) -> None:
-        hello = hello_decoder.decode(data)
-        if hello.wallarood != VERSION:
-            raise ValueError(f"protocol version {hello.wallarood}: expected {VERSION}")
-        if not 0 < len(hello.client) <= CLIENT_CHARACTERS_MAX:
-            raise ValueError(f"a client's name has 1 to {CLIENT_CHARACTERS_MAX} characters")
-        if hello.client not in self._accepted and self._names_bytes() > NAMES_BYTES_MAX:
-            raise ValueError(f"{len(self._accepted):,} clients are known, and no more are taken")
-        clients.replace(hello.client, client)
-        client.name = hello.client
-        client.tell(Answer(next=self._durable.get(client.name, 0) + 1))
-
-    def _names_bytes(self) -> int:
-        return sum(len(each.encode()) for each in self._accepted)
-
-    def _take_one(self, client: Client, data: bytes, taken: Taken) -> bool:
-        """Take a record; whether it is new. Raises ValueError."""
-        sequence, before = sequence_of(data), self._accepted.get(client.name, 0)
-        if sequence <= before:
-            return False
-        if sequence != before + 1:
-            raise ValueError(f"record {sequence:,} came where {before + 1:,} was due")
-        payload = payload_of(data)
-        taken.records.append(self.decode(payload))
-        taken.entries.append((client.name, sequence, payload))
-        self._accepted[client.name] = sequence
-        return True
-
-    def durable(self, clients: Clients, entries: list[Entry]) -> None:
-        """See `Talk.durable`: acknowledge, once for each client."""
-        last = {client: sequence for client, sequence, _ in entries}
-        self._durable |= last
-        for client, sequence in last.items():
-            clients.tell(client, Answer(ack=sequence))
+    clients = await listen(source.address, context.step, wait_s=wait_s)
+    return TcpReader(clients, talk, journal, context.limits, replay)
 
 
 @attrs.define(eq=False)
@@ -339,7 +221,7 @@ class TcpReader:
             await self._cut.park()
             return
         if not self._taken.entries:
-            self.clients.receive(self._take, self.limits.batch_bytes_max)
+            self.clients.receive(self._take, self._end, bytes_max=self.limits.batch_bytes_max)
         if not self._taken.entries:
             await self.clients.wait()
             return
@@ -356,6 +238,9 @@ class TcpReader:
 
     def _take(self, client: Client) -> None:
         self.talk.take(client, self.clients, self._taken, limits=self.limits)
+
+    def _end(self, client: Client) -> None:
+        self.talk.end(client, self._taken)
 
     async def committed(self, position: Any) -> None:
         """See `SourceReader.committed`: what is before *position* is cut off."""

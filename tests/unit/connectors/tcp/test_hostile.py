@@ -21,7 +21,7 @@ from wallarood.connectors.file.framing import (
     sequence_of,
     take_frames,
 )
-from wallarood.connectors.tcp import source as tcp_source
+from wallarood.connectors.tcp import talk
 from wallarood.connectors.tcp.source import TcpReader
 
 
@@ -228,7 +228,7 @@ async def test_clients_are_not_known_without_end(
     where: SourceContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those that are known stay so; else a source would carry names for ever and grow."""
-    monkeypatch.setattr(tcp_source, "NAMES_BYTES_MAX", 5)
+    monkeypatch.setattr(talk, "NAMES_BYTES_MAX", 5)
     with ExitStack() as stack:
         reader = await opened(w.TcpSource("127.0.0.1:0"), where, stack)
         address = str(reader.clients.address)

@@ -1,0 +1,149 @@
+"""What clients of a TCP source are told, and what is taken of what they send."""
+
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+import wallarood as w
+from wallarood.app.connector import SourceContext
+from wallarood.connectors.file.framing import (
+    Answer,
+    Hello,
+    answer_decoder,
+    frame,
+    record_frame,
+    take_frames,
+)
+from wallarood.connectors.tcp.source import TcpReader
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> SourceContext:
+    """Where a source runs whose journal is below the test's directory."""
+    return SourceContext("in", directory=str(tmp_path / "sources"))
+
+
+async def opened(source: Any, where: SourceContext, stack: ExitStack) -> TcpReader:
+    reader: TcpReader = await source.open("in", None, where)
+    stack.callback(reader.clients.close)
+    return reader
+
+
+def client_of(reader: TcpReader, stack: ExitStack) -> socket.socket:
+    address = reader.clients.address
+    one = stack.enter_context(socket.create_connection((address.host, address.port)))
+    one.settimeout(5)
+    return one
+
+
+def first_answer(client: socket.socket) -> Answer:
+    buffer = bytearray()
+    while not (frames := take_frames(buffer, 1000)):
+        data = client.recv(1000)
+        assert data, "closed"
+        buffer += data
+    return answer_decoder.decode(frames[0])
+
+
+async def records_of(reader: TcpReader, count: int) -> list[Any]:
+    found: list[Any] = []
+    with trio.fail_after(10):
+        while len(found) < count:
+            found += (await reader.read()).records
+    return found
+
+
+async def accept(reader: TcpReader) -> None:
+    """Let the source accept who has connected, when nothing else is there to read."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(reader.read)
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_client_that_comes_back_is_told_the_number_after_what_was_taken_from_it_before(
+    where: SourceContext,
+) -> None:
+    """Records of its old connection and the hello of its new one are read in one pass."""
+    with ExitStack() as stack:
+        reader = await opened(w.TcpSource("127.0.0.1:0"), where, stack)
+        old = client_of(reader, stack)
+        old.sendall(frame(Hello(1, "till")))
+        await accept(reader)
+        assert first_answer(old) == Answer(next=1)
+        old.sendall(record_frame(1, b"old 1") + record_frame(2, b"old 2"))
+        new = client_of(reader, stack)
+        new.sendall(frame(Hello(1, "till")))
+        assert await records_of(reader, 2) == [b"old 1", b"old 2"]
+        assert first_answer(new) == Answer(next=3)
+        new.sendall(record_frame(3, b"new 1"))
+        assert await records_of(reader, 1) == [b"new 1"]
+        assert first_answer(new) == Answer(ack=3)
+        await reader.aclose()
+
+
+async def test_a_malformed_record_is_named_by_its_number(where: SourceContext) -> None:
+    with ExitStack() as stack:
+        reader = await opened(w.TcpSource("127.0.0.1:0", record=dict[str, int]), where, stack)
+        client = client_of(reader, stack)
+        client.sendall(frame(Hello(1, "c")) + record_frame(1, b'{"a":1}'))
+        assert await records_of(reader, 1) == [{"a": 1}]
+        first_answer(client)
+        client.sendall(record_frame(2, b'{"a":"x"}'))
+        await accept(reader)
+        error = first_answer(client).error
+        assert error is not None
+        assert error.startswith("record 2 is malformed: Expected `int`")
+        await reader.aclose()
+
+
+async def test_a_last_line_without_its_line_end_is_a_line(where: SourceContext) -> None:
+    with ExitStack() as stack:
+        reader = await opened(w.LineTcpSource("127.0.0.1:0"), where, stack)
+        client = client_of(reader, stack)
+        client.sendall(b"a\r\nb")
+        client.shutdown(socket.SHUT_WR)
+        assert await records_of(reader, 2) == ["a", "b"]
+        await reader.aclose()
+        again = await w.LineTcpSource("127.0.0.1:0").open("in", 0, where)
+        stack.callback(again.clients.close)
+        assert await records_of(again, 2) == ["a", "b"]
+        await again.aclose()
+
+
+async def test_a_line_that_is_not_text_costs_one_line(where: SourceContext) -> None:
+    with ExitStack() as stack:
+        reader = await opened(w.LineTcpSource("127.0.0.1:0"), where, stack)
+        client = client_of(reader, stack)
+        client.sendall(b"good 1\ncaf\xe9\ngood 2\n")
+        assert await records_of(reader, 2) == ["good 1", "good 2"]
+        client.sendall(b"good 3\n\xff")
+        client.shutdown(socket.SHUT_WR)
+        assert await records_of(reader, 1) == ["good 3"]
+        await reader.aclose()
+
+
+async def test_a_source_that_has_run_here_waits_for_its_port(
+    where: SourceContext, autojump_clock: trio.testing.MockClock
+) -> None:
+    del autojump_clock
+    with ExitStack() as stack:
+        other = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        source = w.TcpSource(f"127.0.0.1:{other.getsockname()[1]}")
+        with pytest.raises(w.WallaroodError, match="Address already in use"):
+            await source.open("in", None, where)
+        async with trio.open_nursery() as nursery:
+
+            async def let_go() -> None:
+                await trio.sleep(10)
+                other.close()
+
+            nursery.start_soon(let_go)
+            reader = await opened(source, where, stack)
+        assert reader.clients.address == source.address
+        await reader.aclose()
