@@ -64,8 +64,7 @@ class Forgetful(KeyedState):
 
     def capture(self, number: int, since: int) -> None:
         super().capture(number, since)
-        for marks in self._unsure.values():
-            marks.keys = []
+        self._newest = []
 
 
 class Smeared(KeyedState):

@@ -78,7 +78,8 @@ def make_states(application: Application, stage: Stage) -> dict[str, State]:
     for step in (application.step(name) for name in stage.steps):
         match step.kind, step.computation:
             case StepKind.STATEFUL, Computation(state=make) as computation if make is not None:
-                states[step.name] = SingleState(step.name, _new_state(computation, make))
+                kind = make if isinstance(make, type) else None
+                states[step.name] = SingleState(step.name, _new_state(computation, make), kind)
             case StepKind.PARTITIONED, Computation(state=make) if make is not None:
                 states[step.name] = KeyedState(step.name, make)
     return states

@@ -85,6 +85,41 @@ def canonical(key: Any) -> Any:
     return (encode_key(key),)
 
 
+def shown_key(held: Any) -> str:
+    """A key of which *held* is the canonical form, as its author would write it."""
+    if type(held) is tuple and len(held) == 1 and type(held[0]) is bytes:
+        return _shown(held[0])
+    return repr(held)
+
+
+def _shown(encoded: bytes) -> str:
+    tag, rest = encoded[:1], encoded[1:]
+    match tag:
+        case b"s":
+            return repr(rest.decode("utf-8", "surrogatepass"))
+        case b"b":
+            return repr(rest)
+        case b"T" | b"F":
+            return str(tag == b"T")
+        case b"i":
+            return str(int(rest, 16) if b"x" in rest else int(rest))
+        case b"c":
+            name, *fields = _parted(rest)
+            return f"{name.decode().rpartition('.')[2]}({', '.join(map(_shown, fields))})"
+        case _:
+            parts = list(map(_shown, _parted(rest)))
+            return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+
+
+def _parted(joined: bytes) -> list[bytes]:
+    parts, start = [], 0
+    while start < len(joined):
+        end = start + 4 + int.from_bytes(joined[start : start + 4], "big")
+        parts.append(joined[start + 4 : end])
+        start = end
+    return parts
+
+
 _THEMSELVES = frozenset({str, bytes, int})
 KEY_TYPES_EXACT: frozenset[type] = _THEMSELVES | {bool}
 """Types whose every value can be a key, and within which Python's equality is that of the bytes."""

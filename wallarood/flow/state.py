@@ -24,11 +24,19 @@ from typing import Any
 import attrs
 
 from wallarood.flow.capture import All, Some, Taken, Waiting
-from wallarood.flow.encoding import decode_states, encode_states, join_pieces
 from wallarood.flow.failures import pass_on
+from wallarood.flow.stored.decode import decode_states
+from wallarood.flow.stored.encode import encode_states
 from wallarood.model.checkpoint import StatePart
 
-CHUNK_KEYS = 1024
+PIECE_KEYS = 1024
+PIECE_BYTES = 1 << 20
+"""About what is encoded at once, between two batches."""
+PIECE_KEYS_FIRST = 16
+"""How many keys are encoded at once while nothing is known about their sizes."""
+CHUNK_BYTES = 4 << 20
+"""What pieces are joined to: each chunk costs the thread that writes it a turn."""
+UNSURE_MAX = 64
 IN_USE_KEYS_MAX = 1 << 16
 """With more keys than that, few of them would be found in use, and the table would cost memory."""
 
@@ -37,18 +45,39 @@ IN_USE_KEYS_MAX = 1 << 16
 class _Capture:
     """A capture in progress: the keys that wait to be encoded, and those that have been."""
 
+    number: int
     since: int
     base: bool
     waiting: Waiting
     keys: list[Any] = attrs.field(factory=list)
-    pieces: list[bytes] = attrs.field(factory=list)
+    _chunks: list[bytes] = attrs.field(factory=list)
+    _pieces: list[bytes] = attrs.field(factory=list)
+    _size: int = 0
+
+    def add(self, keys: list[Any], pieces: list[bytes]) -> None:
+        """Keep what was encoded of *keys*, in few large chunks."""
+        self.keys += keys
+        self._pieces += pieces
+        self._size += sum(map(len, pieces))
+        if self._size >= CHUNK_BYTES:
+            self._join()
+
+    def _join(self) -> None:
+        self._chunks.append(b"".join(self._pieces))
+        self._pieces, self._size = [], 0
+
+    def chunks(self) -> tuple[bytes, ...]:
+        """All that was encoded."""
+        if self._pieces:
+            self._join()
+        return tuple(self._chunks)
 
 
-@attrs.define
+@attrs.frozen
 class _Marks:
-    """What was captured for a checkpoint that is not known committed."""
+    """What was captured for a checkpoint that is not known committed: how many keys."""
 
-    keys: list[Any]
+    keys: int
     base: bool
 
 
@@ -74,7 +103,11 @@ class KeyedState:
     _in_use: _InUse = attrs.field(init=False)
     _changed: set[Any] = attrs.field(factory=set)
     """All of them are in `by_key`."""
+    _newest: list[Any] = attrs.field(factory=list)
+    """The keys of the last capture, if it is not known committed; none before had any other."""
+    _newest_number: int = 0
     _unsure: dict[int, _Marks] = attrs.field(factory=dict)
+    _piece_keys: int = PIECE_KEYS_FIRST
     _since_base: int = 0
     _based: bool = False
     _capture: _Capture | None = None
@@ -118,10 +151,16 @@ class KeyedState:
         self._changed.update(states)
 
     def _encode(self, capture: _Capture, taken: Taken) -> None:
-        keys, states = taken
-        if keys:
-            capture.pieces.append(encode_states(self.computation, keys, states))
-            capture.keys += keys
+        all_keys, all_states = taken
+        start = 0
+        while start < len(all_keys):
+            end = start + self._piece_keys
+            keys, states = all_keys[start:end], all_states[start:end]
+            pieces = encode_states(self.computation, keys, states)
+            capture.add(keys, pieces)
+            fitting = PIECE_BYTES * len(keys) // max(1, sum(map(len, pieces)))
+            self._piece_keys = max(1, min(fitting, self._piece_keys * 4, PIECE_KEYS))
+            start = end
 
     def capture(self, number: int, since: int) -> None:
         """Begin to capture the state as it is now, for checkpoint *number*.
@@ -130,13 +169,13 @@ class KeyedState:
         """
         changed, self._changed = self._changed, set()
         self._in_use.clear()
-        changed.update(*(marks.keys for marks in self._unsure.values()))
+        changed.update(self._newest)
         if self._capture is not None:
             changed.update(self._capture.waiting.left())
         base = not self._based or self._since_base + len(changed) > len(self.by_key)
         waiting = All(self.by_key) if base else Some(changed, self.by_key)
-        self._capture = _Capture(since, base, waiting)
-        self._unsure[number] = _Marks(self._capture.keys, base)
+        self._capture = _Capture(number, since, base, waiting)
+        self._newest, self._newest_number = self._capture.keys, number
 
     @property
     def capturing(self) -> bool:
@@ -155,48 +194,54 @@ class KeyedState:
         """
         capture = self._capture
         assert capture is not None
-        self._encode(capture, capture.waiting.take(CHUNK_KEYS))
+        self._encode(capture, capture.waiting.take(self._piece_keys))
 
     def finish(self) -> StatePart:
         """The capture, whole."""
         capture, self._capture = self._capture, None
         assert capture is not None
+        self._unsure[capture.number] = _Marks(len(capture.keys), capture.base)
+        for old in list(self._unsure)[:-UNSURE_MAX]:
+            del self._unsure[old]  # if it proves committed after all, the next is a base at worst
         return StatePart(
-            self.computation,
-            capture.base,
-            capture.since,
-            join_pieces(capture.pieces),
-            len(capture.keys),
+            self.computation, capture.base, capture.since, capture.chunks(), len(capture.keys)
         )
 
     def committed(self, number: int) -> None:
         """A checkpoint is known committed: what it holds is not marked as changed any longer."""
         marks = self._unsure.get(number)
         if marks is not None:
-            self._since_base = 0 if marks.base else self._since_base + len(marks.keys)
+            self._since_base = 0 if marks.base else self._since_base + marks.keys
             self._based = self._based or marks.base
         self._unsure = {each: marks for each, marks in self._unsure.items() if each > number}
+        if number >= self._newest_number:
+            self._newest = []
 
     def restore(self, chunks: Iterable[bytes]) -> None:
-        """Put captured chunks one over the other."""
+        """Put captured chunks one over the other.
+
+        Raises ApplicationError: the class of the state cannot take one of them.
+        """
+        kind = self.make if isinstance(self.make, type) else None
         for chunk in chunks:
-            for keys, states in decode_states(chunk):
+            for keys, states in decode_states(chunk, computation=self.computation, kind=kind):
                 self.by_key.update(zip(keys, states, strict=True))
         self._based, self._since_base = True, len(self.by_key) // 2
 
 
 @attrs.define(eq=False)
 class SingleState:
-    """One state object for all records. It is captured as a whole, at once."""
+    """One state object for all records, of class *kind*. It is captured as a whole, at once."""
 
     computation: str
     value: Any
+    kind: type | None = None
     _part: StatePart | None = None
 
     def capture(self, number: int, since: int) -> None:  # noqa: ARG002 - as KeyedState
         """Capture the state as it is now. Raises ApplicationError: it cannot be stored."""
-        chunk = encode_states(self.computation, [None], [self.value])
-        self._part = StatePart(self.computation, True, since, (chunk,), 1)
+        chunks = encode_states(self.computation, [None], [self.value])
+        self._part = StatePart(self.computation, True, since, tuple(chunks), 1)
 
     @property
     def capturing(self) -> bool:
@@ -221,9 +266,9 @@ class SingleState:
         """A checkpoint is known committed."""
 
     def restore(self, chunks: Iterable[bytes]) -> None:
-        """Take the captured object."""
+        """Take the captured object. Raises ApplicationError: its class cannot take it."""
         for chunk in chunks:
-            for _, (value,) in decode_states(chunk):
+            for _, (value,) in decode_states(chunk, computation=self.computation, kind=self.kind):
                 self.value = value
 
 

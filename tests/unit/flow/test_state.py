@@ -6,8 +6,8 @@ import attrs
 import pytest
 
 from wallarood.flow import state as state_module
-from wallarood.flow.encoding import decode_states
 from wallarood.flow.state import KeyedState
+from wallarood.flow.stored.decode import decode_states
 from wallarood.model.checkpoint import StatePart
 
 
@@ -90,7 +90,7 @@ class Trial:
 
 @pytest.mark.parametrize("seed", range(200))
 def test_a_capture_is_the_state_at_its_moment(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state_module, "CHUNK_KEYS", 7)
+    monkeypatch.setattr(state_module, "PIECE_KEYS", 7)
     # Between none and all of the keys are found in the table of those in use.
     monkeypatch.setattr(state_module, "IN_USE_KEYS_MAX", seed % 4 * 30)
     trial = Trial(random.Random(seed), grouped=seed % 5 == 0)
@@ -111,7 +111,7 @@ def test_bases_and_changes_are_both_made() -> None:
 
 
 def test_what_is_stored_stays_within_a_few_times_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state_module, "CHUNK_KEYS", 7)
+    monkeypatch.setattr(state_module, "PIECE_KEYS", 7)
     trial = Trial(random.Random(2))
     for _ in range(300):
         trial.work()
@@ -128,17 +128,17 @@ def test_what_is_stored_stays_within_a_few_times_the_state(monkeypatch: pytest.M
 
 def test_no_step_of_a_capture_encodes_more_than_a_chunk() -> None:
     state = KeyedState("sums", Sum)
-    keys = list(range(5 * state_module.CHUNK_KEYS))
+    keys = list(range(5 * state_module.PIECE_KEYS))
     state.put({key: Sum(key) for key in keys})
     state.capture(1, 0)
     steps = 0
     while state.capturing:
         state.encode_some()
         steps += 1
+        assert state.encoded <= steps * state_module.PIECE_KEYS
 
     part = state.finish()
 
-    assert steps == 5
     assert part.keys == len(keys)
     assert contents(list(part.chunks)) == {key: key for key in keys}
 

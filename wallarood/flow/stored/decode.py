@@ -1,0 +1,137 @@
+"""Pieces of a checkpoint back to keys and their state objects."""
+# Theory of operation
+# ===================
+# The quick way is that of pickle, and takes it that the classes are as they were. If something
+# fails, or the fields of a class are not those that were stored, the careful way takes the same
+# piece: it goes by the names of the fields, and finds out the key of what cannot be taken.
+
+import io
+import pickle
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from wallarood.flow.keys import shown_key
+from wallarood.flow.stored.careful import CannotTakeError, load_carefully, put_together_carefully
+from wallarood.flow.stored.classes import field_names, name_of
+from wallarood.model.errors import ApplicationError
+
+FORMAT = 2
+"""Of a piece. Without a number it is of the first, which had no names of fields."""
+
+
+def state_of(computation: str, key: Any) -> str:
+    """A state in words; its key is in the canonical form, None if it has none."""
+    of = f"the state of computation {computation!r}"
+    return of if key is None else f"{of} for key {shown_key(key):.200}"
+
+
+def decode_states(
+    chunk: bytes, *, computation: str = "", kind: type | None = None
+) -> Iterator[tuple[list[Any], list[Any]]]:
+    """The keys and states of each of the pieces that a chunk was joined of, in their order.
+
+    *kind* is the present class of the states, None if it is not known. Raises ApplicationError:
+    a state is not one that the present classes can take.
+    """
+    stream = io.BytesIO(chunk)
+    while stream.tell() < len(chunk):
+        start = stream.tell()
+        try:
+            keys, states = _quick(stream)
+        except Exception:  # of whatever kind: the careful way finds out what it is about
+            stream.seek(start)
+            keys, states = _careful(stream, computation)
+        _check_kind(computation, keys, states, kind=kind)
+        yield keys, states
+
+
+class _ChangedError(Exception):
+    """A class has other fields than those that were stored."""
+
+
+class _Unpickler(pickle.Unpickler):
+    """Notes the classes that it has found, by the names under which they were stored."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file)
+        self.found: dict[str, Any] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        found = self.found[f"{module}:{name}"] = super().find_class(module, name)
+        return found
+
+
+def _quick(stream: io.BytesIO) -> tuple[list[Any], list[Any]]:
+    first = pickle.load(stream)
+    if first[0] != FORMAT:
+        return first[0], put_together(first[1:], len(first[0]))
+    _, keys, fields = first
+    unpickler = _Unpickler(stream)
+    body = unpickler.load()
+    for name, found in unpickler.found.items():
+        if name in fields and field_names(found) != fields[name]:
+            raise _ChangedError
+    return keys, put_together(body, len(keys))
+
+
+def put_together(body: tuple[type | None, Any], count: int) -> list[Any]:
+    """*count* states of what was pickled of them. Raises what the class raises."""
+    kind, attributes = body
+    if kind is None:
+        states: list[Any] = attributes
+        return states
+    made: list[Any] = [object.__new__(kind) for _ in range(count)]
+    if type(attributes) is list:
+        for each, own in zip(made, attributes, strict=True):
+            each.__dict__.update(own)
+    else:
+        for name, column in attributes.items():
+            deque(map(getattr(kind, name).__set__, made, column), maxlen=0)
+    return made
+
+
+def _careful(stream: io.BytesIO, computation: str) -> tuple[list[Any], list[Any]]:
+    try:
+        first = load_carefully(stream, {})
+        if first.value[0] == FORMAT:
+            _, keys, fields = first.value
+            loaded = load_carefully(stream, fields)
+            body = loaded.value
+        else:
+            keys, *body = first.value
+            loaded = first
+        states = put_together_carefully(body, loaded)
+    except Exception as error:
+        raise ApplicationError(
+            f"the state of computation {computation!r} cannot be restored: "
+            f"{type(error).__name__}: {error}; go on with the application as it was, or reset the "
+            "state"
+        ) from error
+    for key, state in zip(keys, states, strict=True):
+        try:
+            loaded.check(state)
+        except CannotTakeError as error:
+            raise ApplicationError(
+                f"{state_of(computation, key)} cannot be restored: {error}; or go on with the "
+                "application as it was, or reset the state"
+            ) from None
+    return keys, states
+
+
+def _check_kind(computation: str, keys: list[Any], states: list[Any], *, kind: type | None) -> None:
+    """Raises ApplicationError: states are not of the class that the application says."""
+    if kind is None or all(issubclass(each, kind) for each in set(map(type, states))):
+        return
+    if kind is tuple or not isinstance(kind(), kind):
+        return  # the rows of an aggregation; a class that makes objects of another one
+    key, stored = next(
+        (key, type(each))
+        for key, each in zip(keys, states, strict=True)
+        if not isinstance(each, kind)
+    )
+    raise ApplicationError(
+        f"{state_of(computation, key)} cannot be restored: it was stored as {name_of(stored)}, and "
+        f"the state of the computation is {name_of(kind)} now; let state= be the class as it was, "
+        "or reset the state"
+    )
