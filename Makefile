@@ -16,7 +16,7 @@ BENCH = cd tests && ../$(BIN)/python -m bench
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-growth bench-peers deb help demo chaos test simulate kills lint format types big check-tools clean
+.PHONY: bench bench-growth bench-peers deb docs help demo chaos test simulate kills lint format types big check-tools clean
 
 help:
 	@echo "make demo    count the words of a text on $(WORKERS) local workers (WORKERS=N, ARGS=...)"
@@ -32,6 +32,7 @@ help:
 	@echo "make big     the demo on 100 MB of text"
 	@echo "make format  bring all files into the standard format"
 	@echo "make deb     build the Debian package into dist/"
+	@echo "make docs    build HTML of the man pages and the API into dist/docs/"
 	@echo "make clean   remove .venv and caches"
 
 demo: .venv/.installed
@@ -74,6 +75,9 @@ lint: .venv/.installed
 
 deb:
 	@packaging/build-deb
+
+docs: .venv/.installed
+	@packaging/build-docs
 
 format: .venv/.installed
 	@$(BIN)/ruff check --fix .
