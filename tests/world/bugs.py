@@ -7,6 +7,7 @@ import attrs
 
 from wallarood.control.effects import Effect
 from wallarood.control.rounds.checkpoint_leader import Coordinator
+from wallarood.control.rounds.checkpoint_member import Snapshotter
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.control.rounds.recovery_member import Rollback
 from wallarood.model.checkpoint import CheckpointPart
@@ -38,6 +39,7 @@ class Bugs:
     coordinator: type[Coordinator] = Coordinator
     recovery: type[RecoveryLeader] = RecoveryLeader
     rollback: type[Rollback] = Rollback
+    snapshotter: type[Snapshotter] = Snapshotter
     transform: Callable[["Node", list[Effect]], list[Effect]] = faithfully
     stale: Callable[[Envelope, Stamp], bool] = is_stale
     part: Callable[[CheckpointStore, CheckpointPart], CheckpointPart] = as_it_is

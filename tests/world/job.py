@@ -42,6 +42,9 @@ class Parts:
     alignment: type[Alignment] = Alignment
     sender: type[LinkSender] = LinkSender
     transactions: type[Transactions] = Transactions
+    snapshots: type[Snapshots] = Snapshots
+    room_for: int | None = None
+    """How many prepared transactions there may be before a sink waits for room; None: any."""
 
 
 @attrs.frozen
@@ -81,16 +84,23 @@ class SimJob:
         self.senders = {name: parts.sender(WINDOW) for name in workers if name != worker}
         self.receivers = {name: LinkReceiver(WINDOW) for name in workers if name != worker}
         self.ended: set[int] = set()
-        self.encoding = self.slow = False
-        self.snapshots = Snapshots(
+        self.encoding: int | None = None
+        self.slow = False
+        self.counted_at: dict[int, int] = {}
+        """How many records the count had taken in at the barrier of a checkpoint, by its number."""
+        self.reports = reports
+        self.snapshots = parts.snapshots(
             worker,
             {READ: "read", COUNT: "count", SINK: "sink"},
             {COUNT: {"count": self.state}},
             restored.checkpoint.number,
             reports.on_moved,
-            reports.on_done,
+            self._on_done,
             self._on_slow,
         )
+        self.known = restored.checkpoint.number
+        """The highest checkpoint that is known committed here."""
+        self.published = 0
         self._restore_sink(restored.sinks[0] if restored.sinks else SinkPart("sink", 0, ()))
 
     # ---- the sink --------------------------------------------------------------------------------
@@ -98,6 +108,9 @@ class SimJob:
     def _restore_sink(self, part: SinkPart) -> None:
         self.next_part: int = part.state
         self.written: list[Record] = []
+        self.sink_busy_until = 0.0
+        self.preparing: Callable[[], None] | None = None
+        """What is to be done when the sink has prepared."""
         for number in [each for each in self.disk.visible if each >= self.next_part]:
             raise ViolationError(
                 f"{self.worker} has published part {number}, which a rollback voids"
@@ -106,13 +119,9 @@ class SimJob:
             del self.disk.staged[number]
             self.disk.torn.discard(number)
         self.transactions = self.parts.transactions(part.unpublished)
-        while self.publish_one(0):
-            pass
 
-    def publish_one(self, number: int) -> bool:
-        """Publish the oldest transaction that checkpoint *number* holds, if there is one."""
-        if not self.transactions.due(number):
-            return False
+    def publish_one(self) -> None:
+        """Publish the oldest transaction, which is committed."""
         part = self.transactions.oldest
         if part in self.disk.staged:
             if part in self.disk.torn:
@@ -123,7 +132,11 @@ class SimJob:
         elif part not in self.disk.visible:
             raise ViolationError(f"{self.worker} has lost part {part}, which it had prepared")
         self.transactions.published()
-        return True
+
+    @property
+    def unpublished(self) -> int:
+        """How many committed transactions are not visible yet."""
+        return self.transactions.count_due(self.known)
 
     def _prepare(self) -> None:
         if self.written:
@@ -142,19 +155,52 @@ class SimJob:
             self.disk.staged[self.next_part] = tuple(self.written[: len(self.written) // 2])
             self.disk.torn.add(self.next_part)
 
-    def sink_step(self) -> None:
-        """The sink takes one item."""
+    @property
+    def sink_waits(self) -> bool:
+        """Whether the sink is not to take what is next: a planted bug, since nobody may wait so."""
+        room = self.parts.room_for
+        barrier = bool(self.to_sink) and isinstance(self.to_sink[0], Barrier)
+        return room is not None and barrier and len(self.transactions._prepared) >= room
+
+    def sink_step(self, now: float, prepare_time: Callable[[], float]) -> None:
+        """The sink takes one item, or has prepared by now; a barrier keeps it busy for a while."""
+        if self.preparing is not None:
+            then, self.preparing = self.preparing, None
+            self._prepare()
+            then()
+            return
+        if self.sink_waits or not self.to_sink:
+            return
         item = self.to_sink.popleft()
         if isinstance(item, tuple):
             self.written.extend(item)
         elif isinstance(item, Barrier):
+            number = item.number
             if self.snapshots.begin(item):
-                self._prepare()
-                self.snapshots.sink_prepared(SINK, self._sink_part(item.number))
+                self.sink_busy_until = now + prepare_time()
+                self.preparing = lambda: self.snapshots.sink_prepared(
+                    number, SINK, self._sink_part(number)
+                )
         else:
-            self._prepare()
-            self.ended.add(SINK)
-            self.snapshots.sink_ended(SINK, self._sink_part)
+            self.sink_busy_until = now + prepare_time()
+            self.preparing = self._sink_ended
+
+    def _sink_ended(self) -> None:
+        self.ended.add(SINK)
+        self.snapshots.sink_ended(SINK, self._sink_part)
+
+    def _on_done(self, part: CheckpointPart) -> None:
+        """A part is whole: state and sink must be of the same cut."""
+        number, sink = part.checkpoint.number, part.sinks[0]
+        kept = {**self.disk.staged, **self.disk.visible}
+        written = sum(len(records) for n, records in kept.items() if n < sink.state)
+        counted = self.counted_at.get(number, self.counted)
+        if written != counted:
+            raise ViolationError(
+                f"checkpoint {number} of {self.worker} has {counted} records in its state and "
+                f"{written} in its sink"
+            )
+        self.reports.on_done(part)
 
     # ---- the count -------------------------------------------------------------------------------
 
@@ -178,22 +224,28 @@ class SimJob:
             return
         for mark in self.alignment.take(source, item):
             if isinstance(mark, Barrier) and self.snapshots.begin(mark):
+                self.counted_at[mark.number] = self.counted
                 self.snapshots.capture_now(COUNT)
-                self.encoding = True
+                self.encoding = mark.number
             self.to_sink.append(mark)
             if isinstance(mark, EndOfStream):
-                self.encoding = False
+                self.encoding = None
                 self.ended.add(COUNT)
                 self.snapshots.stage_ended(COUNT)
 
+    @property
+    def counted(self) -> int:
+        """How many records the count has taken in since the cluster began."""
+        return sum(each.seen for each in self.state.by_key.values())
+
     def encode_step(self) -> None:
         """Encode one chunk of the capture in progress."""
-        if self.encoding:
+        if self.encoding is not None:
             if self.state.capturing:
                 self.state.encode_some()
             else:
-                self.encoding = False
-                self.snapshots.finish(COUNT)
+                number, self.encoding = self.encoding, None
+                self.snapshots.finish(number, COUNT)
         elif self.slow:
             self.slow = self.snapshots.encode_ended()
 
@@ -244,9 +296,9 @@ class SimJob:
         if READ not in self.ended:
             self._mark(barrier)
             self.snapshots.capture_now(READ)
-            self.snapshots.finish(READ)
+            self.snapshots.finish(barrier.number, READ)
         here = SourcePosition("source", self.worker, self.position, self.source_ended)
-        self.snapshots.sources_at((here,))
+        self.snapshots.sources_at(barrier.number, (here,))
 
     # ---- links -----------------------------------------------------------------------------------
 
@@ -270,7 +322,8 @@ class SimJob:
         self.alignment.release(number)
 
     def committed(self, number: int) -> None:
-        """As the first half of `Job.committed`."""
+        """As `Job.committed`."""
+        self.known = max(self.known, number)
         self.snapshots.committed = number
         self.state.committed(number)
 

@@ -29,6 +29,7 @@ from wallarood.control.events import (
     SnapshotFailed,
     SnapshotMoved,
     SnapshotWritten,
+    StopWanted,
     TimerFired,
 )
 from wallarood.control.formation.initializer import Initializer
@@ -56,6 +57,9 @@ if TYPE_CHECKING:
 
 FINGERPRINT = ("application simulated",)
 WRITE_AGAIN_S = 1.0
+STOP_S = 6.0
+IN_VAIN_MAX = 5
+UNPUBLISHED_MAX = 4
 LATE = 25
 """How much longer a write takes that others may pass (`Bugs.unordered`)."""
 
@@ -74,7 +78,7 @@ class SimRound:
     coordinator: Coordinator | None
     job: SimJob | None = None
     waiting: list[Callable[[SimJob], None]] = attrs.field(factory=list)
-    publishing: deque[int] = attrs.field(factory=deque)
+    newest_part: int = 0
     said_drained: bool = False
 
 
@@ -162,6 +166,25 @@ class Node:
             self.running.job.tear()
         self._forget()
         self.world.cut_all_of(self.name)
+
+    def stop(self) -> None:
+        """The process is told to stop: it leaves in time, with a checkpoint if it can."""
+        mine, life = self.running, self.life
+        if mine is None:
+            return
+        before = mine.snapshotter.committed
+
+        def patience_ends() -> None:
+            if self.life == life and self.running is mine:
+                self.world.check_leaving(self, mine.snapshotter, before)
+                self.guarded(self._leave_at_last)
+
+        self.world.later(STOP_S, patience_ends)
+        self.give(StopWanted())
+
+    def _leave_at_last(self) -> None:
+        self.world.leaves(self)
+        raise DiedError
 
     def guarded(self, action: Callable[[], None]) -> None:
         """Do something in the course of which the process may die."""
@@ -279,6 +302,11 @@ class Node:
             case do.ReleaseBarrier(number):
                 if self.running is not None and self.running.job is not None:
                     self.running.job.release(number)
+            case do.HoldSources(reason):
+                self.world.say(f"{self.name}: sources pause: {reason}")
+                self.gate.add("hold") if reason else self.gate.discard("hold")
+            case do.DiscardCheckpoint(number):
+                self.stored(lambda store: store.discard(number), lambda _: None)
             case do.RecordCommitted(number):
                 self.stored(
                     lambda store: store.record_committed(number),
@@ -344,10 +372,12 @@ class Node:
                 interval_s=0.7,
                 deadline_s=4.0,
                 now=world.now,
+                in_vain_max=IN_VAIN_MAX,
+                unpublished_max=UNPUBLISHED_MAX,
             )
         mine = self.running = SimRound(
             choice,
-            Snapshotter(self.name, workers[0], committed=committed),
+            world.bugs.snapshotter(self.name, workers[0], committed=committed),
             Completion(self.name, workers, completion_wait_s=60.0),
             coordinator,
         )
@@ -390,20 +420,29 @@ class Node:
 
     def _write(self, mine: SimRound, part: CheckpointPart) -> None:
         number = part.checkpoint.number
-        written, failed = SnapshotWritten(number, 0), SnapshotFailed(number, "no space left")
+        mine.newest_part = number
 
         def report(event: Event) -> None:
             if self.running is mine:
                 self.posted.append(event)
 
-        def write(store: CheckpointStore) -> int:
+        def write(store: CheckpointStore) -> int | None:
+            if number < mine.newest_part:
+                return None
             return store.write(self.world.bugs.part(store, part))
 
+        def written(size_bytes: int | None) -> None:
+            if size_bytes is not None and mine.job is not None:
+                report(SnapshotWritten(number, size_bytes, mine.job.unpublished))
+
+        def failed() -> None:
+            report(SnapshotFailed(number, "no space left"))
+
         if self.world.bugs.early_ack:
-            report(written)
-            self._submit(Call(write, lambda _: None, lambda: report(failed)))
+            written(0)
+            self._submit(Call(write, lambda _: None, failed))
         else:
-            call = Call(write, lambda _: report(written), lambda: report(failed))
+            call = Call(write, written, failed)
             self._submit_unordered(call) if self.world.bugs.unordered else self._submit(call)
 
     def _publish(self, number: int) -> None:
@@ -413,20 +452,17 @@ class Node:
 
         def begin(job: SimJob) -> None:
             job.committed(number)
-            mine.publishing.append(number)
 
         mine.waiting.append(begin) if mine.job is None else begin(mine.job)
 
-    def publish_some(self, mine: SimRound) -> None:
+    def publish_some(self, job: SimJob) -> None:
         """Publish one part that may be, or say that all are."""
-        number = mine.publishing[0]
-        assert mine.job is not None
-        if mine.job.transactions.due(number):
-            self.world.check_publish(self, number)
-            mine.job.publish_one(number)
-        else:
-            mine.publishing.popleft()
-            self.posted.append(SinksPublished(number))
+        if job.transactions.due(job.known):
+            self.world.check_publish(self, job.known)
+            job.publish_one()
+        elif job.published < job.known:
+            job.published = job.known
+            self.posted.append(SinksPublished(job.known))
 
     def look_drained(self, mine: SimRound) -> None:
         """Say once that everything here has ended."""
@@ -458,21 +494,21 @@ class Node:
             if self.life == life:
                 call.done(self._apply(call))
 
-        self.world.later(self.world.disk_time() * LATE, now)
+        self.world.later(self.world.disk_time(self.name) * LATE, now)
 
     def _next_call(self) -> None:
         if self.call_in_progress is not None or not self.calls:
             return
         self.call_in_progress = self.calls.popleft()
         life = self.life
-        self.world.later(self.world.disk_time(), lambda: self._called(life))
+        self.world.later(self.world.disk_time(self.name), lambda: self._called(life))
 
     def _called(self, life: int) -> None:
         if self.life != life:
             return
         call, self.call_in_progress = self.call_in_progress, None
         assert call is not None
-        if self.world.disk_fails():
+        if self.world.disk_fails(self.name):
             call.failed()
         else:
             call.done(self._apply(call))

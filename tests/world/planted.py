@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from wallarood.control.effects import (
+    DiscardCheckpoint,
     Effect,
     PublishSinks,
+    ReadyToLeave,
     RecordCommitted,
     ReleaseBarrier,
 )
 from wallarood.control.rounds.checkpoint_leader import Coordinator
+from wallarood.control.rounds.checkpoint_member import Phase, Snapshotter
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.flow.align import Alignment
 from wallarood.flow.link import LinkSender
@@ -19,7 +22,8 @@ from wallarood.flow.transactions import Transactions
 from wallarood.model.batch import Barrier, Mark
 from wallarood.model.checkpoint import CheckpointId, CheckpointPart
 from wallarood.model.ids import WorkerName
-from wallarood.model.messages import Envelope, Holdings
+from wallarood.model.messages import Envelope, Holdings, Purpose
+from wallarood.runtime.dataflow.snapshots import Snapshots
 from wallarood.runtime.stale import Stamp
 from wallarood.storage.checkpoints import CheckpointStore
 
@@ -114,6 +118,34 @@ class NotRepublished(Transactions):
         super().__init__()
 
 
+class AnyNumber(Snapshots):
+    """Takes a late part of a checkpoint that was given up for one of that in progress."""
+
+    def _collects(self, number: int) -> bool:
+        del number
+        return self.barrier is not None
+
+
+class Lingering(Snapshotter):
+    """Does not leave before all sinks have published."""
+
+    def _is_recorded(self, number: int) -> list[Effect]:
+        self.committed = max(self.committed, number)
+        return [PublishSinks(number)]
+
+    def _is_published(self, number: int) -> list[Effect]:
+        if self.phase is Phase.LEAVING and self._purposes.get(number) is Purpose.LEAVE:
+            self.phase = Phase.LEFT
+            return [ReadyToLeave()]
+        return super()._is_published(number)
+
+
+def given_up_is_void(_: "Node", effects: list[Effect]) -> list[Effect]:
+    """What is held of a checkpoint goes as soon as it is given up, though others may hold it."""
+    gone = [DiscardCheckpoint(e.number) for e in effects if isinstance(e, ReleaseBarrier)]
+    return [*effects, *gone]
+
+
 def giving_up_aborts(node: "Node", effects: list[Effect]) -> list[Effect]:
     """A checkpoint that is given up takes what sinks have prepared for it with it."""
     mine = node.running
@@ -155,22 +187,66 @@ def written_is_committed(store: CheckpointStore, part: CheckpointPart) -> Checkp
     return part
 
 
-PLANTED: dict[str, Bugs] = {
-    "a part is acknowledged before it is durable": Bugs(early_ack=True),
-    "committed at one worker less than all": Bugs(coordinator=HastyCoordinator),
-    "giving up aborts what sinks prepared": Bugs(transform=giving_up_aborts),
-    "the choice is acknowledged before it is durable": Bugs(early_choice=True),
-    "the round begins before all have the choice": Bugs(recovery=HastyLeader),
-    "the leader goes by what it holds itself": Bugs(recovery=SelfishLeader),
-    "a late write of an older round counts": Bugs(unordered=True, part=late_is_welcome),
-    "a worker drops what is not known committed": Bugs(part=written_is_committed),
-    "changes are cleared at an uncommitted checkpoint": Bugs(parts=Parts(state=Forgetful)),
-    "a state changes before it is encoded": Bugs(parts=Parts(state=Smeared)),
-    "published before the commit is recorded": Bugs(transform=publish_before_record),
-    "what is prepared is not carried on": Bugs(parts=Parts(transactions=NotCarried)),
-    "what is prepared is not published again": Bugs(parts=Parts(transactions=NotRepublished)),
-    "a stale round is let in": Bugs(stale=of_any_round, any_round=True),
-    "resend is off by one": Bugs(parts=Parts(sender=OneTooFar)),
-    "an alignment is not released": Bugs(parts=Parts(alignment=Stubborn)),
-    "another life is taken for the same": Bugs(start_counts=0),
+PLANTED: dict[str, tuple[Bugs, str]] = {
+    "a part is acknowledged before it is durable": (Bugs(early_ack=True), "which is not committed"),
+    "committed at one worker less than all": (
+        Bugs(coordinator=HastyCoordinator),
+        "which is not committed",
+    ),
+    "giving up aborts what sinks prepared": (
+        Bugs(transform=giving_up_aborts),
+        "the output is wrong",
+    ),
+    "the choice is acknowledged before it is durable": (
+        Bugs(early_choice=True),
+        "has not recorded it as committed",
+    ),
+    "the round begins before all have the choice": (Bugs(recovery=HastyLeader), "not done after"),
+    "the leader goes by what it holds itself": (
+        Bugs(recovery=SelfishLeader),
+        "which is not committed",
+    ),
+    "a late write of an older round counts": (
+        Bugs(unordered=True, part=late_is_welcome),
+        "goes back to",
+    ),
+    "a worker drops what is not known committed": (
+        Bugs(part=written_is_committed),
+        "lacks checkpoint",
+    ),
+    "changes are cleared at an uncommitted checkpoint": (
+        Bugs(parts=Parts(state=Forgetful)),
+        "records in its state",
+    ),
+    "a state changes before it is encoded": (Bugs(parts=Parts(state=Smeared)), " sees "),
+    "published before the commit is recorded": (
+        Bugs(transform=publish_before_record),
+        "has not recorded it as committed",
+    ),
+    "what is prepared is not carried on": (
+        Bugs(parts=Parts(transactions=NotCarried)),
+        "the output is wrong",
+    ),
+    "what is prepared is not published again": (
+        Bugs(parts=Parts(transactions=NotRepublished)),
+        "the output is wrong",
+    ),
+    "a stale round is let in": (Bugs(stale=of_any_round, any_round=True), "not done after"),
+    "resend is off by one": (Bugs(parts=Parts(sender=OneTooFar)), "not done after"),
+    "an alignment is not released": (Bugs(parts=Parts(alignment=Stubborn)), "not done after"),
+    "another life is taken for the same": (Bugs(start_counts=0), "not done after"),
+    "a late part counts in a newer checkpoint": (
+        Bugs(parts=Parts(snapshots=AnyNumber)),
+        "records in its state",
+    ),
+    "a barrier waits for room among what is prepared": (
+        Bugs(parts=Parts(room_for=2)),
+        "not done after",
+    ),
+    "who leaves waits for what is published": (Bugs(snapshotter=Lingering), "let it leave"),
+    "what is given up is thrown away": (
+        Bugs(transform=given_up_is_void),
+        "goes back to|lacks checkpoint",
+    ),
 }
+"""Each with what is said of it: the violation that it must be caught by, a regular expression."""

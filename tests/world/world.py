@@ -12,12 +12,13 @@ from typing import Any
 
 import attrs
 
-from wallarood.control.events import ConnectionLost, ConnectionOpened, Received, StopWanted
+from wallarood.control.events import ConnectionLost, ConnectionOpened, Received
 from wallarood.control.formation.founding import Founder
+from wallarood.control.rounds.checkpoint_member import Snapshotter
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.ids import Address, Incarnation
-from wallarood.model.messages import Choice, Envelope, Member
+from wallarood.model.messages import Choice, Envelope, Member, Purpose
 from wallarood.model.topology import Topology
 
 from .bugs import Bugs
@@ -75,11 +76,17 @@ class World:
         self.wires: list[Wire] = []
         self.pipes: dict[tuple[str, str], Pipe] = {}
         self.parted: set[str] = set()
+        self.disk_full_until = dict.fromkeys(workers, 0.0)
+        self.disk_slow_until = dict.fromkeys(workers, 0.0)
+        self.receiver_away_until = dict.fromkeys(workers, 0.0)
         self.death = self.rng.choice([0.0, 0.001, 0.004, 0.01])
         self.loss = self.rng.choice([0.0, 0.0, 0.003, 0.02])
         self.disk_stalls = self.rng.choice([0.0, 0.0, 0.02])
         self.disk_failing = self.rng.choice([0.0, 0.0, 0.1])
+        self.sink_stalls = self.rng.choice([0.0, 0.0, 0.05, 0.3])
         self.pace = self.rng.choice([1, 2, 4])
+        self.reading = self.rng.choice([1.0, 0.3, 0.1])
+        """The lower, the longer there are records to read: as long as things go wrong."""
         self.nodes = {name: Node(name, self) for name in workers}
         self.records = {name: self._records(name, records) for name in workers}
         self.truth = 0
@@ -119,7 +126,7 @@ class World:
         """Run until all is done or time is up. Raises ViolationError."""
         for node in self.nodes.values():
             self.later(self.rng.random() * 2, node.start)
-        for _ in range(self.rng.randrange(12)):
+        for _ in range(self.rng.randrange(18)):
             self.later(self.rng.random() * FAULTS_END_S, self.mishap)
         self.later(TICK_S, self.tick)
         while self.agenda and not self.done and self.now < WORLD_ENDS_S:
@@ -146,16 +153,16 @@ class World:
         assert job is not None
         for _ in range(self.rng.randrange(1, 4 * self.pace)):
             match self.rng.randrange(5):
-                case 0 if not node.gate and job.may_read:
+                case 0 if not node.gate and job.may_read and self.rng.random() < self.reading:
                     job.source_step(self.rng.randrange(1, 4))
                 case 1 if inputs := job.ready_inputs():
                     job.count_step(self.rng.choice(inputs))
-                case 2 if job.to_sink:
-                    job.sink_step()
-                case 3 if job.encoding or job.slow:
+                case 2 if self.now >= job.sink_busy_until:
+                    job.sink_step(self.now, self.prepare_time)
+                case 3 if job.encoding is not None or job.slow:
                     job.encode_step()
-                case 4 if mine.publishing:
-                    node.publish_some(mine)
+                case 4 if self.now >= self.receiver_away_until[node.name]:
+                    node.publish_some(job)
             if self.faulty and self.rng.random() < self.death / 4:
                 self.kill(node)
                 return
@@ -166,7 +173,7 @@ class World:
     def mishap(self) -> None:
         """Something goes wrong."""
         chosen = self.rng.sample(self.workers, self.rng.randrange(1, len(self.workers) + 1))
-        match self.rng.randrange(6):
+        match self.rng.randrange(9):
             case 0 | 1:
                 for name in chosen:
                     if self.nodes[name].alive:
@@ -182,10 +189,26 @@ class World:
                 for name in chosen[:2]:
                     self.nodes[name].stopped_until = self.now + self.rng.random() * 6
                 self.say(f"{chosen[:2]} are stopped")
+            case 5:
+                for name in chosen[:2]:
+                    self.say(f"{name} is told to stop")
+                    self.nodes[name].stop()
             case _:
-                self.say(f"{chosen[0]} is told to stop")
-                if self.nodes[chosen[0]].running is not None:
-                    self.nodes[chosen[0]].give(StopWanted())
+                self.lasting_mishap(chosen)
+
+    def lasting_mishap(self, chosen: list[str]) -> None:
+        """Something goes wrong, for more checkpoints than anything is bounded by."""
+        until, first = self.now + self.rng.random() * 15, chosen[0]
+        match self.rng.randrange(3):
+            case 0:
+                self.say(f"the disk of {first} is full")
+                self.disk_full_until[first] = until
+            case 1:
+                self.say(f"the disk of {first} is slow")
+                self.disk_slow_until[first] = until
+            case _:
+                self.say(f"receivers of {chosen} are away")
+                self.receiver_away_until.update(dict.fromkeys(chosen, until))
 
     def kill(self, node: Node) -> None:
         """SIGKILL, and another start soon."""
@@ -212,15 +235,25 @@ class World:
             self.send(node, effect.connection, effect.message)
         node.die()
 
-    def disk_time(self) -> float:
-        """How long the disk takes."""
+    def prepare_time(self) -> float:
+        """How long a sink takes to prepare: longer than the deadline, now and then."""
+        if self.faulty and self.rng.random() < self.sink_stalls:
+            return self.rng.random() * 12
+        return self.rng.random() * 0.2
+
+    def disk_time(self, name: str) -> float:
+        """How long the disk of a worker takes."""
+        if self.now < self.disk_slow_until[name]:
+            return 1 + self.rng.random() * 8
         if self.faulty and self.rng.random() < self.disk_stalls:
             return self.rng.random() * 8
         return self.rng.random() * 0.06
 
-    def disk_fails(self) -> bool:
-        """Whether the disk refuses."""
-        return self.faulty and self.rng.random() < self.disk_failing
+    def disk_fails(self, name: str) -> bool:
+        """Whether the disk of a worker refuses."""
+        return self.now < self.disk_full_until[name] or (
+            self.faulty and self.rng.random() < self.disk_failing
+        )
 
     # ---- control connections ---------------------------------------------------------------------
 
@@ -424,6 +457,12 @@ class World:
                     f"{node.name} begins round {number} while {other.name} is in round "
                     f"{mine.choice.round}"
                 )
+
+    def check_leaving(self, node: Node, snapshotter: Snapshotter, before: int) -> None:
+        """Who is told to stop, and then has a checkpoint for it, does not stay any longer."""
+        last = snapshotter.committed
+        if last > before and snapshotter._purposes.get(last) is Purpose.LEAVE:
+            raise ViolationError(f"{node.name} stays, though checkpoint {last} let it leave")
 
     def check_publish(self, node: Node, number: int) -> None:
         """Only what is committed is published, and only by those who have recorded that."""

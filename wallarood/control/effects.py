@@ -170,6 +170,20 @@ class ReleaseBarrier:
 
 
 @attrs.frozen
+class HoldSources:
+    """Sources stand still as long as there is a reason; an empty one lets them go on."""
+
+    reason: str
+
+
+@attrs.frozen
+class DiscardCheckpoint:
+    """A checkpoint can never be committed: what is held of it here may go."""
+
+    number: int
+
+
+@attrs.frozen
 class RecordCommitted:
     """Make it durable that a checkpoint is committed, then say `CommitRecorded`."""
 
@@ -202,7 +216,7 @@ class PublishedFinal:
 
 @attrs.frozen
 class ReadyToLeave:
-    """The stopping checkpoint is done, or cannot be had: end now."""
+    """The stopping checkpoint is committed, durably known, or cannot be had: end now."""
 
 
 @attrs.frozen
@@ -230,6 +244,8 @@ Effect: TypeAlias = (
     | BeginRound
     | TakeBarrier
     | ReleaseBarrier
+    | HoldSources
+    | DiscardCheckpoint
     | RecordCommitted
     | ForgetKept
     | TakeFinal

@@ -91,15 +91,16 @@ class ChoiceWritten:
 
 @attrs.frozen
 class SnapshotWritten:
-    """This worker's part of a checkpoint is durable."""
+    """This worker's part of a checkpoint is durable; see `CheckpointHeld`."""
 
     number: int
     size_bytes: int
+    unpublished: int = 0
 
 
 @attrs.frozen
 class SnapshotFailed:
-    """This worker's part of a checkpoint could not be written."""
+    """This worker's part of a checkpoint could not be written. It is not tried again."""
 
     number: int
     reason: str

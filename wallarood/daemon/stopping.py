@@ -1,48 +1,81 @@
-"""A stop: a checkpoint first, for as long as it gets on."""
+"""A stop: a checkpoint first, for as long as it gets on; then what can be published at once."""
 
+import structlog
 import trio
 
 from wallarood.control.events import StopWanted
-from wallarood.runtime.worker import Worker
+from wallarood.runtime.worker import Round, Worker
 from wallarood.systemd.notify import notify
 
 LOOK_S = 0.5
+PUBLISH_LOOK_S = 0.02
+PUBLISH_S = 1.0
+"""How long output may be published when the checkpoint has taken all of the time."""
 LEAVE_S = 10.0
 """What the service manager is asked for on top, for leaving in an orderly way."""
+
+log = structlog.get_logger(__name__)
 
 
 async def checkpoint_first(worker: Worker, patience_s: float) -> None:
     """Have a checkpoint taken behind which all sources stand still, if there can be one.
 
     It is given up when nothing of it has moved here for *patience_s* seconds. As long as it moves,
-    the service manager is asked for more time.
+    the service manager is asked for more time. Output that is committed is published meanwhile;
+    a receiver that is away is not waited for.
     """
     running = worker.running
     if running is None or not running.ready.is_set() or worker.completed:
         return
+    until = trio.current_time() + patience_s
     notify("STATUS=stopping: taking a checkpoint")
     worker.post(StopWanted())
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_wait_while_it_moves, worker, patience_s, nursery.cancel_scope)
+        nursery.start_soon(_wait_while_it_moves, running, patience_s, nursery.cancel_scope)
         await worker.may_leave.wait()
         nursery.cancel_scope.cancel()
+    await _publish(running, max(until, trio.current_time() + PUBLISH_S))
 
 
-async def _wait_while_it_moves(worker: Worker, patience_s: float, scope: trio.CancelScope) -> None:
-    furthest = _progress(worker)
+async def _publish(running: Round, until: float) -> None:
+    """Wait until sinks have published what they can, and say what is left."""
+    sinks = running.job.sinks if running.job is not None else []
+    committed = running.snapshotter.committed
+    while trio.current_time() < until:
+        if not any(each.published < committed and not each.failing for each in sinks):
+            break
+        await trio.sleep(PUBLISH_LOOK_S)
+    for sink in sinks:
+        if sink.published < committed:
+            log.warning(
+                "stopping before all output is published; it is published at the next start",
+                sink=sink.context.step,
+                transactions=sink.unpublished,
+                reason=sink.failing or "it takes too long",
+            )
+
+
+async def _wait_while_it_moves(running: Round, patience_s: float, scope: trio.CancelScope) -> None:
+    furthest = _progress(running)
     scope.deadline = trio.current_time() + patience_s
     while True:
         await trio.sleep(LOOK_S)
         # A checkpoint that fails and is begun again is no progress until it gets further.
-        if (progress := _progress(worker)) > furthest:
+        if (progress := _progress(running)) > furthest:
             furthest = progress
             scope.deadline = trio.current_time() + patience_s
             notify(f"EXTEND_TIMEOUT_USEC={int((patience_s + LEAVE_S) * 1e6)}")
 
 
-def _progress(worker: Worker) -> tuple[int, ...]:
-    """How far checkpoints are here: the one that is on disk, and the parts of the next."""
-    running = worker.running
-    if running is None or running.job is None:
-        return ()
-    return (running.snapshotter.held, *running.job.snapshots.progress)
+def _progress(running: Round) -> tuple[int, ...]:
+    """How far the checkpoint of the stop is here, whichever attempt at it has got furthest.
+
+    Begun, on disk, and the parts; before it is begun, nothing counts: checkpoints out of turn come
+    and go. Behind its barrier sources stand still, so that what stages process has an end.
+    """
+    number, job = running.stopping_at, running.job
+    if job is None or not number:
+        return (0,)
+    processed = sum(each.records_in for each in job.counters.values())
+    on_disk = running.snapshotter.held >= number
+    return (1, int(on_disk), *job.snapshots.progress, processed)

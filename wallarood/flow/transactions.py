@@ -27,9 +27,6 @@ class Transactions:
     def __init__(self, restored: tuple[Any, ...] = ()) -> None:
         self._prepared = deque(_Prepared(each, 0) for each in restored)
 
-    def __len__(self) -> int:
-        return len(self._prepared)
-
     def add(self, transaction: Any) -> None:
         """It is prepared: durable, and not visible."""
         self._prepared.append(_Prepared(transaction))
@@ -44,6 +41,10 @@ class Transactions:
         """Whether the oldest is held by checkpoint *number*, which is committed."""
         oldest = self._prepared[0].number if self._prepared else None
         return oldest is not None and oldest <= number
+
+    def count_due(self, number: int) -> int:
+        """How many checkpoint *number*, which is committed, holds and are not published."""
+        return sum(each.number is not None and each.number <= number for each in self._prepared)
 
     @property
     def oldest(self) -> Any:

@@ -4,12 +4,22 @@ Every message travels in an `Envelope`. `ControlMessage` is the tagged union of 
 tag is the class name.
 """
 
-from enum import Enum
 from typing import TypeAlias
 
 import attrs
 
 from wallarood.model.checkpoint import CheckpointId
+from wallarood.model.checkpoint_messages import (
+    CheckpointCommitted,
+    CheckpointFailed,
+    CheckpointGivenUp,
+    CheckpointHeld,
+    CheckpointProgress,
+    DropKept,
+    Purpose,
+    RequestCheckpoint,
+    TakeCheckpoint,
+)
 from wallarood.model.founding import (
     PROTOCOL_VERSION,
     Busy,
@@ -171,87 +181,6 @@ class Resume:
     """All hold the choice of this round: roll back to it and go on."""
 
     chosen: int
-
-
-# ---- Checkpoints -------------------------------------------------------------------------------
-
-
-class Purpose(Enum):
-    """What a checkpoint is taken for."""
-
-    INTERVAL = "interval"
-    """Its time has come."""
-    ASKED = "asked"
-    """An operator wants one now."""
-    LEAVE = "leave"
-    """A worker stops: all sources pause behind the barrier until it is back."""
-    SHUTDOWN = "shutdown"
-    """The whole cluster stops behind the barrier."""
-    FINAL = "final"
-    """All inputs have ended: the last one."""
-
-
-@attrs.frozen
-class RequestCheckpoint:
-    """The leader is asked for a checkpoint. `keep` names one that is to be kept."""
-
-    purpose: Purpose
-    keep: str = ""
-
-
-@attrs.frozen
-class TakeCheckpoint:
-    """Put a barrier behind what your sources have read."""
-
-    number: int
-    purpose: Purpose
-    keep: str = ""
-
-
-@attrs.frozen
-class CheckpointProgress:
-    """The sender's part moves on: so many steps are done; `awaiting` says in words what is not."""
-
-    number: int
-    steps: int
-    awaiting: str
-
-
-@attrs.frozen
-class CheckpointHeld:
-    """The sender's part is durable."""
-
-    number: int
-    size_bytes: int
-
-
-@attrs.frozen
-class CheckpointFailed:
-    """The sender's part could not be written."""
-
-    number: int
-    reason: str
-
-
-@attrs.frozen
-class CheckpointCommitted:
-    """All workers hold it."""
-
-    number: int
-
-
-@attrs.frozen
-class CheckpointGivenUp:
-    """Nobody waits for it any longer. Nothing is undone: it may yet prove committed."""
-
-    number: int
-
-
-@attrs.frozen
-class DropKept:
-    """A kept checkpoint may go."""
-
-    name: str
 
 
 # ---- The end of a job --------------------------------------------------------------------------

@@ -35,7 +35,14 @@ from wallarood.model.messages import (
     RequestCheckpoint,
 )
 from wallarood.runtime.ports import CheckpointStore
-from wallarood.runtime.rounds import begin_round, halt, publish, release, take_barrier
+from wallarood.runtime.rounds import (
+    begin_round,
+    halt,
+    hold_sources,
+    publish,
+    release,
+    take_barrier,
+)
 from wallarood.runtime.worker import Worker
 
 WRITE_AGAIN_S = 1.0
@@ -121,6 +128,10 @@ def _perform_in_round(worker: Worker, effect: Effect) -> None:  # noqa: PLR0912 
             take_barrier(worker, number, purpose=purpose, keep=keep)
         case do.ReleaseBarrier(number):
             release(worker, number)
+        case do.HoldSources(reason):
+            hold_sources(worker, reason)
+        case do.DiscardCheckpoint(number):
+            _stored(worker, lambda store: store.discard(number), lambda _: None)
         case do.RecordCommitted(number):
             _stored(
                 worker,

@@ -8,8 +8,6 @@ that is halted has come to rest when its tasks have ended, its sinks are closed 
 idle: nothing of it is written afterwards.
 """
 
-from collections.abc import Awaitable, Callable
-
 import structlog
 import trio
 
@@ -75,6 +73,7 @@ def begin_round(worker: Worker, choice: Choice) -> None:
         coordinator,
     )
     worker.gate.open("stop")
+    worker.gate.open("hold")
     worker.gate.open("start")
     worker.nursery.start_soon(_run, worker, worker.round)
 
@@ -86,7 +85,10 @@ async def _run(worker: Worker, mine: Round) -> None:
                 await _restore(worker, mine)
                 assert mine.links is not None
                 mine.nursery.start_soon(mine.links.run)
+                assert mine.job is not None
                 mine.nursery.start_soon(_run_job, worker, mine)
+                mine.nursery.start_soon(mine.job.publish)
+                mine.nursery.start_soon(mine.do_works)
                 mine.ready.set()
                 await trio.sleep_forever()
     except* LocalProtocolError:
@@ -116,17 +118,6 @@ def _fail(worker: Worker, error: BaseException) -> None:
         log.error("a source or sink failed", exc_info=error)
         error = ApplicationError(f"a source or sink failed: {type(error).__name__}: {error}")
     worker.post(JobBroke(error))
-
-
-def _in_round(worker: Worker, mine: Round, work: Callable[[Job], Awaitable[None]]) -> None:
-    """Do *work* as part of the round, as soon as its job stands."""
-
-    async def wait() -> None:
-        await mine.ready.wait()
-        if not mine.scope.cancel_called and mine.nursery is not None and mine.job is not None:
-            mine.nursery.start_soon(work, mine.job)
-
-    worker.nursery.start_soon(wait)
 
 
 async def _restore(worker: Worker, mine: Round) -> None:
@@ -167,10 +158,13 @@ async def _restore(worker: Worker, mine: Round) -> None:
         reporting=Reporting(
             lambda *moved: _moved(worker, mine, SnapshotMoved(*moved)),
             lambda part: _write(worker, mine, part),
-            lambda: _encode_ended(worker, mine),
+            lambda: mine.works.send_nowait(
+                lambda job, nursery: nursery.start_soon(job.encode_ended)
+            ),
         ),
     )
     mine.job = build_job(plan, states)
+    mine.job.on_published = lambda number: worker.post(SinksPublished(number))
     if worker.profile is not None:
         profile_job(worker.profile, mine.job, worker.application)
     log.info("running", round=mine.choice.round, checkpoint=str(mine.choice.checkpoint))
@@ -224,13 +218,24 @@ def take_barrier(worker: Worker, number: int, *, purpose: Purpose, keep: str) ->
     if keep:
         mine.keeping[number] = keep
 
-    async def put(job: Job) -> None:
+    def put(job: Job, _: trio.Nursery) -> None:
         if purpose in PAUSING:
+            mine.stopping_at = mine.stopping_at or number
             worker.gate.close("stop", PAUSING[purpose])
             worker.notify()
         job.put_barrier(Barrier(mine.choice.round, number))
 
-    _in_round(worker, mine, put)
+    mine.works.send_nowait(put)
+
+
+def hold_sources(worker: Worker, reason: str) -> None:
+    """Have sources pause for *reason*, or go on if it is empty. Barriers pass meanwhile."""
+    if reason:
+        log.warning("sources pause", reason=reason)
+        worker.gate.close("hold", reason)
+    else:
+        worker.gate.open("hold")
+    worker.notify()
 
 
 def release(worker: Worker, number: int) -> None:
@@ -245,34 +250,35 @@ def _moved(worker: Worker, mine: Round, event: SnapshotMoved) -> None:
     worker.post(event)
 
 
-def _encode_ended(worker: Worker, mine: Round) -> None:
-    _in_round(worker, mine, lambda job: job.encode_ended())
-
-
 def _write(worker: Worker, mine: Round, part: CheckpointPart) -> None:
+    """Have *part* written; not if a newer one waits by then: this one was given up long ago."""
     store, number = worker.checkpoints, part.checkpoint.number
     assert store is not None
+    mine.newest_part = number
+    keep = mine.keeping.pop(number, "")
 
-    def written(size_bytes: int) -> None:
+    def write() -> int | None:
+        if number < mine.newest_part:
+            return None
+        size_bytes = store.write(part)
+        if keep:
+            store.keep(keep, number)
+        return size_bytes
+
+    def written(size_bytes: int | None) -> None:
+        began = mine.taken_at.pop(number, trio.current_time())
+        if size_bytes is None:
+            return
         now = trio.current_time()
         worker.disk_problem = ""
-        began = mine.taken_at.pop(number, now)
         worker.last_checkpoint = LastCheckpoint(number, now, now - began, size_bytes)
-        if worker.running is mine:
-            worker.post(SnapshotWritten(number, size_bytes))
+        if worker.running is mine and mine.job is not None:
+            worker.post(SnapshotWritten(number, size_bytes, mine.job.unpublished))
 
     def failed(error: CannotCreateError) -> None:
         worker.disk_problem = error.message
         if worker.running is mine:
             worker.post(SnapshotFailed(number, error.message))
-
-    keep = mine.keeping.pop(number, "")
-
-    def write() -> int:
-        size_bytes = store.write(part)
-        if keep:
-            store.keep(keep, number)
-        return size_bytes
 
     worker.store_task.submit(write, written, failed)
 
@@ -283,11 +289,10 @@ def publish(worker: Worker, number: int) -> None:
     if mine is None:
         return
 
-    async def committed(job: Job) -> None:
-        await job.committed(number)
+    def committed(job: Job, nursery: trio.Nursery) -> None:
+        job.committed(number)
         # A checkpoint that is kept may be gone back to: then sources must have what is behind it.
         if worker.checkpoints is not None and not worker.checkpoints.kept:
-            await job.forget(number)
-        worker.post(SinksPublished(number))
+            nursery.start_soon(job.forget, number)
 
-    _in_round(worker, mine, committed)
+    mine.works.send_nowait(committed)

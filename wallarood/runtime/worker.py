@@ -5,8 +5,10 @@ status is read from it. Nothing here decides or does anything by itself.
 """
 
 import contextlib
+import math
 from collections import deque
 from collections.abc import Callable
+from typing import TypeAlias
 
 import attrs
 import trio
@@ -61,6 +63,10 @@ class Settings:
     initializer_address: Address
 
 
+Work: TypeAlias = Callable[[Job, trio.Nursery], None]
+"""Something to be done with the job of a round; what takes time is started in the nursery."""
+
+
 @attrs.frozen
 class LastCheckpoint:
     """What status says of the last checkpoint that this worker has written."""
@@ -76,6 +82,8 @@ class Round:
     """One round on this worker, from the moment it begins: its job and links, when they are there.
 
     `ready` is set when the job stands, `ended` when everything of the round has come to rest.
+    `works` takes what is to be done with the job; it is done as soon as the job stands, and not any
+    more when the round has ended.
     """
 
     choice: Choice
@@ -88,9 +96,26 @@ class Round:
     nursery: trio.Nursery | None = None
     job: Job | None = None
     links: Links | None = None
+    works: trio.MemorySendChannel[Work] = attrs.field(init=False)
+    _works: trio.MemoryReceiveChannel[Work] = attrs.field(init=False)
+    newest_part: int = 0
+    """The highest checkpoint whose part was handed to the store."""
     keeping: dict[int, str] = attrs.field(factory=dict)
+    stopping_at: int = 0
+    """The first checkpoint behind whose barrier sources stand still until the next round."""
     taken_at: dict[int, float] = attrs.field(factory=dict)
     awaiting: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        # Bounded by what is asked for: a checkpoint at a time, and a few marks.
+        self.works, self._works = trio.open_memory_channel[Work](math.inf)
+
+    async def do_works(self) -> None:
+        """Do, in their order, what is sent to `works`; the job stands."""
+        assert self.job is not None
+        async with trio.open_nursery() as nursery:
+            async for work in self._works:
+                work(self.job, nursery)
 
     @property
     def checkpoint_waits_for(self) -> str:

@@ -156,6 +156,16 @@ class CheckpointStore:
                 return chain.links
         return ()
 
+    def discard(self, number: int) -> None:
+        """Delete a checkpoint that can never be committed; one that is not here stays away."""
+        if number <= self.marks.committed or number not in self._manifests:
+            return
+        manifests = {n: m for n, m in self._manifests.items() if n != number}
+        with self._transaction() as cursor:
+            cursor.execute("DELETE FROM checkpoint WHERE number = ?", (number,))
+            manifests = prune(cursor, manifests, self.marks)
+        self._manifests = manifests
+
     def record_committed(self, number: int) -> None:
         """Make it durable that a checkpoint is committed."""
         if number > self.marks.committed:

@@ -8,7 +8,14 @@
 #
 # If nothing moves for the deadline, or a part cannot be written, the checkpoint is given up. That
 # undoes nothing, anywhere: it only lets the next begin, with a new number. A part that is written
-# late still counts, and if it was the last, the checkpoint is committed after all.
+# late still counts, and if it was the last, the checkpoint is committed after all. So that a part
+# which takes longer than the deadline can be the last in time, each silent checkpoint doubles the
+# patience with the next, up to a bound. One of which a part could not be written is void for good.
+#
+# What is prepared and not yet committed, or committed and not yet published, must not grow without
+# bound. So when too many checkpoints in a row were given up, or too many transactions of a sink
+# wait to be published, all sources are told to pause with the next checkpoint. Barriers go on:
+# what waits is waited for by no checkpoint, and the first one behind it lets sources go on.
 #
 # Somebody who was away hears again what he may have missed: the number in flight, and the last one
 # that is known committed. A machine belongs to one round and ends with it.
@@ -32,6 +39,7 @@ from wallarood.model.messages import (
     CheckpointGivenUp,
     CheckpointHeld,
     CheckpointProgress,
+    ControlMessage,
     Purpose,
     RequestCheckpoint,
     TakeCheckpoint,
@@ -39,6 +47,11 @@ from wallarood.model.messages import (
 
 LATE_NUMBERS_MAX = 16
 """How many given-up checkpoints may still prove committed in the leader's eyes."""
+DOUBLINGS_MAX = 4
+IN_VAIN_MAX = 64
+"""After how many checkpoints in a row that were given up sources pause."""
+UNPUBLISHED_MAX = 64
+"""How many committed transactions of one sink may wait before sources pause."""
 
 
 class Phase(Enum):
@@ -69,9 +82,9 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
     (_I, CheckpointProgress): frozenset(),
     (F, CheckpointProgress): frozenset({F}),
     (E, CheckpointProgress): frozenset(),
-    (_I, CheckpointFailed): frozenset(),
+    (_I, CheckpointFailed): frozenset({_I}),
     (F, CheckpointFailed): frozenset({F, _I}),
-    (E, CheckpointFailed): frozenset(),
+    (E, CheckpointFailed): frozenset({E}),
     **{(phase, MemberUp): frozenset({phase}) for phase in Phase},
     **{(phase, MemberDown): frozenset({phase}) for phase in Phase},
 }
@@ -89,6 +102,8 @@ class Coordinator:
         interval_s: float,
         deadline_s: float,
         now: float,
+        in_vain_max: int = IN_VAIN_MAX,
+        unpublished_max: int = UNPUBLISHED_MAX,
     ) -> None:
         self.phase = Phase.IDLE
         self._workers = workers
@@ -102,6 +117,10 @@ class Coordinator:
         self._held: dict[int, set[WorkerName]] = {}
         self._steps: dict[WorkerName, tuple[int, str]] = {}
         self._away: set[WorkerName] = set()
+        self._silent = self._in_vain = 0
+        self._why = ""
+        self._unpublished: dict[WorkerName, int] = {}
+        self._in_vain_max, self._unpublished_max = in_vain_max, unpublished_max
         self.committed = committed
 
     @property
@@ -111,9 +130,24 @@ class Coordinator:
             case Phase.IDLE:
                 return self._next_at
             case Phase.IN_FLIGHT:
-                return self._moved_at + self.deadline_s
+                return self._moved_at + self._patience_s
             case Phase.ENDED:
                 return None
+
+    @property
+    def _patience_s(self) -> float:
+        """How long nothing may move in the one in flight."""
+        return self.deadline_s * 2.0 ** min(self._silent, DOUBLINGS_MAX)
+
+    @property
+    def _hold(self) -> str:
+        """Why sources are to pause; empty if they need not."""
+        full = [n for n, count in self._unpublished.items() if count >= self._unpublished_max]
+        if full:
+            return f"too much output waits to be published on {', '.join(sorted(full))}"
+        if self._in_vain >= self._in_vain_max:
+            return f"no checkpoint after {self.committed} could be committed: {self._why}"
+        return ""
 
     @property
     def waiting_for(self) -> str:
@@ -140,7 +174,8 @@ class Coordinator:
                 return self._timer(now)
             case CheckpointWanted(request) | Heard(_, RequestCheckpoint() as request):
                 return self._request(request, now)
-            case Heard(sender, CheckpointHeld(number)):
+            case Heard(sender, CheckpointHeld(number, _, unpublished)):
+                self._unpublished[sender] = unpublished
                 return self._is_held(sender, number, now)
             case Heard(sender, CheckpointProgress(number, steps, awaiting)):
                 if number == self._taking.number:
@@ -149,9 +184,7 @@ class Coordinator:
                     self._steps[sender] = (steps, awaiting)
                 return []
             case Heard(sender, CheckpointFailed(number, reason)):
-                if number != self._taking.number:
-                    return []
-                return self._give_up(now, f"{sender} could not write its part: {reason}")
+                return self._failed(number, f"{sender} could not write its part: {reason}", now)
             case MemberUp(member):
                 self._away.discard(member.name)
                 return self._say_again(member.name)
@@ -169,13 +202,26 @@ class Coordinator:
             if self._wanted:
                 return self._start(self._wanted.pop(0), now)
             return self._start(RequestCheckpoint(Purpose.INTERVAL), now)
-        return self._give_up(
-            now, f"nothing has moved for {self.deadline_s:g} s: {self.waiting_for}"
-        )
+        why = f"nothing has moved for {self._patience_s:g} s: {self.waiting_for}"
+        self._silent += 1
+        return [*self._give_up(now, why), *self._tell(CheckpointGivenUp(self._taking.number))]
+
+    def _failed(self, number: int, why: str, now: float) -> list[Effect]:
+        """A worker will never hold its part of a checkpoint: it is void."""
+        if number <= self.committed:
+            return []
+        self._held.pop(number, None)
+        void = self._tell(CheckpointGivenUp(number, void=True))
+        if self.phase is not Phase.IN_FLIGHT or number != self._taking.number:
+            return void
+        return [*self._give_up(now, why), *void]
+
+    def _tell(self, message: ControlMessage) -> list[Effect]:
+        return [Tell(name, message) for name in self._workers]
 
     def _request(self, request: RequestCheckpoint, now: float) -> list[Effect]:
         if self.phase is Phase.ENDED:
-            return [Tell(name, CheckpointCommitted(self.committed)) for name in self._workers]
+            return self._tell(CheckpointCommitted(self.committed))
         if self.phase is Phase.IN_FLIGHT:
             # Whoever asks for one wants what is there now, or a name of its own: the one in flight
             # is not that. Of the other purposes one is as good as another.
@@ -188,13 +234,13 @@ class Coordinator:
     def _start(self, request: RequestCheckpoint, now: float) -> list[Effect]:
         self.phase = Phase.IN_FLIGHT
         self._highest += 1
-        self._taking = TakeCheckpoint(self._highest, request.purpose, request.keep)
+        self._taking = TakeCheckpoint(self._highest, request.purpose, request.keep, self._hold)
         self._held[self._highest] = set()
         for old in sorted(self._held)[:-LATE_NUMBERS_MAX]:
             del self._held[old]
         self._steps = {}
         self._moved_at, self._next_at = now, now + self.interval_s
-        return [Tell(name, self._taking) for name in self._workers]
+        return self._tell(self._taking)
 
     def _is_held(self, sender: WorkerName, number: int, now: float) -> list[Effect]:
         held = self._held.get(number)
@@ -207,9 +253,8 @@ class Coordinator:
         for old in [each for each in self._held if each <= number]:
             del self._held[old]
         self.committed = max(self.committed, number)
-        announced: list[Effect] = [
-            Tell(name, CheckpointCommitted(number)) for name in self._workers
-        ]
+        self._silent = self._in_vain = 0
+        announced = self._tell(CheckpointCommitted(number))
         if self.phase is Phase.IN_FLIGHT and number == self._taking.number:
             return [*announced, *self._done(now)]
         return announced
@@ -225,12 +270,10 @@ class Coordinator:
     def _give_up(self, now: float, why: str) -> list[Effect]:
         number = self._taking.number
         self.phase, self._next_at = Phase.IDLE, now + self.interval_s
+        self._in_vain, self._why = self._in_vain + 1, why
         if self._taking.purpose is not Purpose.INTERVAL:
             self._wanted.append(RequestCheckpoint(self._taking.purpose, self._taking.keep))
-        return [
-            Report(f"checkpoint {number} is given up: {why}", Level.WARNING),
-            *(Tell(name, CheckpointGivenUp(number)) for name in self._workers),
-        ]
+        return [Report(f"checkpoint {number} is given up: {why}", Level.WARNING)]
 
     def _say_again(self, name: WorkerName) -> list[Effect]:
         """What a member that was away may have missed."""

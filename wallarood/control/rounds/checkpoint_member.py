@@ -10,14 +10,20 @@
 # twice change nothing: they only ever rise.
 #
 # A worker that is told to stop asks for a checkpoint behind whose barrier all sources stand still,
-# and leaves when its output is published: its restart replays nothing. Where no checkpoint can be
-# had, since somebody is away, it leaves at once. A machine belongs to one round and ends with it.
+# and may leave when that is durably known committed: its restart replays nothing. What is not
+# published by then is prepared, and listed in the checkpoint: the next life publishes it. Where no
+# checkpoint can be had, since somebody is away, it leaves at once.
+#
+# A checkpoint that is void, since a worker could not write its part, can never be committed: what
+# is held of it goes. A machine belongs to one round and ends with it.
 
 from enum import Enum
 
 from wallarood.control.effects import (
+    DiscardCheckpoint,
     Effect,
     ForgetKept,
+    HoldSources,
     Level,
     PublishedFinal,
     PublishSinks,
@@ -73,6 +79,7 @@ _OWN = (SnapshotMoved, SnapshotWritten, SnapshotFailed, CommitRecorded, MemberUp
 TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
     **{(phase, kind): frozenset({phase}) for phase in (W, L) for kind in (*_MESSAGES, *_OWN)},
     **{(X, kind): frozenset() for kind in (*_MESSAGES, *_OWN)},
+    (L, CommitRecorded): frozenset({L, X}),
     (W, SinksPublished): frozenset({W, X}),
     (L, SinksPublished): frozenset({L, X}),
     (X, SinksPublished): frozenset(),
@@ -96,7 +103,8 @@ class Snapshotter:
         self.held = committed
         self.committed = committed
         self.published = committed
-        self._held_bytes = 0
+        self._saying = CheckpointHeld(committed, 0)
+        self._hold = ""
         self._recording = committed
         self._purposes: dict[int, Purpose] = {}
         self._away: set[WorkerName] = set()
@@ -113,13 +121,14 @@ class Snapshotter:
 
     def _step(self, event: Event) -> list[Effect]:  # noqa: PLR0912 - a branch an event
         match event:
-            case Heard(_, TakeCheckpoint(number, purpose, keep)):
-                return self._take(number, purpose, keep=keep)
+            case Heard(_, TakeCheckpoint() as taking):
+                return self._take(taking)
             case SnapshotMoved(number, steps, awaiting):
                 return [Tell(self._leader, CheckpointProgress(number, steps, awaiting))]
-            case SnapshotWritten(number, size_bytes):
-                self.held, self._held_bytes = max(self.held, number), size_bytes
-                return [Tell(self._leader, CheckpointHeld(number, size_bytes))]
+            case SnapshotWritten(number, size_bytes, unpublished):
+                self.held = max(self.held, number)
+                self._saying = CheckpointHeld(number, size_bytes, unpublished)
+                return [Tell(self._leader, self._saying)]
             case SnapshotFailed(number, reason):
                 return [
                     Report(f"checkpoint {number} cannot be written: {reason}", Level.WARNING),
@@ -128,12 +137,11 @@ class Snapshotter:
             case Heard(_, CheckpointCommitted(number)):
                 return self._is_committed(number)
             case CommitRecorded(number):
-                self.committed = max(self.committed, number)
-                return [PublishSinks(number)]
+                return self._is_recorded(number)
             case SinksPublished(number):
                 return self._is_published(number)
-            case Heard(_, CheckpointGivenUp(number)):
-                return [ReleaseBarrier(number)]
+            case Heard(_, CheckpointGivenUp(number, void)):
+                return [ReleaseBarrier(number), *([DiscardCheckpoint(number)] if void else [])]
             case Heard(_, DropKept(name)):
                 return [ForgetKept(name)]
             case MemberUp(member):
@@ -141,25 +149,35 @@ class Snapshotter:
                 return self._say_again() if member.name == self._leader else []
             case MemberDown(name):
                 self._away.add(name)
-                return self._gone(name)
+                return self._gone()
             case StopWanted():
                 return self._stop()
             case _:
                 return []
 
-    def _take(self, number: int, purpose: Purpose, *, keep: str) -> list[Effect]:
+    def _take(self, taking: TakeCheckpoint) -> list[Effect]:
+        number = taking.number
         if number <= self.taken:
             return []
         self.taken = number
-        self._purposes = {old: why for old, why in self._purposes.items() if old > self.published}
-        self._purposes[number] = purpose
-        return [TakeBarrier(number, purpose, keep)]
+        self._purposes = {old: why for old, why in self._purposes.items() if old >= self.committed}
+        self._purposes[number] = taking.purpose
+        held = [] if taking.hold == self._hold else [HoldSources(taking.hold)]
+        self._hold = taking.hold
+        return [*held, TakeBarrier(number, taking.purpose, taking.keep)]
 
     def _is_committed(self, number: int) -> list[Effect]:
         if number <= self._recording:
             return []
         self._recording = number
         return [RecordCommitted(number)]
+
+    def _is_recorded(self, number: int) -> list[Effect]:
+        self.committed = max(self.committed, number)
+        if self.phase is Phase.LEAVING and self._purposes.get(number) is Purpose.LEAVE:
+            self.phase = Phase.LEFT
+            return [PublishSinks(number), ReadyToLeave()]
+        return [PublishSinks(number)]
 
     def _is_published(self, number: int) -> list[Effect]:
         self.published = max(self.published, number)
@@ -169,25 +187,23 @@ class Snapshotter:
         if purpose is Purpose.SHUTDOWN:
             self.phase = Phase.LEFT
             return [ReadyToLeave(), StopOrderly()]
-        if self.phase is Phase.LEAVING and purpose is Purpose.LEAVE:
-            self.phase = Phase.LEFT
-            return [ReadyToLeave()]
         return []
 
     def _stop(self) -> list[Effect]:
-        if self._away:
+        # Behind a committed checkpoint of another that leaves, nothing has moved.
+        stands = self.taken == self.committed and self._purposes.get(self.taken) is Purpose.LEAVE
+        if self._away or stands:
             self.phase = Phase.LEFT
             return [ReadyToLeave()]
         self.phase = Phase.LEAVING
         return [Tell(self._leader, RequestCheckpoint(Purpose.LEAVE))]
 
-    def _gone(self, name: WorkerName) -> list[Effect]:
-        """No checkpoint can be had without a member, unless all parts are under way already."""
+    def _gone(self) -> list[Effect]:
+        """No checkpoint can be had without a member, unless it is known committed already."""
         if self.phase is not Phase.LEAVING:
             return []
-        known = self._purposes.get(self._recording) is Purpose.LEAVE
-        under_way = self._purposes.get(self.taken) is Purpose.LEAVE and name != self._leader
-        if known or under_way:
+        recording = self._recording > self.committed
+        if recording and self._purposes.get(self._recording) is Purpose.LEAVE:
             return []
         self.phase = Phase.LEFT
         return [ReadyToLeave()]
@@ -196,5 +212,5 @@ class Snapshotter:
         """What the leader may have missed while we were parted."""
         asking = [Tell(self._leader, RequestCheckpoint(Purpose.LEAVE))]
         wanted = asking if self.phase is Phase.LEAVING else []
-        held = [Tell(self._leader, CheckpointHeld(self.held, self._held_bytes))]
+        held = [Tell(self._leader, self._saying)]
         return [*(held if self.held > self._recording else []), *wanted]

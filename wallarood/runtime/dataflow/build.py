@@ -189,5 +189,6 @@ def _sink_task(job: Job, plan: Plan, stage: Stage) -> SinkTask:
         alignment=Alignment(job.wiring.inputs(stage)),
         counters=job.counters[stage.index],
         snapshots=job.snapshots,
+        on_published=job.sink_published,
         restored=next((each for each in plan.restored.sinks if each.step == step.name), None),
     )

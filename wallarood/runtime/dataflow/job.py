@@ -5,7 +5,7 @@ the tasks. All marks and records of other workers come in by `Job.inbox`, so con
 know what runs here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 import structlog
@@ -39,6 +39,10 @@ class Job:
     snapshots: Snapshots
     drained: bool = attrs.field(default=False, init=False)
     positions: dict[int, list[SourcePosition]] = attrs.field(factory=dict, init=False)
+    on_published: Callable[[int], None] = attrs.field(default=lambda _: None, init=False)
+    """Called with a checkpoint when all sinks here have published what it holds."""
+    _published: int = attrs.field(default=0, init=False)
+    _forgetting: trio.Lock = attrs.field(factory=trio.Lock, init=False)
     _cancel: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     _ended: trio.Event = attrs.field(factory=trio.Event, init=False)
 
@@ -94,7 +98,7 @@ class Job:
             position for each in self.sources.values() for position in each.put_barrier(barrier)
         ]
         self.positions[barrier.number] = positions
-        self.snapshots.sources_at(tuple(positions))
+        self.snapshots.sources_at(barrier.number, tuple(positions))
         return True
 
     async def encode_ended(self) -> None:
@@ -109,17 +113,41 @@ class Job:
             if each.alignment.release(number):
                 each.inbox.look_again()
 
-    async def committed(self, number: int) -> None:
-        """A checkpoint is known committed here: publish what it holds."""
+    def committed(self, number: int) -> None:
+        """A checkpoint is known committed here, durably: sinks may publish what it holds."""
         self.snapshots.committed = number
         for states in self.snapshots.states.values():
             for state in states.values():
                 state.committed(number)
         for sink in self.sinks:
-            await sink.publish(number)
+            sink.committed(number)
+        if not self.sinks:
+            self.on_published(number)
+
+    async def publish(self) -> None:
+        """Publish what committed checkpoints hold, each sink at its own pace, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            for sink in self.sinks:
+                nursery.start_soon(sink.publish)
+
+    def sink_published(self) -> None:
+        """A sink has published more: is that all of a checkpoint?"""
+        number = min(sink.published for sink in self.sinks)
+        if number > self._published:
+            self._published = number
+            self.on_published(number)
+
+    @property
+    def unpublished(self) -> int:
+        """How many committed transactions wait in the sink that has most of them."""
+        return max((sink.unpublished for sink in self.sinks), default=0)
 
     async def forget(self, number: int) -> None:
         """Nothing before checkpoint *number* is needed any more: sources may drop it."""
+        async with self._forgetting:
+            await self._forget(number)
+
+    async def _forget(self, number: int) -> None:
         for source in self.sources.values():
             await source.committed(
                 {

@@ -3,12 +3,16 @@
 Theory of operation
 ===================
 When a barrier passes, what was written so far is prepared: durable, and not visible; it is
-published when the checkpoint is committed (see `wallarood.flow.transactions`). Publishing that
-fails is tried again; when too many transactions wait, the sink takes no more records until one is
-through, and so the flow stands still.
+published when the checkpoint is committed (see `wallarood.flow.transactions`).
+
+Publishing is a task of its own, for each sink: one whose receiver is away holds up no other sink,
+and no barrier. What fails is tried again. How many committed transactions wait is part of what a
+worker says of each checkpoint; when there are too many, the leader has all sources pause, and
+checkpoints go on (see `wallarood.control.rounds.checkpoint_leader`).
 """
 
 import time
+from collections.abc import Callable
 
 import attrs
 import structlog
@@ -24,8 +28,8 @@ from wallarood.model.errors import DamagedStateError
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.snapshots import Snapshots
+from wallarood.runtime.dataflow.waker import Waker
 
-UNPUBLISHED_MAX = 64
 PUBLISH_AGAIN_S = 1.0
 SMALL_RECORDS = 64
 SLOW_S = 0.001
@@ -35,7 +39,10 @@ log = structlog.get_logger(__name__)
 
 @attrs.define(eq=False)
 class SinkTask:
-    """Everything that one sink instance needs. `restored` is what a rollback left for it."""
+    """Everything that one sink instance needs.
+
+    `restored` is what a rollback left for it. `on_published` is called when `published` has risen.
+    """
 
     stage: int
     sink: Sink
@@ -44,7 +51,10 @@ class SinkTask:
     alignment: Alignment
     counters: StageCounters
     snapshots: Snapshots
+    on_published: Callable[[], None]
     restored: SinkPart | None = None
+    published: int = attrs.field(default=0, init=False)
+    """All that is to be published up to this checkpoint has been."""
     failing: str = attrs.field(default="", init=False)
     """Why the last attempt to publish failed; empty if it did not."""
     _took_s: float = attrs.field(default=0.0, init=False)
@@ -52,10 +62,13 @@ class SinkTask:
     _naming: Naming = attrs.field(init=False)
     _writer: SinkWriter | None = attrs.field(default=None, init=False)
     _prepared: Transactions = attrs.field(factory=Transactions, init=False)
-    _publishing: trio.Lock = attrs.field(factory=trio.Lock, init=False)
-    _room: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
+    _committed: int = attrs.field(init=False)
+    """The highest checkpoint that is known committed, durably."""
+    _opened: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _more: Waker = attrs.field(factory=Waker, init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._committed = self.snapshots.committed
         self._naming = Naming("sink", self.context.step)
 
     async def run(self) -> None:
@@ -74,7 +87,8 @@ class SinkTask:
             for mark in self.alignment.take(source, item):
                 if isinstance(mark, Barrier) and self.snapshots.begin(mark):
                     await self._prepare(writer)
-                    self.snapshots.sink_prepared(self.stage, self.part_at(mark.number))
+                    part = self.part_at(mark.number)
+                    self.snapshots.sink_prepared(mark.number, self.stage, part)
                 if isinstance(mark, EndOfStream):
                     await self._prepare(writer)
                     self.snapshots.sink_ended(self.stage, self.part_at)
@@ -99,13 +113,11 @@ class SinkTask:
             writer = self._writer = await self.sink.open(self.context, state)
         if self.restored is not None:
             self._prepared = Transactions(self.restored.unpublished)
-            await self.publish(0)
+        self._opened.set()
         return writer
 
     async def _prepare(self, writer: SinkWriter) -> None:
         """Make what was written so far durable; `publish` will make it visible."""
-        while len(self._prepared) >= UNPUBLISHED_MAX:
-            await self._room.park()
         with self._naming:
             transaction = await writer.prepare()
         if transaction is not None:
@@ -116,29 +128,45 @@ class SinkTask:
         assert self._writer is not None
         return SinkPart(self.context.step, self._writer.state, self._prepared.held_by(number))
 
-    async def publish(self, number: int) -> None:
-        """Make visible what was prepared up to checkpoint *number*; tried until it is done.
+    @property
+    def unpublished(self) -> int:
+        """How many transactions are committed, and not visible yet."""
+        return self._prepared.count_due(self._committed)
+
+    def committed(self, number: int) -> None:
+        """Checkpoint *number* is durably known committed: `publish` has something to do."""
+        self._committed = max(self._committed, number)
+        self._more.wake()
+
+    async def publish(self) -> None:
+        """Make visible what committed checkpoints hold; each is tried until it is done.
 
         Raises DamagedStateError: it is gone or damaged.
         """
-        async with self._publishing:
-            await self._publish(number)
+        await self._opened.wait()
+        while True:
+            number = self._committed
+            if self._prepared.due(number):
+                await self._publish_oldest()
+            elif self.published < number:
+                self.published = number
+                self.on_published()
+            else:
+                await self._more.wait()
 
-    async def _publish(self, number: int) -> None:
-        while self._prepared.due(number):
-            assert self._writer is not None
-            try:
-                await self._writer.commit(self._prepared.oldest)
-            except DamagedStateError:
-                raise
-            except Exception as error:
-                self.failing = str(error)
-                log.warning("sink cannot publish", sink=self.context.step, reason=self.failing)
-                await trio.sleep(PUBLISH_AGAIN_S)
-                continue
-            self.failing = ""
-            self._prepared.published()
-            self._room.unpark_all()
+    async def _publish_oldest(self) -> None:
+        assert self._writer is not None
+        try:
+            await self._writer.commit(self._prepared.oldest)
+        except DamagedStateError:
+            raise
+        except Exception as error:
+            self.failing = str(error)
+            log.warning("sink cannot publish", sink=self.context.step, reason=self.failing)
+            await trio.sleep(PUBLISH_AGAIN_S)
+            return
+        self.failing = ""
+        self._prepared.published()
 
     async def aclose(self) -> None:
         """Close the sink; what was not prepared is given up."""

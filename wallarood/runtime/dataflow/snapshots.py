@@ -7,6 +7,11 @@ until all have. An instance that has ended counts as having let every later barr
 does not change any more, so it is captured when the checkpoint is asked for, or when it ends,
 whichever is later. One checkpoint is collected at a time; a higher number takes the place of a
 lower one, of which nothing is lost: what it held is marked as changed still.
+
+What an instance hands over names the checkpoint that it is of. To prepare a sink or to encode a
+state takes time, and when it is done another checkpoint may be collected: a late part is of a cut
+that nobody waits for, and is left out. The instance then meets the barrier of the newer checkpoint
+in its own time, and hands over a part of that one.
 """
 
 from collections.abc import Callable, Mapping
@@ -72,8 +77,14 @@ class Snapshots:
         for state in self.states.get(stage, {}).values():
             state.capture(self.barrier.number, self.committed)
 
-    def sources_at(self, positions: tuple[SourcePosition, ...]) -> None:
-        """The barrier stands behind what was read up to *positions*."""
+    def _collects(self, number: int) -> bool:
+        """Whether checkpoint *number* is the one in progress."""
+        return self.barrier is not None and self.barrier.number == number
+
+    def sources_at(self, number: int, positions: tuple[SourcePosition, ...]) -> None:
+        """The barrier of checkpoint *number* stands behind what was read up to *positions*."""
+        if not self._collects(number):
+            return
         self._sources = positions
         self._moved()
 
@@ -84,20 +95,23 @@ class Snapshots:
                 if state.capturing:
                     state.encode_some()
                     return True
-            self.finish(stage)
+            assert self.barrier is not None
+            self.finish(self.barrier.number, stage)
             return True
         return False
 
-    def finish(self, stage: int) -> None:
-        """The states of *stage* are encoded to the end."""
-        if stage not in self._captured or stage in self._parts:
+    def finish(self, number: int, stage: int) -> None:
+        """The states of *stage* are encoded to the end, as they were for checkpoint *number*."""
+        if not self._collects(number) or stage not in self._captured or stage in self._parts:
             return
         states = self.states.get(stage, {}).values()
         self._parts[stage] = tuple(state.finish() for state in states)
         self._moved()
 
-    def sink_prepared(self, stage: int, part: SinkPart) -> None:
-        """A sink has prepared behind the barrier."""
+    def sink_prepared(self, number: int, stage: int, part: SinkPart) -> None:
+        """A sink has prepared behind the barrier of checkpoint *number*."""
+        if not self._collects(number):
+            return
         self._sinks[stage] = part
         self._moved()
 

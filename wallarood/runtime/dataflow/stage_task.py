@@ -59,7 +59,8 @@ class StageTask:
     batches_at_once: int = 1
     _inline: bool = attrs.field(init=False)
     _in_thread: bool = attrs.field(init=False)
-    _capturing: bool = attrs.field(default=False, init=False)
+    _capturing: int | None = attrs.field(default=None, init=False)
+    """The checkpoint whose capture is being encoded."""
     _slice_records: int = attrs.field(default=16, init=False)
     _skipped_unsaid: int = attrs.field(default=0, init=False)
     _skipped_said_at: float = attrs.field(default=-math.inf, init=False)
@@ -76,8 +77,8 @@ class StageTask:
         Raises ComputationFailed: user code raised and its `on_error` is to stop.
         """
         while True:
-            if self._capturing:
-                await self._encode_some()
+            if self._capturing is not None:
+                await self._encode_some(self._capturing)
             source, item = await self.inbox.get(self.alignment)
             if isinstance(item, Batch):
                 await self.process(item)
@@ -87,20 +88,20 @@ class StageTask:
             for mark in self.alignment.take(source, item):
                 if isinstance(mark, Barrier) and self.snapshots.begin(mark):
                     self.snapshots.capture_now(self.stage.index)
-                    self._capturing = True
+                    self._capturing = mark.number
                 self.outputs.mark(mark)
                 if isinstance(mark, EndOfStream):
-                    self._capturing = False
+                    self._capturing = None
                     self.snapshots.stage_ended(self.stage.index)
                     return
 
-    async def _encode_some(self) -> None:
-        """Encode a capture, chunk by chunk, until it is whole or there is something else to do."""
+    async def _encode_some(self, number: int) -> None:
+        """Encode the capture for checkpoint *number* until it is whole or there is other work."""
         while True:
             state = next((each for each in self.states if each.capturing), None)
             if state is None:
-                self._capturing = False
-                self.snapshots.finish(self.stage.index)
+                self._capturing = None
+                self.snapshots.finish(number, self.stage.index)
                 return
             state.encode_some()
             await trio.lowlevel.checkpoint()
