@@ -21,6 +21,7 @@ PAGES = (
     "wallarood-app.7",
     "wallarood-operations.7",
     "wallarood-protocol.7",
+    "wallarood-internals.7",
 )
 
 
@@ -83,6 +84,14 @@ def test_every_key_is_in_the_page_and_in_the_sample_configuration() -> None:
         key.full_name for key in KEYS if not re.search(rf"^#? ?{key.name} = ", sample, re.M)
     }
     assert missing == set()
+
+
+def test_the_page_about_internals_names_files_that_exist() -> None:
+    text = page("wallarood-internals.7")
+    named = set(re.findall(r"(?<![\w.])((?:[a-z_]+/)+[a-z_]*(?:\.py|\.toml)?)", text))
+    assert len(named) > 30
+    roots = (ROOT, ROOT / "wallarood")
+    assert {each for each in named if not any((root / each).exists() for root in roots)} == set()
 
 
 def test_the_readme_names_commands_targets_and_files_that_exist() -> None:
