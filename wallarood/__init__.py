@@ -34,6 +34,7 @@ from wallarood.app.connector import (
 from wallarood.app.keyed import CollectedStream, KeyedStream
 from wallarood.app.nodes import End
 from wallarood.app.pipeline import merge, source
+from wallarood.app.setups import Setup, setup
 from wallarood.app.stream import Branch, Stream
 from wallarood.connectors.file.sink import FileSink
 from wallarood.connectors.file.source import FileSource
@@ -65,6 +66,7 @@ __all__ = [
     "ListSource",
     "PipelineError",
     "Scope",
+    "Setup",
     "Sink",
     "SinkContext",
     "SinkWriter",
@@ -88,6 +90,7 @@ __all__ = [
     "mean",
     "merge",
     "min",
+    "setup",
     "source",
     "state_computation",
     "state_computation_batch",

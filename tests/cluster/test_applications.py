@@ -185,3 +185,64 @@ def test_a_computation_that_exits_fails_one_record(tmp_path: Path) -> None:
     with hosts_in(tmp_path) as hosts:
         ended_well(hosts.start_cluster(1, str(file), "--exit-on-completion"))
     assert sorted(map(int, lines(tmp_path / "out"))) == [n for n in range(100) if n != 50]
+
+
+SET_UP = """
+import os
+from pathlib import Path
+import trio
+import wallarood as w
+
+here = Path(__file__).parent
+
+
+@w.setup
+async def client():
+    log = here / f"client-{os.getpid()}"
+    log.write_text("opened ")
+    try:
+        yield str(os.getpid())
+    finally:
+        await trio.sleep(0.01)
+        log.write_text(log.read_text() + "closed")
+
+
+@w.setup(blocking=True)
+def model():
+    if (here / "broken").exists():
+        raise OSError("no model")
+    return 2
+
+
+def asked(number: int) -> str:
+    return f"{client()} {model() * number}"
+
+
+numbers = w.source("n", w.GeneratorSource(count=100, partitions=4))
+app = w.application(
+    "set-up", numbers.map(asked).to_sink(w.FileSink("out", format="lines")), setup=[client, model]
+)
+"""
+
+
+def test_setups_are_opened_in_each_worker_and_closed_at_its_end(tmp_path: Path) -> None:
+    file = tmp_path / "set_up.py"
+    file.write_text(SET_UP)
+    with hosts_in(tmp_path) as hosts:
+        ended_well(hosts.start_cluster(2, str(file), "--exit-on-completion"))
+    found = [line.split() for line in lines(tmp_path / "out")]
+    assert sorted(int(number) for _, number in found) == list(range(0, 200, 2))
+    logs = {each.name.partition("-")[2]: each.read_text() for each in tmp_path.glob("client-*")}
+    assert set(logs.values()) == {"opened closed"}
+    assert logs.keys() == {pid for pid, _ in found}
+
+
+def test_a_setup_that_fails_ends_the_job_with_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "set_up.py"
+    file.write_text(SET_UP)
+    (tmp_path / "broken").touch()
+    with hosts_in(tmp_path) as hosts:
+        for worker in hosts.start_cluster(2, str(file), "--exit-on-completion"):
+            assert worker.wait() == 65, worker.said
+            assert f"setup 'model' failed at {file}:" in worker.said
+            assert "OSError: no model" in worker.said

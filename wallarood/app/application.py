@@ -1,12 +1,14 @@
 """From the ends of streams to a checked application."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from wallarood.app.computations import policy_of
 from wallarood.app.declared import DeadLetterTo
-from wallarood.app.fingerprint import fingerprint
+from wallarood.app.hints import show
 from wallarood.app.mistakes import mistake, mistake_at, place_of
 from wallarood.app.nodes import End, Node
+from wallarood.app.setups import Setup, check_setups, check_used
 from wallarood.app.stream import Stream
 from wallarood.model.pipeline import (
     ERRORS_OUTPUT,
@@ -21,13 +23,14 @@ from wallarood.model.pipeline import (
 _WITH_STATE = (StepKind.STATEFUL, StepKind.PARTITIONED)
 
 
-def application(name: str, *ends: End) -> Application:
+def application(name: str, *ends: End, setup: Iterable[Setup[Any]] = ()) -> Application:
     """Put streams that have arrived in sinks together, check them, and return the application.
 
     Steps without a `name` of their own are called as their functions are, with a number if that is
-    taken.
+    taken. *setup* lists what `setup` has declared and its functions use.
 
-    Raises PipelineError: a stream has no sink, or a name stands twice. The message names the line.
+    Raises PipelineError: a stream has no sink, a name stands twice, or a function uses a setup that
+    is not listed. The message names the line.
 
     >>> import wallarood as w
     >>> copy = w.application("copy", w.source("in", w.ListSource(["a"])).to_sink(w.ListSink([])))
@@ -50,7 +53,9 @@ def application(name: str, *ends: End) -> Application:
     steps = tuple(_step(node, names) for node in nodes)
     for node in nodes:
         node.used = True
-    return Application(name, steps, fingerprint(name, steps))
+    made = Application(name, steps, _fingerprint(name, steps), check_setups(setup))
+    check_used(made)
+    return made
 
 
 def _reachable(ends: Iterable[End]) -> list[Node]:
@@ -176,3 +181,28 @@ def _computation(node: Node, name: str) -> Computation | None:
         aggregations=declared.aggregations,
         schema=declared.schema,
     )
+
+
+def _fingerprint(name: str, steps: tuple[Step, ...]) -> tuple[str, ...]:
+    """What all workers of a cluster must agree on: a readable line for each fact.
+
+    It is the same in every process: names, kinds, wiring, types of records and keys, partition
+    counts. Neither code nor arguments are in it.
+    """
+    return (f"application {name}", *(_line(step) for step in steps))
+
+
+def _line(step: Step) -> str:
+    facts = [f"{step.kind.value} {step.name}: carries {show(step.record)}"]
+    if step.inputs:
+        facts.append("from " + ", ".join(f"{each.step}[{each.output}]" for each in step.inputs))
+    if step.key is not None:
+        facts.append(f"keyed by {show(step.key)}")
+    if step.kind is StepKind.PARTITIONED:
+        facts.append(f"{step.partitions} partitions")
+    if step.computation is not None and step.computation.aggregations:
+        kinds = (each.kind.value for each in step.computation.aggregations)
+        facts.append(f"aggregates {', '.join(kinds)}")
+    if step.connector is not None:
+        facts.append(type(step.connector).__name__)
+    return "; ".join(facts)

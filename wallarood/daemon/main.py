@@ -272,6 +272,7 @@ class _Daemon:
             if worker.round is not None:
                 worker.round.scope.cancel()
                 await worker.round.ended.wait()
+            await worker.setups.close()
             await worker.store_task.wait_idle()
             await worker.connections.close_all()
         if worker.checkpoints is not None:

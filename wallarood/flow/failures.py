@@ -8,7 +8,7 @@ code's, wherever they are raised, and pass: a cancellation by trio, and an inter
 import attrs
 
 from wallarood.model.errors import ApplicationError, LocalProtocolError, WallaroodError
-from wallarood.model.pipeline import Computation, DeadLetter, ErrorPolicy
+from wallarood.model.pipeline import Computation, DeadLetter, ErrorPolicy, Where
 
 REPR_CHARACTERS_MAX = 1000
 _INTERRUPTING = "trio._core."
@@ -36,14 +36,18 @@ class ComputationFailed(ApplicationError):
 
 def letter_of(computation: Computation, record: object, error: BaseException) -> DeadLetter:
     """Describe the failure; the place is the innermost line of the computation's own file."""
-    line = computation.where.line
-    trace = error.__traceback__
+    where = place_in(computation.where, error)
+    return DeadLetter(computation.name, text_of(error), where.file, where.line, _repr_of(record))
+
+
+def place_in(where: Where, error: BaseException) -> Where:
+    """The innermost line in the file of *where* that *error* has passed, or else *where*."""
+    line, trace = where.line, error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == computation.where.file:
+        if trace.tb_frame.f_code.co_filename == where.file:
             line = trace.tb_lineno
         trace = trace.tb_next
-    where = computation.where.file
-    return DeadLetter(computation.name, text_of(error), where, line, _repr_of(record))
+    return Where(where.file, line)
 
 
 def text_of(error: BaseException) -> str:

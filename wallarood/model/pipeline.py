@@ -145,12 +145,13 @@ class Application:
     """A checked pipeline with a name. `steps` are in topological order, names unique.
 
     `fingerprint` covers names, kinds, wiring, codecs and partition counts, a line each; workers of
-    one cluster must agree on it.
+    one cluster must agree on it. `setups` are opened once in each worker, in this order.
     """
 
     name: str
     steps: tuple[Step, ...]
     fingerprint: tuple[str, ...]
+    setups: tuple[Any, ...] = ()
 
     def step(self, name: str) -> Step:
         """The step called *name*. Raises KeyError: there is none."""

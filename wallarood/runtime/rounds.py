@@ -125,6 +125,7 @@ async def _restore(worker: Worker, mine: Round) -> None:
     record, settings = worker.record, worker.settings
     assert record is not None
     assert worker.checkpoints is not None
+    await worker.setups.open(worker.nursery, lambda error: worker.post(JobBroke(error)))
     wiring = Wiring(record.topology, worker.member.name)
     number = mine.choice.checkpoint.number
     restored: Restored = await trio.to_thread.run_sync(worker.checkpoints.restore, number)

@@ -34,6 +34,7 @@ from wallarood.runtime.dataflow.limits import JobLimits
 from wallarood.runtime.peers.links import LinkLimits, Links
 from wallarood.runtime.ports import CheckpointStore, DialData, RecordStore
 from wallarood.runtime.profile import Profile
+from wallarood.runtime.setups import Setups
 from wallarood.runtime.stale import Stamp
 from wallarood.runtime.store_task import StoreTask
 from wallarood.wire.records import PickleRule
@@ -153,6 +154,9 @@ class Worker:
     rollback: Rollback | None = None
     checkpoints: CheckpointStore | None = None
     store_task: StoreTask = attrs.field(factory=StoreTask)
+    setups: Setups = attrs.field(
+        init=False, default=attrs.Factory(lambda self: Setups(self.application.setups), True)
+    )
     round: Round | None = None
     last_checkpoint: LastCheckpoint | None = None
     disk_problem: str = ""

@@ -7,6 +7,7 @@ import trio
 
 from wallarood.model.errors import ApplicationError
 from wallarood.model.pipeline import Application
+from wallarood.runtime.setups import opened
 from wallarood.testing.lists import batches, run_async
 from wallarood.testing.stages import Stages
 
@@ -53,11 +54,12 @@ async def run_with_crashes_async(
         raise ApplicationError(f"every={every}: expected 1 or more")
     expected = await run_async(application, inputs, batch_records=every)
     stages = Stages(application)
-    for source, records in batches(application, inputs, every):
-        await stages.feed(source, records)
-        stages.crash()
-        await stages.feed(source, records)
-        stages.checkpoint()
+    async with opened(application.setups):
+        for source, records in batches(application, inputs, every):
+            await stages.feed(source, records)
+            stages.crash()
+            await stages.feed(source, records)
+            stages.checkpoint()
     for sink, wanted in expected.items():
         _compare(sink, stages.results[sink], wanted)
     return stages.results

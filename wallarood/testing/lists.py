@@ -7,6 +7,7 @@ import trio
 
 from wallarood.model.errors import ApplicationError
 from wallarood.model.pipeline import Application
+from wallarood.runtime.setups import opened
 from wallarood.testing.stages import Stages, sources_of
 
 BATCH_RECORDS = 1024
@@ -57,8 +58,9 @@ async def run_async(
     >>> trio.run(test)
     """
     stages = Stages(application)
-    for source, records in batches(application, inputs, batch_records):
-        await stages.feed(source, records)
+    async with opened(application.setups):
+        for source, records in batches(application, inputs, batch_records):
+            await stages.feed(source, records)
     return stages.results
 
 
