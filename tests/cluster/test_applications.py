@@ -246,3 +246,28 @@ def test_a_setup_that_fails_ends_the_job_with_its_name(tmp_path: Path) -> None:
             assert worker.wait() == 65, worker.said
             assert f"setup 'model' failed at {file}:" in worker.said
             assert "OSError: no model" in worker.said
+
+
+DEALT = """
+import os
+import wallarood as w
+
+
+async def where(number: int) -> tuple[int, int]:
+    return number, os.getpid()
+
+
+numbers = w.source("n", w.GeneratorSource(count=3000))
+app = w.application("dealt", numbers.redistribute().to(where).to_sink(w.FileSink("out")))
+"""
+
+
+def test_redistributed_records_are_worked_on_by_all_workers(tmp_path: Path) -> None:
+    file = tmp_path / "dealt.py"
+    file.write_text(DEALT)
+    with hosts_in(tmp_path) as hosts:
+        workers = hosts.start_cluster(3, str(file), "--exit-on-completion")
+        ended_well(workers)
+    rows = [tuple(map(int, line.split("\t"))) for line in lines(tmp_path / "out")]
+    assert sorted(number for number, _ in rows) == list(range(3000))
+    assert Counter(pid for _, pid in rows) == {each.process.pid: 1000 for each in workers}

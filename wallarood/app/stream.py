@@ -227,6 +227,19 @@ class Stream(Generic[T_co]):
         node.key = None
         return cast("CollectedStream[T_co]", stream_at(Outlet(connect(node), gathered=True)))
 
+    def redistribute(self, *, name: str = "") -> "Stream[T_co]":
+        """Deal the records to all workers in turn, whichever worker reads them.
+
+        For a source with fewer partitions than there are workers, before computations that cost
+        more than sending a record does. Keys are lost, and so is the order of the records.
+
+        >>> import wallarood as w
+        >>> words = w.source("words", w.ListSource(["to", "be"])).redistribute().map(str.upper)
+        """
+        node = self._at.plain(StepKind.REDISTRIBUTE, "redistribute", name)
+        node.key = None
+        return cast("Stream[T_co]", stream_at(Outlet(connect(node))))
+
     def merge(self, *others: "Stream[U]", name: str = "") -> "Stream[T_co | U]":
         """This stream and *others* as one. It has keys only if all of them have.
 

@@ -140,7 +140,7 @@ def compile_branch(application: Application, stage: Stage) -> Split | None:
 
 def _operator(step: Step, states: Mapping[str, State]) -> tuple[Operator, ...]:
     match step.kind, step.computation, states.get(step.name):
-        case StepKind.COLLECT, _, _:
+        case StepKind.COLLECT | StepKind.REDISTRIBUTE, _, _:
             return (operators.collect,)
         case StepKind.KEY_BY, Computation() as computation, _:
             return (loops.key_by(computation),)

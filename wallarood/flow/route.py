@@ -34,6 +34,8 @@ class Router:
         self._partition_of = Partitioner(max(1, len(stage.partition_owners)))
         self._owners = stage.partition_owners
         self._keyed = edge.routing is Routing.KEYED
+        self._spreads = edge.routing is Routing.SPREAD
+        self._next = self.targets.index(worker) if self._spreads else 0
         # Python's 1 and True are one key of a dict, so each type has a dict of its own.
         self._known: dict[type | None, _Targets] = {
             kind: _Targets(self._partition_of, self._owners) for kind in KEY_TYPES_EXACT
@@ -46,6 +48,8 @@ class Router:
         """
         if not batch.values:
             return []
+        if self._spreads:
+            return self._dealt(batch)
         if not self._keyed:
             return [(self.targets[0], batch)]
         keys = batch.keys
@@ -73,6 +77,15 @@ class Router:
             (worker, Batch(part[0], part[-1], kind, batch.item))
             for worker, part in zip(self.targets, parts, strict=True)
             if part[0]
+        ]
+
+    def _dealt(self, batch: Batch) -> list[tuple[WorkerName, Batch]]:
+        """Every target in turn gets a record. Batches of one go round too: a trickle is spread."""
+        count, first, records = len(self.targets), self._next, batch.values
+        self._next = (first + len(records)) % count
+        return [
+            (self.targets[(first + place) % count], Batch(records[place::count]))
+            for place in range(min(count, len(records)))
         ]
 
 

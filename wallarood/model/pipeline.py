@@ -16,6 +16,8 @@ class StepKind(Enum):
     SIMPLE = "simple"
     KEY_BY = "key_by"
     COLLECT = "collect"
+    REDISTRIBUTE = "redistribute"
+    """Records are dealt to all workers."""
     STATEFUL = "stateful"
     """One state for all records."""
     PARTITIONED = "partitioned"

@@ -26,6 +26,8 @@ class Routing(Enum):
     """The instance that owns the partition of the record's key."""
     SINGLE = "single"
     """The only instance."""
+    SPREAD = "spread"
+    """All instances in turn, each with an equal share."""
 
 
 @attrs.frozen

@@ -1,8 +1,8 @@
 """Coalescing: steps that can be joined to their neighbours become one stage.
 
-A stage is a chain. It begins at a source, a state, a merge, a sink, or behind something that ended
-the stage before. Simple computations always join what precedes them, so nothing comes between two
-of them in a row.
+A stage is a chain. It begins at a source, a state, a merge, a redistribution, a sink, or after
+something that ended the stage before. Simple computations always join what precedes them, so
+nothing comes between two of them in a row.
 """
 
 import attrs
@@ -47,11 +47,12 @@ def coalesce(application: Application) -> tuple[Chain, ...]:
 def _chain_from(application: Application, first: Step) -> Chain:
     steps = [first]
     while not (why := _stopped_by(application, steps[-1])):
-        steps.append(_consumers(application, steps[-1])[0])
+        steps.append(consumers(application, steps[-1])[0])
     return Chain(tuple(steps), _KIND.get(first.kind, StageKind.SIMPLE), why)
 
 
-def _consumers(application: Application, step: Step) -> list[Step]:
+def consumers(application: Application, step: Step) -> list[Step]:
+    """The steps that take the records of *step*, one for each way."""
     return [
         each
         for each in application.steps
@@ -68,15 +69,17 @@ def _stopped_by(application: Application, step: Step) -> str:
         return f"{step.name} sends records one of two ways"
     if step.kind is StepKind.STATEFUL:
         return f"{step.name} keeps one state for all records: what follows may live elsewhere"
-    consumers = _consumers(application, step)
-    if len(consumers) != 1:
-        return f"{len(consumers)} streams go on from {step.name}"
-    following = consumers[0]
+    after = consumers(application, step)
+    if len(after) != 1:
+        return f"{len(after)} streams go on from {step.name}"
+    following = after[0]
     match following.kind:
         case StepKind.PARTITIONED:
             return f"{following.name} keeps state per key: records change worker here"
         case StepKind.STATEFUL:
             return f"{following.name} keeps one state for all records, on one worker"
+        case StepKind.REDISTRIBUTE:
+            return f"{following.name} deals records to all workers"
         case StepKind.MERGE:
             return f"{following.name} brings several streams together"
         case StepKind.SINK:

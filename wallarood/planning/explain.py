@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from typing import Any
 
-from wallarood.model.topology import Stage, StageKind, Topology
+from wallarood.model.topology import Routing, Stage, StageKind, Topology
 
 
 def as_text(topology: Topology) -> str:
@@ -43,10 +43,17 @@ def _where(stage: Stage) -> str:
 _OUTPUTS = {-1: "its dead letters", 0: "its records", 1: "what the branch refuses"}
 
 
+_WAYS = {
+    Routing.FORWARD: "on the same worker",
+    Routing.KEYED: "by key",
+    Routing.SINGLE: "to its one instance",
+    Routing.SPREAD: "to all workers in turn",
+}
+
+
 def _way(topology: Topology, index: int) -> str:
     edge = topology.edges[index]
-    ways = {"forward": "on the same worker", "keyed": "by key", "single": "to its one instance"}
-    return f"{_OUTPUTS[edge.output]} {ways[edge.routing.value]}"
+    return f"{_OUTPUTS[edge.output]} {_WAYS[edge.routing]}"
 
 
 def as_json(topology: Topology) -> str:

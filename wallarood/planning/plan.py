@@ -6,8 +6,10 @@
 #   its chain has an instance wherever a partition is read.
 # - A partitioned computation has an instance on every worker, and an equal share of the slots.
 # - A stateful computation is a single stage, and so is what follows it.
-# - Streams that are merged go on where they come from; only if each of them comes from a single
-#   instance does the merged stream become a single stage.
+# - What is redistributed has an instance on every worker.
+# - Streams that are merged go on where they come from. If each of them comes from a single
+#   instance, the merged stream becomes a single stage, unless state per key follows: its records
+#   go to all workers anyway, and one worker would be the bottleneck before them.
 # - Everything else stays on the worker that its records are on.
 # Single stages go to the worker with the fewest single stages, the first of equals, so that their
 # numbers differ by at most one.
@@ -20,7 +22,7 @@ from wallarood.model.ids import WorkerName
 from wallarood.model.messages import Listing
 from wallarood.model.pipeline import Application, Step, StepKind
 from wallarood.model.topology import Edge, Routing, SourcePartition, Stage, StageKind, Topology
-from wallarood.planning.coalesce import Chain, coalesce
+from wallarood.planning.coalesce import Chain, coalesce, consumers
 from wallarood.planning.partitions import assign
 
 Listings = tuple[tuple[WorkerName, tuple[Listing, ...]], ...]
@@ -71,7 +73,7 @@ class _Planner:
             case StageKind.STATEFUL:
                 placed, routing = self._place_single(stage), Routing.SINGLE
             case StageKind.SIMPLE | StageKind.SINK:
-                placed, routing = self._place_follower(stage, head)
+                placed, routing = self._place_follower(stage, chain)
         self.stages.append(placed)
         self.stage_of.update((step.name, index) for step in chain.steps)
         for each in head.inputs:
@@ -127,10 +129,14 @@ class _Planner:
             SourcePartition(name, order[place % len(order)]) for place, name in enumerate(names)
         )
 
-    def _place_follower(self, stage: Stage, head: Step) -> tuple[Stage, Routing]:
+    def _place_follower(self, stage: Stage, chain: Chain) -> tuple[Stage, Routing]:
+        head = chain.steps[0]
+        if head.kind is StepKind.REDISTRIBUTE:
+            return attrs.evolve(stage, workers=self.workers), Routing.SPREAD
         before = [self.stages[self.stage_of[each.step]] for each in head.inputs]
         if head.kind is StepKind.MERGE:
             single = all(len(each.workers) == 1 for each in before)
+            single = single and not _goes_by_key(self.application, chain)
         else:
             single = stage.kind is StageKind.SIMPLE and before[0].kind is StageKind.STATEFUL
         if single:
@@ -138,6 +144,12 @@ class _Planner:
         where = {worker for each in before for worker in each.workers}
         workers = tuple(worker for worker in self.workers if worker in where)
         return attrs.evolve(stage, workers=workers), Routing.FORWARD
+
+
+def _goes_by_key(application: Application, chain: Chain) -> bool:
+    """Whether all that follows *chain* keeps state per key."""
+    after = [each.kind for each in consumers(application, chain.steps[-1])]
+    return bool(after) and all(kind is StepKind.PARTITIONED for kind in after)
 
 
 def _of(listings: Iterable[Listing], source: str) -> tuple[str, ...]:

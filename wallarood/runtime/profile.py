@@ -41,6 +41,7 @@ _WITH_OPERATOR = frozenset(
         StepKind.SIMPLE,
         StepKind.KEY_BY,
         StepKind.COLLECT,
+        StepKind.REDISTRIBUTE,
         StepKind.STATEFUL,
         StepKind.PARTITIONED,
     }

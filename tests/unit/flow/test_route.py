@@ -58,6 +58,25 @@ def test_where_the_records_are_the_keys_their_parts_are_too(words: list[str], co
     assert sorted(word for _, part in apart for word in part.values) == sorted(words)
 
 
+@given(st.lists(st.integers(0, 20)), st.integers(1, 3), st.integers(0, 2))
+def test_dealt_records_are_as_many_everywhere_however_they_are_cut_into_batches(
+    sizes: list[int], count: int, mine: int
+) -> None:
+    route = router(count, Routing.SPREAD, WORKERS[mine % count])
+    got: dict[str, list[int]] = {worker: [] for worker in WORKERS[:count]}
+    number = 0
+    for size in sizes:
+        values = list(range(number, number + size))
+        number += size
+        for worker, part in route.split(Batch(values, [str(each) for each in values])):
+            assert part.keys is None
+            assert part.values
+            got[worker] += part.values
+    assert sorted(value for part in got.values() for value in part) == list(range(number))
+    assert max(map(len, got.values())) - min(map(len, got.values())) <= 1
+    assert all(part == sorted(part) for part in got.values())
+
+
 def test_forward_stays_here_and_single_goes_to_the_one() -> None:
     batch = Batch([1, 2])
     assert router(3, Routing.FORWARD, "beta").split(batch) == [("beta", batch)]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import wallarood as w
 from wallarood.model.messages import Listing
 from wallarood.model.topology import Routing, StageKind, Topology
+from wallarood.planning.explain import as_text
 from wallarood.planning.listings import list_partitions
 from wallarood.planning.partitions import assign
 from wallarood.planning.plan import plan
@@ -142,6 +143,34 @@ def test_merged_single_streams_become_a_single_stage_and_spread_ones_stay_where_
     assert all(
         each.routing is Routing.FORWARD for each in topology.edges if each.target == stage.index
     )
+
+
+def test_merged_single_streams_stay_on_their_workers_when_state_per_key_follows() -> None:
+    both = w.merge(lines("x"), lines("y")).key_by(step).map(step, name="m")
+    topology = placed(w.application("a", both.to(per_key).to_sink(sink())))
+    by_name = {stage.steps[0]: stage for stage in topology.stages}
+    readers = {*by_name["x"].workers, *by_name["y"].workers}
+    assert len(readers) == 2
+    assert set(by_name["merge"].workers) == readers
+    edges = [each for each in topology.edges if each.target == by_name["merge"].index]
+    assert all(each.routing is Routing.FORWARD for each in edges)
+
+
+def test_what_is_redistributed_runs_on_every_worker_and_so_does_what_follows() -> None:
+    stream = lines().key_by(step).redistribute().map(step, name="m")
+    topology = placed(w.application("a", stream.to_sink(sink())))
+    source, dealt, end = topology.stages
+    assert (source.workers, dealt.workers, end.workers) == (("alpha",), FIVE, FIVE)
+    assert dealt.steps == ("redistribute", "m")
+    assert source.stopped_by == "redistribute deals records to all workers"
+    (edge,) = (each for each in topology.edges if each.target == dealt.index)
+    assert edge.routing is Routing.SPREAD
+    assert "its records to all workers in turn" in as_text(topology)
+
+
+def test_a_redistributed_stream_has_no_key() -> None:
+    with pytest.raises(w.PipelineError, match="the stream has no key"):
+        lines().key_by(step).redistribute().to(per_key)
 
 
 def test_a_merge_with_a_spread_stream_is_placed_the_same_in_either_order() -> None:
