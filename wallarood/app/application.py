@@ -178,6 +178,7 @@ def _computation(node: Node, name: str) -> Computation | None:
         output=node.record,
         concurrency=declared.concurrency,
         ordered=declared.ordered,
+        threads=declared.threads,
         aggregations=declared.aggregations,
         schema=declared.schema,
     )

@@ -54,6 +54,7 @@ class BatchOptions(TypedDict, total=False):
     name: str
     on_error: OnError
     blocking: bool
+    threads: int
 
 
 class Options(BatchOptions, total=False):
@@ -170,6 +171,10 @@ def check_options(declared: Declared[..., Any]) -> None:
         raise mistake(f"{name}: concurrency={declared.concurrency!r:.100}: expected 1 or more")
     if not isinstance(declared.ordered, bool):
         raise mistake(f"{name}: ordered={declared.ordered!r:.100}: expected True or False")
+    if type(declared.threads) is not int or declared.threads < 1:
+        raise mistake(f"{name}: threads={declared.threads!r:.100}: expected 1 or more")
+    if declared.threads > 1 and declared.calling is not Calling.BLOCKING:
+        raise mistake(f"{name}: threads={declared.threads}: expected blocking=True with it")
     if declared.state is None:
         return
     if declared.calling is not Calling.INLINE:
@@ -201,7 +206,8 @@ def computation(function: Any = None, /, **options: Any) -> Any:
 
     A coroutine function is awaited for up to `concurrency` (int, default 64) records at once; the
     results go on in the order of the records unless ``ordered=False``. ``blocking=True`` runs the
-    function in a thread. `on_error` is "stop" (default), "skip", or `dead_letter(sink)`. The step
+    function in a thread, or in up to `threads` (int, default 1) at once; the results keep the order
+    of the records. `on_error` is "stop" (default), "skip", or `dead_letter(sink)`. The step
     is called `name`, or as the function is.
 
     Raises PipelineError: an option is wrong, or the function does not take one record.
@@ -251,7 +257,7 @@ def computation_batch(function: Any = None, /, **options: Any) -> Any:
 
     How many records come at once is up to the engine; keys are lost; the list that comes must not
     be changed. When the function raises, `on_error` decides about the whole batch. Options are
-    `name`, `on_error` and `blocking`, as for `computation`; errors too.
+    `name`, `on_error`, `blocking` and `threads`, as for `computation`; errors too.
 
     >>> import wallarood as w
     >>> @w.computation_batch

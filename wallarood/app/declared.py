@@ -69,6 +69,7 @@ class Declared(Generic[P, R_co, M_co]):
     partitions: int = PARTITIONS
     concurrency: int = CONCURRENCY
     ordered: bool = True
+    threads: int = 1
     aggregations: tuple[Aggregation, ...] = ()
     schema: Any = None
 

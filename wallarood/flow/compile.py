@@ -48,9 +48,10 @@ class Inline:
 
 @attrs.frozen
 class InThread:
-    """A step that blocks: the caller runs `run` in a thread."""
+    """A step that blocks: the caller runs `run` in a thread, or in up to `threads` at once."""
 
     operator: Operator
+    threads: int = 1
 
     def run(self, batch: Batch, failures: list[Failure]) -> Batch:
         """Pass *batch* through the step. Raises ComputationFailed: its policy is to stop."""
@@ -115,7 +116,8 @@ def compile_stage(
         if calling is Calling.ASYNC:
             segments.append(Concurrent(step.computation))
         else:
-            segments.extend(map(InThread, _operator(step, states)))
+            threads = step.computation.threads
+            segments.extend(InThread(each, threads) for each in _operator(step, states))
     if fused:
         segments.append(Inline(tuple(fused)))
     return tuple(segments)

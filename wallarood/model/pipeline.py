@@ -93,7 +93,8 @@ class Computation:
     `state` makes the initial state (no arguments) of a stateful or partitioned computation; None
     for a simple one. `input` and `output` are the types of a record before and after (`Any` where
     no hint says). `concurrency` bounds the coroutines in flight, `ordered` keeps their results in
-    the order of the records. `aggregations` are those of an AGGREGATE,
+    the order of the records. `threads` is how many calls may be at work at once in threads.
+    `aggregations` are those of an AGGREGATE,
     `schema` is the ``pyarrow.Schema`` of an ARROW, if one was given.
     """
 
@@ -108,6 +109,7 @@ class Computation:
     output: Any = Any
     concurrency: int = 64
     ordered: bool = True
+    threads: int = 1
     aggregations: tuple[Aggregation, ...] = ()
     schema: Any = None
 

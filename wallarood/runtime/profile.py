@@ -253,7 +253,7 @@ def _profile_segment(segment: Segment, names: Any, hop: Callable[[str, Spent], H
         case Inline():
             return Inline(tuple(map(operator, segment.operators)))
         case InThread():
-            return InThread(operator(segment.operator))
+            return InThread(operator(segment.operator), segment.threads)
         case Concurrent():
             name = next(names)
             function = timed(segment.computation.function, hop(f"user code: {name}", Spent.WAIT))

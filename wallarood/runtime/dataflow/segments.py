@@ -1,6 +1,7 @@
 """Running the segments of a stage over one batch: inline, in a thread, or as coroutines."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import trio
@@ -9,6 +10,8 @@ from wallarood.flow.compile import DROPPED, Concurrent, Inline, InThread, Segmen
 from wallarood.flow.failures import ComputationFailed, Failure, fail
 from wallarood.flow.steps.operators import settled
 from wallarood.model.batch import Batch
+
+PIECES_PER_THREAD = 4
 
 
 async def run_segments(segments: Sequence[Segment], batch: Batch, failures: list[Failure]) -> Batch:
@@ -23,12 +26,44 @@ async def run_segments(segments: Sequence[Segment], batch: Batch, failures: list
             case Inline():
                 batch = segment.run(batch, failures)
             case InThread():
-                batch = await trio.to_thread.run_sync(
-                    segment.run, batch, failures, abandon_on_cancel=True
-                )
+                batch = await _run_in_threads(segment, batch, failures)
             case Concurrent():
                 batch = await _run_concurrently(segment, batch, failures)
     return batch
+
+
+async def _run_in_threads(segment: InThread, batch: Batch, failures: list[Failure]) -> Batch:
+    """Cut *batch* into pieces, so that threads are busy alike, and put the results in order."""
+    size = -(-len(batch) // (segment.threads * PIECES_PER_THREAD)) if segment.threads > 1 else None
+    if size is None or size >= len(batch):
+        return await trio.to_thread.run_sync(segment.run, batch, failures, abandon_on_cancel=True)
+    pieces = [batch.cut(start, start + size) for start in range(0, len(batch), size)]
+    done: list[Batch] = [Batch([])] * len(pieces)
+    failed: list[list[Failure]] = [[] for _ in pieces]
+    stopped: list[ComputationFailed] = []
+    limiter = trio.CapacityLimiter(segment.threads)
+
+    async def work(index: int) -> None:
+        try:
+            done[index] = await trio.to_thread.run_sync(
+                segment.run, pieces[index], failed[index], abandon_on_cancel=True, limiter=limiter
+            )
+        except ComputationFailed as error:
+            stopped.append(error)
+            nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        for index in range(len(pieces)):
+            nursery.start_soon(work, index)
+    if stopped:
+        raise stopped[0]
+    failures += chain.from_iterable(failed)
+    keyed = done[0].keys is not None
+    return Batch(
+        list(chain.from_iterable(each.values for each in done)),
+        list(chain.from_iterable(each.keys or () for each in done)) if keyed else None,
+        batch.kind if keyed else None,
+    )
 
 
 async def _run_concurrently(segment: Concurrent, batch: Batch, failures: list[Failure]) -> Batch:

@@ -1,5 +1,6 @@
 """Compiled stages against a plain loop over records, with records that fail at random."""
 
+import threading
 from typing import Any, Literal
 
 import pytest
@@ -257,3 +258,39 @@ async def test_what_a_coroutine_returns_lazily_fails_its_own_record_only() -> No
     done = await run_segments(segments, Batch([1, 2, 3]), failures)
     assert done.values == [-1, -1, 1, 1]
     assert [each.letter.record for each in failures] == ["2"]
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+async def test_threads_work_at_once_and_results_and_failures_keep_their_order(keyed: bool) -> None:
+    meet = threading.Barrier(3, timeout=10)
+
+    @w.computation_multi(blocking=True, threads=3, on_error="skip")
+    def twice(number: int) -> list[int]:
+        if number % 4 == 0:
+            meet.wait()  # three are in here at once, or none gets out
+        refuse_13(number)
+        return [number, -number]
+
+    numbers: w.Stream[int] = w.source("in", w.ListSource([]))
+    stream = numbers.key_by(str).to(twice) if keyed else numbers.to(twice)
+    app = w.application("a", stream.to_sink(w.ListSink([])))
+    topology = plan(app, ("alpha",), (("alpha", list_partitions(app)),))
+    failures: list[Failure] = []
+    records = list(range(48))  # pieces of 4 records
+    done = await run_segments(compiled(app, topology.stages[0]), Batch(records), failures)
+    passed = [n for n in records if n % 13 != 12]
+    assert done.values == [each for n in passed for each in (n, -n)]
+    assert done.keys == ([str(n) for n in passed for _ in range(2)] if keyed else None)
+    assert [each.letter.record for each in failures] == [str(n) for n in records if n % 13 == 12]
+
+
+async def test_a_failure_in_one_of_several_threads_stops() -> None:
+    @w.computation(blocking=True, threads=4)
+    def refusing(number: int) -> int:
+        refuse_13(number)
+        return number
+
+    app = w.application("a", w.source("in", w.ListSource([])).to(refusing).to_sink(w.ListSink([])))
+    topology = plan(app, ("alpha",), (("alpha", list_partitions(app)),))
+    with pytest.raises(ComputationFailed, match="record: 12"):
+        await run_segments(compiled(app, topology.stages[0]), Batch(list(range(20))), [])
