@@ -5,7 +5,8 @@ import importlib.util
 import site
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -100,25 +101,35 @@ def _from_file(path: Path) -> ModuleType:
         raise ApplicationError(f"application file {path}: not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    sys.path.insert(0, str(path.resolve().parent))
     loader = spec.loader
     try:
-        _guarded(lambda: loader.exec_module(module), f"application file {path}")
+        with _findable(path.resolve().parent):
+            _guarded(lambda: loader.exec_module(module), f"application file {path}")
     except BaseException:
         del sys.modules[name]
         raise
-    finally:
-        sys.path.remove(str(path.resolve().parent))
     return module
 
 
 def _from_module(name: str) -> ModuleType:
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
-    try:
+    with _findable(Path.cwd()):
         return _guarded(lambda: importlib.import_module(name), f"application module {name!r}")
-    finally:
-        sys.path.remove(here)
+
+
+@contextmanager
+def _findable(directory: Path) -> Iterator[None]:
+    """Let modules be found in *directory*, first of all, as beside a script that Python runs.
+
+    It stays so: the application may import a neighbour when a function is called, and processes
+    that it starts have to find the application itself. Only a failure to load it undoes this.
+    """
+    before = list(sys.path)
+    sys.path[:] = [str(directory), *(each for each in before if each != str(directory))]
+    try:
+        yield
+    except BaseException:
+        sys.path[:] = before
+        raise
 
 
 def _guarded(call: Callable[[], T], what: str) -> T:

@@ -271,3 +271,43 @@ def test_redistributed_records_are_worked_on_by_all_workers(tmp_path: Path) -> N
     rows = [tuple(map(int, line.split("\t"))) for line in lines(tmp_path / "out")]
     assert sorted(number for number, _ in rows) == list(range(3000))
     assert Counter(pid for _, pid in rows) == {each.process.pid: 1000 for each in workers}
+
+
+POOLED = """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+import wallarood as w
+
+
+@w.setup
+def pool():
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as processes:
+        yield processes
+
+
+def square(number: int) -> int:
+    from neighbour import times
+
+    return times(number, number)
+
+
+@w.computation_batch(blocking=True)
+def squares(numbers: list[int]) -> list[int]:
+    return list(pool().map(square, numbers, chunksize=100))
+
+
+numbers = w.source("n", w.GeneratorSource(count=1000))
+app = w.application(
+    "pooled", numbers.to(squares).to_sink(w.FileSink("out", format="lines")), setup=[pool]
+)
+"""
+
+
+def test_processes_of_the_application_find_it_and_its_neighbours(tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    file = tmp_path / "code" / "pooled.py"
+    file.write_text(POOLED)
+    (tmp_path / "code" / "neighbour.py").write_text("def times(a, b):\n    return a * b\n")
+    with hosts_in(tmp_path) as hosts:
+        ended_well(hosts.start_cluster(1, str(file), "--exit-on-completion"))
+    assert sorted(map(int, lines(tmp_path / "out"))) == [n * n for n in range(1000)]

@@ -31,8 +31,9 @@ def application_file(directory: Path, text: str = GOOD, name: str = "my_app.py")
 
 @pytest.fixture(autouse=True)
 def forget_modules() -> object:
-    before = set(sys.modules)
+    before, path = set(sys.modules), list(sys.path)
     yield
+    sys.path[:] = path
     for name in set(sys.modules) - before:
         if name.startswith(("my_app", "application_")):
             del sys.modules[name]
@@ -93,3 +94,17 @@ def test_a_mistake_in_the_pipeline_names_its_line(tmp_path: Path) -> None:
     )
     with pytest.raises(PipelineError, match=r"my_app\.py:2: .* has no sink"):
         load_application(str(path))
+
+
+def test_a_neighbour_can_be_imported_when_a_function_is_called(tmp_path: Path) -> None:
+    application_file(tmp_path, "PRICE = 3\n", "my_app_prices.py")
+    late = GOOD + "def price():\n    from my_app_prices import PRICE\n    return PRICE\n"
+    load_application(str(application_file(tmp_path, late)))
+    assert sys.modules["my_app"].price() == 3
+
+
+def test_a_module_that_cannot_be_loaded_leaves_the_path_as_it_was(tmp_path: Path) -> None:
+    before = list(sys.path)
+    with pytest.raises(ApplicationError):
+        load_application(str(application_file(tmp_path, "1 / 0\n")))
+    assert sys.path == before

@@ -137,6 +137,11 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
         "partitions=0: expected 1 to 65536",
     ),
     "no concurrency": (lambda: w.computation(concurrency=0)(look_up), "concurrency=0"),
+    "no thread": (lambda: w.computation(blocking=True, threads=0)(parse), "threads=0"),
+    "threads of what does not block": (
+        lambda: w.computation(threads=2)(parse),
+        "threads=2: expected blocking=True",
+    ),
     "true as a number": (lambda: w.computation(concurrency=True)(look_up), "concurrency=True"),
     "text as a switch": (lambda: w.computation(ordered="no")(look_up), "ordered='no'"),  # type: ignore[call-overload]
     "unknown policy": (
