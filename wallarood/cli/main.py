@@ -10,7 +10,7 @@ from typing import NoReturn
 from wallarood import __version__
 from wallarood.model.errors import OutputClosedError, UsageError, WallaroodError
 
-COMMANDS = ("run", "dev", "demo", "check", "plan", "state", "keys")
+COMMANDS = ("run", "dev", "demo", "check", "plan", "state", "keys", "help")
 INTERRUPTED = 130
 
 
@@ -39,7 +39,7 @@ def parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     top = _Parser(
         prog="wallarood",
         description="A stream processor that an operator installs like any other Debian service.",
-        epilog="See wallarood(8). 'wallarood demo' shows it at work.",
+        epilog="'wallarood demo' shows it at work; 'wallarood help' lists the pages of the manual.",
     )
     top.add_argument("--version", action="version", version=f"wallarood {__version__}")
     subparsers = top.add_subparsers(

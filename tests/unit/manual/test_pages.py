@@ -1,0 +1,32 @@
+"""The pages of the manual: all of them, by the topics that people ask for."""
+
+from pathlib import Path
+
+import pytest
+
+from wallarood.manual.pages import pages
+
+MAN = Path(__file__).parents[3] / "man"
+
+
+def test_all_pages_are_there_that_of_the_command_first_and_each_says_what_it_is_about() -> None:
+    found = pages()
+    assert sorted(page.path.name for page in found) == sorted(path.name for path in MAN.iterdir())
+    assert found[0].topic == "wallarood"
+    assert all(page.about and "\\" not in page.about for page in found)
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        ("app", "wallarood-app"),
+        ("wallarood-app", "wallarood-app"),
+        ("wallarood-app(7)", "wallarood-app"),
+        ("wallarood-app.7", "wallarood-app"),
+        ("toml", "wallarood.toml"),
+        ("wallarood", "wallarood"),
+        ("wallarooctl", "wallarooctl"),
+    ],
+)
+def test_a_page_is_found_by_topic_by_name_and_with_its_section(asked: str, name: str) -> None:
+    assert [page.name for page in pages() if page.is_called(asked)] == [name]

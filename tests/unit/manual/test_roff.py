@@ -1,0 +1,92 @@
+"""The plain rendering of man pages: every page as man shows it, and every request known."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from wallarood.manual.pages import Page, pages
+from wallarood.manual.roff import as_text
+
+SAMPLE = r"""
+.\" a comment
+.TH SAMPLE 7 "2026-01-01" "sample 1" "Miscellaneous"
+.SH NAME
+sample \- a page
+.SH "TWO WORDS"
+A paragraph of
+.BR bold (8)
+and
+.IR slanted ,
+with \fBfonts\fP and a \[dq]quote\[dq].
+.PP
+.EX
+if x:
+    y = "z"
+.EE
+.TP
+.B short
+Its text.
+.TP
+.BI \-\-a\-long\-flag= VALUE
+Its text.
+.IP
+More of it.
+"""
+EXPECTED = """\
+SAMPLE(7)                      SAMPLE(7)
+
+NAME
+       sample - a page
+
+TWO WORDS
+       A paragraph of bold(8) and
+       slanted, with fonts and a
+       "quote".
+
+       if x:
+           y = "z"
+
+       short   Its text.
+
+       --a-long-flag=VALUE
+               Its text.
+
+               More of it.
+"""
+
+
+def test_a_page_is_laid_out_as_man_does_it() -> None:
+    assert as_text(SAMPLE, 40) == EXPECTED
+
+
+def test_an_unknown_request_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"unknown request \.XX"):
+        as_text(".XX")
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_no_page_has_a_request_or_an_escape_that_is_not_known(page: Page) -> None:
+    text = as_text(page.path.read_text(encoding="utf-8"))
+    assert not re.search(r"^\.[A-Z]", text, re.M)
+    assert "\\f" not in text
+    assert "\N{NO-BREAK SPACE}" not in text
+
+
+@pytest.mark.skipif(shutil.which("man") is None, reason="there is no man to compare with")
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_the_words_are_those_that_man_shows(page: Page) -> None:
+    shown = subprocess.run(
+        ["man", "--no-hyphenation", "--no-justification", "--encoding=ascii", str(page.path)],
+        env={"PATH": "/usr/bin:/bin", "MANWIDTH": "400", "LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    if page.name not in shown.lower():
+        pytest.skip("man shows no pages here")
+    # The footer and what stands in the middle of the title are not ours to show.
+    wanted = shown.strip().splitlines()[1:-1]
+    ours = as_text(page.path.read_text(encoding="utf-8"), 400).splitlines()[1:]
+    assert " ".join(ours).split() == " ".join(wanted).split()
