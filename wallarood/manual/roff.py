@@ -1,10 +1,11 @@
 """A man page as plain text, for hosts that have neither man nor mandoc.
 
-It knows the requests that our pages use, and a test says that it knows all of them.
+It knows the requests that our pages use, and passes over others; a test says which page has one.
 """
 
 import re
 import textwrap
+from itertools import takewhile
 
 import attrs
 
@@ -15,22 +16,33 @@ _ESCAPES = (
     (re.compile(r"\\f(?:\[[A-Z]*\]|\(..|.)"), ""),
     (re.compile(r"\\\[dq\]|\\\(dq"), '"'),
     (re.compile(r"\\\[aq\]|\\\(aq"), "'"),
-    (re.compile(r"\\\[bu\]|\\\(bu"), "*"),
+    (re.compile(r"\\\[bu\]|\\\(bu"), "o"),
+    (re.compile(r"\\e"), "\N{REPLACEMENT CHARACTER}"),
     (re.compile(r"\\\[em\]|\\\(em"), "--"),
     (re.compile(r"\\~"), "\N{NO-BREAK SPACE}"),
     (re.compile(r"\\[&%:c|^]"), ""),
     (re.compile(r"\\(.)"), r"\1"),
+    (re.compile("\N{REPLACEMENT CHARACTER}"), r"\\"),
 )
 _ARGUMENT = re.compile(r'"((?:[^"]|"")*)"|((?:\\.|[^ \\])+)')
+_LAYOUT = frozenset(
+    {"TH", "SH", "SS", "PP", "P", "LP", "TP", "IP", "RS", "RE", "EX", "EE", "nf", "fi", "br", "sp"}
+)
 _FONTS = frozenset({"B", "I", "R", "SB", "SM"})
 _ALTERNATING = frozenset({"BI", "BR", "IB", "IR", "RB", "RI"})
+KNOWN = _LAYOUT | _FONTS | _ALTERNATING | {"TS", "TE"}
 
 
 def as_text(source: str, width: int = 80) -> str:
-    """The page *source* as text of up to *width* columns. Raises ValueError: an unknown request."""
+    """The page *source* as text of up to *width* columns."""
     page = _Page(max(width, 40))
-    for line in source.splitlines():
-        page.take(line)
+    lines = iter(source.splitlines())
+    for line in lines:
+        if line.startswith(".TS"):
+            page.flush()
+            page.lines += ["", *_table(list(takewhile(_is_in_table, lines)), page.width)]
+        else:
+            page.take(line)
     page.flush()
     text = "\n".join(page.lines).replace("\N{NO-BREAK SPACE}", " ")
     return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
@@ -120,12 +132,10 @@ class _Page:
                 self.literal = True
             case "EE" | "fi":
                 self.literal = False
-            case "br":
-                pass
             case "sp":
                 self.lines.append("")
-            case _:
-                raise ValueError(f"unknown request .{request}")
+            case _:  # br, and what is not known
+                return
 
     @property
     def _margin(self) -> int:
@@ -156,3 +166,56 @@ class _Page:
             break_long_words=False,
             break_on_hyphens=False,
         )
+
+
+def _is_in_table(line: str) -> bool:
+    return not line.startswith(".TE")
+
+
+def _table(lines: list[str], width: int) -> list[str]:
+    """The rows of a table of tbl, the first column as wide as there is room."""
+    separator = "\t"
+    if lines and lines[0].endswith(";"):
+        found = re.search(r"tab\((.)\)", lines.pop(0))
+        separator = found[1] if found else separator
+    while lines and not lines.pop(0).endswith("."):
+        pass
+    rows = _rows(lines, separator)
+    columns = max((len(row) for row in rows), default=0)
+    others = [
+        max(len(row[place]) for row in rows if len(row) > place) for place in range(1, columns)
+    ]
+    room = width - INDENT - sum(others) - 2 * len(others)
+    first = min(max(len(row[0]) for row in rows), max(room, 10)) if rows else 0
+    laid = []
+    for row in rows:
+        if row == ["_"]:
+            laid.append(" " * INDENT + "-" * (first + sum(others) + 2 * len(others)))
+            continue
+        head, *more = textwrap.wrap(row[0], first) or [""]
+        cells = [head.ljust(first), *(c.ljust(n) for c, n in zip(row[1:], others, strict=False))]
+        laid.append((" " * INDENT + "  ".join(cells)).rstrip())
+        laid += [" " * INDENT + line for line in more]
+    return laid
+
+
+def _rows(lines: list[str], separator: str) -> list[list[str]]:
+    """The cells of each row; one between ``T{`` and ``T}`` is a text of several lines."""
+    rows: list[list[str]] = []
+    row: list[str] = []
+    waiting = iter(lines)
+    for line in waiting:
+        cells = line.split(separator)
+        while cells[-1] == "T{":
+            text = _Page(1 << 20, indent=0)
+            for inner in waiting:
+                if inner.startswith("T}"):
+                    break
+                text.take(inner)
+            else:
+                inner = ""
+            cells[-1] = " ".join(text.words)
+            cells += inner[2:].split(separator)[1:]
+        row = [_plain(cell) for cell in cells]
+        rows.append(row)
+    return rows
