@@ -1,13 +1,15 @@
 """What systemd is told: ready, status, stopping; harmless where there is no systemd.
 
-The protocol is that of sd_notify(3), spoken here rather than by a library, since the one there is
-passes neither descriptors nor text beyond latin-1.
+sdnotify speaks the protocol of sd_notify(3). It passes no descriptors, and encodes as latin-1 what
+systemd reads as UTF-8: messages with either go through a socket of our own.
 """
 
 import array
 import os
 import socket
 from collections.abc import Sequence
+
+from sdnotify import SystemdNotifier
 
 PASSING = ("STATUS=", "WATCHDOG=")
 PATIENCE_S = 5.0
@@ -24,17 +26,30 @@ def notify(*states: str, descriptors: Sequence[int] = ()) -> None:
     A message that cannot be sent is dropped: whatever it says, the worker goes on. One that only
     says what the next will say better does not wait for a service manager that is behind.
     """
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address:
+    if not supervised():
         return
+    message = "\n".join(states)
+    passing = all(state.startswith(PASSING) for state in states)
+    patience_s = 0.0 if passing else PATIENCE_S
+    if descriptors or not message.isascii():
+        _send(message, descriptors, patience_s)
+        return
+    notifier = SystemdNotifier()
+    if notifier.socket is not None:
+        with notifier.socket:
+            notifier.socket.settimeout(patience_s)
+            notifier.notify(message)
+
+
+def _send(message: str, descriptors: Sequence[int], patience_s: float) -> None:
+    address = os.environ["NOTIFY_SOCKET"]
     if address.startswith("@"):
         address = "\0" + address[1:]
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
-        passing = all(state.startswith(PASSING) for state in states)
-        out.settimeout(0.0 if passing else PATIENCE_S)
+        out.settimeout(patience_s)
         try:
-            out.sendmsg(["\n".join(states).encode()], rights if descriptors else (), 0, address)
+            out.sendmsg([message.encode()], rights if descriptors else (), 0, address)
         except OSError:
             return
 
