@@ -49,7 +49,23 @@ def _verify_cluster(path: Path, load: Callable[[], ClusterRecord | None]) -> lis
     finally:
         store.close()
     for sink in sinks:
-        for directory in sorted((path / "sinks").glob(f"{sink.step.replace('/', '_')}-*")):
-            found = [check_frames(directory, each) for each in sink.unpublished]
+        frames = [each for each in sink.unpublished if _is_of_frames(each)]
+        for directory in _directories_of(path / "sinks", sink.step):
+            found = [check_frames(directory, each) for each in frames]
             problems += [each for each in found if each]
     return problems
+
+
+def _directories_of(path: Path, step: str) -> list[Path]:
+    """Those of the instances of a sink: its name and a number, as `tcp-sink-0` of "tcp-sink"."""
+    name = step.replace("/", "_")
+    return sorted(
+        each
+        for each in path.glob("*-*")
+        if each.name.rpartition("-")[0] == name and each.name.rpartition("-")[2].isdecimal()
+    )
+
+
+def _is_of_frames(transaction: Any) -> bool:
+    """Whether a transaction is one of a TCP sink: others have their own form."""
+    return isinstance(transaction, dict) and {"file", "checksum"} <= transaction.keys()

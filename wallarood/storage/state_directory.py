@@ -92,7 +92,8 @@ class StateDirectory:
 
     def archives(self) -> list[Path]:
         """The directories of former clusters, oldest first."""
-        return sorted(each for each in (self.path / "archive").glob("*-*") if each.is_dir())
+        found = [each for each in (self.path / "archive").glob("*-*") if each.is_dir()]
+        return sorted((each for each in found if _is_archive(each)), key=_number_of)
 
     def load_archived(self, path: Path) -> ClusterRecord | None:
         """The record of one of `archives`. Raises DamagedStateError."""
@@ -144,7 +145,7 @@ class StateDirectory:
         folder = self.path / "archive"
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
-            numbers = [int(each.name.partition("-")[0]) for each in self.archives()]
+            numbers = map(_number_of, self.archives())
             target = folder / f"{max(numbers, default=0) + 1:06d}-{name}"
             self.cluster_path.rename(target)
             for old in self.archives()[:-ARCHIVES_MAX]:
@@ -197,6 +198,16 @@ class StateDirectory:
         """Release the lock."""
         if self._lock is not None:
             os.close(self._lock)
+
+
+def _is_archive(path: Path) -> bool:
+    """Whether a directory has the name of an archive; what others put beside them stays."""
+    number, _, cluster_id = path.name.partition("-")
+    return number.isascii() and number.isdecimal() and bool(cluster_id)
+
+
+def _number_of(archive: Path) -> int:
+    return int(archive.name.partition("-")[0])
 
 
 def _load_record(path: Path) -> ClusterRecord | None:

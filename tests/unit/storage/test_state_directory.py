@@ -95,6 +95,27 @@ def test_archives_are_bounded_and_the_last_stays(state: StateDirectory) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["old-backup", "x-1", "lost+found", "-", "1", "\u0662-x", "-3-x"])
+def test_what_others_put_beside_the_archives_stays(state: StateDirectory, name: str) -> None:
+    (state.path / "archive" / name).mkdir(parents=True)
+    for number in range(ARCHIVES_MAX + 2):
+        state.save_record(record(f"wc-{number}"))
+        assert state.archive_record() == state.archives()[-1]
+
+    assert (state.path / "archive" / name).is_dir()
+    assert len(state.archives()) == ARCHIVES_MAX
+
+
+def test_archives_are_in_the_order_of_their_numbers(state: StateDirectory) -> None:
+    (state.path / "archive" / "999999-wc-old").mkdir(parents=True)
+    for number in range(2):
+        state.save_record(record(f"wc-{number}"))
+        state.archive_record()
+
+    names = [each.name for each in state.archives()]
+    assert names == ["999999-wc-old", "1000000-wc-0", "1000001-wc-1"]
+
+
 def damage(data: bytes, how: str) -> bytes:
     match how:
         case "empty":

@@ -26,6 +26,9 @@ from wallarood.runtime.dataflow.source_task import SourceTask
 from wallarood.runtime.dataflow.stage_task import StageTask
 from wallarood.runtime.dataflow.wiring import SOURCE_EDGE, Wiring
 
+HOPS_AT_ONCE_MAX = 16
+"""How many stages a batch passes in one task: each takes some five frames of Python's stack."""
+
 MakePort = Callable[[Edge, WorkerName], Port]
 
 
@@ -98,10 +101,26 @@ def build_job(plan: Plan, states: Mapping[int, Mapping[str, State]]) -> Job:
         job.stages.append(_stage_task(job, plan, stage))
         if stage.kind is StageKind.SOURCE:
             job.sources[stage.steps[0]] = _source_task(job, plan, stage)
-    consumers: tuple[StageTask | SinkTask, ...] = (*job.stages, *job.sinks)
-    for each in consumers:
-        each.inbox.consumer = each
+    queued = _always_queued(wiring)
+    for stage_task in job.stages:
+        if stage_task.stage.index not in queued:
+            stage_task.inbox.consumer = stage_task
+    for sink_task in job.sinks:
+        if sink_task.stage not in queued:
+            sink_task.inbox.consumer = sink_task
     return job
+
+
+def _always_queued(wiring: Wiring) -> set[int]:
+    """The stages that take every batch in their own task, so that no stack gets too deep.
+
+    Elsewhere whoever hands over a small batch may process it, and what follows from it, and so on.
+    """
+    hops = {stage.index: 0 for stage in wiring.stages}
+    for edge in sorted(wiring.topology.edges, key=lambda edge: edge.source):
+        if edge.source in hops and edge.target in hops:
+            hops[edge.target] = max(hops[edge.target], hops[edge.source] + 1)
+    return {index for index, count in hops.items() if count and count % HOPS_AT_ONCE_MAX == 0}
 
 
 def _outputs(job: Job, stage: Stage, remote_port: MakePort) -> Outputs:

@@ -1,0 +1,95 @@
+"""Jobs as they are built: however long a pipeline is, a record passes it."""
+
+from pathlib import Path
+
+import pytest
+import trio
+
+import wallarood as w
+from wallarood.app.connector import SourceLimits
+from wallarood.model.checkpoint import FIRST_CHECKPOINT, Restored
+from wallarood.model.messages import Listing
+from wallarood.planning.plan import plan
+from wallarood.runtime.dataflow.build import (
+    HOPS_AT_ONCE_MAX,
+    Plan,
+    Reporting,
+    build_job,
+    restore_states,
+)
+from wallarood.runtime.dataflow.gate import Gate
+from wallarood.runtime.dataflow.job import Job
+from wallarood.runtime.dataflow.limits import JobLimits
+from wallarood.runtime.dataflow.wiring import Wiring
+
+STAGES = 300
+
+
+class Count:
+    """How many records were seen."""
+
+    n = 0
+
+
+def stage(number: int) -> object:
+    @w.state_computation(state=Count, name=f"count-{number}")
+    def count(record: int, state: Count) -> int:
+        state.n += 1
+        return record
+
+    return count
+
+
+def long_application(results: list[int], stages: int) -> w.Application:
+    stream = w.source("numbers", w.GeneratorSource(count=3, rate=20))
+    for number in range(stages):
+        stream = stream.key_by(lambda n: f"k{n % 5}").to(stage(number))  # type: ignore[assignment, arg-type]
+    return w.application("long", stream.to_sink(w.ListSink(results), name="out"))
+
+
+def job_of(application: w.Application, path: Path) -> Job:
+    """The job of a single worker that begins from nothing."""
+    listings = (("alpha", (Listing("numbers", ("0",)),)),)
+    wiring = Wiring(plan(application, ("alpha",), listings), "alpha")
+    restored = Restored(FIRST_CHECKPOINT)
+    gate = Gate()
+    gate.open("start")
+
+    def no_port(*_: object) -> None:
+        raise AssertionError("there is no other worker")
+
+    return build_job(
+        Plan(
+            application=application,
+            wiring=wiring,
+            cluster_id="wc-1",
+            cluster_path=path,
+            life="1",
+            restored=restored,
+            gate=gate,
+            limits=JobLimits(SourceLimits(), 4, 0.005, 60.0),
+            remote_port=no_port,  # type: ignore[arg-type]
+            reporting=Reporting(lambda *_: None, lambda _: None, lambda: None),
+        ),
+        restore_states(application, wiring, restored),
+    )
+
+
+def test_a_single_record_passes_hundreds_of_stages(tmp_path: Path) -> None:
+    results: list[int] = []
+    job = job_of(long_application(results, STAGES), tmp_path)
+
+    trio.run(job.run)
+
+    assert sorted(results) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("stages", [1, 5, 60])
+def test_few_stages_in_a_row_are_passed_in_one_task(stages: int, tmp_path: Path) -> None:
+    job = job_of(long_application([], stages), tmp_path)
+
+    in_place = [inbox.consumer is not None for _, inbox in sorted(job.inboxes.items())]
+    runs = "".join("x" if each else " " for each in in_place).split()
+    assert max(map(len, runs)) <= HOPS_AT_ONCE_MAX
+    assert in_place.count(False) == (len(in_place) - 1) // HOPS_AT_ONCE_MAX
+    assert in_place[0]
