@@ -112,8 +112,18 @@ def _from_file(path: Path) -> ModuleType:
 
 
 def _from_module(name: str) -> ModuleType:
+    if not all(part.isidentifier() for part in name.split(".")) or (
+        Path(name).is_file() and not _is_there(name)
+    ):
+        raise ApplicationError(
+            f"application {name!r}: expected module:name, or the path of a file that ends in .py"
+        )
     with _findable(Path.cwd()):
         return _guarded(lambda: importlib.import_module(name), f"application module {name!r}")
+
+
+def _is_there(module: str) -> bool:
+    return (Path.cwd() / module.partition(".")[0]).with_suffix(".py").exists()
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """What several commands share: the flags that override configuration keys."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,16 @@ FLAGS: dict[str, str] = {
 }
 """Each flag and the key that it overrides."""
 
+_METAVARS = {"--worker-count": "N", "--advertise": "HOST"}
+_OF_KIND = {Kind.ADDRESS: "HOST:PORT", Kind.DURATION: "DURATION"}
+
 _Load = Callable[[list[Path], dict[str, tuple[str, Any]], Path | None], Config]
 
 
-def add_config_flags(parser: argparse.ArgumentParser) -> None:
-    """Add ``--config`` and every flag of `FLAGS`."""
+def add_config_flags(
+    parser: argparse.ArgumentParser, *, shown: Collection[str] = FLAGS.keys()
+) -> None:
+    """Add ``--config`` and every flag of `FLAGS`; the help is about those of *shown* only."""
     parser.add_argument(
         "--config",
         action="append",
@@ -49,11 +54,13 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
     )
     for flag, name in FLAGS.items():
         key = BY_NAME[name]
+        text = key.help.replace("%", "%%") if flag in shown else argparse.SUPPRESS
         if key.kind is Kind.SWITCH:
-            parser.add_argument(flag, action="store_const", const=True, help=key.help)
+            parser.add_argument(flag, action="store_const", const=True, help=text)
         else:
-            metavar = "|".join(key.choices) if key.choices else flag.rpartition("-")[2].upper()
-            parser.add_argument(flag, metavar=metavar, help=key.help.replace("%", "%%"))
+            metavar = "|".join(key.choices) if key.choices else _METAVARS.get(flag)
+            metavar = metavar or _OF_KIND.get(key.kind) or flag.rpartition("-")[2].upper()
+            parser.add_argument(flag, metavar=metavar, help=text)
 
 
 def config_from(

@@ -11,6 +11,7 @@ from typing import Any
 import wallarood
 from wallarood.admin import client
 from wallarood.cli.ctl_orders import checkpoint, reload, shutdown
+from wallarood.cli.main import Parser, parsed
 from wallarood.cli.tables import status_text, topology_table, workers_table
 from wallarood.model.errors import PeersGoneError, UsageError, WallaroodError
 from wallarood.model.topology import Topology
@@ -23,7 +24,7 @@ SEARCHED = (".wallarood", "/run/wallarood", "/var/lib/wallarood")
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser("wallarooctl", description="Look at and control a worker.")
+    top = Parser("wallarooctl", description="Look at and control a worker.")
     top.add_argument("--version", action="version", version=f"wallarooctl {wallarood.__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (_, text) in COMMANDS.items():
@@ -51,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     try:
-        chosen = parser().parse_args(arguments)
+        chosen = parsed(parser(), sys.argv[1:] if arguments is None else arguments)
     except SystemExit as end:
         return 64 if end.code else 0
     try:

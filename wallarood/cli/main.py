@@ -1,8 +1,10 @@
 """The command `wallarood`: finds the subcommand, and turns errors into messages and exit codes."""
 
 import argparse
+import difflib
 import importlib
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -12,12 +14,30 @@ from wallarood.model.errors import OutputClosedError, UsageError, WallaroodError
 
 COMMANDS = ("run", "dev", "demo", "check", "plan", "state", "keys", "help")
 INTERRUPTED = 130
+_CHOICE = re.compile(
+    r"argument (?P<argument>\S+): invalid choice: (?P<found>.*) \(choose from (?P<choices>.*)\)"
+)
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors say what may have been meant."""
+
     def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(UsageError.exit_code, f"{self.prog}: error: {message}\n")
+        choice = _CHOICE.fullmatch(message)
+        if choice is not None:
+            found, choices = choice["found"], re.findall(r"'?([^', ]+)'?", choice["choices"])
+            what = choice["argument"].lower()
+            message = f"unknown {what} {found}: {_meant(found.strip(chr(39)), choices)}"
+        message = message.replace("are required: APP, ARGS", "are required: APP")
+        self.exit(
+            UsageError.exit_code,
+            f"{self.prog}: error: {message}\nSee '{self.prog} --help'.\n",
+        )
+
+
+def _meant(found: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(found, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"expected {', '.join(known)}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     top = parser(_needed(given))
     given, behind = _split(given)
-    chosen = top.parse_args(given)
+    chosen = parsed(top, given)
     if behind:
         if not hasattr(chosen, "args"):
             top.error(f"{chosen.command} takes nothing behind --")
@@ -34,16 +54,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return guarded("wallarood", lambda: command.run(chosen))
 
 
+def parsed(top: argparse.ArgumentParser, given: Sequence[str]) -> argparse.Namespace:
+    """The arguments *given* to a command. Ends the process if they are wrong, or ask for help."""
+    if not given:
+        top.print_help(sys.stderr)
+        sys.exit(UsageError.exit_code)
+    chosen, unknown = top.parse_known_args(given)
+    if unknown:
+        _refuse(top, chosen.command, unknown[0])
+    return chosen
+
+
+def _refuse(top: argparse.ArgumentParser, command: str, argument: str) -> NoReturn:
+    """Say what an argument that *command* does not know may have been meant to be."""
+    (subparsers,) = (a for a in top._actions if isinstance(a, argparse._SubParsersAction))
+    chosen: argparse.ArgumentParser = subparsers.choices[command]
+    if not argument.startswith("-"):
+        chosen.error(f"unexpected argument {argument!r}")
+    flags = [flag for action in chosen._actions for flag in action.option_strings]
+    near = difflib.get_close_matches(argument.partition("=")[0], flags, n=1)
+    meant = f": did you mean {near[0]}?" if near else ""
+    takes_more = any(action.dest == "args" for action in chosen._actions)
+    behind = "; flags of the application stand after --" if takes_more and not near else ""
+    chosen.error(f"unknown flag {argument}{meant}{behind}")
+
+
 def parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     """The command line, with the modules of *commands* loaded."""
-    top = _Parser(
+    top = Parser(
         prog="wallarood",
         description="A stream processor that an operator installs like any other Debian service.",
         epilog="'wallarood demo' shows it at work; 'wallarood help' lists the pages of the manual.",
     )
     top.add_argument("--version", action="version", version=f"wallarood {__version__}")
     subparsers = top.add_subparsers(
-        title="commands", dest="command", required=True, metavar="COMMAND", parser_class=_Parser
+        title="commands", dest="command", required=True, metavar="COMMAND", parser_class=Parser
     )
     for name in commands:
         importlib.import_module(f"wallarood.cli.{name}").add_parser(subparsers)

@@ -24,11 +24,16 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="'show' prints the cluster record, the checkpoints and the archived clusters. "
         "'verify' reads every stored value and names what is damaged (exit code 65). Both work "
         "while the worker runs. 'reset' archives all of the cluster, so that the worker forms or "
-        "joins a new one.",
+        "joins a new one. Every flag of 'wallarood run' is taken; these say where the state is.",
     )
-    parser.add_argument("action", choices=("show", "verify", "reset"))
+    parser.add_argument(
+        "action",
+        metavar="ACTION",
+        choices=("show", "verify", "reset"),
+        help="show, verify or reset",
+    )
     parser.add_argument("--json", action="store_true", help="print the record as JSON")
-    add_config_flags(parser)
+    add_config_flags(parser, shown=("--worker-name", "--state-directory"))
     parser.set_defaults(application=None, args=[])
 
 

@@ -199,22 +199,27 @@ def _check_together(config: Config) -> None:
     control = parse_address(config["worker.control-channel"])
     if config["worker.count"] > 1 and control.port == 0:
         problems.append(
-            f"{config.origin('worker.control-channel')}: worker.control-channel: a cluster of "
-            f"{config['worker.count']} needs HOST:PORT of the initializer, with a port"
+            f"{_place(config, 'worker.control-channel')}: a cluster of {config['worker.count']} "
+            "needs HOST:PORT of the initializer, with a port (--control-channel)"
         )
     if config["timing.liveness-deadline"] < 2 * config["timing.heartbeat"]:
         problems.append(
-            f"{config.origin('timing.liveness-deadline')}: timing.liveness-deadline: expected at "
-            "least two heartbeats (timing.heartbeat)"
+            f"{_place(config, 'timing.liveness-deadline')}: expected at least two heartbeats "
+            "(timing.heartbeat)"
         )
     given = [name for name in TLS_KEYS if config[name] is not None]
     if given and len(given) < len(TLS_KEYS):
         absent = ", ".join(name for name in TLS_KEYS if name not in given)
-        problems.append(f"{config.origin(given[0])}: {given[0]}: TLS also needs {absent}")
+        problems.append(f"{_place(config, given[0])}: TLS also needs {absent}")
     if config["security.key-file"] is None and not given:
         problems.extend(_open_addresses(config))
     if problems:
         raise ConfigurationError("\n".join(problems))
+
+
+def _place(config: Config, name: str) -> str:
+    """The key, behind the file or flag that its value comes from, if it comes from one."""
+    return f"{config.origin(name)}: {name}" if name in config.origins else name
 
 
 def _open_addresses(config: Config) -> list[str]:
@@ -224,7 +229,7 @@ def _open_addresses(config: Config) -> list[str]:
         address = config[name]
         if address is not None and not is_loopback(parse_address(address).host):
             problems.append(
-                f"{config.origin(name)}: {name}: {address} is not a loopback address, and there is "
+                f"{_place(config, name)}: {address} is not a loopback address, and there is "
                 "no cluster key: set security.key-file, or security.certificate and its companions"
             )
     return problems

@@ -151,7 +151,7 @@ def test_a_wrong_command_line_ends_with_64(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 64
-    assert "usage: wallarooctl" in capsys.readouterr().err
+    assert "wallarooctl" in capsys.readouterr().err
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

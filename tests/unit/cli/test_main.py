@@ -34,7 +34,7 @@ def test_every_command_has_help(command: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("nonsense",), ("run", "--nonsense"), ("plan",), ("plan", COUNT, "--workers", "a,a"),
+    [("nonsense",), ("run", "--nonsense"), ("plan",), ("plan", COUNT, "--workers", "a,a"),
      ("plan", COUNT, "--workers", "0"), ("run", COUNT, "--worker-count", "three"),
      ("run", COUNT, "--worker-name", "a b"), ("state", "explode"), ("run",)],
 )  # fmt: skip
@@ -45,6 +45,33 @@ def test_wrong_usage_ends_64_or_78_with_a_message(
     assert done.returncode in (64, 78), done
     assert "error:" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("rnu", "app.py"), "unknown command 'rnu': did you mean run?"),
+        (("run", "app.py", "--worker-coutn", "3"), "--worker-coutn: did you mean --worker-count?"),
+        (("run", "app.py", "--input", "x"), "--input; flags of the application stand after --"),
+        (("plan", "app.py", "--format", "yaml"), "'yaml': expected text, json, dot"),
+        (("dev",), "required: APP\n"),
+        (("state", "shwo"), "unknown action 'shwo': did you mean show?"),
+        (("keys", "isue"), "did you mean issue?"),
+        (("run", "notes.txt"), "expected module:name, or the path of a file that ends in .py"),
+        (("run", COUNT, "--worker-count", "2"), "error: worker.control-channel: a cluster of 2"),
+    ],
+)
+def test_what_was_meant_is_said(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    done = wallarood(*arguments, cwd=tmp_path)
+    assert said in done.stderr
+    assert "usage:" not in done.stderr
+
+
+def test_without_a_command_all_of_them_are_listed() -> None:
+    done = wallarood()
+    assert done.returncode == 64
+    assert "run one worker in the foreground" in done.stderr
 
 
 def test_the_version() -> None:
