@@ -28,8 +28,10 @@ from wallarood.app.connector import (
     SinkWriter,
     Source,
     SourceBatch,
+    SourceContext,
     SourceLimits,
     SourceReader,
+    Unreadable,
 )
 from wallarood.app.keyed import CollectedStream, KeyedStream
 from wallarood.app.nodes import End
@@ -40,6 +42,7 @@ from wallarood.connectors.file.sink import FileSink
 from wallarood.connectors.file.source import FileSource
 from wallarood.connectors.generator import GeneratorSource
 from wallarood.connectors.memory import ListSink, ListSource
+from wallarood.connectors.stdin import StdinSource
 from wallarood.connectors.stdout import StdoutSink
 from wallarood.connectors.tcp.sink import TcpSink
 from wallarood.connectors.tcp.source import LineTcpSource, TcpSource
@@ -72,12 +75,15 @@ __all__ = [
     "SinkWriter",
     "Source",
     "SourceBatch",
+    "SourceContext",
     "SourceLimits",
     "SourceReader",
+    "StdinSource",
     "StdoutSink",
     "Stream",
     "TcpSink",
     "TcpSource",
+    "Unreadable",
     "WallaroodError",
     "application",
     "computation",

@@ -97,8 +97,10 @@ def _dead_letter_nodes(nodes: list[Node]) -> list[Node]:
     """A sink for each dead-letter policy, behind all steps that have it."""
     failing: dict[DeadLetterTo, list[Node]] = {}
     for node in nodes:
-        if node.declared is not None and isinstance(node.declared.on_error, DeadLetterTo):
-            failing.setdefault(node.declared.on_error, []).append(node)
+        decides = node.declared if node.kind is not StepKind.SOURCE else node.connector
+        on_error = getattr(decides, "on_error", None)
+        if isinstance(on_error, DeadLetterTo):
+            failing.setdefault(on_error, []).append(node)
     return [
         Node(
             StepKind.SINK,

@@ -5,7 +5,7 @@ engine opens it where an instance runs. Every `read` and `write` may be cancelle
 `read` nothing has been taken from the source.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, Generic, Protocol
 
@@ -40,7 +40,8 @@ class SourceContext:
     """Where a source partition is read. `directory` is for what the source must keep itself.
 
     It is the same after a restart, belongs to this cluster, worker and source alone, and need not
-    exist; empty outside a cluster.
+    exist; empty outside a cluster. `partitions` are all of the source that are known to this
+    worker, and `positions` those of its own that a checkpoint had.
     """
 
     step: str = ""
@@ -48,11 +49,32 @@ class SourceContext:
     cluster_id: ClusterId = ""
     directory: str = ""
     limits: SourceLimits = attrs.field(factory=SourceLimits)
+    partitions: tuple[str, ...] = ()
+    positions: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class Unreadable:
+    """What a source found in the place of a record: its bytes, and why they are none.
+
+    `place` is where it was read, such as a file, `line` its number from 1 and `byte` its offset;
+    each is None or empty if nobody knows.
+    """
+
+    error: str
+    raw: bytes
+    place: str = ""
+    line: int | None = None
+    byte: int | None = None
 
 
 @attrs.frozen
 class SourceBatch(Generic[T_co]):
-    """At least one record of type T, and the position in the partition after the last of them.
+    """Records of type T, and the position in the partition after the last of them.
+
+    There is at least one record, or something *unreadable*, to which the policy of the source's
+    `on_error` applies: "skip", or `wallarood.dead_letter(sink)`. A source without that attribute,
+    or with "stop", raises ApplicationError itself.
 
     A position is what `Source.open` gets to go on from there: a value of None, bool, int, str and
     dicts and lists of these, so that it can be stored as JSON.
@@ -60,6 +82,7 @@ class SourceBatch(Generic[T_co]):
 
     records: list[T_co]
     position: Any
+    unreadable: tuple[Unreadable, ...] = ()
 
 
 class SourceReader(Protocol[T_co]):

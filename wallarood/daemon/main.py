@@ -165,7 +165,9 @@ class _Daemon:
             fingerprint=self.application.fingerprint,
             role=role_of(self.config),
         )
-        listings = await trio.to_thread.run_sync(list_partitions, self.application)
+        listings: tuple[Listing, ...] = ()
+        if not (isinstance(decision, GoOn) and decision.has_topology):
+            listings = await trio.to_thread.run_sync(list_partitions, self.application)
         match decision:
             case Stop(error):
                 raise error

@@ -34,6 +34,13 @@ class ComputationFailed(ApplicationError):
         self.letter = letter
 
 
+def unread(
+    source: str, policy: ErrorPolicy, error: str, *, raw: bytes, file: str, line: int
+) -> Failure:
+    """What became of bytes that *source* could not read."""
+    return Failure(policy, DeadLetter(source, error, file, line, _repr_of(raw), raw))
+
+
 def letter_of(computation: Computation, record: object, error: BaseException) -> DeadLetter:
     """Describe the failure; the place is the innermost line of the computation's own file."""
     where = place_in(computation.where, error)

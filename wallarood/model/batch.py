@@ -50,5 +50,12 @@ class EndOfStream:
     """Nothing will follow from this sender on this edge."""
 
 
+@attrs.frozen
+class Unread:
+    """What a source could not read, between its batches: `wallarood.flow.failures.Failure`s."""
+
+    failures: tuple[Any, ...]
+
+
 Mark: TypeAlias = Barrier | Watermark | EndOfStream
-Item: TypeAlias = Batch | Mark
+Item: TypeAlias = Batch | Mark | Unread

@@ -167,10 +167,12 @@ class Application:
 
 @attrs.frozen
 class DeadLetter:
-    """What a dead-letter sink gets for a record whose computation raised.
+    """What a dead-letter sink gets for a record whose computation raised, or that is unreadable.
 
     `record` is the `repr` of the record, cut at 1,000 characters; `error` is the exception's type
-    and message; `file` and `line` say where in the application it was raised.
+    and message; `file` and `line` say where in the application it was raised. For what a source
+    could not read, `computation` is the source, `file` and `line` say where it stands (line 0:
+    nobody knows), and `raw` has all of its bytes; else that is None.
     """
 
     computation: str
@@ -178,3 +180,4 @@ class DeadLetter:
     file: str
     line: int
     record: str
+    raw: bytes | None = None

@@ -1,37 +1,53 @@
-"""A source that reads files: lines, JSON lines or CSV, plain or gzipped.
+"""A source that reads files: text, bytes, JSON lines or CSV, plain or compressed.
 
 Theory of operation
 ===================
-Every file is a partition. A chunk is read in a thread, cut at its last line end, and split into
-records in one go; what is left over begins the next chunk. A position is the number of
-(uncompressed) bytes before the next record, so it is always a record's end; with it goes a checksum
-of what stands right before it, by which another file of the same name is found out.
+Every file that is there when the cluster forms is a partition, and so is every split of a large
+one. One partition more stands for the files of directories and patterns that come later: they are
+found when a worker starts. Files that are followed change their names and come and go while they
+are read, so one partition has them all: only who sees all of them can tell a new file from one that
+was renamed. A position is the number of (unpacked) bytes before the next record, so it is always a
+record's end; with it goes a checksum of what stands right before it, by which another file of the
+same name is found out.
 """
 
-import glob
-import gzip
 import os
-import zlib
-from collections import deque
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeAlias
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias, Unpack
 
 import attrs
 import trio
-from xxhash import xxh3_64_hexdigest
 
-from wallarood.app.connector import Scope, SourceBatch, SourceContext, SourceLimits
-from wallarood.connectors.parse import Parser, parser_for
+from wallarood.app.computations import OnError, policy_of
+from wallarood.app.connector import Scope, SourceContext, SourceReader
+from wallarood.connectors.file.follow import FollowReader
+from wallarood.connectors.file.later import LATER, LaterReader, has_grown, later_files
+from wallarood.connectors.file.listing import (
+    Split,
+    files_in,
+    has_pattern,
+    is_stream,
+    name_of,
+    path_of,
+    split_of,
+    splits,
+)
+from wallarood.connectors.file.reader import FileReader
+from wallarood.connectors.file.stream import StreamInput, open_stream
+from wallarood.connectors.file.unpack import MAGIC_BYTES, kind_of
+from wallarood.connectors.parse.options import Format, FormatOptions, format_of
 from wallarood.model.errors import ApplicationError
+from wallarood.model.pipeline import ErrorPolicy
 
-CHUNK_BYTES = 1 << 20
-FOLLOW_INTERVAL_S = 0.2
-SEEN_BYTES = 1024
-"""How much before a position its checksum covers."""
+StrPath: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
-FileFormat: TypeAlias = Literal["lines", "json", "csv"]
-StrPath: TypeAlias = str | os.PathLike[str]
+FOLLOWED = "followed files"
+"""The partition of a source that follows several files, or those of a directory or pattern."""
+
+_SIZE = re.compile(r"(\d+)\s*(KiB|MiB|GiB)")
+_UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
 @attrs.frozen(init=False)
@@ -39,270 +55,195 @@ class FileSource:
     """The records of one file or many; each file is read independently, in order.
 
     A path may be a file, a directory (all its files that do not begin with a dot) or a pattern with
-    ``*``. `format` is "lines" (text without its line end), "json" (a value a line, of type `record`
-    if given) or "csv" (a dict for each row, by the names in the first). A name that ends in ``.gz``
-    is unpacked. With ``scope="local"`` each worker reads its own files, else (``"shared"``) all
-    workers see the same paths and share them. ``follow=True`` waits for more at the end of a file.
-    `repeat` reads every file so many times.
+    ``*``. With ``scope="local"`` each worker reads its own files, else (``"shared"``) all workers
+    see the same paths and share them. Compressed files (gzip, bzip2, xz, Zstandard) are known by
+    their content. `repeat` reads every file so many times. A pipe is read once, as `StdinSource`
+    reads one.
 
-    Guarantee: exactly once, for files that are only ever appended to. One that was cut, rotated or
-    replaced since the last checkpoint is an error, and never read as if it were the same.
+    `format` is "lines" (text without its line end), "bytes" (the same, not decoded), "json" (a
+    value a line, of type `record` if given) or "csv" (RFC 4180: a dict for each row by the names in
+    the first, or a `record`, into the types of which fields are turned). `encoding` and `errors`
+    are those of ``open``. ``nan=True`` lets JSON have NaN and Infinity. CSV takes `delimiter`,
+    `quotechar` (None: no quotes), `header` (True, a list of names, or False: rows are tuples) and
+    ``ragged="fill"``, which fills short rows with empty fields. `on_error` is what becomes of what
+    cannot be read: "stop" (default), "skip", or `dead_letter(sink)`.
+
+    ``follow=True`` waits for more at the end of a file, and for files that come later; rotated
+    files are read to their ends, and one worker reads them all. ``split="64MiB"`` lets several
+    workers read parts of one large file that is not compressed; order is kept within a part.
+
+    Guarantee: exactly once, for files that are only ever appended to, or rotated.
 
     >>> import wallarood as w
     >>> lines = w.source("lines", w.FileSource("logs/*.txt", "book.txt.gz"))
+    >>> rows = w.source("rows", w.FileSource("rows.csv", format="csv", on_error="skip"))
     """
 
     paths: tuple[str, ...]
-    format: FileFormat
+    form: Format
     scope: Scope
     follow: bool
-    record: Any
     repeat: int
+    on_error: OnError
+    split_bytes: int | None
 
     def __init__(
         self,
         *paths: StrPath,
-        format: FileFormat = "lines",
         scope: Literal["shared", "local"] = "shared",
         follow: bool = False,
-        record: Any = None,
         repeat: int = 1,
+        on_error: OnError = "stop",
+        split: str | None = None,
+        **options: Unpack[FormatOptions],
     ) -> None:
         if not paths:
             raise ApplicationError("FileSource: expected at least one path")
-        if format not in ("lines", "json", "csv"):
-            raise ApplicationError(f"FileSource: format={format!r}: expected lines, json or csv")
         if scope not in ("shared", "local"):
             raise ApplicationError(f"FileSource: scope={scope!r}: expected 'shared' or 'local'")
         if repeat < 1 or (follow and repeat > 1):
             raise ApplicationError(
                 f"FileSource: repeat={repeat}: expected 1 or more, 1 if followed"
             )
-        types = {"lines": str, "csv": dict[str, str], "json": Any if record is None else record}
+        policy_of(on_error)
+        form = format_of("FileSource", options)
         self.__attrs_init__(
-            tuple(os.fspath(path) for path in paths),
-            format,
+            tuple(os.fsdecode(path) for path in paths),
+            form,
             Scope(scope),
             follow,
-            types[format],
             repeat,
+            on_error,
+            _split_bytes(split, form, follow=follow),
         )
+
+    @property
+    def record(self) -> Any:
+        """The type of the records."""
+        return self.form.record
 
     @property
     def bounded(self) -> bool:
         """Whether the files are only read to their end."""
         return not self.follow
 
+    @property
+    def _stops(self) -> bool:
+        return policy_of(self.on_error) is ErrorPolicy.STOP
+
     def partitions(self) -> Sequence[str]:
         """See `Source.partitions`. Raises ApplicationError: a path leads to no file."""
+        pipes = [name_of(path) for path in self.paths if is_stream(path)]
+        paths = tuple(path for path in self.paths if not is_stream(path))
+        if self.follow:
+            return (*pipes, *((self._followed,) if paths else ()))
         found: list[str] = []
-        for path in self.paths:
-            found.extend(_files(path))
-        return tuple(dict.fromkeys(found))
+        for path, status in files_in(paths):
+            found += self._parts(path, status.st_size)
+        later = (LATER,) if any(map(has_pattern, paths)) else ()
+        return (*pipes, *found, *later)
+
+    def _parts(self, path: str, size: int) -> list[str]:
+        if self.split_bytes is None:
+            return [name_of(path)]
+        try:
+            packed = _is_packed(path)
+        except OSError as error:
+            raise ApplicationError(f"input file {path}: {error.strerror}") from error
+        return splits(path, 0 if packed else size, self.split_bytes)
+
+    @property
+    def _followed(self) -> str:
+        if len(self.paths) == 1 and not has_pattern(self.paths[0]):
+            return name_of(self.paths[0])
+        return FOLLOWED
+
+    def _split(self, partition: str) -> Split:
+        if self.split_bytes is None:
+            return Split(path_of(partition), 0, None)
+        return split_of(partition)
 
     def size_bytes(self, partition: str) -> int | None:
-        """See `Source.size_bytes`; None for a gzipped or followed file."""
-        if self.follow or partition.endswith(".gz"):
+        """See `Source.size_bytes`; None for a packed or followed file, and for a pipe."""
+        if self.follow or partition == LATER:
             return None
+        split = self._split(partition)
         try:
-            return os.stat(partition).st_size * self.repeat
+            if is_stream(split.path) or _is_packed(split.path):
+                return None
+            end = os.stat(split.path).st_size if split.end is None else split.end
         except OSError:
             return None
+        return max(0, end - split.start) * self.repeat
 
-    async def open(self, partition: str, position: Any, context: SourceContext) -> "FileReader":
-        """See `Source.open`.
-
-        A position is ``{"pass": number, "bytes": offset, "seen": [size, checksum]}``.
-        """
-        place = position or {"pass": 0, "bytes": 0}
-        reader = FileReader(self, partition, context.limits, place["pass"])
-        await trio.to_thread.run_sync(reader.begin, place["bytes"], place.get("seen"))
+    async def open(self, partition: str, position: Any, context: SourceContext) -> SourceReader:
+        """See `Source.open`."""
+        limits, stops = context.limits, self._stops
+        if is_stream(path_of(partition)) or (position and "entry" in position):
+            return await open_stream(self._stream(partition), position, context)
+        if self.follow:
+            paths = self.paths if partition == self._followed else (path_of(partition),)
+            paths = tuple(path for path in paths if not is_stream(path))
+            return FollowReader(paths, self.form, limits, stops, position)
+        if partition == LATER:
+            places = dict((position or {}).get("files", {}))
+            files = await trio.to_thread.run_sync(self._later, places, context)
+            return LaterReader(files, places, self.form, limits, stops)
+        reader = FileReader(self._split(partition), self.form, limits, stops, self.repeat)
+        await trio.to_thread.run_sync(reader.begin, position)
         return reader
 
+    def _stream(self, partition: str) -> StreamInput:
+        path = path_of(partition)
+        return StreamInput(path, self.form, self._stops, keeps_open=self.follow)
 
-def _files(path: str) -> list[str]:
-    if glob.has_magic(path) and not Path(path).exists():
-        found = sorted(each for each in glob.glob(path, recursive=True) if Path(each).is_file())
-        if not found:
-            raise ApplicationError(f"no file matches {path}")
-        return found
-    if Path(path).is_dir():
-        return sorted(
-            str(each) for each in Path(path).iterdir() if each.is_file() and each.name[0] != "."
-        )
-    if not Path(path).exists():
-        raise ApplicationError(f"input file {path}: it does not exist")
-    return [path]
+    def _later(self, places: Mapping[str, Any], context: SourceContext) -> list[tuple[str, Any]]:
+        known = frozenset(self._split(each).path for each in context.partitions if each != LATER)
+        others = [place for name, place in context.positions.items() if name != LATER]
+        return later_files(self.paths, known, places, others=others)
+
+    def resumable(self, ended: Mapping[str, Any], context: SourceContext) -> set[str]:
+        """The partitions that were read to their end at these positions and have more now."""
+        if self.repeat > 1:
+            return set()
+        more = set()
+        for partition, position in ended.items():
+            if partition == LATER:
+                if self._later((position or {}).get("files", {}), context):
+                    more.add(partition)
+                continue
+            split = self._split(partition)
+            if split.end is not None or is_stream(split.path):
+                continue
+            if (position is None or "bytes" in position) and has_grown(split.path, position):
+                more.add(partition)
+        return more
 
 
-@attrs.define(eq=False)
-class FileReader:
-    """An open file. `offset` counts the bytes of all records that were handed out."""
+def _split_bytes(split: str | None, form: Format, *, follow: bool) -> int | None:
+    if split is None:
+        return None
+    match = _SIZE.fullmatch(split) if isinstance(split, str) else None
+    if match is None or not int(match[1]):
+        raise ApplicationError(f"FileSource: split={split!r}: expected a size such as '64MiB'")
+    why = ""
+    if follow:
+        why = "a file that is followed has no end"
+    elif form.wide:
+        why = f"lines in {form.encoding} are not found in the middle of a file"
+    elif form.format == "csv" and form.quotechar is not None:
+        why = "a quoted field may hold a line end; if none does, say quotechar=None"
+    if why:
+        raise ApplicationError(f"FileSource: split={split!r}: {why}")
+    return int(match[1]) * _UNITS[match[2]]
 
-    source: FileSource
-    path: str
-    limits: SourceLimits
-    number: int
-    offset: int = attrs.field(default=0, init=False)
-    _file: BinaryIO | None = attrs.field(default=None, init=False)
-    _parser: Parser | None = attrs.field(default=None, init=False)
-    _rest: bytes = attrs.field(default=b"", init=False)
-    _ready: deque[tuple[list[Any], int, bytes]] = attrs.field(factory=deque, init=False)
 
-    def begin(self, offset: int, seen: tuple[int, str] | None = None) -> None:
-        """Open the file at *offset*, before which stands what was *seen*.
+def _is_packed(path: str) -> bool:
+    """Whether a file is compressed. Raises OSError: it cannot be read."""
+    return _is_packed_file(path, os.stat(path).st_ino)
 
-        Raises ApplicationError: it cannot be opened, is shorter, or is another file.
-        """
-        try:
-            opened = gzip.open if self.path.endswith(".gz") else open
-            self._file = opened(self.path, "rb")  # type: ignore[assignment]
-        except OSError as error:
-            raise ApplicationError(f"input file {self.path}: {error.strerror}") from error
-        assert self._file is not None
-        self._parser = parser_for(self.source.format, self.source.record, self.path)
-        if offset and self.source.format == "csv":
-            self._parser.parse_lines([self._file.readline().rstrip(b"\r\n")], 0)
-        reached = self._seek(offset)
-        if reached < offset:
-            self._file.close()
-            raise ApplicationError(
-                f"input file {self.path} has {reached:,} bytes, but {offset:,} were read before: "
-                "it was cut or replaced"
-            )
-        if seen is not None:
-            self._check_seen(offset, *seen)
-        self.offset = offset
 
-    def _check_seen(self, offset: int, size: int, checksum: str) -> None:
-        assert self._file is not None
-        self._seek(offset - size)
-        before = self._file.read(size)
-        if xxh3_64_hexdigest(before) != checksum:
-            self._file.close()
-            raise ApplicationError(
-                f"input file {self.path} is not the one that was read before: the {size:,} bytes "
-                f"before byte {offset:,} are others now. It was rotated or replaced: put the "
-                "former file back under this name, or form a new cluster to read this one"
-            )
-
-    def _seek(self, offset: int) -> int:
-        assert self._file is not None
-        if not self.path.endswith(".gz"):
-            self._file.seek(0, os.SEEK_END)
-            size = self._file.tell()
-            return self._file.seek(min(offset, size))
-        try:
-            return self._file.seek(offset)
-        except (OSError, EOFError, zlib.error) as error:
-            raise ApplicationError(f"input file {self.path}: {error}") from error
-
-    async def read(self) -> SourceBatch | None:
-        """See `SourceReader.read`. Raises ApplicationError: the file is damaged."""
-        while True:
-            while self._ready:
-                records, size, tail = self._ready.popleft()
-                self.offset += size
-                if records:
-                    seen = [len(tail), xxh3_64_hexdigest(tail)]
-                    position = {"pass": self.number, "bytes": self.offset, "seen": seen}
-                    return SourceBatch(records, position)
-            if not await self._fill():
-                return None
-
-    async def _fill(self) -> bool:
-        """Read on; whether there may be more."""
-        chunk = await trio.to_thread.run_sync(self._chunk)
-        if chunk:
-            self._split(chunk)
-        elif self.source.follow:
-            await trio.to_thread.run_sync(self._check_followed)
-            await trio.sleep(FOLLOW_INTERVAL_S)
-        elif self._rest:
-            rest, self._rest = self._rest, b""
-            self._add(rest)
-        else:
-            return await self._next_pass()
-        return True
-
-    async def _next_pass(self) -> bool:
-        if self.number + 1 >= self.source.repeat or self.offset == 0:
-            return False
-        self.number += 1
-        await self.aclose()
-        await trio.to_thread.run_sync(self.begin, 0)
-        return True
-
-    def _check_followed(self) -> None:
-        """Whoever rotates a file that is followed is told so, instead of waiting for ever."""
-        assert self._file is not None
-        try:
-            there, ours = os.stat(self.path), os.fstat(self._file.fileno())
-        except OSError as error:
-            raise ApplicationError(f"followed file {self.path}: {error.strerror}") from error
-        same = (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
-        if not same or (there.st_size < self.offset and not self.path.endswith(".gz")):
-            raise ApplicationError(
-                f"followed file {self.path} was {'cut' if same else 'rotated or replaced'} after "
-                f"{self.offset:,} bytes: files that are followed must only be appended to"
-            )
-
-    def _chunk(self) -> bytes:
-        assert self._file is not None
-        try:
-            return self._file.read(min(CHUNK_BYTES, self.limits.batch_bytes_max))
-        except (OSError, EOFError, zlib.error) as error:
-            after = self.offset + len(self._rest)
-            raise ApplicationError(
-                f"input file {self.path}: damaged after {after:,} bytes: {error}"
-            ) from error
-
-    def _split(self, chunk: bytes) -> None:
-        data = self._rest + chunk
-        end = data.rfind(b"\n") + 1
-        self._rest = data[end:]
-        if len(self._rest) > self.limits.record_bytes_max:
-            raise self._too_long(self.offset + end)
-        if end:
-            self._add(data[:end])
-
-    def _too_long(self, place: int) -> ApplicationError:
-        return ApplicationError(
-            f"input file {self.path}: the record at byte {place:,} is longer than "
-            f"{self.limits.record_bytes_max:,} bytes (limits.record-bytes-max)"
-        )
-
-    def _add(self, data: bytes) -> None:
-        assert self._parser is not None
-        lines = data.split(b"\n")
-        if not lines[-1]:
-            lines.pop()
-        most = self.limits.batch_records_max
-        start = self.offset + sum(size for _, size, _ in self._ready)
-        end = 0
-        for first in range(0, len(lines), most):
-            some = lines[first : first + most]
-            size = sum(map(len, some)) + len(some)
-            if size > self.limits.record_bytes_max:
-                self._check_lengths(some, start)
-            if first + most >= len(lines) and not data.endswith(b"\n"):
-                size -= 1
-            end += size
-            tail = data[max(0, end - SEEN_BYTES) : end]
-            self._ready.append((self._parser.parse_lines(some, start), size, tail))
-            start += size
-
-    def _check_lengths(self, lines: list[bytes], start: int) -> None:
-        for line in lines:
-            if len(line) > self.limits.record_bytes_max:
-                raise self._too_long(start)
-            start += len(line) + 1
-
-    async def committed(self, position: Any) -> None:
-        """See `SourceReader.committed`: the file stays as it is."""
-
-    async def aclose(self) -> None:
-        """See `SourceReader.aclose`."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+@lru_cache(maxsize=100_000)
+def _is_packed_file(path: str, _inode: int) -> bool:
+    with open(path, "rb") as file:
+        return bool(kind_of(file.read(MAGIC_BYTES)))

@@ -38,6 +38,11 @@ class GoOn:
 
     record: ClusterRecord
 
+    @property
+    def has_topology(self) -> bool:
+        """Whether what is to be read is settled, so that sources need not list it again."""
+        return self.record.state is not RecordState.PREPARED
+
 
 @attrs.frozen
 class AskFor:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import attrs
 
-from wallarood.app.connector import SinkContext, SourceContext
+from wallarood.app.connector import Scope, SinkContext, SourceContext
 from wallarood.flow.align import Alignment
 from wallarood.flow.compile import compile_branch, compile_stage, make_states
 from wallarood.flow.route import Router
@@ -162,6 +162,11 @@ def _source_task(job: Job, plan: Plan, stage: Stage) -> SourceTask:
         for each in plan.restored.sources
         if each.source == step.name
     }
+    listed = tuple(
+        each.partition
+        for each in stage.source_partitions
+        if step.connector.scope is Scope.SHARED or each.worker == job.wiring.worker
+    )
     return SourceTask(
         step=step.name,
         source=step.connector,
@@ -179,6 +184,8 @@ def _source_task(job: Job, plan: Plan, stage: Stage) -> SourceTask:
             cluster_id=plan.cluster_id,
             directory=str(plan.cluster_path / "sources" / step.name.replace("/", "_")),
             limits=plan.limits.source_with(batches_at_once(plan.application, job.wiring, stage)),
+            partitions=listed,
+            positions={name: each.position for name, each in known.items()},
         ),
     )
 

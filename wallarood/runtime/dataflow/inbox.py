@@ -24,7 +24,7 @@ from typing import Protocol, TypeAlias
 import attrs
 import trio
 
-from wallarood.model.batch import Batch, Item, Mark
+from wallarood.model.batch import Batch, Item, Mark, Unread
 from wallarood.model.ids import WorkerName
 from wallarood.runtime.dataflow.waker import Waker
 
@@ -121,8 +121,8 @@ class Inbox:
         queue.batches += 1
         self._wake()
 
-    def mark_nowait(self, source: InputId, mark: Mark, taken: Taken = nothing) -> None:
-        """Queue a mark behind what is there."""
+    def mark_nowait(self, source: InputId, mark: Mark | Unread, taken: Taken = nothing) -> None:
+        """Queue a mark behind what is there; what a source could not read is queued so too."""
         self._queues[source].items.append((mark, taken))
         self._wake()
 

@@ -22,7 +22,7 @@ from wallarood.app.connector import Sink, SinkContext, SinkWriter
 from wallarood.flow.align import Alignment
 from wallarood.flow.failures import Naming
 from wallarood.flow.transactions import Transactions
-from wallarood.model.batch import Barrier, Batch, EndOfStream
+from wallarood.model.batch import Barrier, Batch, EndOfStream, Unread
 from wallarood.model.checkpoint import SinkPart
 from wallarood.model.errors import DamagedStateError
 from wallarood.runtime.dataflow.counters import StageCounters
@@ -84,6 +84,7 @@ class SinkTask:
                 if self.inbox.has_some(self.alignment):
                     await trio.lowlevel.checkpoint()  # else `get` waits
                 continue
+            assert not isinstance(item, Unread)
             for mark in self.alignment.take(source, item):
                 if isinstance(mark, Barrier) and self.snapshots.begin(mark):
                     await self._prepare(writer)

@@ -15,9 +15,10 @@ import attrs
 import structlog
 import trio
 
-from wallarood.app.connector import Source, SourceContext, SourceReader
-from wallarood.flow.failures import Naming
-from wallarood.model.batch import Barrier, Batch, EndOfStream
+from wallarood.app.computations import policy_of
+from wallarood.app.connector import Source, SourceContext, SourceReader, Unreadable
+from wallarood.flow.failures import Naming, unread
+from wallarood.model.batch import Barrier, Batch, EndOfStream, Unread
 from wallarood.model.checkpoint import SourcePosition
 from wallarood.runtime.dataflow.counters import SourceCounters
 from wallarood.runtime.dataflow.gate import Gate
@@ -46,6 +47,7 @@ class SourceTask:
 
         Raises ApplicationError: a partition cannot be opened or read.
         """
+        await self._resume()
         waiting = iter(self.partitions.items())
         readers = len(self.partitions)
         if self.source.bounded:
@@ -54,6 +56,14 @@ class SourceTask:
             for _ in range(readers):
                 nursery.start_soon(self._read_some, waiting)
         self.inbox.mark_nowait(self.input, EndOfStream())
+
+    async def _resume(self) -> None:
+        """Partitions that have ended may have more by now, if the source says so."""
+        ended = {name: each.position for name, each in self.partitions.items() if each.ended}
+        resumable = getattr(self.source, "resumable", None)
+        if ended and resumable is not None:
+            for name in await trio.to_thread.run_sync(resumable, ended, self.context):
+                self.partitions[name].ended = False
 
     async def _read_some(self, waiting: Iterator[tuple[str, SourceCounters]]) -> None:
         for partition, counters in waiting:
@@ -76,9 +86,12 @@ class SourceTask:
                 await self.inbox.wait_for_room(self.input)
                 while not self.gate.is_open:
                     await self.gate.wait_open()
+                if batch.unreadable:
+                    self.inbox.mark_nowait(self.input, self._unread(batch.unreadable))
                 counters.records += len(batch.records)
                 counters.position = batch.position
-                await self.inbox.put(self.input, Batch(batch.records))
+                if batch.records:
+                    await self.inbox.put(self.input, Batch(batch.records))
                 await trio.lowlevel.checkpoint()
             counters.ended = True
             log.debug("source partition ended", source=self.step, partition=partition)
@@ -86,6 +99,22 @@ class SourceTask:
             del self._readers[partition]
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
                 await reader.aclose()
+
+    def _unread(self, unreadable: tuple[Unreadable, ...]) -> Unread:
+        policy = policy_of(getattr(self.source, "on_error", "stop"))
+        return Unread(
+            tuple(
+                unread(
+                    self.step,
+                    policy,
+                    each.error if each.byte is None else f"at byte {each.byte:,}: {each.error}",
+                    raw=each.raw,
+                    file=each.place,
+                    line=each.line or 0,
+                )
+                for each in unreadable
+            )
+        )
 
     def put_barrier(self, barrier: Barrier) -> tuple[SourcePosition, ...]:
         """Put a barrier behind what was read; the positions that belong to it."""

@@ -23,7 +23,7 @@ from wallarood.flow.align import Alignment
 from wallarood.flow.compile import Concurrent, Inline, InThread, Segment
 from wallarood.flow.failures import Failure
 from wallarood.flow.state import State
-from wallarood.model.batch import Barrier, Batch, EndOfStream
+from wallarood.model.batch import Barrier, Batch, EndOfStream, Unread
 from wallarood.model.pipeline import DeadLetter, ErrorPolicy
 from wallarood.model.topology import Stage
 from wallarood.runtime.dataflow.counters import StageCounters
@@ -84,6 +84,9 @@ class StageTask:
                 await self.process(item)
                 if self.inbox.has_some(self.alignment):
                     await trio.lowlevel.checkpoint()  # else `get` waits
+                continue
+            if isinstance(item, Unread):
+                await self._report(item.failures)
                 continue
             for mark in self.alignment.take(source, item):
                 if isinstance(mark, Barrier) and self.snapshots.begin(mark):
@@ -162,7 +165,7 @@ class StageTask:
                 records=len(part),
             )
 
-    async def _report(self, failures: list[Failure]) -> None:
+    async def _report(self, failures: Sequence[Failure]) -> None:
         letters = [each.letter for each in failures if each.policy is ErrorPolicy.DEAD_LETTER]
         skipped = [each.letter for each in failures if each.policy is ErrorPolicy.SKIP]
         self.counters.dead_letters += len(letters)

@@ -1,0 +1,209 @@
+"""Following files that grow, are rotated, cut, replaced, renamed, and come and go.
+
+Theory of operation
+===================
+A file is known by its inode, a name is what leads to it. A scan lists all files that the paths lead
+to, a few times a second, as often as costs one percent of a processor at most. A listed inode that
+is not followed yet is a new file; one that is not listed any more has been renamed or removed: it
+is read on, by the open descriptor or under its other name beside the former one, until it has not
+grown for some seconds, and then its last line counts as whole.
+
+Before each read the bytes before the offset are looked at again. If they are others, or the file is
+shorter, it was cut and written again, as `copytruncate` does: it is read from its beginning. A
+position has for each file its name, inode, offset and checksum, so a restart finds it in the same
+ways. Nothing that happens to a file is an error here, since nobody could mend it: what cannot be
+read any more is said in the log.
+"""
+
+import os
+import time
+from collections import deque
+from typing import Any
+
+import attrs
+import structlog
+import trio
+
+from wallarood.app.connector import SourceBatch, SourceLimits
+from wallarood.connectors.file.followed import Followed, Inode, restored
+from wallarood.connectors.file.listing import candidates, name_of
+from wallarood.connectors.file.reader import error_of
+from wallarood.connectors.parse.options import Format
+
+SCAN_S = 0.2
+SCAN_SHARE = 100
+"""A scan is followed by a pause of so many times its length."""
+LEFT_S = 3.0
+"""How long a file without a name that is listed must not have grown, to be at its end."""
+SETTLED_S = 1.0
+"""How old the last change of a file must be that may be a copy in the making."""
+OPEN_MAX = 128
+
+log = structlog.get_logger(__name__)
+
+
+@attrs.define(eq=False)
+class FollowReader:
+    """Reads all files that *paths* lead to, now and later. `position` is where it was before."""
+
+    paths: tuple[str, ...]
+    form: Format
+    limits: SourceLimits
+    stops: bool
+    position: Any
+    _files: dict[Inode, Followed] = attrs.field(factory=dict, init=False)
+    _due: deque[Followed] = attrs.field(factory=deque, init=False)
+    """Files that have more to read."""
+    _places: dict[str, Any] = attrs.field(factory=dict, init=False)
+    _pause_s: float = attrs.field(default=0.0, init=False)
+    _scanned: bool = attrs.field(default=False, init=False)
+
+    async def read(self) -> SourceBatch:
+        """See `SourceReader.read`; there is no end.
+
+        Raises ApplicationError: a record cannot be read, and the policy is to stop.
+        """
+        await trio.lowlevel.checkpoint()
+        while True:
+            while self._due:
+                file = self._due[0]
+                taken = file.take()
+                if taken is not None:
+                    records, faults = taken
+                    if faults and self.stops:
+                        raise error_of(faults[0])
+                    self._places = {**self._places, file.key: file.place()}
+                    return SourceBatch(records, {"files": self._places}, faults)
+                if await trio.to_thread.run_sync(file.fill):
+                    self._due.rotate(-1)
+                else:
+                    self._due.popleft().queued = False
+            await trio.sleep(self._pause_s)
+            await trio.to_thread.run_sync(self._scan)
+
+    def _scan(self) -> None:
+        began = time.monotonic()
+        listed: dict[Inode, tuple[str, os.stat_result]] = {}
+        for path, status in candidates(self.paths):
+            inode = (status.st_dev, status.st_ino)
+            known = self._files.get(inode)
+            if inode not in listed or (known is not None and known.path == path):
+                listed[inode] = (path, status)
+        if not self._scanned:
+            self._restore(listed)
+        for inode, (path, status) in listed.items():
+            file = self._files.get(inode)
+            if file is None:
+                file = self._new(inode, path, status)
+                if file is None:
+                    continue
+            elif file.path != path or file.left:
+                self._rename(file, path)
+            file.left_since = None
+            if file.changed(status):
+                self._queue(file)
+        for inode, file in list(self._files.items()):
+            if inode not in listed:
+                self._leave(file)
+        self._close_some()
+        self._scanned = True
+        self._pause_s = max(SCAN_S, (time.monotonic() - began) * SCAN_SHARE)
+
+    def _restore(self, listed: dict[Inode, tuple[str, os.stat_result]]) -> None:
+        """Find the files of the position again."""
+        for file, key, place in restored(
+            self.position, self.paths, listed, form=self.form, limits=self.limits
+        ):
+            if file is None:
+                log.warning(
+                    "followed file is gone; what may have followed its last record was not read",
+                    file=key,
+                    byte=place["bytes"],
+                )
+                continue
+            self._add(file)
+            self._places[file.key] = file.place()
+
+    def _add(self, file: Followed) -> None:
+        file.eager = self.stops
+        self._files[file.inode] = file
+
+    def _new(self, inode: Inode, path: str, status: os.stat_result) -> Followed | None:
+        """A file that was not there before; None if it is too early to say what it is."""
+        file = Followed(path, inode, self.form, self.limits)
+        original = self._original_of(path)
+        if original is not None:
+            if time.time() - status.st_mtime < SETTLED_S:
+                return None
+            if original.continue_as_copy(file):
+                log.info("new file is a copy", file=name_of(path), original=original.name)
+        if self._scanned:
+            log.info("new file found", file=name_of(path))
+        self._add(file)
+        return file
+
+    def _original_of(self, path: str) -> Followed | None:
+        """The file that rotation may have copied to *path*: one whose name it begins with."""
+        named = {each.path: each for each in self._files.values() if each.offset}
+        for end in range(len(path) - 1, len(os.path.dirname(path)) + 1, -1):
+            if path[:end] in named:
+                return named[path[:end]]
+        return None
+
+    def _rename(self, file: Followed, path: str) -> None:
+        log.info("followed file has another name", file=file.name, now=name_of(path))
+        self._forget_place(file)
+        file.path, file.left = path, False
+        if file.offset:
+            self._places = {**self._places, file.key: file.place()}
+
+    def _forget_place(self, file: Followed) -> None:
+        self._places = {key: place for key, place in self._places.items() if key != file.key}
+
+    def _leave(self, file: Followed) -> None:
+        """No name leads to the file any more."""
+        now = time.monotonic()
+        if file.left_since is None:
+            file.left_since = now
+            if not file.hold():
+                log.warning("followed file is gone", file=file.name, byte=file.offset)
+                self._drop(file)
+                return
+            if file.key in self._places:
+                self._forget_place(file)
+            file.left = True
+            self._places = {**self._places, file.key: file.place()}
+        if file.queued:
+            return
+        if file.changed(file.status()):
+            file.left_since = now
+            self._queue(file)
+        elif now - file.left_since > LEFT_S:
+            if file.finish():
+                self._queue(file)
+                return
+            log.info("followed file was renamed or removed: read to its end", file=file.name)
+            self._drop(file)
+
+    def _queue(self, file: Followed) -> None:
+        file.queued = True
+        self._due.append(file)
+
+    def _drop(self, file: Followed) -> None:
+        self._forget_place(file)
+        file.close()
+        del self._files[file.inode]
+
+    def _close_some(self) -> None:
+        """Files that have been idle for longest are closed; they are found by their names."""
+        idle = [each for each in self._files.values() if each.is_idle and not each.left]
+        for file in idle[: max(0, len(idle) - OPEN_MAX)]:
+            file.close()
+
+    async def committed(self, position: Any) -> None:
+        """See `SourceReader.committed`: the files stay as they are."""
+
+    async def aclose(self) -> None:
+        """See `SourceReader.aclose`."""
+        for file in self._files.values():
+            file.close()

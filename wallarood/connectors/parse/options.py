@@ -1,0 +1,172 @@
+"""What an application may say about the format of what a source reads."""
+
+import codecs
+from typing import Any, Literal, TypeAlias, TypedDict
+
+import attrs
+import msgspec
+
+from wallarood.model.errors import ApplicationError
+
+FileFormat: TypeAlias = Literal["lines", "bytes", "json", "csv"]
+Errors: TypeAlias = Literal[
+    "strict", "replace", "ignore", "backslashreplace", "surrogateescape", "surrogatepass"
+]
+Header: TypeAlias = bool | list[str] | tuple[str, ...]
+
+WIDE = ("utf-16", "utf-32")
+"""Encodings in which a line end is not the byte 0x0A: they are turned into UTF-8 while reading."""
+
+
+class FormatOptions(TypedDict, total=False):
+    """What every source of lines may be told about their format."""
+
+    format: FileFormat
+    record: Any
+    encoding: str
+    errors: Errors
+    nan: bool
+    delimiter: str
+    quotechar: str | None
+    header: Header
+    ragged: Literal["error", "fill"]
+
+
+@attrs.frozen
+class Format:
+    """How bytes become records. `names` are those of the columns; None: the first row has them."""
+
+    format: FileFormat = "lines"
+    record: Any = str
+    encoding: str = "utf-8"
+    errors: Errors = "strict"
+    nan: bool = False
+    delimiter: str = ","
+    quotechar: str | None = '"'
+    has_header: bool = True
+    names: tuple[str, ...] | None = None
+    ragged: Literal["error", "fill"] = "error"
+
+    @property
+    def wide(self) -> bool:
+        """Whether a line end is more than one byte."""
+        return self.encoding.startswith(WIDE)
+
+
+def format_of(owner: str, options: FormatOptions) -> Format:
+    """The checked format that *options* ask for. Raises ApplicationError: one is wrong."""
+
+    def wrong(option: str, expected: str) -> ApplicationError:
+        found = options.get(option)
+        return ApplicationError(f"{owner}: {option}={found!r:.100}: expected {expected}")
+
+    for option in options:
+        if option not in FormatOptions.__annotations__:
+            raise ApplicationError(f"{owner}: unknown option {option!r}")
+    kind = options.get("format", "lines")
+    if kind not in ("lines", "bytes", "json", "csv"):
+        raise wrong("format", "lines, bytes, json or csv")
+    errors = options.get("errors", "strict")
+    if errors not in Errors.__args__:  # type: ignore[attr-defined]
+        raise wrong("errors", ", ".join(Errors.__args__))  # type: ignore[attr-defined]
+    delimiter, quotechar = options.get("delimiter", ","), options.get("quotechar", '"')
+    if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '\r\n"':
+        raise wrong("delimiter", "one character that is no quote and no line end")
+    if quotechar is not None and (len(quotechar) != 1 or quotechar in "\r\n" + delimiter):
+        raise wrong("quotechar", "one character, not that of delimiter, or None for no quotes")
+    if options.get("ragged", "error") not in ("error", "fill"):
+        raise wrong("ragged", "'error' or 'fill'")
+    has_header, names = _header(owner, options)
+    made = Format(
+        kind,
+        _record(owner, options, dict if has_header or names else tuple),
+        _encoding(owner, options.get("encoding", "utf-8")),
+        errors,
+        bool(options.get("nan", False)),
+        delimiter,
+        quotechar,
+        has_header,
+        names,
+        options.get("ragged", "error"),
+    )
+    _check_belongs(owner, kind, options)
+    return made
+
+
+_ONLY_CSV = ("delimiter", "quotechar", "header", "ragged")
+
+
+def _check_belongs(owner: str, kind: str, options: FormatOptions) -> None:
+    for option in options:
+        if (option in _ONLY_CSV and kind != "csv") or (option == "nan" and kind != "json"):
+            wanted = "csv" if option in _ONLY_CSV else "json"
+            raise ApplicationError(
+                f'{owner}: {option} is for format="{wanted}", found format="{kind}"'
+            )
+    if options.get("record") is not None and kind in ("lines", "bytes"):
+        raise ApplicationError(
+            f'{owner}: record is for format="json" and format="csv", found format="{kind}"'
+        )
+
+
+def _header(owner: str, options: FormatOptions) -> tuple[bool, tuple[str, ...] | None]:
+    header = options.get("header", True)
+    if isinstance(header, bool):
+        return header, None
+    if not isinstance(header, list | tuple) or not all(isinstance(each, str) for each in header):
+        raise ApplicationError(
+            f"{owner}: header={header!r:.100}: expected True, False or a list of names"
+        )
+    check_names(f"{owner}: header", list(header))
+    return False, tuple(header)
+
+
+def check_names(where: str, names: list[str]) -> None:
+    """Raises ApplicationError: a column has no name, or two have the same."""
+    empty = [str(number) for number, name in enumerate(names, 1) if not name.strip()]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if not names or empty:
+        raise ApplicationError(
+            f"{where}: column {', '.join(empty) or '1'} has no name: name all columns with "
+            "header=[…], or give their number up with header=False"
+        )
+    if twice:
+        raise ApplicationError(
+            f"{where}: several columns are called {', '.join(map(repr, twice))}: name them with "
+            "header=[…]"
+        )
+
+
+def _record(owner: str, options: FormatOptions, row: type) -> Any:
+    record: Any = options.get("record")
+    match options.get("format", "lines"):
+        case "lines":
+            return str
+        case "bytes":
+            return bytes
+        case "json":
+            return Any if record is None else record
+    if record is None:
+        return dict[str, str] if row is dict else tuple[str, ...]
+    try:
+        msgspec.convert([], list.__class_getitem__(record), strict=False)
+    except TypeError as error:
+        raise ApplicationError(f"{owner}: record={record!r:.100}: {error}") from None
+    return record
+
+
+def _encoding(owner: str, encoding: str) -> str:
+    try:
+        name = codecs.lookup(encoding).name
+        newline = "\n".encode(name)
+    except (LookupError, TypeError, UnicodeError):
+        raise ApplicationError(f"{owner}: encoding={encoding!r:.100}: there is none") from None
+    if name == "utf-8-sig":
+        return "utf-8"
+    if name.startswith(WIDE):
+        return name
+    if newline != b"\n" or name.startswith(("iso2022", "hz", "utf-7", "utf_7")):
+        raise ApplicationError(
+            f"{owner}: encoding={encoding!r}: lines cannot be told apart in it; convert the input"
+        )
+    return name

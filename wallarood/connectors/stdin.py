@@ -1,0 +1,79 @@
+"""A source that reads standard input."""
+
+from collections.abc import Sequence
+from typing import Any, Unpack
+
+import attrs
+
+from wallarood.app.computations import OnError, policy_of
+from wallarood.app.connector import Scope, SourceContext, SourceReader
+from wallarood.connectors.file.stream import JOURNAL_BYTES_MAX, STDIN, StreamInput, open_stream
+from wallarood.connectors.parse.options import Format, FormatOptions, format_of
+from wallarood.model.errors import ApplicationError
+from wallarood.model.pipeline import ErrorPolicy
+
+
+@attrs.frozen(init=False)
+class StdinSource:
+    """The records of standard input, up to its end. Formats and `on_error` are as for `FileSource`.
+
+    What was read is journalled in the state directory, which takes up to `journal_bytes_max`
+    (default 256 MiB), until a checkpoint no longer needs it. One worker reads; in a cluster of
+    several it is the one that the topology says.
+
+    Guarantee: at most once up to the journal: what was still in the pipe when the worker died is
+    lost. What was journalled is counted exactly once.
+
+    >>> import wallarood as w
+    >>> lines = w.source("lines", w.StdinSource())
+    """
+
+    form: Format
+    on_error: OnError
+    journal_bytes_max: int
+    scope: Scope = Scope.SHARED
+    bounded: bool = True
+
+    def __init__(
+        self,
+        *,
+        on_error: OnError = "stop",
+        journal_bytes_max: int = JOURNAL_BYTES_MAX,
+        **options: Unpack[FormatOptions],
+    ) -> None:
+        policy_of(on_error)
+        form = format_of("StdinSource", options)
+        if form.wide:
+            raise ApplicationError(
+                f"StdinSource: encoding={form.encoding!r} is not read from a pipe: convert it "
+                "before, with iconv"
+            )
+        if journal_bytes_max < 1:
+            raise ApplicationError(
+                f"StdinSource: journal_bytes_max={journal_bytes_max}: expected 1 or more"
+            )
+        self.__attrs_init__(form, on_error, journal_bytes_max)
+
+    @property
+    def record(self) -> Any:
+        """The type of the records."""
+        return self.form.record
+
+    def partitions(self) -> Sequence[str]:
+        """See `Source.partitions`."""
+        return (STDIN,)
+
+    def size_bytes(self, partition: str) -> int | None:  # noqa: ARG002
+        """See `Source.size_bytes`."""
+        return None
+
+    async def open(
+        self,
+        partition: str,  # noqa: ARG002
+        position: Any,
+        context: SourceContext,
+    ) -> SourceReader:
+        """See `Source.open`."""
+        stops = policy_of(self.on_error) is ErrorPolicy.STOP
+        wanted = StreamInput(STDIN, self.form, stops, journal_bytes_max=self.journal_bytes_max)
+        return await open_stream(wanted, position, context)
