@@ -5,8 +5,9 @@ from typing import Any, Unpack
 
 import attrs
 
-from wallarood.app.computations import OnError, policy_of
+from wallarood.app.computations import policy_of
 from wallarood.app.connector import Scope, SourceContext, SourceReader
+from wallarood.app.declared import OnError
 from wallarood.connectors.file.stream import JOURNAL_BYTES_MAX, STDIN, StreamInput, open_stream
 from wallarood.connectors.parse.options import Format, FormatOptions, format_of
 from wallarood.model.errors import ApplicationError

@@ -20,8 +20,9 @@ from typing import Any, Literal, TypeAlias, Unpack
 import attrs
 import trio
 
-from wallarood.app.computations import OnError, policy_of
+from wallarood.app.computations import policy_of
 from wallarood.app.connector import Scope, SourceContext, SourceReader
+from wallarood.app.declared import OnError
 from wallarood.connectors.file.follow import FollowReader
 from wallarood.connectors.file.later import LATER, LaterReader, has_grown, later_files
 from wallarood.connectors.file.listing import (
