@@ -139,11 +139,13 @@ def _json_parser(form: Format) -> LineParser:
 
     def all_of(piece: bytes) -> list[Any] | None:
         piece = utf8(piece)
-        # `decode_lines` also takes a value that has many lines, and many values in one line.
-        if b"}{" in piece or b"} {" in piece or b"\n\n" in piece:
+        # `decode_lines` also takes a value of many lines, and many values in one line. It is exact
+        # if each line is an object as far as its first and last byte tell, and there are as many.
+        lines = piece.count(b"\n") + (not piece.endswith(b"\n"))
+        objects = piece.startswith(b"{") + piece.count(b"}\n{") + piece.count(b"}\r\n{")
+        if objects != lines:
             return None
         records: list[Any] = many(piece)
-        lines = piece.count(b"\n") + (not piece.endswith(b"\n"))
         return records if len(records) == lines else None
 
     def one_of(line: bytes) -> list[Any]:
