@@ -181,6 +181,7 @@ def _computation(node: Node, name: str) -> Computation | None:
         concurrency=declared.concurrency,
         ordered=declared.ordered,
         threads=declared.threads,
+        with_key=declared.with_key,
         aggregations=declared.aggregations,
         schema=declared.schema,
     )

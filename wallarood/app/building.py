@@ -8,7 +8,7 @@ import attrs
 
 from wallarood.app.computations import check_function, declare, policy_of
 from wallarood.app.declared import LISTS, Declared, OnError
-from wallarood.app.hints import can_flow, record_types, show
+from wallarood.app.hints import can_flow, key_hint, record_types, show
 from wallarood.app.mistakes import check_name, mistake, place_of_caller
 from wallarood.app.nodes import Node, connect, state_kind
 from wallarood.model.pipeline import Shape, StepKind
@@ -41,6 +41,8 @@ class Outlet:
         before, after = record_types(declared.function, declared.shape)
         called = name or declared.name
         kind = state_kind(declared, called, self.kind_with_state)
+        if declared.with_key:
+            self._check_key(declared, called, kind)
         declared = attrs.evolve(declared, name=declared.name or word)
         node = self.step(kind, declared, before, name=name, on_error=on_error)
         if declared.shape not in (Shape.PREDICATE, Shape.INSPECT):
@@ -48,6 +50,20 @@ class Outlet:
         if declared.shape in LISTS and kind is StepKind.SIMPLE:
             node.key = None
         return Outlet(connect(node), gathered=self.gathered and kind is StepKind.SIMPLE)
+
+    def _check_key(self, declared: Declared[..., Any], called: str, kind: StepKind) -> None:
+        """Raises PipelineError: records here have no key, or one of another type."""
+        if kind is StepKind.STATEFUL:
+            raise mistake(
+                f"{called} asks for the key, and records that were collected have none: put "
+                ".key_by(…) in the place of .collect(), or take the parameter key away"
+            )
+        wanted = key_hint(declared.function)
+        if not can_flow(self.node.key, wanted):
+            raise mistake(
+                f"{called} expects keys of type {show(wanted)}, "
+                f"but those of the stream are {show(self.node.key)}"
+            )
 
     @property
     def kind_with_state(self) -> StepKind | None:

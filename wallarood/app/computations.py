@@ -21,6 +21,7 @@ from wallarood.app.declared import (
     OnError,
     StateDecorator,
 )
+from wallarood.app.hints import asks_for_key
 from wallarood.app.mistakes import check_name, is_step_name, mistake
 from wallarood.model.pipeline import Calling, ErrorPolicy, Shape
 
@@ -98,7 +99,9 @@ def declare(function: Callable[P, R], shape: Shape, **options: Any) -> Declared[
         check_name("computation", name)
     name = name or _name_of(function)
     blocking = options.pop("blocking", False)
-    declared = Declared(function, shape, name, calling=_calling(function, blocking), **options)
+    calling = _calling(function, blocking)
+    with_key = options.get("state") is not None and asks_for_key(function)
+    declared = Declared(function, shape, name, calling=calling, with_key=with_key, **options)
     check_function(declared)
     check_options(declared)
     return declared
@@ -153,14 +156,16 @@ def check_function(declared: Declared[..., Any]) -> None:
     if shape in LISTS and declared.calling is Calling.ASYNC:
         raise mistake(f"{shown}: a batch computation cannot be a coroutine function")
     arguments = ("record",) if declared.state is None else ("record", "state")
+    named = {"key": "key"} if declared.with_key else {}
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
         return
     try:
-        signature.bind(*arguments)
+        signature.bind(*arguments, **named)
     except TypeError as error:
-        raise mistake(f"{shown} cannot be called as f({', '.join(arguments)}): {error}") from error
+        called = ", ".join([*arguments, *("key=key" for _ in named)])
+        raise mistake(f"{shown} cannot be called as f({called}): {error}") from error
 
 
 def check_options(declared: Declared[..., Any]) -> None:
@@ -280,6 +285,8 @@ def state_computation(
     `name` of the computation, its function's name unless set. None as a result emits nothing.
     `on_error` is as for `computation`; what a failed call did to the state stays.
 
+    A function with a keyword-only parameter `key` gets the key of the record, as `key_by` gave it.
+
     Raises PipelineError: an option is wrong, or the function does not take a record and a state.
 
     >>> import wallarood as w
@@ -291,6 +298,12 @@ def state_computation(
     ...     return word, total.count
     >>> count("be", Total())
     ('be', 1)
+    >>> @w.state_computation(state=Total)
+    ... def number(line: str, total: Total, *, key: str) -> str:
+    ...     total.count += 1
+    ...     return f"{key} {total.count}: {line}"
+    >>> number("to be", Total(), key="a")
+    'a 1: to be'
     """
     return declare_with_state(Shape.ONE, state, options)
 

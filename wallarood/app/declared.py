@@ -1,7 +1,7 @@
 """What the decorators make: a function, and what the engine must know about it."""
 
 from collections.abc import Callable
-from typing import Any, Generic, Literal, ParamSpec, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 
 import attrs
 import typing_extensions
@@ -14,6 +14,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S")
 T = TypeVar("T")
+S_contra = TypeVar("S_contra", contravariant=True)
+T_contra = TypeVar("T_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
 M_co = typing_extensions.TypeVar("M_co", covariant=True, default=Any)
 
@@ -70,6 +72,7 @@ class Declared(Generic[P, R_co, M_co]):
     concurrency: int = CONCURRENCY
     ordered: bool = True
     threads: int = 1
+    with_key: bool = False
     aggregations: tuple[Aggregation, ...] = ()
     schema: Any = None
 
@@ -91,4 +94,13 @@ class Decorator(Protocol[M_co]):
 class StateDecorator(Protocol[S, M_co]):
     """The same for a function that gets a state of type S."""
 
+    @overload
     def __call__(self, function: Callable[[T, S], R], /) -> Declared[[T, S], R, M_co]: ...
+    @overload
+    def __call__(self, function: "WithKey[T, S, R]", /) -> Declared[..., R, M_co]: ...
+
+
+class WithKey(Protocol[T_contra, S_contra, R_co]):
+    """A function with state that asks for the key of its records."""
+
+    def __call__(self, record: T_contra, state: S_contra, /, *, key: Any) -> R_co: ...

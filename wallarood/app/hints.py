@@ -36,6 +36,24 @@ def function_hints(function: Callable[..., Any]) -> tuple[Any, Any]:
     return _known(first), _known(result)
 
 
+def asks_for_key(function: Callable[..., Any]) -> bool:
+    """Whether *function* has a keyword-only parameter `key`."""
+    try:
+        parameter = inspect.signature(function).parameters.get("key")
+    except (TypeError, ValueError):
+        return False
+    return parameter is not None and parameter.kind is parameter.KEYWORD_ONLY
+
+
+def key_hint(function: Callable[..., Any]) -> Any:
+    """The type of the parameter `key`; Any where no hint says."""
+    try:
+        hint = typing.get_type_hints(_hinted(function)).get("key", Any)
+    except Exception:  # names that are not there yet
+        return Any
+    return _known(hint)
+
+
 def _hinted(function: Callable[..., Any]) -> Any:
     if isinstance(function, type):
         return function.__init__  # type: ignore[misc]

@@ -94,6 +94,7 @@ class Computation:
     for a simple one. `input` and `output` are the types of a record before and after (`Any` where
     no hint says). `concurrency` bounds the coroutines in flight, `ordered` keeps their results in
     the order of the records. `threads` is how many calls may be at work at once in threads.
+    `with_key`: a function with state gets the key too, as ``f(record, state, key=key)``.
     `aggregations` are those of an AGGREGATE,
     `schema` is the ``pyarrow.Schema`` of an ARROW, if one was given.
     """
@@ -110,6 +111,7 @@ class Computation:
     concurrency: int = 64
     ordered: bool = True
     threads: int = 1
+    with_key: bool = False
     aggregations: tuple[Aggregation, ...] = ()
     schema: Any = None
 

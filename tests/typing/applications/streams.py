@@ -48,6 +48,12 @@ def sizes(words: list[str], total: Total) -> list[int]:
     return [total.count, len(words)]
 
 
+@w.state_computation(state=Total)
+def numbered(word: str, total: Total, *, key: str) -> float:
+    total.count += 1
+    return total.count / len(key)
+
+
 async def wait(word: str) -> float:
     return float(word)
 
@@ -73,6 +79,7 @@ reveal_type(shout("a"))  # type: str
 keyed = words.key_by(len)
 reveal_type(keyed)  # type: KeyedStream[int, str]
 reveal_type(keyed.to(count))  # type: KeyedStream[int, tuple[str, int]]
+reveal_type(keyed.to(numbered))  # type: KeyedStream[int, float]
 reveal_type(keyed.to(repeat))  # type: KeyedStream[int, str]
 reveal_type(keyed.to(sizes))  # type: KeyedStream[int, int]
 reveal_type(keyed.to(shout).filter(str.isalpha).map(len))  # type: KeyedStream[int, int]

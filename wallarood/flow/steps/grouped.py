@@ -40,7 +40,8 @@ def by_key(computation: Computation, state: KeyedState) -> Operator:
         done = Batch([], keys := [])
         for name, (key, records) in groups.items():
             try:
-                results = list(computation.function(records, state.of(name)))
+                named = {"key": key} if computation.with_key else {}
+                results = list(computation.function(records, state.of(name), **named))
             except BaseException as error:
                 fail(computation, records, error, failures=failures)
                 continue

@@ -53,6 +53,16 @@ def _one_with_state(
     return whole
 
 
+def _one_with_key(function: Callable[..., Any], records: Iterator[Any], results: list[Any]) -> bool:
+    whole = True
+    for record, key, state in records:
+        result = function(record, state, key=key)
+        if result is None:
+            result, whole = DROPPED, False
+        results.append(result)
+    return whole
+
+
 def _many(function: Callable[[Any], Any], records: Iterator[Any], results: list[Any]) -> bool:
     for record in records:
         result = function(record)
@@ -68,6 +78,15 @@ def _many_with_state(
     for record, state in records:
         result = function(record, state)
         # It may be lazy, or a list that the state keeps: it is drawn before the state changes.
+        results.append(() if result is None else list(result))
+    return True
+
+
+def _many_with_key(
+    function: Callable[..., Any], records: Iterator[Any], results: list[Any]
+) -> bool:
+    for record, key, state in records:
+        result = function(record, state, key=key)
         results.append(() if result is None else list(result))
     return True
 
@@ -103,6 +122,7 @@ _LOOPS: Final = {
     Shape.INSPECT: _inspect,
 }
 _LOOPS_WITH_STATE: Final = {Shape.ONE: _one_with_state, Shape.MANY: _many_with_state}
+_LOOPS_WITH_KEY: Final = {Shape.ONE: _one_with_key, Shape.MANY: _many_with_key}
 LOOPED: Final = frozenset(_LOOPS)
 """The shapes of functions that are called for each record."""
 
@@ -111,10 +131,14 @@ def each(computation: Computation, state: State | None = None) -> Operator:
     """The operator that calls the function of *computation* for each record."""
     many = computation.shape is Shape.MANY
     loops = _LOOPS if state is None else _LOOPS_WITH_STATE
+    with_key = computation.with_key and isinstance(state, KeyedState)
+    if with_key:
+        loops = _LOOPS_WITH_KEY
+    beside = _with_keys_and_states if with_key else _with_states
     call = _calling(computation, loops[computation.shape], () if many else DROPPED)
 
     def run(batch: Batch, failures: list[Failure]) -> Batch:
-        results, whole = call(batch.values, _with_states(batch, state), failures)
+        results, whole = call(batch.values, beside(batch, state), failures)
         if many:
             return flattened(batch, results)
         if whole:
@@ -153,6 +177,16 @@ def _with_states(batch: Batch, state: State | None) -> Iterator[Any]:
             return zip(batch.values, repeat(state.value), strict=False)
         case KeyedState():
             return zip(batch.values, state.use(canonical_all(batch)), strict=False)
+
+
+def _with_keys_and_states(batch: Batch, state: State | None) -> Iterator[Any]:
+    """The records of *batch*, each beside its key and its state.
+
+    The state is drawn last: if it cannot be made, the record and its key are drawn already.
+    """
+    assert isinstance(state, KeyedState)
+    keys = batch.keys or ()
+    return zip(batch.values, keys, state.use(canonical_all(batch)), strict=False)
 
 
 def _present(results: list[Any]) -> list[bool]:
