@@ -115,7 +115,7 @@ def test_every_kind_of_computation_gives_what_plain_python_gives(
     assert {each["error"] for each in letters} == {"ValueError: no good"}
 
 
-def test_a_sink_that_fails_ends_the_job_with_its_error(tmp_path: Path) -> None:
+def test_a_sink_that_fails_ends_its_worker_with_its_error(tmp_path: Path) -> None:
     file = tmp_path / "broken_sink.py"
     file.write_text(
         "import wallarood as w\n"
@@ -123,10 +123,10 @@ def test_a_sink_that_fails_ends_the_job_with_its_error(tmp_path: Path) -> None:
         '.to_sink(w.FileSink("/proc/none")))\n'
     )
     with hosts_in(tmp_path) as hosts:
-        for worker in hosts.start_cluster(2, str(file), "--exit-on-completion"):
-            assert worker.wait() == 73, worker.said
-            assert "/proc/none" in worker.said
-            assert "Traceback" not in worker.said
+        worker = hosts.start("alpha", str(file), "--exit-on-completion")
+        assert worker.wait() == 73, worker.said
+        assert "/proc/none" in worker.said
+        assert "Traceback" not in worker.said
 
 
 LEAVING = """

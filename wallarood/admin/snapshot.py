@@ -13,7 +13,7 @@ from wallarood.admin.status import (
     WorkerStatus,
     bytes_read,
 )
-from wallarood.control.membership import Peer, Presence
+from wallarood.control.presence import Peer, Presence
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.worker import Worker
 

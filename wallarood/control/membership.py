@@ -22,10 +22,6 @@
 # A worker that was itself held up hears nothing in that time either: when the timer is late, every
 # peer gets a whole deadline again, and messages that wait in the queue come first.
 
-from enum import Enum
-
-import attrs
-
 from wallarood.control.effects import (
     Adopt,
     Close,
@@ -47,6 +43,7 @@ from wallarood.control.events import (
     Received,
     TimerFired,
 )
+from wallarood.control.presence import Peer, Presence, failure, gone, left, refusal
 from wallarood.model.errors import RefusedError, WallaroodError
 from wallarood.model.ids import ClusterId, WorkerName
 from wallarood.model.messages import (
@@ -65,28 +62,6 @@ from wallarood.model.messages import (
 from wallarood.model.topology import Topology
 
 STALL_FACTOR = 3
-
-
-class Presence(Enum):
-    """Whether a peer is heard."""
-
-    EXPECTED = "expected"
-    CONNECTED = "connected"
-    MISSING = "missing"
-    LEFT = "left"
-
-
-@attrs.define
-class Peer:
-    """What is known of one member."""
-
-    member: Member
-    presence: Presence = Presence.EXPECTED
-    connection: int | None = None
-    last_heard: float = 0.0
-    misses: tuple[WorkerName, ...] = ()
-    newcomer: tuple[int, Member, float] | None = None
-    """A connection that claims the name with another incarnation, and until when it waits."""
 
 
 class Membership:
@@ -236,6 +211,7 @@ class Membership:
         text = f"{member.name} is back" if back else f"{member.name} is connected"
         peer.member, peer.connection = member, connection
         peer.presence, peer.last_heard, peer.misses = Presence.CONNECTED, now, ()
+        peer.ended_by = 0
         return [*closing, Report(text), PeerUp(member), *self._gate()]
 
     # ---- presence --------------------------------------------------------------------------------
@@ -258,26 +234,32 @@ class Membership:
                 changed = peer.misses != missing
                 peer.misses = missing
                 return [*effects, *(self._gate() if changed else [])]
-            case Leaving(completed):
-                peer.presence = Presence.LEFT
-                self._completed = self._completed or completed
-                text = f"{name} has completed and left" if completed else f"{name} is leaving"
-                return [*effects, Report(text), *self._gate()]
-            case JobFailed(worker, reason, exit_code):
-                return [*effects, Fail(_failure(worker, reason, exit_code))]
+            case Leaving():
+                return [*effects, *self._leaving(name, message)]
+            case JobFailed():
+                return [*effects, *self._job_failed(message)]
             case ShutDown():
                 return [*effects, StopOrderly()]
             case Refused(reason, exit_code):
-                return [*effects, Fail(_refusal(reason, exit_code))]
+                return [*effects, Fail(refusal(reason, exit_code))]
             case _:
                 return effects
 
+    def _leaving(self, name: WorkerName, message: Leaving) -> list[Effect]:
+        self.peers[name].presence, self.peers[name].ended_by = Presence.LEFT, message.exit_code
+        self._completed = self._completed or message.completed
+        return [left(name, message), *self._gate()]
+
+    def _job_failed(self, message: JobFailed) -> list[Effect]:
+        """End as well; whoever cannot hear the one that failed hears it from here."""
+        return [*self._tell_all(message), Fail(failure(message))]
+
     def _from_stranger(self, connection: int, message: object) -> list[Effect]:
         match message:
-            case JobFailed(worker, reason, exit_code):
-                return [Fail(_failure(worker, reason, exit_code))]
+            case JobFailed():
+                return self._job_failed(message)
             case Refused(reason, exit_code):
-                return [Fail(_refusal(reason, exit_code))]
+                return [Fail(refusal(reason, exit_code))]
             case Busy(reason):
                 return [Report(reason), Close(connection)]
             case _:
@@ -297,11 +279,12 @@ class Membership:
             newcomer, member, _ = peer.newcomer
             peer.newcomer = None
             return [PeerDown(name), *self._admit(peer, newcomer, member=member, now=now)]
-        left = peer.presence is Presence.LEFT
-        if not left:
+        has_left = peer.presence is Presence.LEFT
+        if not has_left:
             peer.presence = Presence.MISSING
-        gone = [] if left or self._completed else [_gone(name, "its connection is closed")]
-        return [*gone, PeerDown(name), *self._gate()]
+        expected = has_left or self._completed
+        said = [] if expected else [gone(name, "its connection is closed")]
+        return [*said, PeerDown(name), *self._gate()]
 
     def _timer(self, now: float) -> list[Effect]:
         effects: list[Effect] = []
@@ -323,7 +306,7 @@ class Membership:
                 effects += self._admit(peer, newcomer, member=member, now=now)
             silent = now - peer.last_heard >= self._liveness_deadline_s
             if silent and peer.connection is not None:
-                effects += [_gone(name, f"not heard for {now - peer.last_heard:.1f} s")]
+                effects += [gone(name, f"not heard for {now - peer.last_heard:.1f} s")]
                 effects += [Close(peer.connection), PeerDown(name)]
                 peer.connection, peer.presence = None, Presence.MISSING
         if now >= self._next_beat:
@@ -341,16 +324,18 @@ class Membership:
 
     def refused(self, message: Refused) -> list[Effect]:
         """The leader does not take this worker as it is."""
-        return [Fail(_refusal(message.reason, message.exit_code))]
+        return [Fail(refusal(message.reason, message.exit_code))]
 
     def fail(self, error: WallaroodError) -> list[Effect]:
-        """The job cannot go on: tell all, then end."""
+        """The job cannot go on here. If it can nowhere, tell all; then end."""
         failed = JobFailed(self._member.name, error.message, error.exit_code)
-        return [*self._tell_all(failed), Fail(error)]
+        return [*(self._tell_all(failed) if error.of_the_job else ()), Fail(error)]
 
-    def leave(self) -> list[Effect]:
-        """This worker ends in an orderly way: tell all."""
-        return self._tell_all(Leaving(self._completed))
+    def leave(self, error: WallaroodError | None = None) -> list[Effect]:
+        """This worker ends, in an orderly way or by *error*: tell all."""
+        if error is None:
+            return self._tell_all(Leaving(self._completed))
+        return self._tell_all(Leaving(self._completed, error.message, error.exit_code))
 
     def shut_down(self) -> list[Effect]:
         """An operator ends the whole cluster, without a checkpoint: tell all, then end."""
@@ -360,7 +345,11 @@ class Membership:
         """Hold or let go the sources, if that has changed."""
         if not self._running or self._completed:
             return []
-        absent = dict.fromkeys(self.missing, "")
+        ended = {name: each.ended_by for name, each in self.peers.items() if each.ended_by}
+        absent = {
+            name: f" (ended with status {ended[name]})" if name in ended else ""
+            for name in self.missing
+        }
         for name, peer in self.peers.items():
             for other in peer.misses:
                 absent.setdefault(other, f" (missed by {name})")
@@ -372,20 +361,3 @@ class Membership:
             return []
         self._paused = reason
         return [PauseSources(reason)] if reason else [ResumeSources()]
-
-
-def _gone(name: WorkerName, why: str) -> Report:
-    return Report(f"{name} is missing: {why}; sources pause until it is back", Level.WARNING)
-
-
-def _refusal(reason: str, exit_code: int) -> WallaroodError:
-    error = WallaroodError(reason)
-    error.exit_code = exit_code
-    return error
-
-
-def _failure(worker: WorkerName, reason: str, exit_code: int) -> WallaroodError:
-    text = f"the job failed on {worker}: {reason}"
-    error = WallaroodError(text)
-    error.exit_code = exit_code
-    return error

@@ -269,8 +269,8 @@ class _Daemon:
         """End in an orderly way, whatever the reason: say so, stop the job, flush, close."""
         notify("STOPPING=1")
         with trio.CancelScope(shield=True), trio.move_on_after(LEAVE_S):
-            if worker.membership is not None and worker.failure is None:
-                perform(worker, worker.membership.leave())
+            if worker.membership is not None:
+                perform(worker, worker.membership.leave(worker.failure))
             if worker.round is not None:
                 worker.round.scope.cancel()
                 await worker.round.ended.wait()

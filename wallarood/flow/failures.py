@@ -7,7 +7,12 @@ code's, wherever they are raised, and pass: a cancellation by trio, and an inter
 
 import attrs
 
-from wallarood.model.errors import ApplicationError, LocalProtocolError, WallaroodError
+from wallarood.model.errors import (
+    ApplicationError,
+    CannotCreateError,
+    LocalProtocolError,
+    WallaroodError,
+)
 from wallarood.model.pipeline import Computation, DeadLetter, ErrorPolicy, Where
 
 REPR_CHARACTERS_MAX = 1000
@@ -119,13 +124,23 @@ class Naming:
             error = error.exceptions[0]
         if isinstance(error, WallaroodError | LocalProtocolError):
             return
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        where = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
-        raise ApplicationError(
-            f"{self.what} {self.step!r} failed{where}: {text_of(error)}"
-        ) from error
+        called = f"{self.what} {self.step!r}"
+        if isinstance(error, OSError):
+            raise host_failed(called, error) from error
+        raise ApplicationError(f"{called} failed{place_of(error)}: {text_of(error)}") from error
+
+
+def place_of(error: BaseException) -> str:
+    """Where *error* was raised, for a message; empty if nobody knows."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+
+
+def host_failed(what: str, error: OSError) -> CannotCreateError:
+    """What the operating system refuses is the trouble of this host, not of the application."""
+    return CannotCreateError(f"{what} failed{place_of(error)}: {text_of(error)}")
 
 
 def fail(

@@ -5,6 +5,9 @@ class WallaroodError(Exception):
     """A failure with a message for a person. `exit_code` is what the process ends with."""
 
     exit_code = 70
+    of_the_job = False
+    """Whether every worker would meet it: then all end. Else only the one that has met it ends, and
+    the others wait for it as for any that is away."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -21,6 +24,7 @@ class ApplicationError(WallaroodError):
     """The application, or user code in it, is wrong."""
 
     exit_code = 65
+    of_the_job = True
 
 
 class PipelineError(ApplicationError):

@@ -121,9 +121,14 @@ class Heartbeat:
 
 @attrs.frozen
 class Leaving:
-    """The sender ends in an orderly way. `completed` is whether the job is done."""
+    """The sender ends in an orderly way. `completed` is whether the job is done.
+
+    `reason` is the trouble of its own that it ends by, with its `exit_code`; empty if it has none.
+    """
 
     completed: bool
+    reason: str = ""
+    exit_code: int = 0
 
 
 # ---- Rounds: recovery --------------------------------------------------------------------------

@@ -39,6 +39,7 @@ from wallarood.control.events import (
 from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner
 from wallarood.model import messages as say
+from wallarood.model.errors import WallaroodError
 from wallarood.runtime.perform import perform
 from wallarood.runtime.worker import Worker
 
@@ -67,9 +68,12 @@ async def drive(worker: Worker, events: trio.MemoryReceiveChannel[Event]) -> Non
     perform(worker, _begin(worker))
     while not worker.finished and worker.failure is None:
         event = await _next(worker, events)
-        effects = step(worker, event, trio.current_time())
-        perform(worker, effects)
-        _reuse_connection(worker, effects)
+        try:
+            effects = step(worker, event, trio.current_time())
+            perform(worker, effects)
+            _reuse_connection(worker, effects)
+        except WallaroodError as error:  # the state directory cannot be written
+            worker.failure = worker.failure or error
 
 
 async def _next(worker: Worker, events: trio.MemoryReceiveChannel[Event]) -> Event:

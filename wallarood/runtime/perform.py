@@ -24,7 +24,7 @@ from wallarood.control.membership import Membership
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.control.rounds.recovery_member import Rollback
 from wallarood.model.cluster_record import ClusterRecord, RecordState
-from wallarood.model.errors import CannotCreateError, PeersGoneError
+from wallarood.model.errors import CannotCreateError, PeersGoneError, WallaroodError
 from wallarood.model.ids import Address, WorkerName
 from wallarood.model.messages import (
     Choice,
@@ -185,7 +185,7 @@ def _formed(worker: Worker, record: ClusterRecord) -> None:
         now=now,
     )
     worker.rollback = Rollback(record.topology.leader)
-    worker.nursery.start_soon(worker.store_task.run)
+    worker.nursery.start_soon(_run_store, worker)
     _stored(worker, lambda _: None, lambda _: None)
     if worker.leads:
         worker.recovery = RecoveryLeader(me, workers)
@@ -196,6 +196,15 @@ def _formed(worker: Worker, record: ClusterRecord) -> None:
         worker.nursery.start_soon(
             worker.connections.keep_dialling, name, lambda name=name: _address(worker, name)
         )
+
+
+async def _run_store(worker: Worker) -> None:
+    """Let the store work; what it cannot do without ends this worker, and no other."""
+    try:
+        await worker.store_task.run()
+    except WallaroodError as error:
+        worker.failure = worker.failure or error
+        worker.post(Woken())
 
 
 async def _end_alone(worker: Worker) -> None:

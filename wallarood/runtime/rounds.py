@@ -23,6 +23,7 @@ from wallarood.control.events import (
 from wallarood.control.rounds.checkpoint_leader import Coordinator
 from wallarood.control.rounds.checkpoint_member import Snapshotter
 from wallarood.control.rounds.completion import Completion
+from wallarood.flow.failures import host_failed, place_of, text_of
 from wallarood.model.batch import Barrier
 from wallarood.model.checkpoint import CheckpointPart, Restored
 from wallarood.model.errors import (
@@ -113,10 +114,13 @@ def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 def _fail(worker: Worker, error: BaseException) -> None:
-    """The job has failed here: all workers are to hear of it and end."""
-    if not isinstance(error, WallaroodError):
-        log.error("a source or sink failed", exc_info=error)
-        error = ApplicationError(f"a source or sink failed: {type(error).__name__}: {error}")
+    """The job cannot go on here; if that is its own fault, all workers are to end."""
+    log.debug("the job cannot go on", exc_info=error)
+    if isinstance(error, OSError):
+        error = host_failed("the job", error)
+    elif not isinstance(error, WallaroodError):
+        log.error("unexpected error in the job", exc_info=error)
+        error = ApplicationError(f"unexpected error in the job{place_of(error)}: {text_of(error)}")
     worker.post(JobBroke(error))
 
 

@@ -26,6 +26,7 @@ class StoreTask:
     _calls: trio.MemorySendChannel[_Call] = attrs.field(init=False)
     _waiting: trio.MemoryReceiveChannel[_Call] = attrs.field(init=False)
     _pending: int = attrs.field(default=0, init=False)
+    _ended: bool = attrs.field(default=False, init=False)
     _idle: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -34,16 +35,20 @@ class StoreTask:
 
     async def run(self) -> None:
         """Carry out calls, for ever. Raises what a call raises, but for CannotCreateError."""
-        async for each in self._waiting:
-            try:
-                result = await trio.to_thread.run_sync(each.call)
-            except CannotCreateError as error:
-                each.failed(error)
-            else:
-                each.done(result)
-            self._pending -= 1
-            if not self._pending:
-                self._idle.unpark_all()
+        try:
+            async for each in self._waiting:
+                try:
+                    result = await trio.to_thread.run_sync(each.call)
+                except CannotCreateError as error:
+                    each.failed(error)
+                else:
+                    each.done(result)
+                self._pending -= 1
+                if not self._pending:
+                    self._idle.unpark_all()
+        finally:  # what is queued will not be done any more
+            self._ended, self._pending = True, 0
+            self._idle.unpark_all()
 
     def submit(
         self,
@@ -52,6 +57,8 @@ class StoreTask:
         failed: Callable[[CannotCreateError], None],
     ) -> None:
         """Queue *call*; afterwards *done* or *failed* is called on the event loop."""
+        if self._ended:
+            return
         self._pending += 1
         self._calls.send_nowait(_Call(call, done, failed))
 

@@ -4,6 +4,7 @@ from wallarood.control import effects as do
 from wallarood.control.effects import Effect
 from wallarood.control.events import ConnectionLost, ConnectionOpened, Received, TimerFired
 from wallarood.control.membership import Membership
+from wallarood.model.errors import ApplicationError, DamagedStateError
 from wallarood.model.ids import Address, Incarnation
 from wallarood.model.messages import (
     PROTOCOL_VERSION,
@@ -11,6 +12,7 @@ from wallarood.model.messages import (
     Attached,
     Busy,
     Heartbeat,
+    JobFailed,
     Leaving,
     Member,
     NewTopology,
@@ -149,6 +151,47 @@ def test_a_peer_that_leaves_is_reported_and_waited_for() -> None:
     effects = machine.step(Received(BETA, Leaving(completed=False)), 1.0)
     assert do.Report("beta is leaving") in effects
     assert len(of(do.PauseSources, effects)) == 1
+
+
+def test_trouble_of_a_workers_own_is_no_failure_of_the_job() -> None:
+    """Whoever has it ends; the others wait, and say how it has ended."""
+    error = DamagedStateError("a byte was flipped")
+    assert running().fail(error) == [do.Fail(error)]
+    told = Leaving(False, "a byte was flipped", 65)
+    assert running().leave(error) == [do.Send(BETA, told), do.Send(GAMMA, told)]
+    effects = running().step(Received(BETA, told), 1.0)
+    assert of(do.Fail, effects) == []
+    text = "waiting for 1 of 3 workers: beta (ended with status 65)"
+    assert effects[-1] == do.PauseSources(text)
+    [report] = of(do.Report, effects)
+    assert isinstance(report, do.Report)
+    assert "a byte was flipped" in report.text
+
+
+def test_a_peer_that_is_back_has_not_ended_any_more() -> None:
+    machine = running()
+    machine.step(Received(BETA, Leaving(False, "a byte was flipped", 65)), 1.0)
+    machine.step(ConnectionLost(BETA), 1.0)
+    machine.step(Received(4, attach(member("beta", 2, "b"))), 2.0)
+    [pause] = of(do.PauseSources, machine.step(Received(4, Leaving(completed=False)), 3.0))
+    assert pause == do.PauseSources("waiting for 1 of 3 workers: beta")
+
+
+def test_a_failure_of_the_job_is_told_to_all_and_passed_on() -> None:
+    """Beta may not hear gamma at this moment: then it hears of it from alpha."""
+    error = ApplicationError("it broke")
+    failed = JobFailed("alpha", "it broke", 65)
+    assert running().fail(error) == [
+        do.Send(BETA, failed),
+        do.Send(GAMMA, failed),
+        do.Fail(error),
+    ]
+    heard = JobFailed("gamma", "it broke", 65)
+    effects = running().step(Received(GAMMA, heard), 1.0)
+    assert do.Send(BETA, heard) in effects
+    fail = effects[-1]
+    assert isinstance(fail, do.Fail)
+    assert (fail.error.message, fail.error.exit_code) == ("the job failed on gamma: it broke", 65)
 
 
 def test_a_peer_that_completed_holds_nobody() -> None:
