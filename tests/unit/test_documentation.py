@@ -22,6 +22,7 @@ PAGES = (
     "wallarood-operations.7",
     "wallarood-protocol.7",
     "wallarood-internals.7",
+    "wallarood-performance.7",
 )
 
 
