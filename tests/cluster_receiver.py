@@ -8,6 +8,7 @@ from types import TracebackType
 
 from wallarood.connectors.file.framing import (
     Answer,
+    Hello,
     frame,
     hello_decoder,
     payload_of,
@@ -62,14 +63,16 @@ class Receiver:
     Now and then it breaks a connection before it has acknowledged what it took, and asks for that
     again: so repeats come whoever dies. `records` has the payloads of each client in order;
     `repeats` counts what came again. `wrong` says what must not be: a gap, or a number that stands
-    for other bytes than before.
+    for other bytes than before. When a sink goes on in another line, the records that it replaces
+    are dropped from `records`, and counted in `replaced`.
     """
 
     def __init__(self) -> None:
         self.records: dict[str, list[bytes]] = {}
-        self.repeats = 0
+        self.repeats = self.replaced = 0
         self.wrong: list[str] = []
         self._acknowledged: dict[str, int] = {}
+        self._lines: dict[str, tuple[str, int]] = {}
         self._random = random.Random(11)
         self._lock = threading.Lock()
         receiver = self
@@ -88,8 +91,7 @@ class Receiver:
             buffer += data
             for each in take_frames(buffer, 1 << 20):
                 if not name:
-                    name = hello_decoder.decode(each).client
-                    self.records.setdefault(name, [])
+                    name = self._greeted(hello_decoder.decode(each))
                     answer = Answer(next=self._acknowledged.get(name, 0) + 1)
                 else:
                     answer = Answer(ack=self._take(name, sequence_of(each), payload_of(each)))
@@ -97,6 +99,27 @@ class Receiver:
                         return
                     self._acknowledged[name] = answer.ack or 0
                 handler.request.sendall(frame(answer))
+
+    def _greeted(self, hello: Hello) -> str:
+        """Take a hello; drop what it says is replaced. Returns the name of the client."""
+        sink = hello.sink or hello.client
+        with self._lock:
+            self.records.setdefault(hello.client, [])
+            self._lines[hello.client] = (sink, hello.line)
+            for client in self._older(sink, hello.line):
+                line = self._lines[client][1]
+                kept = hello.after if line == hello.after_line else 0
+                if line >= hello.after_line:
+                    self.replaced += len(self.records[client][kept:])
+                    del self.records[client][kept:]
+                    known = self._acknowledged.get(client, 0)
+                    self._acknowledged[client] = min(known, kept)
+        return hello.client
+
+    def _older(self, sink: str, line: int) -> list[str]:
+        """The clients that a sink had in older lines."""
+        lines = self._lines.items()
+        return [client for client, (of, before) in lines if of == sink and before < line]
 
     @staticmethod
     def _received(handler: socketserver.BaseRequestHandler) -> bytes:
@@ -109,6 +132,9 @@ class Receiver:
         with self._lock:
             known = self.records[name]
             if sequence == len(known) + 1:
+                sink, line = self._lines[name]
+                if any(of == sink and newer > line for of, newer in self._lines.values()):
+                    self.wrong.append(f"{name}: {sequence} came in a line that was replaced")
                 known.append(payload)
             elif sequence > len(known):
                 self.wrong.append(f"{name}: {sequence} came after {len(known)}")

@@ -289,7 +289,12 @@ class Node:
             case do.ReadHoldings(attempt):
                 self.stored(
                     lambda store: Holdings(
-                        attempt, store.round, store.held, store.committed, store.highest
+                        attempt,
+                        store.round,
+                        store.held,
+                        store.committed,
+                        store.highest,
+                        store.line,
                     ),
                     lambda holdings: self.posted.append(HoldingsRead(holdings)),
                 )
@@ -344,7 +349,7 @@ class Node:
 
     def _write_choice(self, choice: Choice) -> None:
         def write(store: CheckpointStore) -> None:
-            store.choose(choice.round, choice.checkpoint, highest=choice.highest)
+            store.choose(choice.round, choice.checkpoint, highest=choice.highest, line=choice.line)
             self.world.check_choice(self, choice)
 
         written = ChoiceWritten(choice.round)

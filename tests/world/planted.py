@@ -22,7 +22,7 @@ from wallarood.flow.transactions import Transactions
 from wallarood.model.batch import Barrier, Mark
 from wallarood.model.checkpoint import CheckpointId, CheckpointPart
 from wallarood.model.ids import WorkerName
-from wallarood.model.messages import Envelope, Holdings, Purpose
+from wallarood.model.messages import Envelope, Purpose
 from wallarood.runtime.dataflow.snapshots import Snapshots
 from wallarood.runtime.stale import Stamp
 from wallarood.storage.checkpoints import CheckpointStore
@@ -57,7 +57,7 @@ class SelfishLeader(RecoveryLeader):
     def _choose(self, now: float) -> list[Effect]:
         mine = self._holdings[self._me.name]
         self._holdings = {
-            name: Holdings(each.attempt, each.round, mine.checkpoints, each.committed, each.highest)
+            name: attrs.evolve(each, checkpoints=mine.checkpoints)
             for name, each in self._holdings.items()
         }
         return super()._choose(now)

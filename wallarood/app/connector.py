@@ -132,6 +132,8 @@ class SinkContext:
     `directory` is for what the sink must keep itself: the same after a restart, for this cluster,
     worker and sink alone; it need not exist. Empty outside a cluster. `life` names this life of the
     worker: another process, also one that runs from a copy of the same state, has another one.
+    `line` grows when the cluster goes back below a checkpoint that was committed, since a kept one
+    was put back: what was made visible after it is made again then, perhaps in another order.
     """
 
     application: str
@@ -141,6 +143,7 @@ class SinkContext:
     instance: int
     directory: str = ""
     life: str = ""
+    line: int = 0
 
 
 class SinkWriter(Protocol):

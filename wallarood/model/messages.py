@@ -157,6 +157,7 @@ class Holdings:
     checkpoints: tuple[CheckpointId, ...]
     committed: CheckpointId
     highest: int
+    line: int
 
 
 @attrs.frozen
@@ -164,7 +165,8 @@ class Choice:
     """The leader has chosen: in *round* all go on from *checkpoint*; all above it is void.
 
     `members` are those who take part, with the incarnations that belong to the round and their
-    newest addresses.
+    newest addresses. `line` is one more than before if *checkpoint* is below one that was known
+    committed: what was published after it is made again, and sinks must tell one from the other.
     """
 
     attempt: str
@@ -172,6 +174,7 @@ class Choice:
     checkpoint: CheckpointId
     highest: int
     members: tuple[Member, ...]
+    line: int
 
 
 @attrs.frozen

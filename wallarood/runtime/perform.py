@@ -266,14 +266,16 @@ def _stored(
 
 def _read_holdings(worker: Worker, attempt: str) -> None:
     def read(store: CheckpointStore) -> Holdings:
-        return Holdings(attempt, store.round, store.held, store.committed, store.highest)
+        return Holdings(
+            attempt, store.round, store.held, store.committed, store.highest, store.line
+        )
 
     _stored(worker, read, lambda holdings: worker.post(HoldingsRead(holdings)))
 
 
 def _write_choice(worker: Worker, choice: Choice) -> None:
     def write(store: CheckpointStore) -> None:
-        store.choose(choice.round, choice.checkpoint, highest=choice.highest)
+        store.choose(choice.round, choice.checkpoint, highest=choice.highest, line=choice.line)
 
     _stored(worker, write, lambda _: worker.post(ChoiceWritten(choice.round)))
 

@@ -156,6 +156,7 @@ async def _restore(worker: Worker, mine: Round) -> None:
         cluster_id=record.cluster_id,
         cluster_path=worker.store.cluster_path,
         life=worker.member.incarnation.short,
+        line=mine.choice.line,
         restored=restored,
         gate=worker.gate,
         limits=settings.job,

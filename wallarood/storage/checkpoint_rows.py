@@ -71,6 +71,7 @@ class Marks(msgspec.Struct, frozen=True):
     highest: int = 0
     committed: int = 0
     kept: dict[str, int] = {}
+    line: int = 0
 
 
 manifest_decoder = msgspec.json.Decoder(Manifest)

@@ -91,6 +91,11 @@ class CheckpointStore:
         """The highest checkpoint number that was ever seen here."""
         return self.marks.highest
 
+    @property
+    def line(self) -> int:
+        """How often the cluster has gone back below a checkpoint that was known committed."""
+        return self.marks.line
+
     def size_bytes(self, number: int) -> int:
         """What a checkpoint has added to the database."""
         return self._manifests[number].size_bytes
@@ -186,13 +191,14 @@ class CheckpointStore:
             put_marks(cursor, marks)
         self.marks = marks
 
-    def choose(self, round_: int, checkpoint: CheckpointId, *, highest: int) -> None:
+    def choose(self, round_: int, checkpoint: CheckpointId, *, highest: int, line: int = 0) -> None:
         """Make a choice durable: what is above *checkpoint* is void and gone."""
         marks = msgspec.structs.replace(
             self.marks,
             round=round_,
             highest=max(highest, self.marks.highest),
             committed=checkpoint.number,
+            line=max(line, self.marks.line),
             kept={n: k for n, k in self.marks.kept.items() if k <= checkpoint.number},
         )
         manifests = {n: m for n, m in self._manifests.items() if n <= checkpoint.number}

@@ -512,3 +512,12 @@ def test_a_disk_that_fails_at_the_start_is_a_clear_error(tmp_path: Path) -> None
     assert not path.exists()
     create_checkpoints(path, CLUSTER)
     open_checkpoints(path, CLUSTER).close()
+
+
+def test_the_line_of_a_choice_is_durable_and_never_falls(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    assert store.line == 0
+    store.choose(1, CheckpointId(0, 0), highest=0, line=2)
+    store.choose(2, CheckpointId(0, 0), highest=0, line=1)
+    assert store.line == 2
+    assert again(store).line == 2

@@ -18,11 +18,19 @@ _RECORD = struct.Struct(">IQ")
 _SEQUENCE = struct.Struct(">Q")
 
 
-class Hello(msgspec.Struct, frozen=True):
-    """What a client says first. `wallarood` is the version of the protocol."""
+class Hello(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a client says first. `wallarood` is the version of the protocol.
+
+    The others are said by a sink that goes on in another line: its name in line 0, its line, and
+    after which record of which line it goes on.
+    """
 
     wallarood: int
     client: str
+    sink: str = ""
+    line: int = 0
+    after_line: int = 0
+    after: int = 0
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -8,6 +8,7 @@ sent, and it is done when the receiver has acknowledged the last; what the recei
 while the file is sent, so that neither waits for the other. After a crash the same file is sent
 again, so a number always stands for the same bytes; and the receiver says with its first word which
 numbers it has. The file goes when it was acknowledged. Its checksum is part of the checkpoint.
+When the cluster goes back below what it has published, see `wallarood.connectors.tcp.line`.
 """
 
 import contextlib
@@ -23,15 +24,9 @@ from xxhash import xxh3_64
 
 from wallarood.app.connector import SinkContext, SinkWriter
 from wallarood.connectors.file.disk import sync_directory, write_all
-from wallarood.connectors.file.framing import (
-    VERSION,
-    Hello,
-    answer_decoder,
-    frame,
-    record_frame,
-    skip_frames,
-    take_frames,
-)
+from wallarood.connectors.file.framing import VERSION, Hello, record_frame, skip_frames
+from wallarood.connectors.tcp.connection import BROKEN, SEND_BYTES, Connection, connected
+from wallarood.connectors.tcp.line import Place, in_line, place_of
 from wallarood.connectors.text import LineEncoder, LineFormat, encoder, payloads
 from wallarood.model.errors import (
     ApplicationError,
@@ -44,12 +39,7 @@ from wallarood.model.ids import Address, parse_address
 
 BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 5.0
-ANSWER_S = 30.0
 BUFFER_BYTES = 256 << 10
-SEND_BYTES = 256 << 10
-RECEIVE_BYTES = 64 << 10
-BROKEN = (OSError, ValueError, trio.BrokenResourceError, trio.TooSlowError)
-"""What a connection that is no good any more raises; ValueError: the receiver talks nonsense."""
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +57,9 @@ class TcpSink:
 
     Guarantee of exactly-once: a receiver that takes each sequence number of a client once, as
     `TcpSource` does, has every result once, whoever dies; a number that comes again has the same
-    bytes. The client is called ``APPLICATION-STEP-WORKER-INSTANCE-CLUSTER``.
+    bytes. The client is called ``APPLICATION-STEP@WORKER-INSTANCE-CLUSTER``. When a kept checkpoint
+    is put back, what came after it is sent again by a client with ``-line-1`` (2, 3, …) behind this
+    name, whose hello says which records it replaces; see wallarood-protocol(7).
 
     Guarantee of at-least-once: after a crash, what was sent since the last checkpoint is sent
     again; what was on its way when the server died may be lost.
@@ -106,56 +98,44 @@ class TcpSink:
             return LineWriter(self.address, encoder(self.format, sink=context.step))
         if not context.directory:
             raise ApplicationError(f"sink {context.step!r} needs a state directory for its frames")
-        parts = (context.application, context.step, context.worker, context.instance)
-        client = "-".join([*map(str, parts), context.cluster_id[-8:]])
-        where = Path(context.directory)
+        instance = f"{context.step}@{context.worker}-{context.instance}"
+        client = f"{context.application}-{instance}-{context.cluster_id[-8:]}"
+        where, place = Path(context.directory), Place.of(state)
         encode = encoder(self.format, sink=context.step)
-        writer = FrameWriter(self.address, self.format, client, where, state or 1, encode)
-        await trio.to_thread.run_sync(writer.remove_void)
-        return writer
+        await trio.to_thread.run_sync(_remove_void, where, place)
+        place = place.in_line(context.line)
+        return FrameWriter(self.address, self.format, client, where, place, encode)
 
 
 @attrs.define(eq=False)
 class FrameWriter:
-    """An open exactly-once `TcpSink`. `sequence` is the number of the next record."""
+    """An open exactly-once `TcpSink`. `client` is its name in line 0."""
 
     address: Address
     format: LineFormat
     client: str
     directory: Path
-    sequence: int
+    place: Place
     encode: LineEncoder
     _file: int | None = attrs.field(default=None, init=False)
     _path: Path | None = attrs.field(default=None, init=False)
     _buffer: bytearray = attrs.field(factory=bytearray, init=False)
     _checksum: xxh3_64 = attrs.field(factory=xxh3_64, init=False)
-    _connection: "_Connection | None" = attrs.field(default=None, init=False)
+    _connection: Connection | None = attrs.field(default=None, init=False)
 
     @property
     def state(self) -> Any:
         """See `SinkWriter.state`."""
-        return self.sequence
-
-    def remove_void(self) -> None:
-        """Remove frames from `sequence` on: they were never committed, and so never sent."""
-        try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            sync_directory(self.directory.parent)
-            for path in self.directory.glob("*.frames"):
-                if int(path.stem) >= self.sequence:
-                    path.unlink()
-        except OSError as error:
-            raise CannotCreateError(f"{self.directory}: {error.strerror}") from error
+        return self.place.state
 
     async def write(self, records: list[Any]) -> None:
         """See `SinkWriter.write`. Raises CannotCreateError: the disk is full."""
         if self._path is None:
-            self._path = self.directory / f"{self.sequence:016d}.frames"
-        for number, payload in enumerate(
-            payloads(self.encode, self.format, records), self.sequence
-        ):
+            self._path = self.directory / self.place.file
+        first = self.place.next
+        for number, payload in enumerate(payloads(self.encode, self.format, records), first):
             self._buffer += record_frame(number, payload)
-        self.sequence += len(records)
+        self.place = attrs.evolve(self.place, next=first + len(records))
         if len(self._buffer) >= BUFFER_BYTES:
             await trio.to_thread.run_sync(self._flush)
 
@@ -183,33 +163,35 @@ class FrameWriter:
         assert self._path is not None
         try:
             os.fsync(self._file)
-            os.close(self._file)
+            file, self._file = self._file, None
+            os.close(file)
             sync_directory(self.directory)
         except OSError as error:
             raise CannotCreateError(f"{self._path}: {error.strerror}") from error
         prepared = {
             "file": self._path.name,
-            "last": self.sequence - 1,
+            "last": self.place.next - 1,
             "checksum": self._checksum.hexdigest(),
+            "line": self.place.line,
+            "after": self.place.after,
         }
         self._checksum.reset()
-        self._path = self._file = None
+        self._path = None
         return prepared
 
     async def commit(self, prepared: Any) -> None:
         """See `SinkWriter.commit`: returns when the receiver has acknowledged the last record.
 
         Raises PeersGoneError: it does not answer, or refuses. Raises DamagedStateError: the frames
-        are gone or damaged, and the receiver does not have them.
+        are gone or damaged, and the receiver does not have them; or it has more than there are.
         """
         path, last = self.directory / prepared["file"], prepared["last"]
         try:
-            if self._connection is None:
-                self._connection = await _connected(self.address, self.client)
-            if self._connection.acknowledged < last:
+            connection = await self._connected(prepared["line"], tuple(prepared["after"]))
+            if connection.acknowledged < last:
                 if problem := await trio.to_thread.run_sync(check_frames, self.directory, prepared):
                     raise DamagedStateError(problem)
-                await self._send(path, last, self._connection)
+                await self._send(path, last, connection)
         except BROKEN as error:
             await self._disconnect()
             reason = str(error) or "no answer"
@@ -219,7 +201,25 @@ class FrameWriter:
             raise PeersGoneError(f"receiver {self.address}: {error.message}") from error
         await trio.to_thread.run_sync(partial(path.unlink, missing_ok=True))
 
-    async def _send(self, path: Path, last: int, connection: "_Connection") -> None:
+    async def _connected(self, line: int, after: tuple[int, int]) -> Connection:
+        client = in_line(self.client, line)
+        if self._connection is not None and self._connection.client != client:
+            await self._disconnect()
+        if self._connection is None:
+            hello = Hello(VERSION, client)
+            if line:
+                hello = Hello(VERSION, client, self.client, line, *after)
+            self._connection = await connected(self.address, hello)
+            if line == self.place.line and self._connection.acknowledged >= self.place.next:
+                raise DamagedStateError(
+                    f"receiver {self.address} has {self._connection.acknowledged:,} records of "
+                    f"{client}, and only {self.place.next - 1:,} were made: the cluster has gone "
+                    "back below what it has published, with copies of all its state directories. "
+                    "Put a newer state directory back on one worker at least, or form a new cluster"
+                )
+        return self._connection
+
+    async def _send(self, path: Path, last: int, connection: Connection) -> None:
         file = await trio.to_thread.run_sync(_open_frames, path, connection.acknowledged)
         try:
             await connection.send(file, last)
@@ -235,8 +235,21 @@ class FrameWriter:
         """See `SinkWriter.aclose`."""
         await self._disconnect()
         if self._file is not None:
-            os.close(self._file)
-            self._file = None
+            file, self._file = self._file, None
+            with contextlib.suppress(OSError):  # what it holds is void
+                os.close(file)
+
+
+def _remove_void(directory: Path, place: Place) -> None:
+    """Remove frames from *place* on: they were never committed, or the cluster has gone back."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sync_directory(directory.parent)
+        for path in directory.glob("*.frames"):
+            if place_of(path.name) >= (place.line, place.next):
+                path.unlink()
+    except OSError as error:
+        raise CannotCreateError(f"{directory}: {error.strerror}") from error
 
 
 def check_frames(directory: Path, prepared: Any) -> str:
@@ -262,80 +275,6 @@ def _open_frames(path: Path, acknowledged: int) -> BinaryIO:
         ) from None
     skip_frames(file, acknowledged)
     return file
-
-
-@attrs.define(eq=False)
-class _Connection:
-    """A connection to a receiver, which has acknowledged up to `acknowledged`."""
-
-    stream: trio.SocketStream
-    acknowledged: int = 0
-    _buffer: bytearray = attrs.field(factory=bytearray)
-
-    async def send(self, file: BinaryIO, last: int) -> None:
-        """Send the rest of *file* and wait until *last* is acknowledged.
-
-        Raises what `listen` raises. Errors are carried out of the nursery by hand, for in a group
-        they could not be told from those of a job that is being ended.
-        """
-        sent = False
-        reason: Exception | None = None
-        failure: Exception | None = None
-        async with trio.open_nursery() as nursery:
-
-            async def send() -> None:
-                nonlocal sent, reason
-                try:
-                    while data := await trio.to_thread.run_sync(file.read, SEND_BYTES):
-                        await self.stream.send_all(data)
-                    sent = True
-                except trio.BrokenResourceError as error:
-                    reason = error  # what the receiver has said of it is still to be read
-                except OSError as error:
-                    reason = error
-                    nursery.cancel_scope.cancel()
-
-            nursery.start_soon(send)
-            try:
-                while self.acknowledged < last:
-                    await self.listen()
-                nursery.cancel_scope.deadline = trio.current_time() + ANSWER_S
-            except (*BROKEN, PeersGoneError) as error:
-                failure = error
-                nursery.cancel_scope.cancel()
-        if (why := failure or reason) is not None:
-            raise why
-        if not sent:
-            raise PeersGoneError("it has acknowledged what was not sent yet")
-
-    async def listen(self) -> None:
-        """Take in what the receiver says next. Raises PeersGoneError: it refuses or is gone."""
-        with trio.fail_after(ANSWER_S):
-            data = await self.stream.receive_some(RECEIVE_BYTES)
-        if not data:
-            raise PeersGoneError("it has closed the connection")
-        self._buffer += data
-        for each in take_frames(self._buffer, RECEIVE_BYTES):
-            answer = answer_decoder.decode(each)
-            if answer.error is not None:
-                raise PeersGoneError(answer.error)
-            if answer.next is not None:
-                self.acknowledged = answer.next - 1
-            if answer.ack is not None:
-                self.acknowledged = max(self.acknowledged, answer.ack)
-
-
-async def _connected(address: Address, client: str) -> _Connection:
-    stream = await trio.open_tcp_stream(address.host, address.port)
-    connection = _Connection(stream, -1)
-    try:
-        await stream.send_all(frame(Hello(VERSION, client)))
-        while connection.acknowledged < 0:
-            await connection.listen()
-    except BaseException:
-        await trio.aclose_forcefully(stream)
-        raise
-    return connection
 
 
 @attrs.define(eq=False)

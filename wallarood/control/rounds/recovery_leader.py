@@ -215,16 +215,17 @@ class RecoveryLeader:
         if not common:
             return self._nothing_common(known, now)
         checkpoint = max(common, key=_number)
+        older = checkpoint.number < known.number
         self._choice = Choice(
             self._attempt,
             max(each.round for each in everything) + 1,
             checkpoint,
             max(each.highest for each in everything),
             tuple(self._asked[name] for name in self._workers),
+            max(each.line for each in everything) + older,
         )
         self.phase, self._held = Phase.CHOOSING, set()
         self._ask_again_at = now + ASK_AGAIN_S
-        older = checkpoint.number < known.number
         text = f"round {self._choice.round} goes on from checkpoint {checkpoint}"
         if older:
             text += f", which is older than {known}: what was published behind it is made again"

@@ -45,7 +45,7 @@ class Reporting:
 class Plan:
     """What a job is built from. `cluster_path` is where connectors keep things.
 
-    `life` names this life of the worker.
+    `life` names this life of the worker; `line` is the round's.
     """
 
     application: Application
@@ -53,6 +53,7 @@ class Plan:
     cluster_id: ClusterId
     cluster_path: Path
     life: str
+    line: int
     restored: Restored
     gate: Gate
     limits: JobLimits
@@ -210,6 +211,7 @@ def _sink_task(job: Job, plan: Plan, stage: Stage) -> SinkTask:
             instance=instance,
             directory=str(plan.cluster_path / "sinks" / name),
             life=plan.life,
+            line=plan.line,
         ),
         inbox=job.inboxes[stage.index],
         alignment=Alignment(job.wiring.inputs(stage)),

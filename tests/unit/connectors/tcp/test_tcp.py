@@ -364,7 +364,7 @@ async def test_committed_output_arrives_once_and_its_repeat_has_the_same_bytes(
             await writer.commit(await writer.prepare())
             nursery.cancel_scope.cancel()
         assert found == [b"a\t1", b"b\t2", b"c\t3", b"d\t4"]
-        assert list(reader.journal.highest) == ["app-sink-alpha-0-12345678"]
+        assert list(reader.journal.highest) == ["app-sink@alpha-0-12345678"]
         assert not list(Path(sink_context.directory).glob("*"))
         await writer.aclose()
         await reader.aclose()

@@ -1,0 +1,47 @@
+"""The leader of a recovery: in which line a round goes on."""
+
+from wallarood.control.effects import Effect, Tell
+from wallarood.control.events import Heard, MemberUp
+from wallarood.control.rounds.recovery_leader import RecoveryLeader
+from wallarood.model.checkpoint import CheckpointId
+from wallarood.model.ids import Address, Incarnation
+from wallarood.model.messages import Choice, Collect, Holdings, Member
+
+AT = Address("127.0.0.1", 1)
+
+
+def member(name: str) -> Member:
+    return Member(name, AT, AT, Incarnation(1, name))
+
+
+def choice_of(*holdings: tuple[tuple[int, ...], int, int]) -> Choice:
+    """What is chosen when workers hold (checkpoints, known committed, line)."""
+    names = tuple("abc"[: len(holdings)])
+    leader = RecoveryLeader(member("a"), names)
+    effects: list[Effect] = leader.begin(0.0)
+    for name in names[1:]:
+        effects = leader.step(MemberUp(member(name)), 0.0)
+    said = [each.message for each in effects if isinstance(each, Tell)]
+    (attempt,) = {each.attempt for each in said if isinstance(each, Collect)}
+    for name, (held, committed, line) in zip(names, holdings, strict=True):
+        checkpoints = tuple(CheckpointId(1, number) for number in held)
+        answer = Holdings(attempt, 1, checkpoints, CheckpointId(1, committed), 9, line)
+        effects = leader.step(Heard(name, answer), 0.0)
+    chosen = [e.message for e in effects if isinstance(e, Tell) and isinstance(e.message, Choice)]
+    assert len(set(chosen)) == 1
+    return chosen[0]
+
+
+def test_a_round_stays_in_the_line_when_nothing_that_was_committed_is_void() -> None:
+    choice = choice_of(((3, 4, 5), 3, 2), ((3, 4), 3, 2))
+    assert (choice.checkpoint.number, choice.line) == (4, 2)
+
+
+def test_a_round_that_goes_back_below_what_was_committed_begins_another_line() -> None:
+    choice = choice_of(((3, 7), 7, 2), ((3,), 3, 0))
+    assert (choice.checkpoint.number, choice.line) == (3, 3)
+
+
+def test_a_copy_that_is_put_back_does_not_take_the_line_back() -> None:
+    choice = choice_of(((3,), 3, 4), ((3,), 3, 1))
+    assert (choice.checkpoint.number, choice.line) == (3, 4)
