@@ -34,7 +34,7 @@ from wallarood.control.events import (
 )
 from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner
-from wallarood.control.formation.startup import GoOn, decide
+from wallarood.control.formation.startup import GoOn, Role, decide
 from wallarood.control.membership import Membership
 from wallarood.control.rounds.checkpoint_leader import Coordinator
 from wallarood.control.rounds.checkpoint_member import Snapshotter
@@ -144,7 +144,10 @@ class Node:
     def start(self) -> None:
         """A process begins, as the packaged unit starts it."""
         self.disk.starts += self.world.bugs.start_counts
-        decision = decide(self.disk.record, "auto", worker=self.name, fingerprint=FINGERPRINT)
+        role = Role.INITIALIZER if self.leads else Role.JOINER
+        decision = decide(
+            self.disk.record, "auto", worker=self.name, fingerprint=FINGERPRINT, role=role
+        )
         record = decision.record if isinstance(decision, GoOn) else None
         if record is not None and record.state is RecordState.PREPARED and self.leads:
             self.disk.nevers.add(record.cluster_id)

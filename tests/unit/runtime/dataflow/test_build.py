@@ -65,6 +65,7 @@ def job_of(application: w.Application, path: Path) -> Job:
             cluster_id="wc-1",
             cluster_path=path,
             life="1",
+            line=0,
             restored=restored,
             gate=gate,
             limits=JobLimits(SourceLimits(), 4, 0.005, 60.0),
