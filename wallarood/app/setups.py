@@ -1,21 +1,16 @@
 """What a worker opens once and user code then uses: a client, a model, a table of prices."""
 
 import inspect
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Generator,
-    Iterable,
-    Iterator,
-)
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 
 from wallarood.app.mistakes import mistake, mistake_at, place_of
 from wallarood.model.errors import ApplicationError
 from wallarood.model.pipeline import Application, Where
+
+if TYPE_CHECKING:
+    from contextlib import _AsyncGeneratorContextManager, _GeneratorContextManager
 
 T = TypeVar("T")
 
@@ -70,20 +65,31 @@ class Setup(Generic[T]):
         return f"<setup {self.name}>"
 
 
-@overload
-def setup(function: Callable[[], AsyncGenerator[T, None]], /) -> Setup[T]: ...
+class SetupDecorator(Protocol):
+    """What `setup` with options returns: it makes a setup of a function."""
+
+    @overload
+    def __call__(self, function: Callable[[], Iterator[T]], /) -> Setup[T]: ...
+    @overload
+    def __call__(self, function: "Callable[[], _GeneratorContextManager[T]]", /) -> Setup[T]: ...
+    @overload
+    def __call__(self, function: Callable[[], T], /) -> Setup[T]: ...
+
+
 @overload
 def setup(function: Callable[[], AsyncIterator[T]], /) -> Setup[T]: ...
 @overload
-def setup(function: Callable[[], Generator[T, None, None]], /) -> Setup[T]: ...
-@overload
 def setup(function: Callable[[], Iterator[T]], /) -> Setup[T]: ...
+@overload
+def setup(function: "Callable[[], _GeneratorContextManager[T]]", /) -> Setup[T]: ...
+@overload
+def setup(function: "Callable[[], _AsyncGeneratorContextManager[T]]", /) -> Setup[T]: ...
 @overload
 def setup(function: Callable[[], Awaitable[T]], /) -> Setup[T]: ...
 @overload
 def setup(function: Callable[[], T], /) -> Setup[T]: ...
 @overload
-def setup(*, blocking: bool) -> Callable[[Callable[[], Any]], Setup[Any]]: ...
+def setup(*, blocking: bool) -> SetupDecorator: ...
 def setup(function: Any = None, /, *, blocking: bool = False) -> Any:
     """Open something once in each worker, before records flow; closed when the worker ends.
 

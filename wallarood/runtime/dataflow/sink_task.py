@@ -20,7 +20,7 @@ import trio
 
 from wallarood.app.connector import Sink, SinkContext, SinkWriter
 from wallarood.flow.align import Alignment
-from wallarood.flow.failures import Naming
+from wallarood.flow.failures import Naming, pass_on
 from wallarood.flow.transactions import Transactions
 from wallarood.model.batch import Barrier, Batch, EndOfStream, Unread
 from wallarood.model.checkpoint import SinkPart
@@ -161,7 +161,8 @@ class SinkTask:
             await self._writer.commit(self._prepared.oldest)
         except DamagedStateError:
             raise
-        except Exception as error:
+        except BaseException as error:
+            pass_on(error)
             self.failing = str(error)
             log.warning("sink cannot publish", sink=self.context.step, reason=self.failing)
             await trio.sleep(PUBLISH_AGAIN_S)
