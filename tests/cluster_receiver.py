@@ -57,8 +57,13 @@ class LineReceiver:
         self._server.server_close()
 
 
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+
+
 class Receiver:
-    """Listens on a port of loopback, for a `with` statement.
+    """Listens on *port* of loopback, 0 for a free one, for a `with` statement.
 
     Now and then it breaks a connection before it has acknowledged what it took, and asks for that
     again: so repeats come whoever dies. `records` has the payloads of each client in order;
@@ -67,7 +72,7 @@ class Receiver:
     are dropped from `records`, and counted in `replaced`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.records: dict[str, list[bytes]] = {}
         self.repeats = self.replaced = 0
         self.wrong: list[str] = []
@@ -81,8 +86,7 @@ class Receiver:
             def handle(self) -> None:
                 receiver._serve(self)
 
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", port), Handler)
         self.port = int(self._server.server_address[1])
 
     def _serve(self, handler: socketserver.BaseRequestHandler) -> None:

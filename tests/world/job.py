@@ -94,7 +94,7 @@ class SimJob:
             {READ: "read", COUNT: "count", SINK: "sink"},
             {COUNT: {"count": self.state}},
             restored.checkpoint.number,
-            reports.on_moved,
+            self._on_moved,
             self._on_done,
             self._on_slow,
         )
@@ -188,6 +188,12 @@ class SimJob:
     def _sink_ended(self) -> None:
         self.ended.add(SINK)
         self.snapshots.sink_ended(SINK, self._sink_part)
+
+    def _on_moved(self) -> None:
+        assert self.snapshots.barrier is not None
+        absent = ", ".join(self.snapshots.absent.values())
+        steps = sum(self.snapshots.progress)
+        self.reports.on_moved(self.snapshots.barrier.number, steps, absent)
 
     def _on_done(self, part: CheckpointPart) -> None:
         """A part is whole: state and sink must be of the same cut."""

@@ -79,6 +79,8 @@ class SimRound:
     job: SimJob | None = None
     waiting: list[Callable[[SimJob], None]] = attrs.field(factory=list)
     newest_part: int = 0
+    may_leave: int = 0
+    """The last checkpoint that lets those leave who are told to stop."""
     said_drained: bool = False
 
 
@@ -175,11 +177,11 @@ class Node:
         mine, life = self.running, self.life
         if mine is None:
             return
-        before = mine.snapshotter.committed
+        before = mine.snapshotter.taken
 
         def patience_ends() -> None:
             if self.life == life and self.running is mine:
-                self.world.check_leaving(self, mine.snapshotter, before)
+                self.world.check_leaving(self, mine.may_leave, before)
                 self.guarded(self._leave_at_last)
 
         self.world.later(STOP_S, patience_ends)
@@ -321,6 +323,9 @@ class Node:
                     lambda _: self.posted.append(CommitRecorded(number)),
                 )
             case do.PublishSinks(number):
+                mine = self.running
+                if mine and mine.snapshotter._purposes.get(number) is Purpose.LEAVE:
+                    mine.may_leave = number
                 self._publish(number)
             case do.TakeFinal():
                 self.posted.append(CheckpointWanted(RequestCheckpoint(Purpose.FINAL)))

@@ -14,11 +14,10 @@ import attrs
 
 from wallarood.control.events import ConnectionLost, ConnectionOpened, Received
 from wallarood.control.formation.founding import Founder
-from wallarood.control.rounds.checkpoint_member import Snapshotter
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.ids import Address, Incarnation
-from wallarood.model.messages import Choice, Envelope, Member, Purpose
+from wallarood.model.messages import Choice, Envelope, Member
 from wallarood.model.topology import Topology
 
 from .bugs import Bugs
@@ -458,11 +457,10 @@ class World:
                     f"{mine.choice.round}"
                 )
 
-    def check_leaving(self, node: Node, snapshotter: Snapshotter, before: int) -> None:
+    def check_leaving(self, node: Node, number: int, before: int) -> None:
         """Who is told to stop, and then has a checkpoint for it, does not stay any longer."""
-        last = snapshotter.committed
-        if last > before and snapshotter._purposes.get(last) is Purpose.LEAVE:
-            raise ViolationError(f"{node.name} stays, though checkpoint {last} let it leave")
+        if number > before:
+            raise ViolationError(f"{node.name} stays, though checkpoint {number} let it leave")
 
     def check_publish(self, node: Node, number: int) -> None:
         """Only what is committed is published, and only by those who have recorded that."""

@@ -118,6 +118,7 @@ class Snapshots:
                 backlog=job.inboxes[stage.index].backlog_batches,
                 rate=self._rate(stage.index, now, counters.records_in),
                 overruns=counters.overruns,
+                in_hand=counters.in_hand,
                 failing=failing.get(stage.index, ""),
             )
             for stage in job.wiring.stages

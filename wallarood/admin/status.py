@@ -43,9 +43,10 @@ class WorkerStatus:
 class StageStatus:
     """The instance of one stage on this worker; counts are since the process started.
 
-    `overruns` is how often user code has held the event loop for longer than a second. `backlog`
-    is the number of batches that wait for the stage. `rate` is in records in a second,
-    over the last few seconds. `failing` says why a sink cannot publish; empty if it can.
+    `overruns` is how often user code has held the event loop for longer than a second, `in_hand`
+    how many records are awaited, or in a thread. `backlog` is the number of batches that wait for
+    the stage. `rate` is in records in a second, over the last few seconds. `failing` says why a
+    sink cannot publish; empty if it can.
     """
 
     index: int
@@ -58,6 +59,7 @@ class StageStatus:
     backlog: int = 0
     rate: float = 0.0
     overruns: int = 0
+    in_hand: int = 0
     failing: str = ""
 
 

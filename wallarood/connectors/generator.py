@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar, overload
 import attrs
 import trio
 
-from wallarood.app.connector import Scope, SourceBatch, SourceContext
+from wallarood.app.connector import Scope, SourceBatch, SourceContext, SourceLimits
 from wallarood.app.hints import function_hints
 from wallarood.app.mistakes import place_of
 from wallarood.flow.failures import letter_of, pass_on
@@ -88,8 +88,7 @@ class GeneratorSource(Generic[T]):
     async def open(self, partition: str, position: Any, context: SourceContext) -> "_Generated[T]":
         """See `Source.open`. A position is the number of the next record."""
         start = int(partition) if position is None else position
-        most = context.limits.batch_records_max
-        return _Generated(self, context.step, start, most, trio.current_time())
+        return _Generated(self, context.step, start, context.limits, trio.current_time())
 
 
 @attrs.define
@@ -97,7 +96,7 @@ class _Generated(Generic[T]):
     source: "GeneratorSource[T]"
     step: str
     next_number: int
-    batch_records_max: int
+    limits: SourceLimits
     began: float
     made: int = 0
 
@@ -107,7 +106,7 @@ class _Generated(Generic[T]):
         end = source.count
         if end is not None and self.next_number >= end:
             return None
-        due = self.batch_records_max
+        due = self.limits.batch_records_max
         if source.rate is not None:
             due = min(due, await self._due(source.rate / step))
         stop = self.next_number + due * step

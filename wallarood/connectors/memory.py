@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from wallarood.app.connector import Scope, SinkContext, SourceBatch, SourceContext
+from wallarood.app.connector import Scope, SinkContext, SourceBatch, SourceContext, SourceLimits
 
 T = TypeVar("T")
 
@@ -32,17 +32,17 @@ class ListSource(Generic[T]):
 
     async def open(self, partition: str, position: Any, context: SourceContext) -> "_ListReader[T]":  # noqa: ARG002
         """See `Source.open`."""
-        return _ListReader(self.records, position or 0, context.limits.batch_records_max)
+        return _ListReader(self.records, position or 0, context.limits)
 
 
 @attrs.define
 class _ListReader(Generic[T]):
     records: Sequence[T]
     position: int
-    batch_records_max: int
+    limits: SourceLimits
 
     async def read(self) -> SourceBatch[T] | None:
-        batch = list(self.records[self.position : self.position + self.batch_records_max])
+        batch = list(self.records[self.position : self.position + self.limits.batch_records_max])
         self.position += len(batch)
         return SourceBatch(batch, self.position) if batch else None
 

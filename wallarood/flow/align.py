@@ -24,7 +24,7 @@ class Alignment:
 
     def __init__(self, inputs: Iterable[InputId]) -> None:
         self._inputs = frozenset(inputs)
-        self._ended: set[InputId] = set()
+        self.ended: set[InputId] = set()
         self._shown: set[InputId] = set()
         self._barrier: Barrier | None = None
         self._highest: tuple[int, int] = (-1, -1)
@@ -41,10 +41,10 @@ class Alignment:
                 self._watermarks[source] = mark.time
                 return self._risen()
             case EndOfStream():
-                self._ended.add(source)
+                self.ended.add(source)
                 self._watermarks.pop(source, None)
                 passed = (*self._aligned(), *self._risen())
-                return (*passed, mark) if self._ended == self._inputs else passed
+                return (*passed, mark) if self.ended == self._inputs else passed
 
     def release(self, number: int) -> bool:
         """Give up an alignment for checkpoint *number* or a lower one; whether there was one."""
@@ -71,13 +71,13 @@ class Alignment:
 
     def _aligned(self) -> tuple[Mark, ...]:
         barrier = self._barrier
-        if barrier is None or self._shown | self._ended != self._inputs:
+        if barrier is None or self._shown | self.ended != self._inputs:
             return ()
         self._release()
         return (barrier,)
 
     def _risen(self) -> tuple[Mark, ...]:
-        live = self._inputs - self._ended
+        live = self._inputs - self.ended
         if not live or any(each not in self._watermarks for each in live):
             return ()
         lowest = min(self._watermarks[each] for each in live)

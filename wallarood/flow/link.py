@@ -12,6 +12,9 @@
 # and an end last of all. Nobody waits for them by then: a sender without credit has a window in
 # flight, of which less than that part is taken; the rest is still to come.
 #
+# An edge that leads to a slow stage is narrow: one batch of it is in flight at a time, and each is
+# granted when it is taken, so that a barrier has little before it.
+#
 # A new connection begins with what the receiver has received on each edge: the sender forgets
 # nothing, rewinds to there and goes on. The receiver takes exactly the next number; a lower one is
 # a repeat and dropped; a higher one is a gap, which no correct sender makes.
@@ -43,10 +46,11 @@ class _Outgoing:
 
 
 class LinkSender:
-    """The sending half. `window_bytes` bounds what is in flight on each edge."""
+    """The sending half. `window_bytes` bounds what is in flight on each edge not in *narrow*."""
 
-    def __init__(self, window_bytes: int) -> None:
+    def __init__(self, window_bytes: int, narrow: frozenset[int] = frozenset()) -> None:
         self._window_bytes = window_bytes
+        self._narrow = narrow
         self._edges: dict[int, _Outgoing] = {}
         self._unsent: deque[bytes] = deque()
 
@@ -55,7 +59,8 @@ class LinkSender:
 
     def can_send(self, edge: int) -> bool:
         """Whether another batch may be pushed on *edge* now."""
-        return self._edge(edge).in_flight_bytes < self._window_bytes
+        window_bytes = 1 if edge in self._narrow else self._window_bytes
+        return self._edge(edge).in_flight_bytes < window_bytes
 
     def next_sequence(self, edge: int) -> int:
         """The number that the next frame of *edge* must carry."""
@@ -140,8 +145,9 @@ class _Incoming:
 class LinkReceiver:
     """The receiving half. A sender that exceeds *window_bytes* on an edge is refused."""
 
-    def __init__(self, window_bytes: int) -> None:
+    def __init__(self, window_bytes: int, narrow: frozenset[int] = frozenset()) -> None:
         self._window_bytes = window_bytes
+        self._narrow = narrow
         self._edges: dict[int, _Incoming] = {}
         self._due = False
 
@@ -205,5 +211,6 @@ class LinkReceiver:
         state.waiting_bytes -= cost_bytes
         state.ungranted_bytes += cost_bytes
         state.taken = sequence
-        if not cost_bytes or state.ungranted_bytes * GRANTS_IN_WINDOW >= self._window_bytes:
+        enough = state.ungranted_bytes * GRANTS_IN_WINDOW >= self._window_bytes
+        if not cost_bytes or enough or edge in self._narrow:
             self._due = True

@@ -38,6 +38,7 @@ from wallarood.model.topology import Routing, Topology
 from wallarood.runtime.dataflow.build import Plan, Reporting, build_job, restore_states
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.job import Job
+from wallarood.runtime.dataflow.limits import before_slow
 from wallarood.runtime.dataflow.wiring import Wiring
 from wallarood.runtime.peers.links import Links
 from wallarood.runtime.profile import profile_codecs, profile_job
@@ -48,6 +49,8 @@ PAUSING = {
     Purpose.LEAVE: "a worker is leaving",
     Purpose.SHUTDOWN: "the cluster is being shut down",
 }
+
+PROGRESS_S = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -90,6 +93,7 @@ async def _run(worker: Worker, mine: Round) -> None:
                 mine.nursery.start_soon(_run_job, worker, mine)
                 mine.nursery.start_soon(mine.job.publish)
                 mine.nursery.start_soon(mine.do_works)
+                mine.nursery.start_soon(_tell_progress, worker, mine)
                 mine.ready.set()
                 await trio.sleep_forever()
     except* LocalProtocolError:
@@ -149,6 +153,7 @@ async def _restore(worker: Worker, mine: Round) -> None:
         codecs=codecs,
         on_change=lambda: None,
         inbox=lambda edge: _inbox(mine, edge),
+        narrow=_narrow(worker.application, record.topology),
     )
     plan = Plan(
         application=worker.application,
@@ -162,7 +167,7 @@ async def _restore(worker: Worker, mine: Round) -> None:
         limits=settings.job,
         remote_port=links.remote_port,
         reporting=Reporting(
-            lambda *moved: _moved(worker, mine, SnapshotMoved(*moved)),
+            lambda: _moved(worker, mine),
             lambda part: _write(worker, mine, part),
             lambda: mine.works.send_nowait(
                 lambda job, nursery: nursery.start_soon(job.encode_ended)
@@ -180,6 +185,12 @@ async def _restore(worker: Worker, mine: Round) -> None:
 def _inbox(mine: Round, edge: int) -> Inbox:
     assert mine.job is not None
     return mine.job.inbox(edge)
+
+
+def _narrow(application: Application, topology: Topology) -> frozenset[int]:
+    """The edges of which little is to be in flight: what they lead to is slow."""
+    stages = before_slow(application, topology)
+    return frozenset(edge.index for edge in topology.edges if edge.target in stages)
 
 
 def _codecs(
@@ -251,9 +262,20 @@ def release(worker: Worker, number: int) -> None:
         mine.job.release(number)
 
 
-def _moved(worker: Worker, mine: Round, event: SnapshotMoved) -> None:
-    mine.awaiting = event.awaiting
-    worker.post(event)
+def _moved(worker: Worker, mine: Round) -> None:
+    job = mine.job
+    if job is not None and job.snapshots.barrier is not None:
+        mine.awaiting = job.awaiting
+        number = job.snapshots.barrier.number
+        worker.post(SnapshotMoved(number, job.steps, mine.awaiting))
+
+
+async def _tell_progress(worker: Worker, mine: Round) -> None:
+    """Say now and then how far the checkpoint in progress is, also between two of its parts."""
+    while True:
+        await trio.sleep(PROGRESS_S)
+        if mine.job is not None and mine.job.snapshots.in_progress:
+            _moved(worker, mine)
 
 
 def _write(worker: Worker, mine: Round, part: CheckpointPart) -> None:

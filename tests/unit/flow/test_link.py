@@ -165,3 +165,16 @@ def test_a_new_connection_is_told_again_what_was_taken() -> None:
     receiver.reconnected()
     assert receiver.due
     assert receiver.grants() == {1: 1}
+
+
+def test_a_narrow_edge_has_one_batch_in_flight_which_is_granted_when_it_is_taken() -> None:
+    sender = LinkSender(100, frozenset({1}))
+    receiver = LinkReceiver(100, frozenset({1}))
+    sender.push(1, 1, b"a small one")
+    assert (sender.can_send(1), sender.can_send(2)) == (False, True)
+    receiver.receive(1, 1, 1)
+    receiver.taken(1, 1)
+    assert receiver.due
+    for edge, sequence in receiver.grants().items():
+        sender.granted(edge, sequence)
+    assert sender.can_send(1)

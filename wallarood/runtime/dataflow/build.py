@@ -18,7 +18,14 @@ from wallarood.runtime.dataflow.counters import SourceCounters, StageCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.job import Job
-from wallarood.runtime.dataflow.limits import JobLimits, batches_at_once
+from wallarood.runtime.dataflow.limits import (
+    JobLimits,
+    Pace,
+    batches_at_once,
+    before_slow,
+    pace_of,
+    slow_stages,
+)
 from wallarood.runtime.dataflow.outputs import EdgeOutput, LocalPort, Outputs, Port
 from wallarood.runtime.dataflow.sink_task import SinkTask
 from wallarood.runtime.dataflow.snapshots import Snapshots
@@ -36,7 +43,7 @@ MakePort = Callable[[Edge, WorkerName], Port]
 class Reporting:
     """What the job tells its worker while a checkpoint is collected; see `Snapshots`."""
 
-    on_moved: Callable[[int, int, str], None]
+    on_moved: Callable[[], None]
     on_done: Callable[[CheckpointPart], None]
     on_slow: Callable[[], None]
 
@@ -76,10 +83,12 @@ def restore_states(
 def build_job(plan: Plan, states: Mapping[int, Mapping[str, State]]) -> Job:
     """Build every instance of this worker, working on *states*."""
     wiring = plan.wiring
+    narrow = before_slow(plan.application, wiring.topology)
+    slow = slow_stages(plan.application, wiring.topology)
     inboxes = {
         stage.index: Inbox(
             wiring.inputs(stage),
-            plan.limits.inbox_batches_max,
+            1 if stage.index in narrow else plan.limits.inbox_batches_max,
             plan.limits.source.batch_records_max * batches_at_once(plan.application, wiring, stage),
         )
         for stage in wiring.stages
@@ -95,13 +104,22 @@ def build_job(plan: Plan, states: Mapping[int, Mapping[str, State]]) -> Job:
     )
     counters = {stage.index: StageCounters() for stage in wiring.stages}
     job = Job(wiring, plan.gate, inboxes, counters, {}, [], [], snapshots)
+    paces = {
+        stage.index: _pace_of(plan, stage)
+        for stage in wiring.stages
+        if stage.kind is StageKind.SOURCE and stage.index in narrow
+    }
     for stage in wiring.stages:
         if stage.kind is StageKind.SINK:
             job.sinks.append(_sink_task(job, plan, stage))
             continue
         job.stages.append(_stage_task(job, plan, stage))
+        if stage.index in slow:
+            job.stages[-1].paces = tuple(paces.values())
+            job.stages[-1].joined_records_max = slow[stage.index]
         if stage.kind is StageKind.SOURCE:
-            job.sources[stage.steps[0]] = _source_task(job, plan, stage)
+            pace = paces.get(stage.index)
+            job.sources[stage.steps[0]] = _source_task(job, plan, stage, pace=pace)
     queued = _always_queued(wiring)
     for stage_task in job.stages:
         if stage_task.stage.index not in queued:
@@ -156,7 +174,13 @@ def _stage_task(job: Job, plan: Plan, stage: Stage) -> StageTask:
     )
 
 
-def _source_task(job: Job, plan: Plan, stage: Stage) -> SourceTask:
+def _pace_of(plan: Plan, stage: Stage) -> Pace:
+    most = plan.limits.source_with(batches_at_once(plan.application, plan.wiring, stage))
+    return pace_of(plan.application, plan.wiring, source=stage, most=most)
+
+
+def _source_task(job: Job, plan: Plan, stage: Stage, *, pace: Pace | None) -> SourceTask:
+    most = plan.limits.source_with(batches_at_once(plan.application, plan.wiring, stage))
     step = plan.application.step(stage.steps[0])
     known = {
         each.partition: SourceCounters(0, each.position, each.ended)
@@ -184,7 +208,7 @@ def _source_task(job: Job, plan: Plan, stage: Stage) -> SourceTask:
             worker=job.wiring.worker,
             cluster_id=plan.cluster_id,
             directory=str(plan.cluster_path / "sources" / step.name.replace("/", "_")),
-            limits=plan.limits.source_with(batches_at_once(plan.application, job.wiring, stage)),
+            limits=most if pace is None else pace.limits,
             partitions=listed,
             positions={name: each.position for name, each in known.items()},
         ),

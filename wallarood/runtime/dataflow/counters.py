@@ -14,6 +14,8 @@ class StageCounters:
     busy_s: float = 0.0
     in_thread_since: float | None = None
     """When the call in a thread began that the stage is in (perf_counter)."""
+    in_hand: int = 0
+    """The records that user code awaits or blocks for now."""
     overruns: int = 0
     """How often user code held the event loop for longer than a second."""
 

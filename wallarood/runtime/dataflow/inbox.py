@@ -24,7 +24,7 @@ from typing import Protocol, TypeAlias
 import attrs
 import trio
 
-from wallarood.model.batch import Batch, Item, Mark, Unread
+from wallarood.model.batch import Barrier, Batch, Item, Mark, Unread
 from wallarood.model.ids import WorkerName
 from wallarood.runtime.dataflow.waker import Waker
 
@@ -47,6 +47,17 @@ class Blocking(Protocol):
 
     @property
     def blocked(self) -> Set[InputId]: ...
+
+
+class Aligning(Blocking, Protocol):
+    """Says also which inputs have ended."""
+
+    @property
+    def ended(self) -> Set[InputId]: ...
+
+
+def _is_barrier(item: Item, number: int) -> bool:
+    return isinstance(item, Barrier) and item.number == number
 
 
 def nothing() -> None:
@@ -131,6 +142,17 @@ class Inbox:
         blocked = alignment.blocked
         return any(queue.items and source not in blocked for source, queue in self._queues.items())
 
+    def will_pass(self, number: int, alignment: Aligning) -> bool:
+        """Whether the barrier of checkpoint *number* has come in by every input that has not ended.
+
+        Then what is taken from here only brings it nearer.
+        """
+        ended = alignment.ended | alignment.blocked
+        return all(
+            source in ended or any(_is_barrier(item, number) for item, _ in queue.items)
+            for source, queue in self._queues.items()
+        )
+
     def look_again(self) -> None:
         """Inputs that were blocked may not be any more."""
         self._wake()
@@ -154,6 +176,22 @@ class Inbox:
                     return source, self._take(queue)
             self._idle = not blocked
             await self._arrived.wait()
+
+    def join_more(self, batch: Batch, alignment: Blocking, *, records_max: int) -> Batch:
+        """*batch* with what waits of other inputs, up to a bound; each keeps its own order."""
+        joined, size = [batch], len(batch)
+        for source, queue in self._queues.items():
+            if not queue.items or source in alignment.blocked:
+                continue
+            item = queue.items[0][0]
+            if not isinstance(item, Batch) or (item.keys is None) is not (batch.keys is None):
+                continue
+            if size + len(item) <= records_max:
+                more = self._take(queue)
+                assert isinstance(more, Batch)
+                joined.append(more)
+                size += len(more)
+        return batch if len(joined) == 1 else _join(joined)
 
     def _take(self, queue: _Queue) -> Item:
         item, taken = queue.items.popleft()

@@ -101,6 +101,40 @@ class Job:
         self.snapshots.sources_at(barrier.number, tuple(positions))
         return True
 
+    @property
+    def steps(self) -> int:
+        """How far the checkpoint in progress is: it stands still if this stays the same.
+
+        Records count where the barrier is sure to come: on their own they do not bring it.
+        """
+        done, encoded = self.snapshots.progress
+        barrier = self.snapshots.barrier
+        if barrier is None:
+            return 0
+        absent = self.snapshots.absent
+        alignments = {
+            **{each.stage.index: each.alignment for each in self.stages},
+            **{each.stage: each.alignment for each in self.sinks},
+        }
+        processed = sum(
+            self.counters[index].records_in
+            for index, alignment in alignments.items()
+            if index in absent and self.inboxes[index].will_pass(barrier.number, alignment)
+        )
+        return done + encoded + processed
+
+    @property
+    def awaiting(self) -> str:
+        """What the checkpoint in progress waits for here, in words."""
+        if not self.snapshots.in_progress:
+            return "the leader's word"
+        hands = {index: counters.in_hand for index, counters in self.counters.items()}
+        absent = ", ".join(
+            f"{name}: {hands[index]:,} records in hand" if hands[index] else name
+            for index, name in self.snapshots.absent.items()
+        )
+        return absent or "the disk"
+
     async def encode_ended(self) -> None:
         """Encode what instances that have ended add to the checkpoint in progress."""
         while self.snapshots.encode_ended():

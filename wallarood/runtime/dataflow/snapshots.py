@@ -35,15 +35,15 @@ class Snapshots:
     """What the instances of *worker* have said for the checkpoint in progress.
 
     `instances` are the stages with an instance here, by index, with what each is called. `on_moved`
-    is called with (number, steps done, what is awaited), `on_done` with the whole part, `on_slow`
-    when `encode_ended` has something to do.
+    is called when another part of a checkpoint is whole, `on_done` with all of them, `on_slow` when
+    `encode_ended` has something to do.
     """
 
     worker: WorkerName
     instances: Mapping[int, str]
     states: Mapping[int, Mapping[str, State]]
     committed: int
-    on_moved: Callable[[int, int, str], None]
+    on_moved: Callable[[], None]
     on_done: Callable[[CheckpointPart], None]
     on_slow: Callable[[], None]
     barrier: Barrier | None = None
@@ -133,28 +133,29 @@ class Snapshots:
             self._moved()
 
     @property
+    def in_progress(self) -> bool:
+        """Whether parts are still to come in."""
+        return self._sources is not None
+
+    @property
     def progress(self) -> tuple[int, int]:
         """How many parts of the checkpoint are whole, and how many keys of the others encoded."""
         encoded = sum(each.encoded for own in self.states.values() for each in own.values())
         return len(self._parts) + len(self._sinks), encoded
 
     @property
-    def awaiting(self) -> str:
-        """What has not let the barrier pass yet, in words."""
-        if self._sources is None:
-            return "the leader's word"
+    def absent(self) -> dict[int, str]:
+        """The instances that have not handed over their parts yet."""
         done = self._parts.keys() | self._sinks.keys()
-        absent = [name for stage, name in self.instances.items() if stage not in done]
-        return ", ".join(absent) or "the disk"
+        return {stage: name for stage, name in self.instances.items() if stage not in done}
 
     def _moved(self) -> None:
         """Say how far it is; if it is whole, hand it over."""
         barrier = self.barrier
         if barrier is None:
             return
-        done = len(self._parts) + len(self._sinks)
-        self.on_moved(barrier.number, done, self.awaiting)
-        if self._sources is None or done < len(self.instances):
+        self.on_moved()
+        if self._sources is None or self.absent:
             return
         part = CheckpointPart(
             CheckpointId(barrier.round, barrier.number),

@@ -28,7 +28,7 @@ from wallarood.model.pipeline import DeadLetter, ErrorPolicy
 from wallarood.model.topology import Stage
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.inbox import Inbox
-from wallarood.runtime.dataflow.limits import JobLimits
+from wallarood.runtime.dataflow.limits import JobLimits, Pace
 from wallarood.runtime.dataflow.outputs import Outputs
 from wallarood.runtime.dataflow.segments import run_segments
 from wallarood.runtime.dataflow.snapshots import Snapshots
@@ -57,6 +57,10 @@ class StageTask:
     snapshots: Snapshots
     limits: JobLimits
     batches_at_once: int = 1
+    paces: Sequence[Pace] = ()
+    """Those of the sources here, if this stage is slow."""
+    joined_records_max: int = 0
+    """Up to how many records that wait in several inputs are processed as one batch."""
     _inline: bool = attrs.field(init=False)
     _in_thread: bool = attrs.field(init=False)
     _capturing: int | None = attrs.field(default=None, init=False)
@@ -81,6 +85,9 @@ class StageTask:
                 await self._encode_some(self._capturing)
             source, item = await self.inbox.get(self.alignment)
             if isinstance(item, Batch):
+                most = self.joined_records_max
+                if len(item) < most:
+                    item = self.inbox.join_more(item, self.alignment, records_max=most)
                 await self.process(item)
                 if self.inbox.has_some(self.alignment):
                     await trio.lowlevel.checkpoint()  # else `get` waits
@@ -133,7 +140,9 @@ class StageTask:
         failures: list[Failure] = []
         began = time.perf_counter()
         self.counters.in_thread_since = began if self._in_thread else None
+        self.counters.in_hand = 0 if self._inline else len(part)
         done = await run_segments(self.segments, part, failures)
+        self.counters.in_hand = 0
         self.counters.in_thread_since = None
         refused = None
         if self.branch is not None:
@@ -153,6 +162,8 @@ class StageTask:
         most = self.limits.source.batch_records_max * self.batches_at_once
         if not self._inline:
             self._slice_records = most
+            for pace in self.paces:
+                pace.took(self.stage.index, len(part), took_s)
             return
         fitting = int(self.limits.time_budget_s / max(took_s, 1e-9) * len(part))
         self._slice_records = max(1, min(fitting, self._slice_records * 4, most))

@@ -46,6 +46,8 @@ class Links:
     codecs: Mapping[int, RecordCodec]
     on_change: Callable[[], None]
     inbox: Callable[[int], Inbox]
+    narrow: frozenset[int] = frozenset()
+    """The edges that have one batch in flight at a time."""
     senders: dict[WorkerName, PeerSender] = attrs.field(factory=dict, init=False)
     receivers: dict[WorkerName, PeerReceiver] = attrs.field(factory=dict, init=False)
 
@@ -57,7 +59,7 @@ class Links:
                 address=lambda name=name: self._address(name),  # type: ignore[misc]
                 accepts=self._knows,
                 dial=self.dial,
-                link=LinkSender(self.limits.window_bytes),
+                link=LinkSender(self.limits.window_bytes, self.narrow),
                 frame_bytes_max=self.limits.frame_bytes_max,
                 backoff_max_s=self.limits.backoff_max_s,
                 on_change=self.on_change,
@@ -65,7 +67,7 @@ class Links:
             self.receivers[name] = PeerReceiver(
                 peer=name,
                 hello=self._hello(),
-                link=LinkReceiver(self.limits.window_bytes),
+                link=LinkReceiver(self.limits.window_bytes, self.narrow),
                 inbox=self.inbox,
                 codecs=self.codecs,
                 on_change=self.on_change,

@@ -218,3 +218,35 @@ async def test_a_consumer_that_raises_raises_at_the_sender_and_is_given_back() -
             await inbox.put(A, Batch([0]))
         inbox.mark_nowait(A, EndOfStream())
     assert consumer.seen == [("began", [0]), EndOfStream()]
+
+
+async def test_a_slow_consumer_joins_what_waits_of_several_inputs() -> None:
+    inbox = Inbox([A, B], batches_max=8, batch_records_max=100)
+    inbox.put_nowait(B, Batch([3, 4]))
+    inbox.mark_nowait(B, Barrier(0, 1))
+    inbox.put_nowait(B, Batch([9]))
+    joined = inbox.join_more(Batch([1, 2]), NONE, records_max=4)
+    assert joined == Batch([1, 2, 3, 4])
+    assert inbox.join_more(Batch([1]), NONE, records_max=9) == Batch([1])
+    assert await inbox.get(NONE) == (B, Barrier(0, 1))
+
+
+async def test_nothing_is_joined_beyond_the_bound_or_from_an_input_that_waits() -> None:
+    inbox = Inbox([A, B], batches_max=8, batch_records_max=100)
+    inbox.put_nowait(A, Batch([3, 4]))
+    assert inbox.join_more(Batch([1, 2]), NONE, records_max=3) == Batch([1, 2])
+    alignment = Alignment([A, B])
+    alignment.take(A, Barrier(0, 1))
+    assert inbox.join_more(Batch([1]), alignment, records_max=9) == Batch([1])
+
+
+def test_a_barrier_is_sure_to_pass_when_each_input_has_it_or_has_ended() -> None:
+    inbox = Inbox([A, B], batches_max=8, batch_records_max=1)
+    alignment = Alignment([A, B])
+    inbox.put_nowait(A, Batch([1]))
+    inbox.mark_nowait(A, Barrier(0, 2))
+    assert not inbox.will_pass(2, alignment)
+    inbox.mark_nowait(B, Barrier(0, 1))
+    assert not inbox.will_pass(2, alignment)
+    alignment.take(B, EndOfStream())
+    assert inbox.will_pass(2, alignment)

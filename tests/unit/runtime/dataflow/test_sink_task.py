@@ -99,7 +99,7 @@ async def bench(*sinks: Shelf, restored: tuple[Any, ...] = ()) -> AsyncIterator[
         {index: f"sink {index}" for index in range(len(sinks))},
         {},
         0,
-        lambda *_: None,
+        lambda: None,
         parts.append,
         lambda: None,
     )
