@@ -1,9 +1,20 @@
-"""The coordinator: who asks for a checkpoint while one is in flight gets another."""
+"""The coordinator: which checkpoint is taken when, and how patiently; when sources pause."""
+
+from itertools import pairwise
+from typing import Any
 
 from wallarood.control.effects import Effect, Tell
-from wallarood.control.events import CheckpointWanted, Heard
+from wallarood.control.events import CheckpointWanted, Heard, TimerFired
 from wallarood.control.rounds.checkpoint_leader import Coordinator
-from wallarood.model.messages import CheckpointHeld, Purpose, RequestCheckpoint, TakeCheckpoint
+from wallarood.model.messages import (
+    CheckpointCommitted,
+    CheckpointFailed,
+    CheckpointGivenUp,
+    CheckpointHeld,
+    Purpose,
+    RequestCheckpoint,
+    TakeCheckpoint,
+)
 
 
 def taken(effects: list[Effect]) -> list[TakeCheckpoint]:
@@ -35,3 +46,99 @@ def test_two_who_leave_share_a_checkpoint() -> None:
     machine.step(asked(purpose=Purpose.LEAVE), 1.0)
     machine.step(asked(purpose=Purpose.LEAVE), 1.1)
     assert taken(machine.step(Heard("alpha", CheckpointHeld(1, 0)), 1.2)) == []
+
+
+def said(effects: list[Effect], kind: type) -> list[Any]:
+    """The messages of a kind, each once: all workers are told the same."""
+    messages = [e.message for e in effects if isinstance(e, Tell) and isinstance(e.message, kind)]
+    return list(dict.fromkeys(messages))
+
+
+def timer(machine: Coordinator) -> tuple[float, list[Effect]]:
+    """Let the next deadline come."""
+    assert machine.deadline is not None
+    now = machine.deadline
+    return now, machine.step(TimerFired(), now)
+
+
+def test_each_silent_checkpoint_doubles_the_patience_with_the_next() -> None:
+    machine = coordinator()
+    patience = []
+    for _ in range(7):
+        began, _ = timer(machine)
+        ended, effects = timer(machine)
+        assert said(effects, CheckpointGivenUp)[0].void is False
+        patience.append((ended - began) / 9)
+    assert patience == [1, 2, 4, 8, 16, 16, 16]
+    timer(machine)
+    machine.step(Heard("alpha", CheckpointHeld(8, 0)), 5000.0)
+    began, _ = timer(machine)
+    ended, _ = timer(machine)
+    assert ended - began == 9
+
+
+def test_writes_that_are_slower_than_the_deadline_commit_again_and_again() -> None:
+    """The store of a worker writes one part after the other, and of those that wait the newest."""
+    machine = Coordinator(
+        ("alpha",), highest=0, committed=0, interval_s=5.0, deadline_s=30.0, now=0.0
+    )
+    writing, waiting, done_at, committed = 0, 0, 0.0, []
+    now = 0.0
+    while now < 7200:
+        assert machine.deadline is not None
+        if writing and done_at <= machine.deadline:
+            now = done_at
+            effects = machine.step(Heard("alpha", CheckpointHeld(writing, 0)), now)
+            committed += [now for _ in said(effects, CheckpointCommitted)]
+            writing, waiting = waiting, 0
+        else:
+            now, effects = timer(machine)
+        for each in taken(effects):
+            waiting = each.number
+        if waiting and not writing:
+            writing, waiting = waiting, 0
+        if writing and done_at <= now:
+            done_at = now + 200.0
+    gaps = [later - earlier for earlier, later in pairwise(committed)]
+    assert max(gaps) <= 400
+
+
+def test_a_checkpoint_that_a_worker_could_not_write_is_void_also_when_it_is_late() -> None:
+    machine = coordinator()
+    timer(machine)
+    effects = machine.step(Heard("alpha", CheckpointFailed(1, "disk full")), 10.0)
+    assert said(effects, CheckpointGivenUp) == [CheckpointGivenUp(1, void=True)]
+    timer(machine)
+    timer(machine)  # the second is given up for its silence
+    late = machine.step(Heard("alpha", CheckpointFailed(2, "disk full")), 50.0)
+    assert said(late, CheckpointGivenUp) == [CheckpointGivenUp(2, void=True)]
+    assert machine.step(Heard("alpha", CheckpointHeld(2, 0)), 51.0) == []
+
+
+def test_sources_pause_when_too_much_waits_to_be_published_and_barriers_go_on() -> None:
+    machine = coordinator()
+    for unpublished, hold in ((63, False), (64, True), (1, False)):
+        _, effects = timer(machine)
+        (taking,) = taken(effects)
+        machine.step(Heard("alpha", CheckpointHeld(taking.number, 0, unpublished)), 1.0)
+        _, effects = timer(machine)
+        (behind,) = taken(effects)
+        assert ("waits to be published on alpha" in behind.hold) is hold
+        machine.step(Heard("alpha", CheckpointHeld(behind.number, 0, unpublished)), 1.0)
+
+
+def test_sources_pause_when_no_checkpoint_can_be_committed_until_one_is() -> None:
+    machine = coordinator()
+    holds = []
+    for _ in range(66):
+        now, effects = timer(machine)
+        (taking,) = taken(effects)
+        holds.append(taking.hold)
+        machine.step(Heard("alpha", CheckpointFailed(taking.number, "disk full")), now)
+    assert holds[63] == ""
+    assert "disk full" in holds[64]
+    assert holds[64] == holds[65]
+    now, effects = timer(machine)
+    machine.step(Heard("alpha", CheckpointHeld(taken(effects)[0].number, 0)), now)
+    _, effects = timer(machine)
+    assert taken(effects)[0].hold == ""
