@@ -57,11 +57,6 @@ class LineReceiver:
         self._server.server_close()
 
 
-class _Server(socketserver.ThreadingTCPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-
-
 class Receiver:
     """Listens on *port* of loopback, 0 for a free one, for a `with` statement.
 
@@ -86,7 +81,8 @@ class Receiver:
             def handle(self) -> None:
                 receiver._serve(self)
 
-        self._server = _Server(("127.0.0.1", port), Handler)
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", port), Handler)
+        self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
 
     def _serve(self, handler: socketserver.BaseRequestHandler) -> None:
