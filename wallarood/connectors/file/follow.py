@@ -74,12 +74,24 @@ class FollowReader:
                         raise error_of(faults[0])
                     self._places = {**self._places, file.key: file.place()}
                     return SourceBatch(records, {"files": self._places}, faults)
-                if await trio.to_thread.run_sync(file.fill):
+                if await trio.to_thread.run_sync(self._fill, file):
                     self._due.rotate(-1)
                 else:
                     self._due.popleft().queued = False
             await trio.sleep(self._pause_s)
             await trio.to_thread.run_sync(self._scan)
+
+    def _fill(self, file: Followed) -> bool:
+        filled = file.fill()
+        if file.was_cut:
+            file.was_cut = False
+            for other in self._files.values():
+                if other is not file and other.has_rest_of(file):
+                    log.info("what is left of a cut file is in a copy", file=other.name)
+                    other.go_to(file.cut_at or {})
+                    self._places = {**self._places, other.key: other.place()}
+                    self._queue(other)
+        return filled
 
     def _scan(self) -> None:
         began = time.monotonic()
@@ -186,8 +198,9 @@ class FollowReader:
             self._drop(file)
 
     def _queue(self, file: Followed) -> None:
-        file.queued = True
-        self._due.append(file)
+        if not file.queued:
+            file.queued = True
+            self._due.append(file)
 
     def _drop(self, file: Followed) -> None:
         self._forget_place(file)

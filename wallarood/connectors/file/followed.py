@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import attrs
 import structlog
+from xxhash import xxh3_64_hexdigest
 
 from wallarood.app.connector import SourceLimits
 from wallarood.connectors.file.input import InputFile, open_input
@@ -43,8 +44,10 @@ class Followed:
     left_since: float | None = None
     queued: bool = False
     _closed_at: dict[str, Any] = attrs.field(factory=lambda: {"bytes": 0, "line": 0})
-    _former: dict[str, Any] | None = attrs.field(default=None, init=False)
+    cut_at: dict[str, Any] | None = attrs.field(default=None, init=False)
     """Where it was before it was cut."""
+    was_cut: bool = attrs.field(default=False, init=False)
+    """Whether it was cut since someone has looked."""
     _file: InputFile | None = attrs.field(default=None, init=False)
     _cutter: Cutter | None = attrs.field(default=None, init=False)
     _ending: Cutter | None = attrs.field(default=None, init=False)
@@ -110,7 +113,7 @@ class Followed:
                 return False
             assert self._file is not None
             if self._was_cut(self._file):
-                self._restart("it was cut and written again")
+                self._restart("it was cut and written again", self.place())
             return self._read(self._file)
         except OSError as error:
             log.warning("followed file cannot be read", file=self.name, reason=str(error))
@@ -126,7 +129,7 @@ class Followed:
         assert self._cutter is not None
         size = min(CHUNK_BYTES, self.limits.batch_bytes_max)
         data = file.read(size, Ahead.NOTHING if self.left else Ahead.MORE)
-        if data and self._former is not None and self.offset == 0 and not self._cutter.held:
+        if data and self.cut_at is not None and self.offset == 0 and not self._cutter.held:
             kept = data.lstrip(b"\0")  # its writer went on where it had been
             nothing = len(data) - len(kept)
             self._cutter.offset, self._cutter.before = nothing, data[:nothing][-SEEN_BYTES:]
@@ -146,7 +149,7 @@ class Followed:
         if self._closed_at["bytes"]:
             wrong = go_to(file, self._cutter, self._closed_at)
             if wrong:
-                self._restart(f"it {wrong}")
+                self._restart(f"it {wrong}", self._closed_at)
         return True
 
     def _was_cut(self, file: InputFile) -> bool:
@@ -161,12 +164,12 @@ class Followed:
         start = self._cutter.offset - len(self._cutter.before)
         return os.pread(file.descriptor, len(known), start) != known
 
-    def _restart(self, why: str) -> None:
-        """Read it from its beginning, as another file."""
+    def _restart(self, why: str, place: dict[str, Any]) -> None:
+        """Read it from its beginning, as another file; it was read up to *place*."""
         assert self._file is not None
         assert self._cutter is not None
         log.warning("followed file is read from its beginning", file=self.name, reason=why)
-        self._former = self.place()
+        self.cut_at, self.was_cut = place, True
         if self._cutter.held:
             self._cutter.finish()
             self._ending = self._cutter
@@ -203,14 +206,55 @@ class Followed:
             self._file = self._cutter = None
 
     def continue_as_copy(self, copy: "Followed") -> bool:
-        """Let *copy* begin where this file was, if what stands before that is the same in it."""
-        for place in (self.place(), self._former):
-            if place is None or not place["bytes"] or place["seen"][0] < COPY_BYTES_MIN:
-                continue
-            if stands_in(copy.path, place, self.form):
-                copy._closed_at = {**place, "ino": copy.inode[1], "path": copy.name}
-                return True
+        """Let *copy* begin behind what was read of this file, if it is a copy of it.
+
+        Before this file is cut that is its whole end: what stands in both is read here.
+        """
+        place = self.place()
+        if self.cut_at is not None and is_copy(copy.path, self.cut_at, self.form):
+            copy.go_to(self.cut_at)
+            return True
+        if is_copy(copy.path, place, self.form):
+            copy.go_to(last_line_end(copy.path, place))
+            return True
         return False
+
+    def has_rest_of(self, cut: "Followed") -> bool:
+        """Whether this is a copy of *cut* that has more than was read of that before it was cut."""
+        place = cut.cut_at
+        return (
+            place is not None
+            and self.offset > place["bytes"]
+            and self.path.startswith(cut.path)
+            and is_copy(self.path, place, self.form)
+        )
+
+    def go_to(self, place: dict[str, Any]) -> None:
+        """Go on at *place*, which was one in another file."""
+        self.close()
+        self._closed_at = {**place, "ino": self.inode[1], "path": self.name}
+
+
+def last_line_end(path: str, place: dict[str, Any]) -> dict[str, Any]:
+    """The place behind the last whole line of a file that is not packed; *place* is before it."""
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(place["bytes"], size - CHUNK_BYTES))
+        start = file.tell()
+        tail = file.read()
+        end = start + tail.rfind(b"\n") + 1
+        if end <= place["bytes"] or b"\n" not in tail:
+            return place
+        file.seek(max(0, end - SEEN_BYTES))
+        before = file.read(min(end, SEEN_BYTES))
+    seen = [len(before), xxh3_64_hexdigest(before)]
+    return {"bytes": end, "line": None, "seen": seen}
+
+
+def is_copy(path: str, place: dict[str, Any], form: Format) -> bool:
+    """Whether the file at *path* has what another one has before *place*, and enough of it."""
+    is_long = place["bytes"] and place["seen"][0] >= COPY_BYTES_MIN
+    return bool(is_long) and stands_in(path, place, form)
 
 
 def stands_in(path: str, place: dict[str, Any], form: Format) -> bool:

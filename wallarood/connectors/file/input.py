@@ -114,7 +114,8 @@ class InputFile:
         if self.seekable:
             start = max(0, offset - size)
             before = os.pread(self.descriptor, offset - start, start)
-            self.offset = self.raw_offset = start + len(before)
+            end = start + len(before) if before else min(start, os.fstat(self.descriptor).st_size)
+            self.offset = self.raw_offset = end
             return before
         before = b""
         while self.offset < offset:
