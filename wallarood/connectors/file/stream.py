@@ -86,6 +86,13 @@ def _pipe_of(wanted: StreamInput) -> _Pipe:
     return pipe
 
 
+def forget_pipes() -> None:
+    """Close what this process has opened, as its end would."""
+    for pipe in _pipes.values():
+        os.close(pipe.descriptor)
+    _pipes.clear()
+
+
 async def open_stream(wanted: StreamInput, position: Any, context: SourceContext) -> "StreamReader":
     """Open it at *position*.
 

@@ -1,0 +1,148 @@
+"""Pipes: what was journalled is read again from any position; the pipe goes on with who reads."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+import wallarood as w
+from wallarood.app.connector import SourceContext, SourceLimits
+from wallarood.connectors.file import stream
+
+
+@pytest.fixture(autouse=True)
+def _new_process() -> Iterator[None]:
+    stream.forget_pipes()
+    yield
+    stream.forget_pipes()
+
+
+def context(tmp_path: Path) -> SourceContext:
+    return SourceContext(
+        directory=str(tmp_path / "state"), limits=SourceLimits(batch_records_max=2)
+    )
+
+
+async def drain(reader: Any) -> tuple[list[Any], list[Any]]:
+    records: list[Any] = []
+    positions: list[Any] = []
+    while (batch := await reader.read()) is not None:
+        records += batch.records
+        positions.append((len(records), batch.position))
+    return records, positions
+
+
+@pytest.mark.parametrize("header", [True, ["id", "note"]])
+async def test_any_position_gives_what_follows_it(tmp_path: Path, header: Any) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    names = "id,note\n" if header is True else ""
+    data = names + "".join(f'{number},"a\nb{number}"\n' for number in range(7))
+    source = w.FileSource(pipe, format="csv", header=header)
+    (partition,) = source.partitions()
+    reader = await source.open(partition, None, context(tmp_path))
+    command = [sys.executable, "-c", WRITE, str(pipe), data, "5"]
+    writer = subprocess.Popen(command)  # noqa: ASYNC220
+    with trio.fail_after(20):
+        records, positions = await drain(reader)
+    assert writer.wait() == 0
+    await reader.aclose()
+    assert records == [{"id": str(number), "note": f"a\nb{number}"} for number in range(7)]
+    for seen, position in positions:
+        again = await source.open(partition, position, context(tmp_path))
+        assert (await drain(again))[0] == records[seen:]
+        await again.aclose()
+    await again.committed(positions[-1][1])
+
+
+WRITE = """
+import sys, time
+with open(sys.argv[1], "wb", buffering=0) as pipe:
+    data, size = sys.argv[2].encode(), int(sys.argv[3])
+    for start in range(0, len(data), size):
+        pipe.write(data[start:start + size])
+        time.sleep(0.001)
+"""
+
+
+async def test_a_line_that_another_process_left_ends_where_it_was_left(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    source = w.FileSource(pipe, follow=True)
+    (partition,) = source.partitions()
+    reader = await source.open(partition, None, context(tmp_path))
+    with pipe.open("w") as file:
+        file.write("one\nhalf of")
+    with trio.fail_after(10):
+        batch = await reader.read()
+        assert batch is not None
+        assert batch.records == ["one"]
+        with trio.move_on_after(0.2):
+            await reader.read()
+    await reader.aclose()
+    stream.forget_pipes()
+    again = await source.open(partition, batch.position, context(tmp_path))
+    with pipe.open("w") as file:
+        file.write("another\n")
+    with trio.fail_after(10):
+        found: list[str] = []
+        while len(found) < 2:
+            batch = await again.read()
+            assert batch is not None
+            found += batch.records
+    assert found == ["half of", "another"]
+    await again.aclose()
+
+
+async def test_waiting_for_a_writer_can_be_cancelled(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = await w.FileSource(pipe).open(str(pipe), None, context(tmp_path))
+    with trio.fail_after(5), trio.move_on_after(0.1) as scope:
+        await reader.read()
+    assert scope.cancelled_caught
+    await reader.aclose()
+
+
+STDIN = """
+import sys, trio
+import wallarood as w
+from wallarood.app.connector import SourceContext
+
+async def main():
+    source = w.StdinSource(format="json", on_error="skip")
+    (partition,) = source.partitions()
+    reader = await source.open(partition, None, SourceContext(directory=sys.argv[1]))
+    while (batch := await reader.read()) is not None:
+        print(batch.records, [each.line for each in batch.unreadable])
+
+trio.run(main)
+"""
+
+
+@pytest.mark.parametrize("how", ["pipe", "file", "null"])
+def test_standard_input(tmp_path: Path, how: str) -> None:
+    data = b"1\nx\n2"
+    (tmp_path / "file").write_bytes(data)
+    with (tmp_path / "file").open("rb") as file:
+        stdin = {"pipe": {"input": data}, "file": {"stdin": file}}.get(
+            how, {"stdin": subprocess.DEVNULL}
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", STDIN, str(tmp_path / "state")],
+            capture_output=True,
+            check=True,
+            timeout=30,
+            **stdin,  # type: ignore[call-overload]
+        )
+    assert done.stdout == (b"" if how == "null" else b"[1] [2]\n[2] []\n")
+
+
+def test_wide_characters_are_refused() -> None:
+    with pytest.raises(w.ApplicationError, match="iconv"):
+        w.StdinSource(encoding="utf-16")
