@@ -16,7 +16,8 @@ BENCH = cd tests && ../$(BIN)/python -m bench
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-growth bench-peers deb docs help demo chaos test simulate kills lint format types big check-tools clean
+.PHONY: bench bench-files bench-growth bench-peers deb docs help demo chaos test simulate kills lint \
+	format types big check-tools clean
 
 help:
 	@echo "make demo    count the words of a text on $(WORKERS) local workers (WORKERS=N, ARGS=...)"
@@ -26,6 +27,7 @@ help:
 	@echo "make kills   kill the workers of a cluster KILLS=$(KILLS) times, and check its output"
 	@echo "make bench   measure ours beside a hand-written loop and Bytewax (RUNS=$(RUNS))"
 	@echo "make bench-peers  measure ours beside Pathway and Quix Streams"
+	@echo "make bench-files  measure files in, files out beside hand-written loops and Bytewax"
 	@echo "make bench-growth  measure how cost grows with keys, sizes, stages, workers, partitions"
 	@echo "make lint    check style and format"
 	@echo "make types   check types"
@@ -65,6 +67,9 @@ bench-peers: .venv/.installed
 	@$(BENCH) throughput --workers 2 --runs $(RUNS) --output $(BENCH_OUTPUT) --contestants ours pathway
 	@$(BENCH) throughput --workers 2 --runs $(RUNS) --output $(BENCH_OUTPUT) \
 	    --contestants aggregated pathway --workloads W1 W2
+
+bench-files: .venv/.installed
+	@$(BENCH) files --runs 7 --output $(BENCH_OUTPUT) $(ARGS)
 
 bench-growth: .venv/.installed
 	@$(BENCH) growth --runs 3 --output $(BENCH_OUTPUT) $(ARGS)

@@ -6,7 +6,18 @@ import signal
 import sys
 from pathlib import Path
 
-from bench import checkpoints, crossing, data, growth, idle, latency, report, throughput
+from bench import (
+    checkpoints,
+    crossing,
+    data,
+    filedata,
+    growth,
+    idle,
+    latency,
+    report,
+    throughput,
+    wholefiles,
+)
 from bench.venvs import NotInstalledError
 
 
@@ -42,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
         "built-in aggregations, which tell of each key once in a batch",
     )
     rates.set_defaults(run=throughput.run)
+    _add_files(commands, common)
     across = commands.add_parser("crossing", parents=[common], help="cost of the data channel")
     across.add_argument("--scale", type=float, default=1.0, help="of the input (default 1.0)")
     across.set_defaults(run=crossing.run)
@@ -70,6 +82,25 @@ def parser() -> argparse.ArgumentParser:
     resting.add_argument("--workers", type=int, nargs="+", default=[8], help="that form a cluster")
     resting.set_defaults(run=idle.run)
     return whole
+
+
+def _add_files(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", common: argparse.ArgumentParser
+) -> None:
+    files = commands.add_parser("files", parents=[common], help="files in, files out")
+    files.add_argument(
+        "--workloads", nargs="+", choices=filedata.SIZES, default=list(filedata.SIZES)
+    )
+    files.add_argument("--scale", type=float, default=1.0, help="of the input (default 1.0)")
+    files.add_argument(
+        "--contestants",
+        nargs="+",
+        choices=("ours", "loop", "orjson-loop", "bytewax"),
+        default=["ours", "loop", "orjson-loop", "bytewax"],
+        help="the first is compared with each of the others; 'loop' parses JSON with the standard "
+        "library",
+    )
+    files.set_defaults(run=wholefiles.run)
 
 
 def end(number: int, _: object) -> None:

@@ -16,7 +16,7 @@ from wallarood.connectors.file.parts import Appeared, PartNames, final_name, par
 from wallarood.connectors.text import SUFFIXES, LineEncoder, LineFormat, LineOptions, Nan, encoder
 from wallarood.model.errors import ApplicationError, CannotCreateError, DamagedStateError
 
-BUFFER_BYTES = 256 << 10
+BUFFER_BYTES = 1 << 20
 
 IfExists: TypeAlias = Literal["error", "append", "replace"]
 

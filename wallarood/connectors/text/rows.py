@@ -22,7 +22,8 @@ from wallarood.model.errors import ApplicationError
 
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _PLAIN: Final = frozenset({str, int, float, bool})
-"""What `%s` writes as a field must be, but for what is escaped."""
+_SUSPICIOUS: Final = ("\\", "\r", "None", " object at 0x")
+"""What is in a text where a field is escaped, is nothing, or has no text of its own."""
 _TEXTS: Final = frozenset({str, bytes})
 
 Row = Sequence[Any]
@@ -52,7 +53,9 @@ class RowEncoder:
         """See `LineEncoder.head`: the names of the columns."""
         if self.header is False or self.columns is None:
             return b""
-        return encoded(self._text([self.columns], {str}))
+        if self.delimiter is None:
+            return encoded(_tabbed([self.columns]))
+        return encoded(_separated([self.columns], self.delimiter))
 
     def __call__(self, records: list[Any], /) -> bytes:
         """See `LineEncoder.__call__`."""
@@ -64,10 +67,33 @@ class RowEncoder:
         rows = self._rows_of_one_kind(records, kinds) if len(kinds) == 1 else None
         if rows is None:
             rows = [self._row(record) for record in records]
+        try:
+            return encoded(self._text(records, rows))
+        except ApplicationError:
+            raise
+        except Exception as error:
+            raise self._raised(records, rows, error) from error
+
+    def _raised(
+        self, records: list[Any], rows: Sequence[Row], error: Exception
+    ) -> ApplicationError:
+        """Find the record with the field whose text raises *error*."""
+        for record, row in zip(records, rows, strict=True):
+            try:
+                list(map(str, row))
+            except Exception as own:
+                return self._error(
+                    record, f"has a field of which str() raises {type(own).__name__}: {own}"
+                )
+        return self._error(records[0], f"or one behind it raises {type(error).__name__}: {error}")
+
+    def _text(self, records: list[Any], rows: Sequence[Row]) -> str:
+        if self.delimiter is None and (text := _tabbed_at_once(rows)):
+            return text
         kinds = set(map(type, chain.from_iterable(rows)))
         if not kinds <= _PLAIN and not all(map(has_text, kinds)):
             raise self._textless(records, rows)
-        return encoded(self._text(rows, kinds))
+        return _tabbed(rows) if self.delimiter is None else _separated(rows, self.delimiter)
 
     def _rows_of_one_kind(self, records: list[Any], kinds: set[Any]) -> Sequence[Row] | None:
         """The rows of *records* without looking at each; None if that cannot be."""
@@ -146,12 +172,11 @@ class RowEncoder:
             "are known nor a text (__str__)",
         )
 
-    def _text(self, rows: Sequence[Row], kinds: set[type]) -> str:
-        if self.delimiter is None:
-            return _tabbed(rows, kinds)
-        out = io.StringIO(newline="")
-        csv.writer(out, delimiter=self.delimiter, lineterminator="\r\n").writerows(rows)
-        return out.getvalue()
+
+def _separated(rows: Sequence[Row], delimiter: str) -> str:
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=delimiter, lineterminator="\r\n").writerows(rows)
+    return out.getvalue()
 
 
 def _is_textless(field: Any) -> bool:
@@ -159,18 +184,18 @@ def _is_textless(field: Any) -> bool:
     return not has_text(kind)
 
 
-def _tabbed(rows: Sequence[Row], kinds: set[type]) -> str:
+def _tabbed_at_once(rows: Sequence[Row]) -> str:
+    """The text of *rows*; empty if any field is not written as its `str` is, or may not be."""
     widths = set(map(len, rows))
     tabs = widths.pop() - 1
-    if not widths and tabs >= 0 and kinds <= _PLAIN:
-        text = ("%s\t" * tabs + "%s\n") * len(rows) % tuple(chain.from_iterable(rows))
-        if (
-            text.count("\t") == tabs * len(rows)
-            and text.count("\n") == len(rows)
-            and "\\" not in text
-            and "\r" not in text
-        ):
-            return text
+    if widths or tabs < 0:
+        return ""
+    text = ("%s\t" * tabs + "%s\n") * len(rows) % tuple(chain.from_iterable(rows))
+    is_whole = text.count("\t") == tabs * len(rows) and text.count("\n") == len(rows)
+    return text if is_whole and not any(part in text for part in _SUSPICIOUS) else ""
+
+
+def _tabbed(rows: Sequence[Row]) -> str:
     return "".join(["\t".join(map(_field, row)) + "\n" for row in rows])
 
 

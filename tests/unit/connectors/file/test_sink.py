@@ -114,7 +114,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 async def main():
     writer = await w.FileSink(sys.argv[1]).open(SinkContext("a", "wc-1", "alpha", "out", 0), None)
     try:
-        await writer.write([("x" * 300_000, 1)])
+        await writer.write([("x" * 3_000_000, 1)])
     finally:
         await writer.aclose()
 

@@ -125,6 +125,22 @@ def test_what_has_no_text_is_refused(line_format: LineFormat, make: Any) -> None
         encoder(line_format, sink="out")([make()])
 
 
+class Raising:
+    def __str__(self) -> str:
+        raise KeyError("colour")
+
+
+@pytest.mark.parametrize("line_format", ["csv", "tsv"])
+def test_a_field_whose_text_raises_is_named(line_format: LineFormat) -> None:
+    with pytest.raises(w.ApplicationError, match=r"sink 'out' .*KeyError: 'colour'"):
+        encoder(line_format, sink="out")([("a", 1), ("b", Raising())])
+
+
+def test_texts_that_look_like_nothing_are_texts() -> None:
+    records = [("None", " object at 0x1", None), ("a", "b", 1)]
+    assert encoder("tsv")(records) == b"None\t object at 0x1\t\na\tb\t1\n"
+
+
 def test_nothing_is_an_empty_field_in_both() -> None:
     assert encoder("csv")([("a", None, 1.5, True)]) == b"a,,1.5,True\r\n"
     assert encoder("tsv")([("a", None, 1.5, True)]) == b"a\t\t1.5\tTrue\n"
