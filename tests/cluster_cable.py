@@ -16,12 +16,21 @@ OUTSIDE, INSIDE = "127.0.0.2", "127.0.0.1"
 
 @attrs.define(eq=False)
 class Cable:
-    """The relay for some ports; `whole` is cleared to cut it."""
+    """The relay for some ports; `whole` is cleared to cut it.
+
+    `forget` is what a middlebox does that loses its table: no byte passes on the connections that
+    are there, neither end is told, and new ones work.
+    """
 
     ports: tuple[int, ...]
     whole: threading.Event = attrs.field(factory=threading.Event)
     sockets: list[socket.socket] = attrs.field(factory=list)
     relayed_bytes: int = 0
+    forgotten: int = 0
+
+    def forget(self) -> None:
+        """Lose all connections that are there now."""
+        self.forgotten += 1
 
     def lay(self) -> None:
         """Begin to relay."""
@@ -45,9 +54,12 @@ class Cable:
                     threading.Thread(target=self._relay, args=(source, target), daemon=True).start()
 
     def _relay(self, source: socket.socket, target: socket.socket) -> None:
+        before = self.forgotten
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 self.whole.wait()
+                if self.forgotten != before:
+                    continue
                 target.sendall(data)
                 self.relayed_bytes += len(data)
         for each in (source, target):

@@ -36,6 +36,28 @@ def test_a_stopped_process_costs_time_and_no_result(
     check_slow_count(tmp_path)
 
 
+def test_a_data_connection_that_a_middlebox_forgets_is_made_anew(
+    tmp_path: Path, slow_count: str
+) -> None:
+    """Nobody is told, and the control channel, which goes another way, lives."""
+    ports = [free_port() for _ in range(2)]
+    with hosts_in(tmp_path, host="127.0.0.2") as hosts, laid(ports[1]) as cable:
+        alpha = hosts.start("alpha", slow_count, "--exit-on-completion", count=2, initializer=True)
+        beta = hosts.start(
+            "beta",
+            slow_count,
+            *("--listen-control", f"127.0.0.1:{ports[0]}"),
+            *("--listen-data", f"127.0.0.1:{ports[1]}"),
+            *("--advertise", "127.0.0.2", "--exit-on-completion"),
+            count=2,
+        )
+        wait_for("half of the input", lambda: half_way(alpha))
+        cable.forget()
+        ended_well([alpha, beta])
+        assert "data connection lost: dialling again" in alpha.said
+    check_slow_count(tmp_path)
+
+
 def test_a_cable_that_is_cut_costs_time_and_no_result(tmp_path: Path, slow_count: str) -> None:
     ports = [free_port() for _ in range(5)]
     with hosts_in(tmp_path, host="127.0.0.2") as hosts, laid(hosts.port, *ports) as cable:

@@ -75,6 +75,8 @@ def runtime_settings(config: Config, member: Member) -> Settings:
             config["limits.window-bytes"],
             config["limits.frame-bytes-max"],
             config["timing.connect-backoff-max"],
+            config["timing.heartbeat"],
+            config["timing.liveness-deadline"],
         ),
         pickle=PickleRule.ALLOWED if private else PickleRule.FORBIDDEN,
         exit_on_completion=config["application.exit-on-completion"],

@@ -4,6 +4,7 @@ Connections that have not passed the handshake are few: when there are too many,
 dropped, so that connections that never speak cannot keep a peer out.
 """
 
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -17,6 +18,9 @@ from wallarood.model.ids import Address
 from wallarood.net.auth import ClusterKey, authenticate_client, authenticate_server, refuse_plain
 from wallarood.net.tls import Stream, refused_by_tls
 from wallarood.systemd import listeners
+
+GONE_S = 30
+"""When nothing that was sent has been acknowledged for so long, the other end is gone."""
 
 log = structlog.get_logger(__name__)
 
@@ -135,6 +139,7 @@ async def serve(
         peer = name.rpartition(":")[0] or name
         try:
             async with unwrapped(), stream:
+                keep_alive(stream)
                 await handle(stream)
         except (trio.EndOfChannel, ConnectionClosed) as error:
             log.debug("connection closed", channel=channel.decode(), peer=peer, reason=str(error))
@@ -154,7 +159,17 @@ async def dial(address: Address, guard: Guard) -> AsyncIterator[Stream]:
     with trio.fail_after(guard.limits.handshake_deadline_s):
         stream = await trio.open_tcp_stream(address.host, address.port)
     async with stream:
+        keep_alive(stream)
         yield await guard.greet(stream)
+
+
+def keep_alive(stream: trio.SocketStream) -> None:
+    """Have the kernel find out when the other end is gone, idle or not, within `GONE_S`."""
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, GONE_S // 3)
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, GONE_S // 6)
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4)
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_S * 1000)
 
 
 async def open_listeners(address: Address, name: str) -> list[trio.SocketListener]:

@@ -7,6 +7,7 @@ data        edge u32, sequence u64, round u32, records u32, encoded columns
 mark        edge u32, sequence u64, round u32, kind u8, then for a barrier its
             round u32 and number u64, for a watermark its time f64
 grant       edge u32, sequence u64: this and all before it are taken
+alive       nothing: the connection carries bytes to this end
 ==========  =====================================================================
 """
 
@@ -20,7 +21,7 @@ from wallarood.model.batch import Barrier, EndOfStream, Mark, Watermark
 from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.ids import ClusterId, Incarnation, WorkerName
 
-_HELLO, _REFUSED, _DATA, _MARK, _GRANT = 1, 2, 3, 4, 5
+_HELLO, _REFUSED, _DATA, _MARK, _GRANT, _ALIVE = 1, 2, 3, 4, 5, 6
 _BARRIER, _WATERMARK, _END = 1, 2, 3
 
 _data = struct.Struct(">BIQII")
@@ -77,7 +78,12 @@ class Grant:
     sequence: int
 
 
-PeerMessage: TypeAlias = LinkHello | LinkRefused | Data | MarkFrame | Grant
+@attrs.frozen
+class Alive:
+    """The sender asks for a sign of life by it; the receiver gives one when bytes have come."""
+
+
+PeerMessage: TypeAlias = LinkHello | LinkRefused | Data | MarkFrame | Grant | Alive
 
 _hello_decoder = msgspec.json.Decoder(LinkHello)
 _refused_decoder = msgspec.json.Decoder(LinkRefused)
@@ -93,6 +99,8 @@ def encode_peer(message: PeerMessage) -> bytes:
             return _mark.pack(_MARK, edge, sequence, round_, kind) + rest
         case Grant(edge, sequence):
             return _grant.pack(_GRANT, edge, sequence)
+        case Alive():
+            return bytes([_ALIVE])
         case LinkHello():
             return bytes([_HELLO]) + msgspec.json.encode(message)
         case LinkRefused():
@@ -128,6 +136,8 @@ def _decode(data: bytes) -> PeerMessage:
         case 5:
             _, edge, sequence = _grant.unpack(data)
             return Grant(edge, sequence)
+        case 6:
+            return Alive()
         case 1:
             return _hello_decoder.decode(data[1:])
         case 2:

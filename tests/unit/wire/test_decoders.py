@@ -20,6 +20,7 @@ from wallarood.model.topology import Edge, Routing, SourcePartition, Stage, Stag
 from wallarood.wire.control import decode, encode
 from wallarood.wire.frames import HEAD_BYTES, FrameDecoder, encode_frame
 from wallarood.wire.peer import (
+    Alive,
     Data,
     Grant,
     LinkHello,
@@ -88,6 +89,7 @@ PEER_MESSAGES = [
     MarkFrame(1, 2, 3, Watermark(1.5)),
     MarkFrame(1, 2, 3, EndOfStream()),
     Grant(7, 1 << 40),
+    Alive(),
 ]
 
 

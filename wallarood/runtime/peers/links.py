@@ -1,5 +1,6 @@
 """The data links of this worker: one out and one in for every other member."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 
 import attrs
@@ -26,11 +27,17 @@ log = structlog.get_logger(__name__)
 
 @attrs.frozen
 class LinkLimits:
-    """Bounds on a link. The window is for each edge and sending worker."""
+    """Bounds on a link. The window is for each edge and sending worker.
+
+    An idle connection is asked for a sign of life every `probe_s`; one from which nothing has come
+    for `silence_s` is dead.
+    """
 
     window_bytes: int
     frame_bytes_max: int
     backoff_max_s: float
+    probe_s: float
+    silence_s: float
 
 
 @attrs.define(eq=False)
@@ -62,6 +69,8 @@ class Links:
                 link=LinkSender(self.limits.window_bytes, self.narrow),
                 frame_bytes_max=self.limits.frame_bytes_max,
                 backoff_max_s=self.limits.backoff_max_s,
+                probe_s=self.limits.probe_s,
+                silent_max=max(3, math.ceil(self.limits.silence_s / self.limits.probe_s)),
                 on_change=self.on_change,
             )
             self.receivers[name] = PeerReceiver(
@@ -71,6 +80,7 @@ class Links:
                 inbox=self.inbox,
                 codecs=self.codecs,
                 on_change=self.on_change,
+                alive_s=self.limits.probe_s,
             )
 
     def _hello(self) -> LinkHello:

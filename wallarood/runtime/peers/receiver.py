@@ -4,7 +4,9 @@ Theory of operation
 ===================
 The reader never waits for a consumer: what a peer may send is bounded by its credit, so every
 batch has a place in the inbox of its edge, and one slow stage does not hold up the others on the
-same connection. Grants are cumulative, and sent when `LinkReceiver.due` says so.
+same connection. Grants are cumulative, and sent when `LinkReceiver.due` says so. When bytes have
+come, the peer is told every now and then that they have: so it knows that the connection lives,
+also if it is slow, and dials again if it does not (see `wallarood.runtime.peers.sender`).
 """
 
 from collections.abc import Callable, Mapping
@@ -20,10 +22,19 @@ from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.waker import Waker
 from wallarood.runtime.ports import DataChannel
 from wallarood.wire.frames import FrameDecoder, encode_frame
-from wallarood.wire.peer import Data, Grant, LinkHello, MarkFrame, decode_peer, encode_peer
+from wallarood.wire.peer import (
+    Alive,
+    Data,
+    Grant,
+    LinkHello,
+    MarkFrame,
+    decode_peer,
+    encode_peer,
+)
 from wallarood.wire.records import RecordCodec
 
 RECEIVE_BYTES_MAX = 256 << 10
+ALIVE = encode_frame(encode_peer(Alive()))
 
 log = structlog.get_logger(__name__)
 
@@ -42,10 +53,15 @@ class PeerReceiver:
     inbox: Callable[[int], Inbox]
     codecs: Mapping[int, RecordCodec]
     on_change: Callable[[], None]
+    alive_s: float = 1.0
+    """How often the peer is told that bytes have come."""
     connected: bool = attrs.field(default=False, init=False)
     _due: Waker = attrs.field(factory=Waker, init=False)
     _connection: trio.CancelScope | None = attrs.field(default=None, init=False)
     _using: trio.Lock = attrs.field(factory=trio.Lock, init=False)
+    _alive_at: float = attrs.field(default=0.0, init=False)
+    """When the peer is next told that bytes have come."""
+    _say_alive: bool = attrs.field(default=False, init=False)
 
     async def serve(self, channel: DataChannel, frames: FrameDecoder, behind: list[bytes]) -> None:
         """Use *channel*, whose hello was accepted, until it ends; an older one is given up.
@@ -61,6 +77,7 @@ class PeerReceiver:
                 hello = attrs.evolve(self.hello, received=received)
                 await channel.send_all(encode_frame(encode_peer(hello)))
                 self.link.reconnected()
+                self._say_alive, self._alive_at = False, trio.current_time() + self.alive_s
                 self._is_up()
                 try:
                     async with trio.open_nursery() as nursery:
@@ -90,9 +107,14 @@ class PeerReceiver:
         while data := await channel.receive_some(RECEIVE_BYTES_MAX):
             for payload in frames.feed(data):
                 self._take_in(payload)
+            if trio.current_time() >= self._alive_at:
+                self._say_alive, self._alive_at = True, trio.current_time() + self.alive_s
+                self._due.wake()
 
     def _take_in(self, payload: bytes) -> None:
         frame = decode_peer(payload)
+        if isinstance(frame, Alive):
+            return
         if not isinstance(frame, Data | MarkFrame):
             raise RemoteProtocolError(f"expected records or a mark, found {frame!r:.200}")
         if frame.round != self.hello.round:
@@ -118,7 +140,11 @@ class PeerReceiver:
 
     async def _write_grants(self, channel: DataChannel) -> None:
         while True:
-            if not self.link.due:
+            if not self.link.due and not self._say_alive:
                 await self._due.wait()
-            grants = self.link.grants().items()
-            await channel.send_all(b"".join(encode_frame(encode_peer(Grant(*g))) for g in grants))
+            parts = [encode_frame(encode_peer(Grant(*g))) for g in self.link.grants().items()]
+            if self._say_alive:
+                self._say_alive = False
+                parts.append(ALIVE)
+            if parts:
+                await channel.send_all(b"".join(parts))

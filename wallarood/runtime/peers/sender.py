@@ -8,6 +8,12 @@ what it does not take is left to one writer, which sends as much at once as is t
 grants credit when its consumer has taken batches; a grant is cumulative and frees the frames that
 were kept for resending. When the connection breaks, a new one begins with what the peer has
 received, and the link goes on from there: nothing is lost and nothing comes twice.
+
+A connection may be dead with nobody told: a middlebox has forgotten it. So an idle one is asked for
+a sign of life, which the peer gives whenever bytes have come. One that is silent for several
+questions in a row is closed, and another one dialled. A slow connection is not silent: what comes
+over it bit by bit is answered too. Questions are counted, not seconds, so that a worker that has
+stood still itself does not judge before it has looked at what has come.
 """
 
 import sys
@@ -25,6 +31,7 @@ from wallarood.runtime.dataflow.waker import Waker
 from wallarood.runtime.ports import DataChannel, DialData
 from wallarood.wire.frames import FrameDecoder, encode_frame
 from wallarood.wire.peer import (
+    Alive,
     Data,
     Grant,
     LinkHello,
@@ -41,6 +48,7 @@ FRAME_BYTES_WANTED = 256 << 10
 RECEIVE_BYTES_MAX = 64 << 10
 BACKOFF_FIRST_S = 0.05
 HELLO_DEADLINE_S = 5.0
+ALIVE = encode_frame(encode_peer(Alive()))
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +71,10 @@ class PeerSender:
     frame_bytes_max: int
     backoff_max_s: float
     on_change: Callable[[], None]
+    probe_s: float = 1.0
+    """How often an idle connection is asked for a sign of life."""
+    silent_max: int = 5
+    """After how many questions without an answer a connection is dead."""
     connected: bool = attrs.field(default=False, init=False)
     _unsent: Waker = attrs.field(factory=Waker, init=False)
     _idle: DataChannel | None = attrs.field(default=None, init=False)
@@ -71,6 +83,8 @@ class PeerSender:
     """What the connection did not take of a frame: the next bytes on it."""
     _credit: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
     _connection: trio.CancelScope | None = attrs.field(default=None, init=False)
+    _silent: int = attrs.field(default=0, init=False)
+    """How many questions have gone by since something came."""
 
     async def run(self) -> None:
         """Keep a connection to the peer, for ever."""
@@ -124,6 +138,7 @@ class PeerSender:
         self._is_up()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write, channel)
+            nursery.start_soon(self._watch, channel)
             await self._read_grants(channel, frames)
             nursery.cancel_scope.cancel()
 
@@ -151,10 +166,26 @@ class PeerSender:
                 self._idle = channel
                 await self._unsent.wait()
 
+    async def _watch(self, channel: DataChannel) -> None:
+        """Raises trio.TooSlowError: the connection is dead."""
+        self._silent = 0
+        while True:
+            await trio.sleep(self.probe_s)
+            if self._silent >= self.silent_max:
+                reason = "nothing comes over it, though something was sent"
+                log.warning("data connection lost: dialling again", peer=self.peer, reason=reason)
+                raise trio.TooSlowError(reason)
+            self._silent += 1
+            if self._idle is channel:  # else what is under way asks
+                self._send_frame(channel, ALIVE)
+
     async def _read_grants(self, channel: DataChannel, frames: FrameDecoder) -> None:
         while data := await channel.receive_some(RECEIVE_BYTES_MAX):
+            self._silent = 0
             for payload in frames.feed(data):
                 grant = decode_peer(payload)
+                if isinstance(grant, Alive):
+                    continue
                 if not isinstance(grant, Grant):
                     raise RemoteProtocolError(f"expected a grant, found {grant!r:.200}")
                 self.link.granted(grant.edge, grant.sequence)
@@ -174,14 +205,20 @@ class PeerSender:
     def _send_now(self, channel: DataChannel) -> None:
         """Send what is unsent as far as it goes at once; the writer does the rest."""
         while (frame := self.link.next_unsent()) is not None:
-            try:
-                sent = channel.send_nowait(frame)
-            except OSError:  # the writer meets it too, and ends the connection
-                sent = 0
-            if sent < len(frame):
-                self._idle, self._rest = None, frame[sent:]
-                self._unsent.wake()
+            if not self._send_frame(channel, frame):
                 return
+
+    def _send_frame(self, channel: DataChannel, frame: bytes) -> bool:
+        """Send a frame as far as it goes at once; whether all of it went. The writer is idle."""
+        try:
+            sent = channel.send_nowait(frame)
+        except OSError:  # the writer meets it too, and ends the connection
+            sent = 0
+        if sent == len(frame):
+            return True
+        self._idle, self._rest = None, frame[sent:]
+        self._unsent.wake()
+        return False
 
 
 @attrs.define(eq=False)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import attrs
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from wallarood.flow.link import LinkReceiver
 from wallarood.model.batch import Barrier, Batch
@@ -16,7 +16,7 @@ from wallarood.net.tcp import DataChannel
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.peers.receiver import PeerReceiver
 from wallarood.wire.frames import FrameDecoder, encode_frame
-from wallarood.wire.peer import Data, Grant, LinkHello, MarkFrame, decode_peer, encode_peer
+from wallarood.wire.peer import Alive, Data, Grant, LinkHello, MarkFrame, decode_peer, encode_peer
 from wallarood.wire.records import PickleRule, RecordCodec
 
 EDGE, WINDOW_BYTES = 1, 1000
@@ -48,10 +48,10 @@ class Peer:
             message = Data(EDGE, self.sequence, 0, CODEC.encode(Batch([content])), 1)
         await self.stream.send_all(encode_frame(encode_peer(message)))
 
-    async def said(self) -> list[LinkHello | Grant]:
+    async def said(self) -> list[LinkHello | Grant | Alive]:
         """What has come by the time when nobody has anything left to do."""
         await wait_all_tasks_blocked()
-        found: list[LinkHello | Grant] = []
+        found: list[LinkHello | Grant | Alive] = []
         with contextlib.suppress(BlockingIOError):
             while data := os.read(self.stream.socket.fileno(), 1 << 16):
                 found += [decode_peer(payload) for payload in self.frames.feed(data)]
@@ -117,3 +117,24 @@ async def test_what_is_taken_while_nobody_is_connected_is_granted_on_the_next_co
         await inbox.get(Nothing())
         await inbox.get(Nothing())
         assert await peer.said() == [Grant(EDGE, 3)]
+
+
+async def test_a_peer_is_told_now_and_then_that_bytes_come(
+    autojump_clock: MockClock,
+) -> None:
+    del autojump_clock
+    inbox = Inbox([INPUT], batches_max=8, batch_records_max=1)
+    receiver = receiver_of(inbox)
+    receiver.alive_s = 5.0
+    question = encode_frame(encode_peer(Alive()))
+    async with connected(receiver) as peer:
+        assert [type(each) for each in await peer.said()] == [LinkHello]
+        await trio.sleep(20)
+        assert await peer.said() == [], "nothing has come"
+        await peer.stream.send_all(question[:3])
+        assert await peer.said() == [Alive()]
+        await peer.stream.send_all(question[3:])
+        assert await peer.said() == [], "it has been told a moment ago"
+        await trio.sleep(6)
+        await peer.stream.send_all(question)
+        assert await peer.said() == [Alive()]

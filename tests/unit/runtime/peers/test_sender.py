@@ -15,7 +15,7 @@ from wallarood.model.ids import Address, Incarnation
 from wallarood.net.tcp import DataChannel
 from wallarood.runtime.peers.sender import FRAME_BYTES_WANTED, PeerSender, RemotePort
 from wallarood.wire.frames import FrameDecoder, encode_frame
-from wallarood.wire.peer import Data, LinkHello, decode_peer, encode_peer
+from wallarood.wire.peer import Alive, Data, LinkHello, decode_peer, encode_peer
 from wallarood.wire.records import PickleRule, RecordCodec
 
 FRAME_BYTES_MAX = 1 << 20
@@ -177,3 +177,45 @@ async def test_a_batch_of_large_records_is_encoded_in_frames_of_a_wanted_size() 
 async def test_a_record_larger_than_a_frame_is_an_error_that_says_so() -> None:
     with pytest.raises(ApplicationError, match=r"record of 5,00\d bytes.*to beta: at most 4,096"):
         await sent([Batch([b"a", bytes(5000), b"b"])], frame_bytes_max=4096)
+
+
+ALIVE = encode_frame(encode_peer(Alive()))
+
+
+async def test_a_connection_that_is_dead_and_nobody_says_so_is_made_anew() -> None:
+    """A middlebox has forgotten it: what is sent is swallowed, and nothing comes back."""
+    peer = Peer()
+    sender = sender_to(peer)
+    sender.probe_s, sender.silent_max = 0.02, 3
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(sender.run)
+        await peer.connection()
+        push_all(sender)
+        with trio.fail_after(5):
+            assert await read(await peer.connection(), len(PAYLOADS)) == PAYLOADS
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_connection_that_gives_signs_of_life_stays_however_slow_it_is() -> None:
+    peer = Peer()
+    sender = sender_to(peer)
+    sender.probe_s, sender.silent_max = 0.02, 3
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(sender.run)
+        slow = await peer.connection()
+        frames = FrameDecoder(FRAME_BYTES_MAX)
+        questions = 0
+        with trio.fail_after(20):
+            while questions < 4 * sender.silent_max:
+                found = [decode_peer(each) for each in frames.feed(await slow.receive_some(100))]
+                questions += sum(isinstance(each, Alive) for each in found)
+                await slow.send_all(ALIVE)
+        push_all(sender)
+        with trio.fail_after(20):
+            received = 0
+            while received < sum(map(len, PAYLOADS)):
+                received += len(await slow.receive_some(2000))
+                await slow.send_all(ALIVE)
+        with pytest.raises(trio.TooSlowError), trio.fail_after(0.01):
+            await peer.connection()
+        nursery.cancel_scope.cancel()
