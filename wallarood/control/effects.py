@@ -226,7 +226,7 @@ class JobDone:
 
 @attrs.frozen
 class StopOrderly:
-    """An operator ends the whole cluster."""
+    """An operator ends the whole cluster: publish what can be, and end."""
 
 
 Effect: TypeAlias = (

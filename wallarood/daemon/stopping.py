@@ -1,20 +1,17 @@
 """A stop: a checkpoint first, for as long as it gets on; then what can be published at once."""
 
-import structlog
 import trio
 
 from wallarood.control.events import StopWanted
+from wallarood.runtime.leaving import publish_what_can_be
 from wallarood.runtime.worker import Round, Worker
 from wallarood.systemd.notify import notify
 
 LOOK_S = 0.5
-PUBLISH_LOOK_S = 0.02
 PUBLISH_S = 1.0
 """How long output may be published when the checkpoint has taken all of the time."""
 LEAVE_S = 10.0
 """What the service manager is asked for on top, for leaving in an orderly way."""
-
-log = structlog.get_logger(__name__)
 
 
 async def checkpoint_first(worker: Worker, patience_s: float) -> None:
@@ -34,25 +31,7 @@ async def checkpoint_first(worker: Worker, patience_s: float) -> None:
         nursery.start_soon(_wait_while_it_moves, running, patience_s, nursery.cancel_scope)
         await worker.may_leave.wait()
         nursery.cancel_scope.cancel()
-    await _publish(running, max(until, trio.current_time() + PUBLISH_S))
-
-
-async def _publish(running: Round, until: float) -> None:
-    """Wait until sinks have published what they can, and say what is left."""
-    sinks = running.job.sinks if running.job is not None else []
-    committed = running.snapshotter.committed
-    while trio.current_time() < until:
-        if not any(each.published < committed and not each.failing for each in sinks):
-            break
-        await trio.sleep(PUBLISH_LOOK_S)
-    for sink in sinks:
-        if sink.published < committed:
-            log.warning(
-                "stopping before all output is published; it is published at the next start",
-                sink=sink.context.step,
-                transactions=sink.unpublished,
-                reason=sink.failing or "it takes too long",
-            )
+    await publish_what_can_be(running, max(until, trio.current_time() + PUBLISH_S))
 
 
 async def _wait_while_it_moves(running: Round, patience_s: float, scope: trio.CancelScope) -> None:

@@ -34,6 +34,7 @@ from wallarood.model.messages import (
     Purpose,
     RequestCheckpoint,
 )
+from wallarood.runtime.leaving import stop_orderly
 from wallarood.runtime.ports import CheckpointStore
 from wallarood.runtime.rounds import (
     begin_round,
@@ -95,8 +96,7 @@ def _perform(worker: Worker, effect: Effect) -> None:  # noqa: PLR0912 - a branc
                 worker.running.links.drop(name)
             worker.post(MemberDown(name))
         case do.StopOrderly():
-            log.info("the cluster is shut down by an operator")
-            worker.finished = True
+            worker.nursery.start_soon(stop_orderly, worker)
         case do.ReadyToLeave():
             worker.may_leave.set()
         case do.JobDone():

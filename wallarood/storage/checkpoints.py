@@ -166,10 +166,13 @@ class CheckpointStore:
         if number <= self.marks.committed or number not in self._manifests:
             return
         manifests = {n: m for n, m in self._manifests.items() if n != number}
+        kept = {name: n for name, n in self.marks.kept.items() if n != number}
+        marks = msgspec.structs.replace(self.marks, kept=kept)
         with self._transaction() as cursor:
             cursor.execute("DELETE FROM checkpoint WHERE number = ?", (number,))
-            manifests = prune(cursor, manifests, self.marks)
-        self._manifests = manifests
+            put_marks(cursor, marks)
+            manifests = prune(cursor, manifests, marks)
+        self.marks, self._manifests = marks, manifests
 
     def record_committed(self, number: int) -> None:
         """Make it durable that a checkpoint is committed."""

@@ -521,3 +521,29 @@ def test_the_line_of_a_choice_is_durable_and_never_falls(tmp_path: Path) -> None
     store.choose(2, CheckpointId(0, 0), highest=0, line=1)
     assert store.line == 2
     assert again(store).line == 2
+
+
+def test_what_is_void_is_deleted_with_its_rows_and_its_name(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    store.choose(1, CheckpointId(0, 0), highest=0)
+    for number in (1, 2, 3):
+        store.write(part_of(number, {f"key {number}": number}, base=True))
+    store.record_committed(1)
+    store.keep("monday", 2)
+    store.discard(2)
+    store.discard(9)
+    store = again(store)
+    assert [each.number for each in store.held] == [1, 3]
+    assert store.kept == {}
+    assert store.verify() == []
+    rows = store._connection.execute("SELECT DISTINCT number FROM chunk ORDER BY 1").fetchall()
+    assert rows == [(1,), (3,)]
+
+
+def test_what_is_known_committed_is_never_discarded(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    store.choose(1, CheckpointId(0, 0), highest=0)
+    store.write(part_of(1, {"key": 1}, base=True))
+    store.record_committed(1)
+    store.discard(1)
+    assert state_of(store.restore(1)) == {"key": 1}

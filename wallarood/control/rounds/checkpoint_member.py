@@ -11,8 +11,9 @@
 #
 # A worker that is told to stop asks for a checkpoint behind whose barrier all sources stand still,
 # and may leave when that is durably known committed: its restart replays nothing. What is not
-# published by then is prepared, and listed in the checkpoint: the next life publishes it. Where no
-# checkpoint can be had, since somebody is away, it leaves at once.
+# published by then is prepared, and listed in the checkpoint: the next life publishes it. The final
+# checkpoint serves as well, and so does that of another who leaves: nothing moves behind them.
+# Where no checkpoint can be had, since somebody is away, it leaves at once.
 #
 # A checkpoint that is void, since a worker could not write its part, can never be committed: what
 # is held of it goes. A machine belongs to one round and ends with it.
@@ -72,17 +73,18 @@ class Phase(Enum):
 
 W, L, X = Phase
 
+STANDING = (Purpose.LEAVE, Purpose.FINAL)
+"""Checkpoints behind which no source moves, and whoever is told to stop may."""
+
 _MESSAGES = (TakeCheckpoint, CheckpointCommitted, CheckpointGivenUp, DropKept)
-_OWN = (SnapshotMoved, SnapshotWritten, SnapshotFailed, CommitRecorded, MemberUp)
+_OWN = (SnapshotMoved, SnapshotWritten, SnapshotFailed, SinksPublished, CommitRecorded, MemberUp)
 
 # Where each event may lead in each phase. Empty: a straggler, dropped.
 TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
     **{(phase, kind): frozenset({phase}) for phase in (W, L) for kind in (*_MESSAGES, *_OWN)},
     **{(X, kind): frozenset() for kind in (*_MESSAGES, *_OWN)},
+    (W, CommitRecorded): frozenset({W, X}),
     (L, CommitRecorded): frozenset({L, X}),
-    (W, SinksPublished): frozenset({W, X}),
-    (L, SinksPublished): frozenset({L, X}),
-    (X, SinksPublished): frozenset(),
     (W, StopWanted): frozenset({L, X}),
     (L, StopWanted): frozenset(),
     (X, StopWanted): frozenset(),
@@ -174,24 +176,21 @@ class Snapshotter:
 
     def _is_recorded(self, number: int) -> list[Effect]:
         self.committed = max(self.committed, number)
-        if self.phase is Phase.LEAVING and self._purposes.get(number) is Purpose.LEAVE:
+        purpose = self._purposes.get(number)
+        if purpose is Purpose.SHUTDOWN:
+            self.phase = Phase.LEFT
+            return [PublishSinks(number), StopOrderly()]
+        if self.phase is Phase.LEAVING and purpose in STANDING:
             self.phase = Phase.LEFT
             return [PublishSinks(number), ReadyToLeave()]
         return [PublishSinks(number)]
 
     def _is_published(self, number: int) -> list[Effect]:
         self.published = max(self.published, number)
-        purpose = self._purposes.get(number)
-        if purpose is Purpose.FINAL:
-            return [PublishedFinal()]
-        if purpose is Purpose.SHUTDOWN:
-            self.phase = Phase.LEFT
-            return [ReadyToLeave(), StopOrderly()]
-        return []
+        return [PublishedFinal()] if self._purposes.get(number) is Purpose.FINAL else []
 
     def _stop(self) -> list[Effect]:
-        # Behind a committed checkpoint of another that leaves, nothing has moved.
-        stands = self.taken == self.committed and self._purposes.get(self.taken) is Purpose.LEAVE
+        stands = self.taken == self.committed and self._purposes.get(self.taken) in STANDING
         if self._away or stands:
             self.phase = Phase.LEFT
             return [ReadyToLeave()]
@@ -203,7 +202,7 @@ class Snapshotter:
         if self.phase is not Phase.LEAVING:
             return []
         recording = self._recording > self.committed
-        if recording and self._purposes.get(self._recording) is Purpose.LEAVE:
+        if recording and self._purposes.get(self._recording) in STANDING:
             return []
         self.phase = Phase.LEFT
         return [ReadyToLeave()]

@@ -10,6 +10,7 @@ from wallarood.control.effects import (
     ReadyToLeave,
     RecordCommitted,
     ReleaseBarrier,
+    StopOrderly,
     TakeBarrier,
     Tell,
 )
@@ -66,6 +67,27 @@ def test_who_leaves_needs_the_checkpoint_and_waits_for_no_publishing(machine: Sn
     assert steps(machine, SnapshotWritten(1, 9)) == [Tell("alpha", CheckpointHeld(1, 9))]
     assert steps(machine, said(CheckpointCommitted(1))) == [RecordCommitted(1)]
     assert steps(machine, CommitRecorded(1)) == [PublishSinks(1), ReadyToLeave()]
+
+
+def test_who_stops_behind_the_final_checkpoint_waits_for_no_publishing(
+    machine: Snapshotter,
+) -> None:
+    final = said(TakeCheckpoint(1, Purpose.FINAL))
+    known = (SnapshotWritten(1, 9), said(CheckpointCommitted(1)), CommitRecorded(1))
+    assert steps(machine, final, *known) == [PublishSinks(1)]
+    assert steps(machine, StopWanted()) == [ReadyToLeave()]
+
+
+def test_who_stops_while_the_final_checkpoint_is_taken_leaves_with_it(machine: Snapshotter) -> None:
+    steps(machine, said(TakeCheckpoint(1, Purpose.FINAL)), StopWanted(), SnapshotWritten(1, 9))
+    known = steps(machine, said(CheckpointCommitted(1)), CommitRecorded(1))
+    assert known == [PublishSinks(1), ReadyToLeave()]
+
+
+def test_a_cluster_is_shut_down_when_its_checkpoint_is_committed(machine: Snapshotter) -> None:
+    steps(machine, said(TakeCheckpoint(1, Purpose.SHUTDOWN)), SnapshotWritten(1, 9))
+    known = steps(machine, said(CheckpointCommitted(1)), CommitRecorded(1))
+    assert known == [PublishSinks(1), StopOrderly()]
 
 
 def test_a_checkpoint_of_another_purpose_lets_nobody_leave(machine: Snapshotter) -> None:

@@ -1,0 +1,41 @@
+"""What a worker still does for its output when it leaves: publish it, or say what is left."""
+
+import structlog
+import trio
+
+from wallarood.control.events import Woken
+from wallarood.runtime.worker import Round, Worker
+
+LOOK_S = 0.02
+PUBLISH_S = 10.0
+"""How long output may be published when the cluster is shut down."""
+
+log = structlog.get_logger(__name__)
+
+
+async def publish_what_can_be(running: Round, until: float) -> None:
+    """Wait until sinks have published what they can, and say what is left."""
+    sinks = running.job.sinks if running.job is not None else []
+    committed = running.snapshotter.committed
+    while trio.current_time() < until:
+        if not any(each.published < committed and not each.failing for each in sinks):
+            break
+        await trio.sleep(LOOK_S)
+    for sink in sinks:
+        if sink.published < committed:
+            log.warning(
+                "stopping before all output is published; it is published at the next start",
+                sink=sink.context.step,
+                transactions=sink.unpublished,
+                reason=sink.failing or "it takes too long",
+            )
+
+
+async def stop_orderly(worker: Worker) -> None:
+    """End this worker, for its cluster is shut down."""
+    if worker.running is not None:
+        await publish_what_can_be(worker.running, trio.current_time() + PUBLISH_S)
+    log.info("the cluster is shut down by an operator")
+    worker.may_leave.set()
+    worker.finished = True
+    worker.post(Woken())
