@@ -4,7 +4,10 @@ Two keys are the same key when their encoded bytes are the same. Python's own eq
 1, 1.0 and True meet, and its hash differs from process to process; neither decides anything here.
 """
 
+import dataclasses
 from collections.abc import Callable
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -35,9 +38,27 @@ def encode_key(key: Any) -> bytes:
         name = f"{type(key).__module__}.{type(key).__qualname__}".encode()
         return b"c" + _joined([name, *(encode_key(getattr(key, each)) for each in fields)])
     raise KeyTypeError(
-        f"key {key!r:.200} is a {type(key).__name__}: expected str, bytes, int, bool, or a tuple "
-        "or frozen class of these; let key_by return one"
+        f"key {key!r:.200} is a {type(key).__qualname__}: expected str, bytes, int, bool, or a "
+        "tuple or frozen class of these; let key_by return one"
     )
+
+
+def can_all_be_keys(keys: list[Any], kind: type | None) -> bool:
+    """Whether `encode_key` takes all *keys*; *kind* is the type of all of them, if it is known."""
+    kinds = {kind} if kind is not None else set(map(type, keys))
+    for each in kinds - KEY_TYPES_EXACT:
+        these: list[Any] = keys if len(kinds) == 1 else [key for key in keys if type(key) is each]
+        parts: list[list[Any]]
+        if each is tuple:
+            parts = [list(chain.from_iterable(these))]
+        else:
+            fields = _fields_of(these[0]) if these else ()
+            if these and not fields:
+                return False
+            parts = [list(map(attrgetter(field), these)) for field in fields]
+        if not all(can_all_be_keys(part, None) for part in parts):
+            return False
+    return True
 
 
 def _encode_text(key: str) -> bytes:
@@ -73,7 +94,7 @@ def _fields_of(key: Any) -> tuple[str, ...]:
         return tuple(field.name for field in attrs.fields(cls))
     parameters = getattr(cls, "__dataclass_params__", None)
     if parameters is not None and parameters.frozen:
-        return tuple(cls.__dataclass_fields__)
+        return tuple(field.name for field in dataclasses.fields(cls))
     return ()
 
 

@@ -30,7 +30,7 @@ from wallarood.model.ids import Address
 from wallarood.model.pipeline import Application, StepKind
 from wallarood.model.topology import Stage, Topology
 from wallarood.runtime.dataflow.job import Job
-from wallarood.runtime.dataflow.outputs import LocalPort, Outputs, Port
+from wallarood.runtime.dataflow.outputs import LocalPort, Port
 from wallarood.runtime.dataflow.stage_task import StageTask
 from wallarood.runtime.peers.sender import RemotePort
 from wallarood.runtime.ports import DataChannel, DialData
@@ -225,16 +225,15 @@ def _profile_stage(profile: Profile, task: StageTask, application: Application) 
         task.branch = timed(task.branch, hop(f"user code: {steps[-1].name}", Spent.WORK))
     task.inbox = _stand_in(task.inbox, get=hop("waiting for input", Spent.WAIT))
     full = hop("backpressure", Spent.WAIT)
-    task.outputs = Outputs(
-        tuple(
-            attrs.evolve(
-                each,
-                router=_stand_in(each.router, split=hop("routing", Spent.WORK)),
-                ports={target: _profile_port(port, full) for target, port in each.ports.items()},
-            )
-            for each in task.outputs.edges
+    edges = tuple(
+        attrs.evolve(
+            each,
+            router=_stand_in(each.router, split=hop("routing", Spent.WORK)),
+            ports={target: _profile_port(port, full) for target, port in each.ports.items()},
         )
+        for each in task.outputs.edges
     )
+    task.outputs = attrs.evolve(task.outputs, edges=edges)
 
 
 def _profile_port(port: Port, full: Hop) -> Port:

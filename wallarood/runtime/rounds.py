@@ -8,6 +8,9 @@ that is halted has come to rest when its tasks have ended, its sinks are closed 
 idle: nothing of it is written afterwards.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import structlog
 import trio
 
@@ -34,8 +37,14 @@ from wallarood.model.errors import (
 )
 from wallarood.model.messages import Choice, Purpose
 from wallarood.model.pipeline import Application
-from wallarood.model.topology import Routing, Topology
-from wallarood.runtime.dataflow.build import Plan, Reporting, build_job, restore_states
+from wallarood.model.topology import Topology
+from wallarood.runtime.dataflow.build import (
+    Plan,
+    Reporting,
+    build_job,
+    codecs_of,
+    restore_states,
+)
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.dataflow.limits import before_slow
@@ -43,7 +52,7 @@ from wallarood.runtime.dataflow.wiring import Wiring
 from wallarood.runtime.peers.links import Links
 from wallarood.runtime.profile import profile_codecs, profile_job
 from wallarood.runtime.worker import LastCheckpoint, Round, Worker
-from wallarood.wire.records import PickleRule, RecordCodec
+from wallarood.wire.records import RecordCodec
 
 PAUSING = {
     Purpose.LEAVE: "a worker is leaving",
@@ -111,10 +120,11 @@ async def _run(worker: Worker, mine: Round) -> None:
         mine.ended.set()
 
 
-def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def _first_of(error: BaseException) -> BaseException:
     """The first error, however deep nurseries have wrapped it."""
-    first = group.exceptions[0]
-    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _fail(worker: Worker, error: BaseException) -> None:
@@ -138,7 +148,9 @@ async def _restore(worker: Worker, mine: Round) -> None:
     number = mine.choice.checkpoint.number
     restored: Restored = await trio.to_thread.run_sync(worker.checkpoints.restore, number)
     states = await trio.to_thread.run_sync(restore_states, worker.application, wiring, restored)
-    codecs = _codecs(worker.application, record.topology, settings.pickle)
+    codecs = codecs_of(worker.application, record.topology, rule=settings.pickle)
+    if len(record.topology.workers) > 1:
+        _say_what_is_pickled(codecs)
     if worker.profile is not None:
         codecs = profile_codecs(worker.profile, record.topology, codecs)
     links = mine.links = Links(
@@ -152,6 +164,7 @@ async def _restore(worker: Worker, mine: Round) -> None:
         limits=settings.links,
         codecs=codecs,
         on_change=lambda: None,
+        on_failed=lambda error: _fail(worker, _first_of(error)),
         inbox=lambda edge: _inbox(mine, edge),
         narrow=_narrow(worker.application, record.topology),
     )
@@ -166,6 +179,7 @@ async def _restore(worker: Worker, mine: Round) -> None:
         gate=worker.gate,
         limits=settings.job,
         remote_port=links.remote_port,
+        codecs=codecs,
         reporting=Reporting(
             lambda: _moved(worker, mine),
             lambda part: _write(worker, mine, part),
@@ -182,6 +196,14 @@ async def _restore(worker: Worker, mine: Round) -> None:
     worker.notify()
 
 
+def _say_what_is_pickled(codecs: Mapping[int, RecordCodec]) -> None:
+    """Name the steps whose type hints cost speed; that others have none is no news."""
+    slow = {each.maker: each for each in codecs.values() if each.why_untyped}
+    for maker, codec in slow.items():
+        if codec.record is not Any:
+            log.info("records are pickled between workers", by=maker, reason=codec.why_untyped)
+
+
 def _inbox(mine: Round, edge: int) -> Inbox:
     assert mine.job is not None
     return mine.job.inbox(edge)
@@ -191,19 +213,6 @@ def _narrow(application: Application, topology: Topology) -> frozenset[int]:
     """The edges of which little is to be in flight: what they lead to is slow."""
     stages = before_slow(application, topology)
     return frozenset(edge.index for edge in topology.edges if edge.target in stages)
-
-
-def _codecs(
-    application: Application, topology: Topology, pickle: PickleRule
-) -> dict[int, RecordCodec]:
-    """A codec for each edge that may cross between workers."""
-    crossing = [edge for edge in topology.edges if edge.routing is not Routing.FORWARD]
-    if len(topology.workers) == 1:
-        return {}
-    return {
-        edge.index: RecordCodec.for_types(application.step(edge.origin).record, rule=pickle)
-        for edge in crossing
-    }
 
 
 async def _run_job(worker: Worker, mine: Round) -> None:

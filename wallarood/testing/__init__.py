@@ -2,5 +2,6 @@
 
 from wallarood.testing.crashes import run_with_crashes, run_with_crashes_async
 from wallarood.testing.lists import run, run_async
+from wallarood.testing.stages import HintWarning
 
-__all__ = ["run", "run_async", "run_with_crashes", "run_with_crashes_async"]
+__all__ = ["HintWarning", "run", "run_async", "run_with_crashes", "run_with_crashes_async"]

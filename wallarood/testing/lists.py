@@ -25,8 +25,13 @@ def run(
     by the sink's name, dead-letter sinks included. Records are processed in the order of the lists,
     in batches of *batch_records* (default 1,024). State is new in each run.
 
+    Where records may go to another worker in a cluster they are treated as if they did: what cannot
+    be sent fails, by the `on_error` of the computation that made it. A record that is not of its
+    type hint is a `HintWarning`.
+
     Raises ApplicationError: a computation failed and its `on_error` is "stop", a key is of a type
-    that cannot be one, or *inputs* does not name the sources. Inside trio use `run_async`.
+    that cannot be one, or *inputs* does not name the sources. Raises AssertionError: a computation
+    has changed a record after it had emitted it. Inside trio use `run_async`.
 
     >>> import wallarood as w
     >>> from wallarood import testing
@@ -61,6 +66,7 @@ async def run_async(
     async with opened(application.setups):
         for source, records in batches(application, inputs, batch_records):
             await stages.feed(source, records)
+    stages.finish()
     return stages.results
 
 

@@ -1,34 +1,44 @@
 """Records between workers: batches as two encoded columns.
 
-A payload is one byte that says how the columns are encoded, the length of the key column (4 bytes,
-big-endian; 0 without keys), the key column and the value column. A column is msgpack where its type
-says what comes out of it again, pickle otherwise. Keys that are the records, or a field of them,
-are not sent: the field, as a number among those of text and bytes, is the key column instead.
+What arrives is equal in type and value, at every depth, to what left. A payload is one byte that
+says how the columns are encoded, the length of the key column (4 bytes, big-endian; 0 without
+keys), the key column and the value column. A column is typed msgpack where that gives back exactly
+what it holds (see `wallarood.wire.exact`); else it is pickled, or tagged where pickle is not
+allowed. Keys that are the records, or a field of them, are not sent: the field, as a number among
+those of text and bytes, is the key column instead.
 """
 
 import pickle
 import struct
-import types
-import typing
 from collections.abc import Callable
 from enum import Enum
 from operator import attrgetter, itemgetter
-from typing import Any, Union, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import attrs
 import msgspec
 
 from wallarood.model.batch import Batch
 from wallarood.model.errors import ApplicationError, RemoteProtocolError
+from wallarood.wire.exact import Check, NotExactError, compile_check, fields_of
+from wallarood.wire.portable import NotPortableError, all_flat, can_be_imported, dumps
+from wallarood.wire.tagged import NotPlainError, decode_tagged, encode_tagged
 
 _head = struct.Struct(">BI")
 _VALUES_PICKLED, _KEYS_PICKLED, _HAS_KEYS, _KEYS_ARE_VALUES, _KEYS_ARE_FIELD = 1, 2, 4, 8, 16
+_VALUES_TAGGED, _KEYS_TAGGED = 32, 64
+_VALUES_UNTYPED = _VALUES_PICKLED | _VALUES_TAGGED
 _PLAIN_KEYS = frozenset({str, bytes, bool})
+_SIMPLE_KEYS = _PLAIN_KEYS | {int}
 _SAME_IF_EQUAL = (str, bytes)
 """Types of which nothing of another type equals a value, as 1 equals True."""
+_PRIMITIVES = (str, bytes, bool, int, float, type(None))
 _INT64 = 1 << 63
+_NOT_MSGPACK = (OverflowError, TypeError, ValueError)
+"""What msgpack raises for numbers beyond 64 bits and text with lone surrogates."""
 _FIELDS_MAX = 16
 """How many fields of a record may be found to be its key."""
+_NEEDS_TLS = "between hosts needs mutual TLS (security.certificate)"
 
 
 class PickleRule(Enum):
@@ -39,35 +49,32 @@ class PickleRule(Enum):
 
 
 class RecordCodecError(ApplicationError):
-    """Records are not what the type hints of the application say."""
+    """A record cannot be sent, or what has arrived cannot be made a record again; `why` in short.
+
+    `first` is the place of the first record that was not sent.
+    """
+
+    def __init__(self, message: str, why: str = "", first: int = 0) -> None:
+        super().__init__(message)
+        self.why = why
+        self.first = first
 
 
-def is_exact(hint: Any) -> bool:
-    """Whether a value of this type comes out of typed msgpack as it went in."""
-    if hint in (str, bytes, bool, int, float, type(None)):
-        return True
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin in (list, tuple, dict, set, frozenset) and arguments:
-        return all(is_exact(each) for each in arguments if each is not Ellipsis)
-    if origin in (Union, types.UnionType):
-        return sum(each is not type(None) for each in arguments) == 1 and all(
-            map(is_exact, arguments)
-        )
-    return _is_exact_class(hint)
+@attrs.define
+class Untyped:
+    """Counts the records that did not go as typed msgpack.
 
+    `examples` has the first that is not of its hinted type, if there is one.
+    """
 
-def _is_exact_class(hint: Any) -> bool:
-    if not isinstance(hint, type):
-        return False
-    if issubclass(hint, Enum):
-        return True
-    if issubclass(hint, msgspec.Struct) or attrs.has(hint) or hasattr(hint, "__dataclass_fields__"):
-        try:
-            fields = typing.get_type_hints(hint)
-        except Exception:
-            return False
-        return all(each is not hint and is_exact(each) for each in fields.values())
-    return False
+    records: int = 0
+    examples: list[Any] = attrs.field(factory=list)
+    said: bool = False
+
+    def note(self, values: list[Any], check: Check) -> None:
+        """*values* hold one that is not what the hint says."""
+        if not self.examples:
+            self.examples.append(next((each for each in values if not check([each])), values[0]))
 
 
 @attrs.frozen
@@ -76,54 +83,117 @@ class _Field:
 
     of: Callable[[Any], Any]
     kind: type
+    check: Check | None = None
+    """Whether the other items of tuples are right."""
     item: int | None = None
 
 
 def _fields_of(record: Any) -> tuple[_Field, ...]:
+    """The fields of an exact type that may be keys."""
     found: list[_Field] = []
     if get_origin(record) is tuple and Ellipsis not in get_args(record):
-        hints = enumerate(get_args(record))
-        found = [_Field(itemgetter(item), hint, item) for item, hint in hints]
-    elif isinstance(record, type) and _is_exact_class(record) and not issubclass(record, Enum):
-        hints_by_name = typing.get_type_hints(record).items()
-        found = [_Field(attrgetter(name), hint) for name, hint in hints_by_name]
+        for item, hint in enumerate(get_args(record)):
+            if hint in _SAME_IF_EQUAL:
+                check = compile_check(record, known_item=item)
+                found.append(_Field(itemgetter(item), hint, check, item))
+    elif isinstance(record, type) and record not in _PRIMITIVES and not issubclass(record, Enum):
+        found = [_Field(attrgetter(name), hint) for name, hint in fields_of(record).items()]
     return tuple([each for each in found if each.kind in _SAME_IF_EQUAL][:_FIELDS_MAX])
 
 
 @attrs.frozen
 class RecordCodec:
-    """Batches ↔ bytes for one edge. Made by `for_types`."""
+    """Batches ↔ bytes for one edge. Made by `for_types`.
+
+    `why_untyped` says why records of this type are pickled; it is empty for exact types. `maker`
+    names what makes the records, for messages.
+    """
 
     record: Any
     pickle: PickleRule
-    _decode_values: Callable[[bytes], Any] | None
+    maker: str
+    why_untyped: str
+    untyped: Untyped = attrs.field(factory=Untyped, eq=False)
+    _check: Check | None = None
+    _decode_values: Callable[[Any], Any] | None = None
     _fields: tuple[_Field, ...] = ()
 
     @classmethod
-    def for_types(cls, record: Any, *, rule: PickleRule) -> "RecordCodec":
+    def for_types(cls, record: Any, *, rule: PickleRule, maker: str = "") -> "RecordCodec":
         """The codec for records of type *record* (Any if no hint says).
 
         Raises ApplicationError: the records would have to be pickled and *rule* forbids it.
         """
-        if is_exact(record):
+        try:
+            check = compile_check(record)
             decode = msgspec.msgpack.Decoder(list[record]).decode
-            return cls(record, rule, decode, _fields_of(record))
-        if rule is PickleRule.FORBIDDEN:
-            raise ApplicationError(
-                f"records of type {record} would be pickled between workers, which is only safe on "
-                "loopback: give the computation before a type hint made of str, bytes, bool, int, "
-                "float, list, tuple, dict, set, Optional, attrs classes and dataclasses"
-            )
-        return cls(record, rule, None)
+            fields = _fields_of(record)
+        except (NotExactError, TypeError) as error:
+            why = "there is no type hint" if record is Any else str(error)
+            if rule is PickleRule.FORBIDDEN:
+                raise ApplicationError(
+                    f"{maker or 'a step'} makes records of type {_shown(record)}, which have to be "
+                    f"pickled to be sent to another worker ({why}); pickle {_NEEDS_TLS}: "
+                    "configure it, or "
+                    "give the step a type hint made of str, bytes, bool, int, float, list, tuple, "
+                    "dict, set, Optional, attrs classes and dataclasses"
+                ) from None
+            return cls(record, rule, maker, why)
+        return cls(record, rule, maker, "", Untyped(), check, decode, fields)
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether records that are of their hinted type can all be sent, and most are of it."""
+        return self._check is not None and self.pickle is PickleRule.ALLOWED
+
+    def all_go(self, batch: Batch) -> bool:
+        """Whether all records surely can be sent to another worker; False also in doubt."""
+        if not self._keys_go(batch):
+            return False
+        if self._check is not None:
+            if self._check(batch.values):
+                return True
+            self.untyped.note(batch.values, self._check)
+        return self.pickle is PickleRule.ALLOWED and all_flat(batch.values)
+
+    def _keys_go(self, batch: Batch) -> bool:
+        kinds = set() if batch.keys is None else set(map(type, batch.keys)) - _SIMPLE_KEYS
+        return not kinds or (self.pickle is PickleRule.ALLOWED and all(map(can_be_imported, kinds)))
+
+    def faults(self, batch: Batch) -> dict[int, str]:
+        """Which records cannot be sent to another worker, by their place, and why."""
+        try:
+            self.encode(batch)
+            return {}
+        except RecordCodecError:
+            places = range(len(batch))
+        faults = {}
+        for place in places:
+            try:
+                self.encode(batch.cut(place, place + 1))
+            except RecordCodecError as error:
+                faults[place] = error.why
+        return faults
+
+    def news(self) -> str:
+        """That a record is not of its hinted type, the first time this is asked; else empty."""
+        if self.untyped.said or not self.untyped.examples:
+            return ""
+        self.untyped.said = True
+        example = self.untyped.examples[0]
+        return (
+            f"{self.maker or 'a step'} makes a record that is not exactly of its type hint: "
+            f"found {type(example).__qualname__} {example!r:.200}, expected {_shown(self.record)}"
+        )
 
     def encode(self, batch: Batch) -> bytes:
-        """The payload of *batch*. Raises RecordCodecError: a record cannot be encoded."""
+        """The payload of *batch*. Raises RecordCodecError: a record or key cannot be sent."""
         flags = 0
         keys = b""
-        values = self._typed(batch.values) if self._decode_values is not None else None
+        values = self._typed(batch)
         if values is None:
-            flags |= _VALUES_PICKLED
-            values = self._pickled(batch.values, "records")
+            flag, values = self._encoded(batch.values, _VALUES_PICKLED, _VALUES_TAGGED)
+            flags |= flag
         if batch.keys is not None:
             flags |= _HAS_KEYS
             if self._are_keys(flags, batch):
@@ -131,61 +201,86 @@ class RecordCodec:
             elif (field := self._key_field(flags, batch)) is not None:
                 flags |= _KEYS_ARE_FIELD
                 keys = bytes([field])
-            elif batch.kind in _PLAIN_KEYS or _plain(batch.keys):
-                keys = _encode(batch.keys)
+            elif (plain := _plain(batch)) is not None:
+                keys = plain
             else:
-                flags |= _KEYS_PICKLED
-                keys = self._pickled(batch.keys, "keys")
+                flag, keys = self._encoded(batch.keys, _KEYS_PICKLED, _KEYS_TAGGED)
+                flags |= flag
         return _head.pack(flags, len(keys)) + keys + values
 
     def _are_keys(self, flags: int, batch: Batch) -> bool:
         """Whether the records are the keys."""
-        if flags & _VALUES_PICKLED or self.record not in _SAME_IF_EQUAL:
+        if flags & _VALUES_UNTYPED or self.record not in _SAME_IF_EQUAL:
             return False
         return batch.keys is batch.values or batch.keys == batch.values
 
     def _key_field(self, flags: int, batch: Batch) -> int | None:
         """The field of which each key is the one of its record; None if there is none."""
         keys, values = batch.keys, batch.values
-        if flags & _VALUES_PICKLED or not keys:
+        if flags & _VALUES_UNTYPED or not keys:
             return None
-        try:
-            for place, field in enumerate(self._fields):
-                if field.item == batch.item is not None and field.kind is batch.kind:
-                    return place  # a tuple: it is still as `key_by` has seen it
-                if keys[0] == field.of(values[0]) and keys == list(map(field.of, values)):
-                    return place
-        except (AttributeError, LookupError, TypeError):  # not what the hint says: found out later
-            pass
+        for place, field in enumerate(self._fields):
+            if field.item == batch.item is not None and field.kind is batch.kind:
+                return place  # a tuple: it is still as `key_by` has seen it
+            if batch.kind not in (None, field.kind):
+                continue
+            if keys[0] == field.of(values[0]) and keys == list(map(field.of, values)):
+                return place
         return None
 
-    def _typed(self, values: list[Any]) -> bytes | None:
-        """The column in msgpack; None if it has an int that is too large for it."""
-        try:
-            return _encode(values)
-        except OverflowError:
+    def _typed(self, batch: Batch) -> bytes | None:
+        """The column of records in msgpack; None if it is not exact for one of them."""
+        if self._check is None:
             return None
-        except (TypeError, ValueError) as error:
-            raise RecordCodecError(
-                f"a record is not a {self.record}, as its type hint says: {error}"
-            ) from error
+        check: Check | None = self._check
+        if batch.kind is self.record and batch.keys is batch.values:
+            check = None  # as keys they have been looked at
+        elif batch.item is not None:
+            for field in self._fields:
+                if field.item == batch.item and field.kind is batch.kind:
+                    check = field.check
+        if check is None or check(batch.values):
+            try:
+                return _encode(batch.values)
+            except _NOT_MSGPACK:
+                pass
+        self.untyped.note(batch.values, self._check)
+        return None
 
-    def _pickled(self, column: list[Any], what: str) -> bytes:
-        if self.pickle is PickleRule.FORBIDDEN:
-            raise RecordCodecError(
-                f"{what} such as {column[0]!r:.100} would be pickled between workers, which is "
-                "only safe on loopback: use str, bytes, bool or 64-bit int"
-            )
+    def _encoded(self, column: list[Any], if_pickled: int, if_tagged: int) -> tuple[int, bytes]:
+        """A flag and the column, not as typed msgpack."""
+        what = "keys" if if_pickled == _KEYS_PICKLED else "records"
         try:
-            return pickle.dumps(column, protocol=5)
-        except Exception as error:
-            raise RecordCodecError(f"{what} cannot be pickled: {error}") from error
+            if self.pickle is PickleRule.ALLOWED:
+                return if_pickled, dumps(column)
+            if what == "keys":
+                return if_tagged, encode_tagged(column)
+            return if_tagged, encode_tagged(column, typed=self._typed_alone)
+        except NotPortableError as error:
+            why = str(error)
+        except NotPlainError as error:
+            hint = f", {_shown(self.record)} by its type hint" if what == "records" else ""
+            why = f"a {type(column[0]).__qualname__}{hint}: {error}, and pickle {_NEEDS_TLS}"
+        raise RecordCodecError(
+            f"{what} of {self.maker or 'a step'}, such as {column[0]!r:.200}, cannot be sent to "
+            f"another worker: {why}",
+            why,
+        )
+
+    def _typed_alone(self, value: Any) -> bytes | None:
+        """One record among others that are not exact."""
+        if self._check is None or not self._check([value]):
+            return None
+        try:
+            return _encode([value])
+        except _NOT_MSGPACK:
+            return None
 
     def decode(self, payload: bytes) -> Batch:
         """The batch in *payload*.
 
-        Raises RemoteProtocolError: it is malformed. Raises RecordCodecError: a record is not of
-        the type that the hints say.
+        Raises RemoteProtocolError: it is malformed. Raises RecordCodecError: user code that makes
+        the records again has failed.
         """
         try:
             flags, size = _head.unpack_from(payload)
@@ -194,25 +289,27 @@ class RecordCodec:
         columns = memoryview(payload)[_head.size :]
         if size > len(columns):
             raise RemoteProtocolError(f"malformed records: {size} bytes of keys in {len(columns)}")
-        if flags & _VALUES_PICKLED or self._decode_values is None:
-            values = self._column(columns[size:], flags & _VALUES_PICKLED)
-        else:
+        if flags & _VALUES_UNTYPED:
+            values = self._untyped_values(columns[size:], flags & _VALUES_TAGGED)
+        elif self._decode_values is not None:
             values = self._decode_typed(self._decode_values, columns[size:])
+        else:
+            raise RemoteProtocolError("malformed records: typed, where no hint says of what type")
         if not flags & _HAS_KEYS:
             return Batch(values)
         return self._keyed(flags, columns[:size], values)
 
     def _keyed(self, flags: int, column: memoryview, values: list[Any]) -> Batch:
         if flags & _KEYS_ARE_VALUES:
-            if flags & _VALUES_PICKLED or self.record not in _SAME_IF_EQUAL:
+            if flags & _VALUES_UNTYPED or self.record not in _SAME_IF_EQUAL:
                 raise RemoteProtocolError("malformed records: they are no keys")
             return Batch(values, values, self.record)
         if flags & _KEYS_ARE_FIELD:
-            if flags & _VALUES_PICKLED or len(column) != 1 or column[0] >= len(self._fields):
+            if flags & _VALUES_UNTYPED or len(column) != 1 or column[0] >= len(self._fields):
                 raise RemoteProtocolError("malformed records: the keys are no field of them")
             field = self._fields[column[0]]
             return Batch(values, list(map(field.of, values)), field.kind)
-        keys = self._column(column, flags & _KEYS_PICKLED)
+        keys = self._column(column, flags & _KEYS_PICKLED, flags & _KEYS_TAGGED)
         if len(keys) != len(values):
             raise RemoteProtocolError(f"{len(keys)} keys for {len(values)} records")
         return Batch(values, keys)
@@ -220,34 +317,68 @@ class RecordCodec:
     def _decode_typed(self, decode: Callable[[Any], Any], column: memoryview) -> list[Any]:
         try:
             values: list[Any] = decode(column)
-        except msgspec.ValidationError as error:
-            raise RecordCodecError(
-                f"a record is not a {self.record}, as its type hint says: {error}"
-            ) from error
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise RemoteProtocolError(f"malformed records: {error}") from error
         return values
 
-    def _column(self, column: memoryview, pickled: int) -> list[Any]:
+    def _untyped_values(self, column: memoryview, tagged: int) -> list[Any]:
+        decode = self._decode_values
+        if not tagged or decode is None:
+            return self._column(column, not tagged, tagged)
+        return decode_tagged(column, typed=lambda data: decode(data)[0])
+
+    def _column(self, column: memoryview, pickled: int, tagged: int) -> list[Any]:
+        if tagged:
+            return decode_tagged(column)
         if pickled and self.pickle is PickleRule.FORBIDDEN:
             raise RemoteProtocolError("pickled records, which are not allowed here")
-        try:
-            values = pickle.loads(column) if pickled else msgspec.msgpack.decode(column)
-        except Exception as error:
-            raise RemoteProtocolError(f"malformed records: {error}") from error
+        values = self._unpickled(column) if pickled else _decoded(column)
         if not isinstance(values, list):
             raise RemoteProtocolError(f"a column is a {type(values).__name__}, not a list")
         return values
+
+    def _unpickled(self, column: memoryview) -> Any:
+        try:
+            return pickle.loads(column)
+        except pickle.UnpicklingError as error:
+            raise RemoteProtocolError(f"malformed records: {error}") from error
+        except (Exception, SystemExit, GeneratorExit) as error:
+            raise RecordCodecError(
+                f"records of {self.maker or 'a step'} (type {_shown(self.record)}) cannot be "
+                f"unpickled on this worker: {type(error).__name__}: {error}"
+            ) from error
+
+
+def _shown(hint: Any) -> str:
+    return hint.__qualname__ if isinstance(hint, type) and not get_args(hint) else str(hint)
+
+
+def is_typed(payload: bytes) -> bool:
+    """Whether the records in what `RecordCodec.encode` gave are typed msgpack."""
+    return not payload[0] & _VALUES_UNTYPED
 
 
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def _plain(keys: list[Any]) -> bool:
-    """Whether plain msgpack gives exactly these keys back."""
-    kinds = set(map(type, keys))
-    if kinds <= _PLAIN_KEYS:
-        return True
-    return kinds <= _PLAIN_KEYS | {int} and all(
-        -_INT64 <= key < _INT64 for key in keys if type(key) is int
-    )
+def _decoded(column: memoryview) -> Any:
+    try:
+        return msgspec.msgpack.decode(column)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise RemoteProtocolError(f"malformed records: {error}") from error
+
+
+def _plain(batch: Batch) -> bytes | None:
+    """The keys in msgpack; None if it does not give back exactly these."""
+    keys = batch.keys or []
+    if batch.kind not in _PLAIN_KEYS:
+        kinds = set(map(type, keys))
+        if not kinds <= _PLAIN_KEYS and not (
+            kinds <= _SIMPLE_KEYS
+            and all(-_INT64 <= key < _INT64 for key in keys if type(key) is int)
+        ):
+            return None
+    try:
+        return _encode(keys)
+    except ValueError:  # lone surrogates
+        return None

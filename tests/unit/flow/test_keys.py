@@ -4,14 +4,20 @@ import dataclasses
 import os
 import subprocess
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallarood.flow.keys import KeyTypeError, Partitioner, canonical, encode_key
+from wallarood.flow.keys import (
+    KeyTypeError,
+    Partitioner,
+    can_all_be_keys,
+    canonical,
+    encode_key,
+)
 
 
 @attrs.frozen
@@ -118,3 +124,32 @@ def test_many_keys_are_spread_evenly() -> None:
     for number in range(16_000):
         counts[partition_of(f"key-{number}")] += 1
     assert all(850 < count < 1150 for count in counts)
+
+
+@dataclasses.dataclass(frozen=True)
+class WithClassVar:
+    name: str
+    scale: ClassVar[float] = 1.5
+
+
+def test_a_class_variable_is_no_part_of_a_key() -> None:
+    assert encode_key(WithClassVar("a")) != encode_key(WithClassVar("b"))
+
+
+KEYS = ["a", b"a", 1, True, (1, ("a", b"")), WithClassVar("a"), (WithClassVar("a"), False)]
+NO_KEYS = [None, 1.0, [1], (1, None), (WithClassVar(1.5),), {"a": 1}]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_what_can_be_a_key(key: Any) -> None:
+    assert can_all_be_keys([key], type(key))
+    assert can_all_be_keys([key, *KEYS], None)
+    encode_key(key)
+
+
+@pytest.mark.parametrize("key", NO_KEYS)
+def test_what_cannot_be_a_key(key: Any) -> None:
+    assert not can_all_be_keys([key], type(key))
+    assert not can_all_be_keys([*KEYS, key], None)
+    with pytest.raises(KeyTypeError):
+        encode_key(key)

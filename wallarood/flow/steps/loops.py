@@ -17,7 +17,14 @@ from types import FunctionType
 from typing import Any, Final, TypeAlias
 
 from wallarood.flow.failures import Failure, fail, pass_on
-from wallarood.flow.keys import canonical_all, kind_of
+from wallarood.flow.keys import (
+    KEY_TYPES_EXACT,
+    KeyTypeError,
+    can_all_be_keys,
+    canonical_all,
+    encode_key,
+    kind_of,
+)
 from wallarood.flow.state import KeyedState, SingleState, State
 from wallarood.flow.steps.operators import DROPPED, Operator, flattened, kept
 from wallarood.flow.steps.selectors import selector_of
@@ -149,7 +156,7 @@ def each(computation: Computation, state: State | None = None) -> Operator:
 
 
 def key_by(computation: Computation) -> Operator:
-    """The operator that sets the key of each record."""
+    """The operator that sets the key of each record; what cannot be a key fails its record."""
     call = _calling(computation, _key, DROPPED)
     select = selector_of(computation.function)
 
@@ -158,14 +165,39 @@ def key_by(computation: Computation) -> Operator:
             # If something raises, the function itself is called, and tells which record it was.
             try:
                 keys = select.all_of(batch.values)
-                return Batch(batch.values, keys, kind_of(keys), select.item)
+                kind = kind_of(keys)
+                if kind in KEY_TYPES_EXACT or can_all_be_keys(keys, kind):
+                    return Batch(batch.values, keys, kind, select.item)
             except BaseException as error:
                 pass_on(error)
         keys, whole = call(batch.values, iter(batch.values), failures)
-        keyed = Batch(batch.values, keys, kind_of(keys))
-        return keyed if whole else kept(keyed, keyed.values, _present(keys))
+        kind = kind_of(keys)
+        if kind not in KEY_TYPES_EXACT and not can_all_be_keys(keys, kind):
+            whole = _refuse_keys(computation, batch.values, keys, failures=failures) and whole
+        keyed = Batch(batch.values, keys, kind)
+        if whole:
+            return keyed
+        present = kept(keyed, keyed.values, _present(keys))
+        present.kind = kind_of(present.keys or [])
+        return present
 
     return run
+
+
+def _refuse_keys(
+    computation: Computation, records: list[Any], keys: list[Any], *, failures: list[Failure]
+) -> bool:
+    """Put DROPPED in the place of each key that cannot be one; whether there is none."""
+    whole = True
+    for place, (record, key) in enumerate(zip(records, keys, strict=True)):
+        try:
+            encode_key(key)
+        except KeyTypeError as error:
+            if key is not DROPPED:
+                fail(computation, record, error, failures=failures)
+                keys[place] = DROPPED
+            whole = False
+    return whole
 
 
 def _with_states(batch: Batch, state: State | None) -> Iterator[Any]:

@@ -1,6 +1,6 @@
 """From a topology to the job of one worker: every instance, restored from a checkpoint."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import attrs
@@ -8,12 +8,13 @@ import attrs
 from wallarood.app.connector import Scope, SinkContext, SourceContext
 from wallarood.flow.align import Alignment
 from wallarood.flow.compile import compile_branch, compile_stage, make_states
+from wallarood.flow.guard import Guard, maker_of
 from wallarood.flow.route import Router
 from wallarood.flow.state import State
 from wallarood.model.checkpoint import CheckpointPart, Restored
 from wallarood.model.ids import ClusterId, WorkerName
-from wallarood.model.pipeline import Application, StepKind
-from wallarood.model.topology import Edge, Stage, StageKind
+from wallarood.model.pipeline import ERRORS_OUTPUT, Application, StepKind
+from wallarood.model.topology import Edge, Routing, Stage, StageKind, Topology
 from wallarood.runtime.dataflow.counters import SourceCounters, StageCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox
@@ -32,6 +33,8 @@ from wallarood.runtime.dataflow.snapshots import Snapshots
 from wallarood.runtime.dataflow.source_task import SourceTask
 from wallarood.runtime.dataflow.stage_task import StageTask
 from wallarood.runtime.dataflow.wiring import SOURCE_EDGE, Wiring
+from wallarood.wire.copies import Copier
+from wallarood.wire.records import PickleRule, RecordCodec
 
 HOPS_AT_ONCE_MAX = 16
 """How many stages a batch passes in one task: each takes some five frames of Python's stack."""
@@ -65,6 +68,7 @@ class Plan:
     gate: Gate
     limits: JobLimits
     remote_port: MakePort
+    codecs: Mapping[int, RecordCodec]
     reporting: Reporting
 
 
@@ -142,7 +146,7 @@ def _always_queued(wiring: Wiring) -> set[int]:
     return {index for index, count in hops.items() if count and count % HOPS_AT_ONCE_MAX == 0}
 
 
-def _outputs(job: Job, stage: Stage, remote_port: MakePort) -> Outputs:
+def _outputs(job: Job, plan: Plan, stage: Stage) -> Outputs:
     wiring = job.wiring
     edges = []
     for edge in wiring.edges_from(stage):
@@ -150,11 +154,62 @@ def _outputs(job: Job, stage: Stage, remote_port: MakePort) -> Outputs:
         ports = {
             target: LocalPort(job.inbox(edge.index), (edge.index, wiring.worker))
             if target == wiring.worker
-            else remote_port(edge, target)
+            else plan.remote_port(edge, target)
             for target in router.targets
         }
         edges.append(EdgeOutput(edge, router, ports))
-    return Outputs(tuple(edges))
+    return Outputs(
+        tuple(edges),
+        guards_of(plan.application, stage, codecs=plan.codecs, edges=wiring.edges_from(stage)),
+        copiers_of(plan.application, wiring.topology, stage),
+    )
+
+
+def codecs_of(
+    application: Application, topology: Topology, *, rule: PickleRule
+) -> dict[int, RecordCodec]:
+    """A codec for each edge that may cross between workers, also if there is only one yet.
+
+    Raises ApplicationError: records would have to be pickled, and *rule* forbids it.
+    """
+    codecs = {}
+    for edge in topology.edges:
+        if edge.routing is not Routing.FORWARD:
+            made = maker_of(application, topology.stages[edge.source])
+            what = "source" if made.kind is StepKind.SOURCE else "computation"
+            maker = f"{what} {made.name!r} ({made.where})"
+            record = application.step(edge.origin).record
+            codecs[edge.index] = RecordCodec.for_types(record, rule=rule, maker=maker)
+    return codecs
+
+
+def guards_of(
+    application: Application,
+    stage: Stage,
+    *,
+    codecs: Mapping[int, RecordCodec],
+    edges: Iterable[Edge],
+) -> dict[int, Guard]:
+    """A guard for each output of *stage* from which records may cross, by *edges*."""
+    maker = maker_of(application, stage)
+    crossing = {edge.output: codecs[edge.index] for edge in edges if edge.index in codecs}
+    return {
+        output: Guard(codec, maker) for output, codec in crossing.items() if output != ERRORS_OUTPUT
+    }
+
+
+def copiers_of(application: Application, topology: Topology, stage: Stage) -> dict[int, Copier]:
+    """A copier for each output of *stage* that is used twice, unless by sinks alone."""
+    used: dict[int, list[Edge]] = {}
+    for edge in topology.edges:
+        if edge.source == stage.index and edge.output != ERRORS_OUTPUT:
+            used.setdefault(edge.output, []).append(edge)
+    return {
+        output: Copier.for_type(application.step(edges[0].origin).record)
+        for output, edges in used.items()
+        if len(edges) > 1
+        and any(topology.stages[edge.target].kind is not StageKind.SINK for edge in edges)
+    }
 
 
 def _stage_task(job: Job, plan: Plan, stage: Stage) -> StageTask:
@@ -165,7 +220,7 @@ def _stage_task(job: Job, plan: Plan, stage: Stage) -> StageTask:
         branch=compile_branch(plan.application, stage),
         inbox=job.inboxes[stage.index],
         alignment=Alignment(job.wiring.inputs(stage)),
-        outputs=_outputs(job, stage, plan.remote_port),
+        outputs=_outputs(job, plan, stage),
         counters=job.counters[stage.index],
         states=tuple(states.values()),
         snapshots=job.snapshots,

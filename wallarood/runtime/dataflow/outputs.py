@@ -4,13 +4,20 @@ from collections.abc import Mapping
 from typing import Protocol
 
 import attrs
+import structlog
 
+from wallarood.flow.failures import Failure
+from wallarood.flow.guard import Guard
 from wallarood.flow.route import Router
 from wallarood.model.batch import Batch, Mark
 from wallarood.model.ids import WorkerName
 from wallarood.model.pipeline import ERRORS_OUTPUT, DeadLetter
 from wallarood.model.topology import Edge
 from wallarood.runtime.dataflow.inbox import Inbox, InputId
+from wallarood.wire.copies import Copier
+from wallarood.wire.records import RecordCodecError
+
+log = structlog.get_logger(__name__)
 
 
 class Port(Protocol):
@@ -51,18 +58,45 @@ class EdgeOutput:
 
 @attrs.frozen
 class Outputs:
-    """All edges that leave a stage instance."""
+    """All edges that leave a stage instance.
+
+    `guards` stand, by output, where records may cross to other workers in a cluster of several;
+    `copiers` where a stream is used more than once.
+    """
 
     edges: tuple[EdgeOutput, ...]
+    guards: Mapping[int, Guard] = attrs.field(factory=dict)
+    copiers: Mapping[int, Copier] = attrs.field(factory=dict)
 
-    async def send(self, output: int, batch: Batch) -> None:
-        """Send *batch* over every edge of *output* (see `wallarood.model.topology.Edge`)."""
+    async def send(self, output: int, batch: Batch, failures: list[Failure]) -> None:
+        """Send *batch* over every edge of *output* (see `wallarood.model.topology.Edge`).
+
+        Records that cannot be sent are left out and added to *failures*. Raises ApplicationError:
+        the policy of one is to stop.
+        """
+        guard, copier = self.guards.get(output), self.copiers.get(output)
+        if guard is not None and batch.values:
+            batch = guard.sift(batch, failures)
         if not batch.values:
             return
-        for each in self.edges:
-            if each.edge.output == output:
-                for worker, part in each.router.split(batch):
+        edges = [each for each in self.edges if each.edge.output == output]
+        # All copies are made before a consumer gets any: it may change its records at once.
+        copies = [batch] * len(edges) if copier is None else copier.copies(batch, len(edges))
+        for each, own in zip(edges, copies, strict=True):
+            for worker, part in each.router.split(own):
+                try:
                     await each.ports[worker].send(part)
+                except RecordCodecError as error:
+                    if guard is None:
+                        raise
+                    rest = part.cut(error.first, len(part))
+                    sifted = guard.sift_each(rest, failures)
+                    if len(sifted) == len(rest):
+                        raise
+                    if sifted.values:
+                        await each.ports[worker].send(sifted)
+        if guard is not None and (news := guard.codec.news()):
+            log.warning("records go a slower way to other workers", reason=news)
 
     async def send_letters(self, letters: list[DeadLetter]) -> None:
         """Send dead letters over the edges of the steps that they come from."""

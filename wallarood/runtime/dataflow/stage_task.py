@@ -148,13 +148,13 @@ class StageTask:
         if self.branch is not None:
             done, refused = self.branch(done, failures)
         self._account(part, time.perf_counter() - began)
-        if failures:
-            await self._report(failures)
         self.counters.records_out += len(done)
-        await self.outputs.send(0, done)
+        await self.outputs.send(0, done, failures)
         if refused is not None:
             self.counters.records_out += len(refused)
-            await self.outputs.send(1, refused)
+            await self.outputs.send(1, refused, failures)
+        if failures:
+            await self._report(failures)
 
     def _account(self, part: Batch, took_s: float) -> None:
         self.counters.records_in += len(part)

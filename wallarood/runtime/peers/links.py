@@ -18,7 +18,7 @@ from wallarood.runtime.peers.sender import PeerSender, RemotePort
 from wallarood.runtime.ports import DataChannel, DialData
 from wallarood.wire.frames import FrameDecoder, encode_frame
 from wallarood.wire.peer import LinkHello, LinkRefused, decode_peer, encode_peer
-from wallarood.wire.records import RecordCodec
+from wallarood.wire.records import RecordCodec, RecordCodecError
 
 HELLO_DEADLINE_S = 5.0
 
@@ -42,7 +42,10 @@ class LinkLimits:
 
 @attrs.define(eq=False)
 class Links:
-    """All data links of one round. `members` are the lives of the others that belong to it."""
+    """All data links of one round. `members` are the lives of the others that belong to it.
+
+    `on_failed` is called when the application is at fault: the job has failed, not a connection.
+    """
 
     round: int
     cluster_id: ClusterId
@@ -52,6 +55,7 @@ class Links:
     limits: LinkLimits
     codecs: Mapping[int, RecordCodec]
     on_change: Callable[[], None]
+    on_failed: Callable[[BaseException], None]
     inbox: Callable[[int], Inbox]
     narrow: frozenset[int] = frozenset()
     """The edges that have one batch in flight at a time."""
@@ -151,7 +155,10 @@ class Links:
             await channel.send_all(encode_frame(encode_peer(LinkRefused(reason))))
             log.debug("data channel refused", peer=channel.peer, reason=reason)
             return
-        await self.receivers[hello.worker].serve(channel, frames, behind)
+        try:
+            await self.receivers[hello.worker].serve(channel, frames, behind)
+        except* RecordCodecError as group:
+            self.on_failed(group)
 
 
 async def _first_message(channel: DataChannel, frames: FrameDecoder) -> tuple[object, list[bytes]]:

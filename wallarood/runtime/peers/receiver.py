@@ -68,7 +68,8 @@ class PeerReceiver:
 
         *behind* are payloads that came with the hello.
 
-        Raises RemoteProtocolError: the peer sent what it must not.
+        Raises RemoteProtocolError: the peer sent what it must not. Raises RecordCodecError: user
+        code failed to make records again from what came.
         """
         self.drop()
         async with self._using:
@@ -122,6 +123,8 @@ class PeerReceiver:
         codec = self.codecs.get(frame.edge)
         if codec is None:
             raise RemoteProtocolError(f"edge {frame.edge} does not lead here")
+        # What cannot be decoded has not been received: it is decoded before it is counted.
+        batch = codec.decode(frame.payload) if isinstance(frame, Data) else None
         cost = len(payload) if isinstance(frame, Data) else 0
         if self.link.receive(frame.edge, frame.sequence, cost) is Delivery.REPEAT:
             return
@@ -133,9 +136,9 @@ class PeerReceiver:
             if self.link.due:
                 self._due.wake()
 
-        if isinstance(frame, Data):
-            inbox.put_nowait(source, codec.decode(frame.payload), taken)
-        else:
+        if batch is not None:
+            inbox.put_nowait(source, batch, taken)
+        elif isinstance(frame, MarkFrame):
             inbox.mark_nowait(source, frame.mark, taken)
 
     async def _write_grants(self, channel: DataChannel) -> None:

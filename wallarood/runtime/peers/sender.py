@@ -40,7 +40,7 @@ from wallarood.wire.peer import (
     decode_peer,
     encode_peer,
 )
-from wallarood.wire.records import RecordCodec
+from wallarood.wire.records import RecordCodec, RecordCodecError, is_typed
 
 SEND_BYTES_MAX = 256 << 10
 FRAME_BYTES_WANTED = 256 << 10
@@ -234,7 +234,8 @@ class RemotePort:
     async def send(self, batch: Batch) -> None:
         """See `wallarood.runtime.dataflow.outputs.Port.send`.
 
-        Raises ApplicationError: a single record is larger than a frame may be.
+        Raises ApplicationError: a single record is larger than a frame may be. Raises
+        RecordCodecError: one cannot be sent; `first` says where those begin that were not.
         """
         most = self.sender.frame_bytes_max // 2
         start = 0
@@ -242,7 +243,13 @@ class RemotePort:
             end = start + self._at_once
             part = batch if start == 0 and end >= len(batch) else batch.cut(start, end)
             await self.sender.wait_for_credit(self.edge)
-            payload = self.codec.encode(part)
+            try:
+                payload = self.codec.encode(part)
+            except RecordCodecError as error:
+                error.first = start
+                raise
+            if not is_typed(payload):
+                self.codec.untyped.records += len(part)
             self._at_once = max(1, min(FRAME_BYTES_WANTED, most) * len(part) // len(payload))
             if len(payload) <= most or len(part) == 1:
                 self._push(payload, len(part))

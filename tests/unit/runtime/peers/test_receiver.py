@@ -1,11 +1,14 @@
 """The receiving end of a link, on real sockets: when grants go out, and what they say."""
 
 import contextlib
+import decimal
 import os
 import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import attrs
+import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -17,7 +20,7 @@ from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.peers.receiver import PeerReceiver
 from wallarood.wire.frames import FrameDecoder, encode_frame
 from wallarood.wire.peer import Alive, Data, Grant, LinkHello, MarkFrame, decode_peer, encode_peer
-from wallarood.wire.records import PickleRule, RecordCodec
+from wallarood.wire.records import PickleRule, RecordCodec, RecordCodecError
 
 EDGE, WINDOW_BYTES = 1, 1000
 INPUT = (EDGE, "alpha")
@@ -98,6 +101,27 @@ async def test_grants_wait_for_a_part_of_the_window_or_a_mark() -> None:
         assert await peer.said() == []
         await inbox.get(Nothing())
         assert await peer.said() == [Grant(EDGE, 6)]
+
+
+async def test_what_cannot_be_decoded_is_not_received() -> None:
+    inbox = Inbox([INPUT], batches_max=8, batch_records_max=1)
+    receiver = receiver_of(inbox)
+    codec = RecordCodec.for_types(Any, rule=PickleRule.ALLOWED, maker="computation 'make'")
+    receiver.codecs = {EDGE: codec}
+    good = codec.encode(Batch([decimal.Decimal(1)]))
+    bad = good.replace(b"Decimal", b"Decimil")
+
+    async def send() -> None:
+        async with connected(receiver) as peer:
+            for sequence, payload in enumerate((good, bad), 1):
+                data = Data(EDGE, sequence, 0, payload, 1)
+                await peer.stream.send_all(encode_frame(encode_peer(data)))
+            await trio.sleep_forever()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await send()
+    assert caught.group_contains(RecordCodecError, match="of computation 'make'")
+    assert receiver.link.received == {EDGE: 1}
 
 
 async def test_what_is_taken_while_nobody_is_connected_is_granted_on_the_next_connection() -> None:
