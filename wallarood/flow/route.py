@@ -58,9 +58,6 @@ class Router:
         kind = batch.kind or kind_of(keys)
         known = self._known.get(kind)
         if len(self.targets) == 1:
-            if known is None:
-                for key in keys:
-                    self._partition_of(key)
             return [(self.targets[0], batch)]
         chosen: Iterable[int]
         if known is not None:

@@ -70,6 +70,7 @@ def job_of(application: w.Application, path: Path) -> Job:
             gate=gate,
             limits=JobLimits(SourceLimits(), 4, 0.005, 60.0),
             remote_port=no_port,  # type: ignore[arg-type]
+            codecs={},
             reporting=Reporting(lambda *_: None, lambda _: None, lambda: None),
         ),
         restore_states(application, wiring, restored),
