@@ -48,6 +48,22 @@ def add_flags(parser: argparse.ArgumentParser, *, log_level: str) -> None:
         help=f"what the workers' logs show (default {log_level}, with --chaos error)",
     )
     parser.add_argument(
+        "--config",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="PATH",
+        help="TOML file or directory for all workers, may be repeated; checkpoint.interval is 1s "
+        "unless it says otherwise",
+    )
+    parser.add_argument(
+        "--profile",
+        type=Path,
+        metavar="FILE",
+        help="write where the time of each worker goes, as run does, with its name before the "
+        "extension of FILE",
+    )
+    parser.add_argument(
         "--chaos",
         action="store_true",
         help="kill workers with SIGKILL at random and start them again while the job runs",
@@ -97,7 +113,15 @@ def run_local(
 
     with tempfile.TemporaryDirectory(prefix="wallarood-") as directory:
         cluster = LocalCluster(
-            application, args, names, Path(directory), free_port(), log_level, chaos
+            application,
+            args,
+            names,
+            Path(directory),
+            free_port(),
+            log_level,
+            chaos,
+            config=tuple(flags.config),
+            profile=flags.profile,
         )
         cluster.write_config()
         outcome = _run(cluster, screen, look)

@@ -21,7 +21,7 @@ import trio
 
 from wallarood.admin import client
 from wallarood.admin.status import JobState, Status
-from wallarood.devcluster.chaos import CONFIG, Chaos
+from wallarood.devcluster.chaos import CALM, CONFIG, Chaos
 from wallarood.model.cluster_record import RecordState
 from wallarood.model.errors import WallaroodError
 from wallarood.model.ids import WorkerName
@@ -48,7 +48,11 @@ def worker_names(count: int) -> tuple[WorkerName, ...]:
 
 @attrs.frozen
 class LocalCluster:
-    """What to start. *application* is APP as `wallarood run` takes it, *args* its ARGS."""
+    """What to start. *application* is APP as `wallarood run` takes it, *args* its ARGS.
+
+    *config* are files of configuration, read after our own; *profile* is where each worker
+    writes where its time goes, with its name before the extension.
+    """
 
     application: str
     args: tuple[str, ...]
@@ -57,6 +61,8 @@ class LocalCluster:
     control_port: int
     log_level: str = "info"
     chaos: Chaos | None = None
+    config: tuple[Path, ...] = ()
+    profile: Path | None = None
 
     def state_directory(self, worker: WorkerName) -> Path:
         """Where *worker* keeps its state."""
@@ -74,18 +80,29 @@ class LocalCluster:
             *("--worker-name", worker, "--worker-count", str(len(self.workers))),
             *("--control-channel", f"127.0.0.1:{self.control_port}"),
             *("--state-directory", str(self.state_directory(worker))),
-            *("--log-level", self.log_level, *self._mode(), "--", *self.args),
+            *("--log-level", self.log_level, *self._mode(), *self._files(worker)),
+            *("--", *self.args),
         ]
 
     def _mode(self) -> list[str]:
-        if self.chaos is None:
-            return ["--exit-on-completion"]
-        return ["--cluster-id", "auto", "--config", str(self.directory / "chaos.toml")]
+        return ["--exit-on-completion"] if self.chaos is None else ["--cluster-id", "auto"]
+
+    def _files(self, worker: WorkerName) -> list[str]:
+        given = [self.directory / "local.toml", *self.config]
+        flags = [each for path in given for each in ("--config", str(path))]
+        if self.profile is not None:
+            flags += ["--profile", str(profile_of(self.profile, worker))]
+        return flags
 
     def write_config(self) -> None:
         """Write what the workers are to read."""
-        if self.chaos is not None:
-            (self.directory / "chaos.toml").write_text(CONFIG, encoding="utf-8")
+        text = CALM if self.chaos is None else CONFIG
+        (self.directory / "local.toml").write_text(text, encoding="utf-8")
+
+
+def profile_of(file: Path, worker: WorkerName) -> Path:
+    """The file that *worker* writes its profile to: its name goes before the extension."""
+    return file.with_name(f"{file.stem}-{worker}{file.suffix}")
 
 
 @attrs.frozen
@@ -200,6 +217,10 @@ class _Supervisor:
         await self.looked.park()
         known = [self.statuses.get(worker) for worker in self.cluster.workers]
         return [each.job if each is not None else None for each in known]
+
+    def committed(self) -> int:
+        """See `Victims.committed`."""
+        return max((each.checkpoint.committed for each in self.statuses.values()), default=0)
 
     def kill(self, worker: WorkerName) -> bool:
         """See `Victims.kill`."""

@@ -20,6 +20,7 @@ COLOURS = (36, 33, 35, 32, 34, 96, 93, 95, 92, 94)
 TONES = {"[warning": 33, "[error": 31, "wallarood: error:": 31}
 ERASE_LINE = "\r\x1b[K"
 BAR_CELLS = 20
+NOT_MOVING = (JobState.FORMING, JobState.RECOVERING, JobState.PAUSED)
 
 
 @attrs.define
@@ -50,6 +51,8 @@ class Screen:
             self._show(self._live_text(view))
         elif view.statuses:
             self._show(next(iter(view.statuses.values())).phase)
+        else:
+            self._show(f"starting {count_of(len(self.workers))}")
 
     def _join(self, worker: WorkerName) -> None:
         if worker not in self._joined:
@@ -77,8 +80,9 @@ class Screen:
         sources = tuple(source for each in statuses for source in each.sources)
         records = sum(source.records for source in sources)
         rate = sum(each.rate for each in statuses)
-        share = progress(sources)
-        paused = [each.phase for each in statuses if each.job is JobState.PAUSED]
+        # Until all have said what they read, the share would be one of a part of the input.
+        share = progress(sources) if len(statuses) == len(self.workers) else None
+        paused = [each.phase for each in statuses if each.job in NOT_MOVING]
         parts = [f"{records:,} records", f"{rate:,.0f}/s"]
         if share is not None:
             full = int(share * BAR_CELLS)
@@ -127,12 +131,16 @@ def make_screen(workers: tuple[WorkerName, ...]) -> Screen:
     return Screen(workers, terminal, terminal and not os.environ.get("NO_COLOR"))
 
 
+def count_of(workers: int) -> str:
+    """So many workers, in words."""
+    return f"{workers} {'worker' if workers == 1 else 'workers'}"
+
+
 def formed_text(view: View) -> str:
     """The cluster's ID, stages and placement."""
     assert view.topology is not None
-    count = len(view.topology.workers)
-    unit = "worker" if count == 1 else "workers"
+    count = count_of(len(view.topology.workers))
     return (
-        f"\ncluster {view.cluster_id}: {count} {unit}, led by {view.topology.leader}\n\n"
+        f"\ncluster {view.cluster_id}: {count}, led by {view.topology.leader}\n\n"
         f"{topology_table(view.topology)}\n"
     )

@@ -2,12 +2,14 @@
 
 import signal
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import attrs
 import pytest
 import trio
 
+from wallarood.config.load import load_config
 from wallarood.devcluster import cluster as local_cluster
 from wallarood.devcluster.cluster import LocalCluster, Outcome, run_cluster, worker_names
 
@@ -24,6 +26,22 @@ def test_the_first_worker_is_the_initializer_and_arguments_come_last(tmp_path: P
     assert first[:5] == [sys.executable, "-m", "wallarood", "run", "app.py"]
     assert ("--topology-initializer" in first, "--topology-initializer" in second) == (True, False)
     assert second[-3:] == ["--", "--x", "1"]
+
+
+def test_configuration_of_the_user_goes_above_ours_and_each_worker_has_its_profile(
+    tmp_path: Path,
+) -> None:
+    given, profile = tmp_path / "mine.toml", tmp_path / "time.json"
+    given.write_text('checkpoint.interval = "7s"\n')
+    cluster = LocalCluster(
+        "app.py", (), ("alpha", "beta"), tmp_path, 7700, config=(given,), profile=profile
+    )
+    cluster.write_config()
+    command = cluster.command("beta")
+    files = [Path(path) for flag, path in pairwise(command) if flag == "--config"]
+    assert load_config(files[:1], {}, None)["checkpoint.interval"] == 1.0
+    assert load_config(files, {}, None)["checkpoint.interval"] == 7.0
+    assert command[command.index("--profile") + 1] == str(tmp_path / "time-beta.json")
 
 
 @attrs.frozen
