@@ -11,7 +11,8 @@ from typing import Any
 
 import structlog
 
-from wallarood.systemd.journal import Journal, is_journal
+from wallarood.outlet import Outlet
+from wallarood.systemd.journal import Journal, entry, is_journal
 
 REPEATS_MAX = 5
 """How often the same event is said within `REPEATS_S`."""
@@ -120,7 +121,7 @@ class _ToJournal:
     OWN = ("worker", "stage", "peer", "round")
 
     def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+        self._outlet = Outlet(journal.send, _lost)
 
     def __call__(self, _: Any, __: str, event: Event) -> str:
         level, message = event.pop("level"), str(event.pop("event"))
@@ -130,5 +131,9 @@ class _ToJournal:
             f"WALLAROOD_{name.upper()}": str(event[name]) for name in self.OWN if name in event
         }
         text = "\n".join(each for each in (f"{message} {more}".strip(), trace) if each)
-        self._journal.send(text, level, {**_context(), **fields})
+        self._outlet.put(entry(text, level, {**_context(), **fields}))
         raise structlog.DropEvent
+
+
+def _lost(count: int) -> bytes:
+    return entry(f"{count} log entries were lost: the journal was behind", "warning", {})

@@ -15,6 +15,7 @@ from wallarood.cli.main import Parser, parsed
 from wallarood.cli.tables import status_text, topology_table, workers_table
 from wallarood.model.errors import PeersGoneError, UsageError, WallaroodError
 from wallarood.model.topology import Topology
+from wallarood.outlet import open_standard_streams, use_outlet
 from wallarood.wire.strict import unstructure
 
 SOCKET = "admin.sock"
@@ -51,6 +52,9 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    if arguments is None:
+        open_standard_streams()
+        use_outlet()
     try:
         chosen = parsed(parser(), sys.argv[1:] if arguments is None else arguments)
     except SystemExit as end:

@@ -7,10 +7,16 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from wallarood import __version__
-from wallarood.model.errors import OutputClosedError, UsageError, WallaroodError
+from wallarood.model.errors import (
+    CannotCreateError,
+    OutputClosedError,
+    UsageError,
+    WallaroodError,
+)
+from wallarood.outlet import open_standard_streams, use_outlet
 
 COMMANDS = ("run", "dev", "demo", "check", "plan", "state", "keys", "help")
 INTERRUPTED = 130
@@ -42,6 +48,9 @@ def _meant(found: str, known: Sequence[str]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    if arguments is None:
+        open_standard_streams()
+        use_outlet()
     given = list(sys.argv[1:] if arguments is None else arguments)
     top = parser(_needed(given))
     given, behind = _split(given)
@@ -119,6 +128,21 @@ def guarded(program: str, run: Callable[[], int]) -> int:
     except WallaroodError as error:
         print(f"{program}: error: {error.message}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        if sys.stdout.closed or not _is_broken(sys.stdout):
+            raise
+        print(f"{program}: error: cannot write to standard output: {error}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CannotCreateError.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
     return code
+
+
+def _is_broken(stream: TextIO) -> bool:
+    """Whether *stream* does not take what waits for it."""
+    try:
+        stream.flush()
+    except OSError:
+        return True
+    return False

@@ -37,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     gc.disable()
     import trio
 
+    from wallarood.daemon.ending import Ending
     from wallarood.daemon.main import run_worker
     from wallarood.daemon.profile_report import profiled
     from wallarood.loader import add_paths, load_application
@@ -46,9 +47,18 @@ def run(arguments: argparse.Namespace) -> int:
     configure_logs(config["log.level"], config["log.format"], worker=config["worker.name"])
     add_paths(config["application.path"])
     application = load_application(target_of(config), config["application.args"])
-    work = partial(run_worker, config, application, partial(config_from, arguments))
-    if arguments.profile is None:
-        trio.run(work)
-    else:
-        trio.run(profiled, work, arguments.profile, config["worker.name"])
+    ending = Ending()
+    read = partial(config_from, arguments)
+    work = partial(run_worker, config, application, read, ending=ending)
+    try:
+        if arguments.profile is None:
+            trio.run(work)
+        else:
+            trio.run(profiled, work, arguments.profile, config["worker.name"])
+    except BaseException as error:
+        ending.code = getattr(error, "exit_code", 1)
+        raise
+    finally:  # from here on, what the application has started may keep the process
+        if not ending.begun:
+            ending.within(config["timing.stop"])
     return 0

@@ -35,19 +35,23 @@ class StdoutSink:
 
     async def open(self, context: SinkContext, state: Any) -> "_StdoutWriter":  # noqa: ARG002
         """See `Sink.open`."""
-        return _StdoutWriter(encoder(self.format, self._options, sink=context.step))
+        return _StdoutWriter(encoder(self.format, self._options, sink=context.step), context.step)
 
 
 @attrs.define(eq=False)
 class _StdoutWriter:
     encode: LineEncoder
+    step: str
     begun: bool = False
 
     async def write(self, records: list[Any]) -> None:
         data = self.encode(records)
         if not self.begun:
             self.begun, data = True, self.encode.head() + data
-        await trio.to_thread.run_sync(_write, data)
+        # Whoever reads may stop reading: a recovery and a stop do not wait for that. What comes
+        # later waits for the lock of the stream, so nothing gets between.
+        name = f"writing to standard output from sink {self.step!r}"
+        await trio.to_thread.run_sync(_write, data, abandon_on_cancel=True, thread_name=name)
 
     @property
     def state(self) -> Any:

@@ -4,10 +4,8 @@ Signal handlers come first, so that a stop is heeded at every moment. Then, in t
 directory, the listeners, the machines, the admin socket. A stop goes the other way.
 """
 
-import contextlib
 import gc
 import secrets
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -28,10 +26,11 @@ from wallarood.control.formation.founding import Founder
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.formation.startup import AskFor, FormNew, GoOn, Stop, decide
 from wallarood.daemon.addresses import ask_occupant, listen
+from wallarood.daemon.ending import Ending
 from wallarood.daemon.reload import Reloader
 from wallarood.daemon.roles import LeaderSought, machine_of, role_of
 from wallarood.daemon.settings import credentials, net_limits, runtime_settings
-from wallarood.daemon.stopping import checkpoint_first
+from wallarood.daemon.stopping import LATE_S, Signals, checkpoint_first, leave_s
 from wallarood.logs import add_context
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import CannotCreateError, KeyRefusedError, RefusedError, WallaroodError
@@ -63,7 +62,6 @@ some twenty turns: with Python's default of 5 ms a write of 1 ms was seen to tak
 GC_ALLOCATIONS = 50_000
 """After how many new objects the garbage collector looks at them. A batch in flight makes some
 thousand and drops them again; with Python's default of 700 most of them are looked at in vain."""
-LEAVE_S = 4.0
 STATUS_S = 5.0
 
 log = structlog.get_logger(__name__)
@@ -74,16 +72,18 @@ async def run_worker(
     application: Application,
     read: Callable[[], Config],
     *,
+    ending: Ending,
     profile: Profile | None = None,
 ) -> None:
     """Run one worker until it is stopped, or its job is done and it is to end then.
 
-    *read* reads the configuration again for a reload. *profile* is told where the time goes.
+    *read* reads the configuration again for a reload. *ending* sees to it that the process ends in
+    time, whatever still runs in it. *profile* is told where the time goes.
 
     Raises WallaroodError: it cannot start or go on; `exit_code` says what that means.
     """
     try:
-        await _run_worker(config, application, read, profile=profile)
+        await _run_worker(config, application, read, ending=ending, profile=profile)
     except BaseExceptionGroup as group:
         ours, others = group.split(WallaroodError)
         if ours is None or others is not None:
@@ -101,11 +101,13 @@ async def _run_worker(
     application: Application,
     read: Callable[[], Config],
     *,
+    ending: Ending,
     profile: Profile | None,
 ) -> None:
-    signals = _Signals()
+    signals = Signals(ending, config["timing.stop"])
     async with trio.open_nursery() as nursery:
         await nursery.start(signals.heed)
+        nursery.start_soon(signals.stop_early, nursery.cancel_scope)
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         gc.set_threshold(GC_ALLOCATIONS, *gc.get_threshold()[1:])
         gc.freeze()  # modules and application stay
@@ -123,30 +125,11 @@ async def _run_worker(
 
 
 @attrs.define(eq=False)
-class _Signals:
-    """What signals ask for: `stopping` is set once, `reload` is what SIGHUP calls by then."""
-
-    stopping: trio.Event = attrs.field(factory=trio.Event)
-    reload: Callable[[], object] = attrs.field(default=lambda: None)
-
-    async def heed(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
-            task_status.started()
-            async for number in signals:
-                if number == signal.SIGHUP:
-                    with contextlib.suppress(WallaroodError):  # it has been logged
-                        self.reload()
-                    continue
-                log.info("stopping", signal=signal.Signals(number).name)
-                self.stopping.set()
-
-
-@attrs.define(eq=False)
 class _Daemon:
     config: Config
     application: Application
     state: StateDirectory
-    signals: _Signals
+    signals: Signals
     key: ClusterKey
     limits: NetLimits
     read: Callable[[], Config]
@@ -167,7 +150,9 @@ class _Daemon:
         )
         listings: tuple[Listing, ...] = ()
         if not (isinstance(decision, GoOn) and decision.has_topology):
-            listings = await trio.to_thread.run_sync(list_partitions, self.application)
+            listings = await trio.to_thread.run_sync(
+                list_partitions, self.application, abandon_on_cancel=True
+            )
         match decision:
             case Stop(error):
                 raise error
@@ -257,8 +242,10 @@ class _Daemon:
 
             async def stop() -> None:
                 await self.signals.stopping.wait()
-                await checkpoint_first(worker, self.config["timing.stop"])
+                await checkpoint_first(worker, self.config["timing.stop"], self.signals.ending)
                 nursery.cancel_scope.cancel()
+
+            self.signals.driving = True
 
             nursery.start_soon(stop)
             await drive(worker, events)
@@ -268,7 +255,10 @@ class _Daemon:
     async def _leave(self, worker: Worker) -> None:
         """End in an orderly way, whatever the reason: say so, stop the job, flush, close."""
         notify("STOPPING=1")
-        with trio.CancelScope(shield=True), trio.move_on_after(LEAVE_S):
+        if not worker.outdated:
+            self.signals.ending.code = worker.failure.exit_code if worker.failure else 0
+            self.signals.ending.within(leave_s(self.config["timing.stop"]) + LATE_S)
+        with trio.CancelScope(shield=True), trio.move_on_after(leave_s(self.config["timing.stop"])):
             if worker.membership is not None:
                 perform(worker, worker.membership.leave(worker.failure))
             if worker.round is not None:

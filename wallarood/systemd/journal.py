@@ -32,17 +32,11 @@ class Journal:
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
 
-    def send(self, message: str, level: str, fields: Mapping[str, str]) -> None:
-        """Make an entry. What cannot be sent is dropped: a log never stops its program."""
-        data = b"".join(
-            _field(name, value)
-            for name, value in {
-                "MESSAGE": message,
-                "PRIORITY": str(PRIORITIES.get(level, 6)),
-                "SYSLOG_IDENTIFIER": "wallarood",
-                **fields,
-            }.items()
-        )
+    def send(self, data: bytes) -> None:
+        """Make an entry, see `entry`. It waits for a journal that is behind.
+
+        What the journal does not take is dropped.
+        """
         try:
             self._socket.sendto(data, SOCKET)
         except OSError:
@@ -61,6 +55,17 @@ class Journal:
                 os.close(memory)
         except OSError:
             return
+
+
+def entry(message: str, level: str, fields: Mapping[str, str]) -> bytes:
+    """An entry as the journal takes it."""
+    named = {
+        "MESSAGE": message,
+        "PRIORITY": str(PRIORITIES.get(level, 6)),
+        "SYSLOG_IDENTIFIER": "wallarood",
+        **fields,
+    }
+    return b"".join(_field(name, value) for name, value in named.items())
 
 
 def _field(name: str, value: str) -> bytes:

@@ -40,8 +40,11 @@ class GoOn:
 
     @property
     def has_topology(self) -> bool:
-        """Whether what is to be read is settled, so that sources need not list it again."""
-        return self.record.state is not RecordState.PREPARED
+        """Whether what is to be read is settled, so that sources need not list it again.
+
+        A founding that was interrupted may yet give way to a new cluster.
+        """
+        return self.record.state in (RecordState.STARTED, RecordState.PUBLISHED)
 
 
 @attrs.frozen

@@ -74,7 +74,8 @@ class Job:
                             *self.sources.values(),
                         )
                         for each in tasks:
-                            nursery.start_soon(each.run)
+                            # A thread that one of them waits for is called by it.
+                            nursery.start_soon(each.run, name=each.called)
                     self.drained = True
                 except BaseExceptionGroup as group:
                     failure = _first_of(group)

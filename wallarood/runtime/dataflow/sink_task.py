@@ -71,6 +71,11 @@ class SinkTask:
         self._committed = self.snapshots.committed
         self._naming = Naming("sink", self.context.step)
 
+    @property
+    def called(self) -> str:
+        """What this task is called where it is waited for."""
+        return f"sink {self.context.step!r}"
+
     async def run(self) -> None:
         """Write until all inputs have ended, then prepare what was written.
 

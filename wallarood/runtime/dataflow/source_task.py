@@ -42,6 +42,11 @@ class SourceTask:
     context: SourceContext
     _readers: dict[str, SourceReader] = attrs.field(factory=dict, init=False)
 
+    @property
+    def called(self) -> str:
+        """What this task is called where it is waited for."""
+        return f"source {self.step!r}"
+
     async def run(self) -> None:
         """Read every partition to its end, then say that the stream has ended.
 
@@ -54,7 +59,7 @@ class SourceTask:
             readers = min(readers, PARTITIONS_OPEN_MAX)
         async with trio.open_nursery() as nursery:
             for _ in range(readers):
-                nursery.start_soon(self._read_some, waiting)
+                nursery.start_soon(self._read_some, waiting, name=self.called)
         self.inbox.mark_nowait(self.input, EndOfStream())
 
     async def _resume(self) -> None:

@@ -75,6 +75,11 @@ class StageTask:
         kinds = set(map(type, self.segments))
         self._in_thread = InThread in kinds and Concurrent not in kinds
 
+    @property
+    def called(self) -> str:
+        """What this task is called where it is waited for."""
+        return f"stage {self.stage.name!r}"
+
     async def run(self) -> None:
         """Work until all inputs have ended.
 
