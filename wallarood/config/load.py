@@ -12,7 +12,7 @@ import tomli
 from wallarood.config.keys import BY_NAME, KEYS, Config, Key, Kind
 from wallarood.config.units import parse_duration, parse_size
 from wallarood.model.errors import ConfigurationError, UsageError
-from wallarood.model.ids import check_worker_name, parse_address
+from wallarood.model.ids import check_worker_name, is_loopback, parse_address
 from wallarood.wire.strict import StructureError, structure
 
 CONFIGURATION_DIRECTORY = Path("/etc/wallaroo")
@@ -233,8 +233,3 @@ def _open_addresses(config: Config) -> list[str]:
                 "no cluster key: set security.key-file, or security.certificate and its companions"
             )
     return problems
-
-
-def is_loopback(host: str) -> bool:
-    """Whether *host* is this host alone, by its name."""
-    return host in ("localhost", "::1") or host.startswith("127.")

@@ -4,6 +4,7 @@
 # likely to reach it. A port that a former life of the same cluster has recorded is tried first.
 
 import socket
+from collections.abc import Iterable
 from contextlib import suppress
 
 import attrs
@@ -11,7 +12,6 @@ import structlog
 import trio
 
 from wallarood.config.keys import Config
-from wallarood.config.load import is_loopback
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import (
     CannotCreateError,
@@ -20,7 +20,7 @@ from wallarood.model.errors import (
     RefusedError,
     WallaroodError,
 )
-from wallarood.model.ids import Address, Incarnation, parse_address
+from wallarood.model.ids import Address, Incarnation, is_loopback, parse_address
 from wallarood.model.messages import Envelope, Join, Member, Refused
 from wallarood.net.auth import ClusterKey
 from wallarood.net.listen import NetLimits, open_listeners, port_of
@@ -59,6 +59,7 @@ async def listen(config: Config, record: ClusterRecord | None, life: Incarnation
     host = control[0].socket.getsockname()[0]
     recorded = before[0].data.port if before else 0
     data = await _open("data", config["listen.data"], Address(host, recorded))
+    _check_exposed(config, [*control, *data])
     advertised = config["listen.advertise"] or _advertised(config, seen)
     return Listening(
         control,
@@ -67,6 +68,25 @@ async def listen(config: Config, record: ClusterRecord | None, life: Incarnation
             name, Address(advertised, port_of(control)), Address(advertised, port_of(data)), life
         ),
     )
+
+
+def exposed(opened: Iterable[trio.SocketListener]) -> list[str]:
+    """The addresses of *opened* at which other hosts reach them."""
+    bound = [str(each.socket.getsockname()[0]) for each in opened]
+    return [each for each in bound if not is_loopback(each)]
+
+
+def _check_exposed(config: Config, opened: list[trio.SocketListener]) -> None:
+    """Raises ConfigurationError: other hosts reach a listener, and need no key."""
+    keyed = config["security.key-file"] is not None or config["security.certificate"] is not None
+    if not keyed and (addresses := exposed(opened)):
+        for each in opened:
+            each.socket.close()
+        raise ConfigurationError(
+            f"listening on {addresses[0]}, which is not a loopback address, and there is no "
+            "cluster key: set security.key-file, or security.certificate and its companions; or "
+            "listen on 127.0.0.1 (listen.control, listen.data, and the sockets of systemd)"
+        )
 
 
 def _initializer_address(config: Config) -> Address:

@@ -205,7 +205,9 @@ class _Daemon:
         founder = attrs.evolve(self._founder(member, listings), wanted_cluster_id=asked)
         events_in, events = trio.open_memory_channel[Event](QUEUE_EVENTS_MAX)
         async with trio.open_nursery() as nursery:
-            worker = self._worker(founder, record, events=events_in, nursery=nursery)
+            worker = self._worker(
+                founder, record, events=events_in, nursery=nursery, data=listening.data
+            )
             net: dict[str, Any] = {"key": self.key, "limits": self.limits}
             nursery.start_soon(
                 partial(serve_control, **net), listening.control, worker.connections.accept
@@ -292,6 +294,7 @@ class _Daemon:
         *,
         events: trio.MemorySendChannel[Event],
         nursery: trio.Nursery,
+        data: list[trio.SocketListener],
     ) -> Worker:
         config = self.config
         net: dict[str, Any] = {"key": self.key, "limits": self.limits}
@@ -310,7 +313,7 @@ class _Daemon:
             founding=machine_of(founder, role_of(config), record),
             store=self.state,
             dial_data=dial,
-            settings=runtime_settings(config, founder.member),
+            settings=runtime_settings(config, data),
             connections=ControlConnections(
                 events,
                 partial(dial_control, **net),

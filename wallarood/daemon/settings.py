@@ -1,14 +1,15 @@
 """From the configuration to what each part is given of it."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import attrs
+import trio
 
 from wallarood.app.connector import SourceLimits
 from wallarood.config.keys import Config
-from wallarood.config.load import is_loopback
+from wallarood.daemon.addresses import exposed
 from wallarood.model.ids import parse_address
-from wallarood.model.messages import Member
 from wallarood.net.auth import ClusterKey, read_key
 from wallarood.net.listen import NetLimits
 from wallarood.net.tls import Tls, TlsFiles
@@ -53,9 +54,12 @@ def source_limits(config: Config) -> SourceLimits:
     )
 
 
-def runtime_settings(config: Config, member: Member) -> Settings:
-    """What the runtime needs. Records may be pickled only on loopback or under TLS."""
-    private = is_loopback(member.data.host) or config["security.certificate"] is not None
+def runtime_settings(config: Config, data: Iterable[trio.SocketListener]) -> Settings:
+    """What the runtime needs. Records may be pickled only on loopback or under TLS.
+
+    *data* are the listeners for records.
+    """
+    private = not exposed(data) or config["security.certificate"] is not None
     return Settings(
         timing=Timing(
             config["timing.heartbeat"],

@@ -1,5 +1,6 @@
 """The names by which workers, clusters and lives of a process are known."""
 
+import ipaddress
 import re
 from typing import TypeAlias
 
@@ -70,3 +71,20 @@ def parse_address(text: str) -> Address:
     if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise UsageError(f"address {text!r}: expected HOST:PORT with a port from 0 to 65535")
     return Address(host, int(port))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether *host*, an IP address or a name in the configuration, means this host alone.
+
+    A name proves nothing, whatever it looks like, but for "localhost", which means the same on
+    every host: Debian lets a host's own name mean 127.0.1.1 to itself. What a socket is bound to
+    has the last word.
+    """
+    if host.rstrip(".").lower() == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
