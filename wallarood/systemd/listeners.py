@@ -4,9 +4,9 @@ Theory of operation
 ===================
 Sockets come in from systemd: those of ``.socket`` units, and those that a former life has given it
 to hold (sd_listen_fds(3), and the descriptor store of sd_notify(3)). They are known by name:
-"control", "data", or the name of a TCP source. Under systemd every listener is held here as well,
-for as long as the process lives, since the same address cannot be bound a second time while systemd
-has the socket; who listens gets a duplicate.
+"control", "data", or that of a TCP source, see `source_name`. Under systemd every listener is held
+here as well, for as long as the process lives, since the same address cannot be bound a second time
+while systemd has the socket; who listens gets a duplicate.
 """
 
 import ipaddress
@@ -14,11 +14,16 @@ import os
 import socket
 from collections.abc import Iterable
 from typing import Protocol
+from urllib.parse import quote
 
 from wallarood.systemd.notify import notify, supervised
 
 FIRST = 3
 """The number of the first descriptor that systemd passes (SD_LISTEN_FDS_START)."""
+
+CHANNELS = ("control", "data")
+"""The names of the listeners of a worker's own."""
+NAME_CHARACTERS_MAX = 200
 
 _held: dict[str, list[socket.socket]] = {}
 
@@ -42,6 +47,17 @@ def take() -> None:
         _held.setdefault(name, []).append(listener)
     for variable in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
         os.environ.pop(variable, None)
+
+
+def source_name(step: str) -> str:
+    """What the listener of source *step* is called: as the source itself, if that names no other.
+
+    A channel's name, and what systemd takes for no name, is put behind "source-".
+    """
+    fit = step.isascii() and step.isprintable() and ":" not in step
+    if fit and 0 < len(step) <= NAME_CHARACTERS_MAX and step not in CHANNELS:
+        return step if not step.startswith("source-") else f"source-{step}"
+    return f"source-{quote(step, safe='')[:NAME_CHARACTERS_MAX]}"
 
 
 def held(name: str, host: str, port: int) -> list[socket.socket]:

@@ -199,6 +199,7 @@ async def listen(address: Address, name: str, *, wait_s: float) -> Clients:
 
 def _listener(address: Address, name: str) -> socket.socket:
     """A listening socket, held or new. Raises OSError."""
+    name = listeners.source_name(name)
     held = listeners.held(name, address.host, address.port)
     if held:
         listener = held[0]
