@@ -110,7 +110,7 @@ class SourceClient:
                 return
             except OSError as error:
                 if time.monotonic() > until:
-                    raise PeersGoneError(f"nobody answers on {self._address}: {error}") from error
+                    raise PeersGoneError(f"no answer from {self._address}: {error}") from error
                 time.sleep(BACKOFF_S)
 
     def _greet(self) -> None:

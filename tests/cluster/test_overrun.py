@@ -56,7 +56,7 @@ def test_full_load_keeps_nobody_from_heartbeats_and_questions(tmp_path: Path) ->
         for worker in workers:
             assert "missed by" not in worker.said
             assert "sources pause" not in worker.said
-            assert "user code held the event loop" not in worker.said
+            assert "user code blocked the event loop" not in worker.said
             status = worker.status()
             assert status is not None
             assert [each.state for each in status.workers if each.name != worker.name] == [
@@ -78,7 +78,7 @@ def test_a_computation_that_holds_the_loop_for_longer_than_the_liveness_deadline
     with hosts_in(tmp_path) as hosts:
         workers = hosts.start_cluster(2, str(file))
         alpha = workers[0]
-        wait_for("it is named", lambda: "user code held the event loop" in alpha.said)
+        wait_for("it is named", lambda: "user code blocked the event loop" in alpha.said)
         assert "n → hold" in alpha.said
         status = alpha.status()
         assert status is not None

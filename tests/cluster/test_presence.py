@@ -28,7 +28,7 @@ def test_a_stopped_process_costs_time_and_no_result(
         workers[place].send(signal.SIGSTOP)
         stopped = time.monotonic()
         others = [each for number, each in enumerate(workers) if number != place]
-        wait_for("it is missed", lambda: all("is missing" in each.said for each in others))
+        wait_for("it is missed", lambda: all("lost contact with" in each.said for each in others))
         wait_for("sources pause", lambda: all(each.phase() == "paused" for each in others))
         wait_for("three deadlines have passed", lambda: time.monotonic() - stopped > 3 * 1.5)
         workers[place].send(signal.SIGCONT)
@@ -81,7 +81,7 @@ def test_a_cable_that_is_cut_costs_time_and_no_result(tmp_path: Path, slow_count
         wait_for("half of the input", lambda: half_way(workers[0]))
         cable.whole.clear()
         cut = time.monotonic()
-        wait_for("all miss each other", lambda: all("is missing" in w.said for w in workers))
+        wait_for("all miss each other", lambda: all("lost contact with" in w.said for w in workers))
         wait_for("three deadlines have passed", lambda: time.monotonic() - cut > 3 * 1.5)
         assert all(each.phase() == "paused" for each in workers)
         cable.whole.set()
@@ -100,7 +100,9 @@ def test_a_killed_worker_is_missed_and_its_return_starts_a_round(
         workers[1].process.kill()
         killed = time.monotonic()
         others = [workers[0], workers[2]]
-        wait_for("it is missed", lambda: all("beta is missing" in each.said for each in others))
+        wait_for(
+            "it is missed", lambda: all("lost contact with beta" in each.said for each in others)
+        )
         assert time.monotonic() - killed < 3.0
         wait_for("sources pause", lambda: all(each.phase() == "paused" for each in others))
         status = others[0].status()
@@ -110,7 +112,10 @@ def test_a_killed_worker_is_missed_and_its_return_starts_a_round(
         now = [*others, again]
         wait_for("round 2", lambda: all("round=2" in each.said for each in now))
         wait_for("running again", lambda: all(each.phase() == "running" for each in now))
-        assert "beta has lost its memory: all roll back" in workers[0].said
+        assert (
+            "beta restarted; rolling all workers back to the last common checkpoint"
+            in workers[0].said
+        )
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -30,15 +30,15 @@ def test_faults_do_happen() -> None:
         "dies",
         "leaves",
         "are stopped",
-        "is given up",
+        " abandoned: ",
         "cannot be written",
-        "has lost its memory",
+        "restarted; rolling all workers back",
         "is full",
         "is slow",
         "are away",
         "sources pause",
-        "goes on from checkpoint 1.",
-        "goes on from checkpoint 3.",
+        "starts from checkpoint 1.",
+        "starts from checkpoint 3.",
     ):
         assert sum(what in line for line in logs) > 10, what
 

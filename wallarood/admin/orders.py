@@ -121,5 +121,5 @@ class Orders:
         if running is None or worker.membership is None:
             raise OrderRefusedError(f"not while the worker is {worker.phase_text}")
         if missing := worker.membership.missing:
-            raise OrderRefusedError(f"not without all workers: {', '.join(missing)} is away")
+            raise OrderRefusedError(f"all workers must be connected; missing: {', '.join(missing)}")
         return running

@@ -125,7 +125,7 @@ def _names(nodes: list[Node]) -> dict[int, str]:
             if _precedence(node) < 2:
                 raise mistake_at(
                     node.where,
-                    f"the name {name!r} stands already at {taken[name].where}: a step has a name "
+                    f"the name {name!r} is already used at {taken[name].where}: a step has a name "
                     "of its own; set name=",
                 )
             name = _numbered(name, taken)

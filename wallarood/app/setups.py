@@ -148,7 +148,7 @@ def check_setups(setups: Iterable[Any]) -> tuple[Setup[Any], ...]:
         if not isinstance(each, Setup):
             raise mistake(f"setup={each!r:.100}: expected what @w.setup makes of a function")
         if each in found:
-            raise mistake(f"setup={each.name}: it stands twice")
+            raise mistake(f"setup={each.name}: it is listed twice")
         found.append(each)
     return tuple(found)
 

@@ -1,4 +1,4 @@
-"""`wallarood check`: is everything right, without binding a port or touching state?"""
+"""`wallarood check`: is all of it in order, without binding a port or touching state?"""
 
 import argparse
 import os
@@ -27,11 +27,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "check",
         help="check configuration, application, key and directories",
-        description="Check the configuration and all that it names, and say everything that is "
-        "wrong at once. Binds no port, and neither makes nor changes a file.",
+        description="Check the configuration and all that it names, and report all "
+        "problems together. Binds no port, and neither makes nor changes a file.",
     )
     parser.add_argument("application", nargs="?", metavar="APP", help="module:name or file.py:name")
-    parser.add_argument("args", nargs="*", metavar="ARGS", help="behind --: for the application")
+    parser.add_argument("args", nargs="*", metavar="ARGS", help="after --: for the application")
     parser.add_argument(
         "--values", action="store_true", help="print every effective value and where it comes from"
     )
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         error = ConfigurationError("\n".join(each.message for each in problems))
         error.exit_code = first.exit_code
         raise error
-    print("everything is right")
+    print("configuration OK")
     return 0
 
 

@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parsed(top, given)
     if behind:
         if not hasattr(chosen, "args"):
-            top.error(f"{chosen.command} takes nothing behind --")
+            top.error(f"{chosen.command} takes no arguments after --")
         chosen.args = [*chosen.args, *behind]
     command = importlib.import_module(f"wallarood.cli.{chosen.command}")
     return guarded("wallarood", lambda: command.run(chosen))

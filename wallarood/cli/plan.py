@@ -17,7 +17,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "computations were joined, what stopped each chain, and where each stage runs.",
     )
     parser.add_argument("application", metavar="APP", help="module:name or path/to/file.py[:name]")
-    parser.add_argument("args", nargs="*", metavar="ARGS", help="behind --: for the application")
+    parser.add_argument("args", nargs="*", metavar="ARGS", help="after --: for the application")
     parser.add_argument(
         "--workers", default="1", metavar="N|A,B,C", help="how many, or their names (default 1)"
     )
@@ -50,5 +50,5 @@ def workers_of(text: str) -> tuple[str, ...]:
         return worker_names(int(text))
     workers = tuple(check_worker_name(name.strip()) for name in text.split(","))
     if len(set(workers)) < len(workers):
-        raise UsageError(f"--workers {text}: a name stands twice")
+        raise UsageError(f"--workers {text}: a name is given twice")
     return workers

@@ -18,7 +18,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "cluster of one, on loopback, with its state under .wallarood/.",
     )
     parser.add_argument("application", nargs="?", metavar="APP", help="module:name or file.py:name")
-    parser.add_argument("args", nargs="*", metavar="ARGS", help="for the application, behind --")
+    parser.add_argument("args", nargs="*", metavar="ARGS", help="after --: for the application")
     parser.add_argument(
         "--profile",
         type=Path,

@@ -236,7 +236,7 @@ KEYS: tuple[Key, ...] = (
         "deadline",
         Kind.DURATION,
         30.0,
-        "A checkpoint of which nothing moves for so long is given up, and the next one begins.",
+        "A checkpoint that makes no progress for this long is abandoned, and the next one begins.",
         0.5,
         86400,
     ),
@@ -245,7 +245,7 @@ KEYS: tuple[Key, ...] = (
         "batch-records-max",
         Kind.NUMBER,
         2048,
-        "Records that one batch holds at most; where they are parted among several workers, so "
+        "Records that one batch holds at most; where they are divided among several workers, so "
         "many for each of them, up to four.",
         1,
         65536,

@@ -154,7 +154,7 @@ class Journal:
         if not self.first <= start <= self.next:
             raise DamagedStateError(
                 f"the journal {self.directory} has the entries {self.first:,} to {self.next:,}, "
-                f"but the checkpoint goes on from {start:,}: put the whole state directory back, "
+                f"but the checkpoint continues from {start:,}: put the whole state directory back, "
                 "or end the cluster and form a new one"
             )
         return self._read(start)

@@ -72,4 +72,4 @@ def _write(data: bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        raise OutputClosedError("whoever read standard output has gone") from None
+        raise OutputClosedError("the reader of standard output has closed it") from None

@@ -283,7 +283,7 @@ class Membership:
         if not has_left:
             peer.presence = Presence.MISSING
         expected = has_left or self._completed
-        said = [] if expected else [gone(name, "its connection is closed")]
+        said = [] if expected else [gone(name, "connection closed")]
         return [*said, PeerDown(name), *self._gate()]
 
     def _timer(self, now: float) -> list[Effect]:

@@ -36,7 +36,9 @@ class Peer:
 
 def gone(name: WorkerName, why: str) -> Report:
     """A peer is away, as far as is known here."""
-    return Report(f"{name} is missing: {why}; sources pause until it is back", Level.WARNING)
+    return Report(
+        f"lost contact with {name} ({why}); sources paused until it reconnects", Level.WARNING
+    )
 
 
 def refusal(reason: str, exit_code: int) -> WallaroodError:

@@ -138,7 +138,7 @@ class _Daemon:
     async def run(self) -> None:
         """Run until the worker ends; one that was brought up to date begins anew."""
         while await self._run():
-            log.info("beginning anew")
+            log.info("restarting with the updated topology")
 
     async def _run(self) -> bool:
         decision = decide(
@@ -181,7 +181,7 @@ class _Daemon:
     def _go_on(self, record: ClusterRecord) -> ClusterRecord | None:
         """A founding was interrupted. What the initializer has not committed will never be."""
         if record.state is RecordState.PREPARED and record.worker == record.initializer:
-            log.warning("the proposed cluster is given up", cluster_id=record.cluster_id)
+            log.warning("the proposed cluster is abandoned", cluster_id=record.cluster_id)
             self.state.record_never(record.cluster_id)
             self.state.archive_record()
             return None

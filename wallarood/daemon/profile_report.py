@@ -123,6 +123,6 @@ def as_text(facts: dict[str, Any]) -> str:
     return (
         f"worker {facts['worker']}: {facts['elapsed_s']:,.1f} s passed, {facts['cpu_s']:,.1f} s of "
         f"CPU, {facts['work_s']:,.1f} s in the work below\n"
-        "(work holds the event loop or a thread; waits of several tasks go on at the same time)\n\n"
+        "(work holds the event loop or a thread; waits of several tasks overlap)\n\n"
         + table(heads, rows)
     )

@@ -37,7 +37,7 @@ async def keep_watch(stuck: Callable[[], str]) -> None:
                 faulthandler.dump_traceback_later(wait_s * SAY_AT, file=STDERR)
             elif reason != said:
                 log.error(
-                    "no progress: the service manager will end this worker",
+                    "worker is stuck; the systemd watchdog will kill it",
                     reason=reason,
                     tasks="\n".join(task_tree()),
                 )

@@ -148,5 +148,5 @@ def test_mistakes_are_found_when_the_pipeline_is_built(wrong: Any, message: str 
 
 
 def test_two_of_the_same_name_are_refused() -> None:
-    with pytest.raises(w.PipelineError, match="the name 'count' stands already"):
+    with pytest.raises(w.PipelineError, match="the name 'count' is already used"):
         built(keyed().aggregate(w.count()).map(itemgetter(1)).aggregate(w.count()))

@@ -87,7 +87,9 @@ def test_a_given_name_and_a_state_take_precedence() -> None:
 
 def test_a_given_name_twice_is_refused() -> None:
     stream = lines().map(upper, name="up").map(upper, name="up")
-    with pytest.raises(w.PipelineError, match=r"the name 'up' stands already at .*set name=") as at:
+    with pytest.raises(
+        w.PipelineError, match=r"the name 'up' is already used at .*set name="
+    ) as at:
         w.application("test", stream.to_sink(sink()))
     assert line_of(at) == test_a_given_name_twice_is_refused.__code__.co_firstlineno + 1
 
@@ -95,7 +97,7 @@ def test_a_given_name_twice_is_refused() -> None:
 def test_a_state_twice_is_refused_unless_it_is_given_another_name() -> None:
     keyed = lines().key_by(by_word)
     first, second = keyed.to(count), keyed.to(count)
-    with pytest.raises(w.PipelineError, match="the name 'count' stands already"):
+    with pytest.raises(w.PipelineError, match="the name 'count' is already used"):
         w.application("test", first.to_sink(sink()), second.to_sink(sink()))
     keyed = lines().key_by(by_word)
     application = w.application(

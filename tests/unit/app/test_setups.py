@@ -75,7 +75,7 @@ WRONG = {
     "blocking text": (lambda: w.setup(blocking="yes"), "blocking='yes'"),  # type: ignore[call-overload]
     "not a list": (lambda: w.application("a", end(), setup=prices), r"expected a list: setup="),  # type: ignore[arg-type]
     "a function": (lambda: w.application("a", end(), setup=[price]), "expected what @w.setup"),  # type: ignore[list-item]
-    "twice": (lambda: w.application("a", end(), setup=[prices, prices]), "stands twice"),
+    "twice": (lambda: w.application("a", end(), setup=[prices, prices]), "listed twice"),
 }
 
 

@@ -115,7 +115,7 @@ def test_check_passes_and_touches_nothing(tmp_path: Path) -> None:
     before = sorted(tmp_path.iterdir())
     done = wallarood("check", COUNT, "--values", "--", "--input", "text", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("everything is right\n")
+    assert done.stdout.endswith("configuration OK\n")
     assert 'timing.heartbeat = "1s"    # default' in done.stdout
     assert sorted(tmp_path.iterdir()) == before
 

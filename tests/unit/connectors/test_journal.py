@@ -139,7 +139,9 @@ def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_checkpoint_that_needs_what_is_not_there_is_told_so(tmp_path: Path) -> None:
     journal = open_journal(tmp_path / "j", SIZE)
     journal.append([("a", 1, b"x")])
-    with pytest.raises(DamagedStateError, match="entries 0 to 1, but the checkpoint goes on from"):
+    with pytest.raises(
+        DamagedStateError, match="entries 0 to 1, but the checkpoint continues from"
+    ):
         list(journal.read(7))
     journal.close()
 

@@ -219,7 +219,7 @@ class Initializer:
             again = [] if name in self._prepared else [Send(connection, self._proposal)]
             closing = [Close(old_connection)] if old_connection != connection else []
             return [*closing, *again]
-        return self._give_up(now, f"{name} began anew")
+        return self._give_up(now, f"{name} restarted")
 
     def _gathered(self, now: float) -> list[Effect]:
         if len(self._joined) + 1 < self._founder.worker_count:
@@ -296,7 +296,7 @@ class Initializer:
             PersistNever(never),
             Archive(),
             *told,
-            Report(f"the proposed cluster {never} is given up: {why}", Level.WARNING),
+            Report(f"the proposed cluster {never} is abandoned: {why}", Level.WARNING),
             *self._gathered(now),
         ]
 
@@ -394,5 +394,9 @@ class Initializer:
         seconds = self._founder.formation_deadline_s
         return [
             *effects,
-            Fail(PeersGoneError(f"no cluster after {seconds:g} s: {text} (formation-deadline)")),
+            Fail(
+                PeersGoneError(
+                    f"cluster did not form within {seconds:g} s (timing.formation-deadline): {text}"
+                )
+            ),
         ]

@@ -296,7 +296,7 @@ class Joiner:
         self._given_up_at = now + self._founder.formation_deadline_s
         return [
             Archive(),
-            Report(f"the proposed cluster {cluster_id} was given up", Level.WARNING),
+            Report(f"the proposed cluster {cluster_id} was abandoned", Level.WARNING),
             *self._say_where_we_are(),
         ]
 
@@ -312,8 +312,9 @@ class Joiner:
         seconds = self._founder.formation_deadline_s
         if self.phase is Phase.JOINING:
             return (
-                f"no cluster after {seconds:g} s: the initializer was not found or lacks workers; "
-                "is --control-channel right on all workers? (timing.formation-deadline)"
+                f"cluster did not form within {seconds:g} s (timing.formation-deadline): "
+                "the initializer was not found or lacks workers; check --control-channel on all "
+                "workers"
             )
         assert self._record is not None
         return (

@@ -30,8 +30,8 @@ def not_new(founder: Founder, join: Join, complete: tuple[WorkerName, ...]) -> s
         return reason
     if complete and name not in complete:
         return (
-            f"a worker too many: the cluster of {founder.worker_count} is complete with "
-            f"{names(complete)}; {name} is not one of them"
+            f"cluster is full; its {founder.worker_count} members are {names(complete)}, and "
+            f"{name} is not one of them"
         )
     return ""
 
@@ -80,7 +80,7 @@ def existing(founder: Founder, join: Join, record: ClusterRecord) -> str:
             f"{name} is a member of {cluster}, which is running with {workers}, and holds no state "
             f"of it: if this is another worker, give it another name; if not, {LOST}"
         )
-    return f"a worker too many: cluster {cluster} is running with {workers}; {name} is not one"
+    return f"cluster {cluster} is full; its members are {workers}, and {name} is not one of them"
 
 
 def taken(name: WorkerName) -> str:

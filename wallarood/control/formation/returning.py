@@ -48,7 +48,9 @@ class Returning:
         """Worker *name* has put it aside: so do all, and no other worker is ever told it is."""
         assert self.record is not None
         cluster = self.record.cluster_id
-        text = f"{name} has put aside cluster {cluster}, which has not started here: forming anew"
+        text = (
+            f"{name} has put aside cluster {cluster}, which has not started here: forming a new one"
+        )
         told = (Send(each, Never(cluster)) for each in self.asked)
         return [PersistNever(cluster), Archive(), Report(text), *told]
 

@@ -202,7 +202,7 @@ class Coordinator:
             if self._wanted:
                 return self._start(self._wanted.pop(0), now)
             return self._start(RequestCheckpoint(Purpose.INTERVAL), now)
-        why = f"nothing has moved for {self._patience_s:g} s: {self.waiting_for}"
+        why = f"no progress for {self._patience_s:g} s: {self.waiting_for}"
         self._silent += 1
         return [*self._give_up(now, why), *self._tell(CheckpointGivenUp(self._taking.number))]
 
@@ -273,7 +273,7 @@ class Coordinator:
         self._in_vain, self._why = self._in_vain + 1, why
         if self._taking.purpose is not Purpose.INTERVAL:
             self._wanted.append(RequestCheckpoint(self._taking.purpose, self._taking.keep))
-        return [Report(f"checkpoint {number} is given up: {why}", Level.WARNING)]
+        return [Report(f"checkpoint {number} abandoned: {why}", Level.WARNING)]
 
     def _say_again(self, name: WorkerName) -> list[Effect]:
         """What a member that was away may have missed."""

@@ -142,7 +142,7 @@ class RecoveryLeader:
             return self._gather(now)
         known = self._asked.get(member.name)
         if known is None or known.incarnation != member.incarnation:
-            again = Report(f"{member.name} has lost its memory: all roll back", Level.WARNING)
+            again = Report(_rolling_back(member.name), Level.WARNING)
             lost = [again] if self.phase is Phase.RUNNING else []
             return [*lost, *self._gather(now)]
         return [*self._say_again(member.name), self._waiting_for()]
@@ -226,9 +226,11 @@ class RecoveryLeader:
         )
         self.phase, self._held = Phase.CHOOSING, set()
         self._ask_again_at = now + ASK_AGAIN_S
-        text = f"round {self._choice.round} goes on from checkpoint {checkpoint}"
+        text = f"round {self._choice.round} starts from checkpoint {checkpoint}"
         if older:
-            text += f", which is older than {known}: what was published behind it is made again"
+            text += (
+                f", which is older than {known}: output published after it will be produced again"
+            )
         return [
             Report(text, Level.WARNING if older else Level.INFO),
             *(Tell(name, self._choice) for name in self._workers),
@@ -270,3 +272,7 @@ class RecoveryLeader:
 
 def _number(checkpoint: CheckpointId) -> int:
     return checkpoint.number
+
+
+def _rolling_back(name: WorkerName) -> str:
+    return f"{name} restarted; rolling all workers back to the last common checkpoint"

@@ -105,15 +105,15 @@ def _careful(stream: io.BytesIO, computation: str) -> tuple[list[Any], list[Any]
     except Exception as error:
         raise ApplicationError(
             f"the state of computation {computation!r} cannot be restored: "
-            f"{type(error).__name__}: {error}; go on with the application as it was, or reset the "
-            "state"
+            f"{type(error).__name__}: {error}; restart with the application as it was, or reset "
+            "the state"
         ) from error
     for key, state in zip(keys, states, strict=True):
         try:
             loaded.check(state)
         except CannotTakeError as error:
             raise ApplicationError(
-                f"{state_of(computation, key)} cannot be restored: {error}; or go on with the "
+                f"{state_of(computation, key)} cannot be restored: {error}; or restart with the "
                 "application as it was, or reset the state"
             ) from None
     return keys, states

@@ -175,9 +175,9 @@ class StageTask:
         if took_s > OVERRUN_S:
             self.counters.overruns += 1
             log.warning(
-                "user code held the event loop; let it run in a thread with blocking=True",
+                f"user code blocked the event loop for {took_s:.1f} s; set blocking=True to run it "
+                "in a thread",
                 stage=self.stage.name,
-                seconds=round(took_s, 1),
                 records=len(part),
             )
 

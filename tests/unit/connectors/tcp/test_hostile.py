@@ -260,7 +260,7 @@ async def test_a_lost_journal_is_an_error_before_anybody_can_connect(where: Sour
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    with pytest.raises(w.WallaroodError, match="the checkpoint goes on from 5"):
+    with pytest.raises(w.WallaroodError, match="the checkpoint continues from 5"):
         await w.TcpSource(address).open("in", 5, where)
     with pytest.raises(ConnectionRefusedError), socket.socket() as client:
         client.connect(("127.0.0.1", int(address.rpartition(":")[2])))
