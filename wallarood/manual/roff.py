@@ -5,12 +5,14 @@ It knows the requests that our pages use, and passes over others; a test says wh
 
 import re
 import textwrap
-from itertools import takewhile
+from itertools import takewhile, zip_longest
 
 import attrs
 
 INDENT = 7
 STEP = 8
+GAP = 2
+COLUMN_LEAST = 6
 _ESCAPES = (
     (re.compile(r'\\".*'), ""),
     (re.compile(r"\\f(?:\[[A-Z]*\]|\(..|.)"), ""),
@@ -19,6 +21,10 @@ _ESCAPES = (
     (re.compile(r"\\\[bu\]|\\\(bu"), "o"),
     (re.compile(r"\\e"), "\N{REPLACEMENT CHARACTER}"),
     (re.compile(r"\\\[em\]|\\\(em"), "--"),
+    (re.compile(r"\\\[->\]|\\\(->"), "->"),
+    (re.compile(r"\\\[mc\]|\\\(mc"), "\N{MICRO SIGN}"),
+    (re.compile(r"\\\[mu\]|\\\(mu"), "x"),
+    (re.compile(r"\\\[S(\d)\]|\\\(S(\d)"), r"^\1\2"),
     (re.compile(r"\\~"), "\N{NO-BREAK SPACE}"),
     (re.compile(r"\\[&%:c|^]"), ""),
     (re.compile(r"\\(.)"), r"\1"),
@@ -27,6 +33,7 @@ _ESCAPES = (
 _ARGUMENT = re.compile(r'"((?:[^"]|"")*)"|((?:\\.|[^ \\])+)')
 _LAYOUT = frozenset(
     {"TH", "SH", "SS", "PP", "P", "LP", "TP", "IP", "RS", "RE", "EX", "EE", "nf", "fi", "br", "sp"}
+    | {"ad"}
 )
 _FONTS = frozenset({"B", "I", "R", "SB", "SM"})
 _ALTERNATING = frozenset({"BI", "BR", "IB", "IR", "RB", "RI"})
@@ -173,7 +180,7 @@ def _is_in_table(line: str) -> bool:
 
 
 def _table(lines: list[str], width: int) -> list[str]:
-    """The rows of a table of tbl, the first column as wide as there is room."""
+    """The rows of a table of tbl; where it is too wide, the widest columns are wrapped."""
     separator = "\t"
     if lines and lines[0].endswith(";"):
         found = re.search(r"tab\((.)\)", lines.pop(0))
@@ -182,20 +189,22 @@ def _table(lines: list[str], width: int) -> list[str]:
         pass
     rows = _rows(lines, separator)
     columns = max((len(row) for row in rows), default=0)
-    others = [
-        max(len(row[place]) for row in rows if len(row) > place) for place in range(1, columns)
+    widths = [
+        max((len(row[place]) for row in rows if len(row) > place), default=1)
+        for place in range(columns)
     ]
-    room = width - INDENT - sum(others) - 2 * len(others)
-    first = min(max(len(row[0]) for row in rows), max(room, 10)) if rows else 0
+    room = max(width - INDENT - GAP * (columns - 1), COLUMN_LEAST * columns)
+    while sum(widths) > room:
+        widths[widths.index(max(widths))] -= 1
     laid = []
     for row in rows:
         if row == ["_"]:
-            laid.append(" " * INDENT + "-" * (first + sum(others) + 2 * len(others)))
+            laid.append(" " * INDENT + "-" * (sum(widths) + GAP * (columns - 1)))
             continue
-        head, *more = textwrap.wrap(row[0], first) or [""]
-        cells = [head.ljust(first), *(c.ljust(n) for c, n in zip(row[1:], others, strict=False))]
-        laid.append((" " * INDENT + "  ".join(cells)).rstrip())
-        laid += [" " * INDENT + line for line in more]
+        cells = [textwrap.wrap(cell, n) for cell, n in zip(row, widths, strict=False)]
+        for parts in zip_longest(*cells, fillvalue=""):
+            padded = (part.ljust(n) for part, n in zip(parts, widths, strict=False))
+            laid.append((" " * INDENT + (" " * GAP).join(padded)).rstrip())
     return laid
 
 
