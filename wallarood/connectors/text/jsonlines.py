@@ -41,7 +41,7 @@ class JsonEncoder:
                     return _encoder.encode_lines(records)
             except _FAILURES:
                 pass
-        return b"".join(map(self._line, records))
+        return b"".join([self._line(record) for record in records])
 
     def _line(self, record: Any) -> bytes:
         try:
@@ -70,4 +70,4 @@ def _finite(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
         return {key: _finite(each) for key, each in value.items()}
-    return list(map(_finite, value)) if isinstance(value, list | tuple) else value
+    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value

@@ -32,8 +32,11 @@ class PlainEncoder:
         kinds = set(map(type, records))
         if bytes in kinds:
             return self._with_bytes(records)
-        text = "\n".join(records if kinds == {str} else map(str, records))
-        if text.count("\n") != len(records) - 1 or "\r" in text:
+        texts = records if kinds == {str} else list(map(str, records))
+        text = "\n".join(texts)
+        # A loop in C ends where `str` raises StopIteration: then there are fewer texts.
+        whole = len(texts) == len(records) and text.count("\n") == len(records) - 1
+        if not whole or "\r" in text:
             text = "\n".join([self.line_of(record) for record in records])
         return encoded(text + "\n")
 

@@ -92,7 +92,7 @@ def plain_of(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: plain_of(each) for key, each in value.items()}
     if isinstance(value, _SEQUENCES):
-        return list(map(plain_of, value))
+        return [plain_of(each) for each in value]
     if isinstance(value, msgspec.Struct):
         return _plain_of_struct(value)
     if hasattr(kind, "model_dump"):

@@ -80,7 +80,7 @@ class RowEncoder:
         """Find the record with the field whose text raises *error*."""
         for record, row in zip(records, rows, strict=True):
             try:
-                list(map(str, row))
+                [str(field) for field in row]
             except Exception as own:
                 return self._error(
                     record, f"has a field of which str() raises {type(own).__name__}: {own}"
@@ -105,7 +105,10 @@ class RowEncoder:
             return None
         columns = self._learn(names)
         if kind is not dict:
-            return list(map(values_of(columns), records)) if names == columns else None
+            if names != columns:
+                return None
+            rows = list(map(values_of(columns), records))
+            return rows if len(rows) == len(records) else None  # a field raised StopIteration
         if set(map(len, records)) != {len(columns)} or len(columns) < 2:
             return None
         try:
@@ -196,7 +199,7 @@ def _tabbed_at_once(rows: Sequence[Row]) -> str:
 
 
 def _tabbed(rows: Sequence[Row]) -> str:
-    return "".join(["\t".join(map(_field, row)) + "\n" for row in rows])
+    return "".join(["\t".join([_field(field) for field in row]) + "\n" for row in rows])
 
 
 def _field(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import attrs
 import pytest
 
 import wallarood as w
@@ -43,3 +44,45 @@ def test_a_frame_holds_a_line_without_its_end(
 ) -> None:
     records: list[Any] = [("a", "1\n2"), ("b", 3)]
     assert payloads(encoder(line_format), line_format, records) == expected
+
+
+class Text:
+    """An object whose text cannot be made, by an error that ends loops in C without a word."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __str__(self) -> str:
+        if self.number == 1:
+            raise StopIteration
+        return str(self.number)
+
+
+@attrs.define
+class Row:
+    number: int
+    _text: int = 0
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "number" and object.__getattribute__(self, "_text"):
+            raise StopIteration
+        return object.__getattribute__(self, name)
+
+
+@pytest.mark.parametrize(
+    ("line_format", "records"),
+    [
+        ("lines", [Text(1)]),
+        ("lines", [Text(0), Text(1), Text(2)]),
+        ("tsv", [(0, Text(0)), (1, Text(1))]),
+        ("tsv", [("\t", Text(1)), ("", Text(2))]),
+        ("csv", [(0, Text(0)), (1, Text(1))]),
+        ("csv", [Row(0), Row(1, 1), Row(2)]),
+    ],
+)
+def test_no_record_is_left_out_where_its_text_raises_stop_iteration(
+    line_format: LineFormat, records: list[Any]
+) -> None:
+    encode = encoder(line_format, sink="out")
+    with pytest.raises((StopIteration, w.ApplicationError), match=r"StopIteration|^$"):
+        encode(records)
