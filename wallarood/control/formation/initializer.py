@@ -389,14 +389,7 @@ class Initializer:
             return effects
         if self.phase is Phase.PROPOSED:
             return [*effects, *self._give_up(now, f"no answer from {names(self._absent())}")]
-        text = self._waiting_for().text
+        within = f"within {self._founder.formation_deadline_s:g} s (timing.formation-deadline)"
+        text = f"cluster did not form {within}: {self._waiting_for().text}"
         self.phase = Phase.FAILED
-        seconds = self._founder.formation_deadline_s
-        return [
-            *effects,
-            Fail(
-                PeersGoneError(
-                    f"cluster did not form within {seconds:g} s (timing.formation-deadline): {text}"
-                )
-            ),
-        ]
+        return [*effects, Fail(PeersGoneError(text))]
