@@ -25,7 +25,7 @@ def test_other_numbers_of_workers(count: int) -> None:
 
 def test_faults_do_happen() -> None:
     """A simulation in which nothing goes wrong would show nothing."""
-    logs = [line for seed in range(100) for line in simulate(seed).log]
+    logs = [line for seed in range(130) for line in simulate(seed).log]
     for what in (
         "dies",
         "leaves",
