@@ -18,6 +18,7 @@ from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.worker import Worker
 
 RATE_WINDOW_S = 1.0
+RATE_EVERY_S = 2.0
 
 _STATES = {
     Presence.EXPECTED: "away",
@@ -37,7 +38,8 @@ class _Rate:
 
     def at(self, now: float, count: int) -> float:
         if now - self.since >= RATE_WINDOW_S:
-            self.rate = (count - self.count) / (now - self.since)
+            # A job that went back to a checkpoint counts from there again.
+            self.rate = max(0, count - self.count) / (now - self.since)
             self.since, self.count = now, count
         return self.rate
 
@@ -89,6 +91,19 @@ class Snapshots:
             failing=worker.disk_problem,
             kept=tuple(sorted(kept.items())),
         )
+
+    async def keep_rates(self) -> None:
+        """Look at the counters now and then, so that the first status has rates too."""
+        while True:
+            await trio.sleep(RATE_EVERY_S)
+            if (job := self.worker.job) is not None:
+                now = trio.current_time()
+                sources = [
+                    each for task in job.sources.values() for each in task.partitions.values()
+                ]
+                self._rate("sources", now, sum(each.records for each in sources))
+                for index, counters in job.counters.items():
+                    self._rate(index, now, counters.records_in)
 
     def _rate(self, what: object, now: float, count: int) -> float:
         return self._rates.setdefault(what, _Rate(now)).at(now, count)

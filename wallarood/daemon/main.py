@@ -335,9 +335,11 @@ class _Daemon:
         reloader: Reloader,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
+        snapshots = Snapshots(worker)
+        worker.nursery.start_soon(snapshots.keep_rates)
         await serve_admin(
             Path(self.config["admin.socket"]),
-            status=Snapshots(worker).status,
+            status=snapshots.status,
             topology=lambda: worker.record.topology if worker.record is not None else None,
             orders=Orders(worker, self.config["timing.stop"], reloader.reload).by_name,
             task_status=task_status,
