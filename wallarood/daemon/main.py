@@ -41,7 +41,7 @@ from wallarood.net.auth import ClusterKey
 from wallarood.net.listen import NetLimits
 from wallarood.net.tcp import DataChannel, dial_data, serve_data
 from wallarood.net.websocket import dial_control, serve_control
-from wallarood.planning.listings import list_partitions
+from wallarood.planning.listings import check_size, list_partitions
 from wallarood.planning.plan import plan
 from wallarood.runtime.control_task import ControlConnections
 from wallarood.runtime.driver import drive
@@ -153,6 +153,8 @@ class _Daemon:
             listings = await trio.to_thread.run_sync(
                 list_partitions, self.application, abandon_on_cancel=True
             )
+            here = (self.config["worker.name"], listings)
+            check_size((here,) * self.config["worker.count"])
         match decision:
             case Stop(error):
                 raise error

@@ -23,9 +23,8 @@ from wallarood.model.messages import Listing
 from wallarood.model.pipeline import Application, Step, StepKind
 from wallarood.model.topology import Edge, Routing, SourcePartition, Stage, StageKind, Topology
 from wallarood.planning.coalesce import Chain, coalesce, consumers
+from wallarood.planning.listings import Listings, check_size
 from wallarood.planning.partitions import assign
-
-Listings = tuple[tuple[WorkerName, tuple[Listing, ...]], ...]
 
 LOCAL = "local"
 """The value of `wallarood.app.connector.Scope.LOCAL`."""
@@ -42,7 +41,10 @@ def plan(
 
     *listings* has the source partitions that each worker found. The same arguments give the same
     topology, everywhere.
+
+    Raises ApplicationError: there are too many partitions.
     """
+    check_size(listings)
     planner = _Planner(application, workers, listings, dict.fromkeys(workers, 0))
     for chain in coalesce(application):
         planner.place(chain)
