@@ -1,6 +1,7 @@
 """The rows of the checkpoint database: what stands in them, and which of them are needed."""
 
 import sqlite3
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,12 @@ from wallarood.model.errors import CannotCreateError, DamagedStateError
 from wallarood.model.ids import ClusterId
 
 SCHEMA_VERSION = 1
+OPEN_MAX = 32
+"""How many checkpoints are held above the last that is known committed.
+
+The leader looks for the last of parts of far fewer (`LATE_NUMBERS_MAX`): an older one can be
+committed no more, since nobody would find out.
+"""
 PRIMARY_CODE = 0xFF
 """The part of an SQLite error code that all errors of a kind share."""
 
@@ -92,11 +99,24 @@ def put_marks(cursor: sqlite3.Cursor, marks: Marks) -> None:
 
 
 def prune(
-    cursor: sqlite3.Cursor, manifests: dict[int, Manifest], marks: Marks
+    cursor: sqlite3.Cursor,
+    manifests: dict[int, Manifest],
+    marks: Marks,
+    *,
+    known: int,
+    void: Set[int],
 ) -> dict[int, Manifest]:
-    """Delete what no retained checkpoint needs; return the retained ones."""
+    """Delete what no retained checkpoint needs; return the retained ones.
+
+    *void* can never be committed. *known* is the highest that is known committed, on disk or not.
+    """
     kept = set(marks.kept.values())
-    retained = {n: m for n, m in manifests.items() if n >= marks.committed or n in kept}
+    needless = void | set(sorted(n for n in manifests if n > known and n not in void)[:-OPEN_MAX])
+    retained = {
+        n: m
+        for n, m in manifests.items()
+        if n in kept or (n >= marks.committed and n not in needless)
+    }
     needed = {
         (number, chain.computation)
         for manifest in retained.values()

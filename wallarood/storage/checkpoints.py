@@ -9,8 +9,9 @@ of its own, since SQLite's integrity check does not look at the content of rows.
 
 The chain of a computation is the base and the changes that make up its state at a checkpoint. Rows
 that no chain of a retained checkpoint names are deleted: what is retained is the highest checkpoint
-that is known committed, everything above it, and what was kept by name. So the database is bounded
-by a base, the changes since, and what an operator keeps.
+that is known committed, what was kept by name, and of those above it what may yet be committed: not
+those of which another worker has no part, and not more than `OPEN_MAX`. So the database is bounded
+by a base, the changes since, what an operator keeps, and some changes that nobody knows committed.
 
 One transaction holds a choice and makes void everything above it. Whatever is written belongs to
 the round of the last choice; a write of an older round is refused.
@@ -64,6 +65,10 @@ class CheckpointStore:
     _manifests: dict[int, Manifest]
     left_out: tuple[str, ...] = ()
     """What was found damaged when it was opened, above the highest known committed."""
+    _known: int = attrs.field(default=0, init=False)
+    """The highest checkpoint that is known committed, also if the disk had no room to say so."""
+    _void: set[int] = attrs.field(factory=set, init=False)
+    """Those above it that can never be committed."""
 
     @property
     def held(self) -> tuple[CheckpointId, ...]:
@@ -128,7 +133,7 @@ class CheckpointStore:
             )
             insert_manifest(cursor, manifest)
             put_marks(cursor, marks)
-            manifests = prune(cursor, manifests, marks)
+            manifests = self._prune(cursor, manifests, marks)
         self.marks, self._manifests = marks, manifests
         return manifest.size_bytes
 
@@ -163,19 +168,28 @@ class CheckpointStore:
 
     def discard(self, number: int) -> None:
         """Delete a checkpoint that can never be committed; one that is not here stays away."""
-        if number <= self.marks.committed or number not in self._manifests:
+        if number <= max(self.marks.committed, self._known):
             return
-        manifests = {n: m for n, m in self._manifests.items() if n != number}
+        self._void.add(number)
+        if number not in self._manifests:
+            return
         kept = {name: n for name, n in self.marks.kept.items() if n != number}
         marks = msgspec.structs.replace(self.marks, kept=kept)
         with self._transaction() as cursor:
-            cursor.execute("DELETE FROM checkpoint WHERE number = ?", (number,))
             put_marks(cursor, marks)
-            manifests = prune(cursor, manifests, marks)
+            manifests = self._prune(cursor, self._manifests, marks)
         self.marks, self._manifests = marks, manifests
+
+    def _prune(
+        self, cursor: sqlite3.Cursor, manifests: dict[int, Manifest], marks: Marks
+    ) -> dict[int, Manifest]:
+        known = max(self._known, marks.committed)
+        self._void = {number for number in self._void if number > known}
+        return prune(cursor, manifests, marks, known=known, void=self._void)
 
     def record_committed(self, number: int) -> None:
         """Make it durable that a checkpoint is committed."""
+        self._known = max(self._known, number)
         if number > self.marks.committed:
             self._write_marks(msgspec.structs.replace(self.marks, committed=number))
 
@@ -210,6 +224,7 @@ class CheckpointStore:
             cursor.execute("DELETE FROM chunk WHERE number > ?", (checkpoint.number,))
             put_marks(cursor, marks)
         self.marks, self._manifests = marks, manifests
+        self._known, self._void = checkpoint.number, set()
 
     def restore(self, number: int) -> Restored:
         """Read a checkpoint with all its state."""

@@ -25,6 +25,10 @@ from wallarood.runtime.dataflow.wiring import Wiring
 log = structlog.get_logger(__name__)
 
 
+POSITIONS_MAX = 64
+"""Of how many checkpoints that are not known committed the positions are kept."""
+
+
 @attrs.define(eq=False)
 class Job:
     """All instances of one worker. `counters` are by stage index, `sources` by step name."""
@@ -99,6 +103,8 @@ class Job:
             position for each in self.sources.values() for position in each.put_barrier(barrier)
         ]
         self.positions[barrier.number] = positions
+        for old in list(self.positions)[:-POSITIONS_MAX]:
+            del self.positions[old]
         self.snapshots.sources_at(barrier.number, tuple(positions))
         return True
 
@@ -151,6 +157,8 @@ class Job:
     def committed(self, number: int) -> None:
         """A checkpoint is known committed here, durably: sinks may publish what it holds."""
         self.snapshots.committed = number
+        for old in [each for each in self.positions if each < number]:
+            del self.positions[old]  # only the last are ever told to sources, see `forget`
         for states in self.snapshots.states.values():
             for state in states.values():
                 state.committed(number)
@@ -183,13 +191,12 @@ class Job:
             await self._forget(number)
 
     async def _forget(self, number: int) -> None:
+        positions = self.positions.get(number)
+        if positions is None:
+            return  # a later one is known committed by now
         for source in self.sources.values():
             await source.committed(
-                {
-                    each.partition: each.position
-                    for each in self.positions.get(number, ())
-                    if each.source == source.step
-                }
+                {each.partition: each.position for each in positions if each.source == source.step}
             )
         for old in [each for each in self.positions if each <= number]:
             del self.positions[old]

@@ -7,6 +7,7 @@ import trio
 
 import wallarood as w
 from wallarood.app.connector import SourceLimits
+from wallarood.model.batch import Barrier
 from wallarood.model.checkpoint import FIRST_CHECKPOINT, Restored
 from wallarood.model.messages import Listing
 from wallarood.planning.plan import plan
@@ -18,7 +19,7 @@ from wallarood.runtime.dataflow.build import (
     restore_states,
 )
 from wallarood.runtime.dataflow.gate import Gate
-from wallarood.runtime.dataflow.job import Job
+from wallarood.runtime.dataflow.job import POSITIONS_MAX, Job
 from wallarood.runtime.dataflow.limits import JobLimits
 from wallarood.runtime.dataflow.wiring import Wiring
 
@@ -95,3 +96,15 @@ def test_few_stages_in_a_row_are_passed_in_one_task(stages: int, tmp_path: Path)
     assert max(map(len, runs)) <= HOPS_AT_ONCE_MAX
     assert in_place.count(False) == (len(in_place) - 1) // HOPS_AT_ONCE_MAX
     assert in_place[0]
+
+
+def test_positions_do_not_pile_up_while_nothing_is_forgotten(tmp_path: Path) -> None:
+    # While a checkpoint is kept by its name, sources are told of none.
+    job = job_of(long_application([], 1), tmp_path)
+    for number in range(1, 300):
+        assert job.put_barrier(Barrier(1, number))
+        job.committed(number)
+        assert list(job.positions) == [number]
+    for number in range(300, 900):  # none is committed: the disk of another worker is full
+        job.put_barrier(Barrier(1, number))
+    assert len(job.positions) <= POSITIONS_MAX
