@@ -50,6 +50,12 @@ class Client:
         self.unsent += frame(answer)
         self.flush()
 
+    def say_if_there(self, text: str) -> None:
+        """Say a line of text, to a client that speaks in lines."""
+        self.unsent += text.encode() + b"\n"
+        with contextlib.suppress(OSError):
+            self.flush()
+
     def tell_if_there(self, answer: Answer) -> None:
         """Say something; if the connection is broken, that is found when it is read from."""
         with contextlib.suppress(OSError):

@@ -56,7 +56,7 @@ class Talk(Protocol):
 
 
 class Lines:
-    """Lines of text: nobody has a name, and nothing is said."""
+    """Lines of text: nobody has a name, and nothing is said but that a line was dropped."""
 
     def take(self, client: Client, clients: Clients, taken: Taken, *, limits: SourceLimits) -> None:  # noqa: ARG002
         """See `Talk.take`."""
@@ -98,6 +98,7 @@ class Lines:
                     line=repr(line[:SHOWN_BYTES]),
                     dropped=client.bad_lines,
                 )
+                client.say_if_there(f"line dropped: it is not UTF-8: {line[:SHOWN_BYTES]!r}")
             return False
         return True
 

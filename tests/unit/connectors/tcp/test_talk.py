@@ -122,6 +122,7 @@ async def test_a_line_that_is_not_text_costs_one_line(where: SourceContext) -> N
         client = client_of(reader, stack)
         client.sendall(b"good 1\ncaf\xe9\ngood 2\n")
         assert await records_of(reader, 2) == ["good 1", "good 2"]
+        assert client.recv(1000) == b"line dropped: it is not UTF-8: b'caf\\xe9'\n"
         client.sendall(b"good 3\n\xff")
         client.shutdown(socket.SHUT_WR)
         assert await records_of(reader, 1) == ["good 3"]
