@@ -6,7 +6,7 @@ import socketserver
 import threading
 from types import TracebackType
 
-from wallarood.connectors.file.framing import (
+from wallarood.connectors.framing import (
     Answer,
     Hello,
     frame,

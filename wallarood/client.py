@@ -13,7 +13,7 @@ import time
 from collections import deque
 from types import TracebackType
 
-from wallarood.connectors.file.framing import (
+from wallarood.connectors.framing import (
     VERSION,
     Hello,
     answer_decoder,

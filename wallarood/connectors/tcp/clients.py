@@ -14,7 +14,7 @@ import attrs
 import structlog
 import trio
 
-from wallarood.connectors.file.framing import Answer, frame
+from wallarood.connectors.framing import Answer, frame
 from wallarood.model.errors import CannotCreateError
 from wallarood.model.ids import Address
 from wallarood.systemd import listeners

@@ -5,7 +5,7 @@ from typing import BinaryIO
 import attrs
 import trio
 
-from wallarood.connectors.file.framing import Hello, answer_decoder, frame, take_frames
+from wallarood.connectors.framing import Hello, answer_decoder, frame, take_frames
 from wallarood.model.errors import PeersGoneError
 from wallarood.model.ids import Address
 

@@ -24,7 +24,7 @@ from xxhash import xxh3_64
 
 from wallarood.app.connector import SinkContext, SinkWriter
 from wallarood.connectors.file.disk import sync_directory, write_all
-from wallarood.connectors.file.framing import VERSION, Hello, record_frame, skip_frames
+from wallarood.connectors.framing import VERSION, Hello, record_frame, skip_frames
 from wallarood.connectors.tcp.connection import BROKEN, SEND_BYTES, Connection, connected
 from wallarood.connectors.tcp.line import Place, in_line, place_of
 from wallarood.connectors.text import LineEncoder, LineFormat, encoder, payloads

@@ -7,7 +7,7 @@ import attrs
 import structlog
 
 from wallarood.app.connector import SourceLimits
-from wallarood.connectors.file.framing import (
+from wallarood.connectors.framing import (
     CLIENT_CHARACTERS_MAX,
     VERSION,
     Answer,

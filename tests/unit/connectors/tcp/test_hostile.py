@@ -13,7 +13,7 @@ import trio
 import wallarood as w
 from wallarood.app.connector import SinkContext, SourceContext, SourceLimits
 from wallarood.client import SourceClient
-from wallarood.connectors.file.framing import (
+from wallarood.connectors.framing import (
     Answer,
     Hello,
     frame,

@@ -11,7 +11,7 @@ from trio.testing import wait_all_tasks_blocked
 
 import wallarood as w
 from wallarood.app.connector import SourceContext
-from wallarood.connectors.file.framing import (
+from wallarood.connectors.framing import (
     Answer,
     Hello,
     answer_decoder,

@@ -16,7 +16,7 @@ import wallarood as w
 from wallarood.app.connector import SinkContext, SourceContext, SourceLimits
 from wallarood.client import SourceClient
 from wallarood.connectors import journal
-from wallarood.connectors.file.framing import (
+from wallarood.connectors.framing import (
     Answer,
     Hello,
     answer_decoder,
