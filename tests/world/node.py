@@ -78,7 +78,7 @@ class SimRound:
     coordinator: Coordinator | None
     job: SimJob | None = None
     waiting: list[Callable[[SimJob], None]] = attrs.field(factory=list)
-    newest_part: int = 0
+    oldest_part: int = 0
     may_leave: int = 0
     """The last checkpoint that lets those leave who are told to stop."""
     said_drained: bool = False
@@ -316,6 +316,8 @@ class Node:
                 self.world.say(f"{self.name}: sources pause: {reason}")
                 self.gate.add("hold") if reason else self.gate.discard("hold")
             case do.DiscardCheckpoint(number):
+                if self.running is not None:
+                    self.running.oldest_part = max(self.running.oldest_part, number + 1)
                 self.stored(lambda store: store.discard(number), lambda _: None)
             case do.RecordCommitted(number):
                 self.stored(
@@ -433,14 +435,14 @@ class Node:
 
     def _write(self, mine: SimRound, part: CheckpointPart) -> None:
         number = part.checkpoint.number
-        mine.newest_part = number
+        mine.oldest_part = max(mine.oldest_part, number)
 
         def report(event: Event) -> None:
             if self.running is mine:
                 self.posted.append(event)
 
         def write(store: CheckpointStore) -> int | None:
-            if number < mine.newest_part:
+            if number < mine.oldest_part:
                 return None
             return store.write(self.world.bugs.part(store, part))
 

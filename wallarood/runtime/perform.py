@@ -40,6 +40,7 @@ from wallarood.runtime.rounds import (
     begin_round,
     halt,
     hold_sources,
+    leave_out,
     publish,
     release,
     take_barrier,
@@ -131,6 +132,7 @@ def _perform_in_round(worker: Worker, effect: Effect) -> None:  # noqa: PLR0912 
         case do.HoldSources(reason):
             hold_sources(worker, reason)
         case do.DiscardCheckpoint(number):
+            leave_out(worker, number)
             _stored(worker, lambda store: store.discard(number), lambda _: None)
         case do.RecordCommitted(number):
             _stored(

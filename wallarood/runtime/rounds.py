@@ -254,6 +254,12 @@ def take_barrier(worker: Worker, number: int, *, purpose: Purpose, keep: str) ->
     mine.works.send_nowait(put)
 
 
+def leave_out(worker: Worker, number: int) -> None:
+    """A checkpoint can never be committed: a part of it that is not written yet never will be."""
+    if worker.running is not None:
+        worker.running.oldest_part = max(worker.running.oldest_part, number + 1)
+
+
 def hold_sources(worker: Worker, reason: str) -> None:
     """Have sources pause for *reason*, or go on if it is empty. Barriers pass meanwhile."""
     if reason:
@@ -291,11 +297,11 @@ def _write(worker: Worker, mine: Round, part: CheckpointPart) -> None:
     """Have *part* written; not if a newer one waits by then: this one was given up long ago."""
     store, number = worker.checkpoints, part.checkpoint.number
     assert store is not None
-    mine.newest_part = number
+    mine.oldest_part = max(mine.oldest_part, number)
     keep = mine.keeping.pop(number, "")
 
     def write() -> int | None:
-        if number < mine.newest_part:
+        if number < mine.oldest_part:
             return None
         size_bytes = store.write(part)
         if keep:

@@ -99,8 +99,8 @@ class Round:
     links: Links | None = None
     works: trio.MemorySendChannel[Work] = attrs.field(init=False)
     _works: trio.MemoryReceiveChannel[Work] = attrs.field(init=False)
-    newest_part: int = 0
-    """The highest checkpoint whose part was handed to the store."""
+    oldest_part: int = 0
+    """Parts of checkpoints below this one need not be written any more."""
     keeping: dict[int, str] = attrs.field(factory=dict)
     stopping_at: int = 0
     """The first checkpoint behind whose barrier sources stand still until the next round."""

@@ -1,0 +1,63 @@
+"""A stop: only what brings its checkpoint further than any attempt before is progress."""
+
+from wallarood.control.events import SnapshotWritten
+from wallarood.control.rounds.checkpoint_member import Snapshotter
+from wallarood.control.rounds.completion import Completion
+from wallarood.daemon.stopping import _progress
+from wallarood.model.batch import Barrier
+from wallarood.model.checkpoint import CheckpointId, SinkPart
+from wallarood.model.messages import Choice
+from wallarood.model.topology import Topology
+from wallarood.runtime.dataflow.gate import Gate
+from wallarood.runtime.dataflow.job import Job
+from wallarood.runtime.dataflow.snapshots import Snapshots
+from wallarood.runtime.dataflow.wiring import Wiring
+from wallarood.runtime.worker import Round
+
+ALONE = ("alpha",)
+PART = SinkPart("sink", 0, ())
+
+
+def a_round() -> Round:
+    snapshots = Snapshots(
+        "alpha", {0: "one sink", 1: "another"}, {}, 0, lambda: None, lambda _: None, lambda: None
+    )
+    made = Round(
+        Choice("attempt", 1, CheckpointId(0, 0), 0, (), 0),
+        Snapshotter("alpha", "alpha", committed=0),
+        Completion("alpha", ALONE, completion_wait_s=60.0),
+        None,
+    )
+    wiring = Wiring(Topology(1, "app", ALONE, (), ()), "alpha")
+    made.job = Job(wiring, Gate(), {}, {}, {}, [], [], snapshots)
+    return made
+
+
+def test_checkpoints_before_that_of_the_stop_are_no_progress() -> None:
+    running = a_round()
+    assert running.job is not None
+    before = _progress(running)
+    for number in (1, 2):
+        running.job.snapshots.begin(Barrier(1, number))
+        running.job.snapshots.sink_prepared(number, 0, PART)
+        running.snapshotter.step(SnapshotWritten(number, 0), 0.0)
+        assert _progress(running) == before
+
+
+def test_another_attempt_is_no_progress_before_it_gets_further() -> None:
+    running = a_round()
+    assert running.job is not None
+    snapshots = running.job.snapshots
+    running.stopping_at = 5
+    seen = []
+    for number in (5, 6, 7):
+        snapshots.begin(Barrier(1, number))
+        snapshots.sink_prepared(number, 0, PART)
+        seen.append(_progress(running))
+    assert seen == seen[:1] * 3
+    snapshots.sink_prepared(7, 1, PART)
+    assert _progress(running) > seen[0]
+    running.snapshotter.step(SnapshotWritten(7, 0), 0.0)
+    furthest = _progress(running)
+    running.snapshotter.step(SnapshotWritten(8, 0), 0.0)
+    assert furthest == _progress(running) > seen[0]
