@@ -37,6 +37,7 @@ def test_faults_do_happen() -> None:
         "is slow",
         "are away",
         "sources pause",
+        "to shut the cluster down",
         "starts from checkpoint 1.",
         "starts from checkpoint 3.",
     ):

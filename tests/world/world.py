@@ -12,12 +12,17 @@ from typing import Any
 
 import attrs
 
-from wallarood.control.events import ConnectionLost, ConnectionOpened, Received
+from wallarood.control.events import (
+    CheckpointWanted,
+    ConnectionLost,
+    ConnectionOpened,
+    Received,
+)
 from wallarood.control.formation.founding import Founder
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.ids import Address, Incarnation
-from wallarood.model.messages import Choice, Envelope, Member
+from wallarood.model.messages import Choice, Envelope, Member, Purpose, RequestCheckpoint
 from wallarood.model.topology import Topology
 
 from .bugs import Bugs
@@ -189,11 +194,21 @@ class World:
                     self.nodes[name].stopped_until = self.now + self.rng.random() * 6
                 self.say(f"{chosen[:2]} are stopped")
             case 5:
-                for name in chosen[:2]:
-                    self.say(f"{name} is told to stop")
-                    self.nodes[name].stop()
+                self.operate(chosen)
             case _:
                 self.lasting_mishap(chosen)
+
+    def operate(self, chosen: list[str]) -> None:
+        """An operator stops the cluster, or a worker or two."""
+        if self.rng.random() < 0.3:
+            self.say(f"{chosen[0]} is told to shut the cluster down")
+            if self.nodes[chosen[0]].running is not None:
+                request = RequestCheckpoint(Purpose.SHUTDOWN)
+                self.nodes[chosen[0]].give(CheckpointWanted(request))
+            return
+        for name in chosen[:2]:
+            self.say(f"{name} is told to stop")
+            self.nodes[name].stop()
 
     def lasting_mishap(self, chosen: list[str]) -> None:
         """Something goes wrong, for more checkpoints than anything is bounded by."""
