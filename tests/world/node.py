@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 FINGERPRINT = ("application simulated",)
 WRITE_AGAIN_S = 1.0
-STOP_S = 6.0
+STOP_S = (1.0, 2.0, 6.0)
 IN_VAIN_MAX = 5
 UNPUBLISHED_MAX = 4
 LATE = 25
@@ -184,7 +184,7 @@ class Node:
                 self.world.check_leaving(self, mine.may_leave, before)
                 self.guarded(self._leave_at_last)
 
-        self.world.later(STOP_S, patience_ends)
+        self.world.later(self.world.rng.choice(STOP_S), patience_ends)
         self.give(StopWanted())
 
     def _leave_at_last(self) -> None:

@@ -12,6 +12,7 @@ from wallarood.control.effects import (
     RecordCommitted,
     ReleaseBarrier,
 )
+from wallarood.control.events import CommitRecorded, Event, SinksPublished
 from wallarood.control.rounds.checkpoint_leader import Coordinator
 from wallarood.control.rounds.checkpoint_member import Phase, Snapshotter
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
@@ -129,15 +130,17 @@ class AnyNumber(Snapshots):
 class Lingering(Snapshotter):
     """Does not leave before all sinks have published."""
 
-    def _is_recorded(self, number: int) -> list[Effect]:
-        self.committed = max(self.committed, number)
-        return [PublishSinks(number)]
-
-    def _is_published(self, number: int) -> list[Effect]:
-        if self.phase is Phase.LEAVING and self._purposes.get(number) is Purpose.LEAVE:
-            self.phase = Phase.LEFT
-            return [ReadyToLeave()]
-        return super()._is_published(number)
+    def step(self, event: Event, now: float) -> list[Effect]:
+        effects = super().step(event, now)
+        match event:
+            case CommitRecorded() if ReadyToLeave() in effects:
+                self.phase = Phase.LEAVING
+                return [each for each in effects if each != ReadyToLeave()]
+            case SinksPublished(number) if self._purposes.get(number) is Purpose.LEAVE:
+                self.phase = Phase.LEFT
+                return [*effects, ReadyToLeave()]
+            case _:
+                return effects
 
 
 def given_up_is_void(_: "Node", effects: list[Effect]) -> list[Effect]:
