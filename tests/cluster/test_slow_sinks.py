@@ -85,7 +85,7 @@ def test_a_part_that_is_late_loses_nothing_when_the_worker_is_killed_behind_it(
     flags = ("--cluster-id", "auto", "--config", str(config))
     with hosts_in(tmp_path, interval="1500ms") as hosts:
         alpha = hosts.start("alpha", str(file), *flags, initializer=True)
-        wait_for("one is given up", lambda: "given up" in alpha.said)
+        wait_for("one is abandoned", lambda: " abandoned: " in alpha.said)
         status = alpha.status()
         assert status is not None
         before = status.checkpoint.committed

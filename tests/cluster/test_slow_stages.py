@@ -69,4 +69,4 @@ def test_a_checkpoint_waits_for_what_is_in_flight_and_little_more(
                 wait_s=15,
             )
         assert time.monotonic() - began < 25
-        assert "given up" not in workers[0].said
+        assert " abandoned: " not in workers[0].said
