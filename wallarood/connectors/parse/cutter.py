@@ -26,6 +26,11 @@ RAW_BYTES_MAX = 1000
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
+def lines_in(piece: bytes) -> int:
+    """How many lines *piece* has, the last one perhaps without its end."""
+    return piece.count(b"\n") + (not piece.endswith(b"\n"))
+
+
 Taken: TypeAlias = tuple[list[Any], tuple[Unreadable, ...]]
 """Records, and what lies between them and is none."""
 
@@ -100,32 +105,36 @@ class Cutter:
                 return self._drop()
             if self._at >= self._whole:
                 return self._check_rest()
-            piece = self._data[self._at : self._piece_end()]
+            end, lines = self._piece_end()
+            piece = self._data[self._at : end]
             if len(piece) > self.limits.record_bytes_max:
                 piece, too_long = self._bounded(piece)
                 if too_long:
                     return [], (self._pass_too_long(len(piece)),)
-            parsed = self._parse(piece)
+                lines = lines_in(piece)
+            parsed = self._parse(piece, lines)
             if not parsed.used and self._at + len(piece) < self._whole:
                 piece = self._data[self._at : self._whole]
-                parsed = self._parse(piece)
+                lines = lines_in(piece)
+                parsed = self._parse(piece, lines)
             if not parsed.used:
                 return self._check_rest()
             faults = tuple(self._unreadable(piece, parsed))
-            self._pass(parsed.used)
+            is_all = parsed.used == len(piece) and piece.endswith(b"\n")
+            self._pass(parsed.used, lines if is_all else None)
             if parsed.records or faults:
                 return parsed.records, faults
 
-    def _parse(self, piece: bytes) -> Parsed:
+    def _parse(self, piece: bytes, lines: int) -> Parsed:
         is_last = self._final and self._at + len(piece) == len(self._data)
-        return self.parser.parse(piece, Ahead.NOTHING if is_last else Ahead.MORE)
+        return self.parser.parse(piece, lines, Ahead.NOTHING if is_last else Ahead.MORE)
 
     def learn(self) -> None:
         """Parse up to the names of the columns, whatever follows. Nothing is handed out."""
         if self.offset or self._skip_mark():
             end = self._data.find(b"\n", self._at) + 1
             while not self.parser.ready and 0 < end <= self._whole:
-                parsed = self.parser.parse(self._data[self._at : end], Ahead.MORE)
+                parsed = self.parser.parse(self._data[self._at : end], 1, Ahead.MORE)
                 if parsed.used:
                     self._pass(parsed.used)
                 end = self._data.find(b"\n", end) + 1
@@ -141,8 +150,8 @@ class Cutter:
             self.before = held
         return held == codecs.BOM_UTF8 or self._final or not codecs.BOM_UTF8.startswith(held)
 
-    def _piece_end(self) -> int:
-        """Where the next piece ends: behind as many lines as make a batch, or fewer."""
+    def _piece_end(self) -> tuple[int, int]:
+        """Where the next piece ends, behind as many lines as make a batch, or fewer; how many."""
         most, at = self.limits.batch_records_max, self._at
         guess = min(at + max(1, int(self._line_bytes * most)), self._whole) - 1
         end = self._data.find(b"\n", guess, self._whole) + 1 or self._whole
@@ -151,8 +160,10 @@ class Cutter:
             lines = self._data[at:end].split(b"\n", most)
             end -= len(lines[-1])
             count = most
-        self._line_bytes = (end - at) / max(1, count)
-        return end
+        if not self._data.endswith(b"\n", at, end):
+            count += 1
+        self._line_bytes = (end - at) / count
+        return end, count
 
     def _bounded(self, piece: bytes) -> tuple[bytes, bool]:
         """The part of *piece* up to the first line that is too long, or that line."""
@@ -220,12 +231,12 @@ class Cutter:
             for fault in parsed.faults
         ]
 
-    def _pass(self, size: int) -> None:
-        """Count *size* bytes as handed out."""
+    def _pass(self, size: int, lines: int | None = None) -> None:
+        """Count *size* bytes as handed out, and so many lines if that is known."""
         at, end = self._at, self._at + size
         tail = self._data[max(at, end - SEEN_BYTES) : end]
         self.before = tail if size >= SEEN_BYTES else (self.before + tail)[-SEEN_BYTES:]
         if self.line is not None:
-            self.line += self._data.count(b"\n", at, end)
+            self.line += lines if lines is not None else self._data.count(b"\n", at, end)
         self._at = end
         self.offset += size

@@ -49,8 +49,8 @@ class Parser(Protocol):
     @property
     def ready(self) -> bool: ...
 
-    def parse(self, piece: bytes, ahead: Ahead) -> Parsed:
-        """The records of *piece*: whole lines, the last one perhaps without its end if final.
+    def parse(self, piece: bytes, lines: int, ahead: Ahead) -> Parsed:
+        """The records of *piece*: so many whole lines, the last one without its end if final.
 
         If the last record goes on behind the piece it is not used.
         """
@@ -66,14 +66,14 @@ class LineParser:
     *one_of* returns a list of one record, or of none.
     """
 
-    all_of: Callable[[bytes], list[Any] | None]
+    all_of: Callable[[bytes, int], list[Any] | None]
     one_of: Callable[[bytes], list[Any]]
     ready: bool = True
 
-    def parse(self, piece: bytes, ahead: Ahead) -> Parsed:  # noqa: ARG002
+    def parse(self, piece: bytes, lines: int, ahead: Ahead) -> Parsed:  # noqa: ARG002
         """See `Parser.parse`."""
         try:
-            records = self.all_of(piece)
+            records = self.all_of(piece, lines)
             if records is not None:
                 return Parsed(records, len(piece))
         except LINE_ERRORS:
@@ -108,7 +108,7 @@ def line_parser(form: Format) -> LineParser:
             return _json_parser(form)
         case "bytes":
             return LineParser(
-                lambda piece: None if b"\r" in piece else lines_of(piece),
+                lambda piece, _: None if b"\r" in piece else lines_of(piece),
                 lambda line: [line.removesuffix(b"\r")],
             )
         case _:
@@ -118,13 +118,13 @@ def line_parser(form: Format) -> LineParser:
 def _text_parser(form: Format) -> LineParser:
     encoding, errors = "utf-8" if form.wide else form.encoding, form.errors
 
-    def all_of(piece: bytes) -> list[str]:
-        lines = piece.decode(encoding, errors).split("\n")
-        if not lines[-1]:
-            lines.pop()
+    def all_of(piece: bytes, _: int) -> list[str]:
+        texts = piece.decode(encoding, errors).split("\n")
+        if not texts[-1]:
+            texts.pop()
         if b"\r" in piece:
-            return [line.removesuffix("\r") for line in lines]
-        return lines
+            return [text.removesuffix("\r") for text in texts]
+        return texts
 
     return LineParser(all_of, lambda line: [line.decode(encoding, errors).removesuffix("\r")])
 
@@ -137,12 +137,13 @@ def _json_parser(form: Format) -> LineParser:
     def utf8(data: bytes) -> bytes:
         return data.decode(form.encoding, form.errors).encode() if recoded else data
 
-    def all_of(piece: bytes) -> list[Any] | None:
+    def all_of(piece: bytes, lines: int) -> list[Any] | None:
         piece = utf8(piece)
         # `decode_lines` also takes a value of many lines, and many values in one line. It is exact
         # if each line is an object as far as its first and last byte tell, and there are as many.
-        lines = piece.count(b"\n") + (not piece.endswith(b"\n"))
-        objects = piece.startswith(b"{") + piece.count(b"}\n{") + piece.count(b"}\r\n{")
+        objects = piece.startswith(b"{") + piece.count(b"}\n{")
+        if b"\r" in piece:
+            objects += piece.count(b"}\r\n{")
         if objects != lines:
             return None
         records: list[Any] = many(piece)

@@ -12,7 +12,7 @@ import csv
 import io
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
@@ -58,7 +58,7 @@ class TableParser:
         """See `Parser.ready`."""
         return self.names is not None or not self.form.has_header
 
-    def parse(self, piece: bytes, ahead: Ahead) -> Parsed:
+    def parse(self, piece: bytes, lines: int, ahead: Ahead) -> Parsed:  # noqa: ARG002
         """See `Parser.parse`."""
         try:
             rows = list(self._reader(self._lines(piece)))
@@ -73,11 +73,14 @@ class TableParser:
             self.names, self._make = before
             return self._each(piece, ahead)
 
-    def _lines(self, piece: bytes) -> Iterator[str]:
+    def _lines(self, piece: bytes) -> Iterable[str]:
         encoding = "utf-8" if self.form.wide else self.form.encoding
-        return io.StringIO(piece.decode(encoding, self.form.errors), newline="\n")
+        text = piece.decode(encoding, self.form.errors)
+        if self.form.quotechar is not None and self.form.quotechar in text:
+            return io.StringIO(text, newline="\n")
+        return text.removesuffix("\n").split("\n")  # faster; no field has a line end
 
-    def _reader(self, lines: Iterator[str]) -> Any:
+    def _reader(self, lines: Iterable[str]) -> Any:
         return csv.reader(
             lines,
             delimiter=self.form.delimiter,
@@ -190,7 +193,8 @@ def maker(record: Any, names: list[str] | None) -> Callable[[list[Row]], list[An
     if names is None:
         return _of_rows(record)
     if record == dict[str, str]:
-        return lambda rows: [dict(zip(names, row, strict=True)) for row in rows]
+        # Each row has as many fields as there are names: that was looked at for all of them.
+        return lambda rows: [dict(zip(names, row, strict=False)) for row in rows]
     if getattr(record, "_fields", None) is not None:  # a NamedTuple
         return _of_named(record, names)
     if typing.get_origin(record) is tuple or record is tuple:
@@ -198,7 +202,7 @@ def maker(record: Any, names: list[str] | None) -> Callable[[list[Row]], list[An
     nullable = [name for name in _nullable(record) if name in names]
 
     def make(rows: list[Row]) -> list[Any]:
-        made: list[dict[str, Any]] = [dict(zip(names, row, strict=True)) for row in rows]
+        made: list[dict[str, Any]] = [dict(zip(names, row, strict=False)) for row in rows]
         for name in nullable:
             for fields in made:
                 if fields[name] == "":

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallarood.connectors.parse.lines import LINE_ERRORS, Ahead, line_parser
+from wallarood.connectors.parse.cutter import lines_in
+from wallarood.connectors.parse.lines import LINE_ERRORS, Ahead, LineParser, Parsed, line_parser
 from wallarood.connectors.parse.options import FormatOptions, format_of
 
 json_lines = st.lists(
@@ -17,6 +18,10 @@ json_lines = st.lists(
     ),
     max_size=8,
 )  # fmt: skip
+
+
+def parsed(some: LineParser, piece: bytes, ahead: Ahead) -> Parsed:
+    return some.parse(piece, lines_in(piece), ahead)
 
 
 def parser(**options: Any) -> Any:
@@ -32,15 +37,15 @@ def test_a_line_is_a_json_value_or_a_fault_whatever_stands_beside_it(lines: list
             records += json_parser.one_of(line)
         except LINE_ERRORS:
             faults.append((number, line))
-    parsed = json_parser.parse(b"".join(line + b"\n" for line in lines), Ahead.MORE)
-    assert parsed.records == records
-    assert [(each.line, each.raw) for each in parsed.faults] == faults
+    found = parsed(json_parser, b"".join(line + b"\n" for line in lines), Ahead.MORE)
+    assert found.records == records
+    assert [(each.line, each.raw) for each in found.faults] == faults
 
 
 def test_text_and_bytes() -> None:
     piece = "a\u2028b\r\n\x0bé\r\r\nlast".encode()
-    assert parser().parse(piece, Ahead.NOTHING).records == ["a\u2028b", "\x0bé\r", "last"]
-    assert parser(format="bytes").parse(piece, Ahead.NOTHING).records == [
+    assert parsed(parser(), piece, Ahead.NOTHING).records == ["a\u2028b", "\x0bé\r", "last"]
+    assert parsed(parser(format="bytes"), piece, Ahead.NOTHING).records == [
         "a\u2028b".encode(),
         "\x0bé\r".encode(),
         b"last",
@@ -48,18 +53,18 @@ def test_text_and_bytes() -> None:
 
 
 def test_bytes_that_are_no_text_cost_one_line() -> None:
-    parsed = parser().parse(b"ok\ncaf\xe9\nafter\n", Ahead.NOTHING)
-    assert parsed.records == ["ok", "after"]
-    assert [(each.line, each.byte, each.raw) for each in parsed.faults] == [(1, 3, b"caf\xe9")]
-    assert parser(errors="surrogateescape").parse(b"\xe9\n", Ahead.NOTHING).records == ["\udce9"]
-    assert parser(encoding="latin-1").parse(b"\xe9\n", Ahead.NOTHING).records == ["é"]
+    found = parsed(parser(), b"ok\ncaf\xe9\nafter\n", Ahead.NOTHING)
+    assert found.records == ["ok", "after"]
+    assert [(each.line, each.byte, each.raw) for each in found.faults] == [(1, 3, b"caf\xe9")]
+    assert parsed(parser(errors="surrogateescape"), b"\xe9\n", Ahead.NOTHING).records == ["\udce9"]
+    assert parsed(parser(encoding="latin-1"), b"\xe9\n", Ahead.NOTHING).records == ["é"]
 
 
 def test_json_has_nan_if_it_is_asked_for() -> None:
     line = json.dumps([float("inf"), -1.5]).encode() + b"\n"
-    (fault,) = parser(format="json").parse(line, Ahead.NOTHING).faults
+    (fault,) = parsed(parser(format="json"), line, Ahead.NOTHING).faults
     assert "nan=True" in fault.error
-    assert parser(format="json", nan=True).parse(line, Ahead.NOTHING).records == [
+    assert parsed(parser(format="json", nan=True), line, Ahead.NOTHING).records == [
         [float("inf"), -1.5]
     ]
 
@@ -67,6 +72,6 @@ def test_json_has_nan_if_it_is_asked_for() -> None:
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])
 def test_json_in_another_encoding(encoding: str) -> None:
     line = '{"a": "é"}\n'.encode(encoding)
-    assert parser(format="json", encoding=encoding).parse(line, Ahead.NOTHING).records == [
+    assert parsed(parser(format="json", encoding=encoding), line, Ahead.NOTHING).records == [
         {"a": "é"}
     ]
