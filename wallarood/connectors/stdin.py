@@ -1,6 +1,6 @@
 """A source that reads standard input."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
 import attrs
@@ -8,7 +8,13 @@ import attrs
 from wallarood.app.computations import policy_of
 from wallarood.app.connector import Scope, SourceContext, SourceReader
 from wallarood.app.declared import OnError
-from wallarood.connectors.file.stream import JOURNAL_BYTES_MAX, STDIN, StreamInput, open_stream
+from wallarood.connectors.file.stream import (
+    JOURNAL_BYTES_MAX,
+    STDIN,
+    StreamInput,
+    is_another,
+    open_stream,
+)
 from wallarood.connectors.parse.options import Format, FormatOptions, format_of
 from wallarood.model.errors import ApplicationError
 from wallarood.model.pipeline import ErrorPolicy
@@ -20,7 +26,8 @@ class StdinSource:
 
     What was read is journalled in the state directory, which takes up to `journal_bytes_max`
     (default 256 MiB), until a checkpoint no longer needs it. One worker reads; in a cluster of
-    several it is the one that the topology says.
+    several it is the one that the topology says. A job that is started again with the state of the
+    former one, by ``--cluster-id auto``, reads the standard input that it has then.
 
     Guarantee: at most once up to the journal: what was still in the pipe when the worker died is
     lost. What was journalled is counted exactly once.
@@ -67,6 +74,10 @@ class StdinSource:
     def size_bytes(self, partition: str) -> int | None:  # noqa: ARG002
         """See `Source.size_bytes`."""
         return None
+
+    def resumable(self, ended: Mapping[str, Any], context: SourceContext) -> set[str]:  # noqa: ARG002
+        """The standard input of another process is another one."""
+        return set(ended) if is_another(STDIN) else set()
 
     async def open(
         self,

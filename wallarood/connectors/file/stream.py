@@ -7,8 +7,8 @@ comes, in entries of bytes. A position is the entry that holds the next record, 
 were handed out, and the names of CSV columns. After a rollback the journal is read from there.
 
 The pipe belongs to the process, not to the reader: a reader that is opened again goes on with the
-same one. In another process it is another pipe: a line that the former one left unfinished ends
-where it was left.
+same one. In another process it is another pipe, and an empty entry stands between the two: the
+last line of the former ends where it was left, and the other one has names of columns of its own.
 """
 
 import contextlib
@@ -93,6 +93,12 @@ def forget_pipes() -> None:
     _pipes.clear()
 
 
+def is_another(path: str) -> bool:
+    """Whether this process has not come to the end of *path*, so that there may be more."""
+    pipe = _pipes.get(path)
+    return pipe is None or not pipe.ended
+
+
 async def open_stream(wanted: StreamInput, position: Any, context: SourceContext) -> "StreamReader":
     """Open it at *position*.
 
@@ -116,8 +122,8 @@ async def open_stream(wanted: StreamInput, position: Any, context: SourceContext
     if place["names"] is not None and isinstance(cutter.parser, TableParser):
         cutter.parser.use_names(list(place["names"]))
     cutter.line = place["line"]
-    if place["entry"] or place["skip"]:
-        cutter.offset = 1  # it is no byte order mark that comes
+    if place["skip"] or place["line"]:
+        cutter.start = -1  # it has begun
     return StreamReader(wanted, _pipe_of(wanted), cutter, journal, replay, skip=place["skip"])
 
 
@@ -131,10 +137,11 @@ class StreamReader:
     journal: Journal | None
     _replay: Iterator[tuple[int, bytes]] | None
     _skip: int = attrs.field(kw_only=True)
+    _ends: bool = attrs.field(default=False, init=False)
+    """Whether the stream that is being read has ended, and another follows."""
     _entries: deque[tuple[int, int, int]] = attrs.field(factory=deque, init=False)
     """(number, bytes skipped, where it ends) of the entries that were not wholly handed out."""
     _fed: int = attrs.field(init=False)
-    _last: bytes = attrs.field(default=b"", init=False)
     _number: int = attrs.field(default=0, init=False)
     _using: trio.Lock = attrs.field(factory=trio.Lock, init=False)
     _closed: bool = attrs.field(default=False, init=False)
@@ -154,6 +161,9 @@ class StreamReader:
                 if faults and self.wanted.stops:
                     raise error_of(faults[0])
                 return SourceBatch(records, self._position(), faults)
+            if self._ends:
+                self._begin_another()
+                continue
             if self._finished:
                 return None
             if self._replay is not None:
@@ -167,13 +177,24 @@ class StreamReader:
             self._entries.popleft()
         parser = self.cutter.parser
         names = parser.names if isinstance(parser, TableParser) else None
-        place = {"entry": self._number, "skip": 0, "line": self.cutter.line, "names": names}
+        following = self._number - self._ends  # what ends the stream is read again
+        place = {"entry": following, "skip": 0, "line": self.cutter.line, "names": names}
         if self._entries:
             number, start, _ = self._entries[0]
             place |= {"entry": number, "skip": offset - start}
         return place
 
+    def _begin_another(self) -> None:
+        former = self.cutter
+        self._ends = False
+        self.cutter = new_cutter(former.where, former.form, former.limits, stops=self.wanted.stops)
+        self.cutter.offset = self.cutter.start = former.offset
+
     def _feed(self, number: int, data: bytes) -> None:
+        if not data:
+            self.cutter.finish()
+            self._ends, self._number = True, number + 1
+            return
         start = self._fed - self._skip
         data = data[self._skip :]
         self._skip = 0
@@ -181,7 +202,6 @@ class StreamReader:
         self._number = number + 1
         self._entries.append((number, start, self._fed))
         self.cutter.feed(data)
-        self._last = data[-1:] or self._last
 
     async def _read_again(self) -> None:
         assert self._replay is not None
@@ -193,8 +213,8 @@ class StreamReader:
         self._replay = None
         if self.journal is not None:
             self._number = self.journal.next
-        if self._last not in (b"", b"\n") and self.pipe.is_new:
-            await self._keep(b"\n")  # of another process: what comes is another line
+            if self.pipe.is_new and self._number:
+                await self._keep(b"")
         self.pipe.is_new = False
 
     async def _read_new(self) -> None:

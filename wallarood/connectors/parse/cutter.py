@@ -45,7 +45,7 @@ class Cutter:
     """One input. `offset` and `line` count the bytes and lines of what was handed out.
 
     `before` has the last bytes before `offset`. `line` is None if nobody knows. A line that is too
-    long is a fault at once if *eager*, else when its end has come.
+    long is a fault at once if *eager*, else when its end has come. The input begins at *start*.
     """
 
     where: str
@@ -56,6 +56,7 @@ class Cutter:
     line: int | None = 0
     before: bytes = b""
     eager: bool = True
+    start: int = 0
     _data: bytes = attrs.field(default=b"", init=False)
     _at: int = attrs.field(default=0, init=False)
     _whole: int = attrs.field(default=0, init=False)
@@ -99,7 +100,7 @@ class Cutter:
         None: there is no whole record. Raises ApplicationError: this is no file of its format.
         """
         while True:
-            if self.offset == 0 and not self._skip_mark():
+            if self.offset == self.start and not self._skip_mark():
                 return None
             if self._dropped is not None:
                 return self._drop()
@@ -131,7 +132,7 @@ class Cutter:
 
     def learn(self) -> None:
         """Parse up to the names of the columns, whatever follows. Nothing is handed out."""
-        if self.offset or self._skip_mark():
+        if self.offset != self.start or self._skip_mark():
             end = self._data.find(b"\n", self._at) + 1
             while not self.parser.ready and 0 < end <= self._whole:
                 parsed = self.parser.parse(self._data[self._at : end], 1, Ahead.MORE)
@@ -218,7 +219,7 @@ class Cutter:
 
     def _unreadable(self, piece: bytes, parsed: Parsed) -> list[Unreadable]:
         hint = ""
-        if self.offset == 0 and piece.startswith(_UTF16):
+        if self.offset == self.start and piece.startswith(_UTF16):
             hint = ' (it begins with the byte order mark of UTF-16: set encoding="utf-16")'
         return [
             Unreadable(

@@ -99,6 +99,43 @@ async def test_a_line_that_another_process_left_ends_where_it_was_left(tmp_path:
     await again.aclose()
 
 
+async def test_another_process_has_columns_of_its_own_and_a_replay_knows_it(
+    tmp_path: Path,
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    source = w.FileSource(pipe, format="csv", follow=True)
+    (partition,) = source.partitions()
+    position = None
+    found: list[Any] = []
+    positions: list[tuple[int, Any]] = []
+    for data, count in (("a,b\n1,2\n3,4", 1), ("\ufeffb,a\n5,6\n7,8\n", 4)):
+        reader = await source.open(partition, position, context(tmp_path))
+        with pipe.open("w") as file:
+            file.write(data)
+        with trio.fail_after(10):
+            while len(found) < count:
+                batch = await reader.read()
+                assert batch is not None
+                found += batch.records
+                positions.append((len(found), batch.position))
+            with trio.move_on_after(0.2):
+                await reader.read()
+        position = positions[-1][1]
+        await reader.aclose()
+        stream.forget_pipes()
+    assert found == [{"a": a, "b": b} for a, b in (("1", "2"), ("3", "4"), ("6", "5"), ("8", "7"))]
+    for seen, place in [(0, None), *positions]:
+        again = await source.open(partition, place, context(tmp_path))
+        behind: list[Any] = []
+        with trio.move_on_after(0.3):
+            while (batch := await again.read()) is not None:
+                behind += batch.records
+        assert behind == found[seen:]
+        await again.aclose()
+        stream.forget_pipes()
+
+
 async def test_waiting_for_a_writer_can_be_cancelled(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
