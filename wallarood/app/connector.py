@@ -3,6 +3,11 @@
 A `Source` or `Sink` is a value in the pipeline: cheap to build, the same on every worker. The
 engine opens it where an instance runs. Every `read` and `write` may be cancelled; after a cancelled
 `read` nothing has been taken from the source.
+
+All methods that open, read, write, commit or close are coroutines under Trio: what blocks in them
+belongs into `trio.to_thread.run_sync`. `Source.partitions` is an ordinary method, which a worker
+calls in a thread when it starts; `Source.size_bytes` and `SinkWriter.state` are ordinary ones that
+must return at once. A class of your own needs no base class: mypy compares it with the protocol.
 """
 
 from collections.abc import Mapping, Sequence

@@ -3,7 +3,7 @@
 Theory of operation
 ===================
 A file is known by its inode, a name is what leads to it. A scan lists all files that the paths lead
-to, a few times a second, as often as costs one percent of a processor at most. A listed inode that
+to, a few times a second, or as often as costs some one percent of a processor. A listed inode that
 is not followed yet is a new file; one that is not listed any more has been renamed or removed: it
 is read on, by the open descriptor or under its other name beside the former one, until it has not
 grown for some seconds, and then its last line counts as whole.
@@ -31,8 +31,9 @@ from wallarood.connectors.file.reader import error_of
 from wallarood.connectors.parse.options import Format
 
 SCAN_S = 0.2
-SCAN_SHARE = 100
-"""A scan is followed by a pause of so many times its length."""
+SCAN_SHARE = 75
+"""A scan is followed by a pause of so many times the processor time that it took."""
+PAUSE_S_MAX = 10.0
 LEFT_S = 3.0
 """How long a file without a name that is listed must not have grown, to be at its end."""
 SETTLED_S = 1.0
@@ -55,6 +56,7 @@ class FollowReader:
     _due: deque[Followed] = attrs.field(factory=deque, init=False)
     """Files that have more to read."""
     _places: dict[str, Any] = attrs.field(factory=dict, init=False)
+    _named: dict[str, Followed] = attrs.field(factory=dict, init=False)
     _pause_s: float = attrs.field(default=0.0, init=False)
     _scanned: bool = attrs.field(default=False, init=False)
 
@@ -94,7 +96,7 @@ class FollowReader:
         return filled
 
     def _scan(self) -> None:
-        began = time.monotonic()
+        began = time.thread_time()
         listed: dict[Inode, tuple[str, os.stat_result]] = {}
         for path, status in candidates(self.paths):
             inode = (status.st_dev, status.st_ino)
@@ -103,6 +105,7 @@ class FollowReader:
                 listed[inode] = (path, status)
         if not self._scanned:
             self._restore(listed)
+        self._named = {each.path: each for each in self._files.values() if each.offset}
         for inode, (path, status) in listed.items():
             file = self._files.get(inode)
             if file is None:
@@ -118,8 +121,9 @@ class FollowReader:
             if inode not in listed:
                 self._leave(file)
         self._close_some()
+        took = time.thread_time() - began if self._scanned else 0.0  # the first has more to do
+        self._pause_s = min(max(SCAN_S, took * SCAN_SHARE), PAUSE_S_MAX)
         self._scanned = True
-        self._pause_s = max(SCAN_S, (time.monotonic() - began) * SCAN_SHARE)
 
     def _restore(self, listed: dict[Inode, tuple[str, os.stat_result]]) -> None:
         """Find the files of the position again."""
@@ -143,7 +147,7 @@ class FollowReader:
     def _new(self, inode: Inode, path: str, status: os.stat_result) -> Followed | None:
         """A file that was not there before; None if it is too early to say what it is."""
         file = Followed(path, inode, self.form, self.limits)
-        original = self._original_of(path)
+        original = self._original_of(path) if self._scanned or self._places else None
         if original is not None:
             if time.time() - status.st_mtime < SETTLED_S:
                 return None
@@ -156,7 +160,7 @@ class FollowReader:
 
     def _original_of(self, path: str) -> Followed | None:
         """The file that rotation may have copied to *path*: one whose name it begins with."""
-        named = {each.path: each for each in self._files.values() if each.offset}
+        named = self._named
         for end in range(len(path) - 1, len(os.path.dirname(path)) + 1, -1):
             if path[:end] in named:
                 return named[path[:end]]
