@@ -108,6 +108,7 @@ class Hosts:
     interval: str = "300ms"
     host: str = "127.0.0.1"
     port: int = attrs.field(factory=free_port)
+    environment: dict[str, str] = attrs.field(factory=dict)
     workers: list[WorkerProcess] = attrs.field(factory=list)
 
     def start(
@@ -140,7 +141,12 @@ class Hosts:
                 stdout=stdout,
                 cwd=self.directory,
                 start_new_session=True,
-                env={**os.environ, "PYTHONWARNINGS": "error"},
+                env={
+                    "PYTHONHASHSEED": "0",  # so that no worker executes itself once more
+                    **os.environ,
+                    "PYTHONWARNINGS": "error",
+                    **self.environment,
+                },
             )
         worker = WorkerProcess(name, process, where)
         self.workers.append(worker)

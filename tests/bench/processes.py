@@ -118,6 +118,7 @@ def started(
                     text=True,
                     cwd=directory,
                     env={
+                        "PYTHONHASHSEED": "0",
                         **os.environ,
                         **mine.environment(),
                         "PYTHONPATH": str(TESTS),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn, TextIO
 
 from wallarood import __version__
+from wallarood.cli.hash_seed import fix_hash_seed
 from wallarood.model.errors import (
     CannotCreateError,
     OutputClosedError,
@@ -48,10 +49,12 @@ def _meant(found: str, known: Sequence[str]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
     if arguments is None:
+        if given[:1] == ["run"]:
+            fix_hash_seed()
         open_standard_streams()
         use_outlet()
-    given = list(sys.argv[1:] if arguments is None else arguments)
     top = parser(_needed(given))
     given, behind = _split(given)
     chosen = parsed(top, given)

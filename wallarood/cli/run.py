@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from wallarood.cli.common import add_config_flags, config_from, target_of
+from wallarood.cli.hash_seed import with_hash_seed
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -47,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     configure_logs(config["log.level"], config["log.format"], worker=config["worker.name"])
     add_paths(config["application.path"])
     application = load_application(target_of(config), config["application.args"])
+    application = with_hash_seed(application)
     ending = Ending()
     read = partial(config_from, arguments)
     work = partial(run_worker, config, application, read, ending=ending)

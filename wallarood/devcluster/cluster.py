@@ -21,6 +21,7 @@ import trio
 
 from wallarood.admin import client
 from wallarood.admin.status import JobState, Status
+from wallarood.cli.hash_seed import SEED, VARIABLE
 from wallarood.devcluster.chaos import CALM, CONFIG, Chaos
 from wallarood.model.cluster_record import RecordState
 from wallarood.model.errors import WallaroodError
@@ -200,6 +201,7 @@ class _Supervisor:
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            env={VARIABLE: SEED, **os.environ},  # so that no worker executes itself once more
         )
         self.processes[worker] = process
         if self.interrupt.is_set():  # it came while the process was being made
