@@ -128,6 +128,25 @@ def test_a_cluster_that_was_shut_down_goes_on_where_it_ended(
     check_slow_count(tmp_path)
 
 
+def test_a_shutdown_names_who_was_away_and_lives_on(tmp_path: Path, slow_count: str) -> None:
+    with hosts_in(tmp_path) as hosts:
+        cluster = Killer(hosts, slow_count, 3)
+        cluster.until("running")
+        away = cluster.workers["gamma"]
+        away.send(signal.SIGSTOP)
+        others = [cluster.workers[name] for name in ("alpha", "beta")]
+        wait_for("it is missed", lambda: all(each.phase() == "paused" for each in others))
+        done = ctl(others[1], "shutdown")
+        assert done.returncode == 69
+        assert "Ended: alpha, beta" in done.stderr
+        assert "away, and not told: gamma" in done.stderr
+        assert [each.wait() for each in others] == [0, 0]
+        away.send(signal.SIGCONT)
+        wait_for("it lives on", lambda: away.phase() == "paused")
+        away.send(signal.SIGTERM)
+        assert away.wait() == 0
+
+
 def test_a_copy_made_at_a_kept_checkpoint_can_be_put_back(tmp_path: Path, slow_count: str) -> None:
     with hosts_in(tmp_path) as hosts:
         cluster = Killer(hosts, slow_count, 3)

@@ -74,9 +74,14 @@ def topology(path: Path, *, timeout_s: float = TIMEOUT_S) -> Topology:
     return _structured(path, ask(path, "GET", "/topology", timeout_s=timeout_s), Topology)
 
 
-def shutdown(path: Path) -> None:
-    """Tell the worker to end, and all others of its cluster. Raises as `ask`."""
-    ask(path, "POST", "/shutdown")
+def shutdown(path: Path) -> list[str]:
+    """Tell the worker to end, and all others of its cluster. Raises as `ask`.
+
+    Returns the members that are away and do not hear of it.
+    """
+    answer = _structured(path, ask(path, "POST", "/shutdown"), dict[str, Any])
+    absent: list[str] = answer.get("absent", [])
+    return absent
 
 
 def reload(path: Path) -> list[str]:

@@ -59,9 +59,15 @@ class Orders:
             raise OrderRefusedError(error.message) from error
 
     def shut_down(self, _: Mapping[str, str]) -> Any:
-        """End the whole cluster, behind a checkpoint if there can be one in time."""
+        """End the whole cluster, behind a checkpoint if there can be one in time.
+
+        The answer's `absent` are the members that do not hear of it.
+        """
+        membership = self.worker.membership
+        absent = list(membership.missing) if membership is not None else []
+        self.worker.ends_last = True
         self.worker.nursery.start_soon(self._shut_down)
-        return {"accepted": "shutdown"}
+        return {"accepted": "shutdown", "absent": absent}
 
     async def _shut_down(self) -> None:
         worker = self.worker
@@ -70,10 +76,11 @@ class Orders:
             worker.post(CheckpointWanted(RequestCheckpoint(Purpose.SHUTDOWN)))
             with trio.move_on_after(self.stop_s):
                 await worker.may_leave.wait()
-        if worker.membership is not None and not worker.may_leave.is_set():
+        if worker.membership is None:
+            worker.finished = True
+            worker.post(Woken())
+        elif not worker.may_leave.is_set():
             perform(worker, worker.membership.shut_down())
-        worker.finished = True
-        worker.post(Woken())
 
     def checkpoint(self, parameters: Mapping[str, str]) -> Any:
         """Take a checkpoint now; with *keep*, keep it under that name on all workers.

@@ -13,6 +13,8 @@ from wallarood.model.errors import PeersGoneError
 from wallarood.wire.strict import unstructure
 
 LOOK_S = 0.1
+OTHERS_END_S = 10.0
+"""A worker that is told to shut down waits at least so long for the others to end."""
 
 
 def checkpoint(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
@@ -45,15 +47,35 @@ def reload(path: Path, _: argparse.Namespace) -> tuple[Any, str]:
 
 
 def shutdown(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
-    """End the cluster. Raises PeersGoneError: the worker has not ended in time."""
-    client.shutdown(path)
-    until = time.monotonic() + chosen.timeout
+    """End the cluster. Raises PeersGoneError: not all of it has ended in time."""
+    states = {each.name: each.state for each in client.status(path).workers}
+    absent = client.shutdown(path)
+    began = time.monotonic()
+    until = began + chosen.timeout
     with contextlib.suppress(client.NotAnsweringError):
         while time.monotonic() < until:
-            client.status(path)
+            states |= {each.name: each.state for each in client.status(path).workers}
             time.sleep(LOOK_S)
         raise PeersGoneError(f"the worker has not ended within {chosen.timeout:g} s")
-    return {"ended": True}, "the cluster has ended"
+    # It waits so long for the others; if it has ended earlier, they have.
+    patient = time.monotonic() - began > OTHERS_END_S
+    ending = [name for name, state in states.items() if patient and state == "connected"]
+    if not absent and not ending:
+        return {"ended": True}, "the cluster has ended"
+    raise PeersGoneError(_unended(states, absent, ending))
+
+
+def _unended(states: dict[str, str], absent: list[str], ending: list[str]) -> str:
+    ended = [name for name in states if name not in (*absent, *ending)]
+    parts = [f"not all of the cluster has ended. Ended: {', '.join(ended)}"]
+    if ending:
+        parts.append(f"told to end, and not seen to end: {', '.join(ending)}")
+    if absent:
+        parts.append(
+            f"away, and not told: {', '.join(absent)}; where such a worker runs or is started "
+            "again, it waits for the others: end it there"
+        )
+    return "\n  ".join(parts)
 
 
 def _wait(

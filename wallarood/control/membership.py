@@ -104,6 +104,12 @@ class Membership:
         gone = (Presence.MISSING, Presence.LEFT, Presence.EXPECTED)
         return tuple(name for name, each in self.peers.items() if each.presence in gone)
 
+    @property
+    def connected(self) -> tuple[WorkerName, ...]:
+        """The peers that are there and have not said that they leave."""
+        there = Presence.CONNECTED
+        return tuple(name for name, each in self.peers.items() if each.presence is there)
+
     def started(self) -> list[Effect]:
         """A round begins: the sources are held or let go."""
         self._running, self._completed, self._paused = True, False, None

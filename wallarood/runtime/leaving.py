@@ -9,6 +9,8 @@ from wallarood.runtime.worker import Round, Worker
 LOOK_S = 0.02
 PUBLISH_S = 10.0
 """How long output may be published when the cluster is shut down."""
+LAST_S = 2.0
+"""How much longer the one that was asked waits for the others to end."""
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +38,11 @@ async def stop_orderly(worker: Worker) -> None:
     if worker.running is not None:
         await publish_what_can_be(worker.running, trio.current_time() + PUBLISH_S)
     log.info("the cluster is shut down by an operator")
+    until = trio.current_time() + PUBLISH_S + LAST_S
+    while worker.ends_last and worker.membership is not None and trio.current_time() < until:
+        if not worker.membership.connected:
+            break
+        await trio.sleep(LOOK_S)
     worker.may_leave.set()
     worker.finished = True
     worker.post(Woken())

@@ -168,6 +168,8 @@ class Worker:
     outdated: bool = False
     """It is to begin anew, with what is on disk."""
     may_leave: trio.Event = attrs.field(factory=trio.Event)
+    ends_last: bool = False
+    """An operator has told it, and no other, to end the cluster: it sees the others end."""
 
     def post(self, event: Event) -> None:
         """Something has happened here: the driver takes it before what comes from outside."""

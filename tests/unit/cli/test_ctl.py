@@ -48,7 +48,7 @@ class Workers:
                         self.root / name / "admin.sock",
                         status=lambda: status,
                         topology=lambda: TOPOLOGY,
-                        orders={"shutdown": lambda _: self.shut_down.append(name)},
+                        orders={"shutdown": lambda _: self._shut_down(name)},
                     )
                 )
                 started.append((trio.lowlevel.current_trio_token(), nursery.cancel_scope))
@@ -59,6 +59,10 @@ class Workers:
         thread.start()
         assert ready.acquire(timeout=10)
         self._threads.append((thread, *started[0]))
+
+    def _shut_down(self, name: str) -> dict[str, list[str]]:
+        self.shut_down.append(name)
+        return {"absent": []}
 
     def stop(self) -> None:
         for thread, token, scope in self._threads:
