@@ -11,6 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
+from wallarood.app.nodes import End
+from wallarood.app.stream import Stream
 from wallarood.model.errors import ApplicationError, WallaroodError
 from wallarood.model.pipeline import Application
 
@@ -65,17 +67,26 @@ def load_application(target: str, args: Sequence[str] = ()) -> Application:
             raise ApplicationError(f"application {target!r} takes no arguments, found {args!r}")
         return found
     if not callable(found):
-        raise ApplicationError(
-            f"application {target!r}: {name} is a {type(found).__name__}, expected an application "
-            "or a function that takes a list of arguments and returns one"
-        )
+        raise ApplicationError(f"application {target!r}: {name} is {_shown(found)}")
     made = _guarded(lambda: found(list(args)), f"application {target!r}: {name}(args) failed")
     if not isinstance(made, Application):
         raise ApplicationError(
-            f"application {target!r}: {name}(args) returned a {type(made).__name__}, expected what "
-            "w.application(…) returns"
+            f"application {target!r}: what {name}(args) returned is {_shown(made)}"
         )
     return made
+
+
+def _shown(found: object) -> str:
+    """What *found* is, and what was expected."""
+    expected = 'write app = w.application("NAME", …) around it'
+    if isinstance(found, End):
+        return f"the end of a stream, as .to_sink(…) returns it, and no application: {expected}"
+    if isinstance(found, Stream):
+        return f"a stream, and no application: end it with .to_sink(…), and {expected}"
+    return (
+        f"of type {type(found).__name__}, expected what w.application(…) returns, or a function "
+        "that takes a list of arguments and returns that"
+    )
 
 
 def _parts(target: str) -> tuple[str, str]:
@@ -150,10 +161,18 @@ def _guarded(call: Callable[[], T], what: str) -> T:
     except SystemExit as error:
         if error.code in (0, None):
             raise
-        raise ApplicationError(f"{what}: it does not take these arguments") from error
+        if isinstance(error.code, int):
+            text = f"it ended with status {error.code}; does it take these arguments?"
+            raise ApplicationError(f"{what}: {text}") from error
+        raise ApplicationError(f"{what}{_place(error)}: it ended with: {error.code}") from error
     except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [each for each in frames if "importlib" not in each.filename]
-        place = next((e for e in reversed(own) if e.filename != __file__), None)
-        where = f" at {place.filename}:{place.lineno}" if place is not None else ""
-        raise ApplicationError(f"{what}{where}: {type(error).__name__}: {error}") from error
+        text = f"{type(error).__name__}: {error}"
+        raise ApplicationError(f"{what}{_place(error)}: {text}") from error
+
+
+def _place(error: BaseException) -> str:
+    """Where the application raised *error*."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [each for each in frames if "importlib" not in each.filename]
+    place = next((each for each in reversed(own) if each.filename != __file__), None)
+    return f" at {place.filename}:{place.lineno}" if place is not None else ""

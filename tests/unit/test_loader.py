@@ -66,14 +66,18 @@ def test_a_file_is_a_module_of_its_own_name_and_never_main(tmp_path: Path) -> No
     ("text", "target", "message"),
     [
         (GOOD, "{path}:nothing", "has no 'nothing'; it has w, make, app, other, Total"),
-        (GOOD, "{path}:other", "other is a int, expected an application or a function"),
-        ("app = lambda args: 7", "{path}", "returned a int, expected what w.application"),
+        (GOOD, "{path}:other", "other is of type int, expected what w.application"),
+        ("app = lambda args: 7", "{path}", "returned is of type int, expected what w.application"),
         ("import nothing_like_this", "{path}", "my_app.py:1: ModuleNotFoundError"),
         ("x = (", "{path}", "SyntaxError"),
         ("def app(args):\n    return 1 / 0", "{path}", "my_app.py:2: ZeroDivisionError"),
         ("", "{path}.none.py", "it does not exist"),
         ("", "no_such_module_here:app", "no_such_module_here"),
-        ("import sys\ndef app(args):\n    sys.exit(2)", "{path}", "does not take these arguments"),
+        (
+            "import sys\ndef app(args):\n    sys.exit(2)",
+            "{path}",
+            "it ended with status 2; does it take these arguments?",
+        ),
     ],
 )
 def test_what_goes_wrong_is_named(tmp_path: Path, text: str, target: str, message: str) -> None:
@@ -108,3 +112,27 @@ def test_a_module_that_cannot_be_loaded_leaves_the_path_as_it_was(tmp_path: Path
     with pytest.raises(ApplicationError):
         load_application(str(application_file(tmp_path, "1 / 0\n")))
     assert sys.path == before
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('sys.exit("no input today")', "app.py:3: it ended with: no input today"),
+        ("sys.exit(3)", "it ended with status 3; does it take these arguments?"),
+        ('app = w.source("n", w.GeneratorSource())', "app is a stream, and no application: end it"),
+        (
+            'app = w.source("n", w.GeneratorSource()).to_sink(w.StdoutSink())',
+            "app is the end of a stream, as .to_sink(…) returns it, and no application: write",
+        ),
+        ("app = 3", "app is of type int, expected what w.application(…) returns"),
+        ("def app(args): return 3", "what app(args) returned is of type int"),
+    ],
+)
+def test_what_is_no_application_is_named_with_what_to_do(
+    tmp_path: Path, line: str, said: str
+) -> None:
+    file = tmp_path / "app.py"
+    file.write_text(f"import sys\nimport wallarood as w\n{line}\n")
+    with pytest.raises(ApplicationError) as found:
+        load_application(str(file), [])
+    assert said in found.value.message

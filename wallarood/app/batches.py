@@ -12,7 +12,7 @@ from wallarood.app.computations import (
     declare_with_state,
 )
 from wallarood.app.declared import Declared, Decorator, Lists, Rows, StateDecorator
-from wallarood.app.mistakes import mistake
+from wallarood.app.mistakes import mistake, needs_state
 from wallarood.model.pipeline import Shape
 
 P = ParamSpec("P")
@@ -26,6 +26,7 @@ class ArrowOptions(BatchOptions, total=False):
     schema: Any
 
 
+@needs_state
 def state_computation_batch(
     *, state: Callable[[], S], **options: Unpack[StateOptions]
 ) -> StateDecorator[S, Lists]:

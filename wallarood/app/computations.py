@@ -22,7 +22,14 @@ from wallarood.app.declared import (
     StateDecorator,
 )
 from wallarood.app.hints import asks_for_key
-from wallarood.app.mistakes import check_name, is_step_name, mistake
+from wallarood.app.mistakes import (
+    check_name,
+    check_results,
+    check_state,
+    is_step_name,
+    mistake,
+    needs_state,
+)
 from wallarood.model.pipeline import Calling, ErrorPolicy, Shape
 
 P = ParamSpec("P")
@@ -104,6 +111,8 @@ def declare(function: Callable[P, R], shape: Shape, **options: Any) -> Declared[
     declared = Declared(function, shape, name, calling=calling, with_key=with_key, **options)
     check_function(declared)
     check_options(declared)
+    if declared.state is not None:
+        check_state(declared.name or _shown(function), function, declared.state)
     return declared
 
 
@@ -155,6 +164,8 @@ def check_function(declared: Declared[..., Any]) -> None:
         raise mistake(f"{shown} yields its results: use .flat_map or @w.computation_multi")
     if shape in LISTS and declared.calling is Calling.ASYNC:
         raise mistake(f"{shown}: a batch computation cannot be a coroutine function")
+    if shape is Shape.MANY:
+        check_results(shown, function)
     arguments = ("record",) if declared.state is None else ("record", "state")
     named = {"key": "key"} if declared.with_key else {}
     try:
@@ -274,6 +285,7 @@ def computation_batch(function: Any = None, /, **options: Any) -> Any:
     return _decorator(function, Shape.BATCH, options)
 
 
+@needs_state
 def state_computation(
     *, state: Callable[[], S], **options: Unpack[StateOptions]
 ) -> StateDecorator[S, One]:
@@ -308,6 +320,7 @@ def state_computation(
     return declare_with_state(Shape.ONE, state, options)
 
 
+@needs_state
 def state_computation_multi(
     *, state: Callable[[], S], **options: Unpack[StateOptions]
 ) -> StateDecorator[S, Many]:

@@ -62,6 +62,9 @@ def place_in(where: Where, error: BaseException) -> Where:
     return Where(where.file, line)
 
 
+_NO_ASYNCIO = ("no running event loop", "There is no current event loop")
+
+
 def text_of(error: BaseException) -> str:
     """The type and the message of *error*, whatever its `__str__` does."""
     try:
@@ -70,6 +73,11 @@ def text_of(error: BaseException) -> str:
         pass_on(own)
         text = "(its message cannot be shown)"
     name = type(error).__name__
+    if isinstance(error, RuntimeError) and any(each in text for each in _NO_ASYNCIO):
+        text += (
+            "; coroutines run under Trio, not asyncio: use trio.sleep and libraries for Trio or "
+            "AnyIO, or a plain function with blocking=True"
+        )
     return f"{name}: {text}" if text else name
 
 

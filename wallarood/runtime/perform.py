@@ -305,7 +305,9 @@ def _job_done(worker: Worker) -> None:
     assert worker.membership is not None
     worker.completed, worker.waiting_for = True, ""
     worker.membership.completed()
-    log.info("job completed")
+    stays = not worker.settings.exit_on_completion
+    idle = "; this worker stays, idle: --exit-on-completion ends it, and SIGTERM or Ctrl-C"
+    log.info("job completed" + (idle if stays else ""))
     worker.notify()
     if worker.settings.exit_on_completion:
         worker.finished = True

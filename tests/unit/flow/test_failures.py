@@ -12,7 +12,7 @@ import trio
 
 import wallarood as w
 from wallarood import testing
-from wallarood.flow.failures import ComputationFailed, Failure, fail, letter_of
+from wallarood.flow.failures import ComputationFailed, Failure, fail, letter_of, text_of
 from wallarood.model.pipeline import Computation, ErrorPolicy, Shape, Where
 
 
@@ -250,3 +250,10 @@ async def test_a_cancellation_by_trio_is_not_the_records_failure() -> None:
         with trio.CancelScope() as scope:
             await testing.run_async(app, {"in": [scope]})
         assert scope.cancelled_caught
+
+
+def test_a_coroutine_for_asyncio_is_told_of_trio() -> None:
+    with pytest.raises(RuntimeError) as raised:
+        asyncio.get_running_loop()
+    assert "coroutines run under Trio, not asyncio: use trio.sleep" in text_of(raised.value)
+    assert "Trio" not in text_of(RuntimeError("another"))

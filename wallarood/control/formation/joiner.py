@@ -314,7 +314,7 @@ class Joiner:
             return (
                 f"cluster did not form within {seconds:g} s (timing.formation-deadline): "
                 "the initializer was not found or lacks workers; check --control-channel on all "
-                "workers"
+                "workers, and that one of them has --topology-initializer"
             )
         assert self._record is not None
         return (
