@@ -19,6 +19,10 @@ REPEATS_MAX = 5
 REPEATS_S = 30.0
 KNOWN_MAX = 1000
 
+LEVELS = ("critical", "error", "warning", "info", "debug")
+OURS = ("trio_websocket", "wsproto", "asyncio")
+"""Libraries that are ours, and of which only warnings matter to whoever runs an application."""
+
 _level = logging.INFO
 _context: Callable[[], dict[str, str]] = dict
 
@@ -44,19 +48,39 @@ def configure_logs(level: str, log_format: str, *, worker: str) -> None:
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(level=max(_level, logging.WARNING), stream=sys.stderr, force=True)
+    logging.basicConfig(level=_level, handlers=[_Entries()], force=True)
+    for name in OURS:
+        logging.getLogger(name).setLevel(max(_level, logging.WARNING))
 
 
 def set_level(level: str) -> None:
     """Log from *level* on, at once."""
     global _level  # noqa: PLW0603 - there is one log in a process
     _level = int(getattr(logging, level.upper()))
+    logging.getLogger().setLevel(_level)
 
 
 def add_context(context: Callable[[], dict[str, str]]) -> None:
     """Let every entry of the journal have the fields that *context* returns at that moment."""
     global _context  # noqa: PLW0603 - as above
     _context = context
+
+
+def _level_of(number: int) -> str:
+    return next((each for each in LEVELS if number >= getattr(logging, each.upper())), "debug")
+
+
+class _Entries(logging.Handler):
+    """What the application logs by Python's `logging` becomes entries like all others."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log *record*; one that cannot be shown costs nothing but itself."""
+        try:
+            trace = {"exc_info": record.exc_info} if record.exc_info else {}
+            say = getattr(structlog.get_logger(), _level_of(record.levelno))
+            say(record.getMessage(), logger=record.name, **trace)
+        except Exception:
+            self.handleError(record)
 
 
 def _leave_out(_: Any, method: str, event: Event) -> Event:

@@ -93,3 +93,42 @@ def test_another_field_is_another_event(changed: str) -> None:
     for number in range(3 * REPEATS_MAX):
         event = {"event": "refused", "peer": "beta", changed: str(number)}
         assert repeats(None, "warning", event) == event
+
+
+APPLICATION = """
+import logging
+from wallarood.logs import configure_logs, set_level
+
+configure_logs({level!r}, "json", worker="alpha")
+log = logging.getLogger("shop.orders")
+log.debug("looked at %s", 1)
+log.info("took %d orders from %s", 3, "γ")
+logging.getLogger("trio_websocket").info("unsaid")
+try:
+    1 / 0
+except ZeroDivisionError:
+    log.exception("it failed")
+log.info("%d", "wrong")
+set_level("error")
+log.info("unsaid")
+log.error("said")
+"""
+
+
+@pytest.mark.parametrize("level", ["info", "debug"])
+def test_what_the_application_logs_is_an_entry_of_the_log(level: str) -> None:
+    script = APPLICATION.format(level=level)
+    done = subprocess.run(
+        [sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, check=True
+    )
+    entries = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    said = [(each["level"], each["event"]) for each in entries]
+    expected = [
+        ("debug", "looked at 1"),
+        ("info", "took 3 orders from γ"),
+        ("error", "it failed"),
+        ("error", "said"),
+    ]
+    assert said == expected[level == "info" :]
+    assert {(each["logger"], each["worker"]) for each in entries} == {("shop.orders", "alpha")}
+    assert "ZeroDivisionError" in entries[-2]["exception"]
