@@ -1,5 +1,6 @@
 """What operators do to a cluster that runs: checkpoints, stops, copies, clusters side by side."""
 
+import json
 import shutil
 import signal
 import subprocess
@@ -324,3 +325,24 @@ def test_the_output_of_a_prefix_is_what_the_oracle_says(tmp_path: Path) -> None:
         else:
             with pytest.raises(AssertionError):
                 check_slow_count(tmp_path, 300)
+
+
+def test_status_is_that_of_the_whole_cluster_and_names_who_is_silent(
+    tmp_path: Path, endless: str
+) -> None:
+    """The one source is on one worker: whoever is asked knows what it reads."""
+    with hosts_in(tmp_path) as hosts:
+        workers = hosts.start_cluster(3, endless)
+        wait_for("all run", lambda: all(each.phase() == "running" for each in workers))
+        for asked in workers:
+            status = json.loads(ctl(asked, "status", "--json").stdout)
+            assert status["worker"] == asked.name
+            everybody = [status, *status["others"]]
+            assert {each["worker"] for each in everybody} == {"alpha", "beta", "gamma"}
+            assert status["silent"] == []
+            [source] = [source for each in everybody for source in each["sources"]]
+            assert source["source"] == "numbers"
+            assert "numbers" in ctl(asked, "status").stdout
+        workers[2].send(signal.SIGSTOP)
+        assert "no answer from gamma" in ctl(workers[0], "status").stdout
+        workers[2].send(signal.SIGCONT)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from wallarood.admin.address import short_path
-from wallarood.admin.status import Status
+from wallarood.admin.status import ClusterStatus, Status
 from wallarood.model.errors import PeersGoneError
 from wallarood.model.topology import Topology
 from wallarood.wire.strict import StructureError, structure
@@ -69,6 +69,11 @@ def status(path: Path, *, timeout_s: float = TIMEOUT_S) -> Status:
     return _structured(path, ask(path, "GET", "/status", timeout_s=timeout_s), Status)
 
 
+def cluster(path: Path, *, timeout_s: float = TIMEOUT_S) -> ClusterStatus:
+    """What all workers of the cluster say, asked for through one of them. Raises as `ask`."""
+    return _structured(path, ask(path, "GET", "/cluster", timeout_s=timeout_s), ClusterStatus)
+
+
 def topology(path: Path, *, timeout_s: float = TIMEOUT_S) -> Topology:
     """The topology of the worker's cluster. Raises as `ask`; NotNowError while it is forming."""
     return _structured(path, ask(path, "GET", "/topology", timeout_s=timeout_s), Topology)
@@ -79,9 +84,8 @@ def shutdown(path: Path) -> list[str]:
 
     Returns the members that are away and do not hear of it.
     """
-    answer = _structured(path, ask(path, "POST", "/shutdown"), dict[str, Any])
-    absent: list[str] = answer.get("absent", [])
-    return absent
+    answer = ask(path, "POST", "/shutdown")
+    return list(answer.get("absent", [])) if isinstance(answer, dict) else []
 
 
 def reload(path: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """HTTP on a unix socket, for whoever wants to know how a worker does, or to tell it to stop.
 
-``GET /status``, ``GET /topology`` and ``GET /workers`` answer JSON; ``POST /NAME`` gives an order.
+``GET /status``, ``GET /cluster``, ``GET /topology`` and ``GET /workers`` answer JSON;
+``POST /NAME`` gives an order.
 A connection is one request: it is read within a deadline and a size, answered, and closed. Who may
 connect is up to the permissions of the socket: 0660.
 """
@@ -9,7 +10,7 @@ import json
 import os
 import socket
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
@@ -21,7 +22,7 @@ import trio
 
 from wallarood.admin.address import short_path
 from wallarood.admin.orders import Order, OrderRefusedError
-from wallarood.admin.status import Status
+from wallarood.admin.status import ClusterStatus, Status
 from wallarood.model.errors import CannotCreateError
 from wallarood.model.topology import Topology
 from wallarood.wire.strict import unstructure
@@ -48,6 +49,18 @@ class Answers:
     status: Callable[[], Status]
     topology: Callable[[], Topology | None]
     orders: Mapping[str, Order]
+    cluster: Callable[[], Awaitable[ClusterStatus]] | None = None
+
+    async def gathered_to(self, method: str, target: str) -> tuple[int, Any]:
+        """As `to`, and for what others are asked for first."""
+        if target.partition("?")[0] != "/cluster":
+            return self.to(method, target)
+        if method != "GET":
+            return _wrong_method(method, "GET")
+        asked = self.cluster
+        return 200, unstructure(
+            await asked() if asked is not None else ClusterStatus(self.status())
+        )
 
     def to(self, method: str, target: str) -> tuple[int, Any]:
         """The HTTP status code and the JSON value for one request."""
@@ -63,7 +76,7 @@ class Answers:
                 return 202, orders[path](dict(parse_qsl(query)))
             except OrderRefusedError as error:
                 return 409, {"error": str(error)}
-        known = ", ".join([*readable, *orders])
+        known = ", ".join([*readable, "/cluster", *orders])
         return 404, {"error": f"there is no {path[:100]}: expected one of {known}"}
 
     def _status(self) -> tuple[int, Any]:
@@ -89,6 +102,7 @@ async def serve_admin(
     status: Callable[[], Status],
     topology: Callable[[], Topology | None],
     orders: Mapping[str, Order],
+    cluster: Callable[[], Awaitable[ClusterStatus]] | None = None,
     task_status: TaskStatus = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve on the unix socket *path* until cancelled; the file is removed at the end.
@@ -97,7 +111,7 @@ async def serve_admin(
 
     Raises CannotCreateError: there is another file, somebody listens on it, or it cannot be made.
     """
-    answers = Answers(status, topology, orders)
+    answers = Answers(status, topology, orders, cluster)
     listener = _listen(path)
     mine = _identity(path)
     slots = trio.Semaphore(CONNECTIONS_MAX)
@@ -191,7 +205,7 @@ async def _exchange(stream: trio.SocketStream, answers: Answers) -> None:
         if request is None:
             return
         target = request.target.decode("ascii", "replace")
-        code, value = answers.to(request.method.decode("ascii", "replace"), target)
+        code, value = await answers.gathered_to(request.method.decode("ascii", "replace"), target)
     except h11.RemoteProtocolError as error:
         code, value = error.error_status_hint, {"error": str(error)}
     if http.our_state in (h11.IDLE, h11.SEND_RESPONSE):

@@ -130,6 +130,15 @@ class Status:
     failure: str = ""
 
 
+@attrs.frozen
+class ClusterStatus:
+    """What the worker that was asked says, what the others say, and who did not answer."""
+
+    asked: Status
+    others: tuple[Status, ...] = ()
+    silent: tuple[WorkerName, ...] = ()
+
+
 def bytes_read(position: Any, bytes_total: int | None, repeat: int) -> int | None:
     """How far into a file a position is, all passes counted; None if it is not one of a file.
 

@@ -12,7 +12,7 @@ import wallarood
 from wallarood.admin import client
 from wallarood.cli.ctl_orders import checkpoint, reload, shutdown
 from wallarood.cli.main import Parser, parsed
-from wallarood.cli.tables import status_text, topology_table, workers_table
+from wallarood.cli.tables import cluster_text, topology_table, workers_table
 from wallarood.model.errors import PeersGoneError, UsageError, WallaroodError
 from wallarood.model.topology import Topology
 from wallarood.outlet import open_standard_streams, use_outlet
@@ -74,8 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _status(path: Path, _: argparse.Namespace) -> tuple[Any, str]:
-    status = client.status(path)
-    return unstructure(status), status_text(status)
+    cluster = client.cluster(path)
+    value = unstructure(cluster)
+    return {**value.pop("asked"), **value}, cluster_text(cluster)
 
 
 def _topology(path: Path, _: argparse.Namespace) -> tuple[Any, str]:
@@ -96,7 +97,7 @@ def _workers(path: Path, _: argparse.Namespace) -> tuple[Any, str]:
 
 
 COMMANDS: dict[str, tuple[Callable[[Path, argparse.Namespace], tuple[Any, str]], str]] = {
-    "status": (_status, "how a worker does: its job, stages, sources and peers"),
+    "status": (_status, "how a worker does, and what all of the cluster read"),
     "topology": (_topology, "the stages of the cluster and where they run"),
     "workers": (_workers, "the members of the cluster, as one of them sees them"),
     "checkpoint": (checkpoint, "take a checkpoint now, keep one by name, or drop a kept one"),

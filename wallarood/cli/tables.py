@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from enum import Enum
 
-from wallarood.admin.status import Status, progress
+import attrs
+
+from wallarood.admin.status import ClusterStatus, Status, progress
 from wallarood.model.topology import Stage, Topology
 
 WORKERS_NAMED_MAX = 8
@@ -73,6 +75,22 @@ def workers_table(status: Status) -> str:
 
 def _ago(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds:.1f} s ago"
+
+
+def cluster_text(cluster: ClusterStatus) -> str:
+    """Everything about one worker, with what the whole cluster reads, for a person."""
+    everybody = (cluster.asked, *cluster.others)
+    sources = tuple(source for each in everybody for source in each.sources)
+    rate = sum(each.rate for each in everybody)
+    parts = [status_text(attrs.evolve(cluster.asked, sources=sources, rate=rate))]
+    if cluster.others:
+        rows = [
+            (each.worker, each.phase or each.job.value, _checkpoint(each)) for each in everybody
+        ]
+        parts.append(table(("worker", "job", "checkpoint"), rows))
+    if cluster.silent:
+        parts.append(f"no answer from {', '.join(cluster.silent)}: what they read is not counted")
+    return "\n\n".join(parts)
 
 
 def status_text(status: Status) -> str:

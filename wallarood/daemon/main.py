@@ -17,6 +17,7 @@ import attrs
 import structlog
 import trio
 
+from wallarood.admin.gathering import Gathering
 from wallarood.admin.orders import Orders
 from wallarood.admin.server import serve_admin
 from wallarood.admin.snapshot import Snapshots
@@ -342,6 +343,7 @@ class _Daemon:
         await serve_admin(
             Path(self.config["admin.socket"]),
             status=snapshots.status,
+            cluster=Gathering(worker, snapshots.status).gather,
             topology=lambda: worker.record.topology if worker.record is not None else None,
             orders=Orders(worker, self.config["timing.stop"], reloader.reload).by_name,
             task_status=task_status,

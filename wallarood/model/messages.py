@@ -76,6 +76,8 @@ __all__ = [
     "RequestCheckpoint",
     "Resume",
     "ShutDown",
+    "StatusTold",
+    "StatusWanted",
     "TakeCheckpoint",
     "Waiting",
 ]  # fmt: skip
@@ -117,6 +119,21 @@ class Heartbeat:
     """The sender lives. `missing` are the workers that it does not hear from."""
 
     missing: tuple[WorkerName, ...]
+
+
+@attrs.frozen
+class StatusWanted:
+    """The sender asks how the receiver does; *number* is that of the question."""
+
+    number: int
+
+
+@attrs.frozen
+class StatusTold:
+    """The answer to StatusWanted: the sender's status as JSON."""
+
+    number: int
+    status: str
 
 
 @attrs.frozen
@@ -237,6 +254,8 @@ ControlMessage: TypeAlias = (
     | Attached
     | NewTopology
     | Heartbeat
+    | StatusWanted
+    | StatusTold
     | Leaving
     | Collect
     | Holdings

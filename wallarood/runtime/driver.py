@@ -207,6 +207,8 @@ def _heard(worker: Worker, event: Heard, *, message: object, now: float) -> list
             return running.snapshotter.step(event, now) if running is not None else []
         case say.Drained() | say.Published() | say.Completed():
             machine = running.completion if running is not None else None
+        case say.StatusWanted() | say.StatusTold():
+            worker.on_status(event.sender, message)
         case say.Refused() if worker.membership is not None:
             return worker.membership.refused(message)
     return machine.step(event, now) if machine is not None else []

@@ -25,7 +25,7 @@ from wallarood.control.rounds.recovery_member import Rollback
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import WallaroodError
 from wallarood.model.ids import Address, WorkerName
-from wallarood.model.messages import Choice, Member
+from wallarood.model.messages import Choice, Member, StatusTold, StatusWanted
 from wallarood.model.pipeline import Application
 from wallarood.runtime.control_task import ControlConnections
 from wallarood.runtime.dataflow.gate import Gate
@@ -146,6 +146,7 @@ class Worker:
     nursery: trio.Nursery
     notify: Callable[[], None]
     gate: Gate = attrs.field(factory=Gate)
+    on_status: Callable[[WorkerName, StatusWanted | StatusTold], None] = lambda _, __: None
     profile: Profile | None = None
     record: ClusterRecord | None = None
     members: dict[WorkerName, Member] = attrs.field(factory=dict)

@@ -75,6 +75,8 @@ MESSAGES: list[say.ControlMessage] = [
     say.NewTopology(TOPOLOGY, (MEMBER,)),
     say.Heartbeat(("beta",)),
     say.Leaving(True),
+    say.StatusWanted(3),
+    say.StatusTold(3, "{}"),
     say.Drained(),
     say.Published(),
     say.Completed(),
