@@ -123,10 +123,20 @@ def _needed(given: list[str]) -> Sequence[str]:
 def guarded(program: str, run: Callable[[], int]) -> int:
     """Call *run*; what goes wrong becomes a line on stderr and an exit code."""
     try:
+        return _guarded(program, run)
+    except BaseExceptionGroup as group:
+        if group.split(BrokenPipeError)[1] is not None:
+            raise
+        _drop_output()  # as with `| head`
+        return 0
+
+
+def _guarded(program: str, run: Callable[[], int]) -> int:
+    try:
         code = run()
         sys.stdout.flush()
     except (BrokenPipeError, OutputClosedError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
     except WallaroodError as error:
         print(f"{program}: error: {error.message}", file=sys.stderr)
@@ -135,11 +145,16 @@ def guarded(program: str, run: Callable[[], int]) -> int:
         if sys.stdout.closed or not _is_broken(sys.stdout):
             raise
         print(f"{program}: error: cannot write to standard output: {error}", file=sys.stderr)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return CannotCreateError.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
     return code
+
+
+def _drop_output() -> None:
+    """Let nothing more be written to where standard output led."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _is_broken(stream: TextIO) -> bool:

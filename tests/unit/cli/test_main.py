@@ -1,6 +1,7 @@
 """The command line: exit codes, messages, and what stands behind ``--``."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -167,3 +168,25 @@ def test_state_of_a_directory_that_is_not_there(tmp_path: Path) -> None:
     done = wallarood("state", "show", "--state-directory", "none", cwd=tmp_path)
     assert done.returncode == 65
     assert "there is no state directory none" in done.stderr
+
+
+def test_output_that_nobody_reads_any_more_ends_a_command_without_a_word() -> None:
+    """Also where it was written in a task among others, as by ``wallarood dev``."""
+    program = (
+        "import sys\n"
+        "from wallarood.cli.main import guarded\n"
+        "def run() -> int:\n"
+        "    try:\n"
+        "        for _ in range(100_000):\n"
+        "            print('line', flush=True)\n"
+        "    except BrokenPipeError as error:\n"
+        "        raise ExceptionGroup('tasks', [error]) from None\n"
+        "    return 1\n"
+        "sys.exit(guarded('wallarood', run))\n"
+    )
+    command = f'"{sys.executable}" -c "$PROGRAM" | head -1; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(
+        ["bash", "-c", command], env={**os.environ, "PROGRAM": program}, check=False, timeout=30,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "line\n", "")
