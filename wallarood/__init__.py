@@ -7,48 +7,52 @@
 ... )
 """
 
-from wallarood.app.aggregations import count, mean
-from wallarood.app.aggregations import maximum as max
-from wallarood.app.aggregations import minimum as min
-from wallarood.app.aggregations import total as sum
-from wallarood.app.application import application
-from wallarood.app.batches import computation_arrow, state_computation_batch
-from wallarood.app.computations import (
-    computation,
-    computation_batch,
-    computation_multi,
-    dead_letter,
-    state_computation,
-    state_computation_multi,
-)
-from wallarood.app.connector import (
-    Scope,
-    Sink,
-    SinkContext,
-    SinkWriter,
-    Source,
-    SourceBatch,
-    SourceContext,
-    SourceLimits,
-    SourceReader,
-    Unreadable,
-)
-from wallarood.app.keyed import CollectedStream, KeyedStream
-from wallarood.app.nodes import End
-from wallarood.app.pipeline import merge, source
-from wallarood.app.setups import Setup, setup
-from wallarood.app.stream import Branch, Stream
-from wallarood.connectors.file.sink import FileSink
-from wallarood.connectors.file.source import FileSource
-from wallarood.connectors.generator import GeneratorSource
-from wallarood.connectors.memory import ListSink, ListSource
-from wallarood.connectors.stdin import StdinSource
-from wallarood.connectors.stdout import StdoutSink
-from wallarood.connectors.tcp.sink import TcpSink
-from wallarood.connectors.tcp.source import LineTcpSource, TcpSource
-from wallarood.model.aggregation import Aggregation
-from wallarood.model.errors import ApplicationError, PipelineError, WallaroodError
-from wallarood.model.pipeline import Application, DeadLetter
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wallarood.app.aggregations import count, mean
+    from wallarood.app.aggregations import maximum as max
+    from wallarood.app.aggregations import minimum as min
+    from wallarood.app.aggregations import total as sum
+    from wallarood.app.application import application
+    from wallarood.app.batches import computation_arrow, state_computation_batch
+    from wallarood.app.computations import (
+        computation,
+        computation_batch,
+        computation_multi,
+        dead_letter,
+        state_computation,
+        state_computation_multi,
+    )
+    from wallarood.app.connector import (
+        Scope,
+        Sink,
+        SinkContext,
+        SinkWriter,
+        Source,
+        SourceBatch,
+        SourceContext,
+        SourceLimits,
+        SourceReader,
+        Unreadable,
+    )
+    from wallarood.app.keyed import CollectedStream, KeyedStream
+    from wallarood.app.nodes import End
+    from wallarood.app.pipeline import merge, source
+    from wallarood.app.setups import Setup, setup
+    from wallarood.app.stream import Branch, Stream
+    from wallarood.connectors.file.sink import FileSink
+    from wallarood.connectors.file.source import FileSource
+    from wallarood.connectors.generator import GeneratorSource
+    from wallarood.connectors.memory import ListSink, ListSource
+    from wallarood.connectors.stdin import StdinSource
+    from wallarood.connectors.stdout import StdoutSink
+    from wallarood.connectors.tcp.sink import TcpSink
+    from wallarood.connectors.tcp.source import LineTcpSource, TcpSource
+    from wallarood.model.aggregation import Aggregation
+    from wallarood.model.errors import ApplicationError, PipelineError, WallaroodError
+    from wallarood.model.pipeline import Application, DeadLetter
 
 __version__ = "0.1.0"
 
@@ -103,3 +107,70 @@ __all__ = [
     "state_computation_multi",
     "sum",
 ]
+
+_WHERE = {
+    "Aggregation": "wallarood.model.aggregation",
+    "Application": "wallarood.model.pipeline",
+    "ApplicationError": "wallarood.model.errors",
+    "Branch": "wallarood.app.stream",
+    "CollectedStream": "wallarood.app.keyed",
+    "DeadLetter": "wallarood.model.pipeline",
+    "End": "wallarood.app.nodes",
+    "FileSink": "wallarood.connectors.file.sink",
+    "FileSource": "wallarood.connectors.file.source",
+    "GeneratorSource": "wallarood.connectors.generator",
+    "KeyedStream": "wallarood.app.keyed",
+    "LineTcpSource": "wallarood.connectors.tcp.source",
+    "ListSink": "wallarood.connectors.memory",
+    "ListSource": "wallarood.connectors.memory",
+    "PipelineError": "wallarood.model.errors",
+    "Scope": "wallarood.app.connector",
+    "Setup": "wallarood.app.setups",
+    "Sink": "wallarood.app.connector",
+    "SinkContext": "wallarood.app.connector",
+    "SinkWriter": "wallarood.app.connector",
+    "Source": "wallarood.app.connector",
+    "SourceBatch": "wallarood.app.connector",
+    "SourceContext": "wallarood.app.connector",
+    "SourceLimits": "wallarood.app.connector",
+    "SourceReader": "wallarood.app.connector",
+    "StdinSource": "wallarood.connectors.stdin",
+    "StdoutSink": "wallarood.connectors.stdout",
+    "Stream": "wallarood.app.stream",
+    "TcpSink": "wallarood.connectors.tcp.sink",
+    "TcpSource": "wallarood.connectors.tcp.source",
+    "Unreadable": "wallarood.app.connector",
+    "WallaroodError": "wallarood.model.errors",
+    "application": "wallarood.app.application",
+    "computation": "wallarood.app.computations",
+    "computation_arrow": "wallarood.app.batches",
+    "computation_batch": "wallarood.app.computations",
+    "computation_multi": "wallarood.app.computations",
+    "count": "wallarood.app.aggregations",
+    "dead_letter": "wallarood.app.computations",
+    "max": "wallarood.app.aggregations:maximum",
+    "mean": "wallarood.app.aggregations",
+    "merge": "wallarood.app.pipeline",
+    "min": "wallarood.app.aggregations:minimum",
+    "setup": "wallarood.app.setups",
+    "source": "wallarood.app.pipeline",
+    "state_computation": "wallarood.app.computations",
+    "state_computation_batch": "wallarood.app.batches",
+    "state_computation_multi": "wallarood.app.computations",
+    "sum": "wallarood.app.aggregations:total",
+}
+"""Where each name is defined; behind a colon, what it is called there."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is first used: a command that needs none of them starts at once."""
+    module, _, called = _WHERE.get(name, "").partition(":")
+    if not module:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(module), called or name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -5,16 +5,15 @@
 # PYTHONHASHSEED gives it. With different seeds a key function that calls `hash` sends the same word
 # to different workers, and what follows from the order of a set differs after a restart. The seed
 # cannot be changed in a process that runs: it executes itself once more, with the same arguments,
-# before anything of the application is loaded. A seed of the operator's own is part of what the
-# workers of a cluster must agree on.
+# before anything of the application is loaded; this module imports little, for it counts in every
+# start. A seed of the operator's own is part of what the workers of a cluster must agree on.
 
 import os
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import attrs
-
-from wallarood.model.pipeline import Application
+if TYPE_CHECKING:
+    from wallarood.model.pipeline import Application
 
 VARIABLE: Final = "PYTHONHASHSEED"
 SEED: Final = "0"
@@ -44,10 +43,12 @@ def again(environment: dict[str, str], flags: list[str]) -> tuple[dict[str, str]
     return {**environment, VARIABLE: SEED if given == "random" else given}, [*own, *rest]
 
 
-def with_hash_seed(application: Application) -> Application:
+def with_hash_seed(application: "Application") -> "Application":
     """*application*, with a seed that is the operator's own in its fingerprint."""
     seed = os.environ.get(VARIABLE, SEED)
     if seed in (SEED, "random"):
         return application
+    import attrs
+
     line = f"{VARIABLE} {seed}"
     return attrs.evolve(application, fingerprint=(*application.fingerprint, line))

@@ -3,6 +3,8 @@
 import doctest
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +82,16 @@ def test_the_examples_of_the_man_page_run() -> None:
     exec(application, names)
     exec(test, names)
     assert names["found"] == {"counts": [("to", 1), ("be", 1), ("or", 1), ("not", 1)]}
+
+
+def test_every_name_is_where_the_package_says() -> None:
+    assert set(w._WHERE) == set(w.__all__)
+    assert set(w.__all__) <= set(dir(w))
+    with pytest.raises(AttributeError, match="no attribute 'mapp'"):
+        w.mapp  # noqa: B018
+
+
+def test_the_package_imports_nothing_before_a_name_is_used() -> None:
+    script = "import sys, wallarood; print('trio' in sys.modules, 'msgspec' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert said.stdout.split() == [b"False", b"False"]
