@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         state_computation_multi,
     )
     from wallarood.app.connector import (
+        Located,
         Scope,
         Sink,
         SinkContext,
@@ -71,6 +72,7 @@ __all__ = [
     "LineTcpSource",
     "ListSink",
     "ListSource",
+    "Located",
     "PipelineError",
     "Scope",
     "Setup",
@@ -123,6 +125,7 @@ _WHERE = {
     "LineTcpSource": "wallarood.connectors.tcp.source",
     "ListSink": "wallarood.connectors.memory",
     "ListSource": "wallarood.connectors.memory",
+    "Located": "wallarood.app.connector",
     "PipelineError": "wallarood.model.errors",
     "Scope": "wallarood.app.connector",
     "Setup": "wallarood.app.setups",

@@ -107,7 +107,7 @@ def test_parameters_are_few_and_never_boolean(path: Path) -> None:
         assert needed <= POSITIONAL_PARAMETERS_MAX, f"{shown(path)}: {function.name}"
         for each in (*function.args.args, *function.args.kwonlyargs):
             kind = ast.unparse(each.annotation) if each.annotation is not None else ""
-            public_options = {"blocking", "ordered", "follow", "as_json"}
+            public_options = {"blocking", "ordered", "follow", "as_json", "located"}
             assert kind != "bool" or each.arg in public_options, f"{shown(path)}: {function.name}"
 
 

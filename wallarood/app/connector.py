@@ -74,6 +74,20 @@ class Unreadable:
 
 
 @attrs.frozen
+class Located(Generic[T_co]):
+    """A record, and where it was read: a file, the byte that it begins at, and its line from 1.
+
+    `byte` counts from 0, in what a compressed file holds. `line` is None where nobody knows it: in
+    a part of a split file that is not the first.
+    """
+
+    record: T_co
+    file: str
+    byte: int
+    line: int | None
+
+
+@attrs.frozen
 class SourceBatch(Generic[T_co]):
     """Records of type T, and the position in the partition after the last of them.
 

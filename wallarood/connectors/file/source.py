@@ -21,7 +21,7 @@ import attrs
 import trio
 
 from wallarood.app.computations import policy_of
-from wallarood.app.connector import Scope, SourceContext, SourceReader
+from wallarood.app.connector import Located, Scope, SourceContext, SourceReader
 from wallarood.app.declared import OnError
 from wallarood.connectors.file.follow import FollowReader
 from wallarood.connectors.file.later import LATER, LaterReader, has_grown, later_files
@@ -72,6 +72,7 @@ class FileSource:
     ``follow=True`` waits for more at the end of a file, and for files that come later; rotated
     files are read to their ends, and one worker reads them all. ``split="64MiB"`` lets several
     workers read parts of one large file that is not compressed; order is kept within a part.
+    ``located=True`` makes every record a `Located`, which says where in which file it was read.
 
     Guarantee: exactly once, for files that are only ever appended to, or rotated.
 
@@ -96,6 +97,7 @@ class FileSource:
         repeat: int = 1,
         on_error: OnError = "stop",
         split: str | None = None,
+        located: bool = False,
         **options: Unpack[FormatOptions],
     ) -> None:
         if not paths:
@@ -107,7 +109,9 @@ class FileSource:
                 f"FileSource: repeat={repeat}: expected 1 or more, 1 if followed"
             )
         policy_of(on_error)
-        form = format_of("FileSource", options)
+        if not isinstance(located, bool):
+            raise ApplicationError(f"FileSource: located={located!r:.100}: expected True or False")
+        form = attrs.evolve(format_of("FileSource", options), located=located)
         self.__attrs_init__(
             tuple(os.fsdecode(path) for path in paths),
             form,
@@ -121,7 +125,8 @@ class FileSource:
     @property
     def record(self) -> Any:
         """The type of the records."""
-        return self.form.record
+        located: Any = Located
+        return located[self.form.record] if self.form.located else self.form.record
 
     @property
     def bounded(self) -> bool:
@@ -135,6 +140,11 @@ class FileSource:
     def partitions(self) -> Sequence[str]:
         """See `Source.partitions`. Raises ApplicationError: a path leads to no file."""
         pipes = [name_of(path) for path in self.paths if is_stream(path)]
+        if pipes and self.form.located:
+            raise ApplicationError(
+                f"input {pipes[0]}: located=True is for files, and this is a pipe: leave it out, "
+                "or read a file"
+            )
         paths = tuple(path for path in self.paths if not is_stream(path))
         if self.follow:
             return (*pipes, *((self._followed,) if paths else ()))

@@ -9,12 +9,13 @@ long is dropped as it comes, and counts as passed when its end has come.
 """
 
 import codecs
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 import attrs
 
-from wallarood.app.connector import SourceLimits, Unreadable
-from wallarood.connectors.parse.lines import Ahead, Parsed, Parser, line_parser
+from wallarood.app.connector import Located, SourceLimits, Unreadable
+from wallarood.connectors.parse.lines import Ahead, Parsed, Parser, line_parser, lines_of
 from wallarood.connectors.parse.options import Format
 from wallarood.connectors.parse.table import table_parser
 
@@ -121,10 +122,21 @@ class Cutter:
             if not parsed.used:
                 return self._check_rest()
             faults = tuple(self._unreadable(piece, parsed))
+            records = self._located(piece, parsed) if self.form.located else parsed.records
             is_all = parsed.used == len(piece) and piece.endswith(b"\n")
             self._pass(parsed.used, lines if is_all else None)
-            if parsed.records or faults:
-                return parsed.records, faults
+            if records or faults:
+                return records, faults
+
+    def _located(self, piece: bytes, parsed: Parsed) -> list[Any]:
+        starts = parsed.starts
+        if parsed.records and not starts:
+            sizes = (len(line) + 1 for line in lines_of(piece))
+            starts = list(enumerate(accumulate(sizes, initial=0)))
+        return [
+            Located(record, self.where, self.offset + byte, self._line_of(line))
+            for record, (line, byte) in zip(parsed.records, starts, strict=False)
+        ]
 
     def _parse(self, piece: bytes, lines: int) -> Parsed:
         is_last = self._final and self._at + len(piece) == len(self._data)

@@ -36,11 +36,16 @@ class Fault:
 
 @attrs.frozen
 class Parsed:
-    """The records of the first *used* bytes of a piece, and what is none."""
+    """The records of the first *used* bytes of a piece, and what is none.
+
+    `starts` has the line and the byte in the piece that each record begins at, if records are to
+    be located; it is empty where each line is a record.
+    """
 
     records: list[Any]
     used: int
     faults: tuple[Fault, ...] = ()
+    starts: list[tuple[int, int]] = attrs.field(factory=list)
 
 
 class Parser(Protocol):
@@ -68,6 +73,7 @@ class LineParser:
 
     all_of: Callable[[bytes, int], list[Any] | None]
     one_of: Callable[[bytes], list[Any]]
+    located: bool = False
     ready: bool = True
 
     def parse(self, piece: bytes, lines: int, ahead: Ahead) -> Parsed:  # noqa: ARG002
@@ -83,14 +89,18 @@ class LineParser:
     def _each(self, piece: bytes) -> Parsed:
         records: list[Any] = []
         faults = []
+        starts = []
         byte = 0
         for number, line in enumerate(lines_of(piece)):
             try:
-                records += self.one_of(line)
+                made = self.one_of(line)
+                records += made
+                if self.located and made:
+                    starts.append((number, byte))
             except LINE_ERRORS as error:
                 faults.append(Fault(number, 1, line, byte, str(error)))
             byte += len(line) + 1
-        return Parsed(records, len(piece), tuple(faults))
+        return Parsed(records, len(piece), tuple(faults), starts)
 
 
 def lines_of(piece: bytes) -> list[bytes]:
@@ -110,6 +120,7 @@ def line_parser(form: Format) -> LineParser:
             return LineParser(
                 lambda piece, _: None if b"\r" in piece else lines_of(piece),
                 lambda line: [line.removesuffix(b"\r")],
+                form.located,
             )
         case _:
             return _text_parser(form)
@@ -126,7 +137,10 @@ def _text_parser(form: Format) -> LineParser:
             return [text.removesuffix("\r") for text in texts]
         return texts
 
-    return LineParser(all_of, lambda line: [line.decode(encoding, errors).removesuffix("\r")])
+    def one_of(line: bytes) -> list[str]:
+        return [line.decode(encoding, errors).removesuffix("\r")]
+
+    return LineParser(all_of, one_of, form.located)
 
 
 def _json_parser(form: Format) -> LineParser:
@@ -162,4 +176,4 @@ def _json_parser(form: Format) -> LineParser:
                 raise
             return [msgspec.convert(json.loads(line), form.record)]
 
-    return LineParser(all_of, one_of)
+    return LineParser(all_of, one_of, form.located)

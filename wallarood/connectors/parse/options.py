@@ -46,6 +46,8 @@ class Format:
     has_header: bool = True
     names: tuple[str, ...] | None = None
     ragged: Literal["error", "fill"] = "error"
+    located: bool = False
+    """Whether records come as `Located`."""
 
     @property
     def wide(self) -> bool:

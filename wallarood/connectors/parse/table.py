@@ -8,11 +8,13 @@ goes over them again, record by record, and counts lines: a record that it does 
 and a quote that is still open at the end means that the record goes on in the next piece.
 """
 
+import contextlib
 import csv
 import io
 import types
 import typing
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 import attrs
@@ -58,7 +60,7 @@ class TableParser:
         """See `Parser.ready`."""
         return self.names is not None or not self.form.has_header
 
-    def parse(self, piece: bytes, lines: int, ahead: Ahead) -> Parsed:  # noqa: ARG002
+    def parse(self, piece: bytes, lines: int, ahead: Ahead) -> Parsed:
         """See `Parser.parse`."""
         try:
             rows = list(self._reader(self._lines(piece)))
@@ -67,11 +69,12 @@ class TableParser:
         before = self.names, self._make
         if not self.ready:
             rows = self._take_names(rows)
-        try:
-            return Parsed(self._records(rows), len(piece))
-        except LINE_ERRORS:
-            self.names, self._make = before
-            return self._each(piece, ahead)
+        with contextlib.suppress(*LINE_ERRORS):
+            records = self._records(rows)
+            if not self.form.located or len(records) == lines:
+                return Parsed(records, len(piece))
+        self.names, self._make = before
+        return self._each(piece, ahead)
 
     def _lines(self, piece: bytes) -> Iterable[str]:
         encoding = "utf-8" if self.form.wide else self.form.encoding
@@ -144,22 +147,25 @@ class TableParser:
         lines = lines_of(piece)
         records: list[Any] = []
         faults: list[Fault] = []
+        starts: list[tuple[int, int]] = []
         line = byte = 0
         while line < len(lines):
-            count, error, made = self._next(lines[line:])
+            count, error, made = self._next(islice(lines, line, None))
             if error == _OPEN_QUOTE:
                 if ahead is Ahead.MORE:
-                    return Parsed(records, byte, tuple(faults))
+                    return Parsed(records, byte, tuple(faults), starts)
                 count, error = 1, "a quote is not closed before the end of the file"
             raw = b"\n".join(lines[line : line + count])
             if error:
                 faults.append(Fault(line, count, raw, byte, error))
             records += made
+            if made and self.form.located:
+                starts.append((line, byte))
             line += count
             byte += len(raw) + 1
-        return Parsed(records, len(piece), tuple(faults))
+        return Parsed(records, len(piece), tuple(faults), starts)
 
-    def _next(self, lines: list[bytes]) -> tuple[int, str, list[Any]]:
+    def _next(self, lines: Iterable[bytes]) -> tuple[int, str, list[Any]]:
         """The next record: how many lines it takes, what is wrong with it, what it is."""
         encoding = "utf-8" if self.form.wide else self.form.encoding
         errors = self.form.errors
