@@ -300,6 +300,7 @@ class Node:
                         store.committed,
                         store.highest,
                         store.line,
+                        tuple(store.kept.values()),
                     ),
                     lambda holdings: self.posted.append(HoldingsRead(holdings)),
                 )

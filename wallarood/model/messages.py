@@ -166,7 +166,8 @@ class Holdings:
     """The answer to Collect: what the sender's store holds, with no write in flight.
 
     `round` is the highest that it has made durable, `highest` the highest checkpoint number it has
-    ever seen, `committed` the highest checkpoint that it knows committed.
+    ever seen, `committed` the highest checkpoint that it knows committed, `kept` the numbers of
+    those that are kept by name.
     """
 
     attempt: str
@@ -175,6 +176,7 @@ class Holdings:
     committed: CheckpointId
     highest: int
     line: int
+    kept: tuple[int, ...] = ()
 
 
 @attrs.frozen
@@ -183,7 +185,8 @@ class Choice:
 
     `members` are those who take part, with the incarnations that belong to the round and their
     newest addresses. `line` is one more than before if *checkpoint* is below one that was known
-    committed: what was published after it is made again, and sinks must tell one from the other.
+    committed, or may have been: what was published after it is made again, and sinks must tell one
+    from the other.
     """
 
     attempt: str

@@ -269,7 +269,13 @@ def _stored(
 def _read_holdings(worker: Worker, attempt: str) -> None:
     def read(store: CheckpointStore) -> Holdings:
         return Holdings(
-            attempt, store.round, store.held, store.committed, store.highest, store.line
+            attempt,
+            store.round,
+            store.held,
+            store.committed,
+            store.highest,
+            store.line,
+            tuple(store.kept.values()),
         )
 
     _stored(worker, read, lambda holdings: worker.post(HoldingsRead(holdings)))

@@ -54,7 +54,7 @@ MESSAGES: list[say.ControlMessage] = [
     say.Prepared("wc-1"),
     say.Committed("wc-1"),
     say.Collect("1-n-1"),
-    say.Holdings("1-n-1", 3, (CheckpointId(2, 7),), CheckpointId(2, 7), 9, 1),
+    say.Holdings("1-n-1", 3, (CheckpointId(2, 7),), CheckpointId(2, 7), 9, 1, (7,)),
     say.Choice("1-n-1", 4, CheckpointId(2, 7), 9, (MEMBER,), 1),
     say.ChoiceHeld(4),
     say.Resume(4),

@@ -216,13 +216,16 @@ class RecoveryLeader:
             return self._nothing_common(known, now)
         checkpoint = max(common, key=_number)
         older = checkpoint.number < known.number
+        line = max(each.line for each in everything)
+        if older or self._may_be_older(checkpoint.number):
+            line += 1
         self._choice = Choice(
             self._attempt,
             max(each.round for each in everything) + 1,
             checkpoint,
             max(each.highest for each in everything),
             tuple(self._asked[name] for name in self._workers),
-            max(each.line for each in everything) + older,
+            line,
         )
         self.phase, self._held = Phase.CHOOSING, set()
         self._ask_again_at = now + ASK_AGAIN_S
@@ -236,6 +239,17 @@ class RecoveryLeader:
             *(Tell(name, self._choice) for name in self._workers),
             self._waiting_for(),
         ]
+
+    def _may_be_older(self, number: int) -> bool:
+        """Whether what is above a kept checkpoint, and held by some, may have been published.
+
+        A member that was alone in knowing it committed may have come back with a copy of its state
+        that was made before. That cannot be told from a member that never held it. Another line is
+        safe in either case; it is not begun at each crash because only kept ones are gone back to.
+        """
+        everything = self._holdings.values()
+        kept = any(number in each.kept for each in everything)
+        return kept and any(max(map(_number, each.checkpoints)) > number for each in everything)
 
     def _nothing_common(self, known: CheckpointId, now: float) -> list[Effect]:
         """Somebody lacks what is known committed: tell it what is missing; the others wait."""

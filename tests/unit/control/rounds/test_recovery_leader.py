@@ -1,5 +1,7 @@
 """The leader of a recovery: in which line a round goes on."""
 
+import attrs
+
 from wallarood.control.effects import Effect, Tell
 from wallarood.control.events import Heard, MemberUp
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
@@ -14,8 +16,10 @@ def member(name: str) -> Member:
     return Member(name, AT, AT, Incarnation(1, name))
 
 
-def choice_of(*holdings: tuple[tuple[int, ...], int, int]) -> Choice:
-    """What is chosen when workers hold (checkpoints, known committed, line)."""
+def choice_of(
+    *holdings: tuple[tuple[int, ...], int, int], kept: dict[str, tuple[int, ...]] | None = None
+) -> Choice:
+    """What is chosen when workers hold (checkpoints, known committed, line), and have kept some."""
     names = tuple("abc"[: len(holdings)])
     leader = RecoveryLeader(member("a"), names)
     effects: list[Effect] = leader.begin(0.0)
@@ -26,6 +30,7 @@ def choice_of(*holdings: tuple[tuple[int, ...], int, int]) -> Choice:
     for name, (held, committed, line) in zip(names, holdings, strict=True):
         checkpoints = tuple(CheckpointId(1, number) for number in held)
         answer = Holdings(attempt, 1, checkpoints, CheckpointId(1, committed), 9, line)
+        answer = attrs.evolve(answer, kept=(kept or {}).get(name, ()))
         effects = leader.step(Heard(name, answer), 0.0)
     chosen = [e.message for e in effects if isinstance(e, Tell) and isinstance(e.message, Choice)]
     assert len(set(chosen)) == 1
@@ -45,3 +50,18 @@ def test_a_round_that_goes_back_below_what_was_committed_begins_another_line() -
 def test_a_copy_that_is_put_back_does_not_take_the_line_back() -> None:
     choice = choice_of(((3,), 3, 4), ((3,), 3, 1))
     assert (choice.checkpoint.number, choice.line) == (3, 4)
+
+
+def test_a_round_that_goes_back_to_a_kept_checkpoint_when_some_hold_more_begins_another_line() -> (
+    None
+):
+    """The leader alone knew checkpoint 4 committed, and a copy made before is put back on it."""
+    choice = choice_of(((3,), 3, 0), ((3, 4), 3, 0), kept={"a": (3,)})
+    assert (choice.checkpoint.number, choice.line) == (3, 1)
+
+
+def test_a_round_that_goes_on_from_a_kept_checkpoint_above_which_is_nothing_stays_in_the_line() -> (
+    None
+):
+    choice = choice_of(((3,), 3, 2), ((2, 3), 2, 2), kept={"a": (3,), "b": (2, 3)})
+    assert (choice.checkpoint.number, choice.line) == (3, 2)
