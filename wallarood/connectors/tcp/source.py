@@ -21,12 +21,15 @@ import msgspec
 import structlog
 import trio
 
-from wallarood.app.connector import Scope, SourceBatch, SourceContext, SourceLimits
+from wallarood.app.computations import policy_of
+from wallarood.app.connector import Scope, SourceBatch, SourceContext, SourceLimits, Unreadable
+from wallarood.app.declared import OnError
 from wallarood.connectors.journal import Journal, open_journal
 from wallarood.connectors.tcp.clients import Client, Clients, listen
 from wallarood.connectors.tcp.talk import Framed, Lines, Taken, Talk
 from wallarood.model.errors import ApplicationError, CannotCreateError, UsageError
 from wallarood.model.ids import Address, parse_address
+from wallarood.model.pipeline import ErrorPolicy
 
 JOURNAL_BYTES_MAX = 256 << 20
 WRITE_AGAIN_S = 1.0
@@ -46,6 +49,8 @@ class TcpSource:
     takes a free one, which is logged. With ``scope="shared"`` one worker listens, with ``"local"``
     every worker does, and a client stays with one of them. Up to 256 clients are served; one that
     sends a malformed or too long record, or leaves out a sequence number, is told so and dropped.
+    With *on_error* "skip" or `dead_letter(sink)` (default "stop": the client is told and dropped) a
+    record that is not of its type is acknowledged, and skipped or a dead letter.
     The journal is in the state directory and takes up to *journal_bytes_max* (default 256 MiB).
 
     Guarantee: exactly once. What was acknowledged survives every crash; a client that sends again
@@ -58,6 +63,7 @@ class TcpSource:
     address: Address
     scope: Scope
     record: Any
+    on_error: OnError
     journal_bytes_max: int
     bounded: bool = False
 
@@ -67,11 +73,13 @@ class TcpSource:
         *,
         record: Any = bytes,
         scope: Literal["shared", "local"] = "shared",
+        on_error: OnError = "stop",
         journal_bytes_max: int = JOURNAL_BYTES_MAX,
     ) -> None:
+        policy_of(on_error)
         _check(type(self).__name__, scope, journal_bytes_max)
         where = _address(type(self).__name__, address)
-        self.__attrs_init__(where, Scope(scope), record, journal_bytes_max)
+        self.__attrs_init__(where, Scope(scope), record, on_error, journal_bytes_max)
 
     def partitions(self) -> Sequence[str]:
         """See `Source.partitions`."""
@@ -88,7 +96,9 @@ class TcpSource:
         Raises DamagedStateError: the journal is damaged, or does not reach back to *position*.
         """
         decode = None if self.record is bytes else msgspec.json.Decoder(self.record).decode
-        return await _opened(self, partition, position, context=context, talk=Framed(decode))
+        return await _opened(
+            self, partition, position, context=context, talk=Framed(decode, _unreadable(self))
+        )
 
 
 @attrs.frozen(init=False)
@@ -96,7 +106,8 @@ class LineTcpSource:
     """Lines of UTF-8 text from TCP clients, without their line ends. Else as `TcpSource`.
 
     A last line without its line end counts when its client closes the connection in an orderly way.
-    A line that is not UTF-8 is dropped, with a warning; the lines around it are not.
+    A line that is not UTF-8 is dropped, with a warning, and its client told; the lines around it
+    are not. With *on_error* "skip" or `dead_letter(sink)` it is skipped, or a dead letter.
 
     Guarantee: at most once up to the journal, since nothing is acknowledged: a line that was still
     on its way when the worker died is lost. A line that was journalled is counted exactly once.
@@ -107,6 +118,7 @@ class LineTcpSource:
 
     address: Address
     scope: Scope
+    on_error: OnError
     journal_bytes_max: int
     record: Any = str
     bounded: bool = False
@@ -116,11 +128,13 @@ class LineTcpSource:
         address: str,
         *,
         scope: Literal["shared", "local"] = "shared",
+        on_error: OnError = "stop",
         journal_bytes_max: int = JOURNAL_BYTES_MAX,
     ) -> None:
+        policy_of(on_error)
         _check(type(self).__name__, scope, journal_bytes_max)
         where = _address(type(self).__name__, address)
-        self.__attrs_init__(where, Scope(scope), journal_bytes_max)
+        self.__attrs_init__(where, Scope(scope), on_error, journal_bytes_max)
 
     def partitions(self) -> Sequence[str]:
         """See `Source.partitions`."""
@@ -132,7 +146,9 @@ class LineTcpSource:
 
     async def open(self, partition: str, position: Any, context: SourceContext) -> "TcpReader":
         """See `TcpSource.open`."""
-        return await _opened(self, partition, position, context=context, talk=Lines())
+        return await _opened(
+            self, partition, position, context=context, talk=Lines(_unreadable(self))
+        )
 
 
 def _address(name: str, text: str) -> Address:
@@ -140,6 +156,12 @@ def _address(name: str, text: str) -> Address:
         return parse_address(text)
     except UsageError as error:
         raise ApplicationError(f"{name}: {error.message}") from None
+
+
+def _unreadable(source: "TcpSource | LineTcpSource") -> str | None:
+    """The place of what is unreadable; None: it is not taken at all."""
+    stops = policy_of(source.on_error) is ErrorPolicy.STOP
+    return None if stops else str(source.address)
 
 
 def _check(name: str, scope: str, journal_bytes_max: int) -> None:
@@ -164,7 +186,8 @@ async def _opened(
     journal = await trio.to_thread.run_sync(open_journal, where, source.journal_bytes_max)
     replay = journal.read(position or 0)
     clients = await listen(source.address, context.step, wait_s=wait_s)
-    return TcpReader(clients, talk, journal, context.limits, replay)
+    takes_unreadable = _unreadable(source) is not None
+    return TcpReader(clients, talk, journal, context.limits, takes_unreadable, replay)
 
 
 @attrs.define(eq=False)
@@ -175,6 +198,7 @@ class TcpReader:
     talk: Talk
     journal: Journal
     limits: SourceLimits
+    takes_unreadable: bool
     _replay: Iterator[tuple[int, bytes]] | None
     _taken: Taken = attrs.field(factory=Taken, init=False)
     _ready: deque[Any] = attrs.field(factory=deque, init=False)
@@ -188,7 +212,8 @@ class TcpReader:
     async def read(self) -> SourceBatch:
         """See `SourceReader.read`; there is no end.
 
-        Raises DamagedStateError: the journal is damaged.
+        Raises DamagedStateError: the journal is damaged. Raises ApplicationError: it has a record
+        that the source cannot read, now that it is another one.
         """
         await trio.lowlevel.checkpoint()
         if self._replay is not None and (batch := await self._read_again()) is not None:
@@ -197,7 +222,15 @@ class TcpReader:
             await self._read_new()
         count = min(len(self._ready), self.limits.batch_records_max)
         records = [self._ready.popleft() for _ in range(count)]
-        return SourceBatch(records, self.journal.next - len(self._ready))
+        return self._batch(records, self.journal.next - len(self._ready))
+
+    def _batch(self, records: list[Any], position: int) -> SourceBatch:
+        if not self.takes_unreadable:
+            return SourceBatch(records, position)
+        unreadable = tuple(each for each in records if isinstance(each, Unreadable))
+        if unreadable:
+            records = [each for each in records if not isinstance(each, Unreadable)]
+        return SourceBatch(records, position, unreadable)
 
     async def _read_again(self) -> SourceBatch | None:
         """The next batch of the journal; None if all has been read."""
@@ -208,7 +241,17 @@ class TcpReader:
         if not again:
             self._replay = None
             return None
-        return SourceBatch([self.talk.decode(each) for _, each in again], again[-1][0] + 1)
+        return self._batch([self._decoded(*each) for each in again], again[-1][0] + 1)
+
+    def _decoded(self, number: int, payload: bytes) -> Any:
+        try:
+            return self.talk.decode(payload)
+        except (ValueError, RecursionError) as error:
+            raise ApplicationError(
+                f"entry {number:,} of the journal {self.journal.directory} is not a record any "
+                f"more: {error}: give the source the record and on_error that it had, or another "
+                "on_error (skip, or w.dead_letter(sink))"
+            ) from error
 
     async def _read_new(self) -> None:
         """Take what clients have sent, make it durable, acknowledge it; or wait for some."""

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import attrs
 import structlog
 
-from wallarood.app.connector import SourceLimits
+from wallarood.app.connector import SourceLimits, Unreadable
 from wallarood.connectors.framing import (
     CLIENT_CHARACTERS_MAX,
     VERSION,
@@ -30,7 +30,10 @@ Decode = Callable[[bytes], Any]
 
 @attrs.define
 class Taken:
-    """What has arrived and is not yet durable: entries and the records that they are."""
+    """What has arrived and is not yet durable: entries and the records that they are.
+
+    With an `on_error` that takes it, an `Unreadable` stands in the place of a record.
+    """
 
     entries: list[Entry] = attrs.field(factory=list)
     records: list[Any] = attrs.field(factory=list)
@@ -46,7 +49,10 @@ class Talk(Protocol):
         """The client has closed its connection in an orderly way: take what is left of it."""
 
     def decode(self, payload: bytes) -> Any:
-        """The record of an entry. Raises ValueError: it is malformed."""
+        """The record of an entry, or an `Unreadable` if such are taken.
+
+        Raises ValueError or RecursionError: it is malformed.
+        """
 
     def begin(self, highest: dict[str, int]) -> None:
         """The journal has these sequence numbers."""
@@ -55,8 +61,14 @@ class Talk(Protocol):
         """These entries are durable."""
 
 
+@attrs.frozen
 class Lines:
-    """Lines of text: nobody has a name, and nothing is said but that a line was dropped."""
+    """Lines of text: nobody has a name, and nothing is said but that a line was dropped.
+
+    `unreadable`: a line that is not text is taken as an `Unreadable` of that place, not dropped.
+    """
+
+    unreadable: str | None = None
 
     def take(self, client: Client, clients: Clients, taken: Taken, *, limits: SourceLimits) -> None:  # noqa: ARG002
         """See `Talk.take`."""
@@ -102,9 +114,14 @@ class Lines:
             return False
         return True
 
-    def decode(self, payload: bytes) -> str:
+    def decode(self, payload: bytes) -> Any:
         """See `Talk.decode`."""
-        return payload.removesuffix(b"\r").decode("utf-8")
+        try:
+            return payload.removesuffix(b"\r").decode("utf-8")
+        except UnicodeDecodeError as error:
+            if self.unreadable is None:
+                raise
+            return Unreadable(str(error), payload, self.unreadable)
 
     def begin(self, highest: dict[str, int]) -> None:
         """See `Talk.begin`."""
@@ -114,10 +131,14 @@ class Lines:
 
 
 class Framed:
-    """Frames with sequence numbers. *decode_json* makes a record of a payload; None: it is one."""
+    """Frames with sequence numbers. *decode_json* makes a record of a payload; None: it is one.
 
-    def __init__(self, decode_json: Decode | None) -> None:
+    *unreadable*: a payload that is none is taken as an `Unreadable` of that place, not refused.
+    """
+
+    def __init__(self, decode_json: Decode | None, unreadable: str | None = None) -> None:
         self._decode_json = decode_json
+        self._unreadable = unreadable
         self._accepted: dict[str, int] = {}
         self._durable: dict[str, int] = {}
 
@@ -127,7 +148,14 @@ class Framed:
 
     def decode(self, payload: bytes) -> Any:
         """See `Talk.decode`."""
-        return payload if self._decode_json is None else self._decode_json(payload)
+        if self._decode_json is None:
+            return payload
+        try:
+            return self._decode_json(payload)
+        except (ValueError, RecursionError) as error:
+            if self._unreadable is None:
+                raise
+            return Unreadable(str(error), payload, self._unreadable)
 
     def take(self, client: Client, clients: Clients, taken: Taken, *, limits: SourceLimits) -> None:
         """See `Talk.take`."""

@@ -148,3 +148,64 @@ async def test_a_source_that_has_run_here_waits_for_its_port(
             reader = await opened(source, where, stack)
         assert reader.clients.address == source.address
         await reader.aclose()
+
+
+def lenient(kind: str, on_error: Any) -> Any:
+    if kind == "lines":
+        return w.LineTcpSource("127.0.0.1:0", on_error=on_error)
+    return w.TcpSource("127.0.0.1:0", record=int, on_error=on_error)
+
+
+SENT = {
+    "lines": b"1\n\xff\n3\n",
+    "frames": frame(Hello(1, "c")) + record_frame(1, b"1") + record_frame(2, b"\xff"),
+}
+GOOD: dict[str, list[Any]] = {"lines": ["1", "3"], "frames": [1]}
+
+
+@pytest.mark.parametrize("kind", SENT)
+@pytest.mark.parametrize("on_error", ["skip", w.dead_letter(w.ListSink([]))])
+async def test_what_is_malformed_is_journalled_as_unreadable_if_on_error_takes_it(
+    where: SourceContext, kind: str, on_error: Any
+) -> None:
+    with ExitStack() as stack:
+        reader = await opened(lenient(kind, on_error), where, stack)
+        client = client_of(reader, stack)
+        client.sendall(SENT[kind])
+        with trio.fail_after(10):
+            first = await reader.read()
+        assert first.records == GOOD[kind]
+        assert first.position == len(GOOD[kind]) + 1
+        [bad] = first.unreadable
+        assert (bad.raw, bad.place) == (b"\xff", "127.0.0.1:0")
+        if kind == "frames":
+            assert first_answer(client) == Answer(next=1)
+            client.sendall(record_frame(3, b"3"))
+            assert await records_of(reader, 1) == [3]
+        await reader.aclose()
+        again = await opened(lenient(kind, on_error), where, stack)
+        replayed = await again.read()
+        assert replayed.unreadable == first.unreadable
+        assert replayed.records == ([1, 3] if kind == "frames" else GOOD[kind])
+        await again.aclose()
+
+
+@pytest.mark.parametrize("kind", SENT)
+async def test_a_journal_with_what_on_error_does_not_take_any_more_is_a_clear_error(
+    where: SourceContext, kind: str
+) -> None:
+    with ExitStack() as stack:
+        reader = await opened(lenient(kind, "skip"), where, stack)
+        client_of(reader, stack).sendall(SENT[kind])
+        with trio.fail_after(10):
+            await reader.read()
+        await reader.aclose()
+        again = await opened(lenient(kind, "stop"), where, stack)
+        with pytest.raises(w.ApplicationError, match="is not a record any more"):
+            await again.read()
+        await again.aclose()
+
+
+async def test_an_on_error_that_is_none_is_refused() -> None:
+    with pytest.raises(w.PipelineError, match="on_error='drop'"):
+        lenient("lines", "drop")
