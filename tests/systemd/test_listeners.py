@@ -36,6 +36,12 @@ app = w.application(
 )
 """
 
+LOOPBACK = """
+[Socket]
+ListenStream=
+ListenStream=127.0.0.1:7700
+"""
+
 CLIENT = """
 import json, pathlib, socket, sys, threading, time
 
@@ -85,6 +91,8 @@ def test_nobody_is_refused_and_nothing_is_lost(host: Host, sockets: str) -> None
     host.put("/opt/orders/orders.py", ORDERS)
     host.put("/opt/orders/client.py", CLIENT)
     if sockets == "of socket units":
+        host.put("/etc/systemd/system/wallarood.socket.d/loopback.conf", LOOPBACK)
+        host.run("systemctl", "daemon-reload")
         host.run("systemctl", "start", "wallarood.socket", "wallarood-source@orders.socket")
     host.run("systemctl", "start", "wallarood")
     wait_for("it runs", lambda: host.phase() == "running")

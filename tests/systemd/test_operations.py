@@ -280,6 +280,7 @@ def begin_anew(operator: Operator) -> None:
     """A new cluster in the place of the old one."""
     operator.everywhere("systemctl stop wallarood")
     operator.everywhere("wallarood state reset --state-directory /var/lib/wallarood")
+    operator.everywhere("wallarood state show --state-directory /var/lib/wallarood")
     operator.each(lambda host: host.run("sh", "-c", "rm -r /srv/counts/*"))
     operator.everywhere("systemctl start wallarood")
 
