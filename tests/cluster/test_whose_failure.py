@@ -37,7 +37,7 @@ def test_a_worker_whose_state_is_damaged_ends_alone_and_the_others_wait(tmp_path
     app.write_text(COUNTED.format(port=port))
     with hosts_in(tmp_path) as hosts:
         workers = hosts.start_cluster(2, str(app))
-        wait_for("all run", lambda: all(each.phase() == "running" for each in workers))
+        wait_for("it listens", lambda: any("source listening" in each.said for each in workers))
         send(port, [f"w{n}" for n in range(500)])
         wait_for("all is counted", lambda: len(count_lines(tmp_path / "out")) == 500)
         [reader] = [each for each in workers if journal_of(each)]
