@@ -241,14 +241,15 @@ class RecoveryLeader:
         ]
 
     def _may_be_older(self, number: int) -> bool:
-        """Whether what is above a kept checkpoint, and held by some, may have been published.
+        """Whether what is above a checkpoint, and held by some, may have been published.
 
         A member that was alone in knowing it committed may have come back with a copy of its state
         that was made before. That cannot be told from a member that never held it. Another line is
-        safe in either case; it is not begun at each crash because only kept ones are gone back to.
+        safe in either case; it is not begun at each crash because copies are put back only while a
+        checkpoint is kept, which need not be the one that is gone on from.
         """
         everything = self._holdings.values()
-        kept = any(number in each.kept for each in everything)
+        kept = any(each <= number for holdings in everything for each in holdings.kept)
         return kept and any(max(map(_number, each.checkpoints)) > number for each in everything)
 
     def _nothing_common(self, known: CheckpointId, now: float) -> list[Effect]:

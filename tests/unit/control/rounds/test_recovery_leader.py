@@ -65,3 +65,9 @@ def test_a_round_that_goes_on_from_a_kept_checkpoint_above_which_is_nothing_stay
 ):
     choice = choice_of(((3,), 3, 2), ((2, 3), 2, 2), kept={"a": (3,), "b": (2, 3)})
     assert (choice.checkpoint.number, choice.line) == (3, 2)
+
+
+def test_the_checkpoint_that_is_gone_back_to_need_not_be_the_kept_one() -> None:
+    """A worker that is stopped to be copied takes one more."""
+    choice = choice_of(((3, 4), 4, 0), ((3, 4, 5), 4, 0), kept={"a": (3,), "b": (3,)})
+    assert (choice.checkpoint.number, choice.line) == (4, 1)
