@@ -3,11 +3,12 @@
 import re
 
 import pytest
-from world.planted import PLANTED
+from world.planted import PLANTED, PLANTED_LINES
 from world.world import simulate
 
 SEEDS = 1000
 CHUNK = 125
+BACK_SEEDS = 250
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
@@ -62,6 +63,31 @@ def test_a_planted_bug_is_caught(name: str) -> None:
     for seed in range(SEEDS):
         try:
             simulate(seed, bugs=bugs)
+        except AssertionError as error:
+            if re.search(says, str(error).splitlines()[0]):
+                return
+    pytest.fail(f"nobody has said: {says}")
+
+
+def test_a_kept_checkpoint_is_put_back() -> None:
+    logs = [line for seed in range(BACK_SEEDS) for line in simulate(seed, put_back=True).log]
+    assert sum("is put back" in line for line in logs) > BACK_SEEDS / 10
+    assert sum("will be produced again" in line for line in logs) > BACK_SEEDS / 30
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_a_kept_checkpoint_is_put_back_with_other_numbers_of_workers(count: int) -> None:
+    workers = ("alpha", "beta", "gamma", "delta", "epsilon")[:count]
+    for seed in range(60):
+        simulate(seed, workers=workers, put_back=True)
+
+
+@pytest.mark.parametrize("name", PLANTED_LINES)
+def test_a_planted_bug_of_lines_is_caught(name: str) -> None:
+    bugs, says = PLANTED_LINES[name]
+    for seed in range(SEEDS):
+        try:
+            simulate(seed, bugs=bugs, put_back=True)
         except AssertionError as error:
             if re.search(says, str(error).splitlines()[0]):
                 return

@@ -45,6 +45,7 @@ class Bugs:
     part: Callable[[CheckpointStore, CheckpointPart], CheckpointPart] = as_it_is
     early_ack: bool = False
     early_choice: bool = False
+    forgets_line: bool = False
     unordered: bool = False
     any_round: bool = False
     start_counts: int = 1

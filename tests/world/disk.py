@@ -16,17 +16,28 @@ Record = tuple[str, int]
 
 @attrs.define(eq=False)
 class Disk:
-    """The disk of one worker. `staged` and `visible` are the parts of its sink, by number."""
+    """The disk of one worker, and the receiver of its sink.
+
+    `staged` and `visible` are the parts of the sink, by number; the receiver has the latter.
+    `line_of` says in which line each was prepared.
+    """
 
     record: ClusterRecord | None = None
+    copies: int = 0
+    """How often a copy was put back: its starts are counted again, in lives that are others."""
     nevers: set[str] = attrs.field(factory=set)
     starts: int = 0
     database: sqlite3.Connection | None = None
     held: frozenset[CheckpointId] = frozenset()
+    lost: frozenset[CheckpointId] = frozenset()
+    """What was held when a copy without it was put back."""
     committed: int = 0
     staged: dict[int, tuple[Record, ...]] = attrs.field(factory=dict)
     torn: set[int] = attrs.field(factory=set)
+    line_of: dict[int, int] = attrs.field(factory=dict)
     visible: dict[int, tuple[Record, ...]] = attrs.field(factory=dict)
+    received: dict[tuple[int, int], tuple[Record, ...]] = attrs.field(factory=dict)
+    """What the receiver was ever sent, by line and number."""
 
     def save(self, record: ClusterRecord) -> None:
         """As `StateDirectory.save_record`."""
@@ -49,3 +60,24 @@ class Disk:
     def look(self, store: CheckpointStore) -> None:
         """Note what is durable now."""
         self.held, self.committed = frozenset(store.held), store.marks.committed
+
+    def copy(self) -> "Disk":
+        """A copy of the directory, without what the receiver has."""
+        assert self.database is not None
+        database = sqlite3.connect(":memory:", isolation_level=None)
+        self.database.backup(database)
+        return attrs.evolve(
+            self,
+            nevers=set(self.nevers),
+            database=database,
+            staged=dict(self.staged),
+            torn=set(self.torn),
+            line_of=dict(self.line_of),
+        )
+
+    def put_back(self, copy: "Disk") -> None:
+        """The directory is what it was when *copy* was made; the receiver has what it has."""
+        self.copies, self.lost = self.copies + 1, self.held
+        self.record, self.nevers, self.starts = copy.record, copy.nevers, copy.starts
+        self.database, self.held, self.committed = copy.database, copy.held, copy.committed
+        self.staged, self.torn, self.line_of = copy.staged, copy.torn, copy.line_of

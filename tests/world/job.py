@@ -64,6 +64,7 @@ class SimJob:
         workers: tuple[str, ...],
         *,
         round: int,
+        line: int,
         restored: Restored,
         records: list[Record],
         disk: Disk,
@@ -71,7 +72,7 @@ class SimJob:
         reports: Reports,
     ) -> None:
         self.worker, self.workers, self.round, self.disk = worker, workers, round, disk
-        self.records, self.parts = records, parts
+        self.records, self.parts, self.line = records, parts, line
         self.state = parts.state("count", Count)
         self.state.restore(restored.chunks.get("count", ()))
         self.position = restored.sources[0].position if restored.sources else 0
@@ -112,9 +113,11 @@ class SimJob:
         self.preparing: Callable[[], None] | None = None
         """What is to be done when the sink has prepared."""
         for number in [each for each in self.disk.visible if each >= self.next_part]:
-            raise ViolationError(
-                f"{self.worker} has published part {number}, which a rollback voids"
-            )
+            if max(line for line, n in self.disk.received if n == number) >= self.line:
+                raise ViolationError(
+                    f"{self.worker} has published part {number}, which a rollback voids"
+                )
+            del self.disk.visible[number]  # the receiver replaces it: it is of an older line
         for number in [each for each in self.disk.staged if each >= self.next_part]:
             del self.disk.staged[number]
             self.disk.torn.discard(number)
@@ -128,10 +131,19 @@ class SimJob:
                 raise ViolationError(
                     f"{self.worker} publishes part {part}, of which half is missing"
                 )
-            self.disk.visible[part] = self.disk.staged.pop(part)
+            self._send(part, self.disk.staged.pop(part))
         elif part not in self.disk.visible:
             raise ViolationError(f"{self.worker} has lost part {part}, which it had prepared")
         self.transactions.published()
+
+    def _send(self, part: int, content: tuple[Record, ...]) -> None:
+        """The receiver takes a part, or knows it by its line and number."""
+        name = (self.disk.line_of[part], part)
+        if self.disk.received.setdefault(name, content) != content:
+            raise ViolationError(
+                f"{self.worker} has two contents for part {part} of line {name[0]}"
+            )
+        self.disk.visible[part] = content
 
     @property
     def unpublished(self) -> int:
@@ -141,6 +153,7 @@ class SimJob:
     def _prepare(self) -> None:
         if self.written:
             self.disk.staged[self.next_part] = tuple(self.written)
+            self.disk.line_of[self.next_part] = self.line
             self.transactions.add(self.next_part)
             self.next_part += 1
             self.written = []

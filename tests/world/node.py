@@ -60,7 +60,7 @@ WRITE_AGAIN_S = 1.0
 STOP_S = (1.0, 2.0, 6.0)
 IN_VAIN_MAX = 5
 UNPUBLISHED_MAX = 4
-LATE = 80
+LATE = 25
 """How much longer a write takes that others may pass (`Bugs.unordered`)."""
 
 
@@ -78,6 +78,7 @@ class SimRound:
     coordinator: Coordinator | None
     job: SimJob | None = None
     waiting: list[Callable[[SimJob], None]] = attrs.field(factory=list)
+    keeping: dict[int, str] = attrs.field(factory=dict)
     oldest_part: int = 0
     may_leave: int = 0
     """The last checkpoint that lets those leave who are told to stop."""
@@ -308,7 +309,9 @@ class Node:
                 self._write_choice(choice)
             case do.BeginRound(choice):
                 self._begin_round(choice)
-            case do.TakeBarrier(number, purpose):
+            case do.TakeBarrier(number, purpose, keep):
+                if keep and self.running is not None:
+                    self.running.keeping[number] = keep
                 self._take_barrier(number, purpose)
             case do.ReleaseBarrier(number):
                 if self.running is not None and self.running.job is not None:
@@ -319,11 +322,11 @@ class Node:
             case do.DiscardCheckpoint(number):
                 if self.running is not None:
                     self.running.oldest_part = max(self.running.oldest_part, number + 1)
-                self.stored(lambda store: store.discard(number), lambda _: None)
+                self._stored_in_round(lambda store: store.discard(number), lambda: None)
             case do.RecordCommitted(number):
-                self.stored(
+                self._stored_in_round(
                     lambda store: store.record_committed(number),
-                    lambda _: self.posted.append(CommitRecorded(number)),
+                    lambda: self.posted.append(CommitRecorded(number)),
                 )
             case do.PublishSinks(number):
                 mine = self.running
@@ -360,7 +363,8 @@ class Node:
 
     def _write_choice(self, choice: Choice) -> None:
         def write(store: CheckpointStore) -> None:
-            store.choose(choice.round, choice.checkpoint, highest=choice.highest, line=choice.line)
+            line = 0 if self.world.bugs.forgets_line else choice.line
+            store.choose(choice.round, choice.checkpoint, highest=choice.highest, line=line)
             self.world.check_choice(self, choice)
 
         written = ChoiceWritten(choice.round)
@@ -375,6 +379,7 @@ class Node:
         assert self.record is not None
         assert self.membership is not None
         world.check_round(self, choice.round)
+        world.check_line(self, choice)
         record = attrs.evolve(self.record, state=RecordState.STARTED, members=choice.members)
         self.disk.save(record)
         self.record, self.completed, self.round_number = record, False, choice.round
@@ -410,6 +415,7 @@ class Node:
             self.name,
             self.world.workers,
             round=mine.choice.round,
+            line=mine.choice.line,
             restored=self.store.restore(mine.choice.checkpoint.number),
             records=self.world.records[self.name],
             disk=self.disk,
@@ -445,7 +451,10 @@ class Node:
         def write(store: CheckpointStore) -> int | None:
             if number < mine.oldest_part:
                 return None
-            return store.write(self.world.bugs.part(store, part))
+            size_bytes = store.write(self.world.bugs.part(store, part))
+            if number in mine.keeping:
+                store.keep(mine.keeping[number], number)
+            return size_bytes
 
         def written(size_bytes: int | None) -> None:
             if size_bytes is not None and mine.job is not None:
@@ -498,6 +507,19 @@ class Node:
                 self._submit(mine)
 
         self._submit(mine)
+
+    def _stored_in_round(
+        self, call: Callable[[CheckpointStore], None], done: Callable[[], None]
+    ) -> None:
+        """As in the runtime: a call that means nothing in a later round."""
+        ours = self.round_number
+
+        def if_ours(store: CheckpointStore) -> bool:
+            if store.round == ours:
+                call(store)
+            return store.round == ours
+
+        self.stored(if_ours, lambda carried_out: done() if carried_out else None)
 
     def _submit(self, call: Call) -> None:
         self.calls.append(call)

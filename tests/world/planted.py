@@ -11,6 +11,7 @@ from wallarood.control.effects import (
     ReadyToLeave,
     RecordCommitted,
     ReleaseBarrier,
+    Tell,
 )
 from wallarood.control.events import CommitRecorded, Event, SinksPublished
 from wallarood.control.rounds.checkpoint_leader import Coordinator
@@ -50,6 +51,31 @@ class HastyLeader(RecoveryLeader):
     def _absent(self) -> list[WorkerName]:
         absent = super()._absent()
         return absent[1:] if self.phase.value == "choosing" else absent
+
+
+class SameLine(RecoveryLeader):
+    """Goes on in the line that there was."""
+
+    def _choose(self, now: float) -> list[Effect]:
+        effects = super()._choose(now)
+        if self._choice is None:
+            return effects
+        before = max(each.line for each in self._holdings.values())
+        chosen, self._choice = self._choice, attrs.evolve(self._choice, line=before)
+        return [
+            Tell(each.name, self._choice)
+            if isinstance(each, Tell) and each.message == chosen
+            else each
+            for each in effects
+        ]
+
+
+class GoesByWhatIsKnown(RecoveryLeader):
+    """Takes what nobody remembers to be committed for what was not."""
+
+    def _may_be_older(self, number: int) -> bool:
+        del number
+        return False
 
 
 class SelfishLeader(RecoveryLeader):
@@ -253,3 +279,16 @@ PLANTED: dict[str, tuple[Bugs, str]] = {
     ),
 }
 """Each with what is said of it: the violation that it must be caught by, a regular expression."""
+
+PLANTED_LINES: dict[str, tuple[Bugs, str]] = {
+    "the line is not raised": (Bugs(recovery=SameLine), "was published in line 0"),
+    "the line is not raised when nobody remembers": (
+        Bugs(recovery=GoesByWhatIsKnown),
+        "was published in line 0",
+    ),
+    "the line is not durable before the choice is acted on": (
+        Bugs(forgets_line=True),
+        "begins line 1 after line 0, and line 0 is on its disk",
+    ),
+}
+"""As `PLANTED`, when a copy of a disk is put back."""

@@ -29,6 +29,7 @@ from .bugs import Bugs
 from .disk import Record
 from .errors import ViolationError
 from .node import FINGERPRINT, Node
+from .put_back import PuttingBack
 
 FAULTS_END_S = 25.0
 WORLD_ENDS_S = 250.0
@@ -60,7 +61,10 @@ class Pipe:
 
 
 class World:
-    """One seed's world. *records* is how many each source has."""
+    """One seed's world. *records* is how many each source has.
+
+    With *put_back*, a copy of the disk of a worker is put back once, at a kept checkpoint.
+    """
 
     def __init__(
         self,
@@ -69,6 +73,7 @@ class World:
         *,
         bugs: Bugs | None = None,
         records: int = 60,
+        put_back: bool = False,
     ) -> None:
         self.rng = random.Random(seed)
         self.workers = workers
@@ -95,6 +100,13 @@ class World:
         self.records = {name: self._records(name, records) for name in workers}
         self.truth = 0
         """The highest checkpoint that all have ever held at once: it is committed."""
+        self.floor = 0
+        """As `truth`, but for what is gone since a copy was put back."""
+        self.published: dict[int, int] = {}
+        """The highest checkpoint that was published in each line."""
+        self.line = 0
+        """The highest that a round has begun in."""
+        self.putting_back = PuttingBack(self, random.Random(f"{seed} put back"), put_back)
         self.said_never: set[str] = set()
 
     def _records(self, name: str, count: int) -> list[Record]:
@@ -132,6 +144,7 @@ class World:
             self.later(self.rng.random() * 2, node.start)
         for _ in range(self.rng.randrange(18)):
             self.later(self.rng.random() * FAULTS_END_S, self.mishap)
+        self.putting_back.begin()
         self.later(TICK_S, self.tick)
         while self.agenda and not self.done and self.now < WORLD_ENDS_S:
             self.now, _, action = heapq.heappop(self.agenda)
@@ -289,8 +302,8 @@ class World:
 
     def member_of(self, node: Node) -> Member:
         """A worker in its present life."""
-        address = Address(node.name, 1)
-        return Member(node.name, address, address, Incarnation(node.disk.starts, node.name))
+        address, nonce = Address(node.name, 1), f"{node.name}{node.disk.copies}"
+        return Member(node.name, address, address, Incarnation(node.disk.starts, nonce))
 
     def dial_all(self, node: Node) -> None:
         """A worker dials those before it, once the cluster is there; the leader always."""
@@ -452,15 +465,34 @@ class World:
 
     def check_held(self) -> None:
         """What all hold is committed from now on, whether anybody knows it or not."""
-        common = frozenset.intersection(*(each.disk.held for each in self.nodes.values()))
+        disks = [each.disk for each in self.nodes.values()]
+        common = frozenset.intersection(*(each.held for each in disks))
+        self.floor = max([self.floor, *(each.number for each in common)])
+        common = frozenset.intersection(*(each.held | each.lost for each in disks))
         self.truth = max([self.truth, *(each.number for each in common)])
 
     def check_choice(self, node: Node, choice: Choice) -> None:
         """A choice never goes back behind what was committed."""
-        if choice.checkpoint.number < self.truth:
+        if choice.checkpoint.number < self.floor:
             raise ViolationError(
-                f"{node.name} goes back to {choice.checkpoint}, though {self.truth} was committed"
+                f"{node.name} goes back to {choice.checkpoint}, though {self.floor} was committed"
             )
+        for line, number in self.published.items():
+            if line >= choice.line and number > choice.checkpoint.number:
+                raise ViolationError(
+                    f"{node.name} goes on from {choice.checkpoint} in line {choice.line}, though "
+                    f"{number} was published in line {line}"
+                )
+
+    def check_line(self, node: Node, choice: Choice) -> None:
+        """A line is durable before a round begins in it, and never falls."""
+        assert node.store is not None
+        if node.store.marks.line < choice.line or choice.line < self.line:
+            raise ViolationError(
+                f"{node.name} begins line {choice.line} after line {self.line}, and line "
+                f"{node.store.marks.line} is on its disk"
+            )
+        self.line = choice.line
 
     def check_round(self, node: Node, number: int) -> None:
         """No two rounds are active."""
@@ -485,6 +517,10 @@ class World:
             raise ViolationError(
                 f"{node.name} publishes {number} and has not recorded it as committed"
             )
+        assert node.running is not None
+        line = node.running.choice.line
+        self.published[line] = max(number, self.published.get(line, 0))
+        self.putting_back.publishes(node, number)
 
     def check_end(self) -> None:
         """All is done, and the output is that of a world without faults."""

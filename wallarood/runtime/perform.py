@@ -133,12 +133,12 @@ def _perform_in_round(worker: Worker, effect: Effect) -> None:  # noqa: PLR0912 
             hold_sources(worker, reason)
         case do.DiscardCheckpoint(number):
             leave_out(worker, number)
-            _stored(worker, lambda store: store.discard(number), lambda _: None)
+            _stored_in_round(worker, lambda store: store.discard(number), lambda: None)
         case do.RecordCommitted(number):
-            _stored(
+            _stored_in_round(
                 worker,
                 lambda store: store.record_committed(number),
-                lambda _: worker.post(CommitRecorded(number)),
+                lambda: worker.post(CommitRecorded(number)),
             )
         case do.PublishSinks(number):
             publish(worker, number)
@@ -264,6 +264,24 @@ def _stored(
         worker.store_task.submit(opened, finished, failed)
 
     worker.store_task.submit(opened, finished, failed)
+
+
+def _stored_in_round(
+    worker: Worker, call: Callable[[CheckpointStore], None], done: Callable[[], None]
+) -> None:
+    """As `_stored`, for a call that means nothing in a later round, however often it is tried.
+
+    Numbers of checkpoints that were never written here may come again there.
+    """
+    ours = worker.stamp.round
+
+    def if_ours(store: CheckpointStore) -> bool:
+        if store.round != ours:
+            return False
+        call(store)
+        return True
+
+    _stored(worker, if_ours, lambda carried_out: done() if carried_out else None)
 
 
 def _read_holdings(worker: Worker, attempt: str) -> None:
