@@ -230,7 +230,8 @@ def open_state_directory(path: Path) -> StateDirectory:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise CannotCreateError(f"state directory {path}: {error.strerror}") from error
+        what = _in_the_way(path) or error.strerror
+        raise CannotCreateError(f"state directory {path}: {what}") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -249,11 +250,30 @@ def open_state_directory(path: Path) -> StateDirectory:
     return StateDirectory(path, lock)
 
 
+def _in_the_way(path: Path) -> str:
+    """What stands in the place of *path* or of a directory above it, in words; empty: nothing."""
+    for each in (path, *path.parents):
+        if not os.path.lexists(each):
+            continue
+        if os.path.isdir(each):
+            return ""
+        if not os.path.exists(each):
+            found = f"a link to {os.readlink(each)}, where nothing is"
+        else:
+            found = "a file" if os.path.isfile(each) else "a device, pipe or socket"
+        return (
+            f"{each} is {found}: expected a directory, or nothing, and one is made; move it "
+            "away, or choose another --state-directory"
+        )
+    return ""
+
+
 def look_into(path: Path) -> StateDirectory:
     """Open a state directory for reading, also while a worker uses it.
 
     Raises DamagedStateError: there is none.
     """
     if not path.is_dir():
-        raise DamagedStateError(f"there is no state directory {path}")
+        what = _in_the_way(path)
+        raise DamagedStateError(f"there is no state directory {path}{what and f': {what}'}")
     return StateDirectory(path)

@@ -547,3 +547,26 @@ def test_what_is_known_committed_is_never_discarded(tmp_path: Path) -> None:
     store.record_committed(1)
     store.discard(1)
     assert state_of(store.restore(1)) == {"key": 1}
+
+
+@pytest.mark.parametrize("removed", ["checkpoints.db", "."])
+@pytest.mark.parametrize("put_back", [False, True])
+def test_nothing_is_written_into_a_file_that_is_not_there_any_more(
+    tmp_path: Path, removed: str, put_back: bool
+) -> None:
+    store = new_store(tmp_path / "state")
+    store.choose(1, CheckpointId(0, 0), highest=0)
+    store.write(part_of(1, {"a": 1}, base=True))
+    gone = tmp_path / "state" / removed
+    if gone.is_dir():
+        shutil.rmtree(gone)
+    else:
+        gone.unlink()
+    if put_back:
+        new_store(tmp_path / "state").close()
+    done = "replaced" if put_back else "removed"
+    with pytest.raises(DamagedStateError, match=f"checkpoints.db was {done} while this worker ran"):
+        store.write(part_of(2, {"a": 2}, base=False, since=1))
+    with pytest.raises(DamagedStateError, match=done):
+        store.record_committed(1)
+    store.close()

@@ -244,3 +244,31 @@ def test_a_path_that_is_a_file_is_a_clear_error(tmp_path: Path) -> None:
         open_state_directory(tmp_path / "file")
     with pytest.raises(DamagedStateError, match="there is no state directory"):
         look_into(tmp_path / "none")
+
+
+@pytest.mark.parametrize("below", ["", "deeper/state"])
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (lambda path: path.touch(), "is a file"),
+        (lambda path: path.symlink_to("nowhere"), "is a link to nowhere, where nothing is"),
+        (lambda path: path.symlink_to(path.name), "is a link to sd, where nothing is"),
+        (os.mkfifo, "is a device, pipe or socket"),
+    ],
+)
+def test_what_is_in_the_way_of_the_state_directory_is_named(
+    tmp_path: Path, make: Any, found: str, below: str
+) -> None:
+    make(tmp_path / "sd")
+    path = tmp_path / "sd" / below
+    with pytest.raises(CannotCreateError) as error:
+        open_state_directory(path)
+    assert f"{tmp_path / 'sd'} {found}" in error.value.message
+    assert "expected a directory" in error.value.message
+    with pytest.raises(DamagedStateError, match="expected a directory"):
+        look_into(path)
+
+
+def test_a_state_directory_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DamagedStateError, match=r"there is no state directory .*/sd$"):
+        look_into(tmp_path / "sd")
