@@ -14,7 +14,7 @@ from wallarood.model.pipeline import Where
 
 NAME_CHARACTERS_MAX = 100
 
-_UNCHANGING = (int, float, complex, str, bytes, tuple, frozenset)
+_UNCHANGING = (int, float, complex, str, bytes, tuple, frozenset, type(None))
 """States of these classes keep nothing."""
 _HERE = __file__.rpartition("/")[0] + "/"
 P = ParamSpec("P")

@@ -41,7 +41,7 @@ def test_a_decorator_with_state_says_how_it_is_written(name: str) -> None:
         DECORATORS[name](name="counted")
 
 
-@pytest.mark.parametrize("state", [int, float, str, bytes, bool, tuple, frozenset])
+@pytest.mark.parametrize("state", [int, float, str, bytes, bool, tuple, frozenset, type(None)])
 def test_a_state_that_cannot_change_is_refused(state: Any) -> None:
     with pytest.raises(PipelineError, match="its values never change"):
         w.state_computation(state=state, name="kept")(lambda record, _state: record)
