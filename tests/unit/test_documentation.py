@@ -52,6 +52,14 @@ def test_a_page_has_the_sections_that_readers_expect(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
+def test_the_tables_of_a_page_have_no_macros(name: str) -> None:
+    """mandoc, which shows the pages on other systems, leaves them out."""
+    tables = re.findall(r"^\.TS\n(.*?)^\.TE", page(name), re.S | re.M)
+    lines = [line for table in tables for line in table.splitlines()]
+    assert [line for line in lines if re.match(r"\.[A-Z]", line)] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_of_this_version(name: str) -> None:
     assert f"wallarood {wallarood.__version__}" in page(name)
 
