@@ -338,6 +338,7 @@ class SimJob:
 
     def release(self, number: int) -> None:
         """As `Job.release`."""
+        self.snapshots.released(number)
         self.alignment.release(number)
 
     def committed(self, number: int) -> None:

@@ -149,6 +149,7 @@ class Job:
 
     def release(self, number: int) -> None:
         """No alignment for checkpoint *number* or a lower one holds anything up any more."""
+        self.snapshots.released(number)
         instances: tuple[StageTask | SinkTask, ...] = (*self.stages, *self.sinks)
         for each in instances:
             if each.alignment.release(number):

@@ -53,6 +53,15 @@ class Snapshots:
     _captured: set[int] = attrs.field(factory=set)
     _ended: set[int] = attrs.field(factory=set)
     _ended_sinks: dict[int, Callable[[int], SinkPart]] = attrs.field(factory=dict)
+    _released: int = 0
+
+    def released(self, number: int) -> None:
+        """No alignment for checkpoint *number* or a lower one blocks an input any more.
+
+        Records that follow its barrier may pass an instance that has not shown it. Where such an
+        instance ends, it does not stand for that checkpoint.
+        """
+        self._released = max(self._released, number)
 
     def begin(self, barrier: Barrier) -> bool:
         """Collect for *barrier* from now on; whether it is not an old one."""
@@ -61,7 +70,7 @@ class Snapshots:
         self.barrier = barrier
         self._sources = None
         self._sinks, self._parts, self._captured = {}, {}, set()
-        for stage in sorted(self._ended):
+        for stage in sorted(self._ended) if barrier.number > self._released else ():
             if stage in self._ended_sinks:
                 self._sinks[stage] = self._ended_sinks[stage](barrier.number)
             else:
@@ -121,6 +130,8 @@ class Snapshots:
         if self.barrier is None:
             return
         if stage not in self._captured:
+            if self.barrier.number <= self._released:
+                return
             self.capture_now(stage)
         self.on_slow()
 
@@ -128,8 +139,9 @@ class Snapshots:
         """A sink has ended; *part* says at any later time what it holds for a checkpoint."""
         self._ended.add(stage)
         self._ended_sinks[stage] = part
-        if self.barrier is not None and stage not in self._sinks:
-            self._sinks[stage] = part(self.barrier.number)
+        barrier = self.barrier
+        if barrier is not None and stage not in self._sinks and barrier.number > self._released:
+            self._sinks[stage] = part(barrier.number)
             self._moved()
 
     @property
