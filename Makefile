@@ -50,7 +50,7 @@ simulate: .venv/.installed
 	@cd tests && ../$(BIN)/python -m world $(SEEDS)
 
 kills: .venv/.installed
-	@$(BIN)/python tests/cluster_killer.py $(KILLS)
+	@cd tests && ../$(BIN)/python -m support.killer $(KILLS)
 
 bench: .venv/.installed
 	@$(BENCH) throughput --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)

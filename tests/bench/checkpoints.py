@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from cluster_harness import NAMES, Hosts, WorkerProcess, hosts_in, wait_for
+from support.harness import NAMES, Hosts, WorkerProcess, hosts_in, wait_for
 
 from bench import figures, machine, report
 from wallarood.admin.status import CheckpointStatus

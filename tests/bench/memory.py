@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from cluster_harness import WorkerProcess, hosts_in, wait_for
+from support.harness import WorkerProcess, hosts_in, wait_for
 
 GROWTH_MAX = 64 << 20
 APPLICATION = '''

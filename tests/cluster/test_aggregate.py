@@ -4,8 +4,8 @@ import random
 from collections import Counter
 from pathlib import Path
 
-from cluster_harness import hosts_in, writer_of
-from cluster_killer import Killer
+from support.harness import hosts_in, writer_of
+from support.killer import Killer
 
 NUMBERS, RESTS = 12_000, 97
 

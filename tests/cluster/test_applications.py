@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
-from cluster_harness import ended_well, hosts_in
+from support.harness import ended_well, hosts_in
 
 EVERYTHING = """
 import trio

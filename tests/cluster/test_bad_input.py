@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from cluster_harness import Hosts, WorkerProcess, ended_well, hosts_in, wait_for
+from support.harness import Hosts, WorkerProcess, ended_well, hosts_in, wait_for
 
 from wallarood.net.auth import MAGIC
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster_harness import WorkerProcess, hosts_in, wait_for
-from cluster_killer import APPLICATION, Killer
-from cluster_oracle import check_slow_count
+from support.harness import WorkerProcess, hosts_in, wait_for
+from support.killer import APPLICATION, Killer
+from support.oracle import check_slow_count
 
 from wallarood.admin.status import CheckpointStatus
 

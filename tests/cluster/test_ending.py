@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from cluster_harness import Hosts, WorkerProcess, hosts_in, wait_for
+from support.harness import Hosts, WorkerProcess, hosts_in, wait_for
 
 from wallarood.admin import client
 from wallarood.admin.status import JobState

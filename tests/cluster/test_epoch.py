@@ -5,9 +5,9 @@ from pathlib import Path
 
 import attrs
 import pytest
-from cluster_harness import WorkerProcess, hosts_in
-from cluster_killer import Killer
-from cluster_oracle import check_slow_count
+from support.harness import WorkerProcess, hosts_in
+from support.killer import Killer
+from support.oracle import check_slow_count
 
 from wallarood.storage.state_directory import look_into, open_state_directory
 

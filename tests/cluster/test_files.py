@@ -6,8 +6,8 @@ import random
 from collections import Counter
 from pathlib import Path
 
-from cluster_harness import Hosts, count_lines, ended_well, hosts_in, wait_for
-from cluster_killer import Killer
+from support.harness import Hosts, count_lines, ended_well, hosts_in, wait_for
+from support.killer import Killer
 
 
 def application(directory: Path, source: str, sink: str = 'w.FileSink("out")') -> str:

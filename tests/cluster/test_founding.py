@@ -5,7 +5,7 @@ from pathlib import Path
 
 import attrs
 import pytest
-from cluster_harness import Hosts, WorkerProcess, free_port, hosts_in, wait_for
+from support.harness import Hosts, WorkerProcess, free_port, hosts_in, wait_for
 
 from wallarood.model.cluster_record import RecordState
 from wallarood.storage.state_directory import look_into, open_state_directory

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cluster_harness import hosts_in
+from support.harness import hosts_in
 
 APPLICATION = """
 import wallarood as w

@@ -5,9 +5,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from cluster_harness import ended_well, hosts_in, wait_for
-from cluster_killer import Killer
-from cluster_oracle import check_slow_count
+from support.harness import ended_well, hosts_in, wait_for
+from support.killer import Killer
+from support.oracle import check_slow_count
 
 STRIKES = 12
 SEEDS = 4

@@ -11,9 +11,9 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-from cluster_harness import count_lines, free_port, hosts_in, wait_for
-from cluster_killer import Killer
-from cluster_receiver import LineReceiver, Receiver
+from support.harness import count_lines, free_port, hosts_in, wait_for
+from support.killer import Killer
+from support.receiver import LineReceiver, Receiver
 
 from wallarood.client import SourceClient
 

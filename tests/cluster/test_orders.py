@@ -9,9 +9,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from cluster_harness import WorkerProcess, hosts_in, wait_for
-from cluster_killer import Killer
-from cluster_oracle import check_slow_count
+from support.harness import WorkerProcess, hosts_in, wait_for
+from support.killer import Killer
+from support.oracle import check_slow_count
 
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.storage.state_directory import look_into

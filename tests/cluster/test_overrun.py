@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cluster_harness import WorkerProcess, hosts_in, wait_for
+from support.harness import WorkerProcess, hosts_in, wait_for
 
 HOLDING = """
 import time

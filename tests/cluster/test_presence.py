@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
-from cluster_cable import laid
-from cluster_harness import WorkerProcess, ended_well, free_port, hosts_in, wait_for
-from cluster_oracle import check_slow_count
+from support.cable import laid
+from support.harness import WorkerProcess, ended_well, free_port, hosts_in, wait_for
+from support.oracle import check_slow_count
 
 
 def half_way(worker: WorkerProcess) -> bool:

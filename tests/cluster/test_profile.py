@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster_harness import Hosts, ended_well, hosts_in, wait_for
+from support.harness import Hosts, ended_well, hosts_in, wait_for
 
 NUMBERS = 20_000
 

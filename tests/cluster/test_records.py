@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from cluster_harness import Hosts, WorkerProcess, hosts_in
+from support.harness import Hosts, WorkerProcess, hosts_in
 
 APPLICATION = """
 import dataclasses

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from cluster_harness import Hosts, WorkerProcess, hosts_in, wait_for
+from support.harness import Hosts, WorkerProcess, hosts_in, wait_for
 
 from wallarood.logs import REPEATS_MAX
 from wallarood.model.ids import Address, Incarnation

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from cluster_harness import hosts_in, wait_for
+from support.harness import hosts_in, wait_for
 
 APPLICATION = """
 import wallarood as w

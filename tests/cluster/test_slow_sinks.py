@@ -5,8 +5,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from cluster_harness import ended_well, free_port, hosts_in, wait_for
-from cluster_receiver import Receiver
+from support.harness import ended_well, free_port, hosts_in, wait_for
+from support.receiver import Receiver
 
 SLOW_PREPARE = """
 import attrs, trio

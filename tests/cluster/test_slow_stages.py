@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
-from cluster_harness import hosts_in, wait_for
+from support.harness import hosts_in, wait_for
 
 APPLICATION = """
 import time

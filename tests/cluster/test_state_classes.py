@@ -4,7 +4,7 @@ import re
 import signal
 from pathlib import Path
 
-from cluster_harness import Hosts, WorkerProcess, hosts_in, wait_for
+from support.harness import Hosts, WorkerProcess, hosts_in, wait_for
 
 FIRST = """
 import attrs

@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from cluster_harness import WorkerProcess, count_lines, free_port, hosts_in, wait_for
+from support.harness import WorkerProcess, count_lines, free_port, hosts_in, wait_for
 
 COUNTED = """
 import wallarood as w

@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
-from cluster_harness import NAMES, check_counts, ended_well, hosts_in
+from support.harness import NAMES, check_counts, ended_well, hosts_in
 
 WORDS = ["stream", "of", "words", "über", "naïve", "日本", "a", "the", "|", "-"]
 

@@ -10,8 +10,8 @@ from typing import NoReturn
 
 import attrs
 import pytest
-from cluster_harness import wait_for
-from systemd_lab import Host, Lab, why_not
+from support.harness import wait_for
+from support.lab import Host, Lab, why_not
 
 ROOT = Path(__file__).parents[2]
 MISSING = 69

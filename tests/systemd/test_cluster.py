@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from cluster_harness import wait_for
+from support.harness import wait_for
 
 from tests.systemd.conftest import Cluster
 

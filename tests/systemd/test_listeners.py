@@ -4,8 +4,8 @@ import json
 import subprocess
 
 import pytest
-from cluster_harness import wait_for
-from systemd_lab import Host
+from support.harness import wait_for
+from support.lab import Host
 
 pytestmark = pytest.mark.xdist_group("lab")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import attrs
 import pytest
-from cluster_harness import wait_for
-from systemd_lab import Host, Lab
+from support.harness import wait_for
+from support.lab import Host, Lab
 
 from tests.systemd.conftest import WORDS, Cluster, text_of
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from cluster_harness import wait_for
-from systemd_lab import Host
+from support.harness import wait_for
+from support.lab import Host
 
 pytestmark = pytest.mark.xdist_group("lab")
 

@@ -5,9 +5,9 @@ from itertools import repeat
 from typing import Any
 
 import pytest
-from compiling import compiled
 from hypothesis import given
 from hypothesis import strategies as st
+from support.compiling import compiled
 
 import wallarood as w
 from wallarood.flow.compile import Concurrent, Inline, InThread, compile_branch

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from echo_channels import KEY, KINDS, LIMITS, NONE, OTHER, serving, works
+from support.echo_channels import KEY, KINDS, LIMITS, NONE, OTHER, serving, works
 
 from wallarood.model.errors import CannotCreateError, KeyRefusedError, RemoteProtocolError
 from wallarood.model.ids import Address

@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 import pytest
 import trio
-from echo_channels import KEY, KINDS, LIMITS, serving, works
+from support.echo_channels import KEY, KINDS, LIMITS, serving, works
 
 from wallarood.cli.main import main
 from wallarood.model.errors import KeyRefusedError, RemoteProtocolError

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from record_types import BadError, Plain
+from support.record_types import BadError, Plain
 
 import wallarood as w
 from wallarood import testing

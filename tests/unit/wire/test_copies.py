@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from record_types import Frozen, Packed, Plain, same
+from support.record_types import Frozen, Packed, Plain, same
 
 from wallarood.model.batch import Batch
 from wallarood.wire.copies import Copier

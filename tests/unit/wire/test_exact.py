@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 import attrs
 import msgspec
 import pytest
-from record_types import Color, Derived, Level, Open, Order, Plain, Word, with_more
+from support.record_types import Color, Derived, Level, Open, Order, Plain, Word, with_more
 
 from wallarood.wire.exact import NotExactError, compile_check
 

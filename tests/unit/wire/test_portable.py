@@ -4,7 +4,7 @@ import pickle
 from typing import Any
 
 import pytest
-from record_types import BadError, Doubled, Plain, Point, Private, same
+from support.record_types import BadError, Doubled, Plain, Point, Private, same
 
 from wallarood.wire.portable import NotPortableError, all_flat, dumps
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from record_types import (
+from support.record_types import (
     BadError,
     Color,
     Converted,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from record_types import Plain, Word, same
+from support.record_types import Plain, Word, same
 
 from wallarood.model.errors import RemoteProtocolError
 from wallarood.wire.tagged import NotPlainError, decode_tagged, encode_tagged

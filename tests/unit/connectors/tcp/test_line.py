@@ -4,7 +4,7 @@ from pathlib import Path
 
 import attrs
 import pytest
-from cluster_receiver import Receiver
+from support.receiver import Receiver
 
 import wallarood as w
 from wallarood.app.connector import SinkContext

@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 import pytest
 import trio
-from compiling import compiled
 from hypothesis import given
 from hypothesis import strategies as st
+from support.compiling import compiled
 
 import wallarood as w
 from wallarood.flow.compile import Inline

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from cluster_harness import wait_for
 
-SCRIPT = Path(__file__).parent / "systemd" / "systemd-host.sh"
+from support.harness import wait_for
+
+SCRIPT = Path(__file__).parents[1] / "systemd" / "systemd-host.sh"
 COMMAND_S = 120.0
 
 

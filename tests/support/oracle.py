@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from cluster_harness import writer_of
+from support.harness import writer_of
 
 
 def check_slow_count(directory: Path, numbers: int = 20_000) -> None:

@@ -1,6 +1,6 @@
 """Strikes against the workers of a cluster: killed, stopped, started again, at random moments.
 
-``python tests/cluster_killer.py KILLS [SEED]`` goes on until that many have been killed.
+``python -m support.killer KILLS [SEED]``, run in tests/, strikes until that many have been killed.
 """
 
 import random
@@ -11,8 +11,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from cluster_harness import NAMES, Hosts, WorkerProcess, hosts_in, wait_for
-from cluster_oracle import check_slow_count
+from support.harness import NAMES, Hosts, WorkerProcess, hosts_in, wait_for
+from support.oracle import check_slow_count
 
 STOPPED_S = 2.2
 """Longer than the liveness deadline of the tests."""

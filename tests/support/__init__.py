@@ -1,0 +1,1 @@
+"""What several tests share: real clusters on this host, checks of their output, a systemd lab."""
