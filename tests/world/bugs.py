@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 import attrs
 
 from wallarood.control.effects import Effect
-from wallarood.control.rounds.checkpoint_leader import Coordinator
-from wallarood.control.rounds.checkpoint_member import Snapshotter
+from wallarood.control.rounds.checkpoint_leader import CheckpointLeader
+from wallarood.control.rounds.checkpoint_member import CheckpointMember
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
-from wallarood.control.rounds.recovery_member import Rollback
+from wallarood.control.rounds.recovery_member import RecoveryMember
+from wallarood.control.stale import Stamp, is_stale
 from wallarood.model.checkpoint import CheckpointPart
 from wallarood.model.messages import Envelope
-from wallarood.runtime.stale import Stamp, is_stale
 from wallarood.storage.checkpoints import CheckpointStore
 
 from .job import Parts
@@ -36,10 +36,10 @@ class Bugs:
     """Where the world can be made to go wrong; as it stands, nowhere."""
 
     parts: Parts = attrs.field(factory=Parts)
-    coordinator: type[Coordinator] = Coordinator
+    coordinator: type[CheckpointLeader] = CheckpointLeader
     recovery: type[RecoveryLeader] = RecoveryLeader
-    rollback: type[Rollback] = Rollback
-    snapshotter: type[Snapshotter] = Snapshotter
+    rollback: type[RecoveryMember] = RecoveryMember
+    snapshotter: type[CheckpointMember] = CheckpointMember
     transform: Callable[["Node", list[Effect]], list[Effect]] = faithfully
     stale: Callable[[Envelope, Stamp], bool] = is_stale
     part: Callable[[CheckpointStore, CheckpointPart], CheckpointPart] = as_it_is

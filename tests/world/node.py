@@ -36,17 +36,17 @@ from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.formation.startup import GoOn, Role, decide
 from wallarood.control.membership import Membership
-from wallarood.control.rounds.checkpoint_leader import Coordinator
-from wallarood.control.rounds.checkpoint_member import Snapshotter
+from wallarood.control.rounds.checkpoint_leader import CheckpointLeader
+from wallarood.control.rounds.checkpoint_member import CheckpointMember
 from wallarood.control.rounds.completion import Completion
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
-from wallarood.control.rounds.recovery_member import Rollback
+from wallarood.control.rounds.recovery_member import RecoveryMember
+from wallarood.control.stale import Stamp
 from wallarood.model.batch import Barrier
 from wallarood.model.checkpoint import CheckpointPart
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.messages import Choice, Holdings, Purpose, RequestCheckpoint
 from wallarood.runtime.driver import _timed, step
-from wallarood.runtime.stale import Stamp
 from wallarood.storage.checkpoints import CheckpointStore
 
 from .disk import Disk
@@ -73,9 +73,9 @@ class SimRound:
     """One round on one worker."""
 
     choice: Choice
-    snapshotter: Snapshotter
+    snapshotter: CheckpointMember
     completion: Completion
-    coordinator: Coordinator | None
+    coordinator: CheckpointLeader | None
     job: SimJob | None = None
     waiting: list[Callable[[SimJob], None]] = attrs.field(factory=list)
     keeping: dict[int, str] = attrs.field(factory=dict)
@@ -112,7 +112,7 @@ class Node:
         self.founding = None
         self.membership: Membership | None = None
         self.recovery: RecoveryLeader | None = None
-        self.rollback: Rollback | None = None
+        self.rollback: RecoveryMember | None = None
         self.record: ClusterRecord | None = None
         self.running: SimRound | None = None
         self.halting = False

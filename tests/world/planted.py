@@ -14,9 +14,10 @@ from wallarood.control.effects import (
     Tell,
 )
 from wallarood.control.events import CommitRecorded, Event, SinksPublished
-from wallarood.control.rounds.checkpoint_leader import Coordinator
-from wallarood.control.rounds.checkpoint_member import Phase, Snapshotter
+from wallarood.control.rounds.checkpoint_leader import CheckpointLeader
+from wallarood.control.rounds.checkpoint_member import CheckpointMember, Phase
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
+from wallarood.control.stale import Stamp
 from wallarood.flow.align import Alignment
 from wallarood.flow.link import LinkSender
 from wallarood.flow.state import KeyedState
@@ -26,7 +27,6 @@ from wallarood.model.checkpoint import CheckpointId, CheckpointPart
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import Envelope, Purpose
 from wallarood.runtime.dataflow.snapshots import Snapshots
-from wallarood.runtime.stale import Stamp
 from wallarood.storage.checkpoints import CheckpointStore
 
 from .bugs import Bugs
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .node import Node
 
 
-class HastyCoordinator(Coordinator):
+class HastyCheckpointLeader(CheckpointLeader):
     """Takes one worker less for all."""
 
     def _is_held(self, sender: WorkerName, number: int, now: float) -> list[Effect]:
@@ -153,7 +153,7 @@ class AnyNumber(Snapshots):
         return self.barrier is not None
 
 
-class Lingering(Snapshotter):
+class Lingering(CheckpointMember):
     """Does not leave before all sinks have published."""
 
     def step(self, event: Event, now: float) -> list[Effect]:
@@ -219,7 +219,7 @@ def written_is_committed(store: CheckpointStore, part: CheckpointPart) -> Checkp
 PLANTED: dict[str, tuple[Bugs, str]] = {
     "a part is acknowledged before it is durable": (Bugs(early_ack=True), "which is not committed"),
     "committed at one worker less than all": (
-        Bugs(coordinator=HastyCoordinator),
+        Bugs(coordinator=HastyCheckpointLeader),
         "which is not committed",
     ),
     "giving up aborts what sinks prepared": (

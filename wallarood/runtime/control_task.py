@@ -4,7 +4,7 @@ Theory of operation
 ===================
 Every connection, dialled or accepted, gets a number that is never used again. What happens on it
 becomes an event for the driver: opened, a message, lost. A stale message is dropped here and
-nowhere else (see `wallarood.runtime.stale`). No exception of a connection leaves its task.
+nowhere else (see `wallarood.control.stale`). No exception of a connection leaves its task.
 """
 
 import itertools
@@ -15,11 +15,11 @@ import structlog
 import trio
 
 from wallarood.control.events import ConnectionLost, ConnectionOpened, Event, Received
+from wallarood.control.stale import Stamp, is_stale
 from wallarood.model.errors import KeyRefusedError, RemoteProtocolError
 from wallarood.model.ids import Address, WorkerName
 from wallarood.model.messages import Attach, Attached, ControlMessage, Envelope, Join
 from wallarood.runtime.ports import ControlChannel, DialControl
-from wallarood.runtime.stale import Stamp, is_stale
 from wallarood.wire.control import decode, encode
 
 BACKOFF_FIRST_S = 0.05

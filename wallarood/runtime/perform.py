@@ -22,7 +22,7 @@ from wallarood.control.events import (
 )
 from wallarood.control.membership import Membership
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
-from wallarood.control.rounds.recovery_member import Rollback
+from wallarood.control.rounds.recovery_member import RecoveryMember
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import CannotCreateError, PeersGoneError, WallaroodError
 from wallarood.model.ids import Address, WorkerName
@@ -186,7 +186,7 @@ def _formed(worker: Worker, record: ClusterRecord) -> None:
         name_taken_wait_s=timing.name_taken_wait_s,
         now=now,
     )
-    worker.rollback = Rollback(record.topology.leader)
+    worker.rollback = RecoveryMember(record.topology.leader)
     worker.nursery.start_soon(_run_store, worker)
     _stored(worker, lambda _: None, lambda _: None)
     if worker.leads:

@@ -1,6 +1,6 @@
 """What the runtime needs from the adapters around it, as Protocols. `daemon.py` passes them in."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -115,4 +115,3 @@ class RecordStore(Protocol):
 
 DialControl: TypeAlias = Callable[[Address], AbstractAsyncContextManager[ControlChannel]]
 DialData: TypeAlias = Callable[[Address], AbstractAsyncContextManager[DataChannel]]
-Handler: TypeAlias = Callable[[ControlChannel], Awaitable[None]]

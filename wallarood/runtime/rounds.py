@@ -23,8 +23,8 @@ from wallarood.control.events import (
     SnapshotMoved,
     SnapshotWritten,
 )
-from wallarood.control.rounds.checkpoint_leader import Coordinator
-from wallarood.control.rounds.checkpoint_member import Snapshotter
+from wallarood.control.rounds.checkpoint_leader import CheckpointLeader
+from wallarood.control.rounds.checkpoint_member import CheckpointMember
 from wallarood.control.rounds.completion import Completion
 from wallarood.flow.failures import host_failed, place_of, text_of
 from wallarood.model.batch import Barrier
@@ -71,7 +71,7 @@ def begin_round(worker: Worker, choice: Choice) -> None:
     name, committed = worker.member.name, choice.checkpoint.number
     coordinator = None
     if worker.leads:
-        coordinator = Coordinator(
+        coordinator = CheckpointLeader(
             workers,
             highest=choice.highest,
             committed=committed,
@@ -81,7 +81,7 @@ def begin_round(worker: Worker, choice: Choice) -> None:
         )
     worker.round = Round(
         choice,
-        Snapshotter(name, workers[0], committed=committed),
+        CheckpointMember(name, workers[0], committed=committed),
         Completion(name, workers, completion_wait_s=timing.completion_wait_s),
         coordinator,
     )
@@ -163,7 +163,6 @@ async def _restore(worker: Worker, mine: Round) -> None:
         dial=worker.dial_data,
         limits=settings.links,
         codecs=codecs,
-        on_change=lambda: None,
         on_failed=lambda error: _fail(worker, _first_of(error)),
         inbox=lambda edge: _inbox(mine, edge),
         narrow=_narrow(worker.application, record.topology),

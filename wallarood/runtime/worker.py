@@ -17,11 +17,12 @@ from wallarood.control.events import Event, Woken
 from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.membership import Membership
-from wallarood.control.rounds.checkpoint_leader import Coordinator
-from wallarood.control.rounds.checkpoint_member import Snapshotter
+from wallarood.control.rounds.checkpoint_leader import CheckpointLeader
+from wallarood.control.rounds.checkpoint_member import CheckpointMember
 from wallarood.control.rounds.completion import Completion
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
-from wallarood.control.rounds.recovery_member import Rollback
+from wallarood.control.rounds.recovery_member import RecoveryMember
+from wallarood.control.stale import Stamp
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import WallaroodError
 from wallarood.model.ids import Address, WorkerName
@@ -35,7 +36,6 @@ from wallarood.runtime.peers.links import LinkLimits, Links
 from wallarood.runtime.ports import CheckpointStore, DialData, RecordStore
 from wallarood.runtime.profile import Profile
 from wallarood.runtime.setups import Setups
-from wallarood.runtime.stale import Stamp
 from wallarood.runtime.store_task import StoreTask
 from wallarood.wire.records import PickleRule
 
@@ -88,9 +88,9 @@ class Round:
     """
 
     choice: Choice
-    snapshotter: Snapshotter
+    snapshotter: CheckpointMember
     completion: Completion
-    coordinator: Coordinator | None
+    coordinator: CheckpointLeader | None
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     ready: trio.Event = attrs.field(factory=trio.Event)
     ended: trio.Event = attrs.field(factory=trio.Event)
@@ -152,7 +152,7 @@ class Worker:
     members: dict[WorkerName, Member] = attrs.field(factory=dict)
     membership: Membership | None = None
     recovery: RecoveryLeader | None = None
-    rollback: Rollback | None = None
+    rollback: RecoveryMember | None = None
     checkpoints: CheckpointStore | None = None
     store_task: StoreTask = attrs.field(factory=StoreTask)
     setups: Setups = attrs.field(

@@ -1,7 +1,7 @@
 """A stop: only what brings its checkpoint further than any attempt before is progress."""
 
 from wallarood.control.events import SnapshotWritten
-from wallarood.control.rounds.checkpoint_member import Snapshotter
+from wallarood.control.rounds.checkpoint_member import CheckpointMember
 from wallarood.control.rounds.completion import Completion
 from wallarood.daemon.stopping import _progress
 from wallarood.model.batch import Barrier
@@ -24,7 +24,7 @@ def a_round() -> Round:
     )
     made = Round(
         Choice("attempt", 1, CheckpointId(0, 0), 0, (), 0),
-        Snapshotter("alpha", "alpha", committed=0),
+        CheckpointMember("alpha", "alpha", committed=0),
         Completion("alpha", ALONE, completion_wait_s=60.0),
         None,
     )

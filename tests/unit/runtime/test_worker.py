@@ -3,7 +3,7 @@
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from wallarood.control.rounds.checkpoint_member import Snapshotter
+from wallarood.control.rounds.checkpoint_member import CheckpointMember
 from wallarood.control.rounds.completion import Completion
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.messages import Choice
@@ -20,7 +20,7 @@ ALONE = ("alpha",)
 def a_round() -> Round:
     return Round(
         Choice("attempt", 1, CheckpointId(0, 0), 0, (), 0),
-        Snapshotter("alpha", "alpha", committed=0),
+        CheckpointMember("alpha", "alpha", committed=0),
         Completion("alpha", ALONE, completion_wait_s=60.0),
         None,
     )

@@ -90,7 +90,7 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
 }
 
 
-class Coordinator:
+class CheckpointLeader:
     """The machine of the leader for one round. Times are in seconds; *highest* was used before."""
 
     def __init__(

@@ -94,7 +94,7 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
 }
 
 
-class Snapshotter:
+class CheckpointMember:
     """The machine of one worker for one round. *committed* is known when the round begins."""
 
     def __init__(self, worker: WorkerName, leader: WorkerName, *, committed: int) -> None:

@@ -69,7 +69,7 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
 }
 
 
-class Rollback:
+class RecoveryMember:
     """The machine of one worker. *leader* is whom it answers."""
 
     def __init__(self, leader: WorkerName) -> None:

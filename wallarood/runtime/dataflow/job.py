@@ -47,8 +47,6 @@ class Job:
     """Called with a checkpoint when all sinks here have published what it holds."""
     _published: int = attrs.field(default=0, init=False)
     _forgetting: trio.Lock = attrs.field(factory=trio.Lock, init=False)
-    _cancel: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
-    _ended: trio.Event = attrs.field(factory=trio.Event, init=False)
 
     def stuck(self, now: float, blocking_call_s: float) -> str:
         """Which stage has been in one call in a thread for too long; empty if none has."""
@@ -63,37 +61,28 @@ class Job:
         return self.inboxes[self.wiring.topology.edges[edge].target]
 
     async def run(self) -> None:
-        """Run every instance until all have seen the end of their inputs, or until `stop`.
+        """Run every instance until all have seen the end of their inputs.
 
         Raises what an instance raised, unwrapped, after all others have been cancelled.
         """
         failure: BaseException | None = None
         try:
-            with self._cancel:
-                try:
-                    async with trio.open_nursery() as nursery:
-                        tasks: tuple[SinkTask | StageTask | SourceTask, ...] = (
-                            *self.sinks,
-                            *self.stages,
-                            *self.sources.values(),
-                        )
-                        for each in tasks:
-                            # A thread that one of them waits for is called by it.
-                            nursery.start_soon(each.run, name=each.called)
-                    self.drained = True
-                except BaseExceptionGroup as group:
-                    failure = _first_of(group)
-                    if failure is None:
-                        raise
-        finally:
-            self._ended.set()
+            async with trio.open_nursery() as nursery:
+                tasks: tuple[SinkTask | StageTask | SourceTask, ...] = (
+                    *self.sinks,
+                    *self.stages,
+                    *self.sources.values(),
+                )
+                for task in tasks:
+                    # A thread that one of them waits for is called by it.
+                    nursery.start_soon(task.run, name=task.called)
+            self.drained = True
+        except BaseExceptionGroup as group:
+            failure = _first_of(group)
+            if failure is None:
+                raise
         if failure is not None:
             raise failure
-
-    async def halt(self) -> None:
-        """End all tasks where they stand."""
-        self._cancel.cancel()
-        await self._ended.wait()
 
     def put_barrier(self, barrier: Barrier) -> bool:
         """Put a barrier behind what the sources here have read; False if it is an old one."""

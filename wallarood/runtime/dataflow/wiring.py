@@ -54,12 +54,3 @@ class Wiring:
         """Among how many workers the records of *edge* are parted."""
         keyed = edge.routing is Routing.KEYED
         return len(self.topology.stages[edge.target].workers) if keyed else 1
-
-    def edges_crossing(self) -> tuple[Edge, ...]:
-        """The edges that may bring records here from other workers."""
-        here = {stage.index for stage in self.stages}
-        return tuple(
-            edge
-            for edge in self.topology.edges
-            if edge.target in here and edge.routing is not Routing.FORWARD
-        )

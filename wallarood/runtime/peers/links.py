@@ -1,7 +1,7 @@
 """The data links of this worker: one out and one in for every other member."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 import structlog
@@ -54,7 +54,6 @@ class Links:
     dial: DialData
     limits: LinkLimits
     codecs: Mapping[int, RecordCodec]
-    on_change: Callable[[], None]
     on_failed: Callable[[BaseException], None]
     inbox: Callable[[int], Inbox]
     narrow: frozenset[int] = frozenset()
@@ -75,7 +74,6 @@ class Links:
                 backoff_max_s=self.limits.backoff_max_s,
                 probe_s=self.limits.probe_s,
                 silent_max=max(3, math.ceil(self.limits.silence_s / self.limits.probe_s)),
-                on_change=self.on_change,
             )
             self.receivers[name] = PeerReceiver(
                 peer=name,
@@ -83,7 +81,6 @@ class Links:
                 link=LinkReceiver(self.limits.window_bytes, self.narrow),
                 inbox=self.inbox,
                 codecs=self.codecs,
-                on_change=self.on_change,
                 alive_s=self.limits.probe_s,
             )
 
@@ -101,15 +98,6 @@ class Links:
     def remote_port(self, edge: Edge, target: WorkerName) -> RemotePort:
         """The port of *edge* to another worker."""
         return RemotePort(self.senders[target], edge.index, self.codecs[edge.index])
-
-    @property
-    def all_up(self) -> bool:
-        """Whether every link is connected, in both directions."""
-        ends: Iterable[PeerSender | PeerReceiver] = (
-            *self.senders.values(),
-            *self.receivers.values(),
-        )
-        return all(each.connected for each in ends)
 
     def drop(self, name: WorkerName) -> None:
         """Close the connections to and from a peer that is not heard of; they are made anew."""

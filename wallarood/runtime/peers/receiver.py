@@ -52,10 +52,8 @@ class PeerReceiver:
     link: LinkReceiver
     inbox: Callable[[int], Inbox]
     codecs: Mapping[int, RecordCodec]
-    on_change: Callable[[], None]
     alive_s: float = 1.0
     """How often the peer is told that bytes have come."""
-    connected: bool = attrs.field(default=False, init=False)
     _due: Waker = attrs.field(factory=Waker, init=False)
     _connection: trio.CancelScope | None = attrs.field(default=None, init=False)
     _using: trio.Lock = attrs.field(factory=trio.Lock, init=False)
@@ -79,28 +77,15 @@ class PeerReceiver:
                 await channel.send_all(encode_frame(encode_peer(hello)))
                 self.link.reconnected()
                 self._say_alive, self._alive_at = False, trio.current_time() + self.alive_s
-                self._is_up()
-                try:
-                    async with trio.open_nursery() as nursery:
-                        nursery.start_soon(self._write_grants, channel)
-                        await self._read(channel, frames, behind)
-                        nursery.cancel_scope.cancel()
-                finally:
-                    self._is_down()
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._write_grants, channel)
+                    await self._read(channel, frames, behind)
+                    nursery.cancel_scope.cancel()
 
     def drop(self) -> None:
         """Close the connection, if there is one; the peer dials again."""
         if self._connection is not None:
             self._connection.cancel()
-
-    def _is_up(self) -> None:
-        self.connected = True
-        self.on_change()
-
-    def _is_down(self) -> None:
-        if self.connected:
-            self.connected = False
-            self.on_change()
 
     async def _read(self, channel: DataChannel, frames: FrameDecoder, behind: list[bytes]) -> None:
         for payload in behind:

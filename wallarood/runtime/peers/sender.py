@@ -57,10 +57,7 @@ CONNECTION_ERRORS = (OSError, trio.BrokenResourceError, trio.ClosedResourceError
 
 @attrs.define(eq=False)
 class PeerSender:
-    """The link to *peer*. `hello` says who we are; `address` where the peer is to be found now.
-
-    `on_change` is called whenever `connected` changes.
-    """
+    """The link to *peer*. `hello` says who we are; `address` where the peer is to be found now."""
 
     peer: WorkerName
     hello: LinkHello
@@ -70,12 +67,10 @@ class PeerSender:
     link: LinkSender
     frame_bytes_max: int
     backoff_max_s: float
-    on_change: Callable[[], None]
     probe_s: float = 1.0
     """How often an idle connection is asked for a sign of life."""
     silent_max: int = 5
     """After how many questions without an answer a connection is dead."""
-    connected: bool = attrs.field(default=False, init=False)
     _unsent: Waker = attrs.field(factory=Waker, init=False)
     _idle: DataChannel | None = attrs.field(default=None, init=False)
     """The connection, while its writer has nothing to do."""
@@ -104,7 +99,7 @@ class PeerSender:
                     raise
                 log.debug("data channel closed", peer=self.peer, reason=str(group.exceptions[0]))
             finally:
-                self._is_down()
+                self._idle, self._rest = None, b""
             await trio.sleep(backoff_s)
             backoff_s = min(backoff_s * 2, self.backoff_max_s)
 
@@ -135,22 +130,11 @@ class PeerSender:
         return frames
 
     async def _use(self, channel: DataChannel, frames: FrameDecoder) -> None:
-        self._is_up()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write, channel)
             nursery.start_soon(self._watch, channel)
             await self._read_grants(channel, frames)
             nursery.cancel_scope.cancel()
-
-    def _is_up(self) -> None:
-        self.connected = True
-        self.on_change()
-
-    def _is_down(self) -> None:
-        self._idle, self._rest = None, b""
-        if self.connected:
-            self.connected = False
-            self.on_change()
 
     async def _write(self, channel: DataChannel) -> None:
         while True:

@@ -5,7 +5,7 @@ from typing import Any
 
 from wallarood.control.effects import Effect, Tell
 from wallarood.control.events import CheckpointWanted, Heard, TimerFired
-from wallarood.control.rounds.checkpoint_leader import Coordinator
+from wallarood.control.rounds.checkpoint_leader import CheckpointLeader
 from wallarood.model.messages import (
     CheckpointCommitted,
     CheckpointFailed,
@@ -29,8 +29,10 @@ def asked(keep: str = "", purpose: Purpose = Purpose.ASKED) -> CheckpointWanted:
     return CheckpointWanted(RequestCheckpoint(purpose, keep))
 
 
-def coordinator() -> Coordinator:
-    return Coordinator(("alpha",), highest=0, committed=0, interval_s=9.0, deadline_s=9.0, now=0.0)
+def coordinator() -> CheckpointLeader:
+    return CheckpointLeader(
+        ("alpha",), highest=0, committed=0, interval_s=9.0, deadline_s=9.0, now=0.0
+    )
 
 
 def test_an_order_to_keep_is_carried_out_behind_the_one_in_flight() -> None:
@@ -54,7 +56,7 @@ def said(effects: list[Effect], kind: type) -> list[Any]:
     return list(dict.fromkeys(messages))
 
 
-def timer(machine: Coordinator) -> tuple[float, list[Effect]]:
+def timer(machine: CheckpointLeader) -> tuple[float, list[Effect]]:
     """Let the next deadline come."""
     assert machine.deadline is not None
     now = machine.deadline
@@ -79,7 +81,7 @@ def test_each_silent_checkpoint_doubles_the_patience_with_the_next() -> None:
 
 def test_writes_that_are_slower_than_the_deadline_commit_again_and_again() -> None:
     """The store of a worker writes one part after the other, and of those that wait the newest."""
-    machine = Coordinator(
+    machine = CheckpointLeader(
         ("alpha",), highest=0, committed=0, interval_s=5.0, deadline_s=30.0, now=0.0
     )
     writing, waiting, done_at, committed = 0, 0, 0.0, []

@@ -79,7 +79,6 @@ def receiver_of(inbox: Inbox) -> PeerReceiver:
         link=LinkReceiver(WINDOW_BYTES),
         inbox=lambda _: inbox,
         codecs={EDGE: CODEC},
-        on_change=lambda: None,
     )
 
 

@@ -70,7 +70,6 @@ def sender_to(peer: Peer) -> PeerSender:
         link=LinkSender(FRAME_BYTES_MAX),
         frame_bytes_max=FRAME_BYTES_MAX,
         backoff_max_s=0.01,
-        on_change=lambda: None,
     )
 
 
