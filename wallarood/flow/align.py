@@ -28,8 +28,8 @@ class Alignment:
         self._shown: set[InputId] = set()
         self._barrier: Barrier | None = None
         self._highest: tuple[int, int] = (-1, -1)
-        self._watermarks: dict[InputId, float] = {}
-        self._watermark: float | None = None
+        self._watermarks: dict[InputId, int] = {}
+        self._watermark: int | None = None
         self.blocked: frozenset[InputId] = frozenset()
 
     def take(self, source: InputId, mark: Mark) -> tuple[Mark, ...]:

@@ -42,7 +42,7 @@ class Inline:
     def run(self, batch: Batch, failures: list[Failure]) -> Batch:
         """Pass *batch* through all steps. Raises ComputationFailed: a policy is to stop."""
         for operator in self.operators:
-            batch = operator(batch, failures)
+            batch = operator.on_batch(batch, failures)
         return batch
 
 
@@ -55,7 +55,7 @@ class InThread:
 
     def run(self, batch: Batch, failures: list[Failure]) -> Batch:
         """Pass *batch* through the step. Raises ComputationFailed: its policy is to stop."""
-        return self.operator(batch, failures)
+        return self.operator.on_batch(batch, failures)
 
 
 @attrs.frozen
@@ -133,8 +133,8 @@ def compile_branch(application: Application, stage: Stage) -> Split | None:
     def split(batch: Batch, failures: list[Failure]) -> tuple[Batch, Batch]:
         answers = operators.answer_each(computation, batch.values, failures=failures)
         return (
-            operators.kept(batch, batch.values, [each is True for each in answers]),
-            operators.kept(batch, batch.values, [each is False for each in answers]),
+            batch.sift([each is True for each in answers]),
+            batch.sift([each is False for each in answers]),
         )
 
     return split
@@ -143,7 +143,7 @@ def compile_branch(application: Application, stage: Stage) -> Split | None:
 def _operator(step: Step, states: Mapping[str, State]) -> tuple[Operator, ...]:
     match step.kind, step.computation, states.get(step.name):
         case StepKind.COLLECT | StepKind.REDISTRIBUTE, _, _:
-            return (operators.collect,)
+            return (operators.COLLECT,)
         case StepKind.KEY_BY, Computation() as computation, _:
             return (loops.key_by(computation),)
         case StepKind.BRANCH, _, _:

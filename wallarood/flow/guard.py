@@ -13,7 +13,6 @@ from typing import Protocol
 import attrs
 
 from wallarood.flow.failures import Failure, fail
-from wallarood.flow.steps.operators import kept
 from wallarood.model.batch import Batch
 from wallarood.model.errors import ApplicationError
 from wallarood.model.pipeline import Application, Shape, Step, StepKind
@@ -87,7 +86,7 @@ class Guard:
                     f"({self.maker.where}): {error}\n  record: {record!r:.1000}"
                 )
             fail(computation, record, error, failures=failures)
-        return kept(batch, batch.values, [n not in faults for n in range(len(batch))])
+        return batch.sift([n not in faults for n in range(len(batch))])
 
 
 def maker_of(application: Application, stage: Stage) -> Step:

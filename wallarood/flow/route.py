@@ -1,8 +1,7 @@
 """Which instance gets a record: the end of an edge, seen from one worker."""
 
 from collections.abc import Iterable
-from itertools import compress
-from typing import Any, Final
+from typing import Any
 
 from wallarood.flow.keys import CACHE_KEYS_MAX, KEY_TYPES_EXACT, Partitioner, kind_of
 from wallarood.model.batch import Batch
@@ -64,45 +63,18 @@ class Router:
             chosen = map(known.__getitem__, keys)
         else:
             chosen = (self._owners[self._partition_of(key)] for key in keys)
-        # Where the records are the keys, their parts are too.
-        columns = [batch.values] if keys is batch.values else [batch.values, keys]
-        if len(self.targets) == 2:
-            parts = _in_two(columns, chosen)
-        else:
-            parts = _in_many(columns, chosen, len(self.targets))
+        if kind is not batch.kind:
+            batch = batch.rekey(keys, kind, item=batch.item)
+        parts = batch.deal(chosen, len(self.targets))
         return [
-            (worker, Batch(part[0], part[-1], kind, batch.item))
-            for worker, part in zip(self.targets, parts, strict=True)
-            if part[0]
+            (worker, part) for worker, part in zip(self.targets, parts, strict=True) if part.values
         ]
 
     def _dealt(self, batch: Batch) -> list[tuple[WorkerName, Batch]]:
         """Every target in turn gets a record. Batches of one go round too: a trickle is spread."""
-        count, first, records = len(self.targets), self._next, batch.values
-        self._next = (first + len(records)) % count
+        count, first, batch = len(self.targets), self._next, batch.rekey(None)
+        self._next = (first + len(batch)) % count
         return [
-            (self.targets[(first + place) % count], Batch(records[place::count]))
-            for place in range(min(count, len(records)))
+            (self.targets[(first + place) % count], batch.every(place, count))
+            for place in range(min(count, len(batch)))
         ]
-
-
-_Columns = list[list[Any]]
-_NOT: Final = bytes([1]) + bytes(255)
-"""What `bytes.translate` makes 1 of 0 with, and 0 of all else."""
-
-
-def _in_two(columns: _Columns, chosen: Iterable[int]) -> list[_Columns]:
-    """The parts for targets 0 and 1, without a step of Python for each record."""
-    second = bytes(chosen)
-    first = second.translate(_NOT)
-    return [[list(compress(column, flags)) for column in columns] for flags in (first, second)]
-
-
-def _in_many(columns: _Columns, chosen: Iterable[int], targets: int) -> list[_Columns]:
-    parts: list[_Columns] = [[[] for _ in columns] for _ in range(targets)]
-    targets_of = list(chosen)
-    for place, column in enumerate(columns):
-        adds = [part[place].append for part in parts]
-        for value, target in zip(column, targets_of, strict=True):
-            adds[target](value)
-    return parts

@@ -246,7 +246,8 @@ def _profile_port(port: Port, full: Hop) -> Port:
 
 def _profile_segment(segment: Segment, names: Any, hop: Callable[[str, Spent], Hop]) -> Segment:
     def operator(each: Operator) -> Operator:
-        return timed(each, hop(f"user code: {next(names)}", Spent.WORK))
+        wrapped: Operator = _stand_in(each, on_batch=hop(f"user code: {next(names)}", Spent.WORK))
+        return wrapped
 
     match segment:
         case Inline():

@@ -5,7 +5,8 @@ The first byte is the kind. Hello and refusal are JSON behind it; the others are
 ==========  =====================================================================
 data        edge u32, sequence u64, round u32, records u32, encoded columns
 mark        edge u32, sequence u64, round u32, kind u8, then for a barrier its
-            round u32 and number u64, for a watermark its time f64
+            round u32 and number u64, for a watermark its time i64 and
+            whether the sender is idle u8
 grant       edge u32, sequence u64: this and all before it are taken
 alive       nothing: the connection carries bytes to this end
 ==========  =====================================================================
@@ -28,7 +29,7 @@ _data = struct.Struct(">BIQII")
 _mark = struct.Struct(">BIQIB")
 _grant = struct.Struct(">BIQ")
 _barrier = struct.Struct(">IQ")
-_watermark = struct.Struct(">d")
+_watermark = struct.Struct(">q?")
 
 
 @attrs.frozen
@@ -111,8 +112,8 @@ def _encode_mark(mark: Mark) -> tuple[int, bytes]:
     match mark:
         case Barrier(round_, number):
             return _BARRIER, _barrier.pack(round_, number)
-        case Watermark(time):
-            return _WATERMARK, _watermark.pack(time)
+        case Watermark(time, idle):
+            return _WATERMARK, _watermark.pack(time, idle)
         case EndOfStream():
             return _END, b""
 

@@ -88,7 +88,7 @@ PEER_MESSAGES = [
     LinkRefused("why"),
     Data(1, 2, 3, b"payload", 4),
     MarkFrame(1, 2, 3, Barrier(4, 5)),
-    MarkFrame(1, 2, 3, Watermark(1.5)),
+    MarkFrame(1, 2, 3, Watermark(-1_500_000, True)),
     MarkFrame(1, 2, 3, EndOfStream()),
     Grant(7, 1 << 40),
     Alive(),

@@ -26,7 +26,7 @@ import attrs
 from wallarood.flow.failures import Failure, fail, pass_on
 from wallarood.flow.keys import canonical_all
 from wallarood.flow.state import KeyedState
-from wallarood.flow.steps.operators import DROPPED, call_each, gather, kept
+from wallarood.flow.steps.operators import DROPPED, call_each, gather
 from wallarood.flow.steps.selectors import Selector, selector_of
 from wallarood.model.aggregation import AggregationKind, row
 from wallarood.model.batch import Batch
@@ -187,7 +187,7 @@ class Aggregator:
         self._looked_at = [(each, each and selector_of(each)) for each in layout.functions]
         self._counting = any(cell.kind is AggregationKind.COUNT for cell in layout.cells)
 
-    def __call__(self, batch: Batch, failures: list[Failure]) -> Batch:
+    def on_batch(self, batch: Batch, failures: list[Failure], side: int = 0) -> Batch:  # noqa: ARG002
         """One record for each key of *batch*, in the order in which keys first occur."""
         if batch.keys is None:
             raise ValueError("a batch without keys at an aggregation")
@@ -203,9 +203,12 @@ class Aggregator:
             pass_on(error)
             done = None
         names, results = done or self._carefully(keyed, batch.values, failures)
+        times = None
+        if batch.times is not None:
+            times = list(map(dict(zip(held, batch.times, strict=True)).__getitem__, names))
         if held is not keys:
             names = list(map(dict(zip(held, keys, strict=True)).__getitem__, names))
-        return self._emitted(names, results, failures)
+        return self._emitted(Batch([], names, times=times), results, failures)
 
     def _columns(self, batch: Batch, failures: list[Failure]) -> tuple[Batch, Sequence[list[Any]]]:
         """The values to aggregate, and the records that have them all."""
@@ -215,7 +218,7 @@ class Aggregator:
             columns.append(self._column(looked_at, batch.values, failures))
             if len(failures) > before:
                 flags = list(map(is_not, columns[-1], repeat(DROPPED)))
-                batch = kept(batch, batch.values, flags)
+                batch = batch.sift(flags)
                 columns = [list(compress(each, flags)) for each in columns]
         return batch, columns
 
@@ -279,14 +282,16 @@ class Aggregator:
         return list(seen), list(zip(*seen.values(), strict=True))
 
     def _emitted(
-        self, names: list[Any], results: Sequence[Iterable[Any]], failures: list[Failure]
+        self, named: Batch, results: Sequence[Iterable[Any]], failures: list[Failure]
     ) -> Batch:
-        """The records that tell of these keys."""
-        if not names:
-            return Batch([], [])
-        rows = list(zip(names, *results, strict=True))
+        """The records that tell of these keys, with the stamp of the last record of each."""
+        if not named.keys:
+            return named
+        rows = named.replace(list(zip(named.keys, *results, strict=True)))
         into = self._computation.function
         if into is row:
-            return Batch(rows, names)
-        records = call_each(self._computation, lambda row: into(*row), rows, failures=failures)
-        return gather(Shape.ONE, Batch(rows, names), records)
+            return rows
+        records = call_each(
+            self._computation, lambda row: into(*row), rows.values, failures=failures
+        )
+        return gather(Shape.ONE, rows, records)

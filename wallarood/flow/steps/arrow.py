@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from wallarood.flow.failures import Failure, fail
-from wallarood.flow.steps.operators import Operator
+from wallarood.flow.steps.operators import Operator, Plain
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation
 
@@ -32,7 +32,7 @@ def columnar(computation: Computation) -> Operator:
             fail(computation, batch.values, error, failures=failures)
             return Batch([])
 
-    return run
+    return Plain(run)
 
 
 def _rows(arrow: Any, result: Any) -> list[Any]:

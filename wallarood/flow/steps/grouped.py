@@ -5,7 +5,7 @@ from typing import Any
 from wallarood.flow.failures import Failure, fail
 from wallarood.flow.keys import canonical_all
 from wallarood.flow.state import KeyedState, SingleState
-from wallarood.flow.steps.operators import Operator
+from wallarood.flow.steps.operators import Operator, Plain
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation
 
@@ -22,7 +22,7 @@ def together(computation: Computation, state: SingleState) -> Operator:
             fail(computation, batch.values, error, failures=failures)
             return Batch([])
 
-    return run
+    return Plain(run)
 
 
 def by_key(computation: Computation, state: KeyedState) -> Operator:
@@ -49,4 +49,4 @@ def by_key(computation: Computation, state: KeyedState) -> Operator:
             keys += [key] * len(results)
         return done
 
-    return run
+    return Plain(run)

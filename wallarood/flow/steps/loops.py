@@ -12,7 +12,7 @@
 # applied, and the same iterator goes on behind it: no record is passed to user code twice.
 
 from collections.abc import Callable, Iterator
-from itertools import repeat
+from itertools import compress, repeat
 from types import FunctionType
 from typing import Any, Final, TypeAlias
 
@@ -26,7 +26,7 @@ from wallarood.flow.keys import (
     kind_of,
 )
 from wallarood.flow.state import KeyedState, SingleState, State
-from wallarood.flow.steps.operators import DROPPED, Operator, flattened, kept
+from wallarood.flow.steps.operators import DROPPED, Operator, Plain
 from wallarood.flow.steps.selectors import selector_of
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation, Shape
@@ -147,12 +147,12 @@ def each(computation: Computation, state: State | None = None) -> Operator:
     def run(batch: Batch, failures: list[Failure]) -> Batch:
         results, whole = call(batch.values, beside(batch, state), failures)
         if many:
-            return flattened(batch, results)
+            return batch.spread(results)
         if whole:
-            return Batch(results, batch.keys, batch.kind)
-        return kept(batch, results, _present(results))
+            return batch.replace(results)
+        return batch.sift(_present(results), results)
 
-    return run
+    return Plain(run)
 
 
 def key_by(computation: Computation) -> Operator:
@@ -167,21 +167,20 @@ def key_by(computation: Computation) -> Operator:
                 keys = select.all_of(batch.values)
                 kind = kind_of(keys)
                 if kind in KEY_TYPES_EXACT or can_all_be_keys(keys, kind):
-                    return Batch(batch.values, keys, kind, select.item)
+                    return batch.rekey(keys, kind, item=select.item)
             except BaseException as error:
                 pass_on(error)
         keys, whole = call(batch.values, iter(batch.values), failures)
         kind = kind_of(keys)
         if kind not in KEY_TYPES_EXACT and not can_all_be_keys(keys, kind):
             whole = _refuse_keys(computation, batch.values, keys, failures=failures) and whole
-        keyed = Batch(batch.values, keys, kind)
         if whole:
-            return keyed
-        present = kept(keyed, keyed.values, _present(keys))
-        present.kind = kind_of(present.keys or [])
-        return present
+            return batch.rekey(keys, kind)
+        flags = _present(keys)
+        present = list(compress(keys, flags))
+        return batch.rekey(None).sift(flags).rekey(present, kind_of(present))
 
-    return run
+    return Plain(run)
 
 
 def _refuse_keys(

@@ -1,19 +1,40 @@
-"""Operators, functions from batch to batch, and what they have in common.
+"""Operators, which go from batch to batch, and what they have in common.
 
 A list of results stands beside the records that gave them. Whether some of them are nothing, which
 means that keys must be sifted too, is asked of the set of their types.
 """
 
-from collections.abc import Callable, Iterable
-from itertools import chain, compress, repeat
+from collections.abc import Callable
 from types import NoneType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol
+
+import attrs
 
 from wallarood.flow.failures import Failure, fail
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation, Shape
 
-Operator: TypeAlias = Callable[[Batch, list[Failure]], Batch]
+
+class Operator(Protocol):
+    """A step that works on the event loop or in a thread."""
+
+    def on_batch(self, batch: Batch, failures: list[Failure], side: int = 0) -> Batch:
+        """What follows from *batch*, which is of input number *side* of the step.
+
+        What an `on_error` lets pass is added to *failures*. Raises ComputationFailed: a policy is
+        to stop.
+        """
+
+
+@attrs.frozen
+class Plain:
+    """The operator that a *function* makes which knows nothing of inputs and time."""
+
+    function: Callable[[Batch, list[Failure]], Batch]
+
+    def on_batch(self, batch: Batch, failures: list[Failure], side: int = 0) -> Batch:  # noqa: ARG002
+        """See `Operator.on_batch`."""
+        return self.function(batch, failures)
 
 
 class _Dropped:
@@ -79,41 +100,25 @@ def settled(shape: Shape, result: Any) -> Any:
     return bool(result) if shape is Shape.PREDICATE else result
 
 
-def kept(batch: Batch, values: list[Any], flags: Iterable[Any]) -> Batch:
-    """*values*, which stand beside the records of *batch*, where *flags* are true."""
-    flags = list(flags)
-    keys = None if batch.keys is None else list(compress(batch.keys, flags))
-    return Batch(list(compress(values, flags)), keys, batch.kind)
-
-
 def gather(shape: Shape, batch: Batch, results: list[Any]) -> Batch:
     """The batch that follows from the results for each record of *batch*, once `settled`."""
     match shape:
         case Shape.ONE:
             return _present(batch, results)
         case Shape.MANY:
-            return flattened(batch, [r if isinstance(r, list) else () for r in results])
+            return batch.spread([r if isinstance(r, list) else () for r in results])
         case Shape.PREDICATE:
-            return kept(batch, batch.values, [r is not DROPPED and bool(r) for r in results])
+            return batch.sift([r is not DROPPED and bool(r) for r in results])
         case Shape.INSPECT:
-            return kept(batch, batch.values, [r is not DROPPED for r in results])
+            return batch.sift([r is not DROPPED for r in results])
         case Shape.BATCH | Shape.ARROW | Shape.AGGREGATE:
             raise ValueError("the results do not stand beside the records")
 
 
 def _present(batch: Batch, results: list[Any]) -> Batch:
     if _ABSENT.isdisjoint(map(type, results)):
-        return Batch(results, batch.keys, batch.kind)
-    return kept(batch, results, [r is not None and r is not DROPPED for r in results])
-
-
-def flattened(batch: Batch, lists: list[Any]) -> Batch:
-    """What is in *lists*, each of which is what a record of *batch* gave."""
-    values = list(chain.from_iterable(lists))
-    if batch.keys is None:
-        return Batch(values)
-    keys = list(chain.from_iterable(map(repeat, batch.keys, map(len, lists))))
-    return Batch(values, keys, batch.kind)
+        return batch.replace(results)
+    return batch.sift([r is not None and r is not DROPPED for r in results], results)
 
 
 def whole(computation: Computation) -> Operator:
@@ -129,9 +134,12 @@ def whole(computation: Computation) -> Operator:
             fail(computation, batch.values, error, failures=failures)
             return Batch([])
 
-    return run
+    return Plain(run)
 
 
-def collect(batch: Batch, _failures: list[Failure]) -> Batch:
-    """The operator that takes the keys away."""
-    return Batch(batch.values)
+def _without_keys(batch: Batch, _failures: list[Failure]) -> Batch:
+    return batch.rekey(None)
+
+
+COLLECT: Final = Plain(_without_keys)
+"""The operator that takes the keys away."""

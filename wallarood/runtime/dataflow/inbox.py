@@ -18,7 +18,6 @@ come. At a low rate a record goes all the way from a source to a sink in one go.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Set
-from itertools import chain
 from typing import Protocol, TypeAlias
 
 import attrs
@@ -191,7 +190,7 @@ class Inbox:
                 assert isinstance(more, Batch)
                 joined.append(more)
                 size += len(more)
-        return batch if len(joined) == 1 else _join(joined)
+        return Batch.join(joined)
 
     def _take(self, queue: _Queue) -> Item:
         item, taken = queue.items.popleft()
@@ -212,13 +211,4 @@ class Inbox:
             size += len(following)
         if queue.room:
             queue.room.unpark_all()
-        return item if len(joined) == 1 else _join(joined)
-
-
-def _join(batches: list[Batch]) -> Batch:
-    values = list(chain.from_iterable(batch.values for batch in batches))
-    if batches[0].keys is None:
-        return Batch(values)
-    keys = list(chain.from_iterable(batch.keys or () for batch in batches))
-    kinds = {batch.kind for batch in batches}
-    return Batch(values, keys, kinds.pop() if len(kinds) == 1 else None)
+        return Batch.join(joined)

@@ -58,12 +58,7 @@ async def _run_in_threads(segment: InThread, batch: Batch, failures: list[Failur
     if stopped:
         raise stopped[0]
     failures += chain.from_iterable(failed)
-    keyed = done[0].keys is not None
-    return Batch(
-        list(chain.from_iterable(each.values for each in done)),
-        list(chain.from_iterable(each.keys or () for each in done)) if keyed else None,
-        batch.kind if keyed else None,
-    )
+    return Batch.join(done)
 
 
 async def _run_concurrently(segment: Concurrent, batch: Batch, failures: list[Failure]) -> Batch:
@@ -92,6 +87,4 @@ async def _run_concurrently(segment: Concurrent, batch: Batch, failures: list[Fa
         raise stopped[0]
     if computation.ordered:
         return segment.gather(batch, results)
-    keys = None if batch.keys is None else [batch.keys[index] for index in finished]
-    completed = Batch([batch.values[index] for index in finished], keys)
-    return segment.gather(completed, [results[index] for index in finished])
+    return segment.gather(batch.reorder(finished), [results[index] for index in finished])
