@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     from wallarood.app.aggregations import minimum as min
     from wallarood.app.aggregations import total as sum
     from wallarood.app.application import application
-    from wallarood.app.batches import computation_arrow, state_computation_batch
-    from wallarood.app.computations import (
-        computation,
-        computation_batch,
-        computation_multi,
-        dead_letter,
-        state_computation,
-        state_computation_multi,
-    )
     from wallarood.app.connector import (
         Located,
         Scope,
@@ -38,11 +29,22 @@ if TYPE_CHECKING:
         SourceReader,
         Unreadable,
     )
-    from wallarood.app.keyed import CollectedStream, KeyedStream
-    from wallarood.app.nodes import End
+    from wallarood.app.functions.batches import computation_arrow, state_computation_batch
+    from wallarood.app.functions.computations import (
+        computation,
+        computation_batch,
+        computation_multi,
+        dead_letter,
+        state_computation,
+        state_computation_multi,
+    )
     from wallarood.app.pipeline import merge, source
     from wallarood.app.setups import Setup, setup
-    from wallarood.app.stream import Branch, Stream
+    from wallarood.app.streams.collected import CollectedStream
+    from wallarood.app.streams.keyed import KeyedStream
+    from wallarood.app.streams.nodes import End
+    from wallarood.app.streams.options import Branch
+    from wallarood.app.streams.stream import Stream
     from wallarood.connectors.file.sink import FileSink
     from wallarood.connectors.file.source import FileSource
     from wallarood.connectors.generator import GeneratorSource
@@ -114,14 +116,14 @@ _WHERE = {
     "Aggregation": "wallarood.model.aggregation",
     "Application": "wallarood.model.pipeline",
     "ApplicationError": "wallarood.model.errors",
-    "Branch": "wallarood.app.stream",
-    "CollectedStream": "wallarood.app.keyed",
+    "Branch": "wallarood.app.streams.options",
+    "CollectedStream": "wallarood.app.streams.collected",
     "DeadLetter": "wallarood.model.pipeline",
-    "End": "wallarood.app.nodes",
+    "End": "wallarood.app.streams.nodes",
     "FileSink": "wallarood.connectors.file.sink",
     "FileSource": "wallarood.connectors.file.source",
     "GeneratorSource": "wallarood.connectors.generator",
-    "KeyedStream": "wallarood.app.keyed",
+    "KeyedStream": "wallarood.app.streams.keyed",
     "LineTcpSource": "wallarood.connectors.tcp.source",
     "ListSink": "wallarood.connectors.memory",
     "ListSource": "wallarood.connectors.memory",
@@ -139,27 +141,27 @@ _WHERE = {
     "SourceReader": "wallarood.app.connector",
     "StdinSource": "wallarood.connectors.stdin",
     "StdoutSink": "wallarood.connectors.stdout",
-    "Stream": "wallarood.app.stream",
+    "Stream": "wallarood.app.streams.stream",
     "TcpSink": "wallarood.connectors.tcp.sink",
     "TcpSource": "wallarood.connectors.tcp.source",
     "Unreadable": "wallarood.app.connector",
     "WallaroodError": "wallarood.model.errors",
     "application": "wallarood.app.application",
-    "computation": "wallarood.app.computations",
-    "computation_arrow": "wallarood.app.batches",
-    "computation_batch": "wallarood.app.computations",
-    "computation_multi": "wallarood.app.computations",
+    "computation": "wallarood.app.functions.computations",
+    "computation_arrow": "wallarood.app.functions.batches",
+    "computation_batch": "wallarood.app.functions.computations",
+    "computation_multi": "wallarood.app.functions.computations",
     "count": "wallarood.app.aggregations",
-    "dead_letter": "wallarood.app.computations",
+    "dead_letter": "wallarood.app.functions.computations",
     "max": "wallarood.app.aggregations:maximum",
     "mean": "wallarood.app.aggregations",
     "merge": "wallarood.app.pipeline",
     "min": "wallarood.app.aggregations:minimum",
     "setup": "wallarood.app.setups",
     "source": "wallarood.app.pipeline",
-    "state_computation": "wallarood.app.computations",
-    "state_computation_batch": "wallarood.app.batches",
-    "state_computation_multi": "wallarood.app.computations",
+    "state_computation": "wallarood.app.functions.computations",
+    "state_computation_batch": "wallarood.app.functions.batches",
+    "state_computation_multi": "wallarood.app.functions.computations",
     "sum": "wallarood.app.aggregations:total",
 }
 """Where each name is defined; behind a colon, what it is called there."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from wallarood.app.nodes import End
-from wallarood.app.stream import Stream
+from wallarood.app.streams.nodes import End
+from wallarood.app.streams.stream import Stream
 from wallarood.model.errors import ApplicationError, WallaroodError
 from wallarood.model.pipeline import Application
 

@@ -11,8 +11,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, TypedDict, TypeVar, overload
 
-from wallarood.app.computations import check_known, check_options, inline
-from wallarood.app.declared import PARTITIONS, Declared, OnError
+from wallarood.app.functions.declared import PARTITIONS, Declared, OnError
+from wallarood.app.functions.declaring import check_known, check_options, inline
 from wallarood.app.hints import can_flow, function_hints, show
 from wallarood.app.mistakes import check_name, mistake
 from wallarood.model.aggregation import Aggregation, AggregationKind, row

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
-from wallarood.app.computations import policy_of
-from wallarood.app.declared import DeadLetterTo
+from wallarood.app.functions.declared import DeadLetterTo
+from wallarood.app.functions.declaring import policy_of
 from wallarood.app.hints import show
 from wallarood.app.mistakes import mistake, mistake_at, place_of
-from wallarood.app.nodes import End, Node
 from wallarood.app.setups import Setup, check_setups, check_used
-from wallarood.app.stream import Stream
+from wallarood.app.streams.nodes import End, Node
+from wallarood.app.streams.stream import Stream
 from wallarood.model.pipeline import (
     ERRORS_OUTPUT,
     Application,

@@ -2,12 +2,14 @@
 
 from typing import Any, TypeVar, overload
 
-from wallarood.app.building import Outlet
 from wallarood.app.connector import Source
-from wallarood.app.keyed import KeyedStream
 from wallarood.app.mistakes import check_name, mistake, place_of_caller
-from wallarood.app.nodes import Node
-from wallarood.app.stream import Stream, merge_all
+from wallarood.app.streams import collected  # noqa: F401 - so that `collect` finds its class
+from wallarood.app.streams.classes import merge_all
+from wallarood.app.streams.keyed import KeyedStream
+from wallarood.app.streams.nodes import Node
+from wallarood.app.streams.outlet import Outlet
+from wallarood.app.streams.stream import Stream
 from wallarood.model.pipeline import StepKind
 
 K = TypeVar("K")

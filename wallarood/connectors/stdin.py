@@ -5,9 +5,9 @@ from typing import Any, Unpack
 
 import attrs
 
-from wallarood.app.computations import policy_of
 from wallarood.app.connector import Scope, SourceContext, SourceReader
-from wallarood.app.declared import OnError
+from wallarood.app.functions.declared import OnError
+from wallarood.app.functions.declaring import policy_of
 from wallarood.connectors.file.stream import (
     JOURNAL_BYTES_MAX,
     STDIN,

@@ -12,7 +12,7 @@ import pytest
 
 import wallarood as w
 from wallarood import testing
-from wallarood.app.computations import Options, StateOptions
+from wallarood.app.functions.declaring import Options, StateOptions
 
 FUNCTIONS = [name for name in w.__all__ if inspect.isroutine(getattr(w, name))]
 OPTIONS = sorted({*Options.__annotations__, *StateOptions.__annotations__})

@@ -20,9 +20,9 @@ from typing import Any, Literal, TypeAlias, Unpack
 import attrs
 import trio
 
-from wallarood.app.computations import policy_of
 from wallarood.app.connector import Located, Scope, SourceContext, SourceReader
-from wallarood.app.declared import OnError
+from wallarood.app.functions.declared import OnError
+from wallarood.app.functions.declaring import policy_of
 from wallarood.connectors.file.follow import FollowReader
 from wallarood.connectors.file.later import LATER, LaterReader, has_grown, later_files
 from wallarood.connectors.file.listing import (

@@ -21,9 +21,9 @@ import msgspec
 import structlog
 import trio
 
-from wallarood.app.computations import policy_of
 from wallarood.app.connector import Scope, SourceBatch, SourceContext, SourceLimits, Unreadable
-from wallarood.app.declared import OnError
+from wallarood.app.functions.declared import OnError
+from wallarood.app.functions.declaring import policy_of
 from wallarood.connectors.journal import Journal, open_journal
 from wallarood.connectors.tcp.clients import Client, Clients, listen
 from wallarood.connectors.tcp.talk import Framed, Lines, Taken, Talk

@@ -15,8 +15,8 @@ import attrs
 import structlog
 import trio
 
-from wallarood.app.computations import policy_of
 from wallarood.app.connector import Source, SourceContext, SourceReader, Unreadable
+from wallarood.app.functions.declaring import policy_of
 from wallarood.flow.failures import Naming, unread
 from wallarood.model.batch import Barrier, Batch, EndOfStream, Unread
 from wallarood.model.checkpoint import SourcePosition

@@ -6,12 +6,13 @@ from typing import Any
 
 import attrs
 
-from wallarood.app.computations import check_function, declare, policy_of
-from wallarood.app.declared import LISTS, Declared, OnError
-from wallarood.app.hints import can_flow, key_hint, record_types, show
+from wallarood.app.aggregations import AggregateOptions, aggregate_record, declare_aggregate
+from wallarood.app.functions.declared import LISTS, Declared, OnError
+from wallarood.app.functions.declaring import check_function, declare, policy_of
+from wallarood.app.hints import can_be_key, can_flow, function_hints, key_hint, record_types, show
 from wallarood.app.mistakes import check_name, mistake, place_of_caller
-from wallarood.app.nodes import Node, connect, state_kind
-from wallarood.model.pipeline import Shape, StepKind
+from wallarood.app.streams.nodes import Node, connect, state_kind
+from wallarood.model.pipeline import Calling, Shape, StepKind
 
 
 @attrs.frozen
@@ -71,6 +72,48 @@ class Outlet:
         if self.gathered:
             return StepKind.STATEFUL
         return StepKind.PARTITIONED if self.node.key is not None else None
+
+    def keyed(
+        self, function: Callable[..., Any], *, name: str, on_error: OnError | None
+    ) -> "Outlet":
+        """Give the records keys. Raises PipelineError: what *function* returns cannot be one."""
+        declared = shaped(function, Shape.ONE)
+        if declared.calling is not Calling.INLINE:
+            raise mistake("key_by: expected a function that neither awaits nor blocks")
+        before, key = function_hints(declared.function)
+        if not can_be_key(key):
+            raise mistake(
+                f"{name or declared.name or 'key_by'} returns {show(key)}, which cannot be a key: "
+                "expected str, bytes, int, bool, or a tuple or frozen class of these"
+            )
+        node = self.step(StepKind.KEY_BY, declared, before, name=name, on_error=on_error)
+        node.key = key
+        return Outlet(connect(node))
+
+    def split(
+        self, predicate: Callable[..., Any], *, name: str, on_error: OnError | None
+    ) -> tuple["Outlet", "Outlet"]:
+        """Split the records: those for which *predicate* is true, and the others."""
+        declared = shaped(predicate, Shape.PREDICATE)
+        if declared.calling is not Calling.INLINE:
+            raise mistake("branch: expected a predicate that neither awaits nor blocks")
+        before = function_hints(declared.function)[0]
+        node = self.step(StepKind.BRANCH, declared, before, name=name, on_error=on_error)
+        connect(node)
+        return Outlet(node, 0, self.gathered), Outlet(node, 1, self.gathered)
+
+    def aggregated(
+        self, aggregations: tuple[Any, ...], into: Any, options: AggregateOptions
+    ) -> "Outlet":
+        """Aggregate the records of each key. Raises PipelineError: they have none."""
+        record = self.node.record
+        declared = declare_aggregate(aggregations, into, record=record, options=options)
+        name, available = options.get("name", ""), self.kind_with_state
+        if available is not StepKind.PARTITIONED:
+            raise mistake(f"{name or declared.name}: the stream has no key: put .key_by(…) before")
+        node = self.step(available, declared, Any, name=name, on_error=None)
+        node.record = aggregate_record(declared, key=node.key, record=record)
+        return Outlet(connect(node))
 
     def step(
         self,

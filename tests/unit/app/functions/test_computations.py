@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import wallarood as w
-from wallarood.app.computations import declare
-from wallarood.app.declared import Declared
+from wallarood.app.functions.declared import Declared
+from wallarood.app.functions.declaring import declare
 from wallarood.model.pipeline import Calling, Shape
 
 

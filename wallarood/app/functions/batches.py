@@ -4,14 +4,14 @@ import importlib
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
-from wallarood.app.computations import (
+from wallarood.app.functions.declared import Declared, Decorator, Lists, Rows, StateDecorator
+from wallarood.app.functions.declaring import (
     BatchOptions,
     StateOptions,
     check_known,
     declare,
     declare_with_state,
 )
-from wallarood.app.declared import Declared, Decorator, Lists, Rows, StateDecorator
 from wallarood.app.mistakes import mistake, needs_state
 from wallarood.model.pipeline import Shape
 

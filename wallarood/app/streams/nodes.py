@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from wallarood.app.declared import Declared
+from wallarood.app.functions.declared import Declared
 from wallarood.app.mistakes import mistake
 from wallarood.model.pipeline import StepKind, Where
 

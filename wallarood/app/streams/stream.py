@@ -6,58 +6,28 @@ methods a stream has follows from its class, so that an editor finds a mistake b
 """
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Generic,
-    NamedTuple,
-    TypedDict,
-    TypeVar,
-    Unpack,
-    cast,
-    overload,
-)
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, cast, overload
 
 import attrs
 
-from wallarood.app.aggregations import AggregateOptions, aggregate_record, declare_aggregate
-from wallarood.app.building import Outlet, kebab, shaped
-from wallarood.app.computations import check_sink, declare
+from wallarood.app.aggregations import AggregateOptions
 from wallarood.app.connector import Sink
-from wallarood.app.declared import Declared, Lists, Many, One, OnError, Rows
-from wallarood.app.hints import can_be_key, function_hints, show
-from wallarood.app.mistakes import check_name, mistake, place_of_caller
-from wallarood.app.nodes import End, Node, common_key, common_record, connect
-from wallarood.model.pipeline import Calling, Shape, StepKind
+from wallarood.app.functions.declared import Declared, Lists, Many, One, OnError, Rows
+from wallarood.app.functions.declaring import check_sink, declare
+from wallarood.app.mistakes import mistake
+from wallarood.app.streams.classes import CLASSES, merge_all, stream_at
+from wallarood.app.streams.nodes import End, connect
+from wallarood.app.streams.options import Branch, StepOptions
+from wallarood.app.streams.outlet import Outlet, kebab
+from wallarood.model.pipeline import Shape, StepKind
 
 if TYPE_CHECKING:
-    from wallarood.app.keyed import CollectedStream, KeyedStream
+    from wallarood.app.streams.collected import CollectedStream
+    from wallarood.app.streams.keyed import KeyedStream
 
 K = TypeVar("K")
-S_co = TypeVar("S_co", covariant=True)
 T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
-
-
-class StepOptions(TypedDict, total=False):
-    """What every method that takes a function also takes."""
-
-    name: str
-    on_error: OnError | None
-
-
-class Branch(NamedTuple, Generic[S_co]):
-    """The two streams that a predicate splits a stream into; S is what it was before.
-
-    >>> import wallarood as w
-    >>> numbers = w.source("numbers", w.ListSource([1, 2, 3]))
-    >>> odd, even = numbers.branch(lambda number: number % 2)
-    >>> isinstance(odd, w.Stream)
-    True
-    """
-
-    accepted: S_co
-    refused: S_co
 
 
 @attrs.frozen
@@ -78,7 +48,7 @@ class Stream(Generic[T_co]):
     def __init_subclass__(cls, *, kind: StepKind) -> None:
         """Streams that have state of *kind* to offer are of this class."""
         super().__init_subclass__()
-        _CLASSES[kind] = cls
+        CLASSES[kind] = cls
 
     @overload
     def to(
@@ -202,18 +172,8 @@ class Stream(Generic[T_co]):
         >>> words = w.source("words", w.ListSource(["to", "be"]))
         >>> by_letter = words.key_by(lambda word: word[0])
         """
-        declared = shaped(function, Shape.ONE)
-        if declared.calling is not Calling.INLINE:
-            raise mistake("key_by: expected a function that neither awaits nor blocks")
-        before, key = function_hints(declared.function)
-        if not can_be_key(key):
-            raise mistake(
-                f"{name or declared.name or 'key_by'} returns {show(key)}, which cannot be a key: "
-                "expected str, bytes, int, bool, or a tuple or frozen class of these"
-            )
-        node = self._at.step(StepKind.KEY_BY, declared, before, name=name, on_error=on_error)
-        node.key = key
-        return cast("KeyedStream[K, T_co]", stream_at(Outlet(connect(node))))
+        outlet = self._at.keyed(function, name=name, on_error=on_error)
+        return cast("KeyedStream[K, T_co]", stream_at(outlet))
 
     def collect(self, *, name: str = "") -> "CollectedStream[T_co]":
         """Bring all records together: the next state computation has one state for all of them.
@@ -265,14 +225,8 @@ class Stream(Generic[T_co]):
         >>> numbers = w.source("numbers", w.ListSource([1, 2, 3]))
         >>> odd, even = numbers.branch(lambda number: number % 2)
         """
-        declared = shaped(predicate, Shape.PREDICATE)
-        if declared.calling is not Calling.INLINE:
-            raise mistake("branch: expected a predicate that neither awaits nor blocks")
-        before = function_hints(declared.function)[0]
-        node = self._at.step(StepKind.BRANCH, declared, before, name=name, on_error=on_error)
-        connect(node)
-        gathered = self._at.gathered
-        return Branch(stream_at(Outlet(node, 0, gathered)), stream_at(Outlet(node, 1, gathered)))
+        accepted, refused = self._at.split(predicate, name=name, on_error=on_error)
+        return Branch(stream_at(accepted), stream_at(refused))
 
     def to_sink(self, sink: Sink, *, name: str = "") -> End:
         """End the stream in *sink*.
@@ -315,44 +269,10 @@ class Stream(Generic[T_co]):
     def _aggregate(
         self, *aggregations: Any, into: Any = None, **options: Unpack[AggregateOptions]
     ) -> Any:
-        declared = declare_aggregate(
-            aggregations, into, record=self._at.node.record, options=options
-        )
-        name, available = options.get("name", ""), self._at.kind_with_state
-        if available is not StepKind.PARTITIONED:
-            raise mistake(f"{name or declared.name}: the stream has no key: put .key_by(…) before")
-        node = self._at.step(available, declared, Any, name=name, on_error=None)
-        node.record = aggregate_record(declared, key=node.key, record=self._at.node.record)
-        return stream_at(Outlet(connect(node)))
+        return stream_at(self._at.aggregated(aggregations, into, options))
 
     if not TYPE_CHECKING:  # for a type checker only a stream with keys has it
         aggregate = _aggregate
 
 
-_CLASSES: dict[StepKind | None, type[Stream[Any]]] = {}
-
-
-def stream_at(outlet: Outlet) -> Any:
-    """A stream of the records of *outlet*, of the class that has the methods they allow."""
-    return _CLASSES.get(outlet.kind_with_state, Stream)(outlet)
-
-
-def merge_all(streams: tuple[Any, ...], name: str) -> Any:
-    """Several streams as one. Raises PipelineError: there are fewer than two, or other objects."""
-    for each in streams:
-        if not isinstance(each, Stream):
-            raise mistake(f"merge: expected streams, found {each!r:.100}")
-    if len(streams) < 2:
-        raise mistake("merge: expected two streams or more")
-    if name != "":
-        check_name("step", name)
-    node = Node(
-        StepKind.MERGE,
-        place_of_caller(),
-        [(each._at.node, each._at.output) for each in streams],
-        wanted_name="merge",
-        given_name=name,
-        record=common_record([each._at.node.record for each in streams]),
-        key=common_key([each._at.node.key for each in streams]),
-    )
-    return stream_at(Outlet(connect(node), gathered=all(each._at.gathered for each in streams)))
+CLASSES[None] = Stream

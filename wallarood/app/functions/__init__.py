@@ -1,0 +1,1 @@
+"""Functions as computations: what the decorators take, check and make."""

@@ -1,0 +1,1 @@
+"""Streams while a pipeline is being built: their classes, their nodes, and what may follow."""
