@@ -1,10 +1,27 @@
 """What a capture of keyed state still has to encode: keys leave it once, with their states."""
 
-from collections.abc import Iterable
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from itertools import repeat
+from typing import Any, Final, Protocol, TypeAlias
+
+import attrs
+
+from wallarood.flow.stored.decode import DELETED
+from wallarood.model.checkpoint import StatePart
+
+__all__ = ["DELETED", "All", "Bases", "Chunks", "Pieces", "Some", "Taken", "Waiting"]
+
+PIECE_KEYS = 1024
+PIECE_BYTES: Final = 1 << 20
+"""About what is encoded at once, between two batches."""
+PIECE_KEYS_FIRST: Final = 16
+"""How many keys are encoded at once while nothing is known about their sizes."""
+UNSURE_MAX: Final = 64
+CHUNK_BYTES: Final = 4 << 20
+"""What pieces are joined to: each chunk costs the thread that writes it a turn."""
 
 Taken: TypeAlias = tuple[list[Any], list[Any]]
-"""Keys, and beside them their states."""
+"""Keys, and beside them their states, DELETED for one that has none any longer."""
 
 
 class Waiting(Protocol):
@@ -69,8 +86,96 @@ class Some:
         return self._beside(list(found))
 
     def _beside(self, keys: list[Any]) -> Taken:
-        return keys, list(map(self._by_key.__getitem__, keys))
+        # Not by `[]`, which in a table of states would make a new one.
+        return keys, list(map(self._by_key.get, keys, repeat(DELETED)))
 
     def left(self) -> Iterable[Any]:
         """See `Waiting.left`."""
         return self._keys
+
+
+@attrs.define(eq=False)
+class Chunks:
+    """What was encoded so far, in few large chunks."""
+
+    _chunks: list[bytes] = attrs.field(factory=list)
+    _pieces: list[bytes] = attrs.field(factory=list)
+    _size: int = 0
+
+    def add(self, pieces: list[bytes]) -> None:
+        """Keep these *pieces* after those before."""
+        self._pieces += pieces
+        self._size += sum(map(len, pieces))
+        if self._size >= CHUNK_BYTES:
+            self._join()
+
+    def _join(self) -> None:
+        self._chunks.append(b"".join(self._pieces))
+        self._pieces, self._size = [], 0
+
+    def all(self) -> tuple[bytes, ...]:
+        """All that was encoded."""
+        if self._pieces:
+            self._join()
+        return tuple(self._chunks)
+
+
+@attrs.define(eq=False)
+class Pieces:
+    """How many keys are encoded at once: learned from the sizes of those before."""
+
+    keys: int = PIECE_KEYS_FIRST
+
+    def encode(
+        self, taken: Taken, encode: Callable[[list[Any], list[Any]], list[bytes]]
+    ) -> Iterator[tuple[list[Any], list[bytes]]]:
+        """What *encode* makes of *taken*, and of which keys, a piece or so at a time."""
+        all_keys, all_states = taken
+        start = 0
+        while start < len(all_keys):
+            end = start + self.keys
+            keys, states = all_keys[start:end], all_states[start:end]
+            pieces = encode(keys, states)
+            fitting = PIECE_BYTES * len(keys) // max(1, sum(map(len, pieces)))
+            self.keys = max(1, min(fitting, self.keys * 4, PIECE_KEYS))
+            start = end
+            yield keys, pieces
+
+
+@attrs.frozen
+class _Captured:
+    """What was captured for a checkpoint that is not known committed: how many keys."""
+
+    keys: int
+    base: bool
+
+
+@attrs.define(eq=False)
+class Bases:
+    """When a capture is to be a base: once the changes since the last outgrow the state."""
+
+    _unsure: dict[int, _Captured] = attrs.field(factory=dict)
+    _since: int = 0
+    _based: bool = False
+
+    def wanted(self, changes: int, total: int) -> bool:
+        """Whether a capture of so many *changes* in a state of *total* keys is to be a base."""
+        return not self._based or self._since + changes > total
+
+    def captured(self, part: StatePart, number: int, changes: int) -> None:
+        """A capture is whole: the *part* of checkpoint *number* has so many *changes*."""
+        self._unsure[number] = _Captured(changes, part.base)
+        for old in list(self._unsure)[:-UNSURE_MAX]:
+            del self._unsure[old]  # if it proves committed after all, the next is a base at worst
+
+    def committed(self, number: int) -> None:
+        """A checkpoint is known committed."""
+        captured = self._unsure.get(number)
+        if captured is not None:
+            self._since = 0 if captured.base else self._since + captured.keys
+            self._based = self._based or captured.base
+        self._unsure = {each: about for each, about in self._unsure.items() if each > number}
+
+    def restored(self, total: int) -> None:
+        """A state of *total* keys was put together from a base and changes."""
+        self._based, self._since = True, total // 2

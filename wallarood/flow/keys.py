@@ -106,9 +106,36 @@ def canonical(key: Any) -> Any:
     return (encode_key(key),)
 
 
+class Held(tuple[bytes]):
+    """The canonical form of a key that does not stand for itself, with the key in it."""
+
+    key: Any
+
+
+def hold(key: Any) -> Any:
+    """As `canonical`, in a form that `original` has the key from again.
+
+    Two of these are equal exactly when the encoded bytes of their keys are: a tuple of several str,
+    bytes and int stands for itself too, and no other form is a tuple of several.
+    """
+    kind = type(key)
+    if kind in _THEMSELVES:
+        return key
+    if kind is tuple and len(key) > 1 and _THEMSELVES.issuperset(map(type, key)):
+        return key
+    held = Held((encode_key(key),))
+    held.key = key
+    return held
+
+
+def original(held: Any) -> Any:
+    """The key that `hold` made *held* of."""
+    return held.key if type(held) is Held else held
+
+
 def shown_key(held: Any) -> str:
     """A key of which *held* is the canonical form, as its author would write it."""
-    if type(held) is tuple and len(held) == 1 and type(held[0]) is bytes:
+    if isinstance(held, tuple) and len(held) == 1 and type(held[0]) is bytes:
         return _shown(held[0])
     return repr(held)
 
@@ -157,12 +184,21 @@ def canonical_all(batch: Batch) -> list[Any]:
 
     Raises ValueError: it has no keys.
     """
+    return _all(batch, canonical)
+
+
+def hold_all(batch: Batch) -> list[Any]:
+    """`hold` of each key of *batch*; else as `canonical_all`."""
+    return _all(batch, hold)
+
+
+def _all(batch: Batch, form: Callable[[Any], Any]) -> list[Any]:
     keys = batch.keys
     if keys is None:
         raise ValueError("a batch without keys where keys are needed")
     if batch.kind in _THEMSELVES or set(map(type, keys)) <= _THEMSELVES:
         return keys
-    return list(map(canonical, keys))
+    return list(map(form, keys))
 
 
 class Partitioner:

@@ -16,27 +16,27 @@
 # captured for others stays marked until then. When the changes since the last base outgrow the
 # state itself, the next capture is a base, which holds everything: that bounds what is stored and
 # what a restart has to read. Base and changes are put one over the other, in their order.
+#
+# A key that was deleted is one that has changed and is not there. Among changes it is stored as a
+# tombstone, by which a restore takes it out again; a base does without. The key stays marked until
+# a checkpoint is known committed that holds its tombstone, or is a base of a later moment: without
+# the mark, a base that is abandoned would take the deletion with it.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from itertools import compress
+from operator import not_
 from typing import Any
 
 import attrs
 
-from wallarood.flow.capture import All, Some, Taken, Waiting
+from wallarood.flow.capture import DELETED, All, Bases, Chunks, Pieces, Some, Taken, Waiting
 from wallarood.flow.failures import pass_on
 from wallarood.flow.stored.decode import decode_states
-from wallarood.flow.stored.encode import encode_states
+from wallarood.flow.stored.encode import encode_deleted, encode_states
 from wallarood.model.checkpoint import StatePart
 
-PIECE_KEYS = 1024
-PIECE_BYTES = 1 << 20
-"""About what is encoded at once, between two batches."""
-PIECE_KEYS_FIRST = 16
-"""How many keys are encoded at once while nothing is known about their sizes."""
-CHUNK_BYTES = 4 << 20
-"""What pieces are joined to: each chunk costs the thread that writes it a turn."""
-UNSURE_MAX = 64
 IN_USE_KEYS_MAX = 1 << 16
 """With more keys than that, few of them would be found in use, and the table would cost memory."""
 
@@ -50,35 +50,7 @@ class _Capture:
     base: bool
     waiting: Waiting
     keys: list[Any] = attrs.field(factory=list)
-    _chunks: list[bytes] = attrs.field(factory=list)
-    _pieces: list[bytes] = attrs.field(factory=list)
-    _size: int = 0
-
-    def add(self, keys: list[Any], pieces: list[bytes]) -> None:
-        """Keep what was encoded of *keys*, in few large chunks."""
-        self.keys += keys
-        self._pieces += pieces
-        self._size += sum(map(len, pieces))
-        if self._size >= CHUNK_BYTES:
-            self._join()
-
-    def _join(self) -> None:
-        self._chunks.append(b"".join(self._pieces))
-        self._pieces, self._size = [], 0
-
-    def chunks(self) -> tuple[bytes, ...]:
-        """All that was encoded."""
-        if self._pieces:
-            self._join()
-        return tuple(self._chunks)
-
-
-@attrs.frozen
-class _Marks:
-    """What was captured for a checkpoint that is not known committed: how many keys."""
-
-    keys: int
-    base: bool
+    chunks: Chunks = attrs.field(factory=Chunks)
 
 
 class _InUse(dict[Any, Any]):
@@ -102,14 +74,16 @@ class KeyedState:
     by_key: defaultdict[Any, Any] = attrs.field(init=False)
     _in_use: _InUse = attrs.field(init=False)
     _changed: set[Any] = attrs.field(factory=set)
-    """All of them are in `by_key`."""
+    """Those that are not in `by_key` were deleted."""
+    _deletes: bool = False
+    """Whether a key has ever been deleted: if not, none is looked for."""
     _newest: list[Any] = attrs.field(factory=list)
     """The keys of the last capture, if it is not known committed; none before had any other."""
+    _newest_gone: set[Any] = attrs.field(factory=set)
+    """The keys deleted before that capture, if it is a base, which says nothing of them."""
     _newest_number: int = 0
-    _unsure: dict[int, _Marks] = attrs.field(factory=dict)
-    _piece_keys: int = PIECE_KEYS_FIRST
-    _since_base: int = 0
-    _based: bool = False
+    _bases: Bases = attrs.field(factory=Bases)
+    _pieces: Pieces = attrs.field(factory=Pieces)
     _capture: _Capture | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -150,17 +124,33 @@ class KeyedState:
         self.by_key.update(states)
         self._changed.update(states)
 
+    def delete(self, keys: Iterable[Any]) -> None:
+        """Forget these keys; one that has no state is none the worse for it.
+
+        A key that comes again begins with a new state, and so it does after any restore.
+        """
+        gone = list(keys)
+        self.touch(gone)
+        self._deletes = True
+        for key in gone:
+            self.by_key.pop(key, None)
+            self._in_use.pop(key, None)
+        self._changed.update(gone)
+
     def _encode(self, capture: _Capture, taken: Taken) -> None:
-        all_keys, all_states = taken
-        start = 0
-        while start < len(all_keys):
-            end = start + self._piece_keys
-            keys, states = all_keys[start:end], all_states[start:end]
-            pieces = encode_states(self.computation, keys, states)
-            capture.add(keys, pieces)
-            fitting = PIECE_BYTES * len(keys) // max(1, sum(map(len, pieces)))
-            self._piece_keys = max(1, min(fitting, self._piece_keys * 4, PIECE_KEYS))
-            start = end
+        if self._deletes and any(state is DELETED for state in taken[1]):
+            taken = self._encode_deleted(capture, taken)
+        for keys, pieces in self._pieces.encode(taken, partial(encode_states, self.computation)):
+            capture.keys += keys
+            capture.chunks.add(pieces)
+
+    def _encode_deleted(self, capture: _Capture, taken: Taken) -> Taken:
+        """Encode those that are gone; the others."""
+        there = [state is not DELETED for state in taken[1]]
+        gone = list(compress(taken[0], map(not_, there)))
+        capture.keys += gone
+        capture.chunks.add([encode_deleted(gone)])
+        return list(compress(taken[0], there)), list(compress(taken[1], there))
 
     def capture(self, number: int, since: int) -> None:
         """Begin to capture the state as it is now, for checkpoint *number*.
@@ -169,13 +159,14 @@ class KeyedState:
         """
         changed, self._changed = self._changed, set()
         self._in_use.clear()
-        changed.update(self._newest)
+        changed.update(self._newest, self._newest_gone)
         if self._capture is not None:
             changed.update(self._capture.waiting.left())
-        base = not self._based or self._since_base + len(changed) > len(self.by_key)
+        base = self._bases.wanted(len(changed), len(self.by_key))
         waiting = All(self.by_key) if base else Some(changed, self.by_key)
         self._capture = _Capture(number, since, base, waiting)
         self._newest, self._newest_number = self._capture.keys, number
+        self._newest_gone = changed - self.by_key.keys() if base and self._deletes else set()
 
     @property
     def capturing(self) -> bool:
@@ -194,28 +185,22 @@ class KeyedState:
         """
         capture = self._capture
         assert capture is not None
-        self._encode(capture, capture.waiting.take(self._piece_keys))
+        self._encode(capture, capture.waiting.take(self._pieces.keys))
 
     def finish(self) -> StatePart:
         """The capture, whole."""
         capture, self._capture = self._capture, None
         assert capture is not None
-        self._unsure[capture.number] = _Marks(len(capture.keys), capture.base)
-        for old in list(self._unsure)[:-UNSURE_MAX]:
-            del self._unsure[old]  # if it proves committed after all, the next is a base at worst
-        return StatePart(
-            self.computation, capture.base, capture.since, capture.chunks(), len(capture.keys)
-        )
+        keys, chunks = len(capture.keys), capture.chunks.all()
+        part = StatePart(self.computation, capture.base, capture.since, chunks, keys)
+        self._bases.captured(part, capture.number, keys)
+        return part
 
     def committed(self, number: int) -> None:
         """A checkpoint is known committed: what it holds is not marked as changed any longer."""
-        marks = self._unsure.get(number)
-        if marks is not None:
-            self._since_base = 0 if marks.base else self._since_base + marks.keys
-            self._based = self._based or marks.base
-        self._unsure = {each: marks for each, marks in self._unsure.items() if each > number}
+        self._bases.committed(number)
         if number >= self._newest_number:
-            self._newest = []
+            self._newest, self._newest_gone = [], set()
 
     def restore(self, chunks: Iterable[bytes]) -> None:
         """Put captured chunks one over the other.
@@ -225,8 +210,13 @@ class KeyedState:
         kind = self.make if isinstance(self.make, type) else None
         for chunk in chunks:
             for keys, states in decode_states(chunk, computation=self.computation, kind=kind):
-                self.by_key.update(zip(keys, states, strict=True))
-        self._based, self._since_base = True, len(self.by_key) // 2
+                if states is DELETED:
+                    self._deletes = True
+                    for key in keys:
+                        self.by_key.pop(key, None)
+                else:
+                    self.by_key.update(zip(keys, states, strict=True))
+        self._bases.restored(len(self.by_key))
 
 
 @attrs.define(eq=False)
@@ -268,8 +258,9 @@ class SingleState:
     def restore(self, chunks: Iterable[bytes]) -> None:
         """Take the captured object. Raises ApplicationError: its class cannot take it."""
         for chunk in chunks:
-            for _, (value,) in decode_states(chunk, computation=self.computation, kind=self.kind):
-                self.value = value
+            for _, states in decode_states(chunk, computation=self.computation, kind=self.kind):
+                if states is not DELETED:
+                    (self.value,) = states
 
 
 State = KeyedState | SingleState

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import pickle
 import subprocess
 import sys
 from typing import Any, ClassVar
@@ -17,6 +18,8 @@ from wallarood.flow.keys import (
     can_all_be_keys,
     canonical,
     encode_key,
+    hold,
+    original,
 )
 
 
@@ -153,3 +156,35 @@ def test_what_cannot_be_a_key(key: Any) -> None:
     assert not can_all_be_keys([*KEYS, key], None)
     with pytest.raises(KeyTypeError):
         encode_key(key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "a",
+        b"a",
+        1,
+        -(1 << 70),
+        True,
+        ("a", 1),
+        (b"x", 2, "c"),
+        ("a", True),
+        (b"T",),
+        (),
+        ((1, 2), 3),
+        Place("x", 1),
+    ],
+)
+def test_what_is_held_gives_the_key_back_with_its_type(key: object) -> None:
+    held = pickle.loads(pickle.dumps(hold(key)))
+
+    assert original(held) == key
+    assert type(original(held)) is type(key)
+    assert held == hold(key)
+    assert hash(held) == hash(hold(key))
+
+
+def test_keys_that_python_takes_for_equal_are_held_apart() -> None:
+    keys = [1, True, ("a", 1), ("a", True), (b"T",), (b"s",), "", b"", ((1, 2), 3), ((1, 2), True)]
+
+    assert len(set(map(hold, keys))) == len(set(map(encode_key, keys))) == len(keys)

@@ -5,9 +5,10 @@ import random
 import attrs
 import pytest
 
+from wallarood.flow import capture as capture_module
 from wallarood.flow import state as state_module
 from wallarood.flow.state import KeyedState
-from wallarood.flow.stored.decode import decode_states
+from wallarood.flow.stored.decode import DELETED, decode_states
 from wallarood.model.checkpoint import StatePart
 
 
@@ -20,7 +21,11 @@ def contents(chunks: list[bytes]) -> dict[int, int]:
     found: dict[int, int] = {}
     for chunk in chunks:
         for keys, states in decode_states(chunk):
-            found.update(zip(keys, (each.value for each in states), strict=True))
+            if states is DELETED:
+                for key in keys:
+                    found.pop(key, None)
+            else:
+                found.update(zip(keys, (each.value for each in states), strict=True))
     return found
 
 
@@ -28,11 +33,12 @@ def contents(chunks: list[bytes]) -> dict[int, int]:
 class Trial:
     """A state with random work, captures that are given up, and commits that come late.
 
-    `grouped`: states are worked on as batch computations do it.
+    `grouped`: states are worked on as batch computations do it. `deletes`: how often keys go.
     """
 
     random: random.Random
     grouped: bool = False
+    deletes: float = 0
     state: KeyedState = attrs.field(factory=lambda: KeyedState("sums", Sum))
     truth: dict[int, int] = attrs.field(factory=dict)
     at_capture: dict[int, dict[int, int]] = attrs.field(factory=dict)
@@ -52,6 +58,13 @@ class Trial:
         for key, state in zip(keys, states, strict=True):
             state.value += 1
             self.truth[key] = self.truth.get(key, 0) + 1
+
+    def delete(self) -> None:
+        low = self.random.randrange(80)
+        keys = [self.random.randrange(low, 81) for _ in range(self.random.randrange(1, 30))]
+        self.state.delete(keys)
+        for key in keys:
+            self.truth.pop(key, None)
 
     def capture(self) -> None:
         self.number += 1
@@ -78,19 +91,69 @@ class Trial:
             self.state = KeyedState("sums", Sum)
             self.state.restore(self.chains[self.committed])
             self.truth = dict(self.at_capture[self.committed])
+            assert {key: each.value for key, each in self.state.by_key.items()} == self.truth
             self.chains = {n: c for n, c in self.chains.items() if n <= self.committed}
             self.number += 1
             self.capture()
 
     def run(self, steps: int) -> None:
-        actions = (self.work, self.capture, self.encode, self.commit, self.crash)
+        actions = (self.work, self.capture, self.encode, self.commit, self.crash, self.delete)
         for _ in range(steps):
-            self.random.choices(actions, (12, 1, 16, 2, 0.1))[0]()
+            self.random.choices(actions, (12, 1, 16, 2, 0.1, self.deletes))[0]()
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_what_was_deleted_stays_deleted_in_every_capture_and_restore(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture_module, "PIECE_KEYS", 7)
+    monkeypatch.setattr(state_module, "IN_USE_KEYS_MAX", seed % 4 * 30)
+    trial = Trial(random.Random(seed), grouped=seed % 5 == 0, deletes=(0.5, 2, 6)[seed % 3])
+
+    trial.run(400)
+
+    assert trial.chains
+    for number, chunks in trial.chains.items():
+        assert contents(chunks) == trial.at_capture[number]
+
+
+def captured(state: KeyedState, number: int, *, since: int) -> StatePart:
+    state.capture(number, since)
+    while state.capturing:
+        state.encode_some()
+    return state.finish()
+
+
+def test_a_base_that_is_abandoned_does_not_take_a_deletion_with_it() -> None:
+    state = KeyedState("sums", Sum)
+    state.put({key: Sum(key) for key in range(10)})
+    first = captured(state, 1, since=0)
+    state.committed(1)
+    state.delete(range(6))
+    assert captured(state, 2, since=1).base
+
+    third = captured(state, 3, since=1)
+
+    before = [] if third.base else list(first.chunks)
+    assert contents([*before, *third.chunks]) == {key: key for key in range(6, 10)}
+
+
+def test_a_deleted_key_costs_nothing_once_its_deletion_is_committed() -> None:
+    state = KeyedState("sums", Sum)
+    state.put({key: Sum(key) for key in range(10)})
+    captured(state, 1, since=0)
+    state.committed(1)
+    state.delete([3])
+    assert captured(state, 2, since=1).keys == 1
+    state.committed(2)
+
+    assert captured(state, 3, since=2).keys == 0
+    assert 3 not in state.by_key
 
 
 @pytest.mark.parametrize("seed", range(200))
 def test_a_capture_is_the_state_at_its_moment(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state_module, "PIECE_KEYS", 7)
+    monkeypatch.setattr(capture_module, "PIECE_KEYS", 7)
     # Between none and all of the keys are found in the table of those in use.
     monkeypatch.setattr(state_module, "IN_USE_KEYS_MAX", seed % 4 * 30)
     trial = Trial(random.Random(seed), grouped=seed % 5 == 0)
@@ -111,7 +174,7 @@ def test_bases_and_changes_are_both_made() -> None:
 
 
 def test_what_is_stored_stays_within_a_few_times_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state_module, "PIECE_KEYS", 7)
+    monkeypatch.setattr(capture_module, "PIECE_KEYS", 7)
     trial = Trial(random.Random(2))
     for _ in range(300):
         trial.work()
@@ -128,14 +191,14 @@ def test_what_is_stored_stays_within_a_few_times_the_state(monkeypatch: pytest.M
 
 def test_no_step_of_a_capture_encodes_more_than_a_chunk() -> None:
     state = KeyedState("sums", Sum)
-    keys = list(range(5 * state_module.PIECE_KEYS))
+    keys = list(range(5 * capture_module.PIECE_KEYS))
     state.put({key: Sum(key) for key in keys})
     state.capture(1, 0)
     steps = 0
     while state.capturing:
         state.encode_some()
         steps += 1
-        assert state.encoded <= steps * state_module.PIECE_KEYS
+        assert state.encoded <= steps * capture_module.PIECE_KEYS
 
     part = state.finish()
 

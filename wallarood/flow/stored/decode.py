@@ -9,7 +9,10 @@ import io
 import pickle
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
+from enum import Enum
+from typing import Any, Final, TypeAlias
+
+import attrs
 
 from wallarood.flow.keys import shown_key
 from wallarood.flow.stored.careful import CannotTakeError, load_carefully, put_together_carefully
@@ -18,6 +21,10 @@ from wallarood.model.errors import ApplicationError
 
 FORMAT = 2
 """Of a piece. Without a number it is of the first, which had no names of fields."""
+FORMAT_DELETED = 3
+"""Of a piece that is keys alone: they were deleted, and so was their bucket, if it names one."""
+FORMAT_BUCKET = 4
+"""As the second, with the bucket that the keys are in."""
 
 
 def state_of(computation: str, key: Any) -> str:
@@ -26,10 +33,33 @@ def state_of(computation: str, key: Any) -> str:
     return of if key is None else f"{of} for key {shown_key(key):.200}"
 
 
-def decode_states(
+Bucket: TypeAlias = tuple[int, int]
+"""The part of a state that ends at once: from one event time to before another."""
+
+
+class Deleted(Enum):
+    """The type of `DELETED`."""
+
+    DELETED = "deleted"
+
+
+DELETED: Final = Deleted.DELETED
+"""In the place of states: there are none of these keys any longer."""
+
+
+@attrs.frozen
+class Piece:
+    """Keys and their states. A deleted piece without keys is of all that its bucket held."""
+
+    keys: list[Any]
+    states: list[Any] | Deleted
+    bucket: Bucket | None = None
+
+
+def decode_pieces(
     chunk: bytes, *, computation: str = "", kind: type | None = None
-) -> Iterator[tuple[list[Any], list[Any]]]:
-    """The keys and states of each of the pieces that a chunk was joined of, in their order.
+) -> Iterator[Piece]:
+    """The pieces that a chunk was joined of, in their order.
 
     *kind* is the present class of the states, None if it is not known. Raises ApplicationError:
     a state is not one that the present classes can take.
@@ -38,12 +68,21 @@ def decode_states(
     while stream.tell() < len(chunk):
         start = stream.tell()
         try:
-            keys, states = _quick(stream)
+            piece = _quick(stream)
         except Exception:  # of whatever kind: the careful way finds out what it is about
             stream.seek(start)
-            keys, states = _careful(stream, computation)
-        _check_kind(computation, keys, states, kind=kind)
-        yield keys, states
+            piece = _careful(stream, computation)
+        if piece.states is not DELETED:
+            _check_kind(computation, piece.keys, piece.states, kind=kind)
+        yield piece
+
+
+def decode_states(
+    chunk: bytes, *, computation: str = "", kind: type | None = None
+) -> Iterator[tuple[list[Any], list[Any] | Deleted]]:
+    """The keys and states of each piece of a chunk, as `decode_pieces`."""
+    for piece in decode_pieces(chunk, computation=computation, kind=kind):
+        yield piece.keys, piece.states
 
 
 class _ChangedError(Exception):
@@ -62,17 +101,19 @@ class _Unpickler(pickle.Unpickler):
         return found
 
 
-def _quick(stream: io.BytesIO) -> tuple[list[Any], list[Any]]:
+def _quick(stream: io.BytesIO) -> Piece:
     first = pickle.load(stream)
-    if first[0] != FORMAT:
-        return first[0], put_together(first[1:], len(first[0]))
-    _, keys, fields = first
+    if first[0] == FORMAT_DELETED:
+        return Piece(first[1], DELETED, *first[2:])
+    if first[0] not in (FORMAT, FORMAT_BUCKET):
+        return Piece(first[0], put_together(first[1:], len(first[0])))
+    _, keys, fields, *bucket = first
     unpickler = _Unpickler(stream)
     body = unpickler.load()
     for name, found in unpickler.found.items():
         if name in fields and field_names(found) != fields[name]:
             raise _ChangedError
-    return keys, put_together(body, len(keys))
+    return Piece(keys, put_together(body, len(keys)), *bucket)
 
 
 def put_together(body: tuple[type | None, Any], count: int) -> list[Any]:
@@ -91,11 +132,14 @@ def put_together(body: tuple[type | None, Any], count: int) -> list[Any]:
     return made
 
 
-def _careful(stream: io.BytesIO, computation: str) -> tuple[list[Any], list[Any]]:
+def _careful(stream: io.BytesIO, computation: str) -> Piece:
+    bucket: list[Bucket] = []
     try:
         first = load_carefully(stream, {})
-        if first.value[0] == FORMAT:
-            _, keys, fields = first.value
+        if first.value[0] == FORMAT_DELETED:
+            return Piece(first.value[1], DELETED, *first.value[2:])
+        if first.value[0] in (FORMAT, FORMAT_BUCKET):
+            _, keys, fields, *bucket = first.value
             loaded = load_carefully(stream, fields)
             body = loaded.value
         else:
@@ -116,7 +160,7 @@ def _careful(stream: io.BytesIO, computation: str) -> tuple[list[Any], list[Any]
                 f"{state_of(computation, key)} cannot be restored: {error}; or restart with the "
                 "application as it was, or reset the state"
             ) from None
-    return keys, states
+    return Piece(keys, states, *bucket)
 
 
 def _check_kind(computation: str, keys: list[Any], states: list[Any], *, kind: type | None) -> None:

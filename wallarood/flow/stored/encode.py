@@ -33,7 +33,14 @@ from wallarood.flow.stored.classes import (
     name_of,
     storage_of,
 )
-from wallarood.flow.stored.decode import FORMAT, put_together, state_of
+from wallarood.flow.stored.decode import (
+    FORMAT,
+    FORMAT_BUCKET,
+    FORMAT_DELETED,
+    Bucket,
+    put_together,
+    state_of,
+)
 from wallarood.flow.stored.made import make_struct, put_attributes, put_struct
 from wallarood.model.errors import ApplicationError
 
@@ -42,16 +49,28 @@ Reducer: TypeAlias = Callable[[Any], Any]
 STATE_BYTES_MAX = 900 << 20
 """What one key may take in a checkpoint: SQLite stores up to 1,000,000,000 bytes in one value."""
 
-__all__ = ["STATE_BYTES_MAX", "encode_states"]
+__all__ = ["STATE_BYTES_MAX", "encode_bucket_deleted", "encode_deleted", "encode_states"]
 
 
-def encode_states(computation: str, keys: list[Any], states: list[Any]) -> list[bytes]:
-    """Keys and their states as pieces, mostly one.
+def encode_deleted(keys: list[Any]) -> bytes:
+    """The piece that says that these keys have no state any longer."""
+    return pickle.dumps((FORMAT_DELETED, keys), protocol=5)
+
+
+def encode_bucket_deleted(bucket: Bucket) -> bytes:
+    """The piece that says that nothing is in *bucket* any longer."""
+    return pickle.dumps((FORMAT_DELETED, [], bucket), protocol=5)
+
+
+def encode_states(
+    computation: str, keys: list[Any], states: list[Any], *, bucket: Bucket | None = None
+) -> list[bytes]:
+    """Keys and their states, all of them in *bucket* if one is given, as pieces, mostly one.
 
     Raises ApplicationError: a state cannot be stored, would not come back, or is too large.
     """
     try:
-        piece = _encoded(keys, states)
+        piece = _encoded(keys, states, bucket)
     except Exception as error:
         raise ApplicationError(_blame(computation, keys, states, error=error)) from error
     if len(piece) <= STATE_BYTES_MAX:
@@ -65,8 +84,8 @@ def encode_states(computation: str, keys: list[Any], states: list[Any]) -> list[
     del piece
     half = len(keys) // 2
     return [
-        *encode_states(computation, keys[:half], states[:half]),
-        *encode_states(computation, keys[half:], states[half:]),
+        *encode_states(computation, keys[:half], states[:half], bucket=bucket),
+        *encode_states(computation, keys[half:], states[half:], bucket=bucket),
     ]
 
 
@@ -149,7 +168,7 @@ _COLUMNS: dict[type, frozenset[str] | None] = {}
 _FIELDS: dict[type, tuple[str, ...] | None] = {}
 
 
-def _encoded(keys: list[Any], states: list[Any]) -> bytes:
+def _encoded(keys: list[Any], states: list[Any], bucket: Bucket | None) -> bytes:
     kinds: set[type] = set(map(type, states))
     kind = kinds.pop() if len(kinds) == 1 else None
     body = None
@@ -163,7 +182,8 @@ def _encoded(keys: list[Any], states: list[Any]) -> bytes:
     if body is None:
         body, kinds = _pickled((None, states))
     fields = {name_of(each): names for each in kinds if (names := _fields_of(each)) is not None}
-    head = pickle.dumps((FORMAT, keys, fields), protocol=5)
+    first = (FORMAT, keys, fields) if bucket is None else (FORMAT_BUCKET, keys, fields, bucket)
+    head = pickle.dumps(first, protocol=5)
     new = {each for each in kinds if is_heap_type(each)} - _PROVEN
     if new:
         put_together(pickle.loads(body), len(keys))
