@@ -19,9 +19,9 @@ from wallarood.control import effects as do
 from wallarood.control.effects import Effect
 from wallarood.control.events import (
     ConnectionLost,
+    ConnectionMessage,
     ConnectionOpened,
     Event,
-    Received,
     TimerFired,
 )
 from wallarood.control.formation.founding import Founder
@@ -318,7 +318,7 @@ class Sim:
     def do(self, node: Node, effect: Effect) -> bool:
         """Carry out one effect; whether the process goes on."""
         match effect:
-            case do.Send(connection, message):
+            case do.SendOnConnection(connection, message):
                 self.send(node, connection, message)
             case do.Close(connection):
                 for wire in self.wires:
@@ -371,7 +371,8 @@ class Sim:
         if wire is None:
             return
         place = 1 - wire.ends.index(node.name)
-        deliver = self.for_life(wire.ends[place], wire.lives[place], Received(connection, message))
+        said = ConnectionMessage(connection, message)
+        deliver = self.for_life(wire.ends[place], wire.lives[place], said)
         copies = 1
         if self.faulty:
             if self.parted & set(wire.ends) or self.rng.random() < self.loss:

@@ -3,7 +3,7 @@
 import pytest
 from simulation_formation import Sim, SimulationError, Transform, simulate
 
-from wallarood.control.effects import Effect, Persist, PersistNever, Send
+from wallarood.control.effects import Effect, Persist, PersistNever, SendOnConnection
 from wallarood.control.formation.initializer import Initializer
 from wallarood.model.cluster_record import RecordState
 from wallarood.model.ids import WorkerName
@@ -72,13 +72,17 @@ def test_a_late_never_of_a_former_cluster_is_dropped_by_a_worker_that_is_prepare
 # ---- planted bugs: each must be caught -----------------------------------------------------------
 
 
+def saying(kind: type, effects: list[Effect]) -> list[Effect]:
+    return [e for e in effects if isinstance(e, SendOnConnection) and isinstance(e.message, kind)]
+
+
 def announce_before_persist(_: Sim, __: str, effects: list[Effect]) -> list[Effect]:
-    said = [e for e in effects if isinstance(e, Send) and isinstance(e.message, Committed)]
+    said = saying(Committed, effects)
     return [*said, *(each for each in effects if each not in said)]
 
 
 def prepared_before_persist(_: Sim, __: str, effects: list[Effect]) -> list[Effect]:
-    said = [e for e in effects if isinstance(e, Send) and isinstance(e.message, Prepared)]
+    said = saying(Prepared, effects)
     return [*said, *(each for each in effects if each not in said)]
 
 

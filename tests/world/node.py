@@ -19,11 +19,11 @@ from wallarood.control.events import (
     ConnectionOpened,
     Event,
     FinalPublished,
-    Heard,
     HoldingsRead,
     JobDrained,
     JobHalted,
     MemberDown,
+    MemberMessage,
     MemberUp,
     SinksPublished,
     SnapshotFailed,
@@ -240,11 +240,11 @@ class Node:
 
     def _do(self, effect: Effect) -> None:  # noqa: PLR0912 - a branch an effect
         match effect:
-            case do.Send(connection, message):
+            case do.SendOnConnection(connection, message):
                 self.world.send(self, connection, message)
-            case do.Tell(name, message) if name == self.name:
-                self.posted.append(Heard(name, message))
-            case do.Tell(name, message):
+            case do.SendToMember(name, message) if name == self.name:
+                self.posted.append(MemberMessage(name, message))
+            case do.SendToMember(name, message):
                 assert self.membership is not None
                 connection = self.membership.peers[name].connection
                 if connection is not None:

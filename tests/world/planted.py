@@ -11,7 +11,7 @@ from wallarood.control.effects import (
     ReadyToLeave,
     RecordCommitted,
     ReleaseBarrier,
-    Tell,
+    SendToMember,
 )
 from wallarood.control.events import CommitRecorded, Event, SinksPublished
 from wallarood.control.rounds.checkpoint_leader import CheckpointLeader
@@ -63,8 +63,8 @@ class SameLine(RecoveryLeader):
         before = max(each.line for each in self._holdings.values())
         chosen, self._choice = self._choice, attrs.evolve(self._choice, line=before)
         return [
-            Tell(each.name, self._choice)
-            if isinstance(each, Tell) and each.message == chosen
+            SendToMember(each.name, self._choice)
+            if isinstance(each, SendToMember) and each.message == chosen
             else each
             for each in effects
         ]

@@ -15,8 +15,8 @@ import attrs
 from wallarood.control.events import (
     CheckpointWanted,
     ConnectionLost,
+    ConnectionMessage,
     ConnectionOpened,
-    Received,
 )
 from wallarood.control.formation.founding import Founder
 from wallarood.model.cluster_record import ClusterRecord, RecordState
@@ -358,7 +358,7 @@ class World:
             return
         wire.received[place] += 1
         if not self.bugs.stale(envelope, node.stamp):
-            node.give(Received(wire.number, envelope.message))
+            node.give(ConnectionMessage(wire.number, envelope.message))
 
     def close(self, connection: int) -> None:
         """One end closes a connection."""

@@ -12,7 +12,7 @@ import attrs
 import trio
 
 from wallarood.admin.status import ClusterStatus, Status
-from wallarood.control.effects import Tell
+from wallarood.control.effects import SendToMember
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import StatusTold, StatusWanted
 from wallarood.runtime.perform import perform
@@ -45,7 +45,7 @@ class Gathering:
         """A member asks, or answers."""
         if isinstance(message, StatusWanted):
             text = json.dumps(unstructure(self.status()))
-            perform(self.worker, [Tell(sender, StatusTold(message.number, text))])
+            perform(self.worker, [SendToMember(sender, StatusTold(message.number, text))])
             return
         question = self._questions.get(message.number)
         if question is None or sender not in question.missing:
@@ -64,7 +64,7 @@ class Gathering:
         others = list(membership.peers) if membership is not None else []
         question = self._questions[number] = _Question(set(others))
         try:
-            perform(self.worker, [Tell(name, StatusWanted(number)) for name in others])
+            perform(self.worker, [SendToMember(name, StatusWanted(number)) for name in others])
             with trio.move_on_after(ANSWER_S if others else 0):
                 await question.done.wait()
         finally:

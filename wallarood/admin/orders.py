@@ -11,7 +11,7 @@ import attrs
 import structlog
 import trio
 
-from wallarood.control.effects import Tell
+from wallarood.control.effects import SendToMember
 from wallarood.control.events import CheckpointWanted, Woken
 from wallarood.model.errors import WallaroodError
 from wallarood.model.messages import DropKept, Purpose, RequestCheckpoint
@@ -114,7 +114,7 @@ class Orders:
             raise OrderRefusedError(f"no checkpoint is kept as {name!r}; kept are: {names}")
         assert self.worker.record is not None
         everybody = self.worker.record.topology.workers
-        perform(self.worker, [Tell(each, DropKept(name)) for each in everybody])
+        perform(self.worker, [SendToMember(each, DropKept(name)) for each in everybody])
         log.info("a kept checkpoint is dropped", name=name, number=self._kept[name])
         return {"accepted": "drop"}
 

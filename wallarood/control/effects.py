@@ -13,7 +13,7 @@ from wallarood.model.topology import Topology
 
 
 @attrs.frozen
-class Send:
+class SendOnConnection:
     """Send a message on a connection."""
 
     connection: int
@@ -117,7 +117,7 @@ class ResumeSources:
 
 
 @attrs.frozen
-class Tell:
+class SendToMember:
     """Say something to a member, whatever connection it is on; to oneself it comes right back.
 
     To a member that is away it is not said at all: who must know hears it when it is back.
@@ -230,14 +230,14 @@ class StopOrderly:
 
 
 Effect: TypeAlias = (
-    Send
+    SendOnConnection
     | Close
     | Persist
     | Adopt
     | PersistNever
     | Archive
     | Formed
-    | Tell
+    | SendToMember
     | HaltJob
     | ReadHoldings
     | WriteChoice

@@ -1,6 +1,6 @@
 """What happens to a worker, as the machines of this package see it.
 
-A message arrives as `Received`; the tables of the machines name the message's own class.
+A message arrives as `ConnectionMessage`; the tables of the machines name the message's own class.
 """
 
 from typing import TypeAlias
@@ -31,7 +31,7 @@ class ConnectionLost:
 
 
 @attrs.frozen
-class Received:
+class ConnectionMessage:
     """A message has come in."""
 
     connection: int
@@ -49,7 +49,7 @@ class Woken:
 
 
 @attrs.frozen
-class Heard:
+class MemberMessage:
     """A member has said something, or this worker to itself. Its connection does not matter."""
 
     sender: WorkerName
@@ -161,10 +161,10 @@ class FinalPublished:
 Event: TypeAlias = (
     ConnectionOpened
     | ConnectionLost
-    | Received
+    | ConnectionMessage
     | TimerFired
     | Woken
-    | Heard
+    | MemberMessage
     | MemberUp
     | MemberDown
     | JobHalted
@@ -184,5 +184,7 @@ Event: TypeAlias = (
 
 
 def kind_of(event: object) -> type:
-    """The class by which the tables know *event*: a message's own for `Received` and `Heard`."""
-    return type(event.message) if isinstance(event, Received | Heard) else type(event)
+    """The class by which the tables know *event*: that of the message, if one has come."""
+    if isinstance(event, ConnectionMessage | MemberMessage):
+        return type(event.message)
+    return type(event)

@@ -33,14 +33,14 @@ from wallarood.control.effects import (
     PeerUp,
     Report,
     ResumeSources,
-    Send,
+    SendOnConnection,
     StopOrderly,
 )
 from wallarood.control.events import (
     ConnectionLost,
+    ConnectionMessage,
     ConnectionOpened,
     Event,
-    Received,
     TimerFired,
 )
 from wallarood.control.presence import Peer, Presence, failure, gone, left, refusal
@@ -131,14 +131,14 @@ class Membership:
         match event:
             case ConnectionOpened(connection, name) if name in self.peers:
                 self._unanswered[connection] = now + self._liveness_deadline_s
-                return [Send(connection, self._mine())]
-            case Received(connection, Attach() as attach):
+                return [SendOnConnection(connection, self._mine())]
+            case ConnectionMessage(connection, Attach() as attach):
                 return self._attach(connection, attach, now)
-            case Received(connection, Attached(member)):
+            case ConnectionMessage(connection, Attached(member)):
                 return self._up(connection, member, now)
-            case Received(_, NewTopology(topology, members)):
+            case ConnectionMessage(_, NewTopology(topology, members)):
                 return self._overtaken(topology, members)
-            case Received(connection, message):
+            case ConnectionMessage(connection, message):
                 return self._message(connection, message, now)
             case ConnectionLost(connection):
                 return self._lost(connection, now)
@@ -165,17 +165,17 @@ class Membership:
             reason = f"{member.name} of cluster {attach.cluster_id} has reached {self._cluster_id}"
             return [
                 Report(reason, Level.WARNING),
-                Send(connection, Busy(reason)),
+                SendOnConnection(connection, Busy(reason)),
                 Close(connection),
             ]
         if attach.epoch > epoch:
-            return [Send(connection, self._mine())]
+            return [SendOnConnection(connection, self._mine())]
         if peer is None:
             return self._refuse(connection, f"{member.name} is not a member of {self._cluster_id}")
         if attach.epoch < epoch:
             members = (self._member, *(each.member for each in self.peers.values()))
             text = f"{member.name} is at epoch {attach.epoch} and is brought up to date"
-            answer = Send(connection, NewTopology(self._topology, members))
+            answer = SendOnConnection(connection, NewTopology(self._topology, members))
             return [Report(text), answer, Close(connection)]
         if member.incarnation != peer.member.incarnation and peer.connection is not None:
             peer.newcomer = (connection, member, now + self._name_taken_wait_s)
@@ -193,14 +193,14 @@ class Membership:
         return [Report(text), Adopt(topology, members)]
 
     def _admit(self, peer: Peer, connection: int, *, member: Member, now: float) -> list[Effect]:
-        answer = Send(connection, Attached(self._member))
+        answer = SendOnConnection(connection, Attached(self._member))
         peer.member = member
         return [answer, *self._up(connection, member, now)]
 
     def _refuse(self, connection: int, reason: str) -> list[Effect]:
         return [
             Report(f"refused: {reason}", Level.WARNING),
-            Send(connection, Refused(reason, RefusedError.exit_code)),
+            SendOnConnection(connection, Refused(reason, RefusedError.exit_code)),
             Close(connection),
         ]
 
@@ -323,7 +323,7 @@ class Membership:
 
     def _tell_all(self, message: Heartbeat | JobFailed | Leaving | ShutDown) -> list[Effect]:
         return [
-            Send(each.connection, message)
+            SendOnConnection(each.connection, message)
             for each in self.peers.values()
             if each.connection is not None
         ]

@@ -14,7 +14,7 @@ import attrs
 import structlog
 import trio
 
-from wallarood.control.events import ConnectionLost, ConnectionOpened, Event, Received
+from wallarood.control.events import ConnectionLost, ConnectionMessage, ConnectionOpened, Event
 from wallarood.control.stale import Stamp, is_stale
 from wallarood.model.errors import KeyRefusedError, RemoteProtocolError
 from wallarood.model.ids import Address, WorkerName
@@ -98,7 +98,7 @@ class ControlConnections:
             if is_stale(envelope, self.stamp()):
                 log.debug("stale message dropped", peer=connection.channel.peer)
                 continue
-            await self.events.send(Received(number, envelope.message))
+            await self.events.send(ConnectionMessage(number, envelope.message))
 
     def send(self, number: int, message: ControlMessage) -> None:
         """Queue *message* on a connection; for one that is gone it is dropped."""

@@ -11,23 +11,23 @@ from typing import Protocol
 
 import trio
 
-from wallarood.control.effects import Effect, Formed, ReadyToLeave, Tell
+from wallarood.control.effects import Effect, Formed, ReadyToLeave, SendToMember
 from wallarood.control.events import (
     CheckpointWanted,
     ChoiceWritten,
     CommitRecorded,
     ConnectionLost,
+    ConnectionMessage,
     ConnectionOpened,
     Event,
     FinalPublished,
-    Heard,
     HoldingsRead,
     JobBroke,
     JobDrained,
     JobHalted,
     MemberDown,
+    MemberMessage,
     MemberUp,
-    Received,
     SinksPublished,
     SnapshotFailed,
     SnapshotMoved,
@@ -121,9 +121,9 @@ def step(worker: Worker, event: Event, now: float) -> list[Effect]:  # noqa: PLR
             if worker.membership is not None:
                 effects = [*effects, *worker.membership.step(event, now)]
             return effects
-        case Received():
+        case ConnectionMessage():
             return _received(worker, event, now)
-        case Heard(_, message):
+        case MemberMessage(_, message):
             return _heard(worker, event, message=message, now=now)
         case MemberUp() | MemberDown():
             effects = worker.recovery.step(event, now) if worker.recovery else []
@@ -169,7 +169,7 @@ def _opened(worker: Worker, connection: int, *, peer: str, now: float) -> list[E
     return effects
 
 
-def _received(worker: Worker, event: Received, now: float) -> list[Effect]:
+def _received(worker: Worker, event: ConnectionMessage, now: float) -> list[Effect]:
     if worker.membership is None:
         return worker.founding.step(event, now)
     effects = worker.membership.step(event, now)
@@ -178,11 +178,11 @@ def _received(worker: Worker, event: Received, now: float) -> list[Effect]:
     sender = worker.membership.name_on(event.connection)
     if sender is None:
         return effects
-    heard = Heard(sender, event.message)
+    heard = MemberMessage(sender, event.message)
     return [*effects, *_heard(worker, heard, message=event.message, now=now)]
 
 
-def _heard(worker: Worker, event: Heard, *, message: object, now: float) -> list[Effect]:
+def _heard(worker: Worker, event: MemberMessage, *, message: object, now: float) -> list[Effect]:
     """What one member says to another, or this worker to itself."""
     running = worker.running
     machine: Machine | None = None
@@ -223,7 +223,7 @@ def _wanted(
         return []
     if running.coordinator is not None:
         return running.coordinator.step(event, now)
-    return [Tell(worker.record.topology.leader, request)]
+    return [SendToMember(worker.record.topology.leader, request)]
 
 
 def _reuse_connection(worker: Worker, effects: list[Effect]) -> None:

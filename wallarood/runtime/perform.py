@@ -14,9 +14,9 @@ from wallarood.control.events import (
     ChoiceWritten,
     CommitRecorded,
     FinalPublished,
-    Heard,
     HoldingsRead,
     MemberDown,
+    MemberMessage,
     MemberUp,
     Woken,
 )
@@ -62,9 +62,9 @@ def perform(worker: Worker, effects: list[Effect]) -> None:
 
 def _perform(worker: Worker, effect: Effect) -> None:  # noqa: PLR0912 - a branch an effect
     match effect:
-        case do.Send(connection, message):
+        case do.SendOnConnection(connection, message):
             worker.connections.send(connection, message)
-        case do.Tell(name, message):
+        case do.SendToMember(name, message):
             _tell(worker, name, message)
         case do.Close(connection):
             worker.connections.close(connection)
@@ -155,7 +155,7 @@ def _perform_in_round(worker: Worker, effect: Effect) -> None:  # noqa: PLR0912 
 
 def _tell(worker: Worker, name: WorkerName, message: ControlMessage) -> None:
     if name == worker.member.name:
-        worker.post(Heard(name, message))
+        worker.post(MemberMessage(name, message))
     elif worker.membership is not None:
         connection = worker.membership.peers[name].connection
         if connection is not None:

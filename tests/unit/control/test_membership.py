@@ -2,7 +2,7 @@
 
 from wallarood.control import effects as do
 from wallarood.control.effects import Effect
-from wallarood.control.events import ConnectionLost, ConnectionOpened, Received, TimerFired
+from wallarood.control.events import ConnectionLost, ConnectionMessage, ConnectionOpened, TimerFired
 from wallarood.control.membership import Membership
 from wallarood.model.errors import ApplicationError, DamagedStateError
 from wallarood.model.ids import Address, Incarnation
@@ -53,8 +53,8 @@ def running(epoch: int = 1) -> Membership:
         name_taken_wait_s=2.0,
         now=0.0,
     )
-    machine.step(Received(BETA, attach(member("beta"), epoch)), 0.0)
-    machine.step(Received(GAMMA, attach(member("gamma"), epoch)), 0.0)
+    machine.step(ConnectionMessage(BETA, attach(member("beta"), epoch)), 0.0)
+    machine.step(ConnectionMessage(GAMMA, attach(member("gamma"), epoch)), 0.0)
     assert machine.started() == [do.ResumeSources()]
     return machine
 
@@ -64,23 +64,23 @@ def beats(machine: Membership, until: int, *connections: int) -> list[Effect]:
     effects: list[Effect] = []
     for second in range(1, until + 1):
         for connection in connections:
-            effects += machine.step(Received(connection, Heartbeat(())), float(second))
+            effects += machine.step(ConnectionMessage(connection, Heartbeat(())), float(second))
         effects += machine.step(TimerFired(), float(second))
     return effects
 
 
 def test_attach_is_answered_and_dialling_begins_with_it() -> None:
     machine = running()
-    answered = machine.step(Received(7, attach(member("beta"))), 1.0)
-    assert do.Send(7, Attached(member("alpha"))) in answered
+    answered = machine.step(ConnectionMessage(7, attach(member("beta"))), 1.0)
+    assert do.SendOnConnection(7, Attached(member("alpha"))) in answered
     opened = machine.step(ConnectionOpened(8, "gamma"), 1.0)
-    assert opened == [do.Send(8, attach(member("alpha")))]
+    assert opened == [do.SendOnConnection(8, attach(member("alpha")))]
 
 
 def test_as_long_as_heartbeats_come_nothing_is_paused() -> None:
     effects = beats(running(), 20, BETA, GAMMA)
     assert of(do.PauseSources, effects) == []
-    assert len(of(do.Send, effects)) == 40
+    assert len(of(do.SendOnConnection, effects)) == 40
 
 
 def test_a_silent_peer_is_missed_after_the_deadline_and_its_connections_are_closed() -> None:
@@ -95,7 +95,7 @@ def test_a_silent_peer_is_missed_after_the_deadline_and_its_connections_are_clos
 def test_a_peer_with_the_same_incarnation_resumes() -> None:
     machine = running()
     machine.step(ConnectionLost(BETA), 1.0)
-    effects = machine.step(Received(9, attach(member("beta"))), 60.0)
+    effects = machine.step(ConnectionMessage(9, attach(member("beta"))), 60.0)
     assert do.ResumeSources() in effects
     assert do.PeerUp(member("beta")) in effects
     assert of(do.Fail, effects) == []
@@ -104,8 +104,8 @@ def test_a_peer_with_the_same_incarnation_resumes() -> None:
 def test_another_incarnation_is_taken_when_the_old_one_has_gone() -> None:
     machine = running()
     machine.step(ConnectionLost(BETA), 1.0)
-    effects = machine.step(Received(9, attach(member("beta", 2, "b"))), 2.0)
-    assert do.Send(9, Attached(member("alpha"))) in effects
+    effects = machine.step(ConnectionMessage(9, attach(member("beta", 2, "b"))), 2.0)
+    assert do.SendOnConnection(9, Attached(member("alpha"))) in effects
     assert do.PeerUp(member("beta", 2, "b")) in effects
     assert of(do.Fail, effects) == []
 
@@ -113,9 +113,10 @@ def test_another_incarnation_is_taken_when_the_old_one_has_gone() -> None:
 def test_a_copy_of_a_worker_that_speaks_is_refused() -> None:
     machine = running()
     copy = attach(member("beta", 2, "copy"))
-    assert machine.step(Received(9, copy), 1.0) == []
-    effects = machine.step(Received(BETA, Heartbeat(())), 1.5)
-    (refusal,) = (e for e in of(do.Send, effects) if isinstance(e, do.Send) and e.connection == 9)
+    assert machine.step(ConnectionMessage(9, copy), 1.0) == []
+    effects = machine.step(ConnectionMessage(BETA, Heartbeat(())), 1.5)
+    sent = (each for each in effects if isinstance(each, do.SendOnConnection))
+    (refusal,) = (each for each in sent if each.connection == 9)
     assert isinstance(refusal.message, Refused)
     assert "beta is connected and alive" in refusal.message.reason
     assert of(do.Fail, effects) == []
@@ -123,7 +124,7 @@ def test_a_copy_of_a_worker_that_speaks_is_refused() -> None:
 
 def test_a_newcomer_takes_the_place_of_one_that_does_not_speak() -> None:
     machine = running()
-    machine.step(Received(9, attach(member("beta", 2, "b"))), 1.0)
+    machine.step(ConnectionMessage(9, attach(member("beta", 2, "b"))), 1.0)
     assert machine.deadline <= 3.0
     effects = machine.step(TimerFired(), 3.0)
     assert do.Close(BETA) in effects
@@ -133,10 +134,10 @@ def test_a_newcomer_takes_the_place_of_one_that_does_not_speak() -> None:
 
 def test_what_another_worker_misses_holds_our_sources_too() -> None:
     machine = running()
-    effects = machine.step(Received(GAMMA, Heartbeat(("beta",))), 1.0)
+    effects = machine.step(ConnectionMessage(GAMMA, Heartbeat(("beta",))), 1.0)
     expected = "waiting for 1 of 3 workers: beta (missed by gamma)"
     assert of(do.PauseSources, effects) == [do.PauseSources(expected)]
-    assert do.ResumeSources() in machine.step(Received(GAMMA, Heartbeat(())), 2.0)
+    assert do.ResumeSources() in machine.step(ConnectionMessage(GAMMA, Heartbeat(())), 2.0)
 
 
 def test_after_a_stall_of_our_own_nobody_is_judged_at_once() -> None:
@@ -148,7 +149,7 @@ def test_after_a_stall_of_our_own_nobody_is_judged_at_once() -> None:
 
 def test_a_peer_that_leaves_is_reported_and_waited_for() -> None:
     machine = running()
-    effects = machine.step(Received(BETA, Leaving(completed=False)), 1.0)
+    effects = machine.step(ConnectionMessage(BETA, Leaving(completed=False)), 1.0)
     assert do.Report("beta is leaving") in effects
     assert len(of(do.PauseSources, effects)) == 1
 
@@ -158,8 +159,9 @@ def test_trouble_of_a_workers_own_is_no_failure_of_the_job() -> None:
     error = DamagedStateError("a byte was flipped")
     assert running().fail(error) == [do.Fail(error)]
     told = Leaving(False, "a byte was flipped", 65)
-    assert running().leave(error) == [do.Send(BETA, told), do.Send(GAMMA, told)]
-    effects = running().step(Received(BETA, told), 1.0)
+    both = [do.SendOnConnection(BETA, told), do.SendOnConnection(GAMMA, told)]
+    assert running().leave(error) == both
+    effects = running().step(ConnectionMessage(BETA, told), 1.0)
     assert of(do.Fail, effects) == []
     text = "waiting for 1 of 3 workers: beta (ended with status 65)"
     assert effects[-1] == do.PauseSources(text)
@@ -170,10 +172,10 @@ def test_trouble_of_a_workers_own_is_no_failure_of_the_job() -> None:
 
 def test_a_peer_that_is_back_has_not_ended_any_more() -> None:
     machine = running()
-    machine.step(Received(BETA, Leaving(False, "a byte was flipped", 65)), 1.0)
+    machine.step(ConnectionMessage(BETA, Leaving(False, "a byte was flipped", 65)), 1.0)
     machine.step(ConnectionLost(BETA), 1.0)
-    machine.step(Received(4, attach(member("beta", 2, "b"))), 2.0)
-    [pause] = of(do.PauseSources, machine.step(Received(4, Leaving(completed=False)), 3.0))
+    machine.step(ConnectionMessage(4, attach(member("beta", 2, "b"))), 2.0)
+    [pause] = of(do.PauseSources, machine.step(ConnectionMessage(4, Leaving(completed=False)), 3.0))
     assert pause == do.PauseSources("waiting for 1 of 3 workers: beta")
 
 
@@ -182,13 +184,13 @@ def test_a_failure_of_the_job_is_told_to_all_and_passed_on() -> None:
     error = ApplicationError("it broke")
     failed = JobFailed("alpha", "it broke", 65)
     assert running().fail(error) == [
-        do.Send(BETA, failed),
-        do.Send(GAMMA, failed),
+        do.SendOnConnection(BETA, failed),
+        do.SendOnConnection(GAMMA, failed),
         do.Fail(error),
     ]
     heard = JobFailed("gamma", "it broke", 65)
-    effects = running().step(Received(GAMMA, heard), 1.0)
-    assert do.Send(BETA, heard) in effects
+    effects = running().step(ConnectionMessage(GAMMA, heard), 1.0)
+    assert do.SendOnConnection(BETA, heard) in effects
     fail = effects[-1]
     assert isinstance(fail, do.Fail)
     assert (fail.error.message, fail.error.exit_code) == ("the job failed on gamma: it broke", 65)
@@ -196,7 +198,7 @@ def test_a_failure_of_the_job_is_told_to_all_and_passed_on() -> None:
 
 def test_a_peer_that_completed_holds_nobody() -> None:
     machine = running()
-    effects = machine.step(Received(BETA, Leaving(completed=True)), 1.0)
+    effects = machine.step(ConnectionMessage(BETA, Leaving(completed=True)), 1.0)
     effects += machine.step(ConnectionLost(BETA), 1.0)
     assert of(do.PauseSources, effects) == []
 
@@ -204,43 +206,43 @@ def test_a_peer_that_completed_holds_nobody() -> None:
 def test_strangers_and_other_versions_are_refused() -> None:
     machine = running()
     for asked in (attach(member("omega")), Attach(member("beta"), 99, "wc-1", 1)):
-        effects = machine.step(Received(9, asked), 1.0)
+        effects = machine.step(ConnectionMessage(9, asked), 1.0)
         assert do.Close(9) in effects
-        assert len(of(do.Send, effects)) == 1
+        assert len(of(do.SendOnConnection, effects)) == 1
 
 
 def test_a_member_of_another_cluster_is_sent_away_and_not_stopped() -> None:
-    effects = running().step(Received(9, attach(member("beta"), cluster_id="wc-2")), 1.0)
-    [answer] = of(do.Send, effects)
-    assert isinstance(answer, do.Send)
+    effects = running().step(ConnectionMessage(9, attach(member("beta"), cluster_id="wc-2")), 1.0)
+    [answer] = of(do.SendOnConnection, effects)
+    assert isinstance(answer, do.SendOnConnection)
     assert answer.message == Busy("beta of cluster wc-2 has reached wc-1")
     assert effects[-1] == do.Close(9)
 
 
 def test_a_member_that_is_behind_is_told_the_topology() -> None:
-    effects = running(epoch=3).step(Received(9, attach(member("beta", 2, "b"), 2)), 1.0)
+    effects = running(epoch=3).step(ConnectionMessage(9, attach(member("beta", 2, "b"), 2)), 1.0)
     members = (member("alpha"), member("beta"), member("gamma"))
-    assert do.Send(9, NewTopology(topology(3), members)) in effects
+    assert do.SendOnConnection(9, NewTopology(topology(3), members)) in effects
     assert effects[-1] == do.Close(9)
     assert of(do.PeerUp, effects) == []
 
 
 def test_a_member_that_is_behind_the_one_that_dials_asks_to_be_told() -> None:
-    effects = running(epoch=2).step(Received(9, attach(member("beta", 2, "b"), 3)), 1.0)
-    assert effects == [do.Send(9, attach(member("alpha"), 2))]
+    effects = running(epoch=2).step(ConnectionMessage(9, attach(member("beta", 2, "b"), 3)), 1.0)
+    assert effects == [do.SendOnConnection(9, attach(member("alpha"), 2))]
 
 
 def test_a_topology_is_adopted_if_it_is_newer() -> None:
     members = (member("alpha"), member("beta"))
     newer = NewTopology(topology(2, ("alpha", "beta")), members)
     adopted = do.Adopt(newer.topology, members)
-    assert running(epoch=1).step(Received(9, newer), 1.0)[-1] == adopted
-    assert running(epoch=2).step(Received(9, newer), 1.0) == []
+    assert running(epoch=1).step(ConnectionMessage(9, newer), 1.0)[-1] == adopted
+    assert running(epoch=2).step(ConnectionMessage(9, newer), 1.0) == []
 
 
 def test_who_is_no_member_any_longer_ends() -> None:
     gone = NewTopology(topology(2, ("beta", "gamma")), (member("beta"), member("gamma")))
-    [failed] = running().step(Received(9, gone), 1.0)
+    [failed] = running().step(ConnectionMessage(9, gone), 1.0)
     assert isinstance(failed, do.Fail)
     assert failed.error.exit_code == 76
     assert "alpha is no member of wc-1 any longer, since epoch 2" in failed.error.message

@@ -8,9 +8,9 @@ import pytest
 
 from wallarood.control.events import (
     ConnectionLost,
+    ConnectionMessage,
     ConnectionOpened,
     Event,
-    Received,
     TimerFired,
 )
 from wallarood.control.formation import initializer, joiner
@@ -102,9 +102,9 @@ def any_event(rng: random.Random) -> Event:
     connection = rng.randrange(4)
     return rng.choice(
         [
-            Received(connection, message),
-            Received(connection, message),
-            Received(connection, message),
+            ConnectionMessage(connection, message),
+            ConnectionMessage(connection, message),
+            ConnectionMessage(connection, message),
             ConnectionOpened(connection, ""),
             ConnectionLost(connection),
             TimerFired(),

@@ -33,10 +33,10 @@ from wallarood.control.effects import (
     Persist,
     PersistNever,
     Report,
-    Send,
+    SendOnConnection,
     WaitingFor,
 )
-from wallarood.control.events import ConnectionLost, Event, Received, TimerFired, kind_of
+from wallarood.control.events import ConnectionLost, ConnectionMessage, Event, TimerFired, kind_of
 from wallarood.control.formation import refusals
 from wallarood.control.formation.founding import (
     Founder,
@@ -47,6 +47,7 @@ from wallarood.control.formation.founding import (
     propose,
     waiting_text,
 )
+from wallarood.control.formation.newcomers import Newcomers
 from wallarood.control.formation.refusals import refuse
 from wallarood.control.formation.returning import Returning
 from wallarood.model.cluster_record import ClusterRecord, RecordState
@@ -56,6 +57,7 @@ from wallarood.model.messages import (
     Attach,
     Busy,
     Committed,
+    ControlMessage,
     Heartbeat,
     Inquiry,
     Join,
@@ -100,15 +102,6 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
 }
 
 
-@attrs.define
-class _Newcomer:
-    """A join that waits because its name is taken."""
-
-    connection: int
-    join: Join
-    until: float
-
-
 class Initializer:
     """The machine. A *record* that is committed lets it go on where it was."""
 
@@ -117,7 +110,7 @@ class Initializer:
         self._founder = founder
         self._nonce = founder.nonce
         self._joined: dict[WorkerName, tuple[int, Join]] = {}
-        self._newcomers: dict[WorkerName, _Newcomer] = {}
+        self._newcomers = Newcomers()
         self._proposal: Proposal | None = None
         self._record: ClusterRecord | None = None
         self._prepared: set[WorkerName] = set()
@@ -136,8 +129,9 @@ class Initializer:
     def deadline(self) -> float | None:
         """When `TimerFired` is due; None: never."""
         if self.phase in (Phase.FORMED, Phase.FAILED):
-            return min((each.until for each in self._newcomers.values()), default=None)
-        return min([self._given_up_at, *(each.until for each in self._newcomers.values())])
+            return self._newcomers.deadline
+        waits = (self._given_up_at, self._newcomers.deadline)
+        return min(each for each in waits if each is not None)
 
     def begin(self, now: float) -> list[Effect]:
         """What is to be done first: a cluster of one is proposed at once, a known one goes on."""
@@ -152,7 +146,9 @@ class Initializer:
         before, kind = self.phase, kind_of(event)
         allowed = TRANSITIONS.get((before, kind))
         if allowed is None:
-            return [Send(event.connection, Busy("not now"))] if isinstance(event, Received) else []
+            if isinstance(event, ConnectionMessage):
+                return [SendOnConnection(event.connection, Busy("not now"))]
+            return []
         if not allowed:
             return []
         effects = self._step(event, now)
@@ -161,15 +157,15 @@ class Initializer:
 
     def _step(self, event: Event, now: float) -> list[Effect]:
         match event:
-            case Received(connection, Join() as join):
+            case ConnectionMessage(connection, Join() as join):
                 return self._join(connection, join, now)
-            case Received(connection, Prepared(cluster_id)):
+            case ConnectionMessage(connection, Prepared(cluster_id)):
                 return self._is_prepared(connection, cluster_id)
-            case Received(connection, Inquiry() as inquiry):
+            case ConnectionMessage(connection, Inquiry() as inquiry):
                 return self._inquiry(connection, inquiry)
-            case Received(connection, Attach() as attach):
+            case ConnectionMessage(connection, Attach() as attach):
                 return self._attach(connection, attach)
-            case Received(connection, Heartbeat()):
+            case ConnectionMessage(connection, Heartbeat()):
                 return self._alive(connection)
             case ConnectionLost(connection):
                 return self._lost(connection)
@@ -193,8 +189,8 @@ class Initializer:
             return self._take(connection, join, now)
         if known[1].member.incarnation == join.member.incarnation:
             return [Close(known[0]), *self._take(connection, join, now)]
-        self._newcomers[name] = _Newcomer(connection, join, now + self._founder.name_taken_wait_s)
-        return [Send(known[0], Heartbeat(()))]
+        self._newcomers.wait(connection, join, until=now + self._founder.name_taken_wait_s)
+        return [SendOnConnection(known[0], Heartbeat(()))]
 
     def _refusal(self, join: Join) -> str:
         record = self._record
@@ -216,7 +212,7 @@ class Initializer:
         old_connection, known = self._joined[name]
         self._joined[name] = (connection, join)
         if known.nonce == join.nonce and self._proposal is not None:
-            again = [] if name in self._prepared else [Send(connection, self._proposal)]
+            again = [] if name in self._prepared else [SendOnConnection(connection, self._proposal)]
             closing = [Close(old_connection)] if old_connection != connection else []
             return [*closing, *again]
         return self._give_up(now, f"{name} restarted")
@@ -226,7 +222,7 @@ class Initializer:
             joined = (self._founder.name, *self._joined)
             waiting = Waiting(joined, self._founder.worker_count)
             return [
-                *(Send(connection, waiting) for connection, _ in self._joined.values()),
+                *self._say(waiting),
                 self._waiting_for(),
             ]
         return self._propose(now)
@@ -246,6 +242,10 @@ class Initializer:
             return self._returning.absent
         return []
 
+    def _say(self, message: ControlMessage) -> list[Effect]:
+        """Say something to all that have joined."""
+        return [SendOnConnection(connection, message) for connection, _ in self._joined.values()]
+
     # ---- the proposal ----------------------------------------------------------------------------
 
     def _propose(self, now: float) -> list[Effect]:
@@ -256,7 +256,7 @@ class Initializer:
         self._record = prepared(self._founder, proposal)
         return [
             Persist(self._record),
-            *(Send(connection, proposal) for connection, _ in self._joined.values()),
+            *self._say(proposal),
             *self._all_prepared(),
         ]
 
@@ -265,7 +265,7 @@ class Initializer:
         if self._record is None or cluster_id != self._record.cluster_id:
             return []
         if self.phase is not Phase.PROPOSED:
-            return [Send(connection, Committed(cluster_id))]
+            return [SendOnConnection(connection, Committed(cluster_id))]
         if name is not None:
             self._prepared.add(name)
         return self._all_prepared()
@@ -278,7 +278,7 @@ class Initializer:
         announcement = Committed(committed.cluster_id)
         return [
             Persist(committed),
-            *(Send(connection, announcement) for connection, _ in self._joined.values()),
+            *self._say(announcement),
             Report(f"cluster {committed.cluster_id} is committed"),
             Formed(committed),
         ]
@@ -287,7 +287,7 @@ class Initializer:
         """The proposal will never be: that is durable before anybody hears of it."""
         assert self._record is not None
         never = self._record.cluster_id
-        told = [Send(connection, Never(never)) for name, (connection, _) in self._joined.items()]
+        told = self._say(Never(never))
         self._joined.clear()
         self._nonce = next_nonce(self._nonce)
         self.phase, self._record, self._proposal = Phase.GATHERING, None, None
@@ -305,13 +305,13 @@ class Initializer:
         if record is None or cluster_id != record.cluster_id:
             if inquiry.initializer not in ("", self._founder.name):
                 return refuse(connection, refusals.not_ours(self._founder, inquiry))
-            return [PersistNever(cluster_id), Send(connection, Never(cluster_id))]
+            return [PersistNever(cluster_id), SendOnConnection(connection, Never(cluster_id))]
         if name not in record.topology.workers:
             return refuse(connection, f"{name} is not a member of {cluster_id}")
         if self.phase is Phase.RETURNED:
             return self._holds(name, connection)
         if self.phase is not Phase.PROPOSED:
-            return [Send(connection, Committed(cluster_id))]
+            return [SendOnConnection(connection, Committed(cluster_id))]
         self._joined[name] = (connection, self._joined[name][1])
         return self._is_prepared(connection, cluster_id)
 
@@ -338,15 +338,16 @@ class Initializer:
 
     def _attach(self, connection: int, attach: Attach) -> list[Effect]:
         if self.phase is Phase.RETURNED and self._record is not None:
-            busy = Send(connection, Busy("the cluster is coming back"))
+            busy = SendOnConnection(connection, Busy("the cluster is coming back"))
             held = attach.cluster_id == self._record.cluster_id
             return [busy, *(self._holds(attach.member.name, None) if held else ())]
         if self.phase is not Phase.GATHERING:
-            return [Send(connection, Busy("the cluster is not committed yet"))]
+            return [SendOnConnection(connection, Busy("the cluster is not committed yet"))]
         self.phase = Phase.FAILED
         name = attach.member.name
+        gone = Busy(f"{self._founder.name} does not hold this cluster any more")
         return [
-            Send(connection, Busy(f"{self._founder.name} does not hold this cluster any more")),
+            SendOnConnection(connection, gone),
             Fail(RefusedError(refusals.no_state(self._founder, name))),
         ]
 
@@ -359,16 +360,10 @@ class Initializer:
         return None
 
     def _alive(self, connection: int) -> list[Effect]:
-        name = self._name_on(connection)
-        newcomer = self._newcomers.pop(name, None) if name is not None else None
-        if newcomer is None:
-            return []
-        return refuse(newcomer.connection, refusals.taken(newcomer.join.member.name))
+        return self._newcomers.refuse(self._name_on(connection))
 
     def _lost(self, connection: int) -> list[Effect]:
-        for name, newcomer in list(self._newcomers.items()):
-            if newcomer.connection == connection:
-                del self._newcomers[name]
+        self._newcomers.lost(connection)
         if self._returning is not None:
             self._returning.lost(connection)
         gone = self._name_on(connection)
@@ -379,12 +374,10 @@ class Initializer:
 
     def _timer(self, now: float) -> list[Effect]:
         effects: list[Effect] = []
-        for name, newcomer in list(self._newcomers.items()):
-            if newcomer.until <= now:
-                del self._newcomers[name]
-                old = self._joined.get(name)
-                effects += [Close(old[0])] if old else []
-                effects += self._take(newcomer.connection, newcomer.join, now)
+        for newcomer in self._newcomers.take_due(now):
+            old = self._joined.get(newcomer.join.member.name)
+            effects += [Close(old[0])] if old else []
+            effects += self._take(newcomer.connection, newcomer.join, now)
         if now < self._given_up_at or self.phase in (Phase.FORMED, Phase.FAILED):
             return effects
         if self.phase is Phase.PROPOSED:

@@ -25,14 +25,14 @@ from wallarood.control.effects import (
     Persist,
     PersistNever,
     Report,
-    Send,
+    SendOnConnection,
     WaitingFor,
 )
 from wallarood.control.events import (
     ConnectionLost,
+    ConnectionMessage,
     ConnectionOpened,
     Event,
-    Received,
     TimerFired,
     kind_of,
 )
@@ -167,7 +167,7 @@ class Joiner:
     def step(self, event: Event, now: float) -> list[Effect]:
         """Take one event, return what is to be done about it."""
         before, kind = self.phase, kind_of(event)
-        if isinstance(event, Received) and isinstance(event.message, _ASKED):
+        if isinstance(event, ConnectionMessage) and isinstance(event.message, _ASKED):
             return self._asked(event)
         allowed = TRANSITIONS.get((before, kind))
         if not allowed:
@@ -176,23 +176,24 @@ class Joiner:
         assert self.phase in allowed, f"{before} may not become {self.phase} by {kind.__name__}"
         return effects
 
-    def _asked(self, event: Received) -> list[Effect]:
+    def _asked(self, event: ConnectionMessage) -> list[Effect]:
         """Somebody takes us for the initializer, or is ahead of us."""
         if isinstance(event.message, Attach):
-            return [Send(event.connection, Busy("the cluster is not committed here yet"))]
+            busy = Busy("the cluster is not committed here yet")
+            return [SendOnConnection(event.connection, busy)]
         name = self._founder.name
         held = self._record.cluster_id if self._record is not None else None
         match event.message:
             case Inquiry(cluster, _, proposer) if proposer == name and cluster != held:
                 # It proposed that cluster itself, and was made a joiner since.
-                return [PersistNever(cluster), Send(event.connection, Never(cluster))]
+                return [PersistNever(cluster), SendOnConnection(event.connection, Never(cluster))]
         if self._record is not None and self.phase is not Phase.PREPARED:
             cluster = self._record.cluster_id
             reason = f"{name} is a member of {cluster} and not the initializer of a new cluster"
         else:
             reason = f"{name} is not the initializer: check --control-channel"
         return [
-            Send(event.connection, Refused(reason, RefusedError.exit_code)),
+            SendOnConnection(event.connection, Refused(reason, RefusedError.exit_code)),
             Close(event.connection),
         ]
 
@@ -207,7 +208,7 @@ class Joiner:
                 return []
             case TimerFired():
                 return self._timer(now)
-            case Received(connection, message):
+            case ConnectionMessage(connection, message):
                 return self._message(connection, message, now=now)
             case _:
                 return []
@@ -215,7 +216,7 @@ class Joiner:
     def _message(self, connection: int, message: object, *, now: float) -> list[Effect]:
         match message:
             case Heartbeat():
-                return [Send(connection, Heartbeat(()))]
+                return [SendOnConnection(connection, Heartbeat(()))]
             case Waiting(joined, count):
                 missing = count - len(joined)
                 return [WaitingFor(f"waiting for {missing} of {count} workers to join")]
@@ -236,19 +237,19 @@ class Joiner:
             return []
         match self.phase, self._record:
             case Phase.JOINING, _:
-                return [Send(self._connection, self._founder.join(nonce=self._nonce))]
+                return [SendOnConnection(self._connection, self._founder.join(nonce=self._nonce))]
             case Phase.PREPARED, ClusterRecord() as record:
                 in_doubt = record.state is RecordState.PREPARED
                 who = record.initializer if in_doubt else ""
                 inquiry = Inquiry(record.cluster_id, self._founder.name, who)
-                return [Send(self._connection, inquiry)]
+                return [SendOnConnection(self._connection, inquiry)]
             case _:
                 return []
 
     def _proposal(self, connection: int, proposal: Proposal, now: float) -> list[Effect]:
         if self.phase is Phase.PREPARED:
             known = self._record is not None and proposal.cluster_id == self._record.cluster_id
-            return [Send(connection, Prepared(proposal.cluster_id))] if known else []
+            return [SendOnConnection(connection, Prepared(proposal.cluster_id))] if known else []
         if wrong := self._verify(proposal):
             return [
                 Report(f"the proposed cluster is refused: {wrong}", Level.WARNING),
@@ -260,7 +261,7 @@ class Joiner:
         self._ask_at = now + self._founder.inquiry_interval_s
         return [
             Persist(self._record),
-            Send(connection, Prepared(proposal.cluster_id)),
+            SendOnConnection(connection, Prepared(proposal.cluster_id)),
             WaitingFor(f"waiting for {self._record.initializer} to commit {proposal.cluster_id}"),
         ]
 

@@ -1,6 +1,6 @@
 """Who is not taken into a cluster, and why: each reason is said at both ends."""
 
-from wallarood.control.effects import Close, Effect, Level, Report, Send
+from wallarood.control.effects import Close, Effect, Level, Report, SendOnConnection
 from wallarood.control.formation.founding import Founder, difference, names
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import RefusedError
@@ -110,6 +110,6 @@ def refuse(connection: int, reason: str) -> list[Effect]:
     """Refuse whoever is on a connection."""
     return [
         Report(f"refused: {reason}", Level.WARNING),
-        Send(connection, Refused(reason, RefusedError.exit_code)),
+        SendOnConnection(connection, Refused(reason, RefusedError.exit_code)),
         Close(connection),
     ]

@@ -2,7 +2,14 @@
 
 import attrs
 
-from wallarood.control.effects import Archive, Effect, Formed, PersistNever, Report, Send
+from wallarood.control.effects import (
+    Archive,
+    Effect,
+    Formed,
+    PersistNever,
+    Report,
+    SendOnConnection,
+)
 from wallarood.control.formation.founding import Founder
 from wallarood.control.formation.refusals import existing, not_new
 from wallarood.model.cluster_record import ClusterRecord
@@ -42,7 +49,7 @@ class Returning:
         """All hold it: it goes on."""
         assert self.record is not None
         said = Committed(self.record.cluster_id)
-        return [*(Send(each, said) for each in self.asked), Formed(self.record)]
+        return [*(SendOnConnection(each, said) for each in self.asked), Formed(self.record)]
 
     def put_aside(self, name: WorkerName) -> list[Effect]:
         """Worker *name* has put it aside: so do all, and no other worker is ever told it is."""
@@ -51,7 +58,7 @@ class Returning:
         text = (
             f"{name} has put aside cluster {cluster}, which has not started here: forming a new one"
         )
-        told = (Send(each, Never(cluster)) for each in self.asked)
+        told = (SendOnConnection(each, Never(cluster)) for each in self.asked)
         return [PersistNever(cluster), Archive(), Report(text), *told]
 
     def refusal(self, founder: Founder, join: Join) -> str:

@@ -22,12 +22,12 @@
 
 from enum import Enum
 
-from wallarood.control.effects import Effect, Level, Report, Tell
+from wallarood.control.effects import Effect, Level, Report, SendToMember
 from wallarood.control.events import (
     CheckpointWanted,
     Event,
-    Heard,
     MemberDown,
+    MemberMessage,
     MemberUp,
     TimerFired,
     kind_of,
@@ -172,18 +172,18 @@ class CheckpointLeader:
         match event:
             case TimerFired():
                 return self._timer(now)
-            case CheckpointWanted(request) | Heard(_, RequestCheckpoint() as request):
+            case CheckpointWanted(request) | MemberMessage(_, RequestCheckpoint() as request):
                 return self._request(request, now)
-            case Heard(sender, CheckpointHeld(number, _, unpublished)):
+            case MemberMessage(sender, CheckpointHeld(number, _, unpublished)):
                 self._unpublished[sender] = unpublished
                 return self._is_held(sender, number, now)
-            case Heard(sender, CheckpointProgress(number, steps, awaiting)):
+            case MemberMessage(sender, CheckpointProgress(number, steps, awaiting)):
                 if number == self._taking.number:
                     if self._steps.get(sender, (0, ""))[0] != steps:
                         self._moved_at = now
                     self._steps[sender] = (steps, awaiting)
                 return []
-            case Heard(sender, CheckpointFailed(number, reason)):
+            case MemberMessage(sender, CheckpointFailed(number, reason)):
                 return self._failed(number, f"{sender} could not write its part: {reason}", now)
             case MemberUp(member):
                 self._away.discard(member.name)
@@ -217,7 +217,7 @@ class CheckpointLeader:
         return [*self._give_up(now, why), *void]
 
     def _tell(self, message: ControlMessage) -> list[Effect]:
-        return [Tell(name, message) for name in self._workers]
+        return [SendToMember(name, message) for name in self._workers]
 
     def _request(self, request: RequestCheckpoint, now: float) -> list[Effect]:
         if self.phase is Phase.ENDED:
@@ -277,5 +277,5 @@ class CheckpointLeader:
 
     def _say_again(self, name: WorkerName) -> list[Effect]:
         """What a member that was away may have missed."""
-        taking = [Tell(name, self._taking)] if self.phase is Phase.IN_FLIGHT else []
-        return [Tell(name, CheckpointCommitted(self.committed)), *taking]
+        taking = [SendToMember(name, self._taking)] if self.phase is Phase.IN_FLIGHT else []
+        return [SendToMember(name, CheckpointCommitted(self.committed)), *taking]

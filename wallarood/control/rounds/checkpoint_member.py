@@ -32,15 +32,15 @@ from wallarood.control.effects import (
     RecordCommitted,
     ReleaseBarrier,
     Report,
+    SendToMember,
     StopOrderly,
     TakeBarrier,
-    Tell,
 )
 from wallarood.control.events import (
     CommitRecorded,
     Event,
-    Heard,
     MemberDown,
+    MemberMessage,
     MemberUp,
     SinksPublished,
     SnapshotFailed,
@@ -123,28 +123,28 @@ class CheckpointMember:
 
     def _step(self, event: Event) -> list[Effect]:  # noqa: PLR0912 - a branch an event
         match event:
-            case Heard(_, TakeCheckpoint() as taking):
+            case MemberMessage(_, TakeCheckpoint() as taking):
                 return self._take(taking)
             case SnapshotMoved(number, steps, awaiting):
-                return [Tell(self._leader, CheckpointProgress(number, steps, awaiting))]
+                return [SendToMember(self._leader, CheckpointProgress(number, steps, awaiting))]
             case SnapshotWritten(number, size_bytes, unpublished):
                 self.held = max(self.held, number)
                 self._saying = CheckpointHeld(number, size_bytes, unpublished)
-                return [Tell(self._leader, self._saying)]
+                return [SendToMember(self._leader, self._saying)]
             case SnapshotFailed(number, reason):
                 return [
                     Report(f"checkpoint {number} cannot be written: {reason}", Level.WARNING),
-                    Tell(self._leader, CheckpointFailed(number, reason)),
+                    SendToMember(self._leader, CheckpointFailed(number, reason)),
                 ]
-            case Heard(_, CheckpointCommitted(number)):
+            case MemberMessage(_, CheckpointCommitted(number)):
                 return self._is_committed(number)
             case CommitRecorded(number):
                 return self._is_recorded(number)
             case SinksPublished(number):
                 return self._is_published(number)
-            case Heard(_, CheckpointGivenUp(number, void)):
+            case MemberMessage(_, CheckpointGivenUp(number, void)):
                 return [ReleaseBarrier(number), *([DiscardCheckpoint(number)] if void else [])]
-            case Heard(_, DropKept(name)):
+            case MemberMessage(_, DropKept(name)):
                 return [ForgetKept(name)]
             case MemberUp(member):
                 self._away.discard(member.name)
@@ -195,7 +195,7 @@ class CheckpointMember:
             self.phase = Phase.LEFT
             return [ReadyToLeave()]
         self.phase = Phase.LEAVING
-        return [Tell(self._leader, RequestCheckpoint(Purpose.LEAVE))]
+        return [SendToMember(self._leader, RequestCheckpoint(Purpose.LEAVE))]
 
     def _gone(self) -> list[Effect]:
         """No checkpoint can be had without a member, unless it is known committed already."""
@@ -209,7 +209,7 @@ class CheckpointMember:
 
     def _say_again(self) -> list[Effect]:
         """What the leader may have missed while we were parted."""
-        asking = [Tell(self._leader, RequestCheckpoint(Purpose.LEAVE))]
+        asking = [SendToMember(self._leader, RequestCheckpoint(Purpose.LEAVE))]
         wanted = asking if self.phase is Phase.LEAVING else []
-        held = [Tell(self._leader, self._saying)]
+        held = [SendToMember(self._leader, self._saying)]
         return [*(held if self.held > self._recording else []), *wanted]

@@ -10,13 +10,13 @@
 
 from enum import Enum
 
-from wallarood.control.effects import Effect, Fail, JobDone, TakeFinal, Tell, WaitingFor
+from wallarood.control.effects import Effect, Fail, JobDone, SendToMember, TakeFinal, WaitingFor
 from wallarood.control.events import (
     Event,
     FinalPublished,
-    Heard,
     JobDrained,
     MemberDown,
+    MemberMessage,
     MemberUp,
     TimerFired,
     kind_of,
@@ -97,15 +97,15 @@ class Completion:
         match event:
             case JobDrained():
                 self.phase = Phase.DRAINED
-                return [Tell(self._leader, Drained())]
-            case Heard(sender, Drained()):
+                return [SendToMember(self._leader, Drained())]
+            case MemberMessage(sender, Drained()):
                 return self._is_drained(sender)
             case FinalPublished():
                 self.phase = Phase.PUBLISHED
-                return [Tell(self._leader, Published())]
-            case Heard(sender, Published()):
+                return [SendToMember(self._leader, Published())]
+            case MemberMessage(sender, Published()):
                 return self._is_published(sender)
-            case Heard(_, Completed()):
+            case MemberMessage(_, Completed()):
                 self.phase = Phase.COMPLETED
                 return [JobDone()]
             case MemberUp(member):
@@ -136,12 +136,12 @@ class Completion:
         """What the leader does when a worker has published."""
         self._published.add(sender)
         if self.phase is Phase.COMPLETED:
-            return [Tell(sender, Completed())]
+            return [SendToMember(sender, Completed())]
         if self._published != set(self._workers) or self.phase is not Phase.PUBLISHED:
             return []
         self.phase = Phase.COMPLETED
         others = [name for name in self._workers if name != self._worker]
-        return [*(Tell(name, Completed()) for name in others), JobDone()]
+        return [*(SendToMember(name, Completed()) for name in others), JobDone()]
 
     def _up(self, name: WorkerName) -> list[Effect]:
         """A peer is (again) connected: say what it may have missed."""
@@ -149,11 +149,11 @@ class Completion:
         if not self._away:
             self._missing_since = None
         if self._worker == self._leader:
-            return [Tell(name, Completed())] if self.phase is Phase.COMPLETED else []
+            return [SendToMember(name, Completed())] if self.phase is Phase.COMPLETED else []
         if name != self._leader or self.phase is Phase.RUNNING:
             return []
         done = self.phase in (Phase.PUBLISHED, Phase.COMPLETED)
-        return [Tell(name, Drained()), *([Tell(name, Published())] if done else [])]
+        return [SendToMember(name, Drained()), *([SendToMember(name, Published())] if done else [])]
 
     def _alone(self) -> PeersGoneError:
         return PeersGoneError(

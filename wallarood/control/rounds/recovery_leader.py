@@ -19,11 +19,11 @@
 
 from enum import Enum
 
-from wallarood.control.effects import Effect, Level, Report, Tell, WaitingFor
+from wallarood.control.effects import Effect, Level, Report, SendToMember, WaitingFor
 from wallarood.control.events import (
     Event,
-    Heard,
     MemberDown,
+    MemberMessage,
     MemberUp,
     TimerFired,
     kind_of,
@@ -124,9 +124,9 @@ class RecoveryLeader:
             case MemberDown(name):
                 self._away.add(name)
                 return [] if self.phase is Phase.RUNNING else [self._waiting_for()]
-            case Heard(sender, Holdings() as holdings):
+            case MemberMessage(sender, Holdings() as holdings):
                 return self._collected(sender, holdings, now)
-            case Heard(sender, ChoiceHeld(chosen)):
+            case MemberMessage(sender, ChoiceHeld(chosen)):
                 return self._is_held(sender, chosen)
             case TimerFired():
                 return self._ask_again(now)
@@ -150,11 +150,11 @@ class RecoveryLeader:
     def _say_again(self, name: WorkerName) -> list[Effect]:
         """What a member that was away may have missed."""
         if self.phase is Phase.COLLECTING:
-            return [Tell(name, Collect(self._attempt))]
+            return [SendToMember(name, Collect(self._attempt))]
         assert self._choice is not None
         if self.phase is Phase.CHOOSING:
-            return [Tell(name, self._choice)]
-        return [Tell(name, Resume(self._choice.round))]
+            return [SendToMember(name, self._choice)]
+        return [SendToMember(name, Resume(self._choice.round))]
 
     @property
     def _attempt(self) -> str:
@@ -169,7 +169,7 @@ class RecoveryLeader:
         self._asked, self._holdings, self._choice = dict(self._present), {}, None
         self._ask_again_at = now + ASK_AGAIN_S
         return [
-            *(Tell(name, Collect(self._attempt)) for name in self._workers),
+            *(SendToMember(name, Collect(self._attempt)) for name in self._workers),
             self._waiting_for(),
         ]
 
@@ -236,7 +236,7 @@ class RecoveryLeader:
             )
         return [
             Report(text, Level.WARNING if older else Level.INFO),
-            *(Tell(name, self._choice) for name in self._workers),
+            *(SendToMember(name, self._choice) for name in self._workers),
             self._waiting_for(),
         ]
 
@@ -266,7 +266,7 @@ class RecoveryLeader:
             )
             effects += [
                 Report(f"refused: {reason}", Level.WARNING),
-                Tell(name, Refused(reason, DamagedStateError.exit_code)),
+                SendToMember(name, Refused(reason, DamagedStateError.exit_code)),
             ]
             del self._present[name]
             self._away.discard(name)
@@ -277,12 +277,13 @@ class RecoveryLeader:
         if self._choice is None or chosen != self._choice.round:
             return []
         if self.phase is Phase.RUNNING:
-            return [Tell(sender, Resume(chosen))]
+            return [SendToMember(sender, Resume(chosen))]
         self._held.add(sender)
         if self._absent():
             return [self._waiting_for()]
         self.phase = Phase.RUNNING
-        return [*(Tell(name, Resume(chosen)) for name in self._workers), self._waiting_for()]
+        resume = Resume(chosen)
+        return [*(SendToMember(name, resume) for name in self._workers), self._waiting_for()]
 
 
 def _number(checkpoint: CheckpointId) -> int:

@@ -14,15 +14,15 @@ from wallarood.control.effects import (
     Effect,
     HaltJob,
     ReadHoldings,
-    Tell,
+    SendToMember,
     WriteChoice,
 )
 from wallarood.control.events import (
     ChoiceWritten,
     Event,
-    Heard,
     HoldingsRead,
     JobHalted,
+    MemberMessage,
     kind_of,
 )
 from wallarood.model.ids import WorkerName
@@ -95,18 +95,18 @@ class RecoveryMember:
 
     def _step(self, event: Event) -> list[Effect]:
         match event:
-            case Heard(_, Collect(attempt)):
+            case MemberMessage(_, Collect(attempt)):
                 return self._collect(attempt)
             case JobHalted():
                 self.phase = Phase.READING
                 return [ReadHoldings(self._attempt)]
             case HoldingsRead(holdings):
                 return self._report(holdings)
-            case Heard(_, Choice() as choice):
+            case MemberMessage(_, Choice() as choice):
                 return self._take_choice(choice)
             case ChoiceWritten(round_):
                 return self._written(round_)
-            case Heard(_, Resume(chosen)):
+            case MemberMessage(_, Resume(chosen)):
                 return self._resume(chosen)
             case _:
                 return []
@@ -129,7 +129,7 @@ class RecoveryMember:
         if holdings.attempt != self._attempt:
             return [ReadHoldings(self._attempt)]
         self.phase = Phase.REPORTED
-        return [Tell(self._leader, holdings)]
+        return [SendToMember(self._leader, holdings)]
 
     def _take_choice(self, choice: Choice) -> list[Effect]:
         if self.phase is Phase.REPORTED:
@@ -138,7 +138,7 @@ class RecoveryMember:
             self.phase, self._choice = Phase.WRITING, choice
             return [WriteChoice(choice)]
         known = self._choice is not None and choice.round == self._choice.round
-        return [Tell(self._leader, ChoiceHeld(choice.round))] if known else []
+        return [SendToMember(self._leader, ChoiceHeld(choice.round))] if known else []
 
     def _written(self, round_: int) -> list[Effect]:
         assert self._choice is not None
@@ -146,7 +146,7 @@ class RecoveryMember:
             self.phase = Phase.READING
             return [ReadHoldings(self._attempt)]
         self.phase = Phase.HELD
-        return [Tell(self._leader, ChoiceHeld(round_))]
+        return [SendToMember(self._leader, ChoiceHeld(round_))]
 
     def _resume(self, chosen: int) -> list[Effect]:
         assert self._choice is not None

@@ -4,8 +4,8 @@ from typing import Any
 
 import attrs
 
-from wallarood.control.effects import PersistNever, Send
-from wallarood.control.events import Received
+from wallarood.control.effects import PersistNever, SendOnConnection
+from wallarood.control.events import ConnectionMessage
 from wallarood.control.formation.founding import Founder
 from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner
@@ -25,8 +25,8 @@ def founder(name: str, **options: Any) -> Founder:
 
 
 def said(machine: Initializer | Joiner, inquiry: Inquiry) -> list[object]:
-    effects = machine.step(Received(1, inquiry), 1.0)
-    return [each.message if isinstance(each, Send) else each for each in effects]
+    effects = machine.step(ConnectionMessage(1, inquiry), 1.0)
+    return [each.message if isinstance(each, SendOnConnection) else each for each in effects]
 
 
 def test_an_initializer_does_not_know_what_became_of_the_proposal_of_another() -> None:

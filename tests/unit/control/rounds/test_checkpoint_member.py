@@ -10,15 +10,15 @@ from wallarood.control.effects import (
     ReadyToLeave,
     RecordCommitted,
     ReleaseBarrier,
+    SendToMember,
     StopOrderly,
     TakeBarrier,
-    Tell,
 )
 from wallarood.control.events import (
     CommitRecorded,
     Event,
-    Heard,
     MemberDown,
+    MemberMessage,
     MemberUp,
     SnapshotWritten,
     StopWanted,
@@ -47,11 +47,11 @@ def steps(machine: CheckpointMember, *events: Event) -> list[Effect]:
     return effects
 
 
-def said(message: TakeCheckpoint | CheckpointCommitted | CheckpointGivenUp) -> Heard:
-    return Heard("alpha", message)
+def said(message: TakeCheckpoint | CheckpointCommitted | CheckpointGivenUp) -> MemberMessage:
+    return MemberMessage("alpha", message)
 
 
-def leaving(number: int) -> Heard:
+def leaving(number: int) -> MemberMessage:
     return said(TakeCheckpoint(number, Purpose.LEAVE))
 
 
@@ -64,9 +64,9 @@ def test_who_leaves_needs_the_checkpoint_and_waits_for_no_publishing(
     machine: CheckpointMember,
 ) -> None:
     asking = steps(machine, StopWanted())
-    assert asking == [Tell("alpha", RequestCheckpoint(Purpose.LEAVE))]
+    assert asking == [SendToMember("alpha", RequestCheckpoint(Purpose.LEAVE))]
     assert steps(machine, leaving(1)) == [TakeBarrier(1, Purpose.LEAVE, "")]
-    assert steps(machine, SnapshotWritten(1, 9)) == [Tell("alpha", CheckpointHeld(1, 9))]
+    assert steps(machine, SnapshotWritten(1, 9)) == [SendToMember("alpha", CheckpointHeld(1, 9))]
     assert steps(machine, said(CheckpointCommitted(1))) == [RecordCommitted(1)]
     assert steps(machine, CommitRecorded(1)) == [PublishSinks(1), ReadyToLeave()]
 
@@ -146,4 +146,4 @@ def test_a_leader_that_was_away_hears_again_what_is_held_and_unpublished(
     machine: CheckpointMember,
 ) -> None:
     steps(machine, said(TakeCheckpoint(1, Purpose.INTERVAL)), SnapshotWritten(1, 9, 70))
-    assert steps(machine, MemberUp(LEADER)) == [Tell("alpha", CheckpointHeld(1, 9, 70))]
+    assert steps(machine, MemberUp(LEADER)) == [SendToMember("alpha", CheckpointHeld(1, 9, 70))]

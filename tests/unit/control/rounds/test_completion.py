@@ -9,9 +9,9 @@ from wallarood.control.effects import Effect
 from wallarood.control.events import (
     Event,
     FinalPublished,
-    Heard,
     JobDrained,
     MemberDown,
+    MemberMessage,
     MemberUp,
     TimerFired,
 )
@@ -44,7 +44,7 @@ class Cluster:
 
     def perform(self, name: str, effect: Effect) -> None:
         match effect:
-            case do.Tell(target, message):
+            case do.SendToMember(target, message):
                 self.deliver(name, target, message)
             case do.TakeFinal():
                 drained = {n for n, m in self.machines.items() if m.phase is not Phase.RUNNING}
@@ -55,7 +55,7 @@ class Cluster:
 
     def deliver(self, sender: str, target: str, message: ControlMessage) -> None:
         if sender == target or not self.cut & {sender, target}:
-            self.tell(target, Heard(sender, message))
+            self.tell(target, MemberMessage(sender, message))
 
     def reconnect(self) -> None:
         self.cut.clear()
@@ -109,12 +109,12 @@ def test_a_worker_that_has_published_gives_up_a_missing_peer_after_the_wait() ->
 def test_stragglers_change_nothing() -> None:
     machine = Cluster().machines["beta"]
     for message in (Completed(), Published()):
-        assert machine.step(Heard("alpha", message), 0.0) == []
+        assert machine.step(MemberMessage("alpha", message), 0.0) == []
     assert machine.phase is Phase.RUNNING
 
 
 def test_a_worker_that_drains_twice_is_counted_once() -> None:
     machine = Cluster().machines["alpha"]
     for name in ("beta", "beta", "gamma", "gamma"):
-        effects = machine.step(Heard(name, Drained()), 0.0)
+        effects = machine.step(MemberMessage(name, Drained()), 0.0)
         assert not any(isinstance(each, do.TakeFinal) for each in effects)

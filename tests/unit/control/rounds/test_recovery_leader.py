@@ -2,8 +2,8 @@
 
 import attrs
 
-from wallarood.control.effects import Effect, Tell
-from wallarood.control.events import Heard, MemberUp
+from wallarood.control.effects import Effect, SendToMember
+from wallarood.control.events import MemberMessage, MemberUp
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.ids import Address, Incarnation
@@ -25,14 +25,15 @@ def choice_of(
     effects: list[Effect] = leader.begin(0.0)
     for name in names[1:]:
         effects = leader.step(MemberUp(member(name)), 0.0)
-    said = [each.message for each in effects if isinstance(each, Tell)]
+    said = [each.message for each in effects if isinstance(each, SendToMember)]
     (attempt,) = {each.attempt for each in said if isinstance(each, Collect)}
     for name, (held, committed, line) in zip(names, holdings, strict=True):
         checkpoints = tuple(CheckpointId(1, number) for number in held)
         answer = Holdings(attempt, 1, checkpoints, CheckpointId(1, committed), 9, line)
         answer = attrs.evolve(answer, kept=(kept or {}).get(name, ()))
-        effects = leader.step(Heard(name, answer), 0.0)
-    chosen = [e.message for e in effects if isinstance(e, Tell) and isinstance(e.message, Choice)]
+        effects = leader.step(MemberMessage(name, answer), 0.0)
+    said = [each.message for each in effects if isinstance(each, SendToMember)]
+    chosen = [message for message in said if isinstance(message, Choice)]
     assert len(set(chosen)) == 1
     return chosen[0]
 
