@@ -12,6 +12,7 @@ from wallarood.app.streams.nodes import End, Node
 from wallarood.app.streams.stream import Stream
 from wallarood.model.pipeline import (
     ERRORS_OUTPUT,
+    LATE_LETTERS_OUTPUT,
     Application,
     Computation,
     DeadLetter,
@@ -95,17 +96,18 @@ def _check_ends(nodes: list[Node]) -> None:
 
 def _dead_letter_nodes(nodes: list[Node]) -> list[Node]:
     """A sink for each dead-letter policy, behind all steps that have it."""
-    failing: dict[DeadLetterTo, list[Node]] = {}
+    failing: dict[DeadLetterTo, list[tuple[Node, int]]] = {}
     for node in nodes:
         decides = node.declared if node.kind is not StepKind.SOURCE else node.connector
-        on_error = getattr(decides, "on_error", None)
-        if isinstance(on_error, DeadLetterTo):
-            failing.setdefault(on_error, []).append(node)
+        for option, output in (("on_error", ERRORS_OUTPUT), ("on_late", LATE_LETTERS_OUTPUT)):
+            policy = getattr(decides, option, None)
+            if isinstance(policy, DeadLetterTo):
+                failing.setdefault(policy, []).append((node, output))
     return [
         Node(
             StepKind.SINK,
-            sources[0].where,
-            [(each, ERRORS_OUTPUT) for each in sources],
+            sources[0][0].where,
+            list(sources),
             wanted_name="dead-letters",
             given_name=letters.name,
             connector=letters.sink,
@@ -161,6 +163,7 @@ def _step(node: Node, names: dict[int, str]) -> Step:
         record=node.record,
         key=node.key,
         partitions=partitions,
+        stamped=node.stamped,
     )
 
 
@@ -184,6 +187,7 @@ def _computation(node: Node, name: str) -> Computation | None:
         with_key=declared.with_key,
         aggregations=declared.aggregations,
         schema=declared.schema,
+        spec=declared.spec,
     )
 
 
@@ -207,6 +211,12 @@ def _line(step: Step) -> str:
     if step.computation is not None and step.computation.aggregations:
         kinds = (each.kind.value for each in step.computation.aggregations)
         facts.append(f"aggregates {', '.join(kinds)}")
+    if step.stamped:
+        facts.append("stamped")
+    if step.computation is not None and (
+        facts_of := getattr(step.computation.spec, "fingerprint", "")
+    ):
+        facts.append(facts_of)
     if step.connector is not None:
         facts.append(type(step.connector).__name__)
     return "; ".join(facts)

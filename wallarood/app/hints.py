@@ -82,10 +82,10 @@ def record_types(function: Callable[..., Any], shape: Shape) -> tuple[Any, Any]:
             return _element(before), _element(after)
         case Shape.ARROW:
             return Any, dict[str, Any]
-        case Shape.AGGREGATE:
-            return Any, after
-        case Shape.PREDICATE | Shape.INSPECT:
+        case Shape.PREDICATE | Shape.INSPECT | Shape.STAMP:
             return before, before
+        case _:
+            return Any, after
 
 
 def _without_none(hint: Any) -> Any:

@@ -5,7 +5,7 @@ to batch; a step that awaits or blocks stands between two of these. Between the 
 run there is nothing but the columns: no task, no channel, no object for each record.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import attrs
@@ -15,9 +15,12 @@ from wallarood.flow.state import KeyedState, SingleState, State
 from wallarood.flow.steps import grouped, loops, operators
 from wallarood.flow.steps.aggregate import Aggregator
 from wallarood.flow.steps.arrow import columnar
+from wallarood.flow.steps.makers import OPERATORS, STATES
 from wallarood.flow.steps.operators import DROPPED, Operator
+from wallarood.flow.steps.timed import Making, Timed, Wall, clock_name
+from wallarood.flow.watermarks import Clock
 from wallarood.model.batch import Batch
-from wallarood.model.errors import ApplicationError
+from wallarood.model.errors import ApplicationError, LocalProtocolError
 from wallarood.model.pipeline import Application, Calling, Computation, Shape, Step, StepKind
 from wallarood.model.topology import Stage
 
@@ -34,16 +37,61 @@ __all__ = [
 
 
 @attrs.frozen
+class InTime:
+    """An operator that knows time, at its place among those of its segment, and its watermark."""
+
+    place: int
+    operator: Timed
+    clock: Clock
+
+
+@attrs.frozen
 class Inline:
-    """Steps that run one after the other on the event loop."""
+    """Steps that run one after the other on the event loop; `timed` are those that know time."""
 
     operators: tuple[Operator, ...]
+    timed: tuple[InTime, ...] = ()
 
-    def run(self, batch: Batch, failures: list[Failure]) -> Batch:
-        """Pass *batch* through all steps. Raises ComputationFailed: a policy is to stop."""
+    def run(self, batch: Batch, failures: list[Failure], side: int = 0) -> Batch:
+        """Pass *batch*, which is of input number *side*, through all steps.
+
+        Raises ComputationFailed: a policy is to stop.
+        """
+        if side:
+            return self._run_from(1, self.operators[0].on_batch(batch, failures, side), failures)
         for operator in self.operators:
             batch = operator.on_batch(batch, failures)
         return batch
+
+    def _run_from(self, place: int, batch: Batch, failures: list[Failure]) -> Batch:
+        for operator in self.operators[place:]:
+            batch = operator.on_batch(batch, failures)
+        return batch
+
+    def advance(self, time: int, failures: list[Failure]) -> Iterator[Batch]:
+        """What follows from no record before *time* being still to come, slice by slice.
+
+        What an operator emits passes those behind it before they are told. Raises as `run`.
+        """
+        for each in self.timed:
+            if time > each.clock.time:
+                for batch in each.operator.on_watermark(time, failures):
+                    yield self._run_from(each.place + 1, batch, failures)
+                each.clock.time = time
+
+    def on_wall(self, now: int, failures: list[Failure]) -> Iterator[Batch]:
+        """What follows from the wall clock showing *now*, slice by slice. Raises as `run`."""
+        for each in self.timed:
+            due = each.operator.wall_due
+            if due is not None and due <= now:
+                for batch in each.operator.on_wall(now, failures):
+                    yield self._run_from(each.place + 1, batch, failures)
+
+    @property
+    def wall_due(self) -> int | None:
+        """When `on_wall` is to be called next; None if it need not be."""
+        dues = [each.operator.wall_due for each in self.timed]
+        return min((due for due in dues if due is not None), default=None)
 
 
 @attrs.frozen
@@ -77,6 +125,12 @@ def make_states(application: Application, stage: Stage) -> dict[str, State]:
     """New state for each computation of *stage* that has one, by the computation's name."""
     states: dict[str, State] = {}
     for step in (application.step(name) for name in stage.steps):
+        shape = step.computation.shape if step.computation is not None else None
+        if shape in OPERATORS:
+            states[clock_name(step.name)] = Clock(clock_name(step.name))
+        if shape in STATES:
+            states[step.name] = STATES[shape](step)
+            continue
         match step.kind, step.computation:
             case StepKind.STATEFUL, Computation(state=make) as computation if make is not None:
                 kind = make if isinstance(make, type) else None
@@ -98,20 +152,34 @@ def _new_state(computation: Computation, make: Callable[[], Any]) -> Any:
         ) from error
 
 
+def _no_clock() -> int:
+    raise LocalProtocolError("a stage whose steps need the wall clock was compiled without one")
+
+
 def compile_stage(
-    application: Application, stage: Stage, states: Mapping[str, State]
+    application: Application, stage: Stage, states: Mapping[str, State], *, wall: Wall = _no_clock
 ) -> tuple[Segment, ...]:
     """The segments of *stage*, in order, working on *states*. A final branch is left out."""
     segments: list[Segment] = []
     fused: list[Operator] = []
+    timed: list[InTime] = []
     for step in (application.step(name) for name in stage.steps):
         calling = step.computation.calling if step.computation else Calling.INLINE
+        if step.computation is not None and step.computation.shape in OPERATORS:
+            clock = states[clock_name(step.name)]
+            assert isinstance(clock, Clock)
+            making = Making(step, step.computation, states.get(step.name), clock, wall)
+            made: Any = OPERATORS[step.computation.shape](making)
+            if hasattr(made, "on_watermark"):
+                timed.append(InTime(len(fused), made, clock))
+            fused.append(made)
+            continue
         if calling is Calling.INLINE:
             fused.extend(_operator(step, states))
             continue
         if fused:
-            segments.append(Inline(tuple(fused)))
-            fused = []
+            segments.append(Inline(tuple(fused), tuple(timed)))
+            fused, timed = [], []
         assert step.computation is not None
         if calling is Calling.ASYNC:
             segments.append(Concurrent(step.computation))
@@ -119,7 +187,7 @@ def compile_stage(
             threads = step.computation.threads
             segments.extend(InThread(each, threads) for each in _operator(step, states))
     if fused:
-        segments.append(Inline(tuple(fused)))
+        segments.append(Inline(tuple(fused), tuple(timed)))
     return tuple(segments)
 
 

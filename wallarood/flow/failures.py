@@ -7,6 +7,7 @@ code's, wherever they are raised, and pass: a cancellation by trio, and an inter
 
 import attrs
 
+from wallarood.model.batch import Batch
 from wallarood.model.errors import (
     ApplicationError,
     CannotCreateError,
@@ -22,10 +23,16 @@ _CANCELLED = ("trio", "Cancelled")
 
 @attrs.frozen
 class Failure:
-    """A record that was given up, and by which policy (never STOP)."""
+    """A record that was given up, and by which policy (never STOP).
+
+    `late` says why it came too late, and is empty if it did not. `batch` has the records themselves
+    if they are to go on in a stream of late ones.
+    """
 
     policy: ErrorPolicy
     letter: DeadLetter
+    late: str = ""
+    batch: Batch | None = None
 
 
 class ComputationFailed(ApplicationError):
@@ -163,3 +170,50 @@ def fail(
     if computation.on_error is ErrorPolicy.STOP:
         raise ComputationFailed(letter) from error
     failures.append(Failure(computation.on_error, letter))
+
+
+def shown_time(stamp: int) -> str:
+    """*stamp* in seconds since 1970, as in ``1735689600.25 s``."""
+    seconds, rest = divmod(abs(stamp), 1_000_000)
+    fraction = f"{rest:06}".rstrip("0")
+    return f"{'-' if stamp < 0 else ''}{seconds}{'.' if fraction else ''}{fraction} s"
+
+
+def late(
+    computation: Computation,
+    policy: ErrorPolicy,
+    record: object,
+    *,
+    key: object,
+    stamp: int,
+    watermark: int,
+    windows: str,
+    cause: str,
+    failures: list[Failure],
+) -> None:
+    """A record came too late for *windows*, of which the last closed at *watermark* or before.
+
+    *cause* says in a word or two why. Raises ComputationFailed: *policy* is STOP.
+    """
+    letter = DeadLetter(
+        computation.name,
+        f"late: stamp {shown_time(stamp)}, {shown_time(watermark - stamp)} behind the watermark "
+        f"{shown_time(watermark)}; {windows} closed before ({cause})",
+        computation.where.file,
+        computation.where.line,
+        _repr_of(record),
+        key=_repr_of(key),
+        stamp=stamp,
+    )
+    if policy is ErrorPolicy.STOP:
+        raise ComputationFailed(letter)
+    failures.append(Failure(policy, letter, cause))
+
+
+def late_stream(
+    computation: Computation, batch: Batch, cause: str, *, failures: list[Failure]
+) -> None:
+    """All records of *batch* came too late, and go on in the stream of late ones of the step."""
+    where = computation.where
+    letter = DeadLetter(computation.name, f"late: {cause}", where.file, where.line, "")
+    failures.append(Failure(ErrorPolicy.STREAM, letter, cause, batch))

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import compress
 from operator import not_
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
@@ -263,4 +263,23 @@ class SingleState:
                     (self.value,) = states
 
 
-State = KeyedState | SingleState
+class State(Protocol):
+    """What a step keeps, as the checkpoint sees it; see `KeyedState` for what the methods do."""
+
+    computation: str
+
+    def capture(self, number: int, since: int) -> None: ...
+
+    @property
+    def capturing(self) -> bool: ...
+
+    @property
+    def encoded(self) -> int: ...
+
+    def encode_some(self) -> None: ...
+
+    def finish(self) -> StatePart: ...
+
+    def committed(self, number: int) -> None: ...
+
+    def restore(self, chunks: Iterable[bytes]) -> None: ...

@@ -15,6 +15,8 @@ class StepKind(Enum):
     SOURCE = "source"
     SIMPLE = "simple"
     KEY_BY = "key_by"
+    STAMP = "stamp"
+    """Records get the time at which they happened."""
     COLLECT = "collect"
     REDISTRIBUTE = "redistribute"
     """Records are dealt to all workers."""
@@ -47,6 +49,8 @@ class Shape(Enum):
     """As BATCH, on columns: a ``pyarrow.RecordBatch`` → a RecordBatch or a Table."""
     AGGREGATE = "aggregate"
     """A key and the results of its aggregations → a record. The state is the engine's own."""
+    STAMP = "stamp"
+    """A record → when it happened; the record passes unchanged."""
 
 
 class Calling(Enum):
@@ -69,10 +73,18 @@ class ErrorPolicy(Enum):
     """The record is dropped, counted and logged."""
     DEAD_LETTER = "dead letter"
     """A `DeadLetter` goes to a sink in the record's place."""
+    STREAM = "stream"
+    """The record itself goes on in a stream of its own: only for what is late."""
 
 
 ERRORS_OUTPUT = -1
 """The output of a step that carries dead letters."""
+LATE_OUTPUT = -2
+"""The output of a step that carries the records which came too late for it."""
+LATE_LETTERS_OUTPUT = -3
+"""The output of a step that carries dead letters of records which came too late for it."""
+SIDE_OUTPUTS = (ERRORS_OUTPUT, LATE_OUTPUT, LATE_LETTERS_OUTPUT)
+"""Outputs of a step, also of one in the middle of a stage; all others are those of its stage."""
 
 
 @attrs.frozen
@@ -96,7 +108,8 @@ class Computation:
     the order of the records. `threads` is how many calls may be at work at once in threads.
     `with_key`: a function with state gets the key too, as ``f(record, state, key=key)``.
     `aggregations` are those of an AGGREGATE,
-    `schema` is the ``pyarrow.Schema`` of an ARROW, if one was given.
+    `schema` is the ``pyarrow.Schema`` of an ARROW, if one was given. `spec` says the rest of what
+    a STAMP, a window, a join or the like is: a value of `wallarood.model`.
     """
 
     name: str
@@ -114,11 +127,12 @@ class Computation:
     with_key: bool = False
     aggregations: tuple[Aggregation, ...] = ()
     schema: Any = None
+    spec: Any = None
 
 
 @attrs.frozen
 class Input:
-    """The output of an earlier step: 0, or 1 for what a branch refuses, or ERRORS_OUTPUT."""
+    """The output of an earlier step: 0, or 1 for what a branch refuses, or a side output."""
 
     step: str
     output: int = 0
@@ -132,7 +146,8 @@ class Step:
     BRANCH (a predicate). `connector` is the source of a SOURCE (`wallarood.app.connector.Source`)
     or the sink of a SINK (`wallarood.app.connector.Sink`). `record` is the type of the records
     that leave the step and `key` the type of their keys: None on a stream without keys, Any where
-    no hint says. `partitions` counts the key partitions of a PARTITIONED step.
+    no hint says. `partitions` counts the key partitions of a PARTITIONED step. `stamped`: each
+    record that leaves the step has the time at which it happened.
     """
 
     name: str
@@ -144,6 +159,7 @@ class Step:
     record: Any = Any
     key: Any = None
     partitions: int = 256
+    stamped: bool = False
 
 
 @attrs.frozen
@@ -174,7 +190,8 @@ class DeadLetter:
     `record` is the `repr` of the record, cut at 1,000 characters; `error` is the exception's type
     and message; `file` and `line` say where in the application it was raised. For what a source
     could not read, `computation` is the source, `file` and `line` say where it stands (line 0:
-    nobody knows), and `raw` has all of its bytes; else that is None.
+    nobody knows), and `raw` has all of its bytes; else that is None. Of a record that came too
+    late `key` is the `repr` of its key and `stamp` its time in microseconds since 1970 UTC.
     """
 
     computation: str
@@ -183,3 +200,5 @@ class DeadLetter:
     line: int
     record: str
     raw: bytes | None = None
+    key: str | None = None
+    stamp: int | None = None

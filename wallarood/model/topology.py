@@ -64,7 +64,8 @@ class Edge:
 
     `output` is 0 for the records of a stage (and for those that a branch's predicate accepts),
     1 for those that a branch's predicate refuses. A dead-letter edge has output -1 and names in
-    `origin` the step whose failures it carries; `origin` is the last step of the stage otherwise.
+    `origin` the step whose failures it carries; one of late records has -2 and names the step for
+    which they came too late. `origin` is the last step of the stage otherwise.
     """
 
     index: int

@@ -7,7 +7,7 @@ nothing comes between two of them in a row.
 
 import attrs
 
-from wallarood.model.pipeline import ERRORS_OUTPUT, Application, Step, StepKind
+from wallarood.model.pipeline import SIDE_OUTPUTS, Application, Step, StepKind
 from wallarood.model.topology import StageKind
 
 _KIND = {
@@ -57,7 +57,7 @@ def consumers(application: Application, step: Step) -> list[Step]:
         each
         for each in application.steps
         for source in each.inputs
-        if source.step == step.name and source.output != ERRORS_OUTPUT
+        if source.step == step.name and source.output not in SIDE_OUTPUTS
     ]
 
 

@@ -251,7 +251,7 @@ def _profile_segment(segment: Segment, names: Any, hop: Callable[[str, Spent], H
 
     match segment:
         case Inline():
-            return Inline(tuple(map(operator, segment.operators)))
+            return Inline(tuple(map(operator, segment.operators)), segment.timed)
         case InThread():
             return InThread(operator(segment.operator), segment.threads)
         case Concurrent():

@@ -26,7 +26,15 @@ from wallarood.flow.state import State
 from wallarood.model.batch import Batch
 from wallarood.model.errors import ApplicationError
 from wallarood.model.messages import Listing
-from wallarood.model.pipeline import ERRORS_OUTPUT, Application, ErrorPolicy, Step, StepKind
+from wallarood.model.pipeline import (
+    ERRORS_OUTPUT,
+    LATE_LETTERS_OUTPUT,
+    LATE_OUTPUT,
+    Application,
+    ErrorPolicy,
+    Step,
+    StepKind,
+)
 from wallarood.model.topology import Edge, Stage, StageKind, Topology
 from wallarood.planning.plan import plan
 from wallarood.runtime.dataflow.build import codecs_of, copiers_of, guards_of
@@ -217,9 +225,13 @@ class _Outputs:
         """Leave the letters of *failures* for the sinks of the steps that failed."""
         for each in failures:
             for edge in self.edges:
-                dead = each.policy is ErrorPolicy.DEAD_LETTER and edge.output == ERRORS_OUTPUT
+                output = LATE_LETTERS_OUTPUT if each.late else ERRORS_OUTPUT
+                dead = each.policy is ErrorPolicy.DEAD_LETTER and edge.output == output
                 if dead and edge.origin == each.letter.computation:
                     self.waiting.setdefault(edge.target, []).append(Batch([each.letter]))
+                late = each.batch is not None and edge.output == LATE_OUTPUT
+                if each.batch is not None and late and edge.origin == each.letter.computation:
+                    self.waiting.setdefault(edge.target, []).append(each.batch)
 
 
 def _listed(names: Any) -> str:

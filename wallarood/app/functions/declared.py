@@ -75,6 +75,8 @@ class Declared(Generic[P, R_co, M_co]):
     with_key: bool = False
     aggregations: tuple[Aggregation, ...] = ()
     schema: Any = None
+    spec: Any = None
+    on_late: OnError = "skip"
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function itself."""

@@ -21,7 +21,8 @@ class Node:
     """A step to be. `wanted_name` may get a number behind it, `given_name` may not.
 
     `input` is the type of the records before, `record` of those behind, `key` of their keys: None
-    without keys. `used` is whether an application has it, so that another may do without.
+    without keys. `stamped`: its records have stamps; `lost` says which step took them away, if one
+    did. `used` is whether an application has it, so that another may do without.
     """
 
     kind: StepKind
@@ -34,6 +35,8 @@ class Node:
     input: Any = Any
     record: Any = Any
     key: Any = None
+    stamped: bool = False
+    lost: str = ""
     number: int = attrs.field(factory=lambda: next(_numbers))
     consumers: list["Node"] = attrs.field(factory=list)
     used: bool = False

@@ -208,6 +208,8 @@ def _with_states(batch: Batch, state: State | None) -> Iterator[Any]:
             return zip(batch.values, repeat(state.value), strict=False)
         case KeyedState():
             return zip(batch.values, state.use(canonical_all(batch)), strict=False)
+        case _:
+            raise ValueError(f"a {type(state).__name__} has no state object for each record")
 
 
 def _with_keys_and_states(batch: Batch, state: State | None) -> Iterator[Any]:

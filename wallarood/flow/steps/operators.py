@@ -111,7 +111,7 @@ def gather(shape: Shape, batch: Batch, results: list[Any]) -> Batch:
             return batch.sift([r is not DROPPED and bool(r) for r in results])
         case Shape.INSPECT:
             return batch.sift([r is not DROPPED for r in results])
-        case Shape.BATCH | Shape.ARROW | Shape.AGGREGATE:
+        case _:
             raise ValueError("the results do not stand beside the records")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -13,7 +14,7 @@ from wallarood.flow.route import Router
 from wallarood.flow.state import State
 from wallarood.model.checkpoint import CheckpointPart, Restored
 from wallarood.model.ids import ClusterId, WorkerName
-from wallarood.model.pipeline import ERRORS_OUTPUT, Application, StepKind
+from wallarood.model.pipeline import LATE_OUTPUT, SIDE_OUTPUTS, Application, Computation, StepKind
 from wallarood.model.topology import Edge, Routing, Stage, StageKind, Topology
 from wallarood.runtime.dataflow.counters import SourceCounters, StageCounters
 from wallarood.runtime.dataflow.gate import Gate
@@ -178,9 +179,17 @@ def codecs_of(
             made = maker_of(application, topology.stages[edge.source])
             what = "source" if made.kind is StepKind.SOURCE else "computation"
             maker = f"{what} {made.name!r} ({made.where})"
-            record = application.step(edge.origin).record
+            record = _record_on(application, edge)
             codecs[edge.index] = RecordCodec.for_types(record, rule=rule, maker=maker)
     return codecs
+
+
+def _record_on(application: Application, edge: Edge) -> Any:
+    """The type of the records that *edge* carries; late ones are those that the step gets."""
+    step = application.step(edge.origin)
+    if edge.output == LATE_OUTPUT and isinstance(step.computation, Computation):
+        return step.computation.input
+    return step.record
 
 
 def guards_of(
@@ -194,7 +203,9 @@ def guards_of(
     maker = maker_of(application, stage)
     crossing = {edge.output: codecs[edge.index] for edge in edges if edge.index in codecs}
     return {
-        output: Guard(codec, maker) for output, codec in crossing.items() if output != ERRORS_OUTPUT
+        output: Guard(codec, maker)
+        for output, codec in crossing.items()
+        if output not in SIDE_OUTPUTS
     }
 
 
@@ -202,7 +213,7 @@ def copiers_of(application: Application, topology: Topology, stage: Stage) -> di
     """A copier for each output of *stage* that is used twice, unless by sinks alone."""
     used: dict[int, list[Edge]] = {}
     for edge in topology.edges:
-        if edge.source == stage.index and edge.output != ERRORS_OUTPUT:
+        if edge.source == stage.index and edge.output not in SIDE_OUTPUTS:
             used.setdefault(edge.output, []).append(edge)
     return {
         output: Copier.for_type(application.step(edges[0].origin).record)

@@ -16,6 +16,8 @@ class StageCounters:
     """When the call in a thread began that the stage is in (perf_counter)."""
     in_hand: int = 0
     """The records that user code awaits or blocks for now."""
+    late: dict[str, int] = attrs.field(factory=dict)
+    """How many records came too late, by cause."""
     overruns: int = 0
     """How often user code held the event loop for longer than a second."""
 

@@ -11,7 +11,7 @@ from wallarood.flow.guard import Guard
 from wallarood.flow.route import Router
 from wallarood.model.batch import Batch, Mark
 from wallarood.model.ids import WorkerName
-from wallarood.model.pipeline import ERRORS_OUTPUT, DeadLetter
+from wallarood.model.pipeline import ERRORS_OUTPUT, LATE_OUTPUT, DeadLetter
 from wallarood.model.topology import Edge
 from wallarood.runtime.dataflow.inbox import Inbox, InputId
 from wallarood.wire.copies import Copier
@@ -98,14 +98,21 @@ class Outputs:
         if guard is not None and (news := guard.codec.news()):
             log.warning("records go a slower way to other workers", reason=news)
 
-    async def send_letters(self, letters: list[DeadLetter]) -> None:
+    async def send_letters(self, letters: list[DeadLetter], output: int = ERRORS_OUTPUT) -> None:
         """Send dead letters over the edges of the steps that they come from."""
         for each in self.edges:
-            if each.edge.output == ERRORS_OUTPUT:
+            if each.edge.output == output:
                 mine = [one for one in letters if one.computation == each.edge.origin]
                 if mine:
                     for worker, part in each.router.split(Batch(list(mine))):
                         await each.ports[worker].send(part)
+
+    async def send_late(self, step: str, batch: Batch) -> None:
+        """Send records that came too late for *step* over its edges for these."""
+        for each in self.edges:
+            if each.edge.output == LATE_OUTPUT and each.edge.origin == step:
+                for worker, part in each.router.split(batch):
+                    await each.ports[worker].send(part)
 
     def mark(self, mark: Mark) -> None:
         """Send *mark* to every target of every edge."""

@@ -24,7 +24,7 @@ from wallarood.flow.compile import Concurrent, Inline, InThread, Segment
 from wallarood.flow.failures import Failure
 from wallarood.flow.state import State
 from wallarood.model.batch import Barrier, Batch, EndOfStream, Unread
-from wallarood.model.pipeline import DeadLetter, ErrorPolicy
+from wallarood.model.pipeline import LATE_LETTERS_OUTPUT, DeadLetter, ErrorPolicy
 from wallarood.model.topology import Stage
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.inbox import Inbox
@@ -182,14 +182,24 @@ class StageTask:
             )
 
     async def _report(self, failures: Sequence[Failure]) -> None:
-        letters = [each.letter for each in failures if each.policy is ErrorPolicy.DEAD_LETTER]
+        for each in failures:
+            if each.late:
+                count = 1 if each.batch is None else len(each.batch)
+                self.counters.late[each.late] = self.counters.late.get(each.late, 0) + count
+            if each.batch is not None:
+                await self.outputs.send_late(each.letter.computation, each.batch)
+        dead = [each for each in failures if each.policy is ErrorPolicy.DEAD_LETTER]
+        letters = [each.letter for each in dead if not each.late]
         skipped = [each.letter for each in failures if each.policy is ErrorPolicy.SKIP]
-        self.counters.dead_letters += len(letters)
+        self.counters.dead_letters += len(dead)
         self.counters.skipped += len(skipped)
         if skipped:
             self._log_skipped(skipped[0], len(skipped))
         if letters:
             await self.outputs.send_letters(letters)
+        if len(letters) < len(dead):
+            late = [each.letter for each in dead if each.late]
+            await self.outputs.send_letters(late, LATE_LETTERS_OUTPUT)
 
     def _log_skipped(self, first: DeadLetter, count: int) -> None:
         """One line a second at most, with the number since the line before and an example."""
