@@ -26,8 +26,9 @@ import structlog
 import trio
 
 from wallarood.app.setups import Setup
-from wallarood.flow.failures import pass_on, place_in, text_of
+from wallarood.flow.failures import place_in, text_of
 from wallarood.model.errors import ApplicationError
+from wallarood.model.raised import pass_on
 
 CLOSE_S = 3.0
 

@@ -20,6 +20,8 @@ from typing import Any
 
 import msgspec
 
+from wallarood.model.raised import pass_on
+
 _HEAP_TYPE = 1 << 9
 """The flag of a class that a class statement made (Py_TPFLAGS_HEAPTYPE)."""
 _LEAVES: frozenset[type] = frozenset({str, bytes, bool, int, float, complex, type(None)})
@@ -40,10 +42,6 @@ _TRUSTED_BY_NAME = frozenset(
         ("zoneinfo", "ZoneInfo"),
     }
 )
-
-
-_FROM_USER_CODE = (Exception, SystemExit, GeneratorExit)
-"""What may come from the methods by which an object is pickled."""
 
 
 class NotPortableError(Exception):
@@ -83,7 +81,8 @@ def dumps(column: list[Any]) -> bytes:
     pickler = _Pickler(stream)
     try:
         pickler.dump(column)
-    except _FROM_USER_CODE as error:
+    except BaseException as error:
+        pass_on(error)
         raise NotPortableError(f"it cannot be pickled: {_said(error)}") from error
     data = stream.getvalue()
     if not all(map(_is_trusted, pickler.kinds)):
@@ -111,7 +110,8 @@ def _try(column: list[Any], data: bytes) -> None:
     """Raises NotPortableError: *column* does not come out of *data*."""
     try:
         found = pickle.loads(data)
-    except _FROM_USER_CODE as error:
+    except BaseException as error:
+        pass_on(error)
         raise NotPortableError(f"it cannot be unpickled: {_said(error)}") from error
     if _differs(column, found, data):
         for value, came in zip(column, found, strict=True):
@@ -127,7 +127,8 @@ def _differs(column: list[Any], found: list[Any], data: bytes) -> bool:
     stream = io.BytesIO()
     try:
         _Pickler(stream).dump(found)
-    except _FROM_USER_CODE:
+    except BaseException as error:
+        pass_on(error)
         return True
     return stream.getvalue() != data or list(map(type, column)) != list(map(type, found))
 
@@ -135,7 +136,8 @@ def _differs(column: list[Any], found: list[Any], data: bytes) -> bool:
 def _is_unequal(value: Any, found: Any) -> bool:
     try:
         return bool(value != found) and not bool(ne(value, value))
-    except _FROM_USER_CODE:  # an array says for each element whether it is equal
+    except BaseException as error:  # an array says for each element whether it is equal
+        pass_on(error)
         return False
 
 
