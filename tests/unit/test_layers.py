@@ -19,7 +19,7 @@ EDGE = 3
 """Everything else: it may know everybody."""
 
 IMPURE = {
-    "trio", "socket", "os", "pathlib", "time", "random", "threading", "logging", "datetime", "uuid",
+    "trio", "socket", "os", "pathlib", "time", "random", "threading", "logging", "uuid",
     "structlog", "secrets", "subprocess", "asyncio",
 }  # fmt: skip
 
@@ -75,6 +75,16 @@ def test_the_two_inner_rings_are_pure(path: Path) -> None:
         assert not impure, f"{shown(path)} imports {impure}"
 
 
+@pytest.mark.parametrize("path", MODULES, ids=shown)
+def test_the_two_inner_rings_ask_no_clock(path: Path) -> None:
+    """`datetime` is a type of values there; what time it is, is an argument."""
+    if RINGS.get(area_of(path), EDGE) <= 1:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and node.attr in ("now", "today", "utcnow"):
+                asked = node.value.id if isinstance(node.value, ast.Name) else ""
+                assert asked not in ("datetime", "date"), f"{shown(path)}:{node.lineno}"
+
+
 @pytest.mark.parametrize("path", [*MODULES, *TESTS], ids=shown)
 def test_files_and_functions_are_short(path: Path) -> None:
     most = FILE_LINES_MAX if path in MODULES else TEST_FILE_LINES_MAX
@@ -107,7 +117,7 @@ def test_parameters_are_few_and_never_boolean(path: Path) -> None:
         assert needed <= POSITIONAL_PARAMETERS_MAX, f"{shown(path)}: {function.name}"
         for each in (*function.args.args, *function.args.kwonlyargs):
             kind = ast.unparse(each.annotation) if each.annotation is not None else ""
-            public_options = {"blocking", "ordered", "follow", "as_json", "located"}
+            public_options = {"blocking", "ordered", "follow", "as_json", "located", "wall"}
             assert kind != "bool" or each.arg in public_options, f"{shown(path)}: {function.name}"
 
 

@@ -6,15 +6,12 @@ from typing import Any, Generic, TypeVar, overload
 import attrs
 import trio
 
-from wallarood.app.connector import Scope, SourceBatch, SourceContext, SourceLimits, Unreadable
-from wallarood.app.functions.declared import OnError
-from wallarood.app.functions.declaring import policy_of
+from wallarood.app.connector import Scope, SourceBatch, SourceContext, SourceLimits
 from wallarood.app.hints import function_hints
 from wallarood.app.mistakes import place_of
-from wallarood.flow.failures import letter_of
+from wallarood.flow.failures import letter_of, pass_on
 from wallarood.model.errors import ApplicationError
-from wallarood.model.pipeline import Computation, ErrorPolicy, Shape, Where
-from wallarood.model.raised import pass_on
+from wallarood.model.pipeline import Computation, Shape, Where
 
 T = TypeVar("T")
 
@@ -27,10 +24,6 @@ class GeneratorSource(Generic[T]):
     fast as they are taken), `partitions` into how many independent parts they are dealt: part p has
     the numbers p, p + partitions, …
 
-    When *function* raises, `on_error` decides: "stop" (default) fails the job, and the message
-    names the line and the number; with "skip" there is no such record; with `dead_letter(sink)`
-    there is a `DeadLetter` in its place, of which `raw` is the number as text.
-
     Guarantee: a part that is read again from a position gives the same records, if *function* does.
 
     >>> import wallarood as w
@@ -42,7 +35,6 @@ class GeneratorSource(Generic[T]):
     count: int | None
     parts: int
     record: Any
-    on_error: OnError
     scope: Scope = Scope.SHARED
 
     @overload
@@ -53,7 +45,6 @@ class GeneratorSource(Generic[T]):
         rate: float | None = None,
         count: int | None = None,
         partitions: int = 1,
-        on_error: OnError = "stop",
     ) -> None: ...
     @overload
     def __init__(
@@ -63,7 +54,6 @@ class GeneratorSource(Generic[T]):
         rate: float | None = None,
         count: int | None = None,
         partitions: int = 1,
-        on_error: OnError = "stop",
     ) -> None: ...
     def __init__(
         self,
@@ -72,7 +62,6 @@ class GeneratorSource(Generic[T]):
         rate: float | None = None,
         count: int | None = None,
         partitions: int = 1,
-        on_error: OnError = "stop",
     ) -> None:
         if rate is not None and rate <= 0:
             raise ApplicationError(f"GeneratorSource: rate={rate}: expected more than 0 a second")
@@ -80,9 +69,8 @@ class GeneratorSource(Generic[T]):
             raise ApplicationError(f"GeneratorSource: count={count}: expected 0 or more")
         if partitions < 1:
             raise ApplicationError(f"GeneratorSource: partitions={partitions}: expected 1 or more")
-        policy_of(on_error)
         record = int if function is None else function_hints(function)[1]
-        self.__attrs_init__(function, rate, count, partitions, record, on_error)
+        self.__attrs_init__(function, rate, count, partitions, record)
 
     @property
     def bounded(self) -> bool:
@@ -124,12 +112,11 @@ class _Generated(Generic[T]):
         stop = self.next_number + due * step
         numbers = range(self.next_number, stop if end is None else min(stop, end), step)
         records: list[Any] = list(numbers)
-        failed: tuple[Unreadable, ...] = ()
         if source.function is not None:
-            records, failed = _made(source, records, self.step)
+            records = _made(source.function, records, self.step)
         self.made += len(numbers)
         self.next_number += len(numbers) * step
-        return SourceBatch(records, self.next_number, failed)
+        return SourceBatch(records, self.next_number)
 
     async def _due(self, rate: float) -> int:
         """Wait until a record is due; how many are. A source that was held up catches up."""
@@ -143,44 +130,23 @@ class _Generated(Generic[T]):
         return
 
 
-def _made(
-    source: GeneratorSource[Any], numbers: list[int], step: str
-) -> tuple[list[Any], tuple[Unreadable, ...]]:
-    """What the function of *source* makes of *numbers*, and those of which it makes nothing.
+def _made(function: Callable[[int], Any], numbers: list[int], step: str) -> list[Any]:
+    """What *function* makes of *numbers*.
 
-    Raises ApplicationError: it raised, and `on_error` is "stop"; the message names the source, the
-    line and the number.
+    Raises ApplicationError: it raised; the message names the source, the line and the number.
     """
-    function = source.function
-    assert function is not None
     records: list[Any] = []
-    failed: list[Unreadable] = []
-    done = 0
-    while done < len(numbers):
-        before = len(records) - done
-        try:
-            records.extend(map(function, numbers[done:]))
-            done = len(records) - before
-            if done < len(numbers):
-                raise StopIteration  # it ended the loop, which is in C
-        except BaseException as error:
-            pass_on(error)
-            done = len(records) - before
-            failed.append(_failed(source, numbers[done], error, step=step))
-            done += 1
-    return records, tuple(failed)
-
-
-def _failed(
-    source: GeneratorSource[Any], number: int, error: BaseException, *, step: str
-) -> Unreadable:
-    assert source.function is not None
-    where = place_of(source.function)
-    making = Computation(step, source.function, Shape.ONE, where or Where("", 0))
-    letter = letter_of(making, number, error)
-    if policy_of(source.on_error) is not ErrorPolicy.STOP:
-        return Unreadable(letter.error, str(number).encode(), letter.file, letter.line)
-    place = f" at {letter.file}:{letter.line}" if where else ""
-    raise ApplicationError(
-        f"source {step!r} failed{place}: {letter.error}\n  record number: {number}"
-    ) from error
+    try:
+        records.extend(map(function, numbers))
+        if len(records) < len(numbers):
+            raise StopIteration  # it ended the loop, which is in C
+    except BaseException as error:
+        pass_on(error)
+        number, where = numbers[len(records)], place_of(function)
+        making = Computation(step, function, Shape.ONE, where or Where("", 0))
+        letter = letter_of(making, number, error)
+        place = f" at {letter.file}:{letter.line}" if where else ""
+        raise ApplicationError(
+            f"source {step!r} failed{place}: {letter.error}\n  record number: {number}"
+        ) from error
+    return records

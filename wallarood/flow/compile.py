@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from wallarood.flow.failures import Failure, letter_of
+from wallarood.flow.failures import Failure, letter_of, pass_on
 from wallarood.flow.state import KeyedState, SingleState, State
 from wallarood.flow.steps import grouped, loops, operators
 from wallarood.flow.steps.aggregate import Aggregator
@@ -22,7 +22,6 @@ from wallarood.flow.watermarks import Clock
 from wallarood.model.batch import Batch
 from wallarood.model.errors import ApplicationError, LocalProtocolError
 from wallarood.model.pipeline import Application, Calling, Computation, Shape, Step, StepKind
-from wallarood.model.raised import pass_on
 from wallarood.model.topology import Stage
 
 __all__ = [

@@ -1,6 +1,8 @@
 """What becomes of a record whose computation raised: stopped on, skipped or sent aside.
 
-Whatever user code raises fails the record; see `wallarood.model.raised` for what is not its own.
+User code may raise anything: an Exception, SystemExit by ``sys.exit``, KeyboardInterrupt, a
+cancellation of asyncio, a BaseException of its own. All of them fail the record. Two are not user
+code's, wherever they are raised, and pass: a cancellation by trio, and an interrupt by a signal.
 """
 
 import attrs
@@ -13,9 +15,10 @@ from wallarood.model.errors import (
     WallaroodError,
 )
 from wallarood.model.pipeline import Computation, DeadLetter, ErrorPolicy, Where
-from wallarood.model.raised import is_ours, pass_on
 
 REPR_CHARACTERS_MAX = 1000
+_INTERRUPTING = "trio._core."
+_CANCELLED = ("trio", "Cancelled")
 
 
 @attrs.frozen
@@ -96,6 +99,25 @@ def _repr_of(record: object) -> str:
     return text
 
 
+def pass_on(error: BaseException) -> None:
+    """Raise *error* again if it is not user code's own but ends what runs here."""
+    if not isinstance(error, Exception) and _ends_us(error):
+        raise error
+
+
+def _ends_us(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(_ends_us, error.exceptions))
+    kind, trace = type(error), error.__traceback__
+    if kind is KeyboardInterrupt:
+        # Raised by a handler of trio, as Ctrl-C does in a test, or by user code?
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        module = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
+        return module.startswith(_INTERRUPTING)
+    return (kind.__module__, kind.__qualname__) == _CANCELLED
+
+
 @attrs.frozen
 class Naming:
     """A context in which a connector is called: whatever it raises gets the name of its step.
@@ -111,7 +133,7 @@ class Naming:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """Raises ApplicationError in the place of what is not ours."""
-        if error is None or is_ours(error):
+        if error is None or (not isinstance(error, Exception) and _ends_us(error)):
             return
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]

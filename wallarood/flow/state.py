@@ -32,10 +32,10 @@ from typing import Any, Protocol
 import attrs
 
 from wallarood.flow.capture import DELETED, All, Bases, Chunks, Pieces, Some, Taken, Waiting
+from wallarood.flow.failures import pass_on
 from wallarood.flow.stored.decode import decode_states
 from wallarood.flow.stored.encode import encode_deleted, encode_states
 from wallarood.model.checkpoint import StatePart
-from wallarood.model.raised import pass_on
 
 IN_USE_KEYS_MAX = 1 << 16
 """With more keys than that, few of them would be found in use, and the table would cost memory."""

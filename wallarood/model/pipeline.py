@@ -51,6 +51,16 @@ class Shape(Enum):
     """A key and the results of its aggregations → a record. The state is the engine's own."""
     STAMP = "stamp"
     """A record → when it happened; the record passes unchanged."""
+    TIMED = "timed"
+    """As ONE, with state and timers: ``f(record, state, timers)``."""
+    DISTINCT = "distinct"
+    """The first record of a key passes. The state is the engine's own, and so below."""
+    JOIN = "join"
+    """Records of two inputs that are near enough → pairs."""
+    JOIN_ASOF = "as-of join"
+    """A record, and the last of the other input at its time → a pair."""
+    ENRICH = "enrich"
+    """A record, and the row of a table with its key → a pair."""
 
 
 class Calling(Enum):

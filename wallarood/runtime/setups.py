@@ -26,9 +26,8 @@ import structlog
 import trio
 
 from wallarood.app.setups import Setup
-from wallarood.flow.failures import place_in, text_of
+from wallarood.flow.failures import pass_on, place_in, text_of
 from wallarood.model.errors import ApplicationError
-from wallarood.model.raised import pass_on
 
 CLOSE_S = 3.0
 

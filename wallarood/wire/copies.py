@@ -15,7 +15,6 @@ from typing import Any, Union, get_args, get_origin
 import attrs
 
 from wallarood.model.batch import Batch
-from wallarood.model.raised import pass_on
 from wallarood.wire.exact import Check, NotExactError, compile_check, fields_of
 from wallarood.wire.portable import NotPortableError, dumps
 
@@ -65,8 +64,7 @@ def _copied_alone(value: Any) -> Any:
     """A copy; the value itself if it is of a kind that cannot be copied, such as a generator."""
     try:
         return copy.deepcopy(value)
-    except BaseException as error:
-        pass_on(error)
+    except Exception:
         return value
 
 

@@ -20,8 +20,6 @@ from typing import Any
 
 import msgspec
 
-from wallarood.model.raised import pass_on
-
 _HEAP_TYPE = 1 << 9
 """The flag of a class that a class statement made (Py_TPFLAGS_HEAPTYPE)."""
 _LEAVES: frozenset[type] = frozenset({str, bytes, bool, int, float, complex, type(None)})
@@ -42,6 +40,10 @@ _TRUSTED_BY_NAME = frozenset(
         ("zoneinfo", "ZoneInfo"),
     }
 )
+
+
+_FROM_USER_CODE = (Exception, SystemExit, GeneratorExit)
+"""What may come from the methods by which an object is pickled."""
 
 
 class NotPortableError(Exception):
@@ -81,8 +83,7 @@ def dumps(column: list[Any]) -> bytes:
     pickler = _Pickler(stream)
     try:
         pickler.dump(column)
-    except BaseException as error:
-        pass_on(error)
+    except _FROM_USER_CODE as error:
         raise NotPortableError(f"it cannot be pickled: {_said(error)}") from error
     data = stream.getvalue()
     if not all(map(_is_trusted, pickler.kinds)):
@@ -110,8 +111,7 @@ def _try(column: list[Any], data: bytes) -> None:
     """Raises NotPortableError: *column* does not come out of *data*."""
     try:
         found = pickle.loads(data)
-    except BaseException as error:
-        pass_on(error)
+    except _FROM_USER_CODE as error:
         raise NotPortableError(f"it cannot be unpickled: {_said(error)}") from error
     if _differs(column, found, data):
         for value, came in zip(column, found, strict=True):
@@ -127,8 +127,7 @@ def _differs(column: list[Any], found: list[Any], data: bytes) -> bool:
     stream = io.BytesIO()
     try:
         _Pickler(stream).dump(found)
-    except BaseException as error:
-        pass_on(error)
+    except _FROM_USER_CODE:
         return True
     return stream.getvalue() != data or list(map(type, column)) != list(map(type, found))
 
@@ -136,8 +135,7 @@ def _differs(column: list[Any], found: list[Any], data: bytes) -> bool:
 def _is_unequal(value: Any, found: Any) -> bool:
     try:
         return bool(value != found) and not bool(ne(value, value))
-    except BaseException as error:  # an array says for each element whether it is equal
-        pass_on(error)
+    except _FROM_USER_CODE:  # an array says for each element whether it is equal
         return False
 
 

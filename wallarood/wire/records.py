@@ -20,7 +20,6 @@ import msgspec
 
 from wallarood.model.batch import Batch
 from wallarood.model.errors import ApplicationError, RemoteProtocolError
-from wallarood.model.raised import pass_on
 from wallarood.wire.exact import Check, NotExactError, compile_check, fields_of
 from wallarood.wire.portable import NotPortableError, all_flat, can_be_imported, dumps
 from wallarood.wire.tagged import NotPlainError, decode_tagged, encode_tagged
@@ -343,8 +342,7 @@ class RecordCodec:
             return pickle.loads(column)
         except pickle.UnpicklingError as error:
             raise RemoteProtocolError(f"malformed records: {error}") from error
-        except BaseException as error:
-            pass_on(error)
+        except (Exception, SystemExit, GeneratorExit) as error:
             raise RecordCodecError(
                 f"records of {self.maker or 'a step'} (type {_shown(self.record)}) cannot be "
                 f"unpickled on this worker: {type(error).__name__}: {error}"

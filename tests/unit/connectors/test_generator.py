@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wallarood as w
-from wallarood import testing
 from wallarood.app.connector import SourceContext, SourceLimits
 
 WHERE = SourceContext(limits=SourceLimits(batch_records_max=7))
@@ -66,34 +65,3 @@ async def test_a_function_that_raises_stops_the_source_at_its_number(
         await reader.read()
     assert caught.value.message.startswith(f"source 'numbers' failed at {__file__}:")
     assert caught.value.message.endswith(f": {raised.__name__}\n  record number: 11")
-
-
-async def test_a_number_that_fails_is_what_on_error_makes_of_it() -> None:
-    def made(number: int) -> int:
-        if number in (0, 11, 12, 13):
-            raise (StopIteration, SystemExit)[number % 2]
-        return number
-
-    reader = await w.GeneratorSource(made, count=20, on_error="skip").open("0", None, WHERE)
-    first, second, third = [await reader.read() for _ in range(3)]
-    assert first is not None
-    assert second is not None
-    assert third is not None
-    assert first.records + second.records + third.records == [*range(1, 11), *range(14, 20)]
-    assert [batch.position for batch in (first, second, third)] == [7, 14, 20]
-    assert [each.raw for each in first.unreadable] == [b"0"]
-    assert [each.raw for each in second.unreadable] == [b"11", b"12", b"13"]
-    assert [each.error for each in second.unreadable] == [
-        "SystemExit",
-        "StopIteration",
-        "SystemExit",
-    ]
-    assert {each.place for each in second.unreadable} == {__file__}
-    assert third.unreadable == ()
-
-
-def test_dead_letters_of_a_generator_have_a_sink() -> None:
-    letters = w.dead_letter(w.ListSink([]))
-    numbers = w.source("n", w.GeneratorSource(lambda n: 12 / n, count=5, on_error=letters))
-    app = w.application("x", numbers.to_sink(w.ListSink([]), name="out"))
-    assert testing.run(app, {"n": [1.5]}) == {"out": [1.5], "dead-letters": []}

@@ -48,17 +48,3 @@ def test_what_cannot_be_copied_is_shared() -> None:
     lazy = (n for n in [1])
     for batch in Copier.for_type(Any).copies(Batch([lazy]), 2):
         assert batch.values == [lazy]
-
-
-class Quitting:
-    def __deepcopy__(self, _: Any) -> Any:
-        raise SystemExit
-
-    def __reduce__(self) -> Any:
-        raise SystemExit
-
-
-def test_what_ends_the_process_when_it_is_copied_is_shared() -> None:
-    one = Quitting()
-    for batch in Copier.for_type(Any).copies(Batch([one]), 2):
-        assert batch.values == [one]

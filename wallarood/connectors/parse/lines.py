@@ -13,8 +13,6 @@ import attrs
 import msgspec
 
 from wallarood.connectors.parse.options import Format
-from wallarood.flow.failures import place_of, text_of
-from wallarood.model.raised import pass_on
 
 
 class Ahead(Enum):
@@ -64,16 +62,6 @@ class Parser(Protocol):
 
 
 LINE_ERRORS = (ValueError, RecursionError, msgspec.MsgspecError)
-"""What is raised for bytes that are no record; a class given as `record` may raise anything."""
-
-
-def fault_of(error: BaseException) -> str:
-    """What is wrong with a record whose parser raised *error*.
-
-    Raises *error* itself if neither the bytes nor the class of the record are the cause of it.
-    """
-    pass_on(error)
-    return str(error) if isinstance(error, LINE_ERRORS) else text_of(error) + place_of(error)
 
 
 @attrs.frozen
@@ -94,8 +82,8 @@ class LineParser:
             records = self.all_of(piece, lines)
             if records is not None:
                 return Parsed(records, len(piece))
-        except BaseException as error:
-            pass_on(error)
+        except LINE_ERRORS:
+            pass
         return self._each(piece)
 
     def _each(self, piece: bytes) -> Parsed:
@@ -109,8 +97,8 @@ class LineParser:
                 records += made
                 if self.located and made:
                     starts.append((number, byte))
-            except BaseException as error:
-                faults.append(Fault(number, 1, line, byte, fault_of(error)))
+            except LINE_ERRORS as error:
+                faults.append(Fault(number, 1, line, byte, str(error)))
             byte += len(line) + 1
         return Parsed(records, len(piece), tuple(faults), starts)
 

@@ -8,6 +8,7 @@ goes over them again, record by record, and counts lines: a record that it does 
 and a quote that is still open at the end means that the record goes on in the next piece.
 """
 
+import contextlib
 import csv
 import io
 import types
@@ -20,10 +21,9 @@ import attrs
 import msgspec
 import structlog
 
-from wallarood.connectors.parse.lines import Ahead, Fault, Parsed, fault_of, lines_of
+from wallarood.connectors.parse.lines import LINE_ERRORS, Ahead, Fault, Parsed, lines_of
 from wallarood.connectors.parse.options import Format, check_names
 from wallarood.model.errors import ApplicationError
-from wallarood.model.raised import pass_on
 
 log = structlog.get_logger(__name__)
 
@@ -69,12 +69,10 @@ class TableParser:
         before = self.names, self._make
         if not self.ready:
             rows = self._take_names(rows)
-        try:
+        with contextlib.suppress(*LINE_ERRORS):
             records = self._records(rows)
             if not self.form.located or len(records) == lines:
                 return Parsed(records, len(piece))
-        except BaseException as error:
-            pass_on(error)
         self.names, self._make = before
         return self._each(piece, ahead)
 
@@ -186,8 +184,8 @@ class TableParser:
             return reader.line_num, "", []
         try:
             return reader.line_num, "", self._records([row])
-        except BaseException as error:
-            return reader.line_num, fault_of(error), []
+        except LINE_ERRORS as error:
+            return reader.line_num, str(error), []
 
 
 def _other_delimiter(form: Format, names: list[str]) -> str:

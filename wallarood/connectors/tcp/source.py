@@ -246,7 +246,7 @@ class TcpReader:
     def _decoded(self, number: int, payload: bytes) -> Any:
         try:
             return self.talk.decode(payload)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ApplicationError(
                 f"entry {number:,} of the journal {self.journal.directory} is not a record any "
                 f"more: {error}: give the source the record and on_error that it had, or another "

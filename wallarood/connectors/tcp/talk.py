@@ -17,7 +17,6 @@ from wallarood.connectors.framing import (
     take_frames,
 )
 from wallarood.connectors.journal import Entry
-from wallarood.connectors.parse.lines import fault_of
 from wallarood.connectors.tcp.clients import Client, Clients
 
 SHOWN_BYTES = 80
@@ -52,7 +51,7 @@ class Talk(Protocol):
     def decode(self, payload: bytes) -> Any:
         """The record of an entry, or an `Unreadable` if such are taken.
 
-        Raises ValueError: it is malformed.
+        Raises ValueError or RecursionError: it is malformed.
         """
 
     def begin(self, highest: dict[str, int]) -> None:
@@ -153,11 +152,10 @@ class Framed:
             return payload
         try:
             return self._decode_json(payload)
-        except BaseException as error:
-            why = fault_of(error)
+        except (ValueError, RecursionError) as error:
             if self._unreadable is None:
-                raise ValueError(why) from error
-            return Unreadable(why, payload, self._unreadable)
+                raise
+            return Unreadable(str(error), payload, self._unreadable)
 
     def take(self, client: Client, clients: Clients, taken: Taken, *, limits: SourceLimits) -> None:
         """See `Talk.take`."""

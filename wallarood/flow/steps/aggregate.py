@@ -23,7 +23,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from wallarood.flow.failures import Failure, fail
+from wallarood.flow.failures import Failure, fail, pass_on
 from wallarood.flow.keys import canonical_all
 from wallarood.flow.state import KeyedState
 from wallarood.flow.steps.operators import DROPPED, call_each, gather
@@ -31,7 +31,6 @@ from wallarood.flow.steps.selectors import Selector, selector_of
 from wallarood.model.aggregation import AggregationKind, row
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation, Shape
-from wallarood.model.raised import pass_on
 
 _NUMBERS: Final = (int, float, Decimal, Fraction)
 _SUMMABLE: Final = frozenset({*_NUMBERS, bool})

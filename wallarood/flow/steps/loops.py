@@ -16,7 +16,7 @@ from itertools import compress, repeat
 from types import FunctionType
 from typing import Any, Final, TypeAlias
 
-from wallarood.flow.failures import Failure, fail
+from wallarood.flow.failures import Failure, fail, pass_on
 from wallarood.flow.keys import (
     KEY_TYPES_EXACT,
     KeyTypeError,
@@ -30,7 +30,6 @@ from wallarood.flow.steps.operators import DROPPED, Operator, Plain
 from wallarood.flow.steps.selectors import selector_of
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation, Shape
-from wallarood.model.raised import pass_on
 
 Loop: TypeAlias = Callable[[Callable[..., Any], Iterator[Any], list[Any]], bool]
 """Calls a function for the records of an iterator and adds the results to a list.

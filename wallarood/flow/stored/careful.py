@@ -14,7 +14,6 @@ import attrs
 
 from wallarood.flow.stored.classes import field_names, fill_in, is_plain, put
 from wallarood.flow.stored.made import make_struct, put_attributes, put_struct
-from wallarood.model.raised import pass_on
 
 _Slow: Any = pickle._Unpickler
 
@@ -49,7 +48,7 @@ class Lost:
     add = append
 
 
-def _failed(kind: Any, error: BaseException) -> str:
+def _failed(kind: Any, error: Exception) -> str:
     name = f"{getattr(kind, '__module__', '?')}.{getattr(kind, '__qualname__', kind)}"
     if isinstance(error, ValueError) and error.args and "is new" in str(error):
         return f"class {name}: {error}"
@@ -96,8 +95,7 @@ class _Careful(_Slow):  # type: ignore[misc]
                 made = kind(**{n: v for n, v in given.items() if n in (present or ())})
             else:
                 made = kind.__new__(kind, *arguments, **options)
-        except BaseException as error:
-            pass_on(error)
+        except Exception as error:
             return self.lose(_failed(kind, error))()
         self.made.append(made)
         return made
@@ -109,11 +107,10 @@ class _Careful(_Slow):  # type: ignore[misc]
             if id(made) not in self.broken and is_plain(kind):
                 try:
                     fill_in(made, self.stored.get(kind, ()))
-                except BaseException as error:
-                    pass_on(error)
+                except Exception as error:
                     self.fail(made, error)
 
-    def fail(self, made: Any, error: BaseException) -> None:
+    def fail(self, made: Any, error: Exception) -> None:
         """Note that *made* could not be filled, and keep it: it is known by its identity."""
         why = _failed(type(made), error)
         self.broken[id(made)] = why
@@ -135,8 +132,7 @@ class _Careful(_Slow):  # type: ignore[misc]
             if getattr(function, "__module__", "") == "msgspec._utils":
                 return self._struct(*arguments)
             return function(*arguments)
-        except BaseException as error:
-            pass_on(error)
+        except Exception as error:
             culprit = arguments[0] if function is make_struct else function
             return self.lose(_failed(culprit, error))()
 
@@ -154,8 +150,7 @@ class _Careful(_Slow):  # type: ignore[misc]
                 for part in state if isinstance(state, tuple) else (state,):
                     put(made, part or {}, stored=stored)
                 fill_in(made, stored)
-        except BaseException as error:
-            pass_on(error)
+        except Exception as error:
             self.fail(made, error)
 
 
@@ -219,11 +214,10 @@ class Loaded:
             _Finder(self._unpickler.broken).dump(state)
         except CannotTakeError:
             raise
-        except BaseException as error:
-            pass_on(error)
+        except Exception as error:
             raise CannotTakeError(self._unpickler.lost[0]) from error
 
-    def fail(self, made: Any, error: BaseException) -> None:
+    def fail(self, made: Any, error: Exception) -> None:
         """Note that *made* could not be filled."""
         self._unpickler.fail(made, error)
 
@@ -255,7 +249,6 @@ def put_together_carefully(body: Any, loaded: Loaded) -> list[Any]:
         try:
             put(state, row, stored=loaded.stored(kind))
             fill_in(state, loaded.stored(kind))
-        except BaseException as error:
-            pass_on(error)
+        except Exception as error:
             loaded.fail(state, error)
     return made

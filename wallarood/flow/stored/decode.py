@@ -18,7 +18,6 @@ from wallarood.flow.keys import shown_key
 from wallarood.flow.stored.careful import CannotTakeError, load_carefully, put_together_carefully
 from wallarood.flow.stored.classes import field_names, name_of
 from wallarood.model.errors import ApplicationError
-from wallarood.model.raised import pass_on
 
 FORMAT = 2
 """Of a piece. Without a number it is of the first, which had no names of fields."""
@@ -70,8 +69,7 @@ def decode_pieces(
         start = stream.tell()
         try:
             piece = _quick(stream)
-        except BaseException as error:  # of whatever kind: the careful way finds out of which
-            pass_on(error)
+        except Exception:  # of whatever kind: the careful way finds out what it is about
             stream.seek(start)
             piece = _careful(stream, computation)
         if piece.states is not DELETED:
@@ -148,8 +146,7 @@ def _careful(stream: io.BytesIO, computation: str) -> Piece:
             keys, *body = first.value
             loaded = first
         states = put_together_carefully(body, loaded)
-    except BaseException as error:
-        pass_on(error)
+    except Exception as error:
         raise ApplicationError(
             f"the state of computation {computation!r} cannot be restored: "
             f"{type(error).__name__}: {error}; restart with the application as it was, or reset "

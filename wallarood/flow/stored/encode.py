@@ -43,7 +43,6 @@ from wallarood.flow.stored.decode import (
 )
 from wallarood.flow.stored.made import make_struct, put_attributes, put_struct
 from wallarood.model.errors import ApplicationError
-from wallarood.model.raised import pass_on
 
 Reducer: TypeAlias = Callable[[Any], Any]
 
@@ -72,8 +71,7 @@ def encode_states(
     """
     try:
         piece = _encoded(keys, states, bucket)
-    except BaseException as error:
-        pass_on(error)
+    except Exception as error:
         raise ApplicationError(_blame(computation, keys, states, error=error)) from error
     if len(piece) <= STATE_BYTES_MAX:
         return [piece]
@@ -230,22 +228,20 @@ def _taken_apart(kind: type, states: list[Any]) -> Any:
         return None
 
 
-def _blame(computation: str, keys: list[Any], states: list[Any], *, error: BaseException) -> str:
+def _blame(computation: str, keys: list[Any], states: list[Any], *, error: Exception) -> str:
     """The message for states that cannot be stored; it names the first that cannot be."""
     for key, state in zip(keys, states, strict=True):
         named = state_of(computation, key)
         try:
             body, _ = _pickled((None, [state]))
-        except BaseException as own:
-            pass_on(own)
+        except Exception as own:
             return (
                 f"{named} cannot be stored in a checkpoint: {type(own).__name__}: {own}; let it "
                 "hold plain values only"
             )
         try:
             pickle.loads(body)
-        except BaseException as own:
-            pass_on(own)
+        except Exception as own:
             return (
                 f"{named} holds an object that can be pickled and not unpickled: "
                 f"{type(own).__name__}: {own}; let it hold plain values only"

@@ -13,7 +13,6 @@ import trio
 
 from wallarood.model.batch import Barrier
 from wallarood.model.checkpoint import SourcePosition
-from wallarood.model.raised import pass_on
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox
@@ -197,8 +196,7 @@ class Job:
         for sink in self.sinks:
             try:
                 await sink.aclose()
-            except BaseException as error:
-                pass_on(error)
+            except Exception as error:
                 log.warning("sink not closed", sink=sink.context.step, reason=str(error))
 
 

@@ -20,12 +20,11 @@ import trio
 
 from wallarood.app.connector import Sink, SinkContext, SinkWriter
 from wallarood.flow.align import Alignment
-from wallarood.flow.failures import Naming
+from wallarood.flow.failures import Naming, pass_on
 from wallarood.flow.transactions import Transactions
 from wallarood.model.batch import Barrier, Batch, EndOfStream, Unread
 from wallarood.model.checkpoint import SinkPart
 from wallarood.model.errors import DamagedStateError
-from wallarood.model.raised import pass_on
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.snapshots import Snapshots

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,36 +74,4 @@ def test_json_in_another_encoding(encoding: str) -> None:
     line = '{"a": "é"}\n'.encode(encoding)
     assert parsed(parser(format="json", encoding=encoding), line, Ahead.NOTHING).records == [
         {"a": "é"}
-    ]
-
-
-class Picky(msgspec.Struct):
-    """Raises what is no fault of JSON when it is made."""
-
-    price: str
-
-    def __post_init__(self) -> None:
-        match self.price:
-            case "exit":
-                raise SystemExit("out")
-            case "key":
-                raise KeyError("no such thing")
-            case "interrupt":
-                raise KeyboardInterrupt
-            case "file":
-                raise FileNotFoundError("no rates")
-
-
-def test_whatever_the_class_of_a_record_raises_costs_one_line() -> None:
-    prices = ["1", "exit", "key", "2", "interrupt", "file", "3"]
-    piece = b"".join(b'{"price":"%s"}\n' % price.encode() for price in prices)
-    found = parsed(parser(format="json", record=Picky), piece, Ahead.MORE)
-    assert [each.price for each in found.records] == ["1", "2", "3"]
-    assert [each.line for each in found.faults] == [1, 2, 4, 5]
-    said = [each.error.partition(f" at {__file__}:")[0] for each in found.faults]
-    assert said == [
-        "SystemExit: out",
-        "KeyError: 'no such thing'",
-        "KeyboardInterrupt",
-        "FileNotFoundError: no rates",
     ]

@@ -167,21 +167,3 @@ def test_a_row_of_another_type_is_a_fault_and_only_it() -> None:
 def test_a_record_with_a_field_that_is_no_column_is_refused() -> None:
     with pytest.raises(w.ApplicationError, match="no column is called id"):
         cut(b"name\nAnn\n", record=Named)
-
-
-class Rated(msgspec.Struct):
-    id: int
-    rate: str
-
-    def __post_init__(self) -> None:
-        if self.rate == "exit":
-            raise SystemExit(2)
-        self.rate = {"a": "1.0", "b": "2.0"}[self.rate]
-
-
-def test_whatever_the_class_of_a_row_raises_costs_one_row() -> None:
-    records, faults = cut(b"id,rate\n1,a\n2,c\n3,b\n4,exit\n5,a\n", record=Rated)
-    assert [(each.id, each.rate) for each in records] == [(1, "1.0"), (3, "2.0"), (5, "1.0")]
-    assert [(each.line, each.raw) for each in faults] == [(3, b"2,c"), (5, b"4,exit")]
-    said = [each.error.partition(" at ")[0] for each in faults]
-    assert said == ["KeyError: 'c'", "SystemExit: 2"]

@@ -5,7 +5,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
@@ -85,36 +84,6 @@ async def test_a_client_that_comes_back_is_told_the_number_after_what_was_taken_
         new.sendall(record_frame(3, b"new 1"))
         assert await records_of(reader, 1) == [b"new 1"]
         assert first_answer(new) == Answer(ack=3)
-        await reader.aclose()
-
-
-class Rate(msgspec.Struct):
-    unit: str
-
-    def __post_init__(self) -> None:
-        if self.unit == "exit":
-            raise SystemExit("out")
-        self.unit = {"s": "second"}[self.unit]
-
-
-@pytest.mark.parametrize(
-    ("unit", "says"), [("x", "KeyError: 'x'"), ("exit", "SystemExit: out")], ids=str
-)
-async def test_whatever_the_class_of_a_record_raises_is_told_to_the_client(
-    where: SourceContext, unit: str, says: str
-) -> None:
-    with ExitStack() as stack:
-        reader = await opened(w.TcpSource("127.0.0.1:0", record=Rate), where, stack)
-        client = client_of(reader, stack)
-        client.sendall(frame(Hello(1, "c")) + record_frame(1, b'{"unit":"s"}'))
-        [made] = await records_of(reader, 1)
-        assert made.unit == "second"
-        first_answer(client)
-        client.sendall(record_frame(2, b'{"unit":"%s"}' % unit.encode()))
-        await accept(reader)
-        error = first_answer(client).error
-        assert error is not None
-        assert error.startswith(f"record 2 is malformed: {says} at {__file__}:")
         await reader.aclose()
 
 

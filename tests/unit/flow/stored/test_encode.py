@@ -2,7 +2,6 @@
 
 import io
 import pickle
-import sys
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MemberDescriptorType
@@ -206,33 +205,6 @@ def test_pieces_that_were_joined_come_apart_in_their_order() -> None:
 def test_a_state_that_cannot_be_stored_is_named(kind: type) -> None:
     with pytest.raises(ApplicationError, match=r"'sums' for key 'two' cannot be stored.*generator"):
         encode_states("sums", ["one", "two"], [kind(1), kind(n for n in ())])
-
-
-class Quitting:
-    """Ends the process when it is stored, or when it is taken out again."""
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-
-    def __getstate__(self) -> Any:
-        if self.what == "stored":
-            raise SystemExit("enough")
-        return {"what": self.what}
-
-    def __setstate__(self, state: Any) -> None:
-        if state["what"] == "taken":
-            raise KeyboardInterrupt
-
-
-def test_a_state_that_would_end_the_process_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ApplicationError, match=r"key 'two' cannot be stored.*SystemExit: enough"):
-        encode_states("sums", ["one", "two"], [Bare(1), Quitting("stored")])
-    with pytest.raises(ApplicationError, match=r"'two'.*not unpickled: KeyboardInterrupt"):
-        encode_states("sums", ["one", "two"], [Bare(1), Quitting("taken")])
-    pieces = encode_states("sums", ["one"], [Quitting("later")])
-    monkeypatch.setattr(Quitting, "__setstate__", lambda *_: sys.exit("enough"))
-    with pytest.raises(ApplicationError, match=r"key 'one' cannot be restored.*Exit: enough"):
-        back(pieces)
 
 
 class Counting:

@@ -1,0 +1,122 @@
+"""The join of a stream with a table as it is now."""
+
+import random
+from typing import Any
+
+import pytest
+from support.timed import SECOND, Driven, computation
+
+from wallarood.flow.failures import ComputationFailed
+from wallarood.flow.joins.tables import Enrich
+from wallarood.model.pipeline import ErrorPolicy
+from wallarood.model.timing.joins import EnrichSpec
+
+STREAM, TABLE = 0, 1
+
+
+def enrich(ttl: float | None = None, *, timeless: str = "", **more: Any) -> Driven:
+    us = None if ttl is None else round(ttl * SECOND)
+    spec = EnrichSpec(not timeless, us, **more)
+    return Driven(Enrich, computation(spec), tuple, stamped=not timeless)
+
+
+def ask(work: Driven, key: Any = "k", seconds: float = 1000) -> Any:
+    work.one(key, seconds, "?", side=STREAM)
+    return work.out.pop()[1][1]
+
+
+def test_the_highest_time_wins_and_of_equal_times_the_last_that_arrived() -> None:
+    work = enrich()
+    work.feed([("k", 20, "v2"), ("k", 10, "v1")], side=TABLE)
+    assert ask(work) == "v2"
+    work.one("k", 20, "v3", side=TABLE)
+    assert ask(work) == "v3"
+
+
+def test_a_deleted_row_is_not_brought_back_by_an_older_record() -> None:
+    work = enrich(deleted=lambda row: row == "deleted")
+    work.one("k", 20, "v2", side=TABLE)
+    work.one("k", 30, "deleted", side=TABLE)
+    work.one("k", 25, "v3", side=TABLE)
+    assert ask(work) is None
+    work.one("k", 31, "v4", side=TABLE)
+    assert ask(work) == "v4"
+
+
+def test_a_row_is_forgotten_after_its_ttl_also_a_tombstone_and_after_a_crash() -> None:
+    work = enrich(64, deleted=lambda row: row == "deleted")
+    work.feed([("k", 0, "v"), ("d", 0, "deleted")], side=TABLE)
+    work.checkpoint()
+    work.watermark(63.9)
+    assert ask(work) == "v"
+    work.watermark(64)
+    assert ask(work) is None
+    work.watermark(66)
+    assert not work.state.by_key
+    work.checkpoint()
+    work.crash()
+    assert not work.state.by_key
+    work.end()
+
+
+def test_the_end_forgets_nothing() -> None:
+    work = enrich(64)
+    work.one("k", 0, "v", side=TABLE)
+    work.end()
+    assert list(work.state.by_key) == ["k"]
+
+
+def test_without_times_the_last_that_arrived_wins_and_ttl_counts_from_its_arrival() -> None:
+    work = enrich(64, timeless="yes", deleted=lambda row: row == "deleted")
+    work.now = 100 * SECOND
+    work.feed([("k", 5, "v2"), ("k", 1, "v1"), ("d", 1, "v"), ("d", 1, "deleted")], side=TABLE)
+    assert ask(work) == "v1"
+    assert list(work.state.by_key) == ["k"]
+    work.wall(164)
+    assert ask(work) is None
+    work.wall(166)
+    assert not work.state.by_key
+
+
+def test_an_inner_join_drops_what_has_no_row() -> None:
+    work = enrich(inner=True)
+    work.one("k", 0, "v", side=TABLE)
+    work.feed([("k", 1, "a"), ("other", 1, "b")], side=STREAM)
+    assert work.results == [("a", "v")]
+
+
+def test_a_predicate_that_fails_applies_on_error() -> None:
+    work = enrich(deleted=lambda row: row["gone"])
+    with pytest.raises(ComputationFailed, match="KeyError"):
+        work.one("k", 0, {}, side=TABLE)
+    work = enrich(deleted=lambda row: row["gone"])
+    work.operator._computation = computation(work.computation.spec, on_error=ErrorPolicy.SKIP)
+    work.feed([("k", 0, {"gone": False}), ("k", 1, {})], side=TABLE)
+    assert ask(work) == {"gone": False}
+    assert len(work.failures) == 1
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_random_updates_equal_a_dict_by_time(seed: int) -> None:
+    chance = random.Random(seed)
+    work = enrich(640 / SECOND, deleted=lambda row: row % 5 == 0)
+    rows: dict[Any, tuple[int, int]] = {}
+    mark = 0
+    for number in range(1, 400):
+        key, time = chance.choice("abcd"), mark + chance.randrange(-50, 100)
+        if chance.random() < 0.1:
+            work.checkpoint()
+            work.one(key, time / SECOND, number + 1000, side=TABLE)
+            work.crash()
+        if chance.random() < 0.5:
+            work.one(key, time / SECOND, number, side=TABLE)
+            if key in rows and rows[key][0] + 640 + 10 <= mark:
+                del rows[key]
+            if key not in rows or time >= rows[key][0]:
+                rows[key] = (time, number)
+        else:
+            when, value = rows.get(key, (mark - 10_000, 0))
+            wanted = value if when + 640 > mark and value % 5 else None
+            assert ask(work, key, mark / SECOND) == wanted
+        mark += chance.randrange(0, 30)
+        work._advance(mark)

@@ -1,0 +1,148 @@
+"""Tables: the newest record of each key, and the join of a stream with it as it is now."""
+# Theory of operation
+# ===================
+# A row is a pair (time, record). The highest time wins, and of equal times what arrived last. A
+# deleted row stays as a tombstone, so that an older record does not bring it back, until `ttl` has
+# passed: then any row is forgotten. Without times the last that arrived wins, `ttl` counts from its
+# arrival, and nothing has to be remembered of a deleted row.
+
+from collections.abc import Callable, Iterator
+from itertools import compress
+from typing import Any, Final
+
+from wallarood.flow.failures import Failure, fail
+from wallarood.flow.keys import canonical_all
+from wallarood.flow.state import KeyedState
+from wallarood.flow.steps.operators import DROPPED, call_each
+from wallarood.flow.steps.timed import Making
+from wallarood.flow.timed.agenda import Reminders
+from wallarood.model.batch import Batch
+from wallarood.model.pipeline import Computation
+from wallarood.model.time import MAX_TIME
+from wallarood.model.timing.joins import EnrichSpec
+
+DELETED: Final[Any] = ...
+"""In the place of the record of a row that was deleted."""
+TTL_PARTS: Final = 64
+"""A row is forgotten at most a part of `ttl` late."""
+_SLICE_ROWS: Final = 1024
+
+
+def marked_deleted(
+    computation: Computation,
+    deleted: Callable[[Any], Any],
+    batch: Batch,
+    *,
+    failures: list[Failure],
+) -> Batch:
+    """*batch* with DELETED in the place of the records for which *deleted* is true."""
+    answers = call_each(computation, deleted, batch.values, failures=failures)
+    values = list(batch.values)
+    for place, answer in enumerate(answers):
+        if answer is DROPPED:
+            continue
+        try:
+            if answer:
+                values[place] = DELETED
+        except BaseException as error:  # an answer without a truth value
+            fail(computation, batch.values[place], error, failures=failures)
+            answers[place] = DROPPED
+    if DROPPED not in answers:
+        return batch.replace(values)
+    return batch.sift([answer is not DROPPED for answer in answers], values)
+
+
+class Enrich:
+    """The operator of the join with a table as it is now; results are pairs (record, row)."""
+
+    def __init__(self, making: Making) -> None:
+        spec: EnrichSpec = making.computation.spec
+        assert isinstance(making.state, KeyedState)
+        self._computation = making.computation
+        self._spec = spec
+        self._state = making.state
+        self._clock, self._wall = making.clock, making.wall
+        self._step = max(1, (spec.ttl or 0) // TTL_PARTS)
+        self._rows: Reminders[Any] = Reminders()
+        if spec.ttl is not None:
+            for held, (time, _) in self._state.by_key.items():
+                self._remind(held, time)
+
+    def on_batch(self, batch: Batch, failures: list[Failure], side: int = 0) -> Batch:
+        """The pairs of the stream's records, or nothing for those of the table."""
+        if side == 0:
+            return self._enriched(batch)
+        if self._spec.deleted is not None:
+            batch = marked_deleted(self._computation, self._spec.deleted, batch, failures=failures)
+        self._take(batch)
+        return Batch([], [], times=[] if self._spec.stamped else None)
+
+    def _enriched(self, batch: Batch) -> Batch:
+        if not batch.values:
+            return batch
+        rows = list(map(self._state.by_key.get, canonical_all(batch)))
+        alive = self._alive_from()
+        met = [
+            None if row is None or row[1] is DELETED or row[0] < alive else row[1] for row in rows
+        ]
+        pairs = list(zip(batch.values, met, strict=True))
+        if not self._spec.inner:
+            return batch.replace(pairs)
+        return batch.sift([each is not None for each in met], pairs)
+
+    def _now(self) -> int:
+        return self._clock.time if self._spec.stamped else self._wall()
+
+    def _alive_from(self) -> int:
+        """The time of the oldest row that is not yet to be forgotten."""
+        return self._now() - self._spec.ttl + 1 if self._spec.ttl is not None else -MAX_TIME - 1
+
+    def _take(self, batch: Batch) -> None:
+        if not batch.values:
+            return
+        held = canonical_all(batch)
+        by_key, stamped = self._state.by_key, self._spec.stamped
+        times = batch.times if stamped else [self._wall()] * len(held)
+        news: dict[Any, tuple[int, Any]] = {}
+        for each, time, value in zip(held, times or (), batch.values, strict=True):
+            old = news.get(each) or by_key.get(each)
+            if old is None or not stamped or time >= old[0]:
+                news[each] = (time, value)
+        if not stamped:
+            self._state.delete([each for each, row in news.items() if row[1] is DELETED])
+            news = {each: row for each, row in news.items() if row[1] is not DELETED}
+        self._state.put(news)
+        if self._spec.ttl is not None:
+            for each, (time, _) in news.items():
+                self._remind(each, time)
+
+    def _remind(self, held: Any, time: int) -> None:
+        assert self._spec.ttl is not None
+        self._rows.put(-(-(time + self._spec.ttl) // self._step) * self._step, held)
+
+    def on_watermark(self, time: int, failures: list[Failure]) -> Iterator[Batch]:  # noqa: ARG002
+        """Forget the rows whose time is over; the end forgets nothing."""
+        if self._spec.stamped and time != MAX_TIME:
+            yield from self._forget(time)
+
+    def on_wall(self, now: int, failures: list[Failure]) -> Iterator[Batch]:  # noqa: ARG002
+        """The same for tables without times."""
+        if not self._spec.stamped:
+            yield from self._forget(now)
+
+    @property
+    def wall_due(self) -> int | None:
+        """When rows are to be forgotten, by the wall clock."""
+        return None if self._spec.stamped else self._rows.next
+
+    def _forget(self, now: int) -> Iterator[Batch]:
+        by_key, ttl = self._state.by_key, self._spec.ttl or 0
+        for _, items in self._rows.take(now):
+            for start in range(0, len(items), _SLICE_ROWS):
+                part = [each for each in items[start : start + _SLICE_ROWS] if each in by_key]
+                over = [by_key[each][0] + ttl <= now for each in part]
+                self._state.delete(compress(part, over))
+                for each, gone in zip(part, over, strict=True):
+                    if not gone:
+                        self._remind(each, by_key[each][0])
+                yield Batch([], [], times=[] if self._spec.stamped else None)

@@ -1,0 +1,1 @@
+"""Computations that wait for time: timers, expiry, distinct records."""

@@ -1,0 +1,178 @@
+"""The calls of a timed computation's functions, and what comes of them."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+
+from wallarood.flow.failures import Failure, fail
+from wallarood.flow.steps.operators import DROPPED
+from wallarood.flow.timed.rows import UNMADE, Row, state_in
+from wallarood.flow.timed.timers import RecordTimers
+from wallarood.model.batch import Batch
+from wallarood.model.pipeline import Computation
+from wallarood.model.timing.computations import TimedSpec
+
+
+class Calls:
+    """Calls the functions of *computation*; `done` has what those gave that were called one by one.
+
+    `count` says how many were since it was taken.
+    """
+
+    def __init__(self, computation: Computation, timers: RecordTimers) -> None:
+        assert computation.state is not None
+        self._computation = computation
+        self._spec: TimedSpec = computation.spec
+        self.function = computation.function
+        self.make = computation.state
+        self.timers = timers
+        self.done = _nothing(self._spec)
+        self.count = 0
+
+    def begin(self) -> None:
+        """A firing begins."""
+        self.take()
+
+    def take(self) -> Batch:
+        """What was given since this was called last."""
+        done, self.done, self.count = self.done, _nothing(self._spec), 0
+        return done
+
+    def of_records(
+        self, batch: Batch, rows: list[Row], held: list[Any], *, failures: list[Failure]
+    ) -> tuple[list[Any], bool]:
+        """A result for each record, DROPPED where there is none; and whether all have one."""
+        results: list[Any] = []
+        self.timers.enter(rows, held, batch.times, results=results)
+        loop = _call_with_key if self._computation.with_key else _call
+        columns = (batch.values, rows, batch.keys or ())
+        waiting = iter(zip(*columns, strict=True))
+        whole = True
+        while True:
+            try:
+                whole = loop(self, waiting, results) and whole
+                return results, whole
+            except BaseException as error:
+                record = batch.values[len(results)]
+                fail(self._computation, record, error, failures=failures)
+                results.append(DROPPED)
+                whole = False
+
+    def of_record(
+        self, row: Row, held: Any, record: Any, *, time: int, failures: list[Failure]
+    ) -> None:
+        """Call the function with one record, at its time."""
+
+        def call(**named: Any) -> Any:
+            return self.function(record, state_in(row, self.make), self.timers, **named)
+
+        called = _Called(call, record, self._computation.with_key)
+        self._call_one(called, row, held, time=time, failures=failures)
+
+    def of_timer(
+        self, row: Row, held: Any, name: str, *, time: int, failures: list[Failure]
+    ) -> None:
+        """Tell the application that a timer fires."""
+        on_timer = self._spec.on_timer
+        if on_timer is None:
+            self.count += 1
+            return
+
+        def call(**named: Any) -> Any:
+            assert on_timer is not None
+            return on_timer(name, state_in(row, self.make), self.timers, **named)
+
+        shown = f"timer {name!r} of key {row.key_of(held)!r:.200}"
+        called = _Called(call, _Shown(shown), self._spec.timer_with_key)
+        self._call_one(called, row, held, time=time, failures=failures)
+
+    def of_expiry(self, row: Row, held: Any, *, time: int, failures: list[Failure]) -> None:
+        """Tell the application that a key is forgotten."""
+        on_expire = self._spec.on_expire
+        self.count += 1
+        if on_expire is None or row.state is UNMADE:
+            return
+
+        def call(**named: Any) -> Any:
+            assert on_expire is not None
+            return on_expire(row.state, **named)
+
+        shown = f"expiry of key {row.key_of(held)!r:.200}"
+        called = _Called(call, _Shown(shown), self._spec.expiry_with_key)
+        self._call_one(called, row, held, time=time, failures=failures)
+
+    def _call_one(
+        self,
+        called: "_Called",
+        row: Row,
+        held: Any,
+        *,
+        time: int,
+        failures: list[Failure],
+    ) -> None:
+        self.count += 1
+        key = row.key_of(held)
+        times = [time]
+        self.timers.enter((row,), (held,), times)
+        try:
+            result = called.call(**({"key": key} if called.with_key else {}))
+        except BaseException as error:
+            fail(self._computation, called.shown, error, failures=failures)
+            return
+        finally:
+            self.timers.enter((), (), None)
+        if result is not None:
+            self.done.values.append(result)
+            assert self.done.keys is not None
+            self.done.keys.append(key)
+            if self.done.times is not None:
+                self.done.times.append(time)
+
+
+@attrs.frozen
+class _Called:
+    """A call of user code; `shown` is what stands for the record in a message."""
+
+    call: Callable[..., Any]
+    shown: Any
+    with_key: bool
+
+
+class _Shown:
+    """What stands in the place of a record in a message."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def _nothing(spec: TimedSpec) -> Batch:
+    return Batch([], [], times=[] if spec.stamped else None)
+
+
+def _call(calls: Calls, waiting: Iterator[Any], results: list[Any]) -> bool:
+    function, make, timers = calls.function, calls.make, calls.timers
+    whole = True
+    for record, row, _ in waiting:
+        state = row.state
+        if state is UNMADE:
+            state = row.state = make()
+        result = function(record, state, timers)
+        if result is None:
+            result, whole = DROPPED, False
+        results.append(result)
+    return whole
+
+
+def _call_with_key(calls: Calls, waiting: Iterator[Any], results: list[Any]) -> bool:
+    function, make, timers = calls.function, calls.make, calls.timers
+    whole = True
+    for record, row, key in waiting:
+        result = function(record, state_in(row, make), timers, key=key)
+        if result is None:
+            result, whole = DROPPED, False
+        results.append(result)
+    return whole

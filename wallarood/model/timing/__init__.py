@@ -1,0 +1,1 @@
+"""Values of steps that know time: spans, joins, timed computations."""
