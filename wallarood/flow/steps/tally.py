@@ -1,0 +1,179 @@
+"""Rows of cells: what aggregations keep for a key, brought forward by batches."""
+# Theory of operation
+# ===================
+# The quick way takes a whole batch: the rows of its keys are fetched, each cell is brought forward
+# for all of them, and only when everything has gone well are the new rows put back. It leaves
+# no trace when it meets a value that cannot be added or compared. The careful way then takes the
+# same batch record by record: the ones at fault are found, and their policy decides.
+#
+# Both ways add in the order of the records, so the sum of floats does not depend on how the
+# records were cut into batches, and the first of equal values stays the least or greatest.
+#
+# A row of one cell is held bare.
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import compress, repeat
+from operator import is_not, truediv
+from typing import Any, TypeAlias
+
+import attrs
+
+from wallarood.flow.failures import Failure, fail, pass_on
+from wallarood.flow.steps.cells import Cell, Count, Greatest, Keyed, Least, News, Sum
+from wallarood.flow.steps.operators import DROPPED, call_each
+from wallarood.flow.steps.selectors import Selector, selector_of
+from wallarood.model.aggregation import Aggregation, AggregationKind
+from wallarood.model.batch import Batch
+from wallarood.model.pipeline import Computation
+
+Show: TypeAlias = Callable[..., Any]
+"""What makes a result of its cells."""
+_LookedAt: TypeAlias = tuple[Callable[[Any], Any] | None, Selector | None]
+"""The function that gives a column, None for the records themselves; what selects as it does."""
+
+
+@attrs.frozen
+class Layout:
+    """The cells of a row, and which of them make each result, by what; None: the cell is it."""
+
+    cells: tuple[Cell, ...]
+    results: tuple[tuple[tuple[int, ...], Show | None], ...]
+    functions: tuple[Callable[[Any], Any] | None, ...]
+    """What gives each column of values; None for the records themselves."""
+
+    @classmethod
+    def of(cls, aggregations: tuple[Aggregation, ...]) -> "Layout":
+        """The layout of a row of *aggregations*."""
+        functions = list(dict.fromkeys(each.of for each in aggregations))
+        cells: list[Cell] = []
+        results: list[tuple[tuple[int, ...], Show | None]] = []
+        for each in aggregations:
+            made, show = _cells(each, functions.index(each.of))
+            results.append((tuple(range(len(cells), len(cells) + len(made))), show))
+            cells += made
+        return cls(tuple(cells), tuple(results), tuple(functions))
+
+
+def _cells(aggregation: Aggregation, column: int) -> tuple[list[Cell], Show | None]:
+    match aggregation.kind:
+        case AggregationKind.COUNT:
+            return [Count()], None
+        case AggregationKind.SUM:
+            return [Sum(column)], None
+        case AggregationKind.MIN:
+            return [Least(column)], None
+        case AggregationKind.MAX:
+            return [Greatest(column)], None
+        case AggregationKind.MEAN:
+            return [Sum(column), Count()], truediv
+
+
+class Tally:
+    """The rows of the aggregations of *computation*, whoever keeps them."""
+
+    def __init__(self, computation: Computation) -> None:
+        self._computation = computation
+        self._layout = layout = Layout.of(computation.aggregations)
+        self._bare = len(layout.cells) == 1
+        empties = tuple(cell.empty for cell in layout.cells)
+        self.empty = empties[0] if self._bare else empties
+        """The row of no records."""
+        self._looked_at = [(each, each and selector_of(each)) for each in layout.functions]
+        self._counting = any(type(cell) is Count for cell in layout.cells)
+
+    def columns(self, batch: Batch, failures: list[Failure]) -> tuple[Batch, Sequence[list[Any]]]:
+        """The values to aggregate, and the records that have them all."""
+        columns: list[list[Any]] = []
+        for looked_at in self._looked_at:
+            before = len(failures)
+            columns.append(self._column(looked_at, batch.values, failures))
+            if len(failures) > before:
+                flags = list(map(is_not, columns[-1], repeat(DROPPED)))
+                batch = batch.sift(flags)
+                columns = [list(compress(each, flags)) for each in columns]
+        return batch, columns
+
+    def _column(
+        self, looked_at: _LookedAt, records: list[Any], failures: list[Failure]
+    ) -> list[Any]:
+        function, select = looked_at
+        if function is None:
+            return records
+        if select is not None:
+            # If something raises, the function itself is called, and tells which record it was.
+            try:
+                return select.all_of(records)
+            except BaseException as error:
+                pass_on(error)
+        return call_each(self._computation, function, records, failures=failures)
+
+    def keyed(
+        self, held: list[Any], columns: Sequence[list[Any]], times: list[int] | None
+    ) -> Keyed:
+        """Records as the cells look at them."""
+        return Keyed(held, columns, Counter(held if self._counting else ()), times)
+
+    def advance(
+        self, rows: Mapping[Any, Any], keyed: Keyed
+    ) -> tuple[dict[Any, Any], list[News]] | None:
+        """The new rows, and the cells of each aggregation, of the keys of a batch behind *rows*.
+
+        None, or an exception: it must be done record by record.
+        """
+        cells = self._layout.cells
+        if not all(cell.fits(keyed) for cell in cells):
+            return None
+        if self._bare:
+            news = [cells[0].advance(rows.get, keyed)]
+            return news[0], news
+        names = keyed.counts or dict.fromkeys(keyed.held)
+        before = zip(*map(rows.get, names, repeat(self.empty)), strict=True)
+        news = [
+            cell.advance(dict(zip(names, column, strict=True)).get, keyed)
+            for cell, column in zip(cells, before, strict=True)
+        ]
+        columns = (each.values() for each in news)
+        return dict(zip(news[0], zip(*columns, strict=True), strict=True)), news
+
+    def carefully(
+        self, rows: Mapping[Any, Any], keyed: Keyed, records: list[Any], *, failures: list[Failure]
+    ) -> Iterator[tuple[Any, Any]]:
+        """Each key and its new row, record by record, without those whose values do not fit.
+
+        A row is in *rows* before the next is drawn.
+        """
+        for index, (key, record) in enumerate(zip(keyed.held, records, strict=True)):
+            old = rows.get(key, self.empty)
+            values = [column[index] for column in keyed.columns]
+            try:
+                new = self.step(old, values, 0 if keyed.times is None else keyed.times[index])
+                self.shown(new)  # what cannot be shown, as a mean that is too large, cannot be kept
+            except BaseException as error:
+                fail(self._computation, record, error, failures=failures)
+            else:
+                yield key, new
+
+    def step(self, row: Any, values: Sequence[Any], time: int) -> Any:
+        """The row after one more record. Raises if a value of it does not fit."""
+        cells = self._layout.cells
+        if self._bare:
+            return cells[0].step(row, values, time)
+        return tuple([c.step(old, values, time) for c, old in zip(cells, row, strict=True)])
+
+    def shown(self, row: Any) -> list[Any]:
+        """The results of one row."""
+        cells = (row,) if self._bare else row
+        return [
+            cells[places[0]] if show is None else show(*[cells[place] for place in places])
+            for places, show in self._layout.results
+        ]
+
+    def results(self, news: Sequence[Mapping[Any, Any]]) -> list[Iterable[Any]]:
+        """A column for each aggregation, from the cells of the same keys."""
+        return [
+            news[places[0]].values()
+            if show is None
+            else list(map(show, *(news[place].values() for place in places)))
+            for places, show in self._layout.results
+        ]
