@@ -164,7 +164,7 @@ _WHERE = {
     "state_computation_multi": "wallarood.app.functions.computations",
     "sum": "wallarood.app.aggregations:total",
 }
-"""Where each name is defined; behind a colon, what it is called there."""
+"""Where each name is defined; after a colon, what it is called there."""
 
 
 def __getattr__(name: str) -> Any:

@@ -32,13 +32,13 @@ BACKOFF_S = 0.2
 
 
 class SourceClient:
-    """Sends records to *address* (HOST:PORT) under the name *client*, which is its own for ever.
+    """Sends records to *address* (HOST:PORT) under the name *client*, which no other may ever use.
 
     A record is kept until it is acknowledged, and sent again when the connection breaks; so it is
-    counted exactly once, whoever dies, as long as this process lives. A program that starts again
-    asks `next_sequence` how much has arrived of what it had sent before.
+    counted exactly once, whichever worker dies, as long as this process lives. A program that
+    starts again asks `next_sequence` how much has arrived of what it had sent before.
 
-    Raises PeersGoneError: nobody answers for *timeout_s* (default 30). Raises RefusedError: the
+    Raises PeersGoneError: no answer within *timeout_s* (default 30). Raises RefusedError: the
     source does not want what was sent; the message says why.
     """
 
@@ -123,7 +123,7 @@ class SourceClient:
         if self._kept and self._kept[0][0] > expected:
             raise RefusedError(
                 f"{self._address} has {expected - 1:,} records of {self._client}, but has "
-                f"acknowledged {self._kept[0][0] - 1:,}: it has lost its journal"
+                f"acknowledged {self._kept[0][0] - 1:,}: its journal is lost"
             )
         self._acknowledged(expected - 1)
         if self._next is None:

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 def add_paths(paths: Sequence[str]) -> None:
-    """Let modules be found in *paths*, behind what is found already.
+    """Let modules be found in *paths*, after what is found already.
 
     A virtual environment stands for its packages. Raises ApplicationError: there is no such
     directory, or the environment is of another Python version.
@@ -38,8 +38,8 @@ def add_paths(paths: Sequence[str]) -> None:
         if not packages.is_dir():
             found = ", ".join(sorted(e.name for e in each.glob("lib/python*"))) or "none"
             raise ApplicationError(
-                f"application.path: {each}: a virtual environment of {version} is needed, since "
-                f"that is what runs here; found {found}"
+                f"application.path: {each}: expected a virtual environment of {version}, "
+                f"which runs here; found {found}"
             )
         site.addsitedir(str(packages))
 
@@ -80,9 +80,9 @@ def _shown(found: object) -> str:
     """What *found* is, and what was expected."""
     expected = 'write app = w.application("NAME", …) around it'
     if isinstance(found, End):
-        return f"the end of a stream, as .to_sink(…) returns it, and no application: {expected}"
+        return f"the end of a stream, as .to_sink(…) returns it, not an application: {expected}"
     if isinstance(found, Stream):
-        return f"a stream, and no application: end it with .to_sink(…), and {expected}"
+        return f"a stream, not an application: end it with .to_sink(…), and {expected}"
     return (
         f"of type {type(found).__name__}, expected what w.application(…) returns, or a function "
         "that takes a list of arguments and returns that"

@@ -21,7 +21,7 @@ KNOWN_MAX = 1000
 
 LEVELS = ("critical", "error", "warning", "info", "debug")
 OURS = ("trio_websocket", "wsproto", "asyncio")
-"""Libraries that are ours, and of which only warnings matter to whoever runs an application."""
+"""Libraries that are ours, and of which only warnings matter to an operator."""
 
 _level = logging.INFO
 _context: Callable[[], dict[str, str]] = dict
@@ -160,4 +160,4 @@ class _ToJournal:
 
 
 def _lost(count: int) -> bytes:
-    return entry(f"{count} log entries were lost: the journal was behind", "warning", {})
+    return entry(f"{count} log entries were lost: the journal was too slow", "warning", {})

@@ -148,7 +148,7 @@ def test_verify_names_damage_and_the_worker_does_not_start_with_it(
         again = hosts.start("alpha", endless, "--cluster-id", "auto")
         assert again.wait() == 65, again.said
         assert "the state of 'seen' in checkpoint" in again.said
-        assert "put a copy of the state directory back" in again.said
+        assert "restore a copy of the state directory" in again.said
         assert "Traceback" not in again.said
         assert state_command("reset", alpha.state).returncode == 0
         text = Path(endless).read_text()

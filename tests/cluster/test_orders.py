@@ -68,7 +68,7 @@ def test_a_checkpoint_is_taken_kept_shown_and_dropped(tmp_path: Path, endless: s
         assert again.returncode == 69
         assert "checkpoint 2 is kept as 'before the upgrade' already" in again.stderr
         unknown = ctl(gamma, "checkpoint", "--drop", "another")
-        assert "no checkpoint is kept as 'another'; kept are: 'before the" in unknown.stderr
+        assert "no checkpoint is kept as 'another'; kept checkpoints: 'before the" in unknown.stderr
         assert ctl(gamma, "checkpoint", "--drop", "before the upgrade").returncode == 0
         for worker in cluster.workers.values():
             status = worker.status()
@@ -117,7 +117,7 @@ def test_a_cluster_that_was_shut_down_goes_on_where_it_ended(
         cluster.until("running")
         wait_for("some output", lambda: list((tmp_path / "slow_count-out").glob("[!.]*")))
         done = ctl(cluster.workers["beta"], "shutdown")
-        assert (done.returncode, done.stdout) == (0, "the cluster has ended\n"), done.stderr
+        assert (done.returncode, done.stdout) == (0, "the cluster has stopped\n"), done.stderr
         for each in cluster.workers.values():
             assert each.wait() == 0, each.said
         read = numbers_read(cluster.workers["alpha"])

@@ -119,10 +119,10 @@ def test_a_module_that_cannot_be_loaded_leaves_the_path_as_it_was(tmp_path: Path
     [
         ('sys.exit("no input today")', "app.py:3: it ended with: no input today"),
         ("sys.exit(3)", "it ended with status 3; does it take these arguments?"),
-        ('app = w.source("n", w.GeneratorSource())', "app is a stream, and no application: end it"),
+        ('app = w.source("n", w.GeneratorSource())', "app is a stream, not an application: end it"),
         (
             'app = w.source("n", w.GeneratorSource()).to_sink(w.StdoutSink())',
-            "app is the end of a stream, as .to_sink(…) returns it, and no application: write",
+            "app is the end of a stream, as .to_sink(…) returns it, not an application: write",
         ),
         ("app = 3", "app is of type int, expected what w.application(…) returns"),
         ("def app(args): return 3", "what app(args) returned is of type int"),

@@ -115,5 +115,5 @@ def _structured(path: Path, value: Any, kind: type[T]) -> T:
         return structure(value, kind)
     except StructureError as error:
         raise NotAnsweringError(
-            f"the worker on {path} answers in another form, it may be of another version: {error}"
+            f"the worker on {path} gave an answer of another form (another version?): {error}"
         ) from error

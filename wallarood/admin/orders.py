@@ -1,6 +1,6 @@
 """What an operator can have a worker do: take a checkpoint, drop one that is kept, end the cluster.
 
-An order is accepted or refused at once. What comes of it shows in status, where whoever gave it
+An order is accepted or refused at once. What comes of it shows in status, where the caller
 looks for it.
 """
 
@@ -59,7 +59,7 @@ class Orders:
             raise OrderRefusedError(error.message) from error
 
     def shut_down(self, _: Mapping[str, str]) -> Any:
-        """End the whole cluster, behind a checkpoint if there can be one in time.
+        """End the whole cluster, after a checkpoint if there can be one in time.
 
         The answer's `absent` are the members that do not hear of it.
         """
@@ -93,11 +93,13 @@ class Orders:
         if self.worker.completed:
             raise OrderRefusedError("the job is completed: its final checkpoint was the last one")
         if len(keep) > NAME_CHARACTERS_MAX or not keep.isprintable():
-            raise OrderRefusedError(f"a name has at most {NAME_CHARACTERS_MAX} characters")
+            raise OrderRefusedError(
+                f"expected a name of at most {NAME_CHARACTERS_MAX} printable characters"
+            )
         if keep in self._kept:
             raise OrderRefusedError(
-                f"checkpoint {self._kept[keep]} is kept as {keep!r} already: "
-                "drop it first (--drop), or take another name"
+                f"checkpoint {self._kept[keep]} is already kept as {keep!r}: "
+                "drop it first (--drop), or choose another name"
             )
         self.worker.post(CheckpointWanted(RequestCheckpoint(Purpose.ASKED, keep)))
         return {"accepted": "checkpoint", "after": running.snapshotter.taken}
@@ -105,17 +107,17 @@ class Orders:
     def drop(self, parameters: Mapping[str, str]) -> Any:
         """Keep a checkpoint no longer, on all workers.
 
-        Raises OrderRefusedError: there is none of that name, or somebody would not hear of it.
+        Raises OrderRefusedError: there is none of that name, or a worker is not connected.
         """
         self._running()
         name = parameters.get("name", "")
         if name not in self._kept:
             names = ", ".join(map(repr, self._kept)) or "none"
-            raise OrderRefusedError(f"no checkpoint is kept as {name!r}; kept are: {names}")
+            raise OrderRefusedError(f"no checkpoint is kept as {name!r}; kept checkpoints: {names}")
         assert self.worker.record is not None
-        everybody = self.worker.record.topology.workers
-        perform(self.worker, [SendToMember(each, DropKept(name)) for each in everybody])
-        log.info("a kept checkpoint is dropped", name=name, number=self._kept[name])
+        workers = self.worker.record.topology.workers
+        perform(self.worker, [SendToMember(worker, DropKept(name)) for worker in workers])
+        log.info("dropping a kept checkpoint", name=name, number=self._kept[name])
         return {"accepted": "drop"}
 
     @property
@@ -126,7 +128,7 @@ class Orders:
         worker = self.worker
         running = worker.running
         if running is None or worker.membership is None:
-            raise OrderRefusedError(f"not while the worker is {worker.phase_text}")
+            raise OrderRefusedError(f"not possible while the worker is {worker.phase_text}")
         if missing := worker.membership.missing:
             raise OrderRefusedError(f"all workers must be connected; missing: {', '.join(missing)}")
         return running

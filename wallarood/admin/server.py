@@ -1,4 +1,4 @@
-"""HTTP on a unix socket, for whoever wants to know how a worker does, or to tell it to stop.
+"""HTTP on a unix socket: the state of a worker, and orders to it.
 
 ``GET /status``, ``GET /cluster``, ``GET /topology`` and ``GET /workers`` answer JSON;
 ``POST /NAME`` gives an order.
@@ -107,9 +107,10 @@ async def serve_admin(
 ) -> None:
     """Serve on the unix socket *path* until cancelled; the file is removed at the end.
 
-    A socket file that nobody listens on any more is replaced.
+    A socket file that no process listens on is replaced.
 
-    Raises CannotCreateError: there is another file, somebody listens on it, or it cannot be made.
+    Raises CannotCreateError: another file is there, another process listens on it, or it cannot be
+    made.
     """
     answers = Answers(status, topology, orders, cluster)
     listener = _listen(path)
@@ -172,7 +173,7 @@ def _remove_stale(path: Path, name: str) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise CannotCreateError(f"admin socket {path}: there is a file that is not a socket")
+        raise CannotCreateError(f"admin socket {path}: the path exists and is not a socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
         try:
@@ -192,7 +193,7 @@ async def _serve_one(
         with trio.move_on_after(REQUEST_S):
             await _exchange(trio.SocketStream(connection), answers)
     except (OSError, trio.BrokenResourceError):
-        pass  # whoever asked has gone
+        pass  # the client has gone
     finally:
         connection.close()
         slots.release()
@@ -225,7 +226,7 @@ async def _request(stream: trio.SocketStream, http: h11.Connection) -> h11.Reque
         elif isinstance(event, h11.Data):
             body_bytes += len(event.data)
             if body_bytes > BODY_BYTES_MAX:
-                raise h11.RemoteProtocolError("the body is too long", error_status_hint=413)
+                raise h11.RemoteProtocolError("the request body is too long", error_status_hint=413)
         elif isinstance(event, h11.EndOfMessage):
             return request
         else:

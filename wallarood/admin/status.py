@@ -65,7 +65,7 @@ class StageStatus:
 
 @attrs.frozen
 class SourceStatus:
-    """One source partition that this worker reads; `bytes_total` is None if nobody knows."""
+    """One source partition that this worker reads; `bytes_total` is None if unknown."""
 
     source: str
     partition: str
@@ -77,7 +77,7 @@ class SourceStatus:
 
     @property
     def lag_bytes(self) -> int | None:
-        """How much is there and not yet read; None if nobody knows."""
+        """How much is there and not yet read; None if unknown."""
         if self.bytes_read is None or self.bytes_total is None:
             return None
         return 0 if self.ended else self.bytes_total - self.bytes_read

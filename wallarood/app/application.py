@@ -39,7 +39,7 @@ def application(name: str, *ends: End, setup: Iterable[Setup[Any]] = ()) -> Appl
     ['in', 'list-sink']
     """
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
-        raise mistake(f"application name {name!r:.120}: expected a text")
+        raise mistake(f"application name {name!r:.120}: expected a string")
     for end in ends:
         if isinstance(end, Stream):
             raise mistake(f"a stream of application {name!r} has no sink: end it with .to_sink(…)")
@@ -95,7 +95,7 @@ def _check_ends(nodes: list[Node]) -> None:
 
 
 def _dead_letter_nodes(nodes: list[Node]) -> list[Node]:
-    """A sink for each dead-letter policy, behind all steps that have it."""
+    """A sink for each dead-letter policy, after all steps that have it."""
     failing: dict[DeadLetterTo, list[tuple[Node, int]]] = {}
     for node in nodes:
         decides = node.declared if node.kind is not StepKind.SOURCE else node.connector
@@ -127,8 +127,8 @@ def _names(nodes: list[Node]) -> dict[int, str]:
             if _precedence(node) < 2:
                 raise mistake_at(
                     node.where,
-                    f"the name {name!r} is already used at {taken[name].where}: a step has a name "
-                    "of its own; set name=",
+                    f"the name {name!r} is already used at {taken[name].where}: step names are "
+                    "unique; set name=",
                 )
             name = _numbered(name, taken)
         names[node.number], taken[name] = name, node

@@ -63,7 +63,7 @@ class Unreadable:
     """What a source found in the place of a record: its bytes, and why they are none.
 
     `place` is where it was read, such as a file, `line` its number from 1 and `byte` its offset;
-    each is None or empty if nobody knows.
+    each is None or empty if unknown.
     """
 
     error: str
@@ -77,7 +77,7 @@ class Unreadable:
 class Located(Generic[T_co]):
     """A record, and where it was read: a file, the byte that it begins at, and its line from 1.
 
-    `byte` counts from 0, in what a compressed file holds. `line` is None where nobody knows it: in
+    `byte` counts from 0, in what a compressed file holds. `line` is None where it is unknown: in
     a part of a split file that is not the first.
     """
 
@@ -95,8 +95,8 @@ class SourceBatch(Generic[T_co]):
     `on_error` applies: "skip", or `wallarood.dead_letter(sink)`. A source without that attribute,
     or with "stop", raises ApplicationError itself.
 
-    A position is what `Source.open` gets to go on from there: a value of None, bool, int, str and
-    dicts and lists of these, so that it can be stored as JSON.
+    A position is what `Source.open` gets to continue from there: a value of None, bool, int, str
+    and dicts and lists of these, so that it can be stored as JSON.
     """
 
     records: list[T_co]
@@ -136,7 +136,7 @@ class Source(Protocol[T_co]):
         """List what can be read independently. Raises ApplicationError: it cannot be listed."""
 
     def size_bytes(self, partition: str) -> int | None:
-        """How much there is to read, for a progress line; None if nobody knows."""
+        """How much there is to read, for a progress line; None if unknown."""
 
     async def open(
         self, partition: str, position: Any, context: SourceContext
@@ -171,13 +171,13 @@ class SinkWriter(Protocol):
     What was written becomes visible in three steps. `prepare` makes it durable and hidden, as part
     of a checkpoint, and `state` says where the writer then stands. When the checkpoint is
     committed, `commit` makes it visible. After a crash a writer is opened with the `state` of the
-    checkpoint that all go on from, and what was prepared before it and may not be visible is
+    checkpoint that all continue from, and what was prepared before it and may not be visible is
     committed again.
     """
 
     @property
     def state(self) -> Any:
-        """What `Sink.open` needs to go on from behind the last `prepare`, as a JSON value."""
+        """What `Sink.open` needs to continue after the last `prepare`, as a JSON value."""
 
     async def write(self, records: list[Any]) -> None:
         """Take records into the open transaction, in order."""
@@ -192,7 +192,7 @@ class SinkWriter(Protocol):
         """Make a prepared transaction visible. Idempotent; may come while `write` is at work."""
 
     async def aclose(self) -> None:
-        """Release what is held; the open transaction is given up. Called once."""
+        """Release what is held; the open transaction is discarded. Called once."""
 
 
 class Sink(Protocol):
@@ -201,7 +201,7 @@ class Sink(Protocol):
     async def open(self, context: SinkContext, state: Any) -> SinkWriter:
         """Open an instance at *state*, None for its beginning.
 
-        Whatever this instance has written behind *state* is void, and removed if it can be.
+        Whatever this instance has written after *state* is void, and removed if it can be.
 
         Raises ApplicationError or CannotCreateError: it cannot be opened.
         """

@@ -138,7 +138,7 @@ def _bare(hint: Any) -> Any:
 
 
 def _may_share_an_object(have: type, want: type) -> bool:
-    """Subclasses either way may; of an abstract class nobody knows what is below it."""
+    """Subclasses either way may; what is below an abstract class is unknown."""
     return issubclass(have, want) or issubclass(want, have) or isinstance(have, ABCMeta)
 
 

@@ -62,7 +62,7 @@ def check_name(what: str, name: Any) -> str:
     if isinstance(name, str) and is_step_name(name):
         return name
     raise mistake(
-        f"{what} name {name!r:.120}: expected a text of 1 to {NAME_CHARACTERS_MAX} letters, "
+        f"{what} name {name!r:.120}: expected a string of 1 to {NAME_CHARACTERS_MAX} letters, "
         "digits, '_', '-', '.' or spaces, beginning with a letter, digit or '_'"
     )
 
@@ -74,7 +74,7 @@ def needs_state(decorator: Callable[P, R]) -> Callable[P, R]:
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         if args or "state" not in kwargs:
             raise mistake(
-                f"{decorator.__name__} needs to know the state: write "
+                f"{decorator.__name__} needs a state: write "
                 f"@w.{decorator.__name__}(state=CLASS), CLASS being a class or a function that "
                 "makes a new state"
             )

@@ -38,7 +38,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--is-configured",
         action="store_true",
-        help="only say whether an application is configured: 0, or 1 if none is",
+        help="only test whether an application is configured: exit status 0, or 1 if none is",
     )
     add_config_flags(parser)
 
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _is_configured(arguments: argparse.Namespace) -> int:
-    """A configuration with mistakes counts as one: whoever runs it is to hear of them."""
+    """A configuration with mistakes counts as one: the caller must learn of them."""
     # systemd names the credentials to an ExecCondition too, but lets only ExecStart look at them.
     os.environ.pop("CREDENTIALS_DIRECTORY", None)
     try:

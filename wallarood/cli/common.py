@@ -68,7 +68,7 @@ def config_from(
 ) -> Config:
     """The effective configuration; *keys* is where secrets are that nothing else names.
 
-    *load* is `read_config` where no worker is to be started.
+    *load* is `read_config` where no worker is started.
 
     Raises ConfigurationError or UsageError.
     """
@@ -109,7 +109,7 @@ def _typed(flag: str, name: str, raw: Any) -> Any:
     try:
         return int(raw)
     except ValueError:
-        raise UsageError(f"{flag}: found {raw!r:.40}, expected a whole number") from None
+        raise UsageError(f"{flag}: found {raw!r:.40}, expected an integer") from None
 
 
 def target_of(config: Config) -> str:

@@ -25,7 +25,7 @@ SEARCHED = (".wallarood", "/run/wallarood", "/var/lib/wallarood")
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = Parser("wallarooctl", description="Look at and control a worker.")
+    top = Parser("wallarooctl", description="Inspect and control a worker.")
     top.add_argument("--version", action="version", version=f"wallarooctl {wallarood.__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (_, text) in COMMANDS.items():
@@ -34,19 +34,25 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument(
             "--state-directory", type=Path, metavar="DIR", help="the worker's state directory"
         )
-        one.add_argument("--worker", metavar="NAME", help="the worker, if several are found here")
-        one.add_argument("--json", action="store_true", help="print JSON, for programs")
+        one.add_argument(
+            "--worker", metavar="NAME", help="which worker, if several run on this host"
+        )
+        one.add_argument("--json", action="store_true", help="print JSON")
         if name in ("checkpoint", "shutdown"):
             one.add_argument(
                 "--timeout",
                 type=float,
                 default=60.0,
                 metavar="SECONDS",
-                help="how long to wait until it is done (default 60)",
+                help="how long to wait for the result (default 60)",
             )
     named = commands.choices["checkpoint"].add_mutually_exclusive_group()
-    named.add_argument("--keep", metavar="NAME", default="", help="keep it, under this name")
-    named.add_argument("--drop", metavar="NAME", default="", help="keep NAME no longer")
+    named.add_argument(
+        "--keep", metavar="NAME", default="", help="keep the checkpoint under this name"
+    )
+    named.add_argument(
+        "--drop", metavar="NAME", default="", help="drop the checkpoint kept under this name"
+    )
     return top
 
 
@@ -97,12 +103,12 @@ def _workers(path: Path, _: argparse.Namespace) -> tuple[Any, str]:
 
 
 COMMANDS: dict[str, tuple[Callable[[Path, argparse.Namespace], tuple[Any, str]], str]] = {
-    "status": (_status, "how a worker does, and what all of the cluster read"),
-    "topology": (_topology, "the stages of the cluster and where they run"),
-    "workers": (_workers, "the members of the cluster, as one of them sees them"),
+    "status": (_status, "show the state of a worker and what the cluster has read"),
+    "topology": (_topology, "show the stages of the cluster and where they run"),
+    "workers": (_workers, "show the members of the cluster, as one of them sees them"),
     "checkpoint": (checkpoint, "take a checkpoint now, keep one by name, or drop a kept one"),
-    "reload": (reload, "take over the configuration files as they are now"),
-    "shutdown": (shutdown, "take a checkpoint, then end all workers of the cluster"),
+    "reload": (reload, "reload the configuration files"),
+    "shutdown": (shutdown, "take a checkpoint, then stop all workers of the cluster"),
 }
 
 

@@ -22,7 +22,7 @@ def checkpoint(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     if chosen.drop:
         client.drop(path, chosen.drop)
         _wait(path, chosen.timeout, lambda now: chosen.drop not in dict(now.kept))
-        return {"dropped": chosen.drop}, f"checkpoint {chosen.drop!r} is kept no longer"
+        return {"dropped": chosen.drop}, f"dropped checkpoint {chosen.drop!r}"
     after = client.checkpoint(path, keep=chosen.keep)
     now = _wait(
         path,
@@ -56,24 +56,24 @@ def shutdown(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
         while time.monotonic() < until:
             states |= {each.name: each.state for each in client.status(path).workers}
             time.sleep(LOOK_S)
-        raise PeersGoneError(f"the worker has not ended within {chosen.timeout:g} s")
+        raise PeersGoneError(f"the worker did not stop within {chosen.timeout:g} s")
     # It waits so long for the others; if it has ended earlier, they have.
     patient = time.monotonic() - began > OTHERS_END_S
     ending = [name for name, state in states.items() if patient and state == "connected"]
     if not absent and not ending:
-        return {"ended": True}, "the cluster has ended"
+        return {"ended": True}, "the cluster has stopped"
     raise PeersGoneError(_unended(states, absent, ending))
 
 
 def _unended(states: dict[str, str], absent: list[str], ending: list[str]) -> str:
     ended = [name for name in states if name not in (*absent, *ending)]
-    parts = [f"not all of the cluster has ended. Ended: {', '.join(ended)}"]
+    parts = [f"not all workers have stopped. Stopped: {', '.join(ended)}"]
     if ending:
-        parts.append(f"told to end, and not seen to end: {', '.join(ending)}")
+        parts.append(f"told to stop, but not seen to stop: {', '.join(ending)}")
     if absent:
         parts.append(
-            f"away, and not told: {', '.join(absent)}; where such a worker runs or is started "
-            "again, it waits for the others: end it there"
+            f"not connected, so not told: {', '.join(absent)}; if such a worker runs or is "
+            "started, it waits for the others: stop it on its host"
         )
     return "\n  ".join(parts)
 
@@ -88,5 +88,5 @@ def _wait(
             return now
         if time.monotonic() > until:
             why = "; ".join(each for each in (now.waiting_for, now.failing) if each)
-            raise PeersGoneError(f"not within {timeout_s:g} s{f': {why}' if why else ''}")
+            raise PeersGoneError(f"not done within {timeout_s:g} s{f': {why}' if why else ''}")
         time.sleep(LOOK_S)

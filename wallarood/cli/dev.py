@@ -68,9 +68,7 @@ def add_flags(parser: argparse.ArgumentParser, *, log_level: str) -> None:
         action="store_true",
         help="kill workers with SIGKILL at random and start them again while the job runs",
     )
-    parser.add_argument(
-        "--seed", type=int, metavar="N", help="who is killed, and when (default: at random)"
-    )
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of the kills (default: random)")
     parser.set_defaults(default_log_level=log_level)
     parser.add_argument("args", nargs="*", metavar="ARGS", help="after --: for the application")
 

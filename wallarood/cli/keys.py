@@ -19,12 +19,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "init",
         help="make an authority and a cluster key",
         description="Make an authority and a cluster key. Keep the directory away from the "
-        "workers: whoever has it can join the cluster.",
+        "workers: anyone who has it can join the cluster.",
     )
     _add_directory(init)
     one = commands.add_parser(
         "issue",
-        help="make what one worker needs",
+        help="make the files that one worker needs",
         description="Make what one worker needs: its certificate and private key, the cluster key "
         "and the authority's certificate. Issue it again before it expires.",
     )
@@ -32,12 +32,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     _add_directory(one)
     one.add_argument("--out", type=Path, metavar="DIR", help="where to put it (default: NAME)")
     one.add_argument(
-        "--days", type=float, default=825.0, metavar="N", help="for how long it holds (default 825)"
+        "--days", type=float, default=825.0, metavar="N", help="days until it expires (default 825)"
     )
     show = commands.add_parser(
         "show",
-        help="say whose certificates these are, and until when they hold",
-        description="Say whose certificates these are, and until when they hold.",
+        help="show the worker and the expiry date of certificates",
+        description="Show the worker and the expiry date of certificates.",
     )
     show.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a certificate")
 

@@ -56,12 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         open_standard_streams()
         use_outlet()
     top = parser(_needed(given))
-    given, behind = _split(given)
+    given, after = _split(given)
     chosen = parsed(top, given)
-    if behind:
+    if after:
         if not hasattr(chosen, "args"):
             top.error(f"{chosen.command} takes no arguments after --")
-        chosen.args = [*chosen.args, *behind]
+        chosen.args = [*chosen.args, *after]
     command = importlib.import_module(f"wallarood.cli.{chosen.command}")
     return guarded("wallarood", lambda: command.run(chosen))
 
@@ -87,8 +87,8 @@ def _refuse(top: argparse.ArgumentParser, command: str, argument: str) -> NoRetu
     near = difflib.get_close_matches(argument.partition("=")[0], flags, n=1)
     meant = f": did you mean {near[0]}?" if near else ""
     takes_more = any(action.dest == "args" for action in chosen._actions)
-    behind = "; flags of the application stand after --" if takes_more and not near else ""
-    chosen.error(f"unknown flag {argument}{meant}{behind}")
+    after = "; flags of the application stand after --" if takes_more and not near else ""
+    chosen.error(f"unknown flag {argument}{meant}{after}")
 
 
 def parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
@@ -108,7 +108,7 @@ def parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
 
 
 def _split(given: list[str]) -> tuple[list[str], list[str]]:
-    """What is for us, and what stands behind ``--`` for the application."""
+    """What is for us, and what stands after ``--`` for the application."""
     if "--" not in given:
         return given, []
     place = given.index("--")

@@ -79,14 +79,12 @@ def _ago(seconds: float | None) -> str:
 
 def cluster_text(cluster: ClusterStatus) -> str:
     """Everything about one worker, with what the whole cluster reads, for a person."""
-    everybody = (cluster.asked, *cluster.others)
-    sources = tuple(source for each in everybody for source in each.sources)
-    rate = sum(each.rate for each in everybody)
+    workers = (cluster.asked, *cluster.others)
+    sources = tuple(source for each in workers for source in each.sources)
+    rate = sum(each.rate for each in workers)
     parts = [status_text(attrs.evolve(cluster.asked, sources=sources, rate=rate))]
     if cluster.others:
-        rows = [
-            (each.worker, each.phase or each.job.value, _checkpoint(each)) for each in everybody
-        ]
+        rows = [(each.worker, each.phase or each.job.value, _checkpoint(each)) for each in workers]
         parts.append(table(("worker", "job", "checkpoint"), rows))
     if cluster.silent:
         parts.append(f"no answer from {', '.join(cluster.silent)}: what they read is not counted")

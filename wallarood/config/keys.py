@@ -17,13 +17,13 @@ from wallarood.config.units import show_duration, show_size
 class Kind(Enum):
     """What a value looks like in TOML."""
 
-    TEXT = "a text"
-    NUMBER = "a whole number"
+    TEXT = "a string"
+    NUMBER = "an integer"
     SWITCH = "true or false"
     DURATION = 'a duration such as "5s"'
     SIZE = 'a size such as "64MiB"'
     ADDRESS = 'an address "HOST:PORT"'
-    TEXTS = "a list of texts"
+    TEXTS = "a list of strings"
     CHOICE = "one of a few words"
 
 

@@ -218,7 +218,7 @@ def _check_together(config: Config) -> None:
 
 
 def _place(config: Config, name: str) -> str:
-    """The key, behind the file or flag that its value comes from, if it comes from one."""
+    """The key, after the file or flag that its value comes from, if it comes from one."""
     return f"{config.origin(name)}: {name}" if name in config.origins else name
 
 

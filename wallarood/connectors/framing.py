@@ -21,8 +21,8 @@ _SEQUENCE = struct.Struct(">Q")
 class Hello(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a client says first. `wallarood` is the version of the protocol.
 
-    The others are said by a sink that goes on in another line: its name in line 0, its line, and
-    after which record of which line it goes on.
+    The others are said by a sink that continues in another line: its name in line 0, its line, and
+    after which record of which line it continues.
     """
 
     wallarood: int
@@ -70,7 +70,7 @@ def payload_of(data: bytes) -> bytes:
 
 
 def skip_frames(file: BinaryIO, sequence: int) -> None:
-    """Seek behind the record *sequence* in a file of records' frames, which begins with a frame."""
+    """Seek past the record *sequence* in a file of records' frames, which begins with a frame."""
     start = file.tell()
     while len(head := file.read(_RECORD.size)) == _RECORD.size:
         size, found = _RECORD.unpack(head)

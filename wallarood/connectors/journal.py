@@ -1,18 +1,17 @@
 """What a source has accepted and cannot ask for again: kept on disk until no checkpoint needs it.
 
-Theory of operation
-===================
-Entries are numbered from 0. A group of them is written as one block and made durable by one fsync:
-so the more comes in while the disk is busy, the more the next group holds. Blocks stand in segment
-files, which are called by the number of their first entry; a file begins with a block that has the
-highest sequence number of every client by then, so that cutting old files forgets nobody. The last
-file is never cut; if the journal is full and no entry of it is needed, another one is begun first.
+Theory of operation =================== Entries are numbered from 0. A group of them is written as
+one block and made durable by one fsync: so the more comes in while the disk is busy, the more the
+next group holds. Blocks stand in segment files, which are called by the number of their first
+entry; a file begins with a block that has the highest sequence number of every client by then, so
+that removing old files forgets no client. The last file is never cut; if the journal is full and no
+entry of it is needed, another one is begun first.
 
 A block is its length, the complement of the length, and a checksum, then MessagePack. The last
 block of a file may be torn: what was not durable was not acknowledged, and is cut off. Damage
 anywhere else is an error: thanks to the complement a wrong length is never taken for a torn end,
-and the next file must go on where this one ends. What a process wrote and died before it was
-durable may be whole all the same: whoever opens the journal makes it durable before using it.
+and the next file must continue where this one ends. What a process wrote and died before it was
+durable may be whole all the same: opening the journal makes it durable before using it.
 """
 
 import contextlib
@@ -108,7 +107,7 @@ class Journal:
                 os.close(file)
 
     def _go_on(self) -> int:
-        """Open the last file behind its last block, or begin the first."""
+        """Open the last file after its last block, or begin the first."""
         if not self._sizes:
             return self._roll()
         path, size = self._path(self._last), self._sizes[self._last]
@@ -251,7 +250,7 @@ def _take_in(journal: Journal, path: Path, after: Path | None) -> None:
     except _TornError as torn:
         if after is not None and int(after.stem) != journal.next:
             raise DamagedStateError(torn.message) from None
-        log.warning("the end of a journal was not durable and is cut off", reason=str(torn))
+        log.warning("truncating a journal to its durable part", reason=str(torn))
     if size:
         journal._sizes[first] = size
         _settle(path, size)
@@ -277,7 +276,7 @@ class _TornError(DamagedStateError):
 
 
 def _blocks(path: Path) -> Iterator[tuple[_Block, int]]:
-    """The blocks of a file, each with the offset behind it."""
+    """The blocks of a file, each with the offset after it."""
     data = path.read_bytes()
     start, due = 0, int(path.stem)
     while start < len(data):

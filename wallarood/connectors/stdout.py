@@ -48,7 +48,7 @@ class _StdoutWriter:
         data = self.encode(records)
         if not self.begun:
             self.begun, data = True, self.encode.head() + data
-        # Whoever reads may stop reading: a recovery and a stop do not wait for that. What comes
+        # The reader may stop reading: a recovery and a stop do not wait for that. What comes
         # later waits for the lock of the stream, so nothing gets between.
         name = f"writing to standard output from sink {self.step!r}"
         await trio.to_thread.run_sync(_write, data, abandon_on_cancel=True, thread_name=name)

@@ -126,8 +126,8 @@ def _advertised(config: Config, seen: str) -> str:
     host = parse_address(given).host
     if host in ("0.0.0.0", "::"):
         raise ConfigurationError(
-            f"listening on {host} says nothing to peers: set listen.advertise to the host name or "
-            "address by which they reach this worker"
+            f"peers cannot connect to {host}: set listen.advertise to the host name or address by "
+            "which they reach this worker"
         )
     return host
 
@@ -158,7 +158,7 @@ def _local_address_towards(address: Address) -> str:
 
 
 async def ask_occupant(address: Address, join: Join, *, key: ClusterKey, limits: NetLimits) -> None:
-    """Somebody listens where this initializer should: if it is another one, it says so.
+    """Another process listens where this initializer should: if it is another one, it says so.
 
     Raises RefusedError: it is.
     """

@@ -58,8 +58,9 @@ from wallarood.systemd.watchdog import keep_watch
 
 QUEUE_EVENTS_MAX = 1024
 SWITCH_INTERVAL_S = 0.0005
-"""How long a thread waits for the interpreter behind a busy event loop. Writing a checkpoint takes
-some twenty turns: with Python's default of 5 ms a write of 1 ms was seen to take seconds."""
+"""How long a thread waits for the interpreter while the event loop is busy. Writing a
+checkpoint takes some twenty turns: with Python's default of 5 ms a write of 1 ms was seen to take
+seconds."""
 GC_ALLOCATIONS = 50_000
 """After how many new objects the garbage collector looks at them. A batch in flight makes some
 thousand and drops them again; with Python's default of 700 most of them are looked at in vain."""
@@ -81,7 +82,7 @@ async def run_worker(
     *read* reads the configuration again for a reload. *ending* sees to it that the process ends in
     time, whatever still runs in it. *profile* is told where the time goes.
 
-    Raises WallaroodError: it cannot start or go on; `exit_code` says what that means.
+    Raises WallaroodError: it cannot start or continue; `exit_code` says what that means.
     """
     try:
         await _run_worker(config, application, read, ending=ending, profile=profile)
@@ -137,7 +138,7 @@ class _Daemon:
     profile: Profile | None
 
     async def run(self) -> None:
-        """Run until the worker ends; one that was brought up to date begins anew."""
+        """Run until the worker ends; one that was brought up to date restarts."""
         while await self._run():
             log.info("restarting with the updated topology")
 
@@ -174,7 +175,7 @@ class _Daemon:
                 return await self._serve(None, cluster_id, listings)
 
     def _check_may_ask(self, cluster_id: ClusterId) -> None:
-        """The initializer has nobody to ask for a cluster it holds no state of."""
+        """The initializer has no worker to ask for a cluster it holds no state of."""
         if self.config["worker.topology-initializer"]:
             raise RefusedError(
                 f"wrong cluster ID: {self.state.path} holds no state of {cluster_id}; put its "

@@ -46,7 +46,7 @@ class Reloader:
     def reload(self) -> list[str]:
         """Take over what has changed; returns the names of the keys.
 
-        Certificates are read again; connections that are there go on with the former ones.
+        Certificates are read again; existing connections keep the former ones.
 
         Raises ConfigurationError: a file is wrong, or a key changed that cannot while the worker
         runs. Raises KeyRefusedError: a certificate is wrong. Everything stays as it was then.

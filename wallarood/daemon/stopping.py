@@ -46,7 +46,7 @@ def leave_s(stop_s: float) -> float:
 class Signals:
     """What signals ask for: `stopping` is set once, `reload` is what SIGHUP calls by then.
 
-    `driving` is set when somebody waits for `stopping`.
+    `driving` is set when a task waits for `stopping`.
     """
 
     ending: Ending
@@ -56,7 +56,7 @@ class Signals:
     reload: Callable[[], object] = attrs.field(default=lambda: None)
 
     async def heed(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Heed signals, for ever."""
+        """Handle signals, until cancelled."""
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
             for ends in (signal.SIGINT, signal.SIGTERM):
                 self._count_from(ends)
@@ -89,9 +89,9 @@ class Signals:
 
 
 async def checkpoint_first(worker: Worker, stop_s: float, ending: Ending) -> None:
-    """Have a checkpoint taken behind which all sources stand still, if there can be one.
+    """Have a checkpoint taken after which all sources stand still, if there can be one.
 
-    It is given up when nothing of it has moved here for so long that publishing and leaving are
+    It is abandoned when nothing of it has moved here for so long that publishing and leaving are
     left of *stop_s*. As long as it moves, *ending* is put off, and the service manager is asked
     for more time. Output that is committed is published meanwhile; a receiver that is away is not
     waited for.
@@ -133,7 +133,7 @@ def _progress(running: Round) -> tuple[int, ...]:
     """How far the checkpoint of the stop is here, whichever attempt at it has got furthest.
 
     Begun, on disk, and the parts; before it is begun, nothing counts: checkpoints out of turn come
-    and go. Behind its barrier sources stand still, so that what stages process has an end.
+    and go. After its barrier sources stand still, so that what stages process has an end.
     """
     number, job = running.stopping_at, running.job
     if job is None or not number:

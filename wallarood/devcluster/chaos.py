@@ -6,7 +6,7 @@ Strikes follow each other at random intervals from a seeded generator: the same 
 workers after the same pauses. Most strikes wait until all workers run again; some come at once, in
 the middle of a recovery. After two strikes without a checkpoint between them, the next one waits
 for one: else a job that goes back further than it comes would never end. The workers stay when
-their job is completed, so that whoever is killed in the last moment finds the others, and all are
+their job is completed, so that a worker killed in the last moment finds the others, and all are
 ended together.
 """
 
@@ -31,12 +31,12 @@ heartbeat = "200ms"
 name-taken-wait = "500ms"
 connect-backoff-max = "200ms"
 """
-"""What the workers run with: a short interval, since what is behind the last one is made again."""
+"""What the workers run with: a short interval, since what came after the last one is made again."""
 CALM = """
 [checkpoint]
 interval = "1s"
 """
-"""What they run with when nobody is killed: results appear within a second or so."""
+"""What they run with when no worker is killed: results appear within a second or so."""
 
 PAUSE_S = (0.2, 1.5)
 AT_ONCE = (1, 1, 1, 2, 3)
@@ -84,7 +84,7 @@ class Chaos:
                 self._mended()
             if in_vain:
                 await self._until(victims, lambda states: self._may_strike(victims, states))
-            # Behind the recovery: on a slow machine, too, something is done between two strikes.
+            # After the recovery: on a slow machine, too, something is done between two strikes.
             await trio.sleep(rng.uniform(*PAUSE_S))
             if JobState.COMPLETED in await victims.look():
                 break

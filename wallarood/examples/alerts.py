@@ -3,7 +3,7 @@
     wallarood demo alerts --workers 3
 
 `collect` brings all readings together, so that one worker keeps one mean of them all; the branch
-and the two sinks behind it may live on another.
+and the two sinks after it may run on another.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def compare(reading: Reading, mean: Mean) -> Reading:
 
 
 def is_too_far(reading: Reading) -> bool:
-    """Whether somebody should look."""
+    """Whether a person should look."""
     return abs(reading.distance) > TOO_FAR
 
 

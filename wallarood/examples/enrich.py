@@ -2,7 +2,7 @@
 
     wallarood demo enrich --workers 2
 
-An `async` computation is awaited for many records at a time. A customer that nobody knows does not
+An `async` computation is awaited for many records at a time. An unknown customer does not
 stop the job: the order goes to a file of dead letters, with the reason.
 """
 
@@ -28,7 +28,7 @@ class Order:
 
 
 def order(number: int) -> Order:
-    """A made-up order; every fortieth or so is of a customer that nobody knows."""
+    """A made-up order; every fortieth or so is of an unknown customer."""
     return Order(number, number * 7 % (CUSTOMERS + 1))
 
 

@@ -1,7 +1,7 @@
 """Input for the examples when none is given: made on the spot, the same on every worker.
 
 Several workers may make a file at the same time: each writes the same bytes and renames them into
-place, so whoever reads finds a whole file.
+place, so a reader finds a whole file.
 """
 
 import json

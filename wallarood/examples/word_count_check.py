@@ -11,7 +11,7 @@ MOST_FREQUENT = 10
 
 
 def verify(args: list[str], cluster_id: str) -> list[str]:
-    """Count the input anew and compare. Returns lines for a person.
+    """Count the input again and compare. Returns lines for a person.
 
     Checked are: for each word the updates are 1, 2, 3, … in this order, all from one worker, and
     the last one is how often the word stands in the input.
@@ -50,7 +50,7 @@ def last_counts(parts: Iterable[Path]) -> dict[str, int]:
     """The last count of each word. Raises ApplicationError: an update is missing or out of order.
 
     The parts of one worker come one after the other; a word that a second worker counted as well
-    would begin again at 1, or go on where the first left off, and neither passes.
+    would begin again at 1, or continue where the first left off, and neither passes.
     """
     last: dict[str, int] = {}
     counted_by: dict[str, str] = {}

@@ -39,7 +39,7 @@ def encode_key(key: Any) -> bytes:
         return b"c" + _joined([name, *(encode_key(getattr(key, each)) for each in fields)])
     raise KeyTypeError(
         f"key {key!r:.200} is a {type(key).__qualname__}: expected str, bytes, int, bool, or a "
-        "tuple or frozen class of these; let key_by return one"
+        "tuple or frozen class of these; return one from key_by"
     )
 
 

@@ -1,1 +1,4 @@
-"""Values: frozen, without behaviour that needs a clock, a socket or a file. They know nobody."""
+"""Values: frozen, without behaviour that needs a clock, a socket or a file.
+
+They import nothing else of the package.
+"""

@@ -24,7 +24,7 @@ FIRST_CHECKPOINT = CheckpointId(0, 0)
 
 @attrs.frozen
 class SourcePosition:
-    """Where a source partition goes on: a JSON value that the source understands."""
+    """Where a source partition continues: a JSON value that the source understands."""
 
     source: str
     partition: str

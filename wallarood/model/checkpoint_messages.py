@@ -13,16 +13,16 @@ class Purpose(Enum):
     ASKED = "asked"
     """An operator wants one now."""
     LEAVE = "leave"
-    """A worker stops: all sources pause behind the barrier until it is back."""
+    """A worker stops: all sources pause after the barrier until it is back."""
     SHUTDOWN = "shutdown"
-    """The whole cluster stops behind the barrier."""
+    """The whole cluster stops after the barrier."""
     FINAL = "final"
     """All inputs have ended: the last one."""
 
 
 @attrs.frozen
 class RequestCheckpoint:
-    """The leader is asked for a checkpoint. `keep` names one that is to be kept."""
+    """The leader is asked for a checkpoint. `keep` is the name under which it is kept."""
 
     purpose: Purpose
     keep: str = ""
@@ -30,7 +30,7 @@ class RequestCheckpoint:
 
 @attrs.frozen
 class TakeCheckpoint:
-    """Put a barrier behind what your sources have read.
+    """Put a barrier after what your sources have read.
 
     While `hold` says why, all sources pause: too much waits to be committed or published.
     """
@@ -79,9 +79,9 @@ class CheckpointCommitted:
 
 @attrs.frozen
 class CheckpointGivenUp:
-    """Nobody waits for it any longer. Nothing is undone: it may yet prove committed.
+    """It is not waited for any longer. Nothing is undone: it may yet prove committed.
 
-    Unless it is `void`: a worker will never hold its part, so nobody needs to keep theirs.
+    Unless it is `void`: a worker will never hold its part, so no worker needs to keep its own.
     """
 
     number: int

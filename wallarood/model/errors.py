@@ -74,7 +74,7 @@ class ConfigurationError(WallaroodError):
 
 
 class OutputClosedError(WallaroodError):
-    """Whoever read standard output is gone, as with ``| head``: not worth a message."""
+    """The reader of standard output has closed it, as ``| head`` does: no message is shown."""
 
     exit_code = 0
 

@@ -181,7 +181,7 @@ class Holdings:
 
 @attrs.frozen
 class Choice:
-    """The leader has chosen: in *round* all go on from *checkpoint*; all above it is void.
+    """The leader has chosen: in *round* all continue from *checkpoint*; all above it is void.
 
     `members` are those who take part, with the incarnations that belong to the round and their
     newest addresses. `line` is one more than before if *checkpoint* is below one that was known
@@ -206,7 +206,7 @@ class ChoiceHeld:
 
 @attrs.frozen
 class Resume:
-    """All hold the choice of this round: roll back to it and go on."""
+    """All hold the choice of this round: roll back to it and continue."""
 
     chosen: int
 
@@ -231,7 +231,7 @@ class Completed:
 
 @attrs.frozen
 class JobFailed:
-    """The job cannot go on. All workers end with `exit_code`."""
+    """The job cannot continue. All workers end with `exit_code`."""
 
     worker: WorkerName
     reason: str

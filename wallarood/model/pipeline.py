@@ -200,7 +200,7 @@ class DeadLetter:
     `record` is the `repr` of the record, cut at 1,000 characters; `error` is the exception's type
     and message; `file` and `line` say where in the application it was raised. For what a source
     could not read, `computation` is the source, `file` and `line` say where it stands (line 0:
-    nobody knows), and `raw` has all of its bytes; else that is None. Of a record that came too
+    it is unknown), and `raw` has all of its bytes; else that is None. Of a record that came too
     late `key` is the `repr` of its key and `stamp` its time in microseconds since 1970 UTC.
     """
 

@@ -64,7 +64,7 @@ def issue(authority: Path, worker: str, out: Path, *, days: float) -> list[Path]
         shared = (authority / CLUSTER_KEY).read_bytes()
     except OSError as error:
         raise KeyRefusedError(
-            f"{error.filename}: {error.strerror}; make an authority by 'wallarood keys init'"
+            f"{error.filename}: {error.strerror}; make an authority with 'wallarood keys init'"
         ) from error
     except ValueError as error:
         raise KeyRefusedError(f"{authority}: not an authority: {error}") from error
@@ -114,7 +114,7 @@ def check_certificate(path: Path, worker: str) -> float:
     certificate = read_certificate(path)
     found, left = worker_of(certificate), days_left(certificate)
     if found != worker:
-        raise KeyRefusedError(f"{path}: it is that of {found!r}, this is {worker!r}")
+        raise KeyRefusedError(f"{path}: it belongs to {found!r}, but this worker is {worker!r}")
     if left < 0:
         raise KeyRefusedError(f"{path}: it expired {-left:.0f} days ago: issue it again")
     return left

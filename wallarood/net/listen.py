@@ -1,6 +1,6 @@
 """Listening and dialling for both channels: deadlines, bounds, and errors that stay in their task.
 
-Connections that have not passed the handshake are few: when there are too many, the oldest is
+Connections that have not passed the handshake are limited: above the limit the oldest is
 dropped, so that connections that never speak cannot keep a peer out.
 """
 
@@ -131,7 +131,7 @@ async def serve(
     handle: Callable[[trio.SocketStream], Awaitable[None]],
     channel: bytes,
 ) -> None:
-    """Call *handle* for each connection, for ever; its connection errors become a log line."""
+    """Call *handle* for each connection, until cancelled; its connection errors are logged."""
 
     async def one(stream: trio.SocketStream) -> None:
         # Without the port: it is another at every try, and each try would be news.
@@ -154,7 +154,7 @@ async def serve(
 async def dial(address: Address, guard: Guard) -> AsyncIterator[Stream]:
     """Connect to *address* and pass the handshake.
 
-    Raises OSError: nobody is there. Raises what `Guard.greet` raises.
+    Raises OSError: no process listens there. Raises what `Guard.greet` raises.
     """
     with trio.fail_after(guard.limits.handshake_deadline_s):
         stream = await trio.open_tcp_stream(address.host, address.port)

@@ -2,7 +2,7 @@
 
 Without TLS its socket is read and written here without the detours of a stream, which cost as much
 as a small batch: a second attempt to read when nothing more is there, and a turn of the scheduler
-behind every success.
+after every success.
 """
 
 import contextlib
@@ -67,7 +67,7 @@ async def serve_data(
     key: ClusterKey,
     limits: NetLimits,
 ) -> None:
-    """Call *handler* with each connection that passes the handshake, for ever."""
+    """Call *handler* with each connection that passes the handshake, until cancelled."""
     guard = Guard(CHANNEL, key, limits)
 
     async def handle(stream: trio.SocketStream) -> None:

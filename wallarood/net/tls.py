@@ -94,7 +94,7 @@ def certified_name(stream: Stream) -> str | None:
     for kind, value in certificate.get("subjectAltName", ()):
         if kind == "URI" and value.startswith(URI):
             return str(value.removeprefix(URI))
-    raise KeyRefusedError("the peer's certificate names no worker: make it by 'wallarood keys'")
+    raise KeyRefusedError("the peer's certificate names no worker: make it with 'wallarood keys'")
 
 
 def refused_by_tls(error: BaseException) -> KeyRefusedError | None:

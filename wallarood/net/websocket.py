@@ -73,7 +73,7 @@ class ControlChannel:
         await trio.aclose_forcefully(self._stream)
 
     async def write(self) -> None:
-        """Send what is queued until the queue is closed. Run once, by whoever opens the channel."""
+        """Send what is queued until the queue is closed. Run once, by who opens the channel."""
         try:
             async for message in self._waiting:
                 await self._websocket.send_message(message)
@@ -97,7 +97,7 @@ async def serve_control(
     key: ClusterKey,
     limits: NetLimits,
 ) -> None:
-    """Call *handler* with each connection that passes the handshake, for ever."""
+    """Call *handler* with each connection that passes the handshake, until cancelled."""
     guard = Guard(CHANNEL, key, limits)
 
     async def handle(stream: trio.SocketStream) -> None:

@@ -66,12 +66,14 @@ def _stopped_by(application: Application, step: Step) -> str:
     if step.kind is StepKind.SINK:
         return "a sink is the end of its stream"
     if step.kind is StepKind.BRANCH:
-        return f"{step.name} sends records one of two ways"
+        return f"{step.name} sends each record to one of two streams"
     if step.kind is StepKind.STATEFUL:
-        return f"{step.name} keeps one state for all records: what follows may live elsewhere"
+        return (
+            f"{step.name} keeps one state for all records: what follows may run on another worker"
+        )
     after = consumers(application, step)
     if len(after) != 1:
-        return f"{len(after)} streams go on from {step.name}"
+        return f"{len(after)} streams continue from {step.name}"
     following = after[0]
     match following.kind:
         case StepKind.PARTITIONED:
@@ -81,7 +83,7 @@ def _stopped_by(application: Application, step: Step) -> str:
         case StepKind.REDISTRIBUTE:
             return f"{following.name} deals records to all workers"
         case StepKind.MERGE:
-            return f"{following.name} brings several streams together"
+            return f"{following.name} merges several streams"
         case StepKind.SINK:
             return f"{following.name} is a sink: a task of its own on the same worker"
         case _:

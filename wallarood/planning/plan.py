@@ -7,7 +7,7 @@
 # - A partitioned computation has an instance on every worker, and an equal share of the slots.
 # - A stateful computation is a single stage, and so is what follows it.
 # - What is redistributed has an instance on every worker.
-# - Streams that are merged go on where they come from. If each of them comes from a single
+# - Streams that are merged continue where they come from. If each of them comes from a single
 #   instance, the merged stream becomes a single stage, unless state per key follows: its records
 #   go to all workers anyway, and one worker would be the bottleneck before them.
 # - Everything else stays on the worker that its records are on.
@@ -42,7 +42,7 @@ def plan(
     *listings* has the source partitions that each worker found. The same arguments give the same
     topology, everywhere.
 
-    Raises ApplicationError: there are too many partitions.
+    Raises ApplicationError: there are more partitions than fit.
     """
     check_size(listings)
     planner = _Planner(application, workers, listings, dict.fromkeys(workers, 0))

@@ -52,7 +52,7 @@ class ControlConnections:
         await self._handle(channel, None)
 
     async def keep_dialling(self, peer: WorkerName, address: Callable[[], Address]) -> None:
-        """Keep a connection to *peer*, for ever; it is sought at what *address* says each time."""
+        """Keep a connection to *peer*, until cancelled; *address* says each time where it is."""
         backoff_s = BACKOFF_FIRST_S
         while True:
             try:
@@ -126,7 +126,7 @@ class ControlConnections:
 
 
 def _check_name(certified: str | None, message: ControlMessage) -> None:
-    """Whoever has a certificate speaks under its name. Raises RemoteProtocolError."""
+    """A peer with a certificate must have its name. Raises RemoteProtocolError."""
     if certified is None or not isinstance(message, Join | Attach | Attached):
         return
     if message.member.name != certified:

@@ -34,7 +34,7 @@ class StoreTask:
         self._calls, self._waiting = trio.open_memory_channel(math.inf)
 
     async def run(self) -> None:
-        """Carry out calls, for ever. Raises what a call raises, but for CannotCreateError."""
+        """Carry out calls, until cancelled. Raises what a call raises, except CannotCreateError."""
         try:
             async for each in self._waiting:
                 try:

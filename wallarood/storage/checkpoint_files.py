@@ -68,7 +68,7 @@ def open_checkpoints(path: Path, cluster_id: ClusterId) -> CheckpointStore:
     Raises CannotCreateError: the disk refuses.
     """
     if not path.exists():
-        raise damage(path, "it is missing, though the cluster exists")
+        raise damage(path, "it is missing, but the cluster exists")
     with _closed_by_errors(path, str(path)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -78,7 +78,7 @@ def open_checkpoints(path: Path, cluster_id: ClusterId) -> CheckpointStore:
 def inspect_checkpoints(path: Path, cluster_id: ClusterId) -> CheckpointStore:
     """Open the database for reading only, also while a worker uses it. Raises as above."""
     if not path.exists():
-        raise damage(path, "it is missing, though the cluster exists")
+        raise damage(path, "it is missing, but the cluster exists")
     with _closed_by_errors(path, f"{path.resolve().as_uri()}?mode=ro") as connection:
         return read_checkpoints(path, connection, cluster_id)
 
@@ -104,7 +104,7 @@ def _closed_by_errors(path: Path, where: str) -> Iterator[sqlite3.Connection]:
 def read_checkpoints(
     path: Path, connection: sqlite3.Connection, cluster_id: ClusterId
 ) -> CheckpointStore:
-    """The store behind an open connection. Raises as `open_checkpoints`."""
+    """The store of an open connection. Raises as `open_checkpoints`."""
     try:
         rows = connection.execute(
             "SELECT value, checksum FROM meta WHERE name = 'marks'"

@@ -17,7 +17,7 @@ OPEN_MAX = 32
 """How many checkpoints are held above the last that is known committed.
 
 The leader looks for the last of parts of far fewer (`LATE_NUMBERS_MAX`): an older one can be
-committed no more, since nobody would find out.
+committed no more, since no check would find out.
 """
 PRIMARY_CODE = 0xFF
 """The part of an SQLite error code that all errors of a kind share."""
@@ -141,8 +141,8 @@ def checksum(data: bytes) -> int:
 def damage(path: Path, what: str) -> DamagedStateError:
     """The error for a database that is not as it was written, with the choices."""
     return DamagedStateError(
-        f"{path} is damaged: {what}; put a copy of the state directory back, also one made at a "
-        "checkpoint that the others have kept, or end the cluster and form a new one"
+        f"{path} is damaged: {what}; restore a copy of the state directory (it may be one made at "
+        "a checkpoint that the others have kept), or end the cluster and form a new one"
     )
 
 

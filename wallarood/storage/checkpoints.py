@@ -1,4 +1,4 @@
-"""The checkpoints of one worker, in SQLite: what it holds, knows committed, and goes on from.
+"""The checkpoints of one worker, in SQLite: what it holds, knows committed, and continues from.
 
 Theory of operation
 ===================
@@ -11,7 +11,8 @@ The chain of a computation is the base and the changes that make up its state at
 that no chain of a retained checkpoint names are deleted: what is retained is the highest checkpoint
 that is known committed, what was kept by name, and of those above it what may yet be committed: not
 those of which another worker has no part, and not more than `OPEN_MAX`. So the database is bounded
-by a base, the changes since, what an operator keeps, and some changes that nobody knows committed.
+by a base, the changes since, what an operator keeps, and some changes that are not known to be
+committed.
 
 One transaction holds a choice and makes void everything above it. Whatever is written belongs to
 the round of the last choice; a write of an older round is refused.
@@ -331,7 +332,7 @@ class CheckpointStore:
             cursor.close()
 
     def _check_place(self) -> None:
-        """SQLite would go on writing into a file that no directory has any more."""
+        """SQLite would continue to write into a file that no directory has any more."""
         try:
             now = _inode_of(self.path)
         except OSError:  # the write that follows says it

@@ -2,7 +2,7 @@
 # Layout, all files 0600 in a directory 0700:
 #   lock                 held by the process that uses the directory; has its process ID
 #   incarnation.json     how often the worker has been started
-#   never.json           cluster IDs that were given up
+#   never.json           cluster IDs that were abandoned
 #   cluster/             all of one cluster, set aside by one rename:
 #     record.json        the cluster record: prepared, committed or started
 #     checkpoints.db     the checkpoints, from the commit on
@@ -130,7 +130,10 @@ class StateDirectory:
         return True
 
     def archive_record(self, *, spare: Path | None = None) -> Path | None:
-        """Put the cluster aside; of too many the oldest go, not *spare*. Returns where it is."""
+        """Archive the cluster and remove the oldest archives above the limit, but not *spare*.
+
+        Returns where it is.
+        """
         record = self.load_record()
         return None if record is None else self._set_aside(record.cluster_id, spare)
 
@@ -258,12 +261,12 @@ def _in_the_way(path: Path) -> str:
         if os.path.isdir(each):
             return ""
         if not os.path.exists(each):
-            found = f"a link to {os.readlink(each)}, where nothing is"
+            found = f"a dangling link to {os.readlink(each)}"
         else:
             found = "a file" if os.path.isfile(each) else "a device, pipe or socket"
         return (
-            f"{each} is {found}: expected a directory, or nothing, and one is made; move it "
-            "away, or choose another --state-directory"
+            f"{each} is {found}: expected a directory, or nothing there; move "
+            "it away, or choose another --state-directory"
         )
     return ""
 

@@ -33,7 +33,7 @@ class Journal:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
 
     def send(self, data: bytes) -> None:
-        """Make an entry, see `entry`. It waits for a journal that is behind.
+        """Make an entry, see `entry`. It waits for a slow journal.
 
         What the journal does not take is dropped.
         """

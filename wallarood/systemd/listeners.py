@@ -52,7 +52,7 @@ def take() -> None:
 def source_name(step: str) -> str:
     """What the listener of source *step* is called: as the source itself, if that names no other.
 
-    A channel's name, and what systemd takes for no name, is put behind "source-".
+    A channel's name, and what systemd takes for no name, is put after "source-".
     """
     fit = step.isascii() and step.isprintable() and ":" not in step
     if fit and 0 < len(step) <= NAME_CHARACTERS_MAX and step not in CHANNELS:
@@ -96,7 +96,7 @@ def _fits(listener: socket.socket, host: str, port: int) -> bool:
         return False
     try:
         wanted = ipaddress.ip_address(host)
-    except ValueError:  # a name: whoever bound it has resolved it
+    except ValueError:  # a name: it was resolved when it was bound
         return True
     at = ipaddress.ip_address(bound)
     return at == wanted or at.is_unspecified

@@ -23,8 +23,8 @@ def supervised() -> bool:
 def notify(*states: str, descriptors: Sequence[int] = ()) -> None:
     """Send *states* such as ``READY=1`` or ``STATUS=…`` in one message, with *descriptors*.
 
-    A message that cannot be sent is dropped: whatever it says, the worker goes on. One that only
-    says what the next will say better does not wait for a service manager that is behind.
+    A message that cannot be sent is dropped: the worker continues. One that only
+    says what the next will say better does not wait for a slow service manager.
     """
     if not supervised():
         return

@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 async def keep_watch(stuck: Callable[[], str]) -> None:
-    """Beat for ever, except while *stuck* returns a reason. Without a watchdog it ends at once."""
+    """Beat, except while *stuck* returns a reason. Without a watchdog it ends at once."""
     wait_s = watchdog_s()
     if wait_s is None:
         return

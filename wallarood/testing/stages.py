@@ -144,7 +144,7 @@ class Stages:
         self._published = {name: len(records) for name, records in self.results.items()}
 
     def crash(self) -> None:
-        """Lose everything since the last checkpoint, and begin anew from there."""
+        """Lose everything since the last checkpoint, and restart from there."""
         for name, records in self.results.items():
             del records[self._published.get(name, 0) :]
         self._begin()

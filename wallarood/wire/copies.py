@@ -69,7 +69,7 @@ def _copied_alone(value: Any) -> Any:
 
 
 def _is_fixed(hint: Any) -> bool:
-    """Whether nobody can change a value that is exactly a *hint*."""
+    """Whether a value cannot be changed that is exactly a *hint*."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType) or origin in (tuple, frozenset):
         return all(each is Ellipsis or _is_fixed(each) for each in arguments)

@@ -1,6 +1,6 @@
 """The messages of a data channel: what stands in its frames.
 
-The first byte is the kind. Hello and refusal are JSON behind it; the others are packed big-endian:
+The first byte is the kind. Hello and refusal are JSON after it; the others are packed big-endian:
 
 ==========  =====================================================================
 data        edge u32, sequence u64, round u32, records u32, encoded columns

@@ -40,7 +40,7 @@ def _shown(value: object) -> str:
     return f"{type(value).__name__} {value!r:.80}" if value is not None else "nothing"
 
 
-_NAMES = {str: "a text", int: "a whole number", bool: "true or false", float: "a number"}
+_NAMES = {str: "a string", int: "an integer", bool: "true or false", float: "a number"}
 
 
 def _primitive(value: Any, kind: type) -> Any:

@@ -35,7 +35,7 @@ def test_nobody_there(tmp_path: Path) -> None:
         (b"SSH-2.0-x\r\n\r\n", "no worker answers"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{{{", "no worker answers"),
         (b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"worker": 1}', "no worker answers"),
-        (b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"worker": 1}', "of another version"),
+        (b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"worker": 1}', "another version"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}", "no worker answers"),
     ],
 )

@@ -147,7 +147,7 @@ def test_shutdown_is_passed_on_and_waited_for(
     workers.start("alpha")
     assert main(["shutdown", "--timeout", "0.2"]) == 69
     assert workers.shut_down == ["alpha"]
-    assert "has not ended within 0.2 s" in capsys.readouterr().err
+    assert "did not stop within 0.2 s" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [[], ["nothing"], ["status", "--nothing"]])

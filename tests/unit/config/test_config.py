@@ -58,14 +58,14 @@ def test_all_mistakes_in_all_files_are_reported_at_once(tmp_path: Path) -> None:
     expected = [
         ("a.toml", "unknown key worker.nmae; did you mean worker.name?"),
         ("a.toml", "unknown section wroker; did you mean worker?"),
-        ("a.toml", "worker.count: found str '3', expected a whole number"),
+        ("a.toml", "worker.count: found str '3', expected an integer"),
         ("b.toml", "timing.heartbeat: found '1 parsec', expected a number with a unit"),
         ("b.toml", "limits.window-bytes: found '1B', expected 1KiB to 1GiB"),
         ("b.toml", "log.level: found 'loud', expected one of debug, info, warning, error"),
         ("c.toml", "not valid TOML"),
         ("d.toml", "worker: found 'alpha', expected a table"),
         ("none.toml", "cannot be read: No such file or directory"),
-        ("flag --worker-name", "worker.name: found int 7, expected a text"),
+        ("flag --worker-name", "worker.name: found int 7, expected a string"),
     ]
     for file, text in expected:
         assert any(file in line and text in line for line in found), (text, found)

@@ -199,7 +199,7 @@ def test_a_certificate_that_expired_or_is_another_workers_is_named(
     certified("alpha", days=20)
     path = tmp_path / "ours-alpha" / "worker.crt"
     assert 19 < authority.check_certificate(path, "alpha") < 20
-    with pytest.raises(KeyRefusedError, match="it is that of 'alpha', this is 'beta'"):
+    with pytest.raises(KeyRefusedError, match="it belongs to 'alpha', but this worker is 'beta'"):
         authority.check_certificate(path, "beta")
     certified("alpha", days=-3)
     with pytest.raises(KeyRefusedError, match="expired 3 days ago"):

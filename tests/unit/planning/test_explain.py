@@ -53,7 +53,7 @@ def test_the_text_says_what_was_joined_what_ended_it_and_where_it_runs() -> None
     assert "on 3 workers: alpha, beta, gamma" in text
     assert "3 steps run as one: lines, split, by-word" in text
     assert "ends here: count keeps state per key: records change worker here" in text
-    assert "ends here: often sends records one of two ways" in text
+    assert "ends here: often sends each record to one of two streams" in text
     assert "runs on:   alpha 86, beta 85, gamma 85 of 256 partitions" in text
     assert "runs on:   alpha (reads 1)" in text
     assert re.search(r"sends to:  stage \d, its records by key", text)

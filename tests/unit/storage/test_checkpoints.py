@@ -380,7 +380,7 @@ def test_damage_at_or_below_the_known_committed_is_named_with_the_choices(
     with pytest.raises(DamagedStateError) as caught:
         start()
     assert named in caught.value.message
-    assert "put a copy of the state directory back" in caught.value.message
+    assert "restore a copy of the state directory" in caught.value.message
     assert caught.value.exit_code == 65
 
 
@@ -394,7 +394,7 @@ def test_a_database_of_another_cluster_a_newer_schema_or_none_is_named(
     with pytest.raises(DamagedStateError, match=r"checkpoints\.db is damaged"):
         open_checkpoints(path, CLUSTER)
     path.unlink()
-    with pytest.raises(DamagedStateError, match="it is missing, though the cluster exists"):
+    with pytest.raises(DamagedStateError, match="it is missing, but the cluster exists"):
         open_checkpoints(path, CLUSTER)
 
 

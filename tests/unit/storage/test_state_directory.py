@@ -251,8 +251,8 @@ def test_a_path_that_is_a_file_is_a_clear_error(tmp_path: Path) -> None:
     ("make", "found"),
     [
         (lambda path: path.touch(), "is a file"),
-        (lambda path: path.symlink_to("nowhere"), "is a link to nowhere, where nothing is"),
-        (lambda path: path.symlink_to(path.name), "is a link to sd, where nothing is"),
+        (lambda path: path.symlink_to("nowhere"), "is a dangling link to nowhere"),
+        (lambda path: path.symlink_to(path.name), "is a dangling link to sd"),
         (os.mkfifo, "is a device, pipe or socket"),
     ],
 )

@@ -32,8 +32,8 @@ def state_computation_batch(
 ) -> StateDecorator[S, Lists]:
     """As `state_computation`, for a function from a list of records to a list of records.
 
-    Behind `key_by` it gets all records of one key that came in a batch, in their order, and the
-    state of that key, which the results keep as theirs; behind `collect`, all records of the batch.
+    After `key_by` it gets all records of one key that came in a batch, in their order, and the
+    state of that key, which the results keep as theirs; after `collect`, all records of the batch.
     How many records come at once is up to the engine. When the function raises, `on_error`
     decides about the whole list.
 
@@ -62,7 +62,7 @@ def computation_arrow(function: Any = None, /, **options: Any) -> Any:
     Records that come are dicts, of which the keys name the columns; tuples, whose items `schema`
     names; objects of one attrs class or dataclass; or plain values, in a column "value". `schema`
     (``pyarrow.Schema``) says the types of the columns, which else follow from the records. Each
-    row that the function returns goes on as a dict. How many rows come at once is up to the
+    row that the function returns continues as a dict. How many rows come at once is up to the
     engine; keys are lost. When the function raises, or records do not fit into columns, `on_error`
     decides about the whole batch. Further options are `name` and `blocking`, as for `computation`.
 

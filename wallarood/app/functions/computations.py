@@ -59,10 +59,10 @@ def computation(function: Any = None, /, **options: Any) -> Any:
     """A simple computation: a record in, a record out; None filters the record.
 
     A coroutine function is awaited for up to `concurrency` (int, default 64) records at once; the
-    results go on in the order of the records unless ``ordered=False``. ``blocking=True`` runs the
+    results keep the order of the records unless ``ordered=False``. ``blocking=True`` runs the
     function in a thread, or in up to `threads` (int, default 1) at once; the results keep the order
-    of the records. `on_error` is "stop" (default), "skip", or `dead_letter(sink)`. The step
-    is called `name`, or as the function is.
+    of the records. `on_error` is "stop" (default), "skip", or `dead_letter(sink)`. The step is
+    called `name`, or as the function is.
 
     Raises PipelineError: an option is wrong, or the function does not take one record.
 
@@ -129,9 +129,9 @@ def state_computation(
 ) -> StateDecorator[S, One]:
     """A computation ``f(record, state)`` with a state for each key, or one for all records.
 
-    `state` makes a new, mutable state: a class, or a function without arguments. Behind `key_by`
+    `state` makes a new, mutable state: a class, or a function without arguments. After `key_by`
     there is one for each key, in `partitions` (int, default 256) slots that are spread over the
-    workers; behind `collect` there is one for all records, on one worker. The state belongs to the
+    workers; after `collect` there is one for all records, on one worker. The state belongs to the
     `name` of the computation, its function's name unless set. None as a result emits nothing.
     `on_error` is as for `computation`; what a failed call did to the state stays.
 

@@ -18,9 +18,9 @@ _numbers = itertools.count()
 
 @attrs.define(eq=False)
 class Node:
-    """A step to be. `wanted_name` may get a number behind it, `given_name` may not.
+    """A step to be. `wanted_name` may get a number appended, `given_name` may not.
 
-    `input` is the type of the records before, `record` of those behind, `key` of their keys: None
+    `input` is the type of the records before, `record` of those after, `key` of their keys: None
     without keys. `stamped`: its records have stamps; `lost` says which step took them away, if one
     did. `used` is whether an application has it, so that another may do without.
     """

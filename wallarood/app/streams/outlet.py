@@ -56,8 +56,8 @@ class Outlet:
         """Raises PipelineError: records here have no key, or one of another type."""
         if kind is StepKind.STATEFUL:
             raise mistake(
-                f"{called} asks for the key, and records that were collected have none: put "
-                ".key_by(…) in the place of .collect(), or take the parameter key away"
+                f"{called} has a parameter key, but collected records have no key: use "
+                ".key_by(…) instead of .collect(), or remove the parameter"
             )
         wanted = key_hint(declared.function)
         if not can_flow(self.node.key, wanted):

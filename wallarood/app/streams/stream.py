@@ -151,7 +151,7 @@ class Stream(Generic[T_co]):
     def inspect(
         self, function: Callable[[T_co], Any], *, name: str = "", on_error: OnError | None = None
     ) -> "Stream[T_co]":
-        """Call *function* with every record; its result is ignored and the record goes on.
+        """Call *function* with every record; its result is ignored and the record passes on.
 
         >>> import wallarood as w
         >>> words = w.source("words", w.ListSource(["to", "be"])).inspect(print)

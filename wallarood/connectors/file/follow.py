@@ -9,9 +9,9 @@ is read on, by the open descriptor or under its other name beside the former one
 grown for some seconds, and then its last line counts as whole.
 
 Before each read the bytes before the offset are looked at again. If they are others, or the file is
-shorter, it was cut and written again, as `copytruncate` does: it is read from its beginning. A
+shorter, it was truncated and rewritten, as `copytruncate` does: it is read from its beginning. A
 position has for each file its name, inode, offset and checksum, so a restart finds it in the same
-ways. Nothing that happens to a file is an error here, since nobody could mend it: what cannot be
+ways. Nothing that happens to a file is an error here, since it could not be mended: what cannot be
 read any more is said in the log.
 """
 
@@ -89,7 +89,7 @@ class FollowReader:
             file.was_cut = False
             for other in self._files.values():
                 if other is not file and other.has_rest_of(file):
-                    log.info("what is left of a cut file is in a copy", file=other.name)
+                    log.info("the rest of a truncated file is in a copy", file=other.name)
                     other.go_to(file.cut_at or {})
                     self._places = {**self._places, other.key: other.place()}
                     self._queue(other)
@@ -132,7 +132,7 @@ class FollowReader:
         ):
             if file is None:
                 log.warning(
-                    "followed file is gone; what may have followed its last record was not read",
+                    "followed file is gone; data after its last record was not read",
                     file=key,
                     byte=place["bytes"],
                 )

@@ -113,7 +113,7 @@ class Followed:
                 return False
             assert self._file is not None
             if self._was_cut(self._file):
-                self._restart("it was cut and written again", self.place())
+                self._restart("it was truncated and rewritten", self.place())
             return self._read(self._file)
         except OSError as error:
             log.warning("followed file cannot be read", file=self.name, reason=str(error))
@@ -206,7 +206,7 @@ class Followed:
             self._file = self._cutter = None
 
     def continue_as_copy(self, copy: "Followed") -> bool:
-        """Let *copy* begin behind what was read of this file, if it is a copy of it.
+        """Let *copy* begin after what was read of this file, if it is a copy of it.
 
         Before this file is cut that is its whole end: what stands in both is read here.
         """
@@ -230,13 +230,13 @@ class Followed:
         )
 
     def go_to(self, place: dict[str, Any]) -> None:
-        """Go on at *place*, which was one in another file."""
+        """Continue at *place*, which was one in another file."""
         self.close()
         self._closed_at = {**place, "ino": self.inode[1], "path": self.name}
 
 
 def last_line_end(path: str, place: dict[str, Any]) -> dict[str, Any]:
-    """The place behind the last whole line of a file that is not packed; *place* is before it."""
+    """The place after the last whole line of a file that is not packed; *place* is before it."""
     with open(path, "rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(place["bytes"], size - CHUNK_BYTES))

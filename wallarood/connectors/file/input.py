@@ -1,7 +1,7 @@
-"""One open input file: bytes behind each other, whatever packs or encodes them.
+"""One open input file: bytes in sequence, however they are packed or encoded.
 
 An offset counts the bytes that a parser sees: unpacked, and in UTF-8 where the encoding is one of
-wide characters. To go on at an offset in such a file it is read again from its beginning.
+wide characters. To continue at an offset in such a file it is read again from its beginning.
 """
 
 import codecs
@@ -48,7 +48,7 @@ class InputFile:
 
     @property
     def at_end(self) -> bool:
-        """Whether there is nothing behind what was read. Raises OSError."""
+        """Whether there is nothing after what was read. Raises OSError."""
         if self._excess or (self._unpacker is not None and not self._unpacker.drained):
             return False
         return self.raw_offset >= os.fstat(self.descriptor).st_size

@@ -43,7 +43,7 @@ def has_grown(path: str, place: Any) -> bool:
 def later_files(
     paths: tuple[str, ...], known: frozenset[str], places: Places, *, others: Iterable[Any]
 ) -> list[tuple[str, Any]]:
-    """The files that *paths* lead to and that are to be read, each with its place.
+    """The files that *paths* lead to and that must be read, each with its place.
 
     *known* are the paths of other partitions, *others* the places of some of them.
     """

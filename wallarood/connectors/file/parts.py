@@ -8,8 +8,8 @@ from its name. Until it is published it is hidden: ``.NAME.LIFE.part``, where LI
 life of the worker. So what a process that hung and was replaced does to its open part when it wakes
 up does not touch its replacement's.
 
-A part that is to be published and is not there was lost, unless it has been published before, and
-whoever reads the directory has taken it away since. To tell one from the other, the number of a
+A part that must be published and is not there was lost, unless it has been published before, and
+a reader of the directory has removed it since. To tell one from the other, the number of a
 part is made durable in the state directory before the part is renamed.
 """
 
@@ -79,12 +79,12 @@ class Appeared:
     Raises OSError where it writes.
     """
 
-    def __init__(self, directory: Path, behind: int) -> None:
-        """*behind* is the number of the next part: what was noted of it and above is void."""
+    def __init__(self, directory: Path, following: int) -> None:
+        """*following* is the number of the next part: what was noted of it and above is void."""
         self._path = directory / "appeared"
         self._noted = self._read()
-        if self._noted >= behind:
-            self._write(behind - 1)
+        if self._noted >= following:
+            self._write(following - 1)
 
     def __contains__(self, number: int) -> bool:
         return number <= self._noted

@@ -71,11 +71,12 @@ def go_to(file: InputFile, cutter: Cutter, place: dict[str, Any]) -> str:
     size, checksum = place.get("seen") or (SEEN_BYTES, None)
     before = file.seek(offset, size)
     if file.offset < offset:
-        return f"has {file.offset:,} bytes, but {offset:,} were read before: it was cut or replaced"
+        have = f"{file.offset:,} bytes, but {offset:,} were read before"
+        return f"has {have}: it was truncated or replaced"
     if checksum is not None and xxh3_64_hexdigest(before) != checksum:
         return (
             f"is not the one that was read before: the {size:,} bytes before byte {offset:,} are "
-            "others now: it was rotated or replaced"
+            "different now: it was rotated or replaced"
         )
     cutter.offset, cutter.before, cutter.line = offset, before, place.get("line")
     return ""
@@ -134,7 +135,7 @@ class FileReader:
             return
         self.close()
         raise ApplicationError(
-            f"input file {path} {wrong}. Put the former file back under this name, or form a new "
+            f"input file {path} {wrong}. Restore the previous file under this name, or form a new "
             "cluster to read this one"
         )
 
@@ -157,8 +158,8 @@ class FileReader:
         skipped = next((len(each) for each in (b"\n", b"\r\n") if after.startswith(each)), 0)
         if skipped == 0:
             log.warning(
-                "input file was added to behind a last line without its end: what follows is read "
-                "as a record of its own",
+                "input file was appended to after a last line without a line end: the new data is "
+                "read as a separate record",
                 file=self.split.path,
                 byte=cutter.offset,
             )
@@ -241,7 +242,7 @@ class FileReader:
         return data
 
     def _rest_of_line(self) -> bytes:
-        """The last line of a split goes on behind it."""
+        """The last line of a split continues after it."""
         assert self._file is not None
         assert self._cutter is not None
         if not self._cutter.in_line:

@@ -95,7 +95,7 @@ class FileSink:
             if self.if_exists == "error":
                 raise ApplicationError(
                     f"sink directory {self.directory} holds parts of another cluster, such as "
-                    f"{path.name}: choose another directory, or say what is to become of them: "
+                    f"{path.name}: choose another directory, or decide about the parts: "
                     'FileSink(..., if_exists="append") keeps them, if_exists="replace" removes them'
                 )
             path.unlink(missing_ok=True)
@@ -204,7 +204,7 @@ class FileSinkWriter:
             elif not final.exists() and (self._appeared is None or number not in self._appeared):
                 raise DamagedStateError(
                     f"{part} is gone: its results are committed and must appear as {final.name}; "
-                    "put it back under either name (an empty file, if its results are not needed), "
+                    "restore it under either name (an empty file, if its results are not needed), "
                     "and let only one cluster write into the directory"
                 )
         except OSError as error:

@@ -241,9 +241,9 @@ def _split_bytes(split: str | None, form: Format, *, follow: bool) -> int | None
     if follow:
         why = "a file that is followed has no end"
     elif form.wide:
-        why = f"lines in {form.encoding} are not found in the middle of a file"
+        why = f"lines in {form.encoding} cannot be found in the middle of a file"
     elif form.format == "csv" and form.quotechar is not None:
-        why = "a quoted field may hold a line end; if none does, say quotechar=None"
+        why = "a quoted field may hold a line end; if none does, set quotechar=None"
     if why:
         raise ApplicationError(f"FileSource: split={split!r}: {why}")
     return int(match[1]) * _UNITS[match[2]]

@@ -6,7 +6,7 @@ What was read cannot be read again, so it is journalled before anything is done 
 comes, in entries of bytes. A position is the entry that holds the next record, how many bytes of it
 were handed out, and the names of CSV columns. After a rollback the journal is read from there.
 
-The pipe belongs to the process, not to the reader: a reader that is opened again goes on with the
+The pipe belongs to the process, not to the reader: a reader that is opened again continues with the
 same one. In another process it is another pipe, and an empty entry stands between the two: the
 last line of the former ends where it was left, and the other one has names of columns of its own.
 """
@@ -279,11 +279,11 @@ class StreamReader:
             try:
                 await trio.to_thread.run_sync(self.journal.cut, position["entry"])
             except CannotCreateError as error:
-                log.warning("the journal cannot be cut", reason=error.message)
+                log.warning("the journal cannot be truncated", reason=error.message)
         self._cut.unpark_all()
 
     async def aclose(self) -> None:
-        """See `SourceReader.aclose`: the pipe stays open for whoever goes on."""
+        """See `SourceReader.aclose`: the pipe stays open for the next reader."""
         self._closed = True
         async with self._using:
             if self.journal is not None:

@@ -1,6 +1,6 @@
 """Compressed input: told by its first bytes, never by its name, and unpacked as it comes.
 
-Several streams may follow each other, as `cat a.gz b.gz` makes them; zeros between and behind them
+Several streams may follow each other, as `cat a.gz b.gz` makes them; zeros between and after them
 are padding. An input that ends in the middle of one is cut off, or it still grows.
 """
 

@@ -1,11 +1,10 @@
 """From chunks of bytes to batches of records, each with the place that it ends at.
 
-Theory of operation
-===================
-A chunk is cut at its last line end; what is left over begins the next one. The whole lines are
-parsed piece by piece, as many at a time as make a batch, and only when the batch is asked for: a
-position is therefore always a record's end, and nobody waits for a whole chunk. A line that is too
-long is dropped as it comes, and counts as passed when its end has come.
+Theory of operation =================== A chunk is cut at its last line end; what is left over
+begins the next one. The whole lines are parsed piece by piece, as many at a time as make a batch,
+and only when the batch is asked for: a position is therefore always a record's end, and no record
+waits for a whole chunk. A line that is too long is dropped as it comes, and counts as passed when
+its end has come.
 """
 
 import codecs
@@ -45,7 +44,7 @@ def parser_for(form: Format, where: str) -> Parser:
 class Cutter:
     """One input. `offset` and `line` count the bytes and lines of what was handed out.
 
-    `before` has the last bytes before `offset`. `line` is None if nobody knows. A line that is too
+    `before` has the last bytes before `offset`. `line` is None if unknown. A line that is too
     long is a fault at once if *eager*, else when its end has come. The input begins at *start*.
     """
 
@@ -96,7 +95,7 @@ class Cutter:
         self._whole, self._final = len(self._data), True
 
     def take(self) -> Taken | None:
-        """The next records and faults, at most one batch; `offset` is behind them.
+        """The next records and faults, at most one batch; `offset` is after them.
 
         None: there is no whole record. Raises ApplicationError: this is no file of its format.
         """
@@ -164,7 +163,7 @@ class Cutter:
         return held == codecs.BOM_UTF8 or self._final or not codecs.BOM_UTF8.startswith(held)
 
     def _piece_end(self) -> tuple[int, int]:
-        """Where the next piece ends, behind as many lines as make a batch, or fewer; how many."""
+        """Where the next piece ends, after as many lines as make a batch, or fewer; how many."""
         most, at = self.limits.batch_records_max, self._at
         guess = min(at + max(1, int(self._line_bytes * most)), self._whole) - 1
         end = self._data.find(b"\n", guess, self._whole) + 1 or self._whole

@@ -16,7 +16,7 @@ from wallarood.connectors.parse.options import Format
 
 
 class Ahead(Enum):
-    """What is behind the bytes that are at hand."""
+    """What follows the bytes that are at hand."""
 
     MORE = "more"
     NOTHING = "nothing"
@@ -57,7 +57,7 @@ class Parser(Protocol):
     def parse(self, piece: bytes, lines: int, ahead: Ahead) -> Parsed:
         """The records of *piece*: so many whole lines, the last one without its end if final.
 
-        If the last record goes on behind the piece it is not used.
+        If the last record continues after the piece it is not used.
         """
 
 
@@ -171,7 +171,7 @@ def _json_parser(form: Format) -> LineParser:
             return [one(line)]
         except LINE_ERRORS as error:
             if not form.nan and (b"NaN" in line or b"Infinity" in line):
-                raise ValueError(f"{error} (nan=True takes NaN and Infinity)") from None
+                raise ValueError(f"{error} (nan=True accepts NaN and Infinity)") from None
             if not form.nan:
                 raise
             return [msgspec.convert(json.loads(line), form.record)]

@@ -73,7 +73,7 @@ def format_of(owner: str, options: FormatOptions) -> Format:
         raise wrong("errors", ", ".join(Errors.__args__))  # type: ignore[attr-defined]
     delimiter, quotechar = options.get("delimiter", ","), options.get("quotechar", '"')
     if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '\r\n"':
-        raise wrong("delimiter", "one character that is no quote and no line end")
+        raise wrong("delimiter", "one character, not a quote or line end")
     if quotechar is not None and (len(quotechar) != 1 or quotechar in "\r\n" + delimiter):
         raise wrong("quotechar", "one character, not that of delimiter, or None for no quotes")
     if options.get("ragged", "error") not in ("error", "fill"):
@@ -130,7 +130,7 @@ def check_names(where: str, names: list[str]) -> None:
     if not names or empty:
         raise ApplicationError(
             f"{where}: column {', '.join(empty) or '1'} has no name: name all columns with "
-            "header=[…], or give their number up with header=False"
+            "header=[…], or read rows as tuples with header=False"
         )
     if twice:
         raise ApplicationError(
@@ -162,13 +162,13 @@ def _encoding(owner: str, encoding: str) -> str:
         name = codecs.lookup(encoding).name
         newline = "\n".encode(name)
     except (LookupError, TypeError, UnicodeError):
-        raise ApplicationError(f"{owner}: encoding={encoding!r:.100}: there is none") from None
+        raise ApplicationError(f"{owner}: encoding={encoding!r:.100}: unknown encoding") from None
     if name == "utf-8-sig":
         return "utf-8"
     if name.startswith(WIDE):
         return name
     if newline != b"\n" or name.startswith(("iso2022", "hz", "utf-7", "utf_7")):
         raise ApplicationError(
-            f"{owner}: encoding={encoding!r}: lines cannot be told apart in it; convert the input"
+            f"{owner}: encoding={encoding!r}: lines cannot be separated in it; convert the input"
         )
     return name

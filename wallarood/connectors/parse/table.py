@@ -5,7 +5,7 @@ Theory of operation
 The reader of the standard library goes over all lines of a piece at once. If it comes to the end
 without an error, the piece was whole records, whatever line ends stand between quotes. If not, it
 goes over them again, record by record, and counts lines: a record that it does not like is a fault,
-and a quote that is still open at the end means that the record goes on in the next piece.
+and a quote that is still open at the end means that the record continues in the next piece.
 """
 
 import contextlib
@@ -191,7 +191,7 @@ class TableParser:
 def _other_delimiter(form: Format, names: list[str]) -> str:
     """A hint that the columns are delimited by something else."""
     found = [each for each in ";\t|," if each in names[0] and each != form.delimiter]
-    return f"; is it delimiter={found[0]!r}?" if len(names) == 1 and found else ""
+    return f"; did you mean delimiter={found[0]!r}?" if len(names) == 1 and found else ""
 
 
 def maker(record: Any, names: list[str] | None) -> Callable[[list[Row]], list[Any]]:

@@ -1,6 +1,6 @@
 """The clients of a TCP source: their sockets, what has arrived from each, and what they are told.
 
-Everything is done by whoever calls `receive`: between two calls nobody reads, so that a slow
+Everything is done by the caller of `receive`: between two calls nothing is read, so that a slow
 pipeline fills the socket buffers and so slows down the clients. That is the backpressure.
 """
 
@@ -68,7 +68,7 @@ class Client:
         with contextlib.suppress(BlockingIOError):
             del self.unsent[: self.socket.send(self.unsent)]
         if len(self.unsent) > UNSENT_BYTES_MAX:
-            raise OSError("it does not read what it is told")
+            raise OSError("it does not read acknowledgements")
 
 
 @attrs.define(eq=False)
@@ -193,8 +193,8 @@ async def listen(address: Address, name: str, *, wait_s: float) -> Clients:
             if error.errno != errno.EADDRINUSE or trio.current_time() >= until:
                 raise CannotCreateError(f"source cannot listen on {address}: {reason}") from error
         log.warning(
-            "source cannot listen yet: another process, perhaps a former one of this worker, "
-            "holds the port",
+            "source cannot listen yet: the port is in use, perhaps by a previous process of this "
+            "worker",
             address=str(address),
             reason=reason,
         )

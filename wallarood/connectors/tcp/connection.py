@@ -59,7 +59,7 @@ class Connection:
         if (why := failure or reason) is not None:
             raise why
         if not sent:
-            raise PeersGoneError("it has acknowledged what was not sent yet")
+            raise PeersGoneError("it acknowledged a record that was not sent")
 
     async def listen(self) -> None:
         """Take in what the receiver says next. Raises PeersGoneError: it refuses or is gone."""

@@ -17,7 +17,7 @@ import attrs
 
 @attrs.frozen
 class Place:
-    """The number of the `next` record of `line`, which goes on after (line, number) `after`."""
+    """The number of the `next` record of `line`, which continues after (line, number) `after`."""
 
     line: int = 0
     next: int = 1
@@ -44,7 +44,8 @@ class Place:
         """Where a writer that is opened in *line* begins."""
         if line <= self.line:
             return self
-        # A line in which nothing was sent is not known to the receiver: go on from its beginning.
+        # A line in which nothing was sent is not known to the receiver: continue from its
+        # beginning.
         after = (self.line, self.next - 1) if self.next > 1 else self.after
         return Place(line, 1, after)
 

@@ -53,13 +53,13 @@ class TcpSink:
     With ``delivery="exactly-once"`` a record is a frame with a sequence number, as `TcpSource`
     takes them; the frames are described in wallarood-protocol(7). Only what is committed is sent,
     so records arrive a checkpoint at a time. With ``"at-least-once"`` records are lines, sent at
-    once, and nobody need answer. A server that is away is tried again until it is back.
+    once, and no answer is needed. A server that is away is tried again until it is back.
 
     Guarantee of exactly-once: a receiver that takes each sequence number of a client once, as
-    `TcpSource` does, has every result once, whoever dies; a number that comes again has the same
-    bytes. The client is called ``APPLICATION-STEP@WORKER-INSTANCE-CLUSTER``. When a kept checkpoint
-    is put back, what came after it is sent again by a client with ``-line-1`` (2, 3, …) behind this
-    name, whose hello says which records it replaces; see wallarood-protocol(7).
+    `TcpSource` does, has every result once, whichever process dies; a number that comes again has
+    the same bytes. The client is called ``APPLICATION-STEP@WORKER-INSTANCE-CLUSTER``. When a kept
+    checkpoint is put back, what came after it is sent again by a client with ``-line-1`` (2, 3, …)
+    after this name, whose hello says which records it replaces; see wallarood-protocol(7).
 
     Guarantee of at-least-once: after a crash, what was sent since the last checkpoint is sent
     again; what was on its way when the server died may be lost.
@@ -213,9 +213,9 @@ class FrameWriter:
             if line == self.place.line and self._connection.acknowledged >= self.place.next:
                 raise DamagedStateError(
                     f"receiver {self.address} has {self._connection.acknowledged:,} records of "
-                    f"{client}, and only {self.place.next - 1:,} were made: the cluster has gone "
-                    "back below what it has published, with copies of all its state directories. "
-                    "Put a newer state directory back on one worker at least, or form a new cluster"
+                    f"{client}, but only {self.place.next - 1:,} were made: the cluster was "
+                    "restored to a point before what it has published. Restore a newer state "
+                    "directory on at least one worker, or form a new cluster"
                 )
         return self._connection
 
@@ -266,7 +266,7 @@ def check_frames(directory: Path, prepared: Any) -> str:
 
 
 def _open_frames(path: Path, acknowledged: int) -> BinaryIO:
-    """The file at its first frame behind *acknowledged*. Raises DamagedStateError."""
+    """The file at its first frame after *acknowledged*. Raises DamagedStateError."""
     try:
         file = path.open("rb")
     except FileNotFoundError:

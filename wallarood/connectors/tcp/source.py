@@ -6,7 +6,7 @@ What a client sends cannot be asked for again, so it is journalled before anythi
 a read takes what has arrived from all clients, makes it durable with one fsync, acknowledges it,
 and only then hands it to the flow. After a rollback the journal is read from the checkpoint's
 position, which is the number of an entry. It is cut at committed checkpoints only; when it is full,
-nobody reads from the clients until that has happened.
+no client is read from until that has happened.
 """
 
 import os
@@ -248,9 +248,9 @@ class TcpReader:
             return self.talk.decode(payload)
         except (ValueError, RecursionError) as error:
             raise ApplicationError(
-                f"entry {number:,} of the journal {self.journal.directory} is not a record any "
-                f"more: {error}: give the source the record and on_error that it had, or another "
-                "on_error (skip, or w.dead_letter(sink))"
+                f"entry {number:,} of the journal {self.journal.directory} can no longer be "
+                f"decoded: {error}: restore the options record and on_error of the source, or set "
+                "on_error to skip or w.dead_letter(sink)"
             ) from error
 
     async def _read_new(self) -> None:
@@ -293,7 +293,7 @@ class TcpReader:
             try:
                 await trio.to_thread.run_sync(self.journal.cut, position or 0)
             except CannotCreateError as error:
-                log.warning("the journal cannot be cut", reason=error.message)
+                log.warning("the journal cannot be truncated", reason=error.message)
         self._cut.unpark_all()
 
     async def aclose(self) -> None:

@@ -63,7 +63,7 @@ class Talk(Protocol):
 
 @attrs.frozen
 class Lines:
-    """Lines of text: nobody has a name, and nothing is said but that a line was dropped.
+    """Lines of text: clients have no names, and are told only that a line was dropped.
 
     `unreadable`: a line that is not text is taken as an `Unreadable` of that place, not dropped.
     """
@@ -181,7 +181,9 @@ class Framed:
         if not 0 < len(hello.client) <= CLIENT_CHARACTERS_MAX:
             raise ValueError(f"a client's name has 1 to {CLIENT_CHARACTERS_MAX} characters")
         if hello.client not in self._accepted and self._names_bytes() > NAMES_BYTES_MAX:
-            raise ValueError(f"{len(self._accepted):,} clients are known, and no more are taken")
+            raise ValueError(
+                f"{len(self._accepted):,} clients are known, which is the most that are accepted"
+            )
         clients.replace(hello.client, client)
         client.name = hello.client
         # Records of its former connection may have been taken and not be durable yet. Their numbers

@@ -5,7 +5,7 @@
 # columns of records that have names are those of the first one, and stay: a field that a dict lacks
 # is empty, one that is not among the columns is an error and never lost. Then rows become text:
 # CSV by Python's writer; tabs by one format over all fields, whose result is looked at as a whole.
-# Only if it has a tab, a line break or a backslash too many is it made field by field.
+# Only if it has an extra tab, line break or backslash is it made field by field.
 
 import csv
 import io
@@ -85,7 +85,7 @@ class RowEncoder:
                 return self._error(
                     record, f"has a field of which str() raises {type(own).__name__}: {own}"
                 )
-        return self._error(records[0], f"or one behind it raises {type(error).__name__}: {error}")
+        return self._error(records[0], f"or one after it raises {type(error).__name__}: {error}")
 
     def _text(self, records: list[Any], rows: Sequence[Row]) -> str:
         if self.delimiter is None and (text := _tabbed_at_once(rows)):

@@ -49,7 +49,7 @@ def _record_batch(arrow: Any, records: list[Any], schema: Any) -> Any:
         return arrow.RecordBatch.from_pylist(records, schema=schema)
     if kinds == {tuple}:
         if schema is None:
-            raise TypeError("records are tuples: say with schema= what their items are called")
+            raise TypeError("records are tuples: name their items with schema=")
         columns = list(zip(*records, strict=True))
         return arrow.RecordBatch.from_pydict(
             dict(zip(schema.names, columns, strict=True)), schema=schema

@@ -53,8 +53,8 @@ def _failed(kind: Any, error: Exception) -> str:
     if isinstance(error, ValueError) and error.args and "is new" in str(error):
         return f"class {name}: {error}"
     return (
-        f"class {name} does not take what was stored ({type(error).__name__}: {error}): let it, "
-        "with defaults for what is new"
+        f"class {name} does not take what was stored ({type(error).__name__}: {error}): make "
+        "it accept that, with defaults for new fields"
     )
 
 

@@ -176,6 +176,6 @@ def _check_kind(computation: str, keys: list[Any], states: list[Any], *, kind: t
     )
     raise ApplicationError(
         f"{state_of(computation, key)} cannot be restored: it was stored as {name_of(stored)}, and "
-        f"the state of the computation is {name_of(kind)} now; let state= be the class as it was, "
+        f"the state of the computation is {name_of(kind)} now; restore the class that state= had, "
         "or reset the state"
     )

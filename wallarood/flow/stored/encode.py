@@ -236,14 +236,14 @@ def _blame(computation: str, keys: list[Any], states: list[Any], *, error: Excep
             body, _ = _pickled((None, [state]))
         except Exception as own:
             return (
-                f"{named} cannot be stored in a checkpoint: {type(own).__name__}: {own}; let it "
-                "hold plain values only"
+                f"{named} cannot be stored in a checkpoint: {type(own).__name__}: {own}; keep "
+                "only plain values in it"
             )
         try:
             pickle.loads(body)
         except Exception as own:
             return (
                 f"{named} holds an object that can be pickled and not unpickled: "
-                f"{type(own).__name__}: {own}; let it hold plain values only"
+                f"{type(own).__name__}: {own}; keep only plain values in it"
             )
     return f"the state of computation {computation!r} cannot be stored: {error}"

@@ -100,7 +100,7 @@ class Links:
         return RemotePort(self.senders[target], edge.index, self.codecs[edge.index])
 
     def drop(self, name: WorkerName) -> None:
-        """Close the connections to and from a peer that is not heard of; they are made anew."""
+        """Close the connections to and from a peer that is not heard of; new ones are made."""
         self.senders[name].drop()
         self.receivers[name].drop()
 
@@ -116,7 +116,7 @@ class Links:
         self.members.clear()
 
     async def run(self) -> None:
-        """Keep all outgoing links connected, for ever."""
+        """Keep all outgoing links connected, until cancelled."""
         async with trio.open_nursery() as nursery:
             for sender in self.senders.values():
                 nursery.start_soon(sender.run)
@@ -128,7 +128,7 @@ class Links:
         """
         frames = FrameDecoder(self.limits.frame_bytes_max)
         with trio.fail_after(HELLO_DEADLINE_S):
-            hello, behind = await _first_message(channel, frames)
+            hello, rest = await _first_message(channel, frames)
         if not isinstance(hello, LinkHello):
             raise RemoteProtocolError(f"expected a hello, found {hello!r:.200}")
         if channel.certified not in (None, hello.worker):
@@ -144,7 +144,7 @@ class Links:
             log.debug("data channel refused", peer=channel.peer, reason=reason)
             return
         try:
-            await self.receivers[hello.worker].serve(channel, frames, behind)
+            await self.receivers[hello.worker].serve(channel, frames, rest)
         except* RecordCodecError as group:
             self.on_failed(group)
 

@@ -61,10 +61,10 @@ class PeerReceiver:
     """When the peer is next told that bytes have come."""
     _say_alive: bool = attrs.field(default=False, init=False)
 
-    async def serve(self, channel: DataChannel, frames: FrameDecoder, behind: list[bytes]) -> None:
-        """Use *channel*, whose hello was accepted, until it ends; an older one is given up.
+    async def serve(self, channel: DataChannel, frames: FrameDecoder, rest: list[bytes]) -> None:
+        """Use *channel*, whose hello was accepted, until it ends; an older one is closed.
 
-        *behind* are payloads that came with the hello.
+        *rest* are payloads that came with the hello.
 
         Raises RemoteProtocolError: the peer sent what it must not. Raises RecordCodecError: user
         code failed to make records again from what came.
@@ -79,7 +79,7 @@ class PeerReceiver:
                 self._say_alive, self._alive_at = False, trio.current_time() + self.alive_s
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._write_grants, channel)
-                    await self._read(channel, frames, behind)
+                    await self._read(channel, frames, rest)
                     nursery.cancel_scope.cancel()
 
     def drop(self) -> None:
@@ -87,8 +87,8 @@ class PeerReceiver:
         if self._connection is not None:
             self._connection.cancel()
 
-    async def _read(self, channel: DataChannel, frames: FrameDecoder, behind: list[bytes]) -> None:
-        for payload in behind:
+    async def _read(self, channel: DataChannel, frames: FrameDecoder, rest: list[bytes]) -> None:
+        for payload in rest:
             self._take_in(payload)
         while data := await channel.receive_some(RECEIVE_BYTES_MAX):
             for payload in frames.feed(data):

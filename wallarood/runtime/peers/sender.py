@@ -7,9 +7,9 @@ that is how backpressure crosses hosts. A frame is written at once while the con
 what it does not take is left to one writer, which sends as much at once as is there. The peer
 grants credit when its consumer has taken batches; a grant is cumulative and frees the frames that
 were kept for resending. When the connection breaks, a new one begins with what the peer has
-received, and the link goes on from there: nothing is lost and nothing comes twice.
+received, and the link continues from there: nothing is lost and nothing comes twice.
 
-A connection may be dead with nobody told: a middlebox has forgotten it. So an idle one is asked for
+A connection may be dead without notice: a middlebox has forgotten it. So an idle one is asked for
 a sign of life, which the peer gives whenever bytes have come. One that is silent for several
 questions in a row is closed, and another one dialled. A slow connection is not silent: what comes
 over it bit by bit is answered too. Questions are counted, not seconds, so that a worker that has
@@ -57,7 +57,7 @@ CONNECTION_ERRORS = (OSError, trio.BrokenResourceError, trio.ClosedResourceError
 
 @attrs.define(eq=False)
 class PeerSender:
-    """The link to *peer*. `hello` says who we are; `address` where the peer is to be found now."""
+    """The link to *peer*. `hello` says who we are; `address` where the peer is now."""
 
     peer: WorkerName
     hello: LinkHello
@@ -82,7 +82,7 @@ class PeerSender:
     """How many questions have gone by since something came."""
 
     async def run(self) -> None:
-        """Keep a connection to the peer, for ever."""
+        """Keep a connection to the peer, until cancelled."""
         backoff_s = BACKOFF_FIRST_S
         while True:
             try:
@@ -109,7 +109,7 @@ class PeerSender:
             self._connection.cancel()
 
     async def _greet(self, channel: DataChannel) -> FrameDecoder:
-        """Exchange hellos and make the link go on where the peer stands."""
+        """Exchange hellos and let the link continue where the peer stands."""
         with trio.fail_after(HELLO_DEADLINE_S):
             frames = FrameDecoder(self.frame_bytes_max)
             await channel.send_all(encode_frame(encode_peer(self.hello)))

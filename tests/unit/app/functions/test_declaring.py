@@ -37,7 +37,7 @@ def test_a_decorator_with_state_says_how_it_is_written(name: str) -> None:
     with pytest.raises(PipelineError, match=rf"write @w\.{name}\(state=CLASS\)") as found:
         DECORATORS[name](lambda record, _state: record)
     assert str(found.value).startswith(f"{__file__}:")
-    with pytest.raises(PipelineError, match="needs to know the state"):
+    with pytest.raises(PipelineError, match="needs a state: write"):
         DECORATORS[name](name="counted")
 
 

@@ -178,7 +178,7 @@ def test_missing_and_shortened_files_are_clear_errors(tmp_path: Path) -> None:
     async def resume() -> None:
         await w.FileSource(path).open(str(path), {"pass": 0, "bytes": 99}, SourceContext())
 
-    with pytest.raises(w.ApplicationError, match="was cut or replaced"):
+    with pytest.raises(w.ApplicationError, match="was truncated or replaced"):
         trio.run(resume)
 
 
@@ -410,4 +410,4 @@ def test_a_file_that_was_replaced_is_found_out_at_any_position(tmp_path: Path, n
     with opening(tmp_path / name, "wt") as file:
         file.writelines(lines[:3])
     assert [trio.run(goes_on, each) for each in found] == [False] * (len(found) - 1) + [True]
-    assert all("rotated or replaced" in each or "cut or replaced" in each for each in said)
+    assert all("rotated or replaced" in each or "truncated or replaced" in each for each in said)

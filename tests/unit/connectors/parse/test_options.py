@@ -12,7 +12,7 @@ import wallarood as w
     [
         ({"format": "xml"}, "format='xml': expected lines, bytes, json or csv"),
         ({"encoding": "klingon"}, "encoding='klingon'"),
-        ({"encoding": "iso2022_jp"}, "lines cannot be told apart"),
+        ({"encoding": "iso2022_jp"}, "lines cannot be separated"),
         ({"errors": "cross"}, "errors='cross': expected strict"),
         ({"delimiter": ";"}, 'delimiter is for format="csv", found format="lines"'),
         ({"nan": True, "format": "csv"}, 'nan is for format="json"'),

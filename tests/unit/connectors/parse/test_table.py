@@ -121,7 +121,7 @@ def test_each_row_that_cannot_be_read_is_named_by_line_and_byte() -> None:
 
 def test_one_column_that_holds_another_delimiter_is_hinted_at() -> None:
     _, faults = cut(b"id;price\n1;3,50\n")
-    assert "is it delimiter=';'?" in faults[0].error
+    assert "did you mean delimiter=';'?" in faults[0].error
 
 
 @attrs.frozen

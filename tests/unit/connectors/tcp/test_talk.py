@@ -201,7 +201,7 @@ async def test_a_journal_with_what_on_error_does_not_take_any_more_is_a_clear_er
             await reader.read()
         await reader.aclose()
         again = await opened(lenient(kind, "stop"), where, stack)
-        with pytest.raises(w.ApplicationError, match="is not a record any more"):
+        with pytest.raises(w.ApplicationError, match="can no longer be decoded"):
             await again.read()
         await again.aclose()
 

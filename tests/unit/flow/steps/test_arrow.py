@@ -67,7 +67,9 @@ def test_tuples_need_a_schema_and_plain_values_have_a_column() -> None:
         return pa.record_batch({"twice": pc.multiply(numbers["value"], 2)})
 
     assert run(doubled, [1, None, 3]) == [{"twice": 2}, {"twice": None}, {"twice": 6}]
-    with pytest.raises(w.ApplicationError, match="records are tuples: say with schema="):
+    with pytest.raises(
+        w.ApplicationError, match="records are tuples: name their items with schema="
+    ):
         run(dear, [("a", 1)])
 
 

@@ -90,7 +90,9 @@ def stream() -> Any:
 
 
 def test_a_key_that_records_do_not_have_is_a_mistake() -> None:
-    with pytest.raises(PipelineError, match=r"one asks for the key.*collected have none.*key_by"):
+    with pytest.raises(
+        PipelineError, match=r"one has a parameter key.*collected records have no key.*key_by"
+    ):
         stream().collect().to(one)
 
 
