@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from wallarood.connectors.journal import check_journal
-from wallarood.connectors.tcp.sink import check_frames
+from wallarood.connectors.tcp.frame_files import check_frames
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import DamagedStateError
 from wallarood.storage.checkpoint_files import inspect_checkpoints

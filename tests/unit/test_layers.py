@@ -12,7 +12,7 @@ PACKAGE = ROOT / "wallarood"
 RINGS = {
     **dict.fromkeys(("model",), 0),
     **dict.fromkeys(("control", "planning", "flow", "wire", "app"), 1),
-    "systemd": 1.5,  # not pure, and known by all that are not
+    **dict.fromkeys(("systemd", "disk"), 1.5),  # not pure, and known by all that are not
     **dict.fromkeys(("runtime", "net", "storage", "connectors"), 2),
 }
 EDGE = 3

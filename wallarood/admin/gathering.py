@@ -1,7 +1,9 @@
 """What all workers of the cluster say of themselves, asked for over the control channels."""
-# Theory of operation =================== A question has a number; every worker that gets it answers
-# with its own status, in any phase. Who has not answered in time is named: an answer that comes
-# late has no question any more and is dropped.
+# Theory of operation
+# ===================
+# A question has a number; every worker that gets it answers with its own status, in any phase. Who
+# has not answered in time is named: an answer that comes late has no question any more and is
+# dropped.
 
 import itertools
 import json

@@ -87,7 +87,7 @@ def _collect(
 
 
 def _application(config: Config) -> None:
-    from wallarood.devcluster.cluster import worker_names
+    from wallarood.devcluster.local import worker_names
     from wallarood.loader import add_paths, load_application
     from wallarood.planning.listings import list_partitions
     from wallarood.planning.plan import plan

@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from wallarood.config.keys import BY_NAME, Config, Kind
+from wallarood.config.key import Kind
+from wallarood.config.keys import BY_NAME, Config
 from wallarood.config.load import CONFIGURATION_DIRECTORY, configuration_files, load_config
 from wallarood.model.errors import UsageError
 

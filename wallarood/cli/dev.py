@@ -9,15 +9,9 @@ from pathlib import Path
 import trio
 
 from wallarood.devcluster.chaos import Chaos
-from wallarood.devcluster.cluster import (
-    WORKERS_MAX,
-    LocalCluster,
-    Outcome,
-    View,
-    free_port,
-    run_cluster,
-    worker_names,
-)
+from wallarood.devcluster.cluster import View, run_cluster
+from wallarood.devcluster.local import WORKERS_MAX, LocalCluster, free_port, worker_names
+from wallarood.devcluster.outcome import Outcome
 from wallarood.devcluster.screen import Screen, make_screen, to_stderr
 from wallarood.loader import load_application
 

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def workers_of(text: str) -> tuple[str, ...]:
     """``3`` → three names; ``a,b,c`` → these. Raises UsageError: neither."""
-    from wallarood.devcluster.cluster import worker_names
+    from wallarood.devcluster.local import worker_names
 
     if text.isascii() and text.isdigit():
         if not 1 <= int(text) <= 1024:

@@ -9,7 +9,8 @@ from typing import Any
 
 import tomli
 
-from wallarood.config.keys import BY_NAME, KEYS, Config, Key, Kind
+from wallarood.config.key import Key, Kind
+from wallarood.config.keys import BY_NAME, KEYS, Config
 from wallarood.config.units import parse_duration, parse_size
 from wallarood.model.errors import ConfigurationError, UsageError
 from wallarood.model.ids import check_worker_name, is_loopback, parse_address

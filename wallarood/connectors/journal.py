@@ -1,11 +1,13 @@
 """What a source has accepted and cannot ask for again: kept on disk until no checkpoint needs it.
 
-Theory of operation =================== Entries are numbered from 0. A group of them is written as
-one block and made durable by one fsync: so the more comes in while the disk is busy, the more the
-next group holds. Blocks stand in segment files, which are called by the number of their first
-entry; a file begins with a block that has the highest sequence number of every client by then, so
-that removing old files forgets no client. The last file is never cut; if the journal is full and no
-entry of it is needed, another one is begun first.
+Theory of operation
+===================
+Entries are numbered from 0. A group of them is written as one block and made durable by one fsync:
+so the more comes in while the disk is busy, the more the next group holds. Blocks stand in segment
+files, which are called by the number of their first entry; a file begins with a block that has the
+highest sequence number of every client by then, so that removing old files forgets no client. The
+last file is never cut; if the journal is full and no entry of it is needed, another one is begun
+first.
 
 A block is its length, the complement of the length, and a checksum, then MessagePack. The last
 block of a file may be torn: what was not durable was not acknowledged, and is cut off. Damage
@@ -16,37 +18,22 @@ durable may be whole all the same: opening the journal makes it durable before u
 
 import contextlib
 import os
-import struct
 from collections.abc import Iterator
 from itertools import pairwise, zip_longest
 from pathlib import Path
 
 import attrs
-import msgspec
 import structlog
-from xxhash import xxh3_64_intdigest
 
-from wallarood.connectors.file.disk import sync_directory, write_all
+from wallarood.connectors.journal_blocks import Block, Entry, TornError, blocks, packed
+from wallarood.disk.durable import sync_directory, write_all
 from wallarood.model.errors import CannotCreateError, DamagedStateError
 
 SEGMENT_BYTES = 4 << 20
 SUFFIX = ".journal"
-_HEADER = struct.Struct(">IIQ")
-_LENGTH_MASK = 0xFFFFFFFF
-
-Entry = tuple[str, int, bytes]
-"""(client, sequence, payload); a client without a name has no sequence."""
-
-
-class _Block(msgspec.Struct, array_like=True, frozen=True):
-    first: int
-    entries: list[Entry]
-    highest: dict[str, int] | None = None
 
 
 log = structlog.get_logger(__name__)
-
-_decoder = msgspec.msgpack.Decoder(_Block)
 
 
 @attrs.define(eq=False)
@@ -83,7 +70,7 @@ class Journal:
         file = self._file if self._file is not None else self._go_on()
         if self._sizes[self._last] >= SEGMENT_BYTES:
             file = self._roll()
-        data = _packed(_Block(self.next, entries))
+        data = packed(Block(self.next, entries))
         size = self._sizes[self._last]
         try:
             write_all(file, data)
@@ -133,7 +120,7 @@ class Journal:
         """Begin another file."""
         self.close()
         path = self._path(self.next)
-        data = _packed(_Block(self.next, [], self.highest))
+        data = packed(Block(self.next, [], self.highest))
         try:
             file = self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             write_all(file, data)
@@ -162,7 +149,7 @@ class Journal:
         for first in sorted(self._sizes):
             if first + self._count(first) <= start:
                 continue
-            for block, _ in _blocks(self._path(first)):
+            for block, _ in blocks(self._path(first)):
                 for number, (_, _, payload) in enumerate(block.entries, block.first):
                     if number >= start:
                         yield number, payload
@@ -223,9 +210,9 @@ def check_journal(directory: Path) -> list[str]:
             problems.append(f"{path}: entries {expected:,} to {first:,} are missing")
         expected = first
         try:
-            for block, _ in _blocks(path):
+            for block, _ in blocks(path):
                 expected = block.first + len(block.entries)
-        except _TornError:
+        except TornError:
             continue  # what was not acknowledged
         except (DamagedStateError, OSError) as error:
             problems.append(str(error))
@@ -241,13 +228,13 @@ def _take_in(journal: Journal, path: Path, after: Path | None) -> None:
     journal.next = first
     size = 0
     try:
-        for block, end in _blocks(path):
+        for block, end in blocks(path):
             if block.highest is not None:
                 journal.highest = dict(block.highest)
             journal._note(block.entries)
             journal.next = block.first + len(block.entries)
             size = end
-    except _TornError as torn:
+    except TornError as torn:
         if after is not None and int(after.stem) != journal.next:
             raise DamagedStateError(torn.message) from None
         log.warning("truncating a journal to its durable part", reason=str(torn))
@@ -269,46 +256,3 @@ def _settle(path: Path, size: int) -> None:
             os.close(file)
     except OSError as error:
         raise CannotCreateError(f"{path}: {error.strerror}") from error
-
-
-class _TornError(DamagedStateError):
-    """A file ends in the middle of a block."""
-
-
-def _blocks(path: Path) -> Iterator[tuple[_Block, int]]:
-    """The blocks of a file, each with the offset after it."""
-    data = path.read_bytes()
-    start, due = 0, int(path.stem)
-    while start < len(data):
-        head = data[start : start + _HEADER.size]
-        if len(head) < _HEADER.size:
-            raise _TornError(f"{path}: the block at byte {start:,} is cut off")
-        size, complement, checksum = _HEADER.unpack(head)
-        if size ^ complement != _LENGTH_MASK:
-            damage = f"{path} is damaged: the length at byte {start:,} is wrong"
-            torn = not any(data[start + _HEADER.size :])
-            raise _TornError(damage) if torn else DamagedStateError(damage)
-        end = start + _HEADER.size + size
-        body = data[start + _HEADER.size : end]
-        if len(body) < size:
-            raise _TornError(f"{path}: the block at byte {start:,} is cut off")
-        if xxh3_64_intdigest(body) != checksum:
-            damage = f"{path} is damaged: the block at byte {start:,} has a wrong checksum"
-            raise _TornError(damage) if end == len(data) else DamagedStateError(damage)
-        try:
-            block = _decoder.decode(body)
-        except msgspec.MsgspecError as error:
-            raise DamagedStateError(f"{path}: the block at byte {start:,}: {error}") from error
-        if block.first != due:
-            raise DamagedStateError(
-                f"{path} is damaged: the block at byte {start:,} begins with entry "
-                f"{block.first:,} where {due:,} was due"
-            )
-        yield block, end
-        start, due = end, due + len(block.entries)
-
-
-def _packed(block: _Block) -> bytes:
-    body: bytes = msgspec.msgpack.encode(block)
-    size = len(body)
-    return _HEADER.pack(size, size ^ _LENGTH_MASK, xxh3_64_intdigest(body)) + body

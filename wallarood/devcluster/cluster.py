@@ -9,12 +9,9 @@ has killed is started again.
 import contextlib
 import os
 import signal
-import socket
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 
 import attrs
 import trio
@@ -22,88 +19,21 @@ import trio
 from wallarood.admin import client
 from wallarood.admin.status import JobState, Status
 from wallarood.cli.hash_seed import SEED, VARIABLE
-from wallarood.devcluster.chaos import CALM, CONFIG, Chaos
+from wallarood.devcluster.chaos import Chaos
+from wallarood.devcluster.local import LocalCluster
+from wallarood.devcluster.outcome import Outcome, failure
 from wallarood.model.cluster_record import RecordState
 from wallarood.model.errors import WallaroodError
 from wallarood.model.ids import WorkerName
 from wallarood.model.topology import Topology
 from wallarood.storage.state_directory import look_into
 
-NAMES = ("alpha", "beta", "gamma", "delta", "epsilon")
-WORKERS_MAX = 64
 POLL_S = 0.15
 ASK_S = 1.0
 FAIL_TOGETHER_S = 3.0
 KILL_AFTER_S = 4.0
 LINE_BYTES_MAX = 64 << 10
 TAIL_LINES = 60
-ERROR_PREFIX = "wallarood: error: "
-FOLLOWS_FROM_OTHERS = (69, 76)
-TOLD_BY_ANOTHER = "the job failed on "
-
-
-def worker_names(count: int) -> tuple[WorkerName, ...]:
-    """The names of *count* local workers: alpha, beta, … then worker-6, worker-7, …"""
-    return tuple(NAMES[:count]) + tuple(f"worker-{n}" for n in range(len(NAMES) + 1, count + 1))
-
-
-@attrs.frozen
-class LocalCluster:
-    """What to start. *application* is APP as `wallarood run` takes it, *args* its ARGS.
-
-    *config* are files of configuration, read after our own; *profile* is where each worker
-    writes where its time goes, with its name before the extension.
-    """
-
-    application: str
-    args: tuple[str, ...]
-    workers: tuple[WorkerName, ...]
-    directory: Path
-    control_port: int
-    log_level: str = "info"
-    chaos: Chaos | None = None
-    config: tuple[Path, ...] = ()
-    profile: Path | None = None
-
-    def state_directory(self, worker: WorkerName) -> Path:
-        """Where *worker* keeps its state."""
-        return self.directory / worker
-
-    def admin_socket(self, worker: WorkerName) -> Path:
-        """Where *worker* answers."""
-        return self.state_directory(worker) / "admin.sock"
-
-    def command(self, worker: WorkerName) -> list[str]:
-        """The command line of *worker*; the first one is the initializer."""
-        first = ["--topology-initializer"] if worker == self.workers[0] else []
-        return [
-            *(sys.executable, "-m", "wallarood", "run", self.application, *first),
-            *("--worker-name", worker, "--worker-count", str(len(self.workers))),
-            *("--control-channel", f"127.0.0.1:{self.control_port}"),
-            *("--state-directory", str(self.state_directory(worker))),
-            *("--log-level", self.log_level, *self._mode(), *self._files(worker)),
-            *("--", *self.args),
-        ]
-
-    def _mode(self) -> list[str]:
-        return ["--exit-on-completion"] if self.chaos is None else ["--cluster-id", "auto"]
-
-    def _files(self, worker: WorkerName) -> list[str]:
-        given = [self.directory / "local.toml", *self.config]
-        flags = [each for path in given for each in ("--config", str(path))]
-        if self.profile is not None:
-            flags += ["--profile", str(profile_of(self.profile, worker))]
-        return flags
-
-    def write_config(self) -> None:
-        """Write what the workers are to read."""
-        text = CALM if self.chaos is None else CONFIG
-        (self.directory / "local.toml").write_text(text, encoding="utf-8")
-
-
-def profile_of(file: Path, worker: WorkerName) -> Path:
-    """The file that *worker* writes its profile to: its name goes before the extension."""
-    return file.with_name(f"{file.stem}-{worker}{file.suffix}")
 
 
 @attrs.frozen
@@ -116,24 +46,6 @@ class View:
     statuses: dict[WorkerName, Status] = attrs.field(factory=dict)
     topology: Topology | None = None
     cluster_id: str = ""
-
-
-@attrs.frozen
-class Outcome:
-    """How it ended: the exit code, and for a failure who failed first and what it said."""
-
-    exit_code: int
-    duration_s: float
-    worker: WorkerName = ""
-    message: str = ""
-    interrupted: bool = False
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that no process listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @attrs.define(eq=False)
@@ -299,26 +211,8 @@ class _Supervisor:
         duration_s = trio.current_time() - self.began_at
         if self.interrupt.is_set():
             return Outcome(0, duration_s, interrupted=True)
-        failures = [(name, code) for name, code in self.ended.items() if code != 0]
-        if not failures:
-            return Outcome(0, duration_s)
-        name, code = min(failures, key=lambda each: self._follows(*each))
-        code_shown = code if code > 0 else 128 - code
-        return Outcome(code_shown, duration_s, name, self._message(name, code))
-
-    def _follows(self, worker: WorkerName, code: int) -> bool:
-        """Whether this failure is likely to be the consequence of another worker's."""
-        told = self._message(worker, code).startswith(TOLD_BY_ANOTHER)
-        return told or code in FOLLOWS_FROM_OTHERS or code < 0
-
-    def _message(self, worker: WorkerName, code: int) -> str:
-        tail = list(self.tails.get(worker, ()))
-        for index in range(len(tail) - 1, -1, -1):
-            if tail[index].startswith(ERROR_PREFIX):
-                return "\n".join([tail[index].removeprefix(ERROR_PREFIX), *tail[index + 1 :]])
-        if code < 0:
-            return f"ended by {signal.Signals(-code).name}"
-        return "\n".join(tail[-5:]) or f"exit code {code}"
+        tails = {name: list(tail) for name, tail in self.tails.items()}
+        return attrs.evolve(failure(self.ended, tails), duration_s=duration_s)
 
 
 async def run_cluster(

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from wallarood.disk.durable import sync_directory
 from wallarood.model.checkpoint import FIRST_CHECKPOINT
 from wallarood.model.errors import CannotCreateError, DamagedStateError
 from wallarood.model.ids import ClusterId
@@ -23,7 +24,6 @@ from wallarood.storage.checkpoint_rows import (
     unreadable,
 )
 from wallarood.storage.checkpoints import CheckpointStore
-from wallarood.storage.files import sync_directory
 
 BUSY_MS = 5000
 

@@ -1,14 +1,14 @@
 """The rows of the checkpoint database: what stands in them, and which of them are needed."""
 
 import sqlite3
-from collections.abc import Set
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from xxhash import xxh3_64_intdigest
 
-from wallarood.model.checkpoint import CheckpointId
+from wallarood.model.checkpoint import CheckpointId, CheckpointPart
 from wallarood.model.errors import CannotCreateError, DamagedStateError
 from wallarood.model.ids import ClusterId
 
@@ -157,3 +157,77 @@ def unreadable(path: Path, error: sqlite3.Error) -> DamagedStateError | CannotCr
             f"{path} cannot be read: {error}; is the disk full, failing or read-only?"
         )
     return damage(path, str(error))
+
+
+def manifest_of(
+    part: CheckpointPart, manifests: Mapping[int, Manifest], *, committed: int
+) -> Manifest:
+    """The manifest of a part that is written where *manifests* are and *committed* is the highest.
+
+    Raises CannotCreateError: the checkpoint that it builds on is not here.
+    """
+    number = part.checkpoint.number
+    chains = []
+    for state in part.states:
+        before: tuple[tuple[int, int], ...] = ()
+        if not state.base:
+            # A checkpoint may have proved committed after this part was captured, and the one
+            # that it was captured against is gone: what changed since then is all here.
+            before = _links(manifests, max(state.since, committed), state.computation)
+        own = ((number, len(state.chunks)),) if state.chunks else ()
+        chains.append(Chain(state.computation, before + own))
+    return Manifest(
+        part.checkpoint.round,
+        number,
+        tuple((s.source, s.partition, s.position, s.ended) for s in part.sources),
+        tuple((s.step, s.state, s.unpublished) for s in part.sinks),
+        tuple(chains),
+        sum(len(chunk) for state in part.states for chunk in state.chunks),
+    )
+
+
+def _links(
+    manifests: Mapping[int, Manifest], number: int, computation: str
+) -> tuple[tuple[int, int], ...]:
+    manifest = manifests.get(number)
+    if manifest is None:
+        raise CannotCreateError(f"checkpoint {number}, which this one builds on, is not here")
+    for chain in manifest.chains:
+        if chain.computation == computation:
+            return chain.links
+    return ()
+
+
+def read_chunks(
+    connection: sqlite3.Connection, path: Path, *, link: int, of: str, count: int
+) -> list[bytes]:
+    """The *count* chunks of computation *of* that checkpoint *link* has written.
+
+    Raises DamagedStateError: they are not what was written. Raises CannotCreateError: the disk.
+    """
+    try:
+        rows = connection.execute(
+            "SELECT sequence, data, checksum FROM chunk WHERE number = ? AND computation = ? "
+            "ORDER BY sequence",
+            (link, of),
+        ).fetchall()
+    except sqlite3.Error as error:
+        raise unreadable(path, error) from error
+    what = f"the state of {of!r} in checkpoint {link}"
+    if [sequence for sequence, _, _ in rows] != list(range(count)):
+        raise damage(path, f"{what}: {len(rows)} of {count} chunks are there")
+    for sequence, data, written in rows:
+        if type(data) is not bytes or checksum(data) != written:
+            raise damage(path, f"{what}: chunk {sequence} has a wrong checksum")
+    return [data for _, data, _ in rows]
+
+
+def missing(
+    path: Path, marks: Marks, manifests: Mapping[int, Manifest]
+) -> Iterator[DamagedStateError]:
+    """What must be among *manifests* and is not."""
+    if marks.committed not in manifests:
+        yield damage(path, f"checkpoint {marks.committed}, known committed, is not there")
+    for name, number in marks.kept.items():
+        if number <= marks.committed and number not in manifests:
+            yield damage(path, f"checkpoint {number}, kept as {name!r}, is not there")

@@ -36,15 +36,15 @@ from wallarood.model.checkpoint import (
 )
 from wallarood.model.errors import CannotCreateError, DamagedStateError, LocalProtocolError
 from wallarood.storage.checkpoint_rows import (
-    Chain,
     Manifest,
     Marks,
     checksum,
-    damage,
     insert_manifest,
+    manifest_of,
+    missing,
     prune,
     put_marks,
-    unreadable,
+    read_chunks,
 )
 
 BUSY_MS = 5000
@@ -132,7 +132,7 @@ class CheckpointStore:
             )
         if checkpoint.number in self._manifests:
             return self.size_bytes(checkpoint.number)
-        manifest = self._manifest_of(part)
+        manifest = manifest_of(part, self._manifests, committed=self.marks.committed)
         marks = msgspec.structs.replace(
             self.marks, highest=max(self.marks.highest, checkpoint.number)
         )
@@ -151,35 +151,6 @@ class CheckpointStore:
             manifests = self._prune(cursor, manifests, marks)
         self.marks, self._manifests = marks, manifests
         return manifest.size_bytes
-
-    def _manifest_of(self, part: CheckpointPart) -> Manifest:
-        number = part.checkpoint.number
-        chains = []
-        for state in part.states:
-            before: tuple[tuple[int, int], ...] = ()
-            if not state.base:
-                # A checkpoint may have proved committed after this part was captured, and the one
-                # that it was captured against is gone: what changed since then is all here.
-                before = self._links(max(state.since, self.marks.committed), state.computation)
-            mine = ((number, len(state.chunks)),) if state.chunks else ()
-            chains.append(Chain(state.computation, before + mine))
-        return Manifest(
-            part.checkpoint.round,
-            number,
-            tuple((s.source, s.partition, s.position, s.ended) for s in part.sources),
-            tuple((s.step, s.state, s.unpublished) for s in part.sinks),
-            tuple(chains),
-            sum(len(chunk) for state in part.states for chunk in state.chunks),
-        )
-
-    def _links(self, number: int, computation: str) -> tuple[tuple[int, int], ...]:
-        manifest = self._manifests.get(number)
-        if manifest is None:
-            raise CannotCreateError(f"checkpoint {number}, which this one builds on, is not here")
-        for chain in manifest.chains:
-            if chain.computation == computation:
-                return chain.links
-        return ()
 
     def discard(self, number: int) -> None:
         """Delete a checkpoint that can never be committed; one that is not here stays away."""
@@ -252,32 +223,20 @@ class CheckpointStore:
                 chain.computation: [
                     data
                     for link, count in chain.links
-                    for data in self._chunks(link, chain.computation, count)
+                    for data in read_chunks(
+                        self._connection, self.path, link=link, of=chain.computation, count=count
+                    )
                 ]
                 for chain in manifest.chains
             },
         )
 
-    def _chunks(self, number: int, computation: str, count: int) -> list[bytes]:
-        try:
-            rows = self._connection.execute(
-                "SELECT sequence, data, checksum FROM chunk WHERE number = ? AND computation = ? "
-                "ORDER BY sequence",
-                (number, computation),
-            ).fetchall()
-        except sqlite3.Error as error:
-            raise unreadable(self.path, error) from error
-        what = f"the state of {computation!r} in checkpoint {number}"
-        if [sequence for sequence, _, _ in rows] != list(range(count)):
-            raise damage(self.path, f"{what}: {len(rows)} of {count} chunks are there")
-        for sequence, data, written in rows:
-            if type(data) is not bytes or checksum(data) != written:
-                raise damage(self.path, f"{what}: chunk {sequence} has a wrong checksum")
-        return [data for _, data, _ in rows]
-
     def verify(self) -> list[str]:
         """Read every value; return what is damaged, each in words."""
-        problems = [*self.left_out, *(error.message for error in self._missing())]
+        problems = [
+            *self.left_out,
+            *(error.message for error in missing(self.path, self.marks, self._manifests)),
+        ]
         for number in sorted(self._manifests):
             try:
                 self.restore(number)
@@ -303,18 +262,9 @@ class CheckpointStore:
                     raise
                 forgotten.append(error.message)
                 del self._manifests[number]
-        for missing in self._missing():
-            raise missing
+        for absent in missing(self.path, self.marks, self._manifests):
+            raise absent
         return forgotten
-
-    def _missing(self) -> Iterator[DamagedStateError]:
-        """What must be here and is not."""
-        if self.marks.committed not in self._manifests:
-            what = f"checkpoint {self.marks.committed}, known committed, is not there"
-            yield damage(self.path, what)
-        for name, number in self.marks.kept.items():
-            if number <= self.marks.committed and number not in self._manifests:
-                yield damage(self.path, f"checkpoint {number}, kept as {name!r}, is not there")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Cursor]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from xxhash import xxh3_64_hexdigest
 
+from wallarood.disk.durable import sync_directory, write_all
 from wallarood.model.errors import CannotCreateError, DamagedStateError
 
 
@@ -19,9 +20,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(descriptor, view) :]
+            write_all(descriptor, data)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -43,15 +42,6 @@ def make_directory(path: Path) -> None:
         sync_directory(path.parent)
     except OSError as error:
         raise CannotCreateError(f"cannot make {path}: {error.strerror}") from error
-
-
-def sync_directory(path: Path) -> None:
-    """Make renames and removals in *path* durable. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def write_document(path: Path, schema: int, content: Any) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 import attrs
 import structlog
 
+from wallarood.disk.durable import sync_directory
 from wallarood.model.cluster_record import SCHEMA_VERSION, ClusterRecord, RecordState
 from wallarood.model.errors import (
     CannotCreateError,
@@ -33,7 +34,6 @@ from wallarood.storage.files import (
     damaged,
     make_directory,
     read_document,
-    sync_directory,
     write_document,
 )
 from wallarood.wire.strict import StructureError, structure, unstructure

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import tomli
 
-from wallarood.config.keys import BY_NAME, KEYS, Kind
+from wallarood.config.key import Kind
+from wallarood.config.keys import BY_NAME, KEYS
 from wallarood.config.load import load_config, value_of
 from wallarood.config.units import parse_duration, parse_size, show_duration, show_size
 from wallarood.model.errors import ConfigurationError

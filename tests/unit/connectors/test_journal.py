@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from wallarood.connectors import journal as module
-from wallarood.connectors.journal import Entry, Journal, open_journal
+from wallarood.connectors.journal import Journal, open_journal
+from wallarood.connectors.journal_blocks import Entry
 from wallarood.model.errors import CannotCreateError, DamagedStateError
 
 SIZE = 1 << 20

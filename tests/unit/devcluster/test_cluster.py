@@ -11,7 +11,9 @@ import trio
 
 from wallarood.config.load import load_config
 from wallarood.devcluster import cluster as local_cluster
-from wallarood.devcluster.cluster import LocalCluster, Outcome, run_cluster, worker_names
+from wallarood.devcluster.cluster import run_cluster
+from wallarood.devcluster.local import LocalCluster, worker_names
+from wallarood.devcluster.outcome import Outcome
 
 
 def test_workers_have_names_that_are_easy_to_tell_apart() -> None:

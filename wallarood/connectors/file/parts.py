@@ -22,7 +22,7 @@ from pathlib import Path
 import attrs
 
 from wallarood.app.connector import SinkContext
-from wallarood.connectors.file.disk import sync_directory, write_all
+from wallarood.disk.durable import sync_directory, write_all
 
 _CLUSTER = r"([0-9a-f]{8}|local)"
 _NUMBER_WIDTH = 20

@@ -11,9 +11,9 @@ import attrs
 import trio
 
 from wallarood.app.connector import SinkContext
-from wallarood.connectors.file.disk import sync_directory, write_all
 from wallarood.connectors.file.parts import Appeared, PartNames, final_name, parts_of_others
 from wallarood.connectors.text import SUFFIXES, LineEncoder, LineFormat, LineOptions, Nan, encoder
+from wallarood.disk.durable import sync_directory, write_all
 from wallarood.model.errors import ApplicationError, CannotCreateError, DamagedStateError
 
 BUFFER_BYTES = 1 << 20

@@ -1,10 +1,11 @@
 """From chunks of bytes to batches of records, each with the place that it ends at.
 
-Theory of operation =================== A chunk is cut at its last line end; what is left over
-begins the next one. The whole lines are parsed piece by piece, as many at a time as make a batch,
-and only when the batch is asked for: a position is therefore always a record's end, and no record
-waits for a whole chunk. A line that is too long is dropped as it comes, and counts as passed when
-its end has come.
+Theory of operation
+===================
+A chunk is cut at its last line end; what is left over begins the next one. The whole lines are
+parsed piece by piece, as many at a time as make a batch, and only when the batch is asked for: a
+position is therefore always a record's end, and no record waits for a whole chunk. A line that is
+too long is dropped as it comes, and counts as passed when its end has come.
 """
 
 import codecs

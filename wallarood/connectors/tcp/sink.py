@@ -15,19 +15,20 @@ import contextlib
 import os
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import attrs
-import structlog
 import trio
 from xxhash import xxh3_64
 
 from wallarood.app.connector import SinkContext, SinkWriter
-from wallarood.connectors.file.disk import sync_directory, write_all
-from wallarood.connectors.framing import VERSION, Hello, record_frame, skip_frames
-from wallarood.connectors.tcp.connection import BROKEN, SEND_BYTES, Connection, connected
-from wallarood.connectors.tcp.line import Place, in_line, place_of
+from wallarood.connectors.framing import VERSION, Hello, record_frame
+from wallarood.connectors.tcp.connection import BROKEN, Connection, connected
+from wallarood.connectors.tcp.frame_files import check_frames, open_frames, remove_void
+from wallarood.connectors.tcp.line import Place, in_line
+from wallarood.connectors.tcp.line_writer import LineWriter
 from wallarood.connectors.text import LineEncoder, LineFormat, encoder, payloads
+from wallarood.disk.durable import sync_directory, write_all
 from wallarood.model.errors import (
     ApplicationError,
     CannotCreateError,
@@ -37,11 +38,7 @@ from wallarood.model.errors import (
 )
 from wallarood.model.ids import Address, parse_address
 
-BACKOFF_FIRST_S = 0.1
-BACKOFF_MAX_S = 5.0
 BUFFER_BYTES = 256 << 10
-
-log = structlog.get_logger(__name__)
 
 Delivery = Literal["exactly-once", "at-least-once"]
 
@@ -102,7 +99,7 @@ class TcpSink:
         client = f"{context.application}-{instance}-{context.cluster_id[-8:]}"
         where, place = Path(context.directory), Place.of(state)
         encode = encoder(self.format, sink=context.step)
-        await trio.to_thread.run_sync(_remove_void, where, place)
+        await trio.to_thread.run_sync(remove_void, where, place)
         place = place.in_line(context.line)
         return FrameWriter(self.address, self.format, client, where, place, encode)
 
@@ -220,7 +217,7 @@ class FrameWriter:
         return self._connection
 
     async def _send(self, path: Path, last: int, connection: Connection) -> None:
-        file = await trio.to_thread.run_sync(_open_frames, path, connection.acknowledged)
+        file = await trio.to_thread.run_sync(open_frames, path, connection.acknowledged)
         try:
             await connection.send(file, last)
         finally:
@@ -238,87 +235,3 @@ class FrameWriter:
             file, self._file = self._file, None
             with contextlib.suppress(OSError):  # what it holds is void
                 os.close(file)
-
-
-def _remove_void(directory: Path, place: Place) -> None:
-    """Remove frames from *place* on: they were never committed, or the cluster has gone back."""
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        sync_directory(directory.parent)
-        for path in directory.glob("*.frames"):
-            if place_of(path.name) >= (place.line, place.next):
-                path.unlink()
-    except OSError as error:
-        raise CannotCreateError(f"{directory}: {error.strerror}") from error
-
-
-def check_frames(directory: Path, prepared: Any) -> str:
-    """What is wrong with the frames of a transaction; empty if nothing is, or they are gone."""
-    path, found = directory / prepared["file"], xxh3_64()
-    try:
-        with path.open("rb") as file:
-            while data := file.read(SEND_BYTES):
-                found.update(data)
-    except FileNotFoundError:
-        return ""
-    whole = found.hexdigest() == prepared["checksum"]
-    return "" if whole else f"{path} is damaged: its checksum is wrong"
-
-
-def _open_frames(path: Path, acknowledged: int) -> BinaryIO:
-    """The file at its first frame after *acknowledged*. Raises DamagedStateError."""
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        raise DamagedStateError(
-            f"{path} is missing, and the receiver has records only up to {acknowledged:,}"
-        ) from None
-    skip_frames(file, acknowledged)
-    return file
-
-
-@attrs.define(eq=False)
-class LineWriter:
-    """An open at-least-once `TcpSink`."""
-
-    address: Address
-    encode: LineEncoder
-    _stream: trio.SocketStream | None = attrs.field(default=None, init=False)
-
-    async def write(self, records: list[Any]) -> None:
-        """See `SinkWriter.write`."""
-        data = self.encode(records)
-        backoff_s = BACKOFF_FIRST_S
-        while True:
-            try:
-                await self._send(data)
-                return
-            except (OSError, trio.BrokenResourceError) as error:
-                log.warning("sink cannot send", address=str(self.address), reason=str(error))
-                await self.aclose()
-            await trio.sleep(backoff_s)
-            backoff_s = min(2 * backoff_s, BACKOFF_MAX_S)
-
-    async def _send(self, data: bytes) -> None:
-        if self._stream is None:
-            self._stream = await trio.open_tcp_stream(self.address.host, self.address.port)
-        await self._stream.send_all(data)
-
-    @property
-    def state(self) -> Any:
-        """See `SinkWriter.state`."""
-        return None
-
-    async def prepare(self) -> Any:
-        """See `SinkWriter.prepare`: what was written is sent already."""
-        return None
-
-    async def commit(self, prepared: Any) -> None:
-        """See `SinkWriter.commit`."""
-
-    async def aclose(self) -> None:
-        """See `SinkWriter.aclose`."""
-        if self._stream is not None:
-            stream, self._stream = self._stream, None
-            with contextlib.suppress(OSError):
-                await trio.aclose_forcefully(stream)

@@ -10,9 +10,7 @@ no client is read from until that has happened.
 """
 
 import os
-from collections import deque
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,18 +19,18 @@ import msgspec
 import structlog
 import trio
 
-from wallarood.app.connector import Scope, SourceBatch, SourceContext, SourceLimits, Unreadable
+from wallarood.app.connector import Scope, SourceContext
 from wallarood.app.functions.declared import OnError
 from wallarood.app.functions.declaring import policy_of
-from wallarood.connectors.journal import Journal, open_journal
-from wallarood.connectors.tcp.clients import Client, Clients, listen
-from wallarood.connectors.tcp.talk import Framed, Lines, Taken, Talk
-from wallarood.model.errors import ApplicationError, CannotCreateError, UsageError
+from wallarood.connectors.journal import open_journal
+from wallarood.connectors.tcp.clients import listen
+from wallarood.connectors.tcp.reader import TcpReader
+from wallarood.connectors.tcp.talk import Framed, Lines, Talk
+from wallarood.model.errors import ApplicationError, UsageError
 from wallarood.model.ids import Address, parse_address
 from wallarood.model.pipeline import ErrorPolicy
 
 JOURNAL_BYTES_MAX = 256 << 20
-WRITE_AGAIN_S = 1.0
 BIND_WAIT_S = 30.0
 """How long a source that has run here before waits for its port: a process that hung and was
 replaced has it until it ends."""
@@ -89,7 +87,7 @@ class TcpSource:
         """See `Source.size_bytes`."""
         return None
 
-    async def open(self, partition: str, position: Any, context: SourceContext) -> "TcpReader":
+    async def open(self, partition: str, position: Any, context: SourceContext) -> TcpReader:
         """See `Source.open`. A position is the number of a journal entry.
 
         Raises CannotCreateError: the address cannot be bound, or the journal not be written.
@@ -144,7 +142,7 @@ class LineTcpSource:
         """See `Source.size_bytes`."""
         return None
 
-    async def open(self, partition: str, position: Any, context: SourceContext) -> "TcpReader":
+    async def open(self, partition: str, position: Any, context: SourceContext) -> TcpReader:
         """See `TcpSource.open`."""
         return await _opened(
             self, partition, position, context=context, talk=Lines(_unreadable(self))
@@ -178,7 +176,7 @@ async def _opened(
     *,
     context: SourceContext,
     talk: Talk,
-) -> "TcpReader":
+) -> TcpReader:
     if not context.directory:
         raise ApplicationError(f"source {context.step!r} needs a state directory for its journal")
     where = Path(context.directory) / partition.replace(os.sep, "_")
@@ -188,117 +186,3 @@ async def _opened(
     clients = await listen(source.address, context.step, wait_s=wait_s)
     takes_unreadable = _unreadable(source) is not None
     return TcpReader(clients, talk, journal, context.limits, takes_unreadable, replay)
-
-
-@attrs.define(eq=False)
-class TcpReader:
-    """An open source: first what the journal has, then what clients send."""
-
-    clients: Clients
-    talk: Talk
-    journal: Journal
-    limits: SourceLimits
-    takes_unreadable: bool
-    _replay: Iterator[tuple[int, bytes]] | None
-    _taken: Taken = attrs.field(factory=Taken, init=False)
-    _ready: deque[Any] = attrs.field(factory=deque, init=False)
-    _using: trio.Lock = attrs.field(factory=trio.Lock, init=False)
-    _closed: bool = attrs.field(default=False, init=False)
-    _cut: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.talk.begin(self.journal.highest)
-
-    async def read(self) -> SourceBatch:
-        """See `SourceReader.read`; there is no end.
-
-        Raises DamagedStateError: the journal is damaged. Raises ApplicationError: it has a record
-        that the source cannot read, now that it is another one.
-        """
-        await trio.lowlevel.checkpoint()
-        if self._replay is not None and (batch := await self._read_again()) is not None:
-            return batch
-        while not self._ready:
-            await self._read_new()
-        count = min(len(self._ready), self.limits.batch_records_max)
-        records = [self._ready.popleft() for _ in range(count)]
-        return self._batch(records, self.journal.next - len(self._ready))
-
-    def _batch(self, records: list[Any], position: int) -> SourceBatch:
-        if not self.takes_unreadable:
-            return SourceBatch(records, position)
-        unreadable = tuple(each for each in records if isinstance(each, Unreadable))
-        if unreadable:
-            records = [each for each in records if not isinstance(each, Unreadable)]
-        return SourceBatch(records, position, unreadable)
-
-    async def _read_again(self) -> SourceBatch | None:
-        """The next batch of the journal; None if all has been read."""
-        assert self._replay is not None
-        some = islice(self._replay, self.limits.batch_records_max)
-        async with self._using:
-            again = await trio.to_thread.run_sync(list, some)
-        if not again:
-            self._replay = None
-            return None
-        return self._batch([self._decoded(*each) for each in again], again[-1][0] + 1)
-
-    def _decoded(self, number: int, payload: bytes) -> Any:
-        try:
-            return self.talk.decode(payload)
-        except (ValueError, RecursionError) as error:
-            raise ApplicationError(
-                f"entry {number:,} of the journal {self.journal.directory} can no longer be "
-                f"decoded: {error}: restore the options record and on_error of the source, or set "
-                "on_error to skip or w.dead_letter(sink)"
-            ) from error
-
-    async def _read_new(self) -> None:
-        """Take what clients have sent, make it durable, acknowledge it; or wait for some."""
-        if self.journal.full:
-            log.warning(
-                "journal full: clients wait for the next checkpoint",
-                journal=str(self.journal.directory),
-                size_bytes=self.journal.size_bytes,
-            )
-            await self._cut.park()
-            return
-        if not self._taken.entries:
-            self.clients.receive(self._take, self._end, bytes_max=self.limits.batch_bytes_max)
-        if not self._taken.entries:
-            await self.clients.wait()
-            return
-        try:
-            async with self._using:
-                await trio.to_thread.run_sync(self.journal.append, self._taken.entries)
-        except CannotCreateError as error:
-            log.warning("the journal cannot be written; clients wait", reason=error.message)
-            await trio.sleep(WRITE_AGAIN_S)
-            return
-        taken, self._taken = self._taken, Taken()
-        self.talk.durable(self.clients, taken.entries)
-        self._ready.extend(taken.records)
-
-    def _take(self, client: Client) -> None:
-        self.talk.take(client, self.clients, self._taken, limits=self.limits)
-
-    def _end(self, client: Client) -> None:
-        self.talk.end(client, self._taken)
-
-    async def committed(self, position: Any) -> None:
-        """See `SourceReader.committed`: what is before *position* is cut off."""
-        async with self._using:
-            if self._closed:
-                return
-            try:
-                await trio.to_thread.run_sync(self.journal.cut, position or 0)
-            except CannotCreateError as error:
-                log.warning("the journal cannot be truncated", reason=error.message)
-        self._cut.unpark_all()
-
-    async def aclose(self) -> None:
-        """See `SourceReader.aclose`."""
-        self._closed = True
-        self.clients.close()
-        async with self._using:
-            self.journal.close()

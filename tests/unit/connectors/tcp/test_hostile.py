@@ -22,7 +22,7 @@ from wallarood.connectors.framing import (
     take_frames,
 )
 from wallarood.connectors.tcp import talk
-from wallarood.connectors.tcp.source import TcpReader
+from wallarood.connectors.tcp.reader import TcpReader
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from wallarood.connectors.framing import (
     record_frame,
     take_frames,
 )
-from wallarood.connectors.tcp.source import TcpReader
+from wallarood.connectors.tcp.reader import TcpReader
 
 
 @pytest.fixture

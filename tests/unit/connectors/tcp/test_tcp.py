@@ -24,7 +24,7 @@ from wallarood.connectors.framing import (
     record_frame,
     take_frames,
 )
-from wallarood.connectors.tcp.source import TcpReader
+from wallarood.connectors.tcp.reader import TcpReader
 
 LIMITS = SourceLimits(batch_records_max=10, record_bytes_max=1000)
 

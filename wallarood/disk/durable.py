@@ -1,4 +1,4 @@
-"""What connectors that keep files share."""
+"""Writing all, and making names durable."""
 
 import os
 from pathlib import Path

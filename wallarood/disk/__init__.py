@@ -1,0 +1,1 @@
+"""The disk, for all that write files: storage and connectors."""
