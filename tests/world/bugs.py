@@ -5,11 +5,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from wallarood.control.effects import Effect
-from wallarood.control.rounds.checkpoint_leader import CheckpointLeader
-from wallarood.control.rounds.checkpoint_member import CheckpointMember
-from wallarood.control.rounds.recovery_leader import RecoveryLeader
-from wallarood.control.rounds.recovery_member import RecoveryMember
+from wallarood.control.effects import ShellEffect
+from wallarood.control.settings import MachineClasses
 from wallarood.control.stale import Stamp, is_stale
 from wallarood.model.checkpoint import CheckpointPart
 from wallarood.model.messages import Envelope
@@ -26,7 +23,7 @@ def as_it_is(_store: CheckpointStore, part: CheckpointPart) -> CheckpointPart:
     return part
 
 
-def faithfully(_node: "Node", effects: list[Effect]) -> list[Effect]:
+def faithfully(_node: "Node", effects: list[ShellEffect]) -> list[ShellEffect]:
     """Effects as the machine wants them."""
     return effects
 
@@ -36,11 +33,8 @@ class Bugs:
     """Where the world can be made to go wrong; as it stands, nowhere."""
 
     parts: Parts = attrs.field(factory=Parts)
-    coordinator: type[CheckpointLeader] = CheckpointLeader
-    recovery: type[RecoveryLeader] = RecoveryLeader
-    rollback: type[RecoveryMember] = RecoveryMember
-    snapshotter: type[CheckpointMember] = CheckpointMember
-    transform: Callable[["Node", list[Effect]], list[Effect]] = faithfully
+    classes: MachineClasses = attrs.field(factory=MachineClasses)
+    transform: Callable[["Node", list[ShellEffect]], list[ShellEffect]] = faithfully
     stale: Callable[[Envelope, Stamp], bool] = is_stale
     part: Callable[[CheckpointStore, CheckpointPart], CheckpointPart] = as_it_is
     early_ack: bool = False

@@ -1,30 +1,25 @@
 """One worker of the simulated world: its disk, and its process while it lives.
 
-It stands where the runtime stands: the real driver steps the real machines, and what they want is
-done here to the simulated disk, the simulated job and the simulated network.
+It stands where the runtime stands: what the node that a worker decides with wants done is done here
+to the simulated disk, the simulated job and the simulated network.
 """
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import attrs
 
 from wallarood.control import effects as do
-from wallarood.control.effects import Effect
+from wallarood.control.effects import OfARound, ShellEffect
 from wallarood.control.events import (
-    CheckpointWanted,
     ChoiceWritten,
     CommitRecorded,
-    ConnectionOpened,
     Event,
-    FinalPublished,
     HoldingsRead,
     JobDrained,
     JobHalted,
-    MemberDown,
-    MemberMessage,
-    MemberUp,
+    LeaveWanted,
     SinksPublished,
     SnapshotFailed,
     SnapshotMoved,
@@ -32,21 +27,13 @@ from wallarood.control.events import (
     StopWanted,
     TimerFired,
 )
-from wallarood.control.formation.initializer import Initializer
-from wallarood.control.formation.joiner import Joiner
 from wallarood.control.formation.startup import GoOn, Role, decide
-from wallarood.control.membership import Membership
-from wallarood.control.rounds.checkpoint_leader import CheckpointLeader
-from wallarood.control.rounds.checkpoint_member import CheckpointMember
-from wallarood.control.rounds.completion import Completion
-from wallarood.control.rounds.recovery_leader import RecoveryLeader
-from wallarood.control.rounds.recovery_member import RecoveryMember
-from wallarood.control.stale import Stamp
+from wallarood.control.node import ClusterNode
+from wallarood.control.settings import NodeSettings, Timing
 from wallarood.model.batch import Barrier
 from wallarood.model.checkpoint import CheckpointPart
-from wallarood.model.cluster_record import ClusterRecord, RecordState
-from wallarood.model.messages import Choice, Holdings, Purpose, RequestCheckpoint
-from wallarood.runtime.driver import _timed, step
+from wallarood.model.cluster_record import RecordState
+from wallarood.model.messages import Choice, Holdings, Purpose
 from wallarood.storage.checkpoints import CheckpointStore
 
 from .disk import Disk
@@ -58,8 +45,18 @@ if TYPE_CHECKING:
 FINGERPRINT = ("application simulated",)
 WRITE_AGAIN_S = 1.0
 STOP_S = (1.0, 2.0, 6.0)
-IN_VAIN_MAX = 5
-UNPUBLISHED_MAX = 4
+SETTINGS = NodeSettings(
+    Timing(
+        heartbeat_s=0.5,
+        liveness_deadline_s=2.0,
+        name_taken_wait_s=0.5,
+        completion_wait_s=60.0,
+        checkpoint_interval_s=0.7,
+        checkpoint_deadline_s=4.0,
+    ),
+    in_vain_max=5,
+    unpublished_max=4,
+)
 LATE = 80
 """How much longer a write takes that others may pass (`Bugs.unordered`)."""
 
@@ -73,12 +70,12 @@ class SimRound:
     """One round on one worker."""
 
     choice: Choice
-    snapshotter: CheckpointMember
-    completion: Completion
-    coordinator: CheckpointLeader | None
     job: SimJob | None = None
     waiting: list[Callable[[SimJob], None]] = attrs.field(factory=list)
     keeping: dict[int, str] = attrs.field(factory=dict)
+    leaving: set[int] = attrs.field(factory=set)
+    """The checkpoints that were taken since a worker leaves."""
+    taken: int = 0
     oldest_part: int = 0
     may_leave: int = 0
     """The last checkpoint that lets those leave who are told to stop."""
@@ -102,23 +99,17 @@ class Node:
     world: "World"
     disk: Disk = attrs.field(factory=Disk)
     life: int = 0
-    founding: Initializer | Joiner | None = None
+    brain: ClusterNode | None = None
     stopped_until: float = 0.0
 
     def __attrs_post_init__(self) -> None:
         self._forget()
 
     def _forget(self) -> None:
-        self.founding = None
-        self.membership: Membership | None = None
-        self.recovery: RecoveryLeader | None = None
-        self.rollback: RecoveryMember | None = None
-        self.record: ClusterRecord | None = None
+        self.brain = None
         self.running: SimRound | None = None
         self.halting = False
-        self.round_number = 0
         self.gate: set[str] = set()
-        self.completed = False
         self.store: CheckpointStore | None = None
         self.calls: deque[Call] = deque()
         self.call_in_progress: Call | None = None
@@ -128,40 +119,49 @@ class Node:
     @property
     def alive(self) -> bool:
         """Whether there is a process."""
-        return self.founding is not None
+        return self.brain is not None
 
     @property
-    def leads(self) -> bool:
-        """Whether this worker is the leader."""
-        return self.name == self.world.workers[0]
+    def formed(self) -> bool:
+        """Whether it knows that the cluster exists."""
+        return self.brain is not None and self.brain.machines.membership is not None
 
     @property
-    def stamp(self) -> Stamp:
-        """As `Worker.stamp`."""
-        if self.record is None or self.membership is None:
-            return Stamp()
-        return Stamp(self.record.cluster_id, self.record.topology.epoch, self.round_number)
+    def completed(self) -> bool:
+        """Whether the job is done, as far as it knows."""
+        return self.brain is not None and self.brain.completed
+
+    @property
+    def decides(self) -> ClusterNode:
+        """What it decides with, while it lives."""
+        assert self.brain is not None
+        return self.brain
 
     # ---- life ------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """A process begins, as the packaged unit starts it."""
         self.disk.starts += self.world.bugs.start_counts
-        role = Role.INITIALIZER if self.leads else Role.JOINER
+        first = self.name == self.world.workers[0]
+        role = Role.INITIALIZER if first else Role.JOINER
         decision = decide(
             self.disk.record, "auto", worker=self.name, fingerprint=FINGERPRINT, role=role
         )
         record = decision.record if isinstance(decision, GoOn) else None
-        if record is not None and record.state is RecordState.PREPARED and self.leads:
+        if record is not None and record.state is RecordState.PREPARED and first:
             self.disk.nevers.add(record.cluster_id)
             self.disk.forget()
             record = None
-        self.record = record
-        machine = Initializer if self.leads else Joiner
-        self.founding = machine(self.world.founder(self), self.world.now, record)
-        now = self.world.now
-        begin = self.founding.begin
-        self.guarded(lambda: self._perform(begin(now) if self.leads else begin()))
+        self.brain = ClusterNode(
+            self.world.founder(self),
+            role,
+            record,
+            settings=SETTINGS,
+            now=self.world.now,
+            classes=self.world.bugs.classes,
+        )
+        begin, now = self.brain.begin, self.world.now
+        self.guarded(lambda: self._perform(begin(now)))
 
     def die(self) -> None:
         """The process is killed: what it had in hand is lost."""
@@ -178,7 +178,7 @@ class Node:
         mine, life = self.running, self.life
         if mine is None:
             return
-        before = mine.snapshotter.taken
+        before = mine.taken
 
         def patience_ends() -> None:
             if self.life == life and self.running is mine:
@@ -210,81 +210,63 @@ class Node:
         """Take all events, then look at the deadlines, as the driver does."""
         if self.stopped_until > self.world.now:
             return
-        while self.alive and (self.posted or self.queue):
+        while self.brain is not None and (self.posted or self.queue):
             event = (self.posted or self.queue).popleft()
-            effects = step(self, event, self.world.now)  # type: ignore[arg-type]
-            self._perform(effects)
-            self._reuse_connection(effects)
-        if self.alive and any(
-            each.deadline is not None and each.deadline <= self.world.now
-            for each in _timed(self)  # type: ignore[arg-type]
-        ):
-            self._perform(step(self, TimerFired(), self.world.now))  # type: ignore[arg-type]
+            self._perform(self.brain.step(event, self.world.now))
+        if self.brain is None:
+            return
+        deadline = self.brain.deadline
+        if deadline is not None and deadline <= self.world.now:
+            self._perform(self.brain.step(TimerFired(), self.world.now))
             self.turn() if self.posted else None
 
-    def _reuse_connection(self, effects: list[Effect]) -> None:
-        if isinstance(self.founding, Joiner) and any(isinstance(e, do.Formed) for e in effects):
-            connection = self.founding.connection
-            if connection is not None and self.membership is not None:
-                opened = ConnectionOpened(connection, self.world.workers[0])
-                self._perform(self.membership.step(opened, self.world.now))
+    def say_goodbye(self) -> None:
+        """Tell the others that this process ends."""
+        for effect in self.decides.step(LeaveWanted(), self.world.now):
+            self._do(effect)
 
     # ---- effects ---------------------------------------------------------------------------------
 
-    def _perform(self, effects: list[Effect]) -> None:
+    def _perform(self, effects: list[ShellEffect]) -> None:
         for effect in self.world.bugs.transform(self, effects):
             if self.world.faulty and self.world.rng.random() < self.world.death:
                 self.die()
                 raise DiedError
             self._do(effect)
+        if self.decides.failure is not None:
+            self.world.fails(self, self.decides.failure)
+            raise DiedError
 
-    def _do(self, effect: Effect) -> None:  # noqa: PLR0912 - a branch an effect
+    def _do(self, effect: ShellEffect) -> None:
         match effect:
-            case do.SendOnConnection(connection, message):
-                self.world.send(self, connection, message)
-            case do.SendToMember(name, message) if name == self.name:
-                self.posted.append(MemberMessage(name, message))
-            case do.SendToMember(name, message):
-                assert self.membership is not None
-                connection = self.membership.peers[name].connection
-                if connection is not None:
-                    self.world.send(self, connection, message)
+            case do.SendOnConnection(connection, message, stamp):
+                self.world.send(self, connection, message, stamp)
             case do.Close(connection):
                 self.world.close(connection)
             case do.Persist(record):
                 self.disk.save(record)
-                self.record = record
                 self.world.check_record(record)
             case do.PersistNever(cluster_id):
                 self.disk.nevers.add(cluster_id)
             case do.Archive():
                 self.disk.forget()
-                self.record = None
             case do.Formed(record):
-                self._formed(record)
+                self.store = self.disk.open(record)
             case do.Report(text):
                 self.world.say(f"{self.name}: {text}")
-            case do.Fail(error):
-                self.world.fails(self, error)
-                raise DiedError
-            case do.PeerUp(member):
-                self.posted.append(MemberUp(member))
             case do.PeerDown(name):
                 self.world.cut_pipes(self.name, name)
-                self.posted.append(MemberDown(name))
             case do.StopOrderly() | do.ReadyToLeave():
-                self.world.leaves(self)
-                raise DiedError
+                self._leave_at_last()
+            case do.JobDone():
+                self.world.say(f"{self.name} has completed")
+            case do.PeerUp() | do.WaitingFor() | do.HandToStatus():
+                pass
             case _:
                 self._do_in_round(effect)
 
-    def _do_in_round(self, effect: Effect) -> None:  # noqa: PLR0912 - as above
+    def _do_in_round(self, effect: OfARound) -> None:  # noqa: PLR0912 - as above
         match effect:
-            case do.JobDone():
-                assert self.membership is not None
-                self.completed = True
-                self.membership.completed()
-                self.world.say(f"{self.name} has completed")
             case do.PauseSources():
                 self.gate.add("members")
             case do.ResumeSources():
@@ -310,9 +292,7 @@ class Node:
             case do.BeginRound(choice):
                 self._begin_round(choice)
             case do.TakeBarrier(number, purpose, keep):
-                if keep and self.running is not None:
-                    self.running.keeping[number] = keep
-                self._take_barrier(number, purpose)
+                self._take_barrier(number, purpose, keep)
             case do.ReleaseBarrier(number):
                 if self.running is not None and self.running.job is not None:
                     self.running.job.release(number)
@@ -329,35 +309,13 @@ class Node:
                     lambda: self.posted.append(CommitRecorded(number)),
                 )
             case do.PublishSinks(number):
-                mine = self.running
-                if mine and mine.snapshotter._purposes.get(number) is Purpose.LEAVE:
-                    mine.may_leave = number
+                if self.running is not None and number in self.running.leaving:
+                    self.running.may_leave = number
                 self._publish(number)
-            case do.TakeFinal():
-                self.posted.append(CheckpointWanted(RequestCheckpoint(Purpose.FINAL)))
-            case do.PublishedFinal():
-                self.posted.append(FinalPublished())
-
-    def _formed(self, record: ClusterRecord) -> None:
-        world, workers = self.world, record.topology.workers
-        assert self.founding is not None
-        me = world.member_of(self)
-        self.record = record
-        self.membership = Membership(
-            record.cluster_id,
-            me,
-            tuple(each for each in record.members if each.name != self.name),
-            topology=record.topology,
-            heartbeat_s=0.5,
-            liveness_deadline_s=2.0,
-            name_taken_wait_s=0.5,
-            now=world.now,
-        )
-        self.rollback = world.bugs.rollback(workers[0])
-        self.store = self.disk.open(record)
-        if self.leads:
-            self.recovery = world.bugs.recovery(me, workers)
-            self._perform(self.recovery.begin(world.now))
+            case do.ForgetKept(name):
+                self.stored(lambda store: store.drop(name), lambda _: None)
+            case _:
+                assert_never(effect)
 
     # ---- rounds ----------------------------------------------------------------------------------
 
@@ -375,37 +333,12 @@ class Node:
             self.stored(write, lambda _: self.posted.append(written))
 
     def _begin_round(self, choice: Choice) -> None:
-        world, workers = self.world, self.world.workers
-        assert self.record is not None
-        assert self.membership is not None
-        world.check_round(self, choice.round)
-        world.check_line(self, choice)
-        record = attrs.evolve(self.record, state=RecordState.STARTED, members=choice.members)
-        self.disk.save(record)
-        self.record, self.completed, self.round_number = record, False, choice.round
-        committed = choice.checkpoint.number
-        coordinator = None
-        if self.leads:
-            coordinator = world.bugs.coordinator(
-                workers,
-                highest=choice.highest,
-                committed=committed,
-                interval_s=0.7,
-                deadline_s=4.0,
-                now=world.now,
-                in_vain_max=IN_VAIN_MAX,
-                unpublished_max=UNPUBLISHED_MAX,
-            )
-        mine = self.running = SimRound(
-            choice,
-            world.bugs.snapshotter(self.name, workers[0], committed=committed),
-            Completion(self.name, workers, completion_wait_s=60.0),
-            coordinator,
-        )
+        self.world.check_round(self, choice.round)
+        self.world.check_line(self, choice)
+        mine = self.running = SimRound(choice, taken=choice.checkpoint.number)
         self.gate.clear()
-        self._perform(self.membership.started())
         life = self.life
-        world.later(world.rng.random() * 0.3, lambda: self._restore(mine, life))
+        self.world.later(self.world.rng.random() * 0.3, lambda: self._restore(mine, life))
 
     def _restore(self, mine: SimRound, life: int) -> None:
         if self.life != life or self.running is not mine:
@@ -428,10 +361,15 @@ class Node:
         for each in mine.waiting:
             each(mine.job)
 
-    def _take_barrier(self, number: int, purpose: Purpose) -> None:
+    def _take_barrier(self, number: int, purpose: Purpose, keep: str) -> None:
         mine = self.running
         if mine is None:
             return
+        mine.taken = number
+        if keep:
+            mine.keeping[number] = keep
+        if purpose is Purpose.LEAVE:
+            mine.leaving.add(number)
 
         def put(job: SimJob) -> None:
             if purpose in (Purpose.LEAVE, Purpose.SHUTDOWN):
@@ -512,7 +450,7 @@ class Node:
         self, call: Callable[[CheckpointStore], None], done: Callable[[], None]
     ) -> None:
         """As in the runtime: a call that means nothing in a later round."""
-        ours = self.round_number
+        ours = self.decides.stamp.round
 
         def if_ours(store: CheckpointStore) -> bool:
             same = store.round == ours

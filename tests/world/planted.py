@@ -12,11 +12,13 @@ from wallarood.control.effects import (
     RecordCommitted,
     ReleaseBarrier,
     SendToMember,
+    ShellEffect,
 )
 from wallarood.control.events import CommitRecorded, Event, SinksPublished
 from wallarood.control.rounds.checkpoint_leader import CheckpointLeader
 from wallarood.control.rounds.checkpoint_member import CheckpointMember, Phase
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
+from wallarood.control.settings import MachineClasses as Classes
 from wallarood.control.stale import Stamp
 from wallarood.flow.align import Alignment
 from wallarood.flow.link import LinkSender
@@ -169,13 +171,13 @@ class Lingering(CheckpointMember):
                 return effects
 
 
-def given_up_is_void(_: "Node", effects: list[Effect]) -> list[Effect]:
+def given_up_is_void(_: "Node", effects: list[ShellEffect]) -> list[ShellEffect]:
     """What is held of a checkpoint goes as soon as it is given up, though others may hold it."""
     gone = [DiscardCheckpoint(e.number) for e in effects if isinstance(e, ReleaseBarrier)]
     return [*effects, *gone]
 
 
-def giving_up_aborts(node: "Node", effects: list[Effect]) -> list[Effect]:
+def giving_up_aborts(node: "Node", effects: list[ShellEffect]) -> list[ShellEffect]:
     """A checkpoint that is given up takes what sinks have prepared for it with it."""
     mine = node.running
     if mine is not None and mine.job is not None:
@@ -185,7 +187,7 @@ def giving_up_aborts(node: "Node", effects: list[Effect]) -> list[Effect]:
     return effects
 
 
-def publish_before_record(_: "Node", effects: list[Effect]) -> list[Effect]:
+def publish_before_record(_: "Node", effects: list[ShellEffect]) -> list[ShellEffect]:
     """Sinks publish before it is durable here that the checkpoint is committed."""
     early = [PublishSinks(e.number) for e in effects if isinstance(e, RecordCommitted)]
     return [*early, *effects]
@@ -219,7 +221,7 @@ def written_is_committed(store: CheckpointStore, part: CheckpointPart) -> Checkp
 PLANTED: dict[str, tuple[Bugs, str]] = {
     "a part is acknowledged before it is durable": (Bugs(early_ack=True), "which is not committed"),
     "committed at one worker less than all": (
-        Bugs(coordinator=HastyCheckpointLeader),
+        Bugs(classes=Classes(checkpoint_leader=HastyCheckpointLeader)),
         "which is not committed",
     ),
     "giving up aborts what sinks prepared": (
@@ -230,9 +232,12 @@ PLANTED: dict[str, tuple[Bugs, str]] = {
         Bugs(early_choice=True),
         "has not recorded it as committed",
     ),
-    "the round begins before all have the choice": (Bugs(recovery=HastyLeader), "not done after"),
+    "the round begins before all have the choice": (
+        Bugs(classes=Classes(recovery_leader=HastyLeader)),
+        "not done after",
+    ),
     "the leader goes by what it holds itself": (
-        Bugs(recovery=SelfishLeader),
+        Bugs(classes=Classes(recovery_leader=SelfishLeader)),
         "which is not committed",
     ),
     "a late write of an older round counts": (
@@ -272,7 +277,10 @@ PLANTED: dict[str, tuple[Bugs, str]] = {
         Bugs(parts=Parts(room_for=2)),
         "not done after",
     ),
-    "who leaves waits for what is published": (Bugs(snapshotter=Lingering), "let it leave"),
+    "who leaves waits for what is published": (
+        Bugs(classes=Classes(checkpoint_member=Lingering)),
+        "let it leave",
+    ),
     "what is given up is thrown away": (
         Bugs(transform=given_up_is_void),
         "goes back to|lacks checkpoint",
@@ -281,9 +289,12 @@ PLANTED: dict[str, tuple[Bugs, str]] = {
 """Each with what is said of it: the violation that it must be caught by, a regular expression."""
 
 PLANTED_LINES: dict[str, tuple[Bugs, str]] = {
-    "the line is not raised": (Bugs(recovery=SameLine), "was published in line 0"),
+    "the line is not raised": (
+        Bugs(classes=Classes(recovery_leader=SameLine)),
+        "was published in line 0",
+    ),
     "the line is not raised when nobody remembers": (
-        Bugs(recovery=GoesByWhatIsKnown),
+        Bugs(classes=Classes(recovery_leader=GoesByWhatIsKnown)),
         "was published in line 0",
     ),
     "the line is not durable before the choice is acted on": (

@@ -13,22 +13,23 @@ from typing import Any
 import attrs
 
 from wallarood.control.events import (
-    CheckpointWanted,
     ConnectionLost,
     ConnectionMessage,
     ConnectionOpened,
+    ShutdownWanted,
 )
 from wallarood.control.formation.founding import Founder
+from wallarood.control.stale import Stamp
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.ids import Address, Incarnation
-from wallarood.model.messages import Choice, Envelope, Member, Purpose, RequestCheckpoint
+from wallarood.model.messages import Choice, Envelope, Member
 from wallarood.model.topology import Topology
 
 from .bugs import Bugs
 from .disk import Record
 from .errors import ViolationError
-from .node import FINGERPRINT, Node
+from .node import FINGERPRINT, STOP_S, Node
 from .put_back import PuttingBack
 
 FAULTS_END_S = 25.0
@@ -216,8 +217,7 @@ class World:
         if self.rng.random() < 0.3:
             self.say(f"{chosen[0]} is told to shut the cluster down")
             if self.nodes[chosen[0]].running is not None:
-                request = RequestCheckpoint(Purpose.SHUTDOWN)
-                self.nodes[chosen[0]].give(CheckpointWanted(request))
+                self.nodes[chosen[0]].give(ShutdownWanted(self.rng.choice(STOP_S)))
             return
         for name in chosen[:2]:
             self.say(f"{name} is told to stop")
@@ -257,9 +257,7 @@ class World:
     def leaves(self, node: Node) -> None:
         """A process ends in an orderly way."""
         self.say(f"{node.name} leaves")
-        assert node.membership is not None
-        for effect in node.membership.leave():
-            self.send(node, effect.connection, effect.message)
+        node.say_goodbye()
         node.die()
 
     def prepare_time(self) -> float:
@@ -308,8 +306,7 @@ class World:
     def dial_all(self, node: Node) -> None:
         """A worker dials those before it, once the cluster is there; the leader always."""
         place = self.workers.index(node.name)
-        known = node.membership is not None
-        for peer in self.workers[: place if known else min(place, 1)]:
+        for peer in self.workers[: place if node.formed else min(place, 1)]:
             there = any(w.open and w.ends == (node.name, peer) for w in self.wires)
             if there or not self.nodes[peer].alive or self.are_parted(node.name, peer):
                 continue
@@ -326,13 +323,12 @@ class World:
         """Whether nothing gets through between two workers."""
         return self.faulty and bool(self.parted & {one, other})
 
-    def send(self, node: Node, connection: int, message: Any) -> None:
+    def send(self, node: Node, connection: int, message: Any, stamp: Stamp) -> None:
         """A message goes on its way; or it is lost."""
         wire = next((w for w in self.wires if w.number == connection and w.open), None)
         if wire is None:
             return
         here = wire.ends.index(node.name)
-        stamp = node.stamp
         envelope = Envelope(stamp.cluster_id, stamp.epoch, stamp.round, wire.sent[here], message)
         wire.sent[here] += 1
         copies = 1
@@ -357,7 +353,7 @@ class World:
             self.cut(wire)
             return
         wire.received[place] += 1
-        if not self.bugs.stale(envelope, node.stamp):
+        if not self.bugs.stale(envelope, node.decides.stamp):
             node.give(ConnectionMessage(wire.number, envelope.message))
 
     def close(self, connection: int) -> None:
@@ -526,9 +522,7 @@ class World:
         """All is done, and the output is that of a world without faults."""
         if not self.done:
             phases = [
-                f"{each.name}: {each.rollback and each.rollback.phase}, "
-                f"leader {each.recovery and each.recovery.phase}"
-                for each in self.nodes.values()
+                f"{node.name}: {node.brain and node.brain.state}" for node in self.nodes.values()
             ]
             raise ViolationError(f"not done after {self.now:.0f} s: {phases}")
         found: dict[str, list[int]] = {}

@@ -13,10 +13,9 @@ import attrs
 import trio
 
 from wallarood.admin.status import ClusterStatus, Status
-from wallarood.control.effects import SendToMember
+from wallarood.control.events import StatusAsked, StatusGiven
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import StatusTold, StatusWanted
-from wallarood.runtime.perform import perform
 from wallarood.runtime.worker import Worker
 from wallarood.wire.strict import StructureError, structure, unstructure
 
@@ -46,7 +45,7 @@ class Gathering:
         """A member asks, or answers."""
         if isinstance(message, StatusWanted):
             text = json.dumps(unstructure(self.status()))
-            perform(self.worker, [SendToMember(sender, StatusTold(message.number, text))])
+            self.worker.post(StatusGiven(sender, message.number, text))
             return
         question = self._questions.get(message.number)
         if question is None or sender not in question.missing:
@@ -61,11 +60,10 @@ class Gathering:
 
     async def gather(self) -> ClusterStatus:
         """The status of all members that answer in time, and who does not."""
-        membership, number = self.worker.membership, next(self._numbers)
-        others = list(membership.peers) if membership is not None else []
+        others, number = self.worker.node.peers, next(self._numbers)
         question = self._questions[number] = _Question(set(others))
         try:
-            perform(self.worker, [SendToMember(name, StatusWanted(number)) for name in others])
+            self.worker.post(StatusAsked(number))
             with trio.move_on_after(ANSWER_S if others else 0):
                 await question.done.wait()
         finally:

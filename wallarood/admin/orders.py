@@ -9,14 +9,12 @@ from typing import Any
 
 import attrs
 import structlog
-import trio
 
-from wallarood.control.effects import SendToMember
-from wallarood.control.events import CheckpointWanted, Woken
+from wallarood.control.events import CheckpointWanted, DropWanted, ShutdownWanted
+from wallarood.control.rounds.active_round import ActiveRound
 from wallarood.model.errors import WallaroodError
-from wallarood.model.messages import DropKept, Purpose, RequestCheckpoint
-from wallarood.runtime.perform import perform
-from wallarood.runtime.worker import Round, Worker
+from wallarood.model.messages import Purpose, RequestCheckpoint
+from wallarood.runtime.worker import Worker
 
 NAME_CHARACTERS_MAX = 64
 
@@ -63,24 +61,9 @@ class Orders:
 
         The answer's `absent` are the members that do not hear of it.
         """
-        membership = self.worker.membership
-        absent = list(membership.missing) if membership is not None else []
-        self.worker.ends_last = True
-        self.worker.nursery.start_soon(self._shut_down)
+        absent = list(self.worker.node.missing)
+        self.worker.post(ShutdownWanted(self.stop_s))
         return {"accepted": "shutdown", "absent": absent}
-
-    async def _shut_down(self) -> None:
-        worker = self.worker
-        whole = worker.membership is not None and not worker.membership.missing
-        if worker.running is not None and whole and not worker.completed:
-            worker.post(CheckpointWanted(RequestCheckpoint(Purpose.SHUTDOWN)))
-            with trio.move_on_after(self.stop_s):
-                await worker.may_leave.wait()
-        if worker.membership is None:
-            worker.finished = True
-            worker.post(Woken())
-        elif not worker.may_leave.is_set():
-            perform(worker, worker.membership.shut_down())
 
     def checkpoint(self, parameters: Mapping[str, str]) -> Any:
         """Take a checkpoint now; with *keep*, keep it under that name on all workers.
@@ -89,8 +72,8 @@ class Orders:
 
         Raises OrderRefusedError: there can be none now, or the name is in use or too long.
         """
-        running, keep = self._running(), parameters.get("keep", "")
-        if self.worker.completed:
+        active, keep = self._active(), parameters.get("keep", "")
+        if self.worker.node.completed:
             raise OrderRefusedError("the job is completed: its final checkpoint was the last one")
         if len(keep) > NAME_CHARACTERS_MAX or not keep.isprintable():
             raise OrderRefusedError(
@@ -102,21 +85,19 @@ class Orders:
                 "drop it first (--drop), or choose another name"
             )
         self.worker.post(CheckpointWanted(RequestCheckpoint(Purpose.ASKED, keep)))
-        return {"accepted": "checkpoint", "after": running.snapshotter.taken}
+        return {"accepted": "checkpoint", "after": active.checkpoint_member.taken}
 
     def drop(self, parameters: Mapping[str, str]) -> Any:
         """Keep a checkpoint no longer, on all workers.
 
         Raises OrderRefusedError: there is none of that name, or a worker is not connected.
         """
-        self._running()
+        self._active()
         name = parameters.get("name", "")
         if name not in self._kept:
             names = ", ".join(map(repr, self._kept)) or "none"
             raise OrderRefusedError(f"no checkpoint is kept as {name!r}; kept checkpoints: {names}")
-        assert self.worker.record is not None
-        workers = self.worker.record.topology.workers
-        perform(self.worker, [SendToMember(worker, DropKept(name)) for worker in workers])
+        self.worker.post(DropWanted(name))
         log.info("dropping a kept checkpoint", name=name, number=self._kept[name])
         return {"accepted": "drop"}
 
@@ -124,11 +105,10 @@ class Orders:
     def _kept(self) -> Mapping[str, int]:
         return self.worker.checkpoints.kept if self.worker.checkpoints is not None else {}
 
-    def _running(self) -> Round:
-        worker = self.worker
-        running = worker.running
-        if running is None or worker.membership is None:
-            raise OrderRefusedError(f"not possible while the worker is {worker.phase_text}")
-        if missing := worker.membership.missing:
+    def _active(self) -> ActiveRound:
+        active = self.worker.node.active_round
+        if active is None:
+            raise OrderRefusedError(f"not possible while the worker is {self.worker.phase_text}")
+        if missing := self.worker.node.missing:
             raise OrderRefusedError(f"all workers must be connected; missing: {', '.join(missing)}")
-        return running
+        return active

@@ -55,7 +55,7 @@ class Snapshots:
     def status(self) -> Status:
         """The worker at this moment."""
         worker, now = self.worker, trio.current_time()
-        record, job = worker.record, worker.job
+        record, job = worker.node.record, worker.job
         sources = self._sources(job) if job is not None else ()
         waiting = worker.waiting
         return Status(
@@ -67,27 +67,29 @@ class Snapshots:
             application=worker.application.name,
             cluster_id=record.cluster_id if record is not None else None,
             epoch=record.topology.epoch if record is not None else 0,
-            round=worker.stamp.round,
+            round=worker.node.stamp.round,
             waiting_for=(waiting,) if waiting else (),
             workers=self._workers(now),
             stages=self._stages(job, now) if job is not None else (),
             sources=sources,
             rate=self._rate("sources", now, sum(each.records for each in sources)),
             checkpoint=self._checkpoint(now),
-            failure=worker.failure.message if worker.failure is not None else "",
+            failure=worker.node.failure.message if worker.node.failure is not None else "",
         )
 
     def _checkpoint(self, now: float) -> CheckpointStatus:
-        worker, running, last = self.worker, self.worker.running, self.worker.last_checkpoint
+        worker, last = self.worker, self.worker.last_checkpoint
+        active = worker.node.active_round
+        member = active.checkpoint_member if active is not None else None
         kept = worker.checkpoints.kept if worker.checkpoints is not None else {}
         return CheckpointStatus(
-            committed=running.snapshotter.committed if running is not None else 0,
-            taken=running.snapshotter.taken if running is not None else 0,
+            committed=member.committed if member is not None else 0,
+            taken=member.taken if member is not None else 0,
             last=last.number if last is not None else None,
             age_s=now - last.at if last is not None else None,
             duration_s=last.duration_s if last is not None else None,
             size_bytes=last.size_bytes if last is not None else None,
-            waiting_for=running.checkpoint_waits_for if running is not None else "",
+            waiting_for=worker.checkpoint_waits_for,
             failing=worker.disk_problem,
             kept=tuple(sorted(kept.items())),
         )
@@ -111,12 +113,13 @@ class Snapshots:
     def _workers(self, now: float) -> tuple[WorkerStatus, ...]:
         worker = self.worker
         here = WorkerStatus(worker.member.name, str(worker.member.control), "here")
-        if worker.membership is None or worker.record is None:
+        membership = worker.node.machines.membership
+        if membership is None:
             return (here,)
-        peers = worker.membership.peers
+        peers = membership.peers
         return tuple(
             here if name == worker.member.name else _peer(peers[name], now)
-            for name in worker.record.topology.workers
+            for name in worker.node.workers
         )
 
     def _stages(self, job: Job, now: float) -> tuple[StageStatus, ...]:

@@ -5,19 +5,28 @@ from typing import TypeAlias
 
 import attrs
 
+from wallarood.control.stale import UNSTAMPED, Stamp
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import WallaroodError
 from wallarood.model.ids import ClusterId, WorkerName
-from wallarood.model.messages import Choice, ControlMessage, Member, Purpose
+from wallarood.model.messages import (
+    Choice,
+    ControlMessage,
+    Member,
+    Purpose,
+    StatusTold,
+    StatusWanted,
+)
 from wallarood.model.topology import Topology
 
 
 @attrs.frozen
 class SendOnConnection:
-    """Send a message on a connection."""
+    """Send a message on a connection. The node stamps it with where this worker stands."""
 
     connection: int
     message: ControlMessage
+    stamp: Stamp = UNSTAMPED
 
 
 @attrs.frozen
@@ -205,11 +214,6 @@ class ForgetKept:
 
 
 @attrs.frozen
-class TakeFinal:
-    """All workers are drained: the leader is to take the final checkpoint."""
-
-
-@attrs.frozen
 class PublishedFinal:
     """The final checkpoint's output is published here."""
 
@@ -225,19 +229,21 @@ class JobDone:
 
 
 @attrs.frozen
+class HandToStatus:
+    """Hand a member's question about status, or its answer, to whoever gathers it."""
+
+    sender: WorkerName
+    message: StatusWanted | StatusTold
+
+
+@attrs.frozen
 class StopOrderly:
-    """An operator ends the whole cluster: publish what can be, and end."""
+    """An operator ends the whole cluster: publish what can be, then say `OutputPublished`."""
 
 
-Effect: TypeAlias = (
-    SendOnConnection
-    | Close
-    | Persist
-    | Adopt
-    | PersistNever
-    | Archive
-    | Formed
-    | SendToMember
+OfARound: TypeAlias = (
+    PauseSources
+    | ResumeSources
     | HaltJob
     | ReadHoldings
     | WriteChoice
@@ -247,18 +253,29 @@ Effect: TypeAlias = (
     | HoldSources
     | DiscardCheckpoint
     | RecordCommitted
+    | PublishSinks
     | ForgetKept
-    | TakeFinal
-    | PublishedFinal
-    | ReadyToLeave
+)
+"""What is done to the job and to the store of checkpoints."""
+
+ShellEffect: TypeAlias = (
+    SendOnConnection
+    | Close
+    | Persist
+    | PersistNever
+    | Archive
+    | Formed
     | Report
     | WaitingFor
-    | Fail
     | PeerUp
     | PeerDown
-    | PauseSources
-    | ResumeSources
-    | PublishSinks
+    | HandToStatus
+    | ReadyToLeave
     | JobDone
     | StopOrderly
+    | OfARound
 )
+"""What a node leaves to the shell."""
+
+Effect: TypeAlias = ShellEffect | SendToMember | Adopt | Fail | PublishedFinal
+"""What a machine wants; the node carries out a part of it itself."""

@@ -44,11 +44,6 @@ class TimerFired:
 
 
 @attrs.frozen
-class Woken:
-    """Something has changed that did not come as an event: look up."""
-
-
-@attrs.frozen
 class MemberMessage:
     """A member has said something, or this worker to itself. Its connection does not matter."""
 
@@ -142,6 +137,68 @@ class CheckpointWanted:
 
 
 @attrs.frozen
+class TimingChanged:
+    """An operator has configured the checkpoints of this worker anew."""
+
+    checkpoint_interval_s: float
+    checkpoint_deadline_s: float
+
+
+@attrs.frozen
+class ShutdownWanted:
+    """An operator ends the whole cluster; for its checkpoint there is so much time."""
+
+    wait_s: float
+
+
+@attrs.frozen
+class LeaveWanted:
+    """This worker ends now, in an orderly way or by its failure: the others are to hear of it."""
+
+
+@attrs.frozen
+class OutputPublished:
+    """What could be published at a shutdown is: this worker ends."""
+
+
+@attrs.frozen
+class DropWanted:
+    """An operator wants a kept checkpoint dropped, on all workers."""
+
+    name: str
+
+
+@attrs.frozen
+class StatusAsked:
+    """The status of all members is wanted here; the question has a number."""
+
+    number: int
+
+
+@attrs.frozen
+class StatusGiven:
+    """This worker's own status, for a member that has asked."""
+
+    asker: WorkerName
+    number: int
+    status: str
+
+
+@attrs.frozen
+class KeyRefused:
+    """A peer has refused the key of this worker, or the other way round."""
+
+    error: WallaroodError
+
+
+@attrs.frozen
+class HostFailed:
+    """What this worker cannot do without fails here: its state directory cannot be written."""
+
+    error: WallaroodError
+
+
+@attrs.frozen
 class JobDrained:
     """All instances here have seen the end of their inputs."""
 
@@ -163,7 +220,6 @@ Event: TypeAlias = (
     | ConnectionLost
     | ConnectionMessage
     | TimerFired
-    | Woken
     | MemberMessage
     | MemberUp
     | MemberDown
@@ -180,6 +236,15 @@ Event: TypeAlias = (
     | JobDrained
     | JobBroke
     | FinalPublished
+    | TimingChanged
+    | ShutdownWanted
+    | LeaveWanted
+    | OutputPublished
+    | DropWanted
+    | StatusAsked
+    | StatusGiven
+    | KeyRefused
+    | HostFailed
 )
 
 

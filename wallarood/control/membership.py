@@ -22,6 +22,8 @@
 # A worker that was itself held up hears nothing in that time either: when the timer is late, every
 # peer gets a whole deadline again, and messages that wait in the queue come first.
 
+from typing import ClassVar
+
 from wallarood.control.effects import (
     Adopt,
     Close,
@@ -66,6 +68,12 @@ STALL_FACTOR = 3
 
 class Membership:
     """The machine of one worker. Times are in seconds."""
+
+    INPUTS: ClassVar[tuple[type, ...]] = (
+        ConnectionOpened,
+        ConnectionLost,
+        TimerFired,
+    )
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ from enum import Enum
 import attrs
 
 from wallarood.control.effects import Level, Report
-from wallarood.model.errors import WallaroodError
+from wallarood.model.errors import PeersGoneError, WallaroodError
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import JobFailed, Leaving, Member
 
@@ -57,6 +57,14 @@ def left(name: WorkerName, message: Leaving) -> Report:
             Level.WARNING,
         )
     return Report(f"{name} has completed and left" if message.completed else f"{name} is leaving")
+
+
+def alone(wait_s: float) -> PeersGoneError:
+    """What this worker ends with when all is done here, and the peers may have ended for good."""
+    return PeersGoneError(
+        "this worker has published its part of the output, and not all of its peers have come "
+        f"back for {wait_s:g} s (timing.completion-wait): they may have ended"
+    )
 
 
 def failure(message: JobFailed) -> WallaroodError:

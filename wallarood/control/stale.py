@@ -53,6 +53,9 @@ class Stamp:
     round: int = 0
 
 
+UNSTAMPED = Stamp()
+
+
 def is_stale(envelope: Envelope, ours: Stamp) -> bool:
     """Whether a message is to be dropped by a worker that stands where *ours* says."""
     if isinstance(envelope.message, OPENING):

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 import structlog
@@ -22,19 +22,20 @@ from wallarood.admin.orders import Orders
 from wallarood.admin.server import serve_admin
 from wallarood.admin.snapshot import Snapshots
 from wallarood.config.keys import Config
-from wallarood.control.events import Event, Woken
+from wallarood.control.events import Event, KeyRefused, LeaveWanted
 from wallarood.control.formation.founding import Founder
 from wallarood.control.formation.joiner import Joiner
-from wallarood.control.formation.startup import AskFor, FormNew, GoOn, Stop, decide
+from wallarood.control.formation.startup import AskFor, FormNew, GoOn, Stop, decide, role_now
+from wallarood.control.node import ClusterNode, WorkerState
 from wallarood.daemon.addresses import ask_occupant, listen
 from wallarood.daemon.ending import Ending
 from wallarood.daemon.reload import Reloader
-from wallarood.daemon.roles import LeaderSought, machine_of, role_of
-from wallarood.daemon.settings import credentials, net_limits, runtime_settings
+from wallarood.daemon.roles import LeaderSought, role_of
+from wallarood.daemon.settings import credentials, net_limits, node_settings, runtime_settings
 from wallarood.daemon.stopping import LATE_S, Signals, checkpoint_first, leave_s
 from wallarood.logs import add_context
 from wallarood.model.cluster_record import ClusterRecord, RecordState
-from wallarood.model.errors import CannotCreateError, KeyRefusedError, RefusedError, WallaroodError
+from wallarood.model.errors import CannotCreateError, RefusedError, WallaroodError
 from wallarood.model.ids import ClusterId, Incarnation, parse_address
 from wallarood.model.messages import Listing, Member
 from wallarood.model.pipeline import Application
@@ -45,12 +46,11 @@ from wallarood.net.websocket import dial_control, serve_control
 from wallarood.planning.listings import check_size, list_partitions
 from wallarood.planning.plan import plan
 from wallarood.runtime.control_task import ControlConnections
-from wallarood.runtime.driver import drive
+from wallarood.runtime.driver import drive, step
 from wallarood.runtime.peers.links import refuse_data
-from wallarood.runtime.perform import perform
 from wallarood.runtime.ports import DialData
 from wallarood.runtime.profile import Profile, profile_accepted, profile_dial
-from wallarood.runtime.worker import Worker
+from wallarood.runtime.worker import Woken, Worker
 from wallarood.storage.state_directory import StateDirectory, open_state_directory
 from wallarood.systemd import listeners
 from wallarood.systemd.notify import notify
@@ -65,6 +65,8 @@ GC_ALLOCATIONS = 50_000
 """After how many new objects the garbage collector looks at them. A batch in flight makes some
 thousand and drops them again; with Python's default of 700 most of them are looked at in vain."""
 STATUS_S = 5.0
+
+Events: TypeAlias = trio.MemoryReceiveChannel[Event | Woken]
 
 log = structlog.get_logger(__name__)
 
@@ -207,7 +209,7 @@ class _Daemon:
         member = listening.member
         log.info("listening", control=str(member.control), data=str(member.data))
         founder = attrs.evolve(self._founder(member, listings), wanted_cluster_id=asked)
-        events_in, events = trio.open_memory_channel[Event](QUEUE_EVENTS_MAX)
+        events_in, events = trio.open_memory_channel[Event | Woken](QUEUE_EVENTS_MAX)
         async with trio.open_nursery() as nursery:
             worker = self._worker(
                 founder, record, events=events_in, nursery=nursery, data=listening.data
@@ -223,7 +225,7 @@ class _Daemon:
             self.signals.reload = reloader.reload
             add_context(partial(_log_context, worker))
             await nursery.start(self._serve_admin, worker, reloader)
-            if isinstance(worker.founding, Joiner) and not worker.leads:
+            if isinstance(worker.node.machines.formation, Joiner) and not worker.node.leads:
                 seek = LeaderSought(worker, role_of(self.config))
                 nursery.start_soon(worker.connections.keep_dialling, "", seek)
             notify("READY=1", f"STATUS={worker.status_text}")
@@ -231,9 +233,10 @@ class _Daemon:
             nursery.start_soon(keep_watch, partial(_stuck, worker))
             await self._drive(worker, events)
             nursery.cancel_scope.cancel()
-        if worker.failure is not None:
-            raise self.state.with_archived(worker.failure)
-        return worker.outdated and not self.signals.stopping.is_set()
+        if worker.node.failure is not None:
+            raise self.state.with_archived(worker.node.failure)
+        outdated = worker.node.state is WorkerState.OUTDATED
+        return outdated and not self.signals.stopping.is_set()
 
     async def _ask_occupant(self, listings: tuple[Listing, ...]) -> None:
         if self.config["worker.topology-initializer"]:
@@ -243,7 +246,7 @@ class _Daemon:
             join = attrs.evolve(join, initializer=True)
             await ask_occupant(address, join, key=self.key, limits=self.limits)
 
-    async def _drive(self, worker: Worker, events: trio.MemoryReceiveChannel[Event]) -> None:
+    async def _drive(self, worker: Worker, events: Events) -> None:
         async with trio.open_nursery() as nursery:
 
             async def stop() -> None:
@@ -261,12 +264,12 @@ class _Daemon:
     async def _leave(self, worker: Worker) -> None:
         """End in an orderly way, whatever the reason: say so, stop the job, flush, close."""
         notify("STOPPING=1")
-        if not worker.outdated:
-            self.signals.ending.code = worker.failure.exit_code if worker.failure else 0
+        failure = worker.node.failure
+        if worker.node.state is not WorkerState.OUTDATED:
+            self.signals.ending.code = failure.exit_code if failure else 0
             self.signals.ending.within(leave_s(self.config["timing.stop"]) + LATE_S)
         with trio.CancelScope(shield=True), trio.move_on_after(leave_s(self.config["timing.stop"])):
-            if worker.membership is not None:
-                perform(worker, worker.membership.leave(worker.failure))
+            step(worker, LeaveWanted())
             if worker.round is not None:
                 worker.round.scope.cancel()
                 await worker.round.ended.wait()
@@ -296,7 +299,7 @@ class _Daemon:
         founder: Founder,
         record: ClusterRecord | None,
         *,
-        events: trio.MemorySendChannel[Event],
+        events: trio.MemorySendChannel[Event | Woken],
         nursery: trio.Nursery,
         data: list[trio.SocketListener],
     ) -> Worker:
@@ -306,29 +309,28 @@ class _Daemon:
         if self.profile is not None:
             dial = profile_dial(self.profile, dial)
 
-        def key_refused(error: KeyRefusedError) -> None:
-            if worker.membership is None:
-                worker.failure = error
-                worker.post(Woken())
-
         worker = Worker(
-            member=founder.member,
+            node=ClusterNode(
+                founder,
+                role_now(record, role_of(config)),
+                record,
+                settings=node_settings(config),
+                now=trio.current_time(),
+            ),
             application=self.application,
-            founding=machine_of(founder, role_of(config), record),
             store=self.state,
             dial_data=dial,
             settings=runtime_settings(config, data),
             connections=ControlConnections(
                 events,
                 partial(dial_control, **net),
-                lambda: worker.stamp,
+                lambda: worker.node.stamp,
                 config["timing.connect-backoff-max"],
-                key_refused,
+                lambda error: worker.post(KeyRefused(error)),
             ),
             events=events,
             nursery=nursery,
             notify=lambda: notify(f"STATUS={worker.status_text}"),
-            record=record,
             profile=self.profile,
         )
         return worker
@@ -345,7 +347,7 @@ class _Daemon:
             Path(self.config["admin.socket"]),
             status=snapshots.status,
             cluster=Gathering(worker, snapshots.status).gather,
-            topology=lambda: worker.record.topology if worker.record is not None else None,
+            topology=lambda: worker.node.record.topology if worker.node.record else None,
             orders=Orders(worker, self.config["timing.stop"], reloader.reload).by_name,
             task_status=task_status,
         )
@@ -353,7 +355,7 @@ class _Daemon:
 
 def _log_context(worker: Worker) -> dict[str, str]:
     """The fields that every entry of the journal has."""
-    stamp = worker.stamp
+    stamp = worker.node.stamp
     return {
         "WALLAROOD_WORKER": worker.member.name,
         "WALLAROOD_CLUSTER_ID": stamp.cluster_id,

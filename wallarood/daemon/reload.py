@@ -7,6 +7,7 @@ import attrs
 import structlog
 
 from wallarood.config.keys import KEYS, Config
+from wallarood.control.events import TimingChanged
 from wallarood.daemon.settings import source_limits
 from wallarood.logs import set_level
 from wallarood.model.errors import ConfigurationError, WallaroodError
@@ -88,12 +89,4 @@ class Reloader:
         job.change_source(source_limits(new))
         job.time_budget_s = new["limits.batch-time-budget"]
         job.blocking_call_s = new["limits.blocking-call-max"]
-        timing = attrs.evolve(
-            worker.settings.timing,
-            checkpoint_interval_s=new["checkpoint.interval"],
-            checkpoint_deadline_s=new["checkpoint.deadline"],
-        )
-        worker.settings = attrs.evolve(worker.settings, timing=timing)
-        if worker.running is not None and worker.running.coordinator is not None:
-            worker.running.coordinator.interval_s = timing.checkpoint_interval_s
-            worker.running.coordinator.deadline_s = timing.checkpoint_deadline_s
+        worker.post(TimingChanged(new["checkpoint.interval"], new["checkpoint.deadline"]))

@@ -8,6 +8,7 @@ import trio
 
 from wallarood.app.connector import SourceLimits
 from wallarood.config.keys import Config
+from wallarood.control.settings import NodeSettings, Timing
 from wallarood.daemon.addresses import exposed
 from wallarood.model.ids import parse_address
 from wallarood.net.auth import ClusterKey, read_key
@@ -15,7 +16,7 @@ from wallarood.net.listen import NetLimits
 from wallarood.net.tls import Tls, TlsFiles
 from wallarood.runtime.dataflow.limits import JobLimits
 from wallarood.runtime.peers.links import LinkLimits
-from wallarood.runtime.worker import Settings, Timing
+from wallarood.runtime.worker import Settings
 from wallarood.wire.records import PickleRule
 
 
@@ -54,6 +55,19 @@ def source_limits(config: Config) -> SourceLimits:
     )
 
 
+def node_settings(config: Config) -> NodeSettings:
+    """What the decisions of the cluster depend on."""
+    timing = Timing(
+        config["timing.heartbeat"],
+        config["timing.liveness-deadline"],
+        config["timing.name-taken-wait"],
+        config["timing.completion-wait"],
+        config["checkpoint.interval"],
+        config["checkpoint.deadline"],
+    )
+    return NodeSettings(timing, config["application.exit-on-completion"])
+
+
 def runtime_settings(config: Config, data: Iterable[trio.SocketListener]) -> Settings:
     """What the runtime needs. Records may be pickled only on loopback or under TLS.
 
@@ -61,14 +75,6 @@ def runtime_settings(config: Config, data: Iterable[trio.SocketListener]) -> Set
     """
     private = not exposed(data) or config["security.certificate"] is not None
     return Settings(
-        timing=Timing(
-            config["timing.heartbeat"],
-            config["timing.liveness-deadline"],
-            config["timing.name-taken-wait"],
-            config["timing.completion-wait"],
-            config["checkpoint.interval"],
-            config["checkpoint.deadline"],
-        ),
         job=JobLimits(
             source_limits(config),
             config["limits.inbox-batches-max"],
@@ -83,6 +89,5 @@ def runtime_settings(config: Config, data: Iterable[trio.SocketListener]) -> Set
             config["timing.liveness-deadline"],
         ),
         pickle=PickleRule.ALLOWED if private else PickleRule.FORBIDDEN,
-        exit_on_completion=config["application.exit-on-completion"],
         initializer_address=parse_address(config["worker.control-channel"]),
     )

@@ -16,6 +16,7 @@ import structlog
 import trio
 
 from wallarood.control.events import StopWanted
+from wallarood.control.rounds.checkpoint_member import CheckpointMember
 from wallarood.daemon.ending import Ending
 from wallarood.model.errors import WallaroodError
 from wallarood.runtime.leaving import publish_what_can_be
@@ -97,8 +98,8 @@ async def checkpoint_first(worker: Worker, stop_s: float, ending: Ending) -> Non
     waited for.
     """
     patience_s = stop_s - 2 * leave_s(stop_s)
-    running = worker.running
-    if running is None or not running.ready.is_set() or worker.completed:
+    running, machines = worker.running, worker.node.active_round
+    if running is None or machines is None or not running.ready.is_set() or worker.node.completed:
         return
     until = trio.current_time() + patience_s
     notify("STATUS=stopping: taking a checkpoint")
@@ -112,24 +113,25 @@ async def checkpoint_first(worker: Worker, stop_s: float, ending: Ending) -> Non
             ending.within(stop_s + LATE_S)
             notify(f"EXTEND_TIMEOUT_USEC={int((stop_s + LEAVE_S) * 1e6)}")
 
-        nursery.start_soon(_watch, running, moved)
+        nursery.start_soon(_watch, running, machines.checkpoint_member, moved)
         await worker.may_leave.wait()
         nursery.cancel_scope.cancel()
     publish_s = min(PUBLISH_S, leave_s(stop_s))
-    await publish_what_can_be(running, max(until, trio.current_time() + publish_s))
+    until = max(until, trio.current_time() + publish_s)
+    await publish_what_can_be(running, machines.checkpoint_member.committed, until)
 
 
-async def _watch(running: Round, moved: Callable[[], None]) -> None:
-    furthest = _progress(running)
+async def _watch(running: Round, member: CheckpointMember, moved: Callable[[], None]) -> None:
+    furthest = _progress(running, member)
     while True:
         await trio.sleep(LOOK_S)
         # A checkpoint that fails and is begun again is no progress until it gets further.
-        if (progress := _progress(running)) > furthest:
+        if (progress := _progress(running, member)) > furthest:
             furthest = progress
             moved()
 
 
-def _progress(running: Round) -> tuple[int, ...]:
+def _progress(running: Round, member: CheckpointMember) -> tuple[int, ...]:
     """How far the checkpoint of the stop is here, whichever attempt at it has got furthest.
 
     Begun, on disk, and the parts; before it is begun, nothing counts: checkpoints out of turn come
@@ -139,5 +141,5 @@ def _progress(running: Round) -> tuple[int, ...]:
     if job is None or not number:
         return (0,)
     processed = sum(each.records_in for each in job.counters.values())
-    on_disk = running.snapshotter.held >= number
+    on_disk = member.held >= number
     return (1, int(on_disk), *job.snapshots.progress, processed)

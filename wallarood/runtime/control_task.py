@@ -37,7 +37,7 @@ class _Connection:
 
 @attrs.define(eq=False)
 class ControlConnections:
-    """All control connections by number. `stamp` is read for each message."""
+    """All control connections by number. `stamp` is read for each message that comes in."""
 
     events: trio.MemorySendChannel[Event]
     dial: DialControl
@@ -100,12 +100,11 @@ class ControlConnections:
                 continue
             await self.events.send(ConnectionMessage(number, envelope.message))
 
-    def send(self, number: int, message: ControlMessage) -> None:
+    def send(self, number: int, message: ControlMessage, stamp: Stamp) -> None:
         """Queue *message* on a connection; for one that is gone it is dropped."""
         connection = self._open.get(number)
         if connection is None:
             return
-        stamp = self.stamp()
         envelope = Envelope(
             stamp.cluster_id, stamp.epoch, stamp.round, connection.sequence_out, message
         )

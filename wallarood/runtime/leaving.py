@@ -3,7 +3,7 @@
 import structlog
 import trio
 
-from wallarood.control.events import Woken
+from wallarood.control.events import OutputPublished
 from wallarood.runtime.worker import Round, Worker
 
 LOOK_S = 0.02
@@ -15,10 +15,9 @@ LAST_S = 2.0
 log = structlog.get_logger(__name__)
 
 
-async def publish_what_can_be(running: Round, until: float) -> None:
-    """Wait until sinks have published what they can, and say what is left."""
+async def publish_what_can_be(running: Round, committed: int, until: float) -> None:
+    """Wait until sinks have published what they can up to *committed*, and say what is left."""
     sinks = running.job.sinks if running.job is not None else []
-    committed = running.snapshotter.committed
     while trio.current_time() < until:
         if not any(each.published < committed and not each.failing for each in sinks):
             break
@@ -35,14 +34,15 @@ async def publish_what_can_be(running: Round, until: float) -> None:
 
 async def stop_orderly(worker: Worker) -> None:
     """End this worker, for its cluster is shut down."""
-    if worker.running is not None:
-        await publish_what_can_be(worker.running, trio.current_time() + PUBLISH_S)
+    running, machines = worker.running, worker.node.active_round
+    if running is not None and machines is not None:
+        committed = machines.checkpoint_member.committed
+        await publish_what_can_be(running, committed, trio.current_time() + PUBLISH_S)
     log.info("the cluster is shut down by an operator")
     until = trio.current_time() + PUBLISH_S + LAST_S
-    while worker.ends_last and worker.membership is not None and trio.current_time() < until:
-        if not worker.membership.connected:
+    while worker.node.ends_last and trio.current_time() < until:
+        if not worker.node.connected:
             break
         await trio.sleep(LOOK_S)
     worker.may_leave.set()
-    worker.finished = True
-    worker.post(Woken())
+    worker.post(OutputPublished())

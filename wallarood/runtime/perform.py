@@ -1,39 +1,23 @@
 """Effects become deeds: one branch for each, carried out in order, so persist comes before send."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from functools import partial
+from typing import TypeVar, assert_never
 
-import attrs
 import structlog
 import trio
 
 from wallarood.control import effects as do
-from wallarood.control.effects import Effect, Level
+from wallarood.control.effects import Level, OfARound, ShellEffect
 from wallarood.control.events import (
-    CheckpointWanted,
     ChoiceWritten,
     CommitRecorded,
-    FinalPublished,
     HoldingsRead,
-    MemberDown,
-    MemberMessage,
-    MemberUp,
-    Woken,
+    HostFailed,
 )
-from wallarood.control.membership import Membership
-from wallarood.control.rounds.recovery_leader import RecoveryLeader
-from wallarood.control.rounds.recovery_member import RecoveryMember
-from wallarood.model.cluster_record import ClusterRecord, RecordState
-from wallarood.model.errors import CannotCreateError, PeersGoneError, WallaroodError
-from wallarood.model.ids import Address, WorkerName
-from wallarood.model.messages import (
-    Choice,
-    ControlMessage,
-    Holdings,
-    Member,
-    Purpose,
-    RequestCheckpoint,
-)
+from wallarood.model.cluster_record import ClusterRecord
+from wallarood.model.errors import CannotCreateError, WallaroodError
+from wallarood.model.messages import Choice, Holdings
 from wallarood.runtime.leaving import stop_orderly
 from wallarood.runtime.ports import CheckpointStore
 from wallarood.runtime.rounds import (
@@ -54,48 +38,38 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
-def perform(worker: Worker, effects: list[Effect]) -> None:
-    """Carry out *effects*, in order; what follows from one is carried out before the next."""
+def perform(worker: Worker, effects: list[ShellEffect]) -> None:
+    """Carry out *effects*, in order."""
     for effect in effects:
         _perform(worker, effect)
 
 
-def _perform(worker: Worker, effect: Effect) -> None:  # noqa: PLR0912 - a branch an effect
+def _perform(worker: Worker, effect: ShellEffect) -> None:  # noqa: PLR0912 - a branch an effect
     match effect:
-        case do.SendOnConnection(connection, message):
-            worker.connections.send(connection, message)
-        case do.SendToMember(name, message):
-            _tell(worker, name, message)
+        case do.SendOnConnection(connection, message, stamp):
+            worker.connections.send(connection, message, stamp)
         case do.Close(connection):
             worker.connections.close(connection)
         case do.Persist(record):
             worker.store.save_record(record)
-            worker.record = record
-        case do.Adopt(topology, members):
-            assert worker.record is not None
-            worker.store.save_record(
-                attrs.evolve(worker.record, topology=topology, members=members)
-            )
-            worker.outdated = worker.finished = True
         case do.PersistNever(cluster_id):
             worker.store.record_never(cluster_id)
         case do.Archive():
             worker.store.archive_record()
-            worker.record = None
         case do.Formed(record):
             _formed(worker, record)
         case do.Report(text, level):
             (log.warning if level is Level.WARNING else log.info)(text)
         case do.WaitingFor(text):
             _waiting_for(worker, text)
-        case do.Fail(error):
-            worker.failure = worker.failure or error
         case do.PeerUp(member):
-            _peer_up(worker, member)
+            if worker.running is not None and worker.running.links is not None:
+                worker.running.links.move(member)
         case do.PeerDown(name):
             if worker.running is not None and worker.running.links is not None:
                 worker.running.links.drop(name)
-            worker.post(MemberDown(name))
+        case do.HandToStatus(sender, message):
+            worker.on_status(sender, message)
         case do.StopOrderly():
             worker.nursery.start_soon(stop_orderly, worker)
         case do.ReadyToLeave():
@@ -106,7 +80,7 @@ def _perform(worker: Worker, effect: Effect) -> None:  # noqa: PLR0912 - a branc
             _perform_in_round(worker, effect)
 
 
-def _perform_in_round(worker: Worker, effect: Effect) -> None:  # noqa: PLR0912 - as above
+def _perform_in_round(worker: Worker, effect: OfARound) -> None:  # noqa: PLR0912 - as above
     match effect:
         case do.PauseSources(reason):
             already = not worker.gate.is_open
@@ -124,7 +98,9 @@ def _perform_in_round(worker: Worker, effect: Effect) -> None:  # noqa: PLR0912 
         case do.WriteChoice(choice):
             _write_choice(worker, choice)
         case do.BeginRound(choice):
-            _start(worker, choice)
+            worker.waiting_for = ""
+            begin_round(worker, choice)
+            worker.notify()
         case do.TakeBarrier(number, purpose, keep):
             take_barrier(worker, number, purpose=purpose, keep=keep)
         case do.ReleaseBarrier(number):
@@ -144,22 +120,8 @@ def _perform_in_round(worker: Worker, effect: Effect) -> None:  # noqa: PLR0912 
             publish(worker, number)
         case do.ForgetKept(name):
             _stored(worker, lambda store: store.drop(name), lambda _: None)
-        case do.TakeFinal():
-            worker.post(CheckpointWanted(RequestCheckpoint(Purpose.FINAL)))
-        case do.PublishedFinal():
-            assert worker.record is not None
-            worker.record = attrs.evolve(worker.record, state=RecordState.PUBLISHED)
-            worker.store.save_record(worker.record)
-            worker.post(FinalPublished())
-
-
-def _tell(worker: Worker, name: WorkerName, message: ControlMessage) -> None:
-    if name == worker.member.name:
-        worker.post(MemberMessage(name, message))
-    elif worker.membership is not None:
-        connection = worker.membership.peers[name].connection
-        if connection is not None:
-            worker.connections.send(connection, message)
+        case _:
+            assert_never(effect)
 
 
 def _waiting_for(worker: Worker, text: str) -> None:
@@ -170,33 +132,13 @@ def _waiting_for(worker: Worker, text: str) -> None:
 
 
 def _formed(worker: Worker, record: ClusterRecord) -> None:
-    """The cluster exists: open the checkpoints, and connect to all."""
-    timing, now = worker.settings.timing, trio.current_time()
-    me, workers = worker.member, record.topology.workers
-    others = tuple(each for each in record.members if each.name != me.name)
-    worker.record = record
-    worker.members = {each.name: each for each in others}
-    worker.membership = Membership(
-        record.cluster_id,
-        me,
-        others,
-        topology=record.topology,
-        heartbeat_s=timing.heartbeat_s,
-        liveness_deadline_s=timing.liveness_deadline_s,
-        name_taken_wait_s=timing.name_taken_wait_s,
-        now=now,
-    )
-    worker.rollback = RecoveryMember(record.topology.leader)
+    """The cluster exists: open the checkpoints, and connect to the members before this one."""
+    name, workers = worker.member.name, record.topology.workers
     worker.nursery.start_soon(_run_store, worker)
     _stored(worker, lambda _: None, lambda _: None)
-    if worker.leads:
-        worker.recovery = RecoveryLeader(me, workers)
-        perform(worker, worker.recovery.begin(now))
-    if record.state is RecordState.PUBLISHED and worker.settings.exit_on_completion:
-        worker.nursery.start_soon(_end_alone, worker)
-    for name in workers[1 : workers.index(me.name)]:
+    for peer in workers[1 : workers.index(name)]:
         worker.nursery.start_soon(
-            worker.connections.keep_dialling, name, lambda name=name: _address(worker, name)
+            worker.connections.keep_dialling, peer, partial(worker.node.address_of, peer)
         )
 
 
@@ -205,31 +147,7 @@ async def _run_store(worker: Worker) -> None:
     try:
         await worker.store_task.run()
     except WallaroodError as error:
-        worker.failure = worker.failure or error
-        worker.post(Woken())
-
-
-async def _end_alone(worker: Worker) -> None:
-    """All is done here, and the peers may have ended for good: do not wait for them for ever."""
-    wait_s = worker.settings.timing.completion_wait_s
-    await trio.sleep(wait_s)
-    if worker.round is None:
-        worker.failure = worker.failure or PeersGoneError(
-            "this worker has published its part of the output, and not all of its peers have come "
-            f"back for {wait_s:g} s (timing.completion-wait): they may have ended"
-        )
-        worker.post(Woken())
-
-
-def _address(worker: Worker, name: WorkerName) -> Address:
-    return worker.members[name].control
-
-
-def _peer_up(worker: Worker, member: Member) -> None:
-    worker.members[member.name] = member
-    if worker.running is not None and worker.running.links is not None:
-        worker.running.links.move(member)
-    worker.post(MemberUp(member))
+        worker.post(HostFailed(error))
 
 
 # ---- the store -----------------------------------------------------------------------------------
@@ -245,8 +163,9 @@ def _stored(
 
     def opened() -> T:
         if worker.checkpoints is None:
-            assert worker.record is not None
-            worker.checkpoints = worker.store.open_checkpoints(worker.record.cluster_id)
+            assert worker.node.record is not None
+            cluster_id = worker.node.record.cluster_id
+            worker.checkpoints = worker.store.open_checkpoints(cluster_id)
         return call(worker.checkpoints)
 
     def finished(result: T) -> None:
@@ -273,7 +192,7 @@ def _stored_in_round(
 
     Numbers of checkpoints that were never written here may come again there.
     """
-    ours = worker.stamp.round
+    ours = worker.node.stamp.round
 
     def if_ours(store: CheckpointStore) -> bool:
         if store.round != ours:
@@ -306,32 +225,9 @@ def _write_choice(worker: Worker, choice: Choice) -> None:
     _stored(worker, write, lambda _: worker.post(ChoiceWritten(choice.round)))
 
 
-# ---- rounds --------------------------------------------------------------------------------------
-
-
-def _start(worker: Worker, choice: Choice) -> None:
-    assert worker.record is not None
-    assert worker.membership is not None
-    for member in choice.members:
-        if member.name != worker.member.name:
-            worker.members[member.name] = member
-    record = attrs.evolve(worker.record, state=RecordState.STARTED, members=choice.members)
-    if record != worker.record:
-        worker.store.save_record(record)
-        worker.record = record
-    worker.completed, worker.waiting_for = False, ""
-    begin_round(worker, choice)
-    perform(worker, worker.membership.started())
-    worker.notify()
-
-
 def _job_done(worker: Worker) -> None:
-    assert worker.membership is not None
-    worker.completed, worker.waiting_for = True, ""
-    worker.membership.completed()
-    stays = not worker.settings.exit_on_completion
+    worker.waiting_for = ""
+    stays = not worker.node.settings.exit_on_completion
     idle = "; this worker stays, idle: --exit-on-completion ends it, and SIGTERM or Ctrl-C"
     log.info("job completed" + (idle if stays else ""))
     worker.notify()
-    if worker.settings.exit_on_completion:
-        worker.finished = True

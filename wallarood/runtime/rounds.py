@@ -23,9 +23,6 @@ from wallarood.control.events import (
     SnapshotMoved,
     SnapshotWritten,
 )
-from wallarood.control.rounds.checkpoint_leader import CheckpointLeader
-from wallarood.control.rounds.checkpoint_member import CheckpointMember
-from wallarood.control.rounds.completion import Completion
 from wallarood.flow.failures import host_failed, place_of, text_of
 from wallarood.model.batch import Barrier
 from wallarood.model.checkpoint import CheckpointPart, Restored
@@ -66,25 +63,7 @@ log = structlog.get_logger(__name__)
 
 def begin_round(worker: Worker, choice: Choice) -> None:
     """Begin the round of *choice*, which is durable everywhere."""
-    assert worker.record is not None
-    timing, workers = worker.settings.timing, worker.record.topology.workers
-    name, committed = worker.member.name, choice.checkpoint.number
-    coordinator = None
-    if worker.leads:
-        coordinator = CheckpointLeader(
-            workers,
-            highest=choice.highest,
-            committed=committed,
-            interval_s=timing.checkpoint_interval_s,
-            deadline_s=timing.checkpoint_deadline_s,
-            now=trio.current_time(),
-        )
-    worker.round = Round(
-        choice,
-        CheckpointMember(name, workers[0], committed=committed),
-        Completion(name, workers, completion_wait_s=timing.completion_wait_s),
-        coordinator,
-    )
+    worker.round = Round(choice)
     worker.gate.open("stop")
     worker.gate.open("hold")
     worker.gate.open("start")
@@ -140,7 +119,7 @@ def _fail(worker: Worker, error: BaseException) -> None:
 
 async def _restore(worker: Worker, mine: Round) -> None:
     """Build links and job from the chosen checkpoint."""
-    record, settings = worker.record, worker.settings
+    record, settings = worker.node.record, worker.settings
     assert record is not None
     assert worker.checkpoints is not None
     await worker.setups.open(worker.nursery, lambda error: worker.post(JobBroke(error)))

@@ -1,7 +1,7 @@
-"""The state of one worker: its machines, its connections and its job, in one place.
+"""The state of one worker: its node, its connections, its store and its job, in one place.
 
-The driver steps the machines, `perform` carries out what they want; both work on a `Worker`, and
-status is read from it. Nothing here decides or does anything by itself.
+The driver steps the node, `perform` carries out what it wants; both work on a `Worker`, and status
+is read from it. Nothing here decides or does anything by itself.
 """
 
 import contextlib
@@ -13,18 +13,8 @@ from typing import TypeAlias
 import attrs
 import trio
 
-from wallarood.control.events import Event, Woken
-from wallarood.control.formation.initializer import Initializer
-from wallarood.control.formation.joiner import Joiner
-from wallarood.control.membership import Membership
-from wallarood.control.rounds.checkpoint_leader import CheckpointLeader
-from wallarood.control.rounds.checkpoint_member import CheckpointMember
-from wallarood.control.rounds.completion import Completion
-from wallarood.control.rounds.recovery_leader import RecoveryLeader
-from wallarood.control.rounds.recovery_member import RecoveryMember
-from wallarood.control.stale import Stamp
-from wallarood.model.cluster_record import ClusterRecord, RecordState
-from wallarood.model.errors import WallaroodError
+from wallarood.control.events import Event
+from wallarood.control.node import ClusterNode
 from wallarood.model.ids import Address, WorkerName
 from wallarood.model.messages import Choice, Member, StatusTold, StatusWanted
 from wallarood.model.pipeline import Application
@@ -41,26 +31,17 @@ from wallarood.wire.records import PickleRule
 
 
 @attrs.frozen
-class Timing:
-    """Deadlines and intervals in seconds."""
-
-    heartbeat_s: float = 1.0
-    liveness_deadline_s: float = 5.0
-    name_taken_wait_s: float = 2.0
-    completion_wait_s: float = 60.0
-    checkpoint_interval_s: float = 5.0
-    checkpoint_deadline_s: float = 30.0
+class Woken:
+    """Something was posted: the driver is to look."""
 
 
 @attrs.frozen
 class Settings:
     """What an operator has configured, as far as the runtime needs it."""
 
-    timing: Timing
     job: JobLimits
     links: LinkLimits
     pickle: PickleRule
-    exit_on_completion: bool
     initializer_address: Address
 
 
@@ -88,9 +69,6 @@ class Round:
     """
 
     choice: Choice
-    snapshotter: CheckpointMember
-    completion: Completion
-    coordinator: CheckpointLeader | None
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     ready: trio.Event = attrs.field(factory=trio.Event)
     ended: trio.Event = attrs.field(factory=trio.Event)
@@ -118,41 +96,26 @@ class Round:
             async for work in self._works:
                 work(self.job, nursery)
 
-    @property
-    def checkpoint_waits_for(self) -> str:
-        """What the checkpoint in flight waits for, as far as is known here; empty if none is."""
-        if self.coordinator is not None:
-            return self.coordinator.waiting_for
-        if self.snapshotter.taken == self.snapshotter.held:
-            return ""
-        return f"checkpoint {self.snapshotter.taken} waits for {self.awaiting} here"
-
 
 @attrs.define(eq=False)
 class Worker:
-    """One worker at run time. What is None does not exist yet.
+    """One worker at run time: what it decides with, and what carries out the decisions.
 
-    `members` has the newest entry of every other member. `round` stays when it has been halted.
+    What is None does not exist yet. `round` stays when it has been halted.
     """
 
-    member: Member
+    node: ClusterNode
     application: Application
-    founding: Initializer | Joiner
     store: RecordStore
     dial_data: DialData
     settings: Settings
     connections: ControlConnections
-    events: trio.MemorySendChannel[Event]
+    events: trio.MemorySendChannel[Event | Woken]
     nursery: trio.Nursery
     notify: Callable[[], None]
     gate: Gate = attrs.field(factory=Gate)
     on_status: Callable[[WorkerName, StatusWanted | StatusTold], None] = lambda _, __: None
     profile: Profile | None = None
-    record: ClusterRecord | None = None
-    members: dict[WorkerName, Member] = attrs.field(factory=dict)
-    membership: Membership | None = None
-    recovery: RecoveryLeader | None = None
-    rollback: RecoveryMember | None = None
     checkpoints: CheckpointStore | None = None
     store_task: StoreTask = attrs.field(factory=StoreTask)
     setups: Setups = attrs.field(
@@ -162,15 +125,8 @@ class Worker:
     last_checkpoint: LastCheckpoint | None = None
     disk_problem: str = ""
     posted: deque[Event] = attrs.field(factory=deque)
-    completed: bool = False
     waiting_for: str = ""
-    failure: WallaroodError | None = None
-    finished: bool = False
-    outdated: bool = False
-    """It is to begin anew, with what is on disk."""
     may_leave: trio.Event = attrs.field(factory=trio.Event)
-    ends_last: bool = False
-    """An operator has told it, and no other, to end the cluster: it sees the others end."""
 
     def post(self, event: Event) -> None:
         """Something has happened here: the driver takes it before what comes from outside."""
@@ -179,9 +135,9 @@ class Worker:
             self.events.send_nowait(Woken())
 
     @property
-    def leads(self) -> bool:
-        """Whether this worker is the leader."""
-        return self.record is not None and self.record.topology.leader == self.member.name
+    def member(self) -> Member:
+        """This worker's own entry."""
+        return self.node.member
 
     @property
     def running(self) -> Round | None:
@@ -195,30 +151,29 @@ class Worker:
         return self.running.job if self.running is not None else None
 
     @property
-    def stamp(self) -> Stamp:
-        """What our messages carry."""
-        if self.record is None or self.membership is None:
-            return Stamp()
-        number = self.round.choice.round if self.round is not None else 0
-        return Stamp(self.record.cluster_id, self.record.topology.epoch, number)
+    def checkpoint_waits_for(self) -> str:
+        """What the checkpoint in flight waits for, as far as is known here; empty if none is."""
+        machines = self.node.active_round
+        if machines is None or self.round is None:
+            return ""
+        if machines.checkpoint_leader is not None:
+            return machines.checkpoint_leader.waiting_for
+        member = machines.checkpoint_member
+        if member.taken == member.held:
+            return ""
+        return f"checkpoint {member.taken} waits for {self.round.awaiting} here"
 
     @property
     def phase(self) -> str:
         """What this worker is doing, in a word."""
-        if self.failure is not None:
+        node = self.node
+        if node.failure is not None:
             return "failed"
-        if self.completed:
+        if node.completed:
             return "completed"
-        if self.membership is None:
-            return "forming"
         if self.running is None or not self.running.ready.is_set():
-            return "recovering" if self._has_run else "forming"
+            return "recovering" if node.has_run else "forming"
         return "running" if self.gate.is_open else "paused"
-
-    @property
-    def _has_run(self) -> bool:
-        ran = (RecordState.STARTED, RecordState.PUBLISHED)
-        return self.record is not None and self.record.state in ran
 
     @property
     def phase_text(self) -> str:

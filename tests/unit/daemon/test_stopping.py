@@ -2,7 +2,6 @@
 
 from wallarood.control.events import SnapshotWritten
 from wallarood.control.rounds.checkpoint_member import CheckpointMember
-from wallarood.control.rounds.completion import Completion
 from wallarood.daemon.stopping import _progress
 from wallarood.model.batch import Barrier
 from wallarood.model.checkpoint import CheckpointId, SinkPart
@@ -22,30 +21,25 @@ def a_round() -> Round:
     snapshots = Snapshots(
         "alpha", {0: "one sink", 1: "another"}, {}, 0, lambda: None, lambda _: None, lambda: None
     )
-    made = Round(
-        Choice("attempt", 1, CheckpointId(0, 0), 0, (), 0),
-        CheckpointMember("alpha", "alpha", committed=0),
-        Completion("alpha", ALONE, completion_wait_s=60.0),
-        None,
-    )
+    made = Round(Choice("attempt", 1, CheckpointId(0, 0), 0, (), 0))
     wiring = Wiring(Topology(1, "app", ALONE, (), ()), "alpha")
     made.job = Job(wiring, Gate(), {}, {}, {}, [], [], snapshots)
     return made
 
 
 def test_checkpoints_before_that_of_the_stop_are_no_progress() -> None:
-    running = a_round()
+    running, member = a_round(), CheckpointMember("alpha", "alpha", committed=0)
     assert running.job is not None
-    before = _progress(running)
+    before = _progress(running, member)
     for number in (1, 2):
         running.job.snapshots.begin(Barrier(1, number))
         running.job.snapshots.sink_prepared(number, 0, PART)
-        running.snapshotter.step(SnapshotWritten(number, 0), 0.0)
-        assert _progress(running) == before
+        member.step(SnapshotWritten(number, 0), 0.0)
+        assert _progress(running, member) == before
 
 
 def test_another_attempt_is_no_progress_before_it_gets_further() -> None:
-    running = a_round()
+    running, member = a_round(), CheckpointMember("alpha", "alpha", committed=0)
     assert running.job is not None
     snapshots = running.job.snapshots
     running.stopping_at = 5
@@ -53,11 +47,11 @@ def test_another_attempt_is_no_progress_before_it_gets_further() -> None:
     for number in (5, 6, 7):
         snapshots.begin(Barrier(1, number))
         snapshots.sink_prepared(number, 0, PART)
-        seen.append(_progress(running))
+        seen.append(_progress(running, member))
     assert seen == seen[:1] * 3
     snapshots.sink_prepared(7, 1, PART)
-    assert _progress(running) > seen[0]
-    running.snapshotter.step(SnapshotWritten(7, 0), 0.0)
-    furthest = _progress(running)
-    running.snapshotter.step(SnapshotWritten(8, 0), 0.0)
-    assert furthest == _progress(running) > seen[0]
+    assert _progress(running, member) > seen[0]
+    member.step(SnapshotWritten(7, 0), 0.0)
+    furthest = _progress(running, member)
+    member.step(SnapshotWritten(8, 0), 0.0)
+    assert furthest == _progress(running, member) > seen[0]

@@ -3,8 +3,6 @@
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from wallarood.control.rounds.checkpoint_member import CheckpointMember
-from wallarood.control.rounds.completion import Completion
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.messages import Choice
 from wallarood.model.topology import Topology
@@ -18,12 +16,7 @@ ALONE = ("alpha",)
 
 
 def a_round() -> Round:
-    return Round(
-        Choice("attempt", 1, CheckpointId(0, 0), 0, (), 0),
-        CheckpointMember("alpha", "alpha", committed=0),
-        Completion("alpha", ALONE, completion_wait_s=60.0),
-        None,
-    )
+    return Round(Choice("attempt", 1, CheckpointId(0, 0), 0, (), 0))
 
 
 def a_job() -> Job:

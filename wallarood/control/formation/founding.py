@@ -10,13 +10,21 @@ from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.ids import ClusterId, WorkerName
 from wallarood.model.messages import (
     PROTOCOL_VERSION,
+    Committed,
     Contribution,
+    Inquiry,
     Join,
     Listing,
     Member,
+    Never,
+    Prepared,
     Proposal,
+    Waiting,
 )
 from wallarood.model.topology import Topology
+
+FORMATION_MESSAGES = (Join, Waiting, Proposal, Prepared, Committed, Inquiry, Never)
+"""What belongs to the founding, whether or not the cluster exists by now."""
 
 Listings = tuple[tuple[WorkerName, tuple[Listing, ...]], ...]
 Planner = Callable[[tuple[WorkerName, ...], Listings], Topology]

@@ -20,6 +20,7 @@
 # if one joins as new, it is put aside here and everywhere.
 
 from enum import Enum
+from typing import ClassVar
 
 import attrs
 
@@ -104,6 +105,16 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
 
 class Initializer:
     """The machine. A *record* that is committed lets it go on where it was."""
+
+    INPUTS: ClassVar[tuple[type, ...]] = (
+        Join,
+        Prepared,
+        Inquiry,
+        Attach,
+        Heartbeat,
+        ConnectionLost,
+        TimerFired,
+    )
 
     def __init__(self, founder: Founder, now: float, record: ClusterRecord | None = None) -> None:
         self.phase = Phase.GATHERING

@@ -12,6 +12,7 @@
 # begun asks as well: if the initializer has put the cluster aside, it does the same and joins.
 
 from enum import Enum
+from typing import ClassVar
 
 import attrs
 
@@ -127,6 +128,19 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
 class Joiner:
     """The machine. A *record* lets it go on where it was: prepared or committed."""
 
+    INPUTS: ClassVar[tuple[type, ...]] = (
+        ConnectionOpened,
+        ConnectionLost,
+        TimerFired,
+        Heartbeat,
+        Waiting,
+        Proposal,
+        Refused,
+        Busy,
+        Committed,
+        Never,
+    )
+
     def __init__(self, founder: Founder, now: float, record: ClusterRecord | None = None) -> None:
         self.phase = Phase.JOINING
         self._founder = founder
@@ -158,7 +172,7 @@ class Joiner:
             return min(self._given_up_at, self._ask_at)
         return self._given_up_at
 
-    def begin(self) -> list[Effect]:
+    def begin(self, now: float) -> list[Effect]:  # noqa: ARG002 - as the initializer
         """What is to be done first."""
         if self.phase is Phase.FORMED and self._record is not None:
             return [Formed(self._record)]

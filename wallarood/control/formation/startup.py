@@ -25,6 +25,11 @@ def role_in(record: ClusterRecord) -> Role:
     return Role.INITIALIZER if record.worker == record.initializer else Role.JOINER
 
 
+def role_now(record: ClusterRecord | None, started_as: Role) -> Role:
+    """What a worker is: by the *record*, and if there is none by how it was started."""
+    return started_as if record is None else role_in(record)
+
+
 @attrs.frozen
 class FormNew:
     """Form or join a new cluster; what is on disk is archived first if *archive*."""

@@ -21,15 +21,16 @@
 # that is known committed. A machine belongs to one round and ends with it.
 
 from enum import Enum
+from typing import ClassVar
 
 from wallarood.control.effects import Effect, Level, Report, SendToMember
 from wallarood.control.events import (
-    CheckpointWanted,
     Event,
     MemberDown,
     MemberMessage,
     MemberUp,
     TimerFired,
+    TimingChanged,
     kind_of,
 )
 from wallarood.model.ids import WorkerName
@@ -70,9 +71,6 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
     (_I, TimerFired): frozenset({_I, F}),
     (F, TimerFired): frozenset({F, _I}),
     (E, TimerFired): frozenset(),
-    (_I, CheckpointWanted): frozenset({F}),
-    (F, CheckpointWanted): frozenset({F}),
-    (E, CheckpointWanted): frozenset({E}),
     (_I, RequestCheckpoint): frozenset({F}),
     (F, RequestCheckpoint): frozenset({F}),
     (E, RequestCheckpoint): frozenset({E}),
@@ -85,13 +83,27 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
     (_I, CheckpointFailed): frozenset({_I}),
     (F, CheckpointFailed): frozenset({F, _I}),
     (E, CheckpointFailed): frozenset({E}),
-    **{(phase, MemberUp): frozenset({phase}) for phase in Phase},
-    **{(phase, MemberDown): frozenset({phase}) for phase in Phase},
+    **{
+        (phase, kind): frozenset({phase})
+        for phase in Phase
+        for kind in (MemberUp, MemberDown, TimingChanged)
+    },
 }
 
 
 class CheckpointLeader:
     """The machine of the leader for one round. Times are in seconds; *highest* was used before."""
+
+    INPUTS: ClassVar[tuple[type, ...]] = (
+        TimerFired,
+        TimingChanged,
+        RequestCheckpoint,
+        CheckpointProgress,
+        CheckpointHeld,
+        CheckpointFailed,
+        MemberUp,
+        MemberDown,
+    )
 
     def __init__(
         self,
@@ -108,8 +120,8 @@ class CheckpointLeader:
         self.phase = Phase.IDLE
         self._workers = workers
         self._highest = highest
-        self.interval_s = interval_s
-        self.deadline_s = deadline_s
+        self._interval_s = interval_s
+        self._deadline_s = deadline_s
         self._next_at = now + interval_s
         self._moved_at = now
         self._taking = TakeCheckpoint(0, Purpose.INTERVAL)
@@ -137,7 +149,7 @@ class CheckpointLeader:
     @property
     def _patience_s(self) -> float:
         """How long nothing may move in the one in flight."""
-        return self.deadline_s * 2.0 ** min(self._silent, DOUBLINGS_MAX)
+        return self._deadline_s * 2.0 ** min(self._silent, DOUBLINGS_MAX)
 
     @property
     def _hold(self) -> str:
@@ -172,7 +184,10 @@ class CheckpointLeader:
         match event:
             case TimerFired():
                 return self._timer(now)
-            case CheckpointWanted(request) | MemberMessage(_, RequestCheckpoint() as request):
+            case TimingChanged(interval_s, deadline_s):
+                self._interval_s, self._deadline_s = interval_s, deadline_s
+                return []
+            case MemberMessage(_, RequestCheckpoint() as request):
                 return self._request(request, now)
             case MemberMessage(sender, CheckpointHeld(number, _, unpublished)):
                 self._unpublished[sender] = unpublished
@@ -196,7 +211,7 @@ class CheckpointLeader:
 
     def _timer(self, now: float) -> list[Effect]:
         if self.phase is Phase.IDLE:
-            self._next_at = now + self.interval_s
+            self._next_at = now + self._interval_s
             if self._away:
                 return []
             if self._wanted:
@@ -239,7 +254,7 @@ class CheckpointLeader:
         for old in sorted(self._held)[:-LATE_NUMBERS_MAX]:
             del self._held[old]
         self._steps = {}
-        self._moved_at, self._next_at = now, now + self.interval_s
+        self._moved_at, self._next_at = now, now + self._interval_s
         return self._tell(self._taking)
 
     def _is_held(self, sender: WorkerName, number: int, now: float) -> list[Effect]:
@@ -269,7 +284,7 @@ class CheckpointLeader:
 
     def _give_up(self, now: float, why: str) -> list[Effect]:
         number = self._taking.number
-        self.phase, self._next_at = Phase.IDLE, now + self.interval_s
+        self.phase, self._next_at = Phase.IDLE, now + self._interval_s
         self._in_vain, self._why = self._in_vain + 1, why
         if self._taking.purpose is not Purpose.INTERVAL:
             self._wanted.append(RequestCheckpoint(self._taking.purpose, self._taking.keep))

@@ -19,6 +19,7 @@
 # is held of it goes. A machine belongs to one round and ends with it.
 
 from enum import Enum
+from typing import ClassVar
 
 from wallarood.control.effects import (
     DiscardCheckpoint,
@@ -97,6 +98,21 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
 class CheckpointMember:
     """The machine of one worker for one round. *committed* is known when the round begins."""
 
+    INPUTS: ClassVar[tuple[type, ...]] = (
+        TakeCheckpoint,
+        CheckpointCommitted,
+        CheckpointGivenUp,
+        DropKept,
+        SnapshotMoved,
+        SnapshotWritten,
+        SnapshotFailed,
+        CommitRecorded,
+        SinksPublished,
+        StopWanted,
+        MemberUp,
+        MemberDown,
+    )
+
     def __init__(self, worker: WorkerName, leader: WorkerName, *, committed: int) -> None:
         self.phase = Phase.WORKING
         self._worker = worker
@@ -110,6 +126,10 @@ class CheckpointMember:
         self._recording = committed
         self._purposes: dict[int, Purpose] = {}
         self._away: set[WorkerName] = set()
+
+    @property
+    def deadline(self) -> None:
+        """Never: the leader has deadlines."""
 
     def step(self, event: Event, now: float) -> list[Effect]:  # noqa: ARG002 - as all machines
         """Take one event, return what is to be done about it."""

@@ -9,8 +9,9 @@
 # A machine belongs to one round and ends with it.
 
 from enum import Enum
+from typing import ClassVar
 
-from wallarood.control.effects import Effect, Fail, JobDone, SendToMember, TakeFinal, WaitingFor
+from wallarood.control.effects import Effect, Fail, JobDone, SendToMember, WaitingFor
 from wallarood.control.events import (
     Event,
     FinalPublished,
@@ -23,7 +24,7 @@ from wallarood.control.events import (
 )
 from wallarood.model.errors import PeersGoneError
 from wallarood.model.ids import WorkerName
-from wallarood.model.messages import Completed, Drained, Published
+from wallarood.model.messages import Completed, Drained, Published, Purpose, RequestCheckpoint
 
 
 class Phase(Enum):
@@ -59,6 +60,17 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
 
 class Completion:
     """The machine of one worker for one round."""
+
+    INPUTS: ClassVar[tuple[type, ...]] = (
+        JobDrained,
+        FinalPublished,
+        Drained,
+        Published,
+        Completed,
+        MemberUp,
+        MemberDown,
+        TimerFired,
+    )
 
     def __init__(
         self, worker: WorkerName, workers: tuple[WorkerName, ...], *, completion_wait_s: float
@@ -126,7 +138,8 @@ class Completion:
         self._drained.add(sender)
         if len(self._drained) < len(self._workers):
             return [WaitingFor(self._waiting_text(self._drained))]
-        return [TakeFinal()] if before < len(self._workers) else []
+        final = SendToMember(self._leader, RequestCheckpoint(Purpose.FINAL))
+        return [final] if before < len(self._workers) else []
 
     def _waiting_text(self, done: set[WorkerName]) -> str:
         absent = [name for name in self._workers if name not in done]

@@ -18,6 +18,7 @@
 # nothing can proceed without them.
 
 from enum import Enum
+from typing import ClassVar
 
 from wallarood.control.effects import Effect, Level, Report, SendToMember, WaitingFor
 from wallarood.control.events import (
@@ -83,6 +84,14 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
 
 class RecoveryLeader:
     """The machine of the leader. *me* is its own entry; *workers* are all members."""
+
+    INPUTS: ClassVar[tuple[type, ...]] = (
+        MemberUp,
+        MemberDown,
+        TimerFired,
+        Holdings,
+        ChoiceHeld,
+    )
 
     def __init__(self, me: Member, workers: tuple[WorkerName, ...]) -> None:
         self.phase = Phase.GATHERING

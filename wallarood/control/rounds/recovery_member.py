@@ -8,6 +8,7 @@
 # again, and after its own death it begins anew.
 
 from enum import Enum
+from typing import ClassVar
 
 from wallarood.control.effects import (
     BeginRound,
@@ -72,6 +73,15 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
 class RecoveryMember:
     """The machine of one worker. *leader* is whom it answers."""
 
+    INPUTS: ClassVar[tuple[type, ...]] = (
+        Collect,
+        JobHalted,
+        HoldingsRead,
+        Choice,
+        ChoiceWritten,
+        Resume,
+    )
+
     def __init__(self, leader: WorkerName) -> None:
         self.phase = Phase.IDLE
         self._leader = leader
@@ -82,6 +92,10 @@ class RecoveryMember:
     def round(self) -> int:
         """The round that this worker runs in or has last run in; 0 before the first."""
         return self._choice.round if self._choice and self.phase is Phase.RUNNING else 0
+
+    @property
+    def deadline(self) -> None:
+        """Never: the leader has deadlines."""
 
     def step(self, event: Event, now: float) -> list[Effect]:  # noqa: ARG002 - as all machines
         """Take one event, return what is to be done about it."""

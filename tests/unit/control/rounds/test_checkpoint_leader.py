@@ -4,7 +4,7 @@ from itertools import pairwise
 from typing import Any
 
 from wallarood.control.effects import Effect, SendToMember
-from wallarood.control.events import CheckpointWanted, MemberMessage, TimerFired
+from wallarood.control.events import MemberMessage, TimerFired
 from wallarood.control.rounds.checkpoint_leader import CheckpointLeader
 from wallarood.model.messages import (
     CheckpointCommitted,
@@ -25,8 +25,8 @@ def taken(effects: list[Effect]) -> list[TakeCheckpoint]:
     ]
 
 
-def asked(keep: str = "", purpose: Purpose = Purpose.ASKED) -> CheckpointWanted:
-    return CheckpointWanted(RequestCheckpoint(purpose, keep))
+def asked(keep: str = "", purpose: Purpose = Purpose.ASKED) -> MemberMessage:
+    return MemberMessage("beta", RequestCheckpoint(purpose, keep))
 
 
 def coordinator() -> CheckpointLeader:

@@ -17,7 +17,15 @@ from wallarood.control.events import (
 )
 from wallarood.control.rounds.completion import Completion, Phase
 from wallarood.model.ids import Address, Incarnation
-from wallarood.model.messages import Completed, ControlMessage, Drained, Member, Published
+from wallarood.model.messages import (
+    Completed,
+    ControlMessage,
+    Drained,
+    Member,
+    Published,
+    Purpose,
+    RequestCheckpoint,
+)
 
 WORKERS = ("alpha", "beta", "gamma")
 HERE = Address("127.0.0.1", 1)
@@ -44,12 +52,12 @@ class Cluster:
 
     def perform(self, name: str, effect: Effect) -> None:
         match effect:
-            case do.SendToMember(target, message):
-                self.deliver(name, target, message)
-            case do.TakeFinal():
+            case do.SendToMember("alpha", RequestCheckpoint(Purpose.FINAL)):
                 drained = {n for n, m in self.machines.items() if m.phase is not Phase.RUNNING}
                 assert drained == set(WORKERS), "a final checkpoint before all were drained"
                 self.finals += 1
+            case do.SendToMember(target, message):
+                self.deliver(name, target, message)
             case do.JobDone():
                 self.done.append(name)
 
@@ -117,4 +125,4 @@ def test_a_worker_that_drains_twice_is_counted_once() -> None:
     machine = Cluster().machines["alpha"]
     for name in ("beta", "beta", "gamma", "gamma"):
         effects = machine.step(MemberMessage(name, Drained()), 0.0)
-        assert not any(isinstance(each, do.TakeFinal) for each in effects)
+        assert do.SendToMember("alpha", RequestCheckpoint(Purpose.FINAL)) not in effects

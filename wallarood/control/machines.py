@@ -1,0 +1,108 @@
+"""The machines of one worker that exist now, and how they are made."""
+
+import attrs
+
+from wallarood.control.formation.founding import Founder
+from wallarood.control.formation.initializer import Initializer
+from wallarood.control.formation.joiner import Joiner
+from wallarood.control.formation.startup import Role
+from wallarood.control.machine import Machine
+from wallarood.control.membership import Membership
+from wallarood.control.rounds.active_round import ActiveRound
+from wallarood.control.rounds.recovery_leader import RecoveryLeader
+from wallarood.control.rounds.recovery_member import RecoveryMember
+from wallarood.control.settings import MachineClasses, NodeSettings
+from wallarood.model.cluster_record import ClusterRecord
+from wallarood.model.messages import Choice
+
+
+@attrs.define(eq=False)
+class Machines:
+    """What is None does not exist yet. Only the leader has a `recovery_leader`.
+
+    `round` is the one that has begun last, also when it has been `halted`.
+    """
+
+    classes: MachineClasses
+    formation: Initializer | Joiner
+    membership: Membership | None = None
+    recovery_leader: RecoveryLeader | None = None
+    recovery_member: RecoveryMember | None = None
+    round: ActiveRound | None = None
+    halted: bool = False
+
+    @property
+    def active_round(self) -> ActiveRound | None:
+        """The round that runs; None before the first, and while this worker rolls back."""
+        return None if self.halted else self.round
+
+    @property
+    def of_rounds(self) -> list[Machine]:
+        """The machines that take what a member says, in the order in which they take it."""
+        recovery = (self.recovery_leader, self.recovery_member)
+        active = self.active_round.machines if self.active_round is not None else ()
+        return [machine for machine in (*recovery, *active) if machine is not None]
+
+    @property
+    def all(self) -> list[Machine]:
+        """All machines, in the order in which they take an event."""
+        membership = () if self.membership is None else (self.membership,)
+        return [self.formation, *membership, *self.of_rounds]
+
+    @staticmethod
+    def of(
+        founder: Founder,
+        role: Role,
+        record: ClusterRecord | None,
+        *,
+        classes: MachineClasses | None,
+        now: float,
+    ) -> "Machines":
+        """What a worker has at its start. *role* is the one that it has in *record*'s cluster."""
+        classes = classes or MachineClasses()
+        made = classes.initializer if role is Role.INITIALIZER else classes.joiner
+        return Machines(classes, made(founder, now, record))
+
+    def form(
+        self, founder: Founder, record: ClusterRecord, *, settings: NodeSettings, now: float
+    ) -> None:
+        """The cluster of *record* exists: make the machines that it has before its first round."""
+        timing, workers = settings.timing, record.topology.workers
+        self.membership = self.classes.membership(
+            record.cluster_id,
+            founder.member,
+            tuple(member for member in record.members if member.name != founder.name),
+            topology=record.topology,
+            heartbeat_s=timing.heartbeat_s,
+            liveness_deadline_s=timing.liveness_deadline_s,
+            name_taken_wait_s=timing.name_taken_wait_s,
+            now=now,
+        )
+        self.recovery_member = self.classes.recovery_member(workers[0])
+        if founder.name == workers[0]:
+            self.recovery_leader = self.classes.recovery_leader(founder.member, workers)
+
+    def begin_round(
+        self, record: ClusterRecord, choice: Choice, *, settings: NodeSettings, now: float
+    ) -> None:
+        """Make the machines of the round of *choice*, in the place of those of the last one."""
+        timing, committed = settings.timing, choice.checkpoint.number
+        name, workers, leader = record.worker, record.topology.workers, None
+        if name == workers[0]:
+            leader = self.classes.checkpoint_leader(
+                workers,
+                highest=choice.highest,
+                committed=committed,
+                interval_s=timing.checkpoint_interval_s,
+                deadline_s=timing.checkpoint_deadline_s,
+                now=now,
+                in_vain_max=settings.in_vain_max,
+                unpublished_max=settings.unpublished_max,
+            )
+        self.halted = False
+        self.round = ActiveRound(
+            choice,
+            self.classes.checkpoint_member(name, workers[0], committed=committed),
+            self.classes.completion(name, workers, completion_wait_s=timing.completion_wait_s),
+            leader,
+        )

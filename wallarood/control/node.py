@@ -1,0 +1,385 @@
+"""One worker of the cluster, as far as it decides: all its machines, the record and the stamp."""
+# Theory of operation
+# ===================
+# The shell gives every event to `step` and carries out the effects that come back, in their order.
+# What one machine wants of another on the same worker does not leave: what a member says to itself,
+# a member that came or went, and the final checkpoint are events that the same step takes, each
+# after all effects of the event before it. So is what changes the record or the state of this
+# worker. Every message is stamped with what was so when it was said.
+#
+# Before a cluster exists, the machine of formation takes all messages. Then membership takes them
+# first, since each is a sign of life; those of formation go on to that machine, since a worker that
+# comes late may still ask what became of the cluster; any other comes from a member, and the
+# machines of rounds know it by its name.
+#
+# What an operator or the configuration wants is an event as well. A shutdown waits for its
+# checkpoint until a deadline, and does without it then.
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from enum import Enum
+
+import attrs
+
+from wallarood.control import effects as do
+from wallarood.control import events as on
+from wallarood.control.formation.founding import FORMATION_MESSAGES, Founder
+from wallarood.control.formation.joiner import Joiner
+from wallarood.control.formation.startup import Role
+from wallarood.control.machine import Machine
+from wallarood.control.machines import Machines
+from wallarood.control.presence import alone, refusal
+from wallarood.control.rounds.active_round import ActiveRound
+from wallarood.control.settings import MachineClasses, NodeSettings
+from wallarood.control.stale import Stamp
+from wallarood.model import messages as say
+from wallarood.model.cluster_record import ClusterRecord, RecordState
+from wallarood.model.errors import WallaroodError
+from wallarood.model.ids import Address, WorkerName
+
+
+class WorkerState(Enum):
+    """What a worker is doing, or how it has ended."""
+
+    FORMING = "forming"
+    RECOVERING = "recovering"
+    """It is in a cluster that has run before, and no round runs."""
+    RUNNING = "running"
+    COMPLETED = "completed"
+    """The job is done, and the worker stays."""
+    FINISHED = "finished"
+    OUTDATED = "outdated"
+    """The cluster has become another: this worker is to begin again with what is on disk."""
+    FAILED = "failed"
+
+
+ENDED = frozenset({WorkerState.FINISHED, WorkerState.OUTDATED, WorkerState.FAILED})
+
+
+class ClusterNode:
+    """The decisions of one worker. *role* is the one that it has in the cluster of *record*."""
+
+    def __init__(
+        self,
+        founder: Founder,
+        role: Role,
+        record: ClusterRecord | None,
+        *,
+        settings: NodeSettings,
+        now: float,
+        classes: MachineClasses | None = None,
+    ) -> None:
+        self.machines = Machines.of(founder, role, record, classes=classes, now=now)
+        self.record, self.settings = record, settings
+        self.failure: WallaroodError | None = None
+        self.ends_last = False
+        """An operator has told this worker to end the cluster: it waits until the others end."""
+        self._founder = founder
+        self._members: dict[WorkerName, say.Member] = {}
+        self._own: deque[on.Event] = deque()
+        self._ended_as: WorkerState | None = None
+        self._shutdown_at: float | None = None
+        self._alone_at: float | None = None
+
+    # ---- what is so ------------------------------------------------------------------------------
+
+    @property
+    def member(self) -> say.Member:
+        """This worker's own entry."""
+        return self._founder.member
+
+    @property
+    def workers(self) -> tuple[WorkerName, ...]:
+        """All members of the cluster, the leader first; nobody before there is one."""
+        return self.record.topology.workers if self.record is not None else ()
+
+    @property
+    def leads(self) -> bool:
+        """Whether this worker is the leader."""
+        return self.workers[:1] == (self._founder.name,)
+
+    @property
+    def active_round(self) -> ActiveRound | None:
+        """The round that runs; None before the first, and while this worker rolls back."""
+        return self.machines.active_round
+
+    @property
+    def completed(self) -> bool:
+        """Whether the job is done."""
+        return self.machines.round is not None and self.machines.round.completed
+
+    @property
+    def has_run(self) -> bool:
+        """Whether it is in a cluster of which a round has begun, now or in former lives."""
+        if self.machines.membership is None or self.record is None:
+            return False
+        return self.record.state in (RecordState.STARTED, RecordState.PUBLISHED)
+
+    @property
+    def state(self) -> WorkerState:
+        """What this worker is doing, or how it has ended."""
+        if self.failure is not None:
+            return WorkerState.FAILED
+        if self._ended_as is not None:
+            return self._ended_as
+        if self.completed:
+            return WorkerState.COMPLETED
+        if self.active_round is not None:
+            return WorkerState.RUNNING
+        return WorkerState.RECOVERING if self.has_run else WorkerState.FORMING
+
+    @property
+    def ended(self) -> bool:
+        """Whether this worker is to end, by failure or not."""
+        return self.state in ENDED
+
+    @property
+    def stamp(self) -> Stamp:
+        """What a message of this worker carries now."""
+        if self.record is None or self.machines.membership is None:
+            return Stamp()
+        begun = self.machines.round
+        number = begun.choice.round if begun is not None else 0
+        return Stamp(self.record.cluster_id, self.record.topology.epoch, number)
+
+    @property
+    def peers(self) -> tuple[WorkerName, ...]:
+        """The other members, since the cluster exists."""
+        membership = self.machines.membership
+        return tuple(membership.peers) if membership is not None else ()
+
+    @property
+    def missing(self) -> tuple[WorkerName, ...]:
+        """The members that are not connected."""
+        membership = self.machines.membership
+        return membership.missing if membership is not None else ()
+
+    @property
+    def connected(self) -> tuple[WorkerName, ...]:
+        """The members that are there and have not said that they leave."""
+        membership = self.machines.membership
+        return membership.connected if membership is not None else ()
+
+    @property
+    def deadline(self) -> float | None:
+        """When `TimerFired` is due; None: never."""
+        own = (self._shutdown_at, self._alone_at)
+        waits = (*own, *(machine.deadline for machine in self.machines.all))
+        return min((each for each in waits if each is not None), default=None)
+
+    def address_of(self, name: WorkerName) -> Address:
+        """Where a member is to be found, as far as is known."""
+        return self._members[name].control
+
+    # ---- events ----------------------------------------------------------------------------------
+
+    def begin(self, now: float) -> list[do.ShellEffect]:
+        """What is to be done first."""
+        return self._followed(self._settled(self.machines.formation.begin(now), now), now)
+
+    def step(self, event: on.Event, now: float) -> list[do.ShellEffect]:
+        """Take one event, and what follows from it here; return what the shell is to do."""
+        return self._followed(self._taken(event, now), now)
+
+    def _followed(self, effects: list[do.ShellEffect], now: float) -> list[do.ShellEffect]:
+        while self._own and not self.ended:
+            effects += self._taken(self._own.popleft(), now)
+        return effects
+
+    def _taken(self, event: on.Event, now: float) -> list[do.ShellEffect]:
+        forming = self.machines.membership is None
+        effects = self._settled(self._take(event, now), now)
+        if forming and self.machines.membership is not None:
+            effects += self._settled(self._reuse_connection(now), now)
+        return effects
+
+    def _take(self, event: on.Event, now: float) -> list[do.Effect]:  # noqa: PLR0912 - a branch an event
+        membership = self.machines.membership
+        match event:
+            case on.ConnectionOpened(connection, peer):
+                return self._opened(connection, peer, now)
+            case on.ConnectionLost():
+                return self._give(event, self.machines.all, now)
+            case on.ConnectionMessage():
+                return self._heard(event, now)
+            case on.TimerFired():
+                return self._timer(now)
+            case on.MemberMessage(sender, (say.StatusWanted() | say.StatusTold()) as message):
+                return [do.HandToStatus(sender, message)]
+            case on.MemberMessage(_, say.Refused(reason, exit_code)):
+                return [do.Fail(refusal(reason, exit_code))]
+            case on.CheckpointWanted(request):
+                return self._ask_leader(request)
+            case on.StopWanted() if self.active_round is None:
+                return [do.ReadyToLeave()]
+            case on.TimingChanged(interval_s, deadline_s):
+                timing = attrs.evolve(
+                    self.settings.timing,
+                    checkpoint_interval_s=interval_s,
+                    checkpoint_deadline_s=deadline_s,
+                )
+                self.settings = attrs.evolve(self.settings, timing=timing)
+                return self._give(event, self.machines.of_rounds, now)
+            case on.ShutdownWanted(wait_s):
+                return self._shut_down(now + wait_s)
+            case on.OutputPublished():
+                self._ended_as = WorkerState.FINISHED
+                return []
+            case on.KeyRefused(error):
+                return [do.Fail(error)] if membership is None else []
+            case on.HostFailed(error):
+                return [do.Fail(error)]
+            case on.JobBroke(error) if membership is not None:
+                return membership.fail(error)
+            case on.LeaveWanted() if membership is not None:
+                return membership.leave(self.failure)
+            case on.DropWanted(name):
+                return self._tell(self.workers, say.DropKept(name))
+            case on.StatusAsked(number):
+                return self._tell(self.peers, say.StatusWanted(number))
+            case on.StatusGiven(asker, number, status):
+                return self._tell((asker,), say.StatusTold(number, status))
+            case _:
+                return self._give(event, self.machines.of_rounds, now)
+
+    def _give(self, event: on.Event, machines: list[Machine], now: float) -> list[do.Effect]:
+        """Have those *machines* take an event that it is an input of."""
+        kind = on.kind_of(event)
+        takers = [machine for machine in machines if kind in machine.INPUTS]
+        return [effect for machine in takers for effect in machine.step(event, now)]
+
+    def _opened(self, connection: int, peer: WorkerName, now: float) -> list[do.Effect]:
+        opened = on.ConnectionOpened(connection, peer)
+        effects = self.machines.formation.step(opened, now) if not peer else []
+        if self.machines.membership is None or self.record is None:
+            return effects
+        opened = on.ConnectionOpened(connection, peer or self.record.topology.leader)
+        return [*effects, *self.machines.membership.step(opened, now)]
+
+    def _heard(self, event: on.ConnectionMessage, now: float) -> list[do.Effect]:
+        if self.machines.membership is None:
+            return self.machines.formation.step(event, now)
+        effects = self.machines.membership.step(event, now)
+        if isinstance(event.message, FORMATION_MESSAGES):
+            return [*effects, *self.machines.formation.step(event, now)]
+        sender = self.machines.membership.name_on(event.connection)
+        if sender is None:
+            return effects
+        return [*effects, *self._take(on.MemberMessage(sender, event.message), now)]
+
+    def _timer(self, now: float) -> list[do.Effect]:
+        effects: list[do.Effect] = []
+        for machine in self.machines.all:
+            if machine.deadline is not None and machine.deadline <= now:
+                effects += machine.step(on.TimerFired(), now)
+        membership = self.machines.membership
+        if membership is not None and self._shutdown_at is not None and self._shutdown_at <= now:
+            effects += membership.shut_down()
+        if self._alone_at is not None and self._alone_at <= now:
+            effects.append(do.Fail(alone(self.settings.timing.completion_wait_s)))
+        return effects
+
+    def _tell(self, names: Iterable[WorkerName], message: say.ControlMessage) -> list[do.Effect]:
+        return [do.SendToMember(name, message) for name in names]
+
+    def _ask_leader(self, request: say.RequestCheckpoint) -> list[do.Effect]:
+        """A checkpoint out of turn: the leader's affair."""
+        return self._tell(self.workers[:1], request) if self.active_round is not None else []
+
+    def _shut_down(self, until: float) -> list[do.Effect]:
+        """End the cluster: behind a checkpoint, if there can be one by then."""
+        if self.machines.membership is None:
+            self._ended_as = WorkerState.FINISHED
+            return []
+        self.ends_last = True
+        if self.active_round is None or self.missing or self.completed:
+            return self.machines.membership.shut_down()
+        self._shutdown_at = until
+        return self._ask_leader(say.RequestCheckpoint(say.Purpose.SHUTDOWN))
+
+    def _reuse_connection(self, now: float) -> list[do.Effect]:
+        """A joiner's connection to the initializer continues as that between two members."""
+        formation, membership = self.machines.formation, self.machines.membership
+        if not isinstance(formation, Joiner) or formation.connection is None or membership is None:
+            return []
+        opened = on.ConnectionOpened(formation.connection, self.workers[0])
+        return membership.step(opened, now)
+
+    # ---- effects ---------------------------------------------------------------------------------
+
+    def _settled(self, effects: Sequence[do.Effect], now: float) -> list[do.ShellEffect]:
+        """Carry out what concerns this node itself; what is left is the shell's to do."""
+        return [left for effect in effects for left in self._settle(effect, now)]
+
+    def _settle(self, effect: do.Effect, now: float) -> list[do.ShellEffect]:  # noqa: PLR0912
+        match effect:
+            case do.SendOnConnection():
+                return [attrs.evolve(effect, stamp=self.stamp)]
+            case do.SendToMember(name, message):
+                return self._send(name, message)
+            case do.Persist(record):
+                self.record = record
+            case do.Archive():
+                self.record = None
+            case do.Formed(record):
+                return [effect, *self._settled(self._form(record, now), now)]
+            case do.Adopt(topology, members):
+                assert self.record is not None
+                self._ended_as = WorkerState.OUTDATED
+                return [do.Persist(attrs.evolve(self.record, topology=topology, members=members))]
+            case do.Fail(error):
+                self.failure = self.failure or error
+                return []
+            case do.PeerUp(member):
+                self._members[member.name] = member
+                self._own.append(on.MemberUp(member))
+            case do.PeerDown(name):
+                self._own.append(on.MemberDown(name))
+            case do.HaltJob():
+                self.machines.halted = True
+            case do.BeginRound(choice):
+                return self._begin_round(choice, now)
+            case do.PublishedFinal():
+                assert self.record is not None
+                self.record = attrs.evolve(self.record, state=RecordState.PUBLISHED)
+                self._own.append(on.FinalPublished())
+                return [do.Persist(self.record)]
+            case do.StopOrderly():
+                self._shutdown_at = None
+            case do.JobDone():
+                assert self.machines.membership is not None
+                self.machines.membership.completed()
+                if self.settings.exit_on_completion:
+                    self._ended_as = WorkerState.FINISHED
+        return [effect]
+
+    def _send(self, name: WorkerName, message: say.ControlMessage) -> list[do.ShellEffect]:
+        """Say something to a member that is connected, or to this worker itself."""
+        if name == self._founder.name:
+            self._own.append(on.MemberMessage(name, message))
+            return []
+        membership = self.machines.membership
+        connection = membership.peers[name].connection if membership is not None else None
+        return [] if connection is None else [do.SendOnConnection(connection, message, self.stamp)]
+
+    def _form(self, record: ClusterRecord, now: float) -> list[do.Effect]:
+        self.record = record
+        others = (member for member in record.members if member.name != self._founder.name)
+        self._members = {member.name: member for member in others}
+        self.machines.form(self._founder, record, settings=self.settings, now=now)
+        if record.state is RecordState.PUBLISHED and self.settings.exit_on_completion:
+            self._alone_at = now + self.settings.timing.completion_wait_s
+        leader = self.machines.recovery_leader
+        return leader.begin(now) if leader is not None else []
+
+    def _begin_round(self, choice: say.Choice, now: float) -> list[do.ShellEffect]:
+        assert self.record is not None
+        assert self.machines.membership is not None
+        others = (member for member in choice.members if member.name != self._founder.name)
+        self._members |= {member.name: member for member in others}
+        started = attrs.evolve(self.record, state=RecordState.STARTED, members=choice.members)
+        persist = [do.Persist(started)] if started != self.record else []
+        self.record, self._alone_at = started, None
+        self.machines.begin_round(started, choice, settings=self.settings, now=now)
+        gate = self._settled(self.machines.membership.started(), now)
+        return [*persist, do.BeginRound(choice), *gate]

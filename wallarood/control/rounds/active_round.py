@@ -1,0 +1,29 @@
+"""The machines of one round on one worker: its part in checkpoints, the leader's, the end."""
+
+import attrs
+
+from wallarood.control.rounds.checkpoint_leader import CheckpointLeader
+from wallarood.control.rounds.checkpoint_member import CheckpointMember
+from wallarood.control.rounds.completion import Completion, Phase
+from wallarood.model.messages import Choice
+
+
+@attrs.frozen
+class ActiveRound:
+    """The round of *choice*. Only the leader has a `checkpoint_leader`."""
+
+    choice: Choice
+    checkpoint_member: CheckpointMember
+    completion: Completion
+    checkpoint_leader: CheckpointLeader | None
+
+    @property
+    def machines(self) -> tuple[CheckpointMember | CheckpointLeader | Completion, ...]:
+        """The machines, in the order in which they are given an event."""
+        leading = () if self.checkpoint_leader is None else (self.checkpoint_leader,)
+        return (self.checkpoint_member, *leading, self.completion)
+
+    @property
+    def completed(self) -> bool:
+        """Whether the job is done."""
+        return self.completion.phase is Phase.COMPLETED

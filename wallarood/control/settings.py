@@ -1,0 +1,56 @@
+"""What a cluster node is configured with, and the classes that it is made of."""
+
+import attrs
+
+from wallarood.control.formation.initializer import Initializer
+from wallarood.control.formation.joiner import Joiner
+from wallarood.control.membership import Membership
+from wallarood.control.rounds.checkpoint_leader import (
+    IN_VAIN_MAX,
+    UNPUBLISHED_MAX,
+    CheckpointLeader,
+)
+from wallarood.control.rounds.checkpoint_member import CheckpointMember
+from wallarood.control.rounds.completion import Completion
+from wallarood.control.rounds.recovery_leader import RecoveryLeader
+from wallarood.control.rounds.recovery_member import RecoveryMember
+
+
+@attrs.frozen
+class Timing:
+    """Deadlines and intervals in seconds."""
+
+    heartbeat_s: float = 1.0
+    liveness_deadline_s: float = 5.0
+    name_taken_wait_s: float = 2.0
+    completion_wait_s: float = 60.0
+    checkpoint_interval_s: float = 5.0
+    checkpoint_deadline_s: float = 30.0
+
+
+@attrs.frozen
+class NodeSettings:
+    """What the decisions of the cluster depend on, besides what happens.
+
+    `in_vain_max` checkpoints in a row may be abandoned, and `unpublished_max` transactions of a
+    sink may wait, before sources pause.
+    """
+
+    timing: Timing = Timing()
+    exit_on_completion: bool = False
+    in_vain_max: int = IN_VAIN_MAX
+    unpublished_max: int = UNPUBLISHED_MAX
+
+
+@attrs.frozen
+class MachineClasses:
+    """What the machines of a node are made of; the simulation plants bugs by other classes."""
+
+    initializer: type[Initializer] = Initializer
+    joiner: type[Joiner] = Joiner
+    membership: type[Membership] = Membership
+    recovery_leader: type[RecoveryLeader] = RecoveryLeader
+    recovery_member: type[RecoveryMember] = RecoveryMember
+    checkpoint_leader: type[CheckpointLeader] = CheckpointLeader
+    checkpoint_member: type[CheckpointMember] = CheckpointMember
+    completion: type[Completion] = Completion
