@@ -34,7 +34,9 @@ class Driven:
     out: list[tuple[Any, Any, int | None]] = attrs.field(factory=list)
     failures: list[Failure] = attrs.field(factory=list)
     clock: Clock = attrs.field(factory=lambda: Clock("@work"))
-    state: KeyedState = attrs.field(init=False)
+    new_state: Callable[[], Any] | None = None
+    """Makes its state, if not *make* that of a key."""
+    state: Any = attrs.field(init=False)
     operator: Any = attrs.field(init=False)
     _number: int = 0
     _chunks: list[bytes] = attrs.field(factory=list)
@@ -44,7 +46,7 @@ class Driven:
         self._begin()
 
     def _begin(self) -> None:
-        self.state = KeyedState("work", self.make)
+        self.state = KeyedState("work", self.make) if self.new_state is None else self.new_state()
         self.state.restore(self._chunks)
         step = Step("work", StepKind.PARTITIONED, (), WHERE, self.computation)
         self.operator = self.kind(

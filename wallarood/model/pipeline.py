@@ -61,6 +61,8 @@ class Shape(Enum):
     """A record, and the last of the other input at its time → a pair."""
     ENRICH = "enrich"
     """A record, and the row of a table with its key → a pair."""
+    WINDOW = "window"
+    """Records of a key, gathered by when they happened → what a window says of them."""
 
 
 class Calling(Enum):

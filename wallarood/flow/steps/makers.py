@@ -9,6 +9,7 @@ from wallarood.flow.steps.timed import OPERATORS, STATES
 from wallarood.flow.timed.computation import TimedComputation
 from wallarood.flow.timed.distinct import Distinct, times_of_keys
 from wallarood.flow.timed.rows import rows_of
+from wallarood.flow.windows.making import state_of_windows, windowing
 from wallarood.model.pipeline import Shape
 
 __all__ = ["OPERATORS", "STATES"]
@@ -19,6 +20,7 @@ OPERATORS |= {
     Shape.JOIN: IntervalJoin,
     Shape.JOIN_ASOF: AsOfJoin,
     Shape.ENRICH: joins.enriching,
+    Shape.WINDOW: windowing,
 }
 STATES |= {
     Shape.TIMED: rows_of,
@@ -26,4 +28,5 @@ STATES |= {
     Shape.JOIN: joins.rows_of,
     Shape.JOIN_ASOF: joins.rows_of,
     Shape.ENRICH: joins.state_of_table,
+    Shape.WINDOW: state_of_windows,
 }

@@ -69,6 +69,10 @@ def _cells(aggregation: Aggregation, column: int) -> tuple[list[Cell], Show | No
             return [Sum(column), Count()], truediv
 
 
+def _empty(_key: Any, empty: Any) -> Any:
+    return empty
+
+
 class Tally:
     """The rows of the aggregations of *computation*, whoever keeps them."""
 
@@ -160,6 +164,30 @@ class Tally:
         if self._bare:
             return cells[0].step(row, values, time)
         return tuple([c.step(old, values, time) for c, old in zip(cells, row, strict=True)])
+
+    def fits(self, columns: Sequence[list[Any]]) -> bool:
+        """Whether `advance` may be tried with these columns."""
+        keyed = Keyed([], columns, Counter())
+        return all(cell.fits(keyed) for cell in self._layout.cells)
+
+    def merge(self, keys: list[Any], panes: Sequence[Mapping[Any, Any]]) -> dict[Any, Any]:
+        """The rows of *keys*, each of which one of *panes* has, over all of these, in order."""
+        cells = self._layout.cells
+        if self._bare:
+            pairs = [(key, pane[key]) for pane in panes for key in keys if key in pane]
+            return cells[0].merge(_empty, pairs)
+        rows = [(key, pane[key]) for pane in panes for key in keys if key in pane]
+        columns = [
+            cell.merge(_empty, [(key, row[place]) for key, row in rows])
+            for place, cell in enumerate(cells)
+        ]
+        merged = zip(*(column.values() for column in columns), strict=True)
+        return dict(zip(columns[0], merged, strict=True))
+
+    @property
+    def direct(self) -> bool:
+        """Whether a row is itself the result of the only aggregation."""
+        return self._bare and self._layout.results[0][1] is None
 
     def shown(self, row: Any) -> list[Any]:
         """The results of one row."""

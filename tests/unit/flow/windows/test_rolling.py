@@ -1,0 +1,139 @@
+"""Rolling windows: what happened in the last stretch of time, at each stamp, against an oracle."""
+
+import pytest
+from support.timed import SECOND, Driven
+from support.windows import Work, driven, said, windows
+
+import wallarood as w
+from wallarood.model.timing.windows import Gathers, WindowKind, Windows
+
+
+def rolling(size: float) -> Windows:
+    return windows(WindowKind.ROLLING, size=size)
+
+
+def values(run: Driven) -> list[object]:
+    return [each.value for each in run.results]
+
+
+def test_a_window_is_said_at_each_stamp_once_time_is_above_it() -> None:
+    run = driven(rolling(10))
+    run.one("a", 0, 1)
+    run.one("a", 5, 2)
+    run.one("a", 10, 4)
+    run.watermark(10)
+    assert values(run) == [1, 3]
+    run.watermark(11)
+
+    assert values(run) == [1, 3, 6]
+    assert [stamp for _, _, stamp in run.out] == [0, 5 * SECOND, 10 * SECOND]
+
+
+def test_records_of_one_stamp_are_said_once() -> None:
+    run = driven(rolling(10))
+    run.feed([("a", 1, 1), ("a", 1, 2), ("b", 1, 4)])
+    run.end()
+
+    assert sorted((each.key, each.value) for each in run.results) == [("a", 3), ("b", 4)]
+
+
+def test_results_are_in_the_order_of_stamps_whatever_that_of_records() -> None:
+    run = driven(rolling(10))
+    for second in (7, 3, 5):
+        run.one("a", second, second)
+    run.end()
+
+    assert values(run) == [3, 8, 15]
+
+
+def test_a_record_whose_stamp_was_passed_is_late() -> None:
+    run = driven(rolling(10))
+    run.one("a", 5, 1)
+    run.watermark(6)
+    run.one("a", 5, 2)
+    run.one("a", 6, 4)
+    run.end()
+
+    assert run.late == ["2"]
+    assert values(run) == [1, 5]
+
+
+def test_within_the_grace_a_record_corrects_the_windows_that_have_it() -> None:
+    run = driven(rolling(10), grace=30 * SECOND)
+    run.feed([("a", 5, 1), ("a", 8, 2), ("a", 20, 4)])
+    run.watermark(21)
+    run.one("a", 6, 8)
+    run.one("a", 25, 16)
+    run.end()
+
+    assert [(each.end // SECOND, each.value, each.pane) for each in run.results] == [
+        (5, 1, "on_time"),
+        (8, 3, "on_time"),
+        (20, 4, "on_time"),
+        (6, 9, "late"),
+        (8, 11, "late"),
+        (25, 20, "on_time"),
+    ]
+
+
+def test_a_key_that_is_in_no_window_any_more_is_forgotten() -> None:
+    run = driven(rolling(10))
+    run.one("a", 5, 1)
+    run.watermark(14)
+    assert list(run.state.by_key) == ["a"]
+    run.watermark(15)
+
+    assert run.state.by_key == {}
+
+
+def test_a_value_that_cannot_be_taken_fails_its_record_alone() -> None:
+    run = driven(rolling(10))
+    run.feed([("a", 1, 1), ("a", 2, "x"), ("b", 1, None), ("a", 3, 2)])
+    run.end()
+
+    assert values(run) == [1, 3]
+    assert len(run.failures) == 2
+    assert run.state.by_key == {}
+
+
+@pytest.mark.parametrize("size", [3, 25])
+@pytest.mark.parametrize("batch", [1, 6, 60])
+@pytest.mark.parametrize("seed", range(8))
+def test_windows_are_those_of_the_oracle(seed: int, batch: int, size: int) -> None:
+    work = Work(seed)
+    aggregations = (w.sum(), w.max(), w.count())
+
+    run = work.on(lambda: driven(rolling(size), *aggregations), batch)
+
+    expected = {}
+    for key, stamp, _ in work.readings:
+        own = [n for k, t, n in work.readings if k == key and stamp - size < t <= stamp]
+        expected[key, stamp] = (sum(own), max(own), len(own))
+    assert {(each.key, (each.end - 1) // SECOND): each.value for each in run.results} == expected
+    assert len(run.results) == len(expected)
+    assert run.state.by_key == {}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_sums_of_floats_do_not_depend_on_batches_or_crashes(seed: int) -> None:
+    work = Work(seed)
+    work.readings = [(key, stamp, number / 7) for key, stamp, number in work.readings]  # type: ignore[misc]
+
+    runs = [work.on(lambda: driven(rolling(25)), batch) for batch in (1, 7, 50)]
+
+    whole = [sorted(said(run)) for run in runs]
+    assert whole[0] == whole[1] == whole[2]
+
+
+def test_a_fold_is_merged_and_not_changed() -> None:
+    run = driven(
+        rolling(10),
+        gathers=Gathers.FOLD,
+        make=list,
+        step=lambda total, number: total.append(number) or total,
+        merge=lambda one, other: one.extend(other) or one,
+    )
+    run.feed([("a", second, second) for second in (1, 4, 8, 12, 13, 30)])
+    run.end()
+
+    assert values(run) == [[1], [1, 4], [1, 4, 8], [4, 8, 12], [4, 8, 12, 13], [30]]

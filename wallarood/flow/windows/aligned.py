@@ -1,0 +1,239 @@
+"""Windows whose bounds the clock says: tumbling, hopping, and those of a calendar."""
+# Theory of operation
+# ===================
+# A batch is cut by panes; mostly it lies in one or two of them, and goes there as a whole. When the
+# watermark reaches the end of a window, the rows of its panes are merged and emitted, slice by
+# slice. A pane is dropped when its last window is beyond its grace.
+#
+# Whether a window has closed follows from the watermark, which is in the checkpoint: nothing is
+# kept of it, and a window that has closed does not open again after a recovery.
+
+from collections.abc import Iterable, Iterator
+from heapq import heappop, heappush
+from typing import Any, Final
+
+from wallarood.flow.buckets import BucketState
+from wallarood.flow.failures import Failure
+from wallarood.flow.keys import hold_all
+from wallarood.flow.steps.timed import Making
+from wallarood.flow.windows.gathering import Part, gathering_of
+from wallarood.flow.windows.panes import panes_of
+from wallarood.flow.windows.results import Results, before, in_slices, nothing
+from wallarood.model.batch import Batch
+from wallarood.model.time import MAX_TIME, MIN_TIME
+from wallarood.model.timing.windows import Emit, Extent, Pane, WindowSpec
+
+CUTS_MAX: Final = 4
+"""In how many panes a batch may be for each to be cut out of it as a whole."""
+_NOT: Final = bytes([1, 0]) + bytes(254)
+
+
+class AlignedWindows:
+    """The operator of windows with panes, on a `BucketState`."""
+
+    def __init__(self, making: Making) -> None:
+        self._spec: WindowSpec = making.computation.spec
+        assert isinstance(making.state, BucketState)
+        self._state = making.state
+        self._clock, self._wall = making.clock, making.wall
+        self._gathering = gathering_of(making.computation)
+        self._results = Results(making.computation, self._gathering)
+        self._panes = panes_of(self._spec.windows)
+        self._due: list[tuple[int, int]] = []
+        """Ends and starts of windows that have not closed: a heap."""
+        self._listed: set[Extent] = set()
+        self._going: list[tuple[int, Extent]] = []
+        """When a pane is to be dropped: a heap."""
+        self._changed: dict[Extent, dict[Any, None]] = {}
+        """Keys of open windows that have changed since these last said so on the wall clock."""
+        self._wall_due: int | None = None
+        self._judged_at, self._open_from = MAX_TIME, MIN_TIME
+        for pane, rows in list(self._state.buckets.items()):
+            self._list(pane)
+            if self._spec.emit is Emit.EVERY:
+                self._note_changed(pane, rows)
+
+    def _list(self, pane: Extent) -> None:
+        windows = self._panes.windows(pane)
+        for window in windows:
+            if window[1] > self._clock.time and window not in self._listed:
+                self._listed.add(window)
+                heappush(self._due, (window[1], window[0]))
+        heappush(self._going, (windows[-1][1] + self._spec.grace, pane))
+
+    # ---- records ---------------------------------------------------------------------------------
+
+    def on_batch(self, batch: Batch, failures: list[Failure], side: int = 0) -> Batch:  # noqa: ARG002
+        """Take the records in; what windows say of it at once, by `emit` and `grace`."""
+        batch = self._in_time(batch, failures)
+        batch, columns = self._gathering.columns(batch, failures)
+        times = batch.times
+        if not times:
+            return nothing()
+        part = Part(hold_all(batch), batch.values, times, columns)
+        touched: dict[Extent, Iterable[Any]] = {}
+        for pane, own in self._cut(part):
+            touched[pane] = self._add(pane, own, failures)
+        if self._spec.corrects:
+            return self._say(touched, failures)
+        return nothing()
+
+    def _in_time(self, batch: Batch, failures: list[Failure]) -> Batch:
+        """*batch* without records all of whose windows are beyond their grace."""
+        times, now = batch.times, self._clock.time
+        if not times:
+            return batch
+        if now != self._judged_at:
+            self._judged_at = now
+            self._open_from = self._first_open(now)
+        bound = self._open_from
+        if min(times) >= bound:
+            return batch
+        flags = before(times, bound)
+        gone = batch.sift(flags)
+        windows = (f"the window up to {self._last_end(time)}" for time in gone.times or ())
+        self._results.late(gone, windows, watermark=now, failures=failures)
+        return batch.sift(flags.translate(_NOT))
+
+    def _first_open(self, now: int) -> int:
+        if now in (MIN_TIME, MAX_TIME):
+            return now
+        return self._panes.first_open(now - self._spec.grace)
+
+    def _last_end(self, time: int) -> int:
+        return self._panes.windows(self._panes.pane(time))[-1][1]
+
+    def _cut(self, part: Part) -> Iterator[tuple[Extent, Part]]:
+        """The panes that *part* lies in, and what of it each has, from the first to the last."""
+        times: list[int] = part.times or []
+        last = max(times)
+        for _ in range(CUTS_MAX):
+            pane = self._panes.pane(min(times))
+            if last < pane[1]:
+                yield pane, part
+                return
+            flags = before(times, pane[1])
+            yield pane, part.sift(flags)
+            part = part.sift(flags.translate(_NOT))
+            times = part.times or []
+        places: dict[Extent, list[int]] = {}
+        pane = (0, 0)
+        for place, time in enumerate(times):
+            if not pane[0] <= time < pane[1]:
+                pane = self._panes.pane(time)
+            places.setdefault(pane, []).append(place)
+        for pane in sorted(places):
+            yield pane, part.pick(places[pane])
+
+    def _add(self, pane: Extent, part: Part, failures: list[Failure]) -> Iterable[Any]:
+        state = self._state
+        if pane not in state.buckets:
+            self._list(pane)
+        state.touch(pane, part.held)
+        touched = self._gathering.add(state.mark(pane, ()), part, failures)
+        state.mark(pane, touched)
+        return touched
+
+    # ---- results before and after the end --------------------------------------------------------
+
+    def _say(self, touched: dict[Extent, Iterable[Any]], failures: list[Failure]) -> Batch:
+        """Results of windows that are open or in their grace, of the keys that have changed."""
+        now, grace = self._clock.time, self._spec.grace
+        windows: dict[Extent, dict[Any, None]] = {}
+        for pane, keys in touched.items():
+            if self._spec.emit is Emit.EVERY:
+                self._note_changed(pane, keys)
+            for window in self._panes.windows(pane):
+                if window[1] <= now < window[1] + grace or (
+                    window[1] > now and self._spec.emit is Emit.UPDATES
+                ):
+                    windows.setdefault(window, {}).update(dict.fromkeys(keys))
+        said = [
+            self._of(
+                window,
+                list(windows[window]),
+                "late" if window[1] <= now else "early",
+                failures=failures,
+            )
+            for window in sorted(windows)
+        ]
+        return Batch.join(said) if said else nothing()
+
+    def _note_changed(self, pane: Extent, keys: Iterable[Any]) -> None:
+        for window in self._panes.windows(pane):
+            if window[1] > self._clock.time:
+                self._changed.setdefault(window, {}).update(dict.fromkeys(keys))
+                if self._wall_due is None:
+                    self._wall_due = self._wall() + self._spec.emit_every
+
+    @property
+    def wall_due(self) -> int | None:
+        """When windows that have changed say so on the wall clock."""
+        return self._wall_due
+
+    def on_wall(self, now: int, failures: list[Failure]) -> Iterator[Batch]:  # noqa: ARG002
+        """What has changed in windows that are open."""
+        changed, self._changed, self._wall_due = self._changed, {}, None
+        for window in sorted(changed):
+            for keys in in_slices(changed[window]):
+                yield self._of(window, keys, "early", failures=failures)
+
+    def _of(self, window: Extent, keys: list[Any], pane: Pane, *, failures: list[Failure]) -> Batch:
+        """Results of *keys*, each of which has a row in *window*."""
+        state = self._state
+        if window in state.buckets:
+            rows: Iterable[Any] = map(state.rows(window).__getitem__, keys)
+        else:
+            panes = [
+                state.rows(each) for each in self._panes.panes(window) if each in state.buckets
+            ]
+            merged = self._merged(window, keys, panes, failures=failures)
+            keys, rows = list(merged), merged.values()
+        return self._results.of_window(window, keys, rows, pane=pane, failures=failures)
+
+    def _merged(
+        self, window: Extent, keys: list[Any], panes: list[Any], *, failures: list[Failure]
+    ) -> dict[Any, Any]:
+        try:
+            return self._gathering.merge(keys, panes)
+        except BaseException as error:
+            if len(keys) == 1:
+                self._results.fail(window, keys[0], error, failures=failures)
+                return {}
+        # It failed for one of them: for which?
+        return {
+            key: row
+            for each in keys
+            for key, row in self._merged(window, [each], panes, failures=failures).items()
+        }
+
+    # ---- the end ---------------------------------------------------------------------------------
+
+    def on_watermark(self, time: int, failures: list[Failure]) -> Iterator[Batch]:
+        """The results of windows that end at *time* or before, and let go of what is over."""
+        while self._due and self._due[0][0] <= time:
+            end, start = heappop(self._due)
+            window = (start, end)
+            self._listed.discard(window)
+            self._changed.pop(window, None)
+            yield from self._close(window, failures)
+            self._drop(end)
+        self._drop(time)
+        if not self._changed:
+            self._wall_due = None
+
+    def _close(self, window: Extent, failures: list[Failure]) -> Iterator[Batch]:
+        panes = [each for each in self._panes.panes(window) if each in self._state.buckets]
+        seen: set[Any] = set()
+        for number, pane in enumerate(panes):
+            for keys in in_slices(self._state.rows(pane)):
+                if number:
+                    keys = [key for key in keys if key not in seen]  # noqa: PLW2901
+                if number < len(panes) - 1:
+                    seen.update(keys)
+                if keys:
+                    yield self._of(window, keys, "on_time", failures=failures)
+
+    def _drop(self, time: int) -> None:
+        while self._going and self._going[0][0] <= time:
+            self._state.drop(heappop(self._going)[1])

@@ -1,0 +1,162 @@
+"""Sessions: windows that last for as long as no gap is between the records of a key."""
+# Theory of operation
+# ===================
+# A key's row is the list of its sessions, mostly one. A record that is less than the gap before or
+# after a session joins it, and may join two to one. Only then it is judged: late is a record whose
+# session, with it, has ended longer ago than the grace.
+#
+# Whether a session has closed follows from the watermark. What was emitted of it is kept where
+# there may be further results of it: those say which windows they take the place of.
+#
+# First the sessions of all records of a batch are found, then their rows are brought forward at
+# once. Where a record joins two sessions, or where one might fail, this is done before going on.
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from wallarood.flow.failures import Failure
+from wallarood.flow.keys import hold_all
+from wallarood.flow.state import KeyedState
+from wallarood.flow.steps.timed import Making
+from wallarood.flow.timed.agenda import Reminders
+from wallarood.flow.windows.adding import LAST, ROW, SAID, START, Adding, Session
+from wallarood.flow.windows.gathering import Part, gathering_of
+from wallarood.flow.windows.results import RESULTS_MAX, Result, Results, nothing
+from wallarood.model.batch import Batch
+from wallarood.model.time import MIN_TIME
+from wallarood.model.timing.windows import Emit, Extent, Pane, WindowSpec
+
+
+class Sessions:
+    """The operator of session windows, on a `KeyedState` of lists of sessions."""
+
+    def __init__(self, making: Making) -> None:
+        self._spec: WindowSpec = making.computation.spec
+        assert isinstance(making.state, KeyedState)
+        self._state = making.state
+        self._clock, self._wall = making.clock, making.wall
+        self._gathering = gathering_of(making.computation)
+        self._results = Results(making.computation, self._gathering)
+        self._gap, self._longest = self._spec.windows.size, self._spec.windows.longest
+        self._computation = making.computation
+        self._reminders: Reminders[Any] = Reminders()
+        self._changed: dict[Any, None] = {}
+        """Keys that have changed since they last said so on the wall clock."""
+        self._wall_due: int | None = None
+        for held, sessions in self._state.by_key.items():
+            self._remind(held, sessions, self._clock.time)
+            self._note_changed(held)
+
+    def _end(self, session: Session) -> int:
+        end: int = session[LAST] + self._gap
+        return end if self._longest is None else min(end, session[START] + self._longest)
+
+    def _remind(self, held: Any, sessions: list[Session], now: int) -> None:
+        ends = map(self._end, sessions)
+        self._reminders.put(min(end if end > now else end + self._spec.grace for end in ends), held)
+
+    # ---- records ---------------------------------------------------------------------------------
+
+    def on_batch(self, batch: Batch, failures: list[Failure], side: int = 0) -> Batch:  # noqa: ARG002
+        """Take the records in; what sessions say of it at once, by `emit` and `grace`."""
+        batch, columns = self._gathering.columns(batch, failures)
+        if not batch.values:
+            return nothing()
+        part = Part(hold_all(batch), batch.values, batch.times, columns)
+        now = self._clock.time
+        bound = now - self._spec.grace if now != MIN_TIME else MIN_TIME
+        self._state.touch(part.held)
+        adding = Adding(
+            self._computation, self._gathering, part, end=self._end, now=now, bound=bound
+        )
+        done = adding.run(self._state.by_key, failures)
+        if done.late:
+            gone = batch.reorder(done.late)
+            windows = (f"its session up to {time + self._gap}" for time in gone.times or ())
+            self._results.late(gone, windows, watermark=now, failures=failures)
+        self._state.put(done.kept)
+        for held in done.begun:
+            if held in done.kept:
+                self._remind(held, done.kept[held], now)
+        if not self._spec.corrects:
+            return nothing()
+        return self._say(done.changed, failures)
+
+    # ---- results before and after the end --------------------------------------------------------
+
+    def _say(self, changed: Iterable[tuple[Any, Session]], failures: list[Failure]) -> Batch:
+        found: list[Result] = []
+        for held, session in changed:
+            if self._end(session) <= self._clock.time:
+                found.append(self._said(held, session, "late"))
+            elif self._spec.emit is Emit.UPDATES:
+                found.append(self._said(held, session, "early"))
+            else:
+                self._note_changed(held)
+        return self._results.of_each(found, failures) if found else nothing()
+
+    def _said(self, held: Any, session: Session, pane: Pane) -> Result:
+        """A result of *session*, which takes the place of those before."""
+        window: Extent = (session[START], self._end(session))
+        replaces = tuple(each for each in session[SAID] if each != window)
+        if self._spec.corrects:
+            session[SAID] = (window,)
+        return held, window, session[ROW], pane, replaces
+
+    def _note_changed(self, held: Any) -> None:
+        if self._spec.emit is Emit.EVERY:
+            self._changed[held] = None
+            if self._wall_due is None:
+                self._wall_due = self._wall() + self._spec.emit_every
+
+    @property
+    def wall_due(self) -> int | None:
+        """When sessions that have changed say so on the wall clock."""
+        return self._wall_due
+
+    def on_wall(self, now: int, failures: list[Failure]) -> Iterator[Batch]:  # noqa: ARG002
+        """What is in open sessions of keys that have changed."""
+        changed, self._changed, self._wall_due = self._changed, {}, None
+        found: list[Result] = []
+        for held in changed:
+            sessions = self._state.by_key.get(held, ())
+            self._state.touch((held,))
+            for session in sessions:
+                if self._end(session) > self._clock.time:
+                    found.append(self._said(held, session, "early"))
+                    self._state.of(held)
+            if len(found) >= RESULTS_MAX:
+                yield self._results.of_each(found, failures)
+                found = []
+        if found:
+            yield self._results.of_each(found, failures)
+
+    # ---- the end ---------------------------------------------------------------------------------
+
+    def on_watermark(self, time: int, failures: list[Failure]) -> Iterator[Batch]:
+        """The results of sessions that end at *time* or before, and let go of what is over."""
+        before = self._clock.time
+        found: list[Result] = []
+        gone: list[Any] = []
+        for _, items in self._reminders.take(time):
+            for held in items:
+                sessions = self._state.by_key.get(held)
+                if sessions is None:
+                    continue
+                self._state.touch((held,))
+                for session in sessions:
+                    if before < self._end(session) <= time:
+                        found.append(self._said(held, session, "on_time"))
+                sessions = [s for s in sessions if self._end(s) + self._spec.grace > time]
+                if sessions:
+                    self._state.put({held: sessions})
+                    self._remind(held, sessions, time)
+                else:
+                    gone.append(held)
+                if len(found) >= RESULTS_MAX:
+                    self._state.delete(gone)
+                    yield self._results.of_each(found, failures)
+                    found, gone = [], []
+        self._state.delete(gone)
+        if found:
+            yield self._results.of_each(found, failures)
