@@ -2,7 +2,8 @@
 
 A stage is a chain of steps. Steps in a row that run inline are fused into one function from batch
 to batch; a step that awaits or blocks stands between two of these. Between the steps of a fused
-run there is nothing but the columns: no task, no channel, no object for each record.
+run there is nothing but the columns: no task, no channel, no object for each record. Of them, those
+in a row that call user code for each record are one loop.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,9 +13,11 @@ import attrs
 
 from wallarood.flow.failures import Failure, letter_of, pass_on
 from wallarood.flow.state import KeyedState, SingleState, State
-from wallarood.flow.steps import grouped, loops, operators
+from wallarood.flow.steps import grouped, operators
 from wallarood.flow.steps.aggregate import Aggregator
 from wallarood.flow.steps.arrow import columnar
+from wallarood.flow.steps.chains import CHAINED, Chain
+from wallarood.flow.steps.keying import key_by
 from wallarood.flow.steps.makers import OPERATORS, STATES
 from wallarood.flow.steps.operators import DROPPED, Operator
 from wallarood.flow.steps.timed import Making, Timed, Wall, clock_name
@@ -175,7 +178,8 @@ def compile_stage(
             fused.append(made)
             continue
         if calling is Calling.INLINE:
-            fused.extend(_operator(step, states))
+            for operator in _operator(step, states):
+                _add(operator, fused)
             continue
         if fused:
             segments.append(Inline(tuple(fused), tuple(timed)))
@@ -189,6 +193,17 @@ def compile_stage(
     if fused:
         segments.append(Inline(tuple(fused), tuple(timed)))
     return tuple(segments)
+
+
+def _add(operator: Operator, fused: list[Operator]) -> None:
+    """Put *operator* behind those there are, in one loop with the last one if they can be one."""
+    joined = None
+    if fused and isinstance(operator, Chain) and isinstance(fused[-1], Chain):
+        joined = fused[-1].joined(operator)
+    if joined is None:
+        fused.append(operator)
+    else:
+        fused[-1] = joined
 
 
 def compile_branch(application: Application, stage: Stage) -> Split | None:
@@ -213,11 +228,11 @@ def _operator(step: Step, states: Mapping[str, State]) -> tuple[Operator, ...]:
         case StepKind.COLLECT | StepKind.REDISTRIBUTE, _, _:
             return (operators.COLLECT,)
         case StepKind.KEY_BY, Computation() as computation, _:
-            return (loops.key_by(computation),)
+            return (key_by(computation),)
         case StepKind.BRANCH, _, _:
             return ()
-        case _, Computation() as computation, state if computation.shape in loops.LOOPED:
-            return (loops.each(computation, state),)
+        case _, Computation() as computation, state if computation.shape in CHAINED:
+            return (Chain((computation,), state),)
         case StepKind.SIMPLE, Computation() as computation, _:
             if computation.shape is Shape.ARROW:
                 return (columnar(computation),)

@@ -39,6 +39,11 @@ class Batch:
     def __len__(self) -> int:
         return len(self.values)
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether there is nothing beside the records."""
+        return self.keys is None and self.times is None and self.runs is None
+
     def replace(self, values: list[Any], *, item: int | None = None) -> "Batch":
         """*values* in the place of the records; *item* is the one that the key is of each."""
         return Batch(values, self.keys, self.kind, item, self.times, self.runs)
@@ -66,7 +71,7 @@ class Batch:
     def spread(self, lists: Sequence[Sequence[Any]]) -> "Batch":
         """What is in *lists*, each of which is what a record gave."""
         values = list(chain.from_iterable(lists))
-        if self.keys is None and self.times is None and self.runs is None:
+        if self.is_bare:
             return Batch(values)
         sizes = list(map(len, lists))
         runs = None if self.runs is None else _sized(self.runs, sizes)
