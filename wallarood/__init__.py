@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from wallarood.app.streams.nodes import End
     from wallarood.app.streams.options import Branch
     from wallarood.app.streams.stream import Stream
+    from wallarood.app.time import Time, event_time, ingest_time
     from wallarood.connectors.file.sink import FileSink
     from wallarood.connectors.file.source import FileSource
     from wallarood.connectors.generator import GeneratorSource
@@ -91,6 +92,7 @@ __all__ = [
     "Stream",
     "TcpSink",
     "TcpSource",
+    "Time",
     "Unreadable",
     "WallaroodError",
     "application",
@@ -100,6 +102,8 @@ __all__ = [
     "computation_multi",
     "count",
     "dead_letter",
+    "event_time",
+    "ingest_time",
     "max",
     "mean",
     "merge",
@@ -144,6 +148,7 @@ _WHERE = {
     "Stream": "wallarood.app.streams.stream",
     "TcpSink": "wallarood.connectors.tcp.sink",
     "TcpSource": "wallarood.connectors.tcp.source",
+    "Time": "wallarood.app.time",
     "Unreadable": "wallarood.app.connector",
     "WallaroodError": "wallarood.model.errors",
     "application": "wallarood.app.application",
@@ -153,6 +158,8 @@ _WHERE = {
     "computation_multi": "wallarood.app.functions.computations",
     "count": "wallarood.app.aggregations",
     "dead_letter": "wallarood.app.functions.computations",
+    "event_time": "wallarood.app.time",
+    "ingest_time": "wallarood.app.time",
     "max": "wallarood.app.aggregations:maximum",
     "mean": "wallarood.app.aggregations",
     "merge": "wallarood.app.pipeline",

@@ -33,7 +33,7 @@ class Driven:
     now: int = 0
     out: list[tuple[Any, Any, int | None]] = attrs.field(factory=list)
     failures: list[Failure] = attrs.field(factory=list)
-    clock: Clock = attrs.field(factory=lambda: Clock("@work"))
+    clock: Clock = attrs.field(factory=Clock)
     new_state: Callable[[], Any] | None = None
     """Makes its state, if not *make* that of a key."""
     state: Any = attrs.field(init=False)

@@ -95,6 +95,9 @@ class SourceBatch(Generic[T_co]):
     `on_error` applies: "skip", or `wallarood.dead_letter(sink)`. A source without that attribute,
     or with "stop", raises ApplicationError itself.
 
+    `times` has the stamp of each record, in microseconds since 1970 UTC, if the source has an
+    attribute `stamped` that is true: it knows when its records happened.
+
     A position is what `Source.open` gets to continue from there: a value of None, bool, int, str
     and dicts and lists of these, so that it can be stored as JSON.
     """
@@ -102,13 +105,19 @@ class SourceBatch(Generic[T_co]):
     records: list[T_co]
     position: Any
     unreadable: tuple[Unreadable, ...] = ()
+    times: list[int] | None = None
 
 
 class SourceReader(Protocol[T_co]):
     """An open partition."""
 
     async def read(self) -> SourceBatch[T_co] | None:
-        """Wait for at least one record and return what is there; None at the end."""
+        """Wait for at least one record and return what is there; None at the end.
+
+        A partition from which nothing comes for long counts as idle (see `event_time`). A reader
+        that may wait while there is more to read, as for a server, says so by an attribute
+        `caught_up` that is false meanwhile.
+        """
 
     async def committed(self, position: Any) -> None:
         """Nothing before *position* will be asked for again. May come while `read` is at work."""

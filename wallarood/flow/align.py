@@ -3,7 +3,9 @@
 # ===================
 # An instance with several inputs passes a mark on when all of them have shown it.
 # - The end passes when every input has ended.
-# - A watermark passes when the lowest over all inputs that have not ended has risen.
+# - A watermark passes when the lowest over all active inputs has risen: those that are not idle and
+#   have not ended. When none is, the highest of them counts. Neither that of an input nor what has
+#   passed ever falls, so an input that comes back late stops nobody.
 # - A barrier blocks its input until the others have shown it too; an ended input counts as
 #   aligned. A higher barrier on any input releases the alignment of a lower one and begins its own;
 #   a late lower one is dropped. The driver may release an alignment that was given up.
@@ -15,6 +17,7 @@ from typing import TypeAlias
 
 from wallarood.model.batch import Barrier, EndOfStream, Mark, Watermark
 from wallarood.model.ids import WorkerName
+from wallarood.model.time import MIN_TIME
 
 InputId: TypeAlias = tuple[int, WorkerName]
 
@@ -28,8 +31,9 @@ class Alignment:
         self._shown: set[InputId] = set()
         self._barrier: Barrier | None = None
         self._highest: tuple[int, int] = (-1, -1)
-        self._watermarks: dict[InputId, int] = {}
-        self._watermark: int | None = None
+        self._watermarks: dict[InputId, Watermark] = {}
+        self.watermark = Watermark(MIN_TIME)
+        """What has passed last."""
         self.blocked: frozenset[InputId] = frozenset()
 
     def take(self, source: InputId, mark: Mark) -> tuple[Mark, ...]:
@@ -38,11 +42,11 @@ class Alignment:
             case Barrier():
                 return self._take_barrier(source, mark)
             case Watermark():
-                self._watermarks[source] = mark.time
+                before = self._watermarks.get(source, mark)
+                self._watermarks[source] = Watermark(max(mark.time, before.time), mark.idle)
                 return self._risen()
             case EndOfStream():
                 self.ended.add(source)
-                self._watermarks.pop(source, None)
                 passed = (*self._aligned(), *self._risen())
                 return (*passed, mark) if self.ended == self._inputs else passed
 
@@ -77,11 +81,17 @@ class Alignment:
         return (barrier,)
 
     def _risen(self) -> tuple[Mark, ...]:
-        live = self._inputs - self.ended
-        if not live or any(each not in self._watermarks for each in live):
+        if not self._watermarks:
             return ()
-        lowest = min(self._watermarks[each] for each in live)
-        if self._watermark is not None and lowest <= self._watermark:
+        silent = Watermark(MIN_TIME)
+        live = [self._watermarks.get(each, silent) for each in self._inputs - self.ended]
+        active = [each.time for each in live if not each.idle]
+        if active:
+            reached = min(active)
+        else:
+            reached = max(each.time for each in live or self._watermarks.values())
+        risen = Watermark(max(reached, self.watermark.time), bool(live) and not active)
+        if risen == self.watermark:
             return ()
-        self._watermark = lowest
-        return (Watermark(lowest),)
+        self.watermark = risen
+        return (risen,)

@@ -21,7 +21,7 @@ from wallarood.flow.steps.keying import key_by
 from wallarood.flow.steps.makers import OPERATORS, STATES
 from wallarood.flow.steps.operators import DROPPED, Operator
 from wallarood.flow.steps.timed import Making, Timed, Wall, clock_name
-from wallarood.flow.watermarks import Clock
+from wallarood.flow.watermarks import AtOnce, Clock
 from wallarood.model.batch import Batch
 from wallarood.model.errors import ApplicationError, LocalProtocolError
 from wallarood.model.pipeline import Application, Calling, Computation, Shape, Step, StepKind
@@ -130,7 +130,8 @@ def make_states(application: Application, stage: Stage) -> dict[str, State]:
     for step in (application.step(name) for name in stage.steps):
         shape = step.computation.shape if step.computation is not None else None
         if shape in OPERATORS:
-            states[clock_name(step.name)] = Clock(clock_name(step.name))
+            name = clock_name(step.name)
+            states[name] = AtOnce(name, Clock())
         if shape in STATES:
             states[step.name] = STATES[shape](step)
             continue
@@ -155,6 +156,12 @@ def _new_state(computation: Computation, make: Callable[[], Any]) -> Any:
         ) from error
 
 
+def _clock_of(state: State) -> Clock:
+    assert isinstance(state, AtOnce)
+    assert isinstance(state.of, Clock)
+    return state.of
+
+
 def _no_clock() -> int:
     raise LocalProtocolError("a stage whose steps need the wall clock was compiled without one")
 
@@ -169,8 +176,7 @@ def compile_stage(
     for step in (application.step(name) for name in stage.steps):
         calling = step.computation.calling if step.computation else Calling.INLINE
         if step.computation is not None and step.computation.shape in OPERATORS:
-            clock = states[clock_name(step.name)]
-            assert isinstance(clock, Clock)
+            clock = _clock_of(states[clock_name(step.name)])
             making = Making(step, step.computation, states.get(step.name), clock, wall)
             made: Any = OPERATORS[step.computation.shape](making)
             if hasattr(made, "on_watermark"):

@@ -1,6 +1,7 @@
-"""Watermarks: how far event time has come, at an operator and at a source."""
+"""Watermarks: how far event time has come at an operator, and what is captured at once."""
 
 from collections.abc import Iterable
+from typing import Protocol
 
 import attrs
 
@@ -15,14 +16,36 @@ class Clock:
     The engine sets `time` when the operator has been told of it; the operator reads it.
     """
 
-    computation: str
     time: int = MIN_TIME
+
+    def encode(self) -> bytes:
+        """The watermark, for a checkpoint."""
+        return self.time.to_bytes(8, "big", signed=True)
+
+    def decode(self, data: bytes) -> None:
+        """Take the captured watermark."""
+        self.time = int.from_bytes(data, "big", signed=True)
+
+
+class Encodable(Protocol):
+    """What is small enough to be captured at once."""
+
+    def encode(self) -> bytes: ...
+
+    def decode(self, data: bytes) -> None: ...
+
+
+@attrs.define(eq=False)
+class AtOnce:
+    """The state of a step that is captured at once; see `wallarood.flow.state.State`."""
+
+    computation: str
+    of: Encodable
     _part: StatePart | None = attrs.field(default=None, init=False)
 
     def capture(self, number: int, since: int) -> None:  # noqa: ARG002 - as KeyedState
-        """Capture the watermark as it is now."""
-        chunk = self.time.to_bytes(8, "big", signed=True)
-        self._part = StatePart(self.computation, True, since, (chunk,), 1)
+        """Capture the state as it is now."""
+        self._part = StatePart(self.computation, True, since, (self.of.encode(),), 1)
 
     @property
     def capturing(self) -> bool:
@@ -47,6 +70,6 @@ class Clock:
         """A checkpoint is known committed."""
 
     def restore(self, chunks: Iterable[bytes]) -> None:
-        """Take the captured watermark."""
+        """Take what was captured."""
         for chunk in chunks:
-            self.time = int.from_bytes(chunk, "big", signed=True)
+            self.of.decode(chunk)

@@ -11,6 +11,8 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
+from wallarood.model.time import Condition
+
 Runs: TypeAlias = list[tuple[str, int]]
 """Source partitions, each with how many records of it follow."""
 
@@ -223,5 +225,18 @@ class Unread:
     failures: tuple[Any, ...]
 
 
+@attrs.frozen
+class Reading:
+    """What a source does with *partition* from here on, behind what it has read of it."""
+
+    partition: str
+    condition: Condition
+
+
+@attrs.frozen
+class Tick:
+    """The wall clock has come to where an instance is to look at it."""
+
+
 Mark: TypeAlias = Barrier | Watermark | EndOfStream
-Item: TypeAlias = Batch | Mark | Unread
+Item: TypeAlias = Batch | Mark | Unread | Reading | Tick

@@ -33,6 +33,19 @@ class WhenAllIdle(Enum):
     """It stays where it is."""
 
 
+class Condition(Enum):
+    """What a source does with one of its partitions."""
+
+    UNOPENED = "unopened"
+    """It has not begun with it."""
+    ACTIVE = "active"
+    """It reads it, and time is what the records say."""
+    IDLE = "idle"
+    """There has been nothing to read for long."""
+    ENDED = "ended"
+    """It has been read to its end."""
+
+
 @attrs.frozen
 class TimeSettings:
     """How the records of a source are stamped, and how its watermark follows. Spans are in µs.

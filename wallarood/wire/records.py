@@ -2,10 +2,11 @@
 
 What arrives is equal in type and value, at every depth, to what left. A payload is one byte that
 says how the columns are encoded, the length of the key column (4 bytes, big-endian; 0 without
-keys), the key column and the value column. A column is typed msgpack where that gives back exactly
-what it holds (see `wallarood.wire.exact`); else it is pickled, or tagged where pickle is not
-allowed. Keys that are the records, or a field of them, are not sent: the field, as a number among
-those of text and bytes, is the key column instead.
+keys), the key column and the value column. Stamps, if there are any, stand before the keys (see
+`wallarood.wire.times`). A column is typed msgpack where that gives back exactly what it holds (see
+`wallarood.wire.exact`); else it is pickled, or tagged where pickle is not allowed. Keys that are
+the records, or a field of them, are not sent: the field, as a number among those of text and bytes,
+is the key column instead.
 """
 
 import pickle
@@ -23,10 +24,11 @@ from wallarood.model.errors import ApplicationError, RemoteProtocolError
 from wallarood.wire.exact import Check, NotExactError, compile_check, fields_of
 from wallarood.wire.portable import NotPortableError, all_flat, can_be_imported, dumps
 from wallarood.wire.tagged import NotPlainError, decode_tagged, encode_tagged
+from wallarood.wire.times import decode_times, encode_times
 
 _head = struct.Struct(">BI")
 _VALUES_PICKLED, _KEYS_PICKLED, _HAS_KEYS, _KEYS_ARE_VALUES, _KEYS_ARE_FIELD = 1, 2, 4, 8, 16
-_VALUES_TAGGED, _KEYS_TAGGED = 32, 64
+_VALUES_TAGGED, _KEYS_TAGGED, _HAS_TIMES = 32, 64, 128
 _VALUES_UNTYPED = _VALUES_PICKLED | _VALUES_TAGGED
 _PLAIN_KEYS = frozenset({str, bytes, bool})
 _SIMPLE_KEYS = _PLAIN_KEYS | {int}
@@ -206,7 +208,9 @@ class RecordCodec:
             else:
                 flag, keys = self._encoded(batch.keys, _KEYS_PICKLED, _KEYS_TAGGED)
                 flags |= flag
-        return _head.pack(flags, len(keys)) + keys + values
+        if batch.times is None:
+            return _head.pack(flags, len(keys)) + keys + values
+        return _head.pack(flags | _HAS_TIMES, len(keys)) + encode_times(batch.times) + keys + values
 
     def _are_keys(self, flags: int, batch: Batch) -> bool:
         """Whether the records are the keys."""
@@ -287,6 +291,9 @@ class RecordCodec:
         except struct.error as error:
             raise RemoteProtocolError(f"malformed records: {error}") from error
         columns = memoryview(payload)[_head.size :]
+        times = None
+        if flags & _HAS_TIMES:
+            times, columns = decode_times(columns)
         if size > len(columns):
             raise RemoteProtocolError(f"malformed records: {size} bytes of keys in {len(columns)}")
         if flags & _VALUES_UNTYPED:
@@ -295,9 +302,12 @@ class RecordCodec:
             values = self._decode_typed(self._decode_values, columns[size:])
         else:
             raise RemoteProtocolError("malformed records: typed, where no hint says of what type")
-        if not flags & _HAS_KEYS:
-            return Batch(values)
-        return self._keyed(flags, columns[:size], values)
+        if times is not None and len(times) != len(values):
+            raise RemoteProtocolError(f"{len(times)} stamps for {len(values)} records")
+        batch = Batch(values)
+        if flags & _HAS_KEYS:
+            batch = self._keyed(flags, columns[:size], values)
+        return batch if times is None else batch.stamp(times)
 
     def _keyed(self, flags: int, column: memoryview, values: list[Any]) -> Batch:
         if flags & _KEYS_ARE_VALUES:

@@ -105,8 +105,8 @@ keyed.map(len).to(count)  # error: Argument 1 to "to" of "KeyedStream" has incom
 keyed.to(lengths).to(count)  # error: Argument 1 to "to" of "Stream" has incompatible type
 words.aggregate(w.count())  # error: "Stream[str]" has no attribute "aggregate"
 keyed.aggregate(w.sum(of=abs))  # error: Argument "of" to "total" has incompatible type
-w.source("words", w.ListSink([]))  # error: Argument 2 to "source" has incompatible type
-w.source("words", w.StdoutSink())  # error: Argument 2 to "source" has incompatible type
+w.source("words", w.ListSink([]))  # error: No overload variant of "source"
+w.source("words", w.StdoutSink())  # error: No overload variant of "source"
 words.to_sink(w.ListSource([""]))  # error: Argument 1 to "to_sink" of "Stream" has incompatible type
 words.map(len, on_error="ignore")  # error: No overload variant
 

@@ -6,6 +6,7 @@ import pytest
 
 from wallarood.flow.align import Alignment
 from wallarood.model.batch import Barrier, EndOfStream, Watermark
+from wallarood.model.time import MAX_TIME
 
 A, B, C = (1, "alpha"), (1, "beta"), (2, "alpha")
 END = EndOfStream()
@@ -62,6 +63,39 @@ def test_a_watermark_is_the_lowest_of_the_inputs_that_live_and_only_rises() -> N
     assert alignment.take(B, Watermark(3)) == ()
     assert alignment.take(B, Watermark(9)) == (Watermark(5),)
     assert alignment.take(A, END) == (Watermark(9),)
+
+
+def test_an_idle_input_holds_nobody_up_and_when_all_are_idle_the_highest_counts() -> None:
+    alignment = Alignment([A, B])
+    alignment.take(A, Watermark(5))
+    assert alignment.take(B, Watermark(3, idle=True)) == (Watermark(5),)
+    assert alignment.take(A, Watermark(5, idle=True)) == (Watermark(5, idle=True),)
+    other = Alignment([A, B])
+    assert other.take(A, Watermark(5, idle=True)) == ()
+    assert other.take(B, Watermark(3, idle=True)) == (Watermark(5, idle=True),)
+
+
+def test_an_input_that_comes_back_from_idleness_does_not_move_time_back() -> None:
+    alignment = Alignment([A, B])
+    alignment.take(A, Watermark(50))
+    alignment.take(B, Watermark(3, idle=True))
+    assert alignment.take(B, Watermark(4)) == ()
+    assert alignment.take(A, Watermark(60)) == ()
+    assert alignment.take(B, Watermark(70)) == (Watermark(60),)
+
+
+def test_an_input_that_has_ended_does_not_end_time_while_another_is_idle() -> None:
+    alignment = Alignment([A, B])
+    alignment.take(A, Watermark(MAX_TIME))
+    assert alignment.take(A, END) == ()
+    assert alignment.take(B, Watermark(7, idle=True)) == (Watermark(7, idle=True),)
+    assert alignment.take(B, Watermark(MAX_TIME)) == (Watermark(MAX_TIME),)
+
+
+def test_the_watermark_of_an_input_never_falls() -> None:
+    alignment = Alignment([A])
+    assert alignment.take(A, Watermark(5)) == (Watermark(5),)
+    assert alignment.take(A, Watermark(4)) == ()
 
 
 @pytest.mark.parametrize("seed", range(200))

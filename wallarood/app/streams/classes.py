@@ -25,6 +25,16 @@ def merge_all(streams: tuple[Any, ...], name: str) -> Any:
         raise mistake("merge: expected two streams or more")
     if name != "":
         check_name("step", name)
+    if len({each._at.node.stamped for each in streams}) > 1:
+        raise mistake(
+            "merge: some of these streams have event time, and some have not"
+            + "".join(
+                f"; {each._at.node.lost} takes the time away"
+                for each in streams
+                if each._at.node.lost
+            )
+            + ": give each source time=w.event_time(…), or none"
+        )
     node = Node(
         StepKind.MERGE,
         place_of_caller(),
@@ -33,5 +43,7 @@ def merge_all(streams: tuple[Any, ...], name: str) -> Any:
         given_name=name,
         record=common_record([each._at.node.record for each in streams]),
         key=common_key([each._at.node.key for each in streams]),
+        stamped=streams[0]._at.node.stamped,
+        lost=next((each._at.node.lost for each in streams if each._at.node.lost), ""),
     )
     return stream_at(Outlet(connect(node), gathered=all(each._at.gathered for each in streams)))

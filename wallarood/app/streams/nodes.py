@@ -62,6 +62,20 @@ class End:
     nodes: tuple[Node, ...]
 
 
+def need_time(node: Node, what: str) -> None:
+    """Raises PipelineError: the records of *node* have no stamps, which *what* needs."""
+    if node.stamped:
+        return
+    if node.lost:
+        raise mistake(
+            f"{what} needs event time, which {node.lost} takes away: a batch computation may "
+            "return other records than it gets; put it elsewhere, or use one of single records"
+        )
+    raise mistake(
+        f"{what} needs event time: give the source time=w.event_time(…) or time=w.ingest_time()"
+    )
+
+
 def common_record(types: list[Any]) -> Any:
     """The type of records of any of *types*: Any unless they agree."""
     return types[0] if all(each == types[0] for each in types) else Any

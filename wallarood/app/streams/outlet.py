@@ -48,8 +48,11 @@ class Outlet:
         node = self.step(kind, declared, before, name=name, on_error=on_error)
         if declared.shape not in (Shape.PREDICATE, Shape.INSPECT):
             node.record = after
-        if declared.shape in LISTS and kind is StepKind.SIMPLE:
-            node.key = None
+        if declared.shape in LISTS:
+            if kind is StepKind.SIMPLE:
+                node.key = None
+            if node.stamped:
+                node.stamped, node.lost = False, f"{called or word} ({node.where})"
         return Outlet(connect(node), gathered=self.gathered and kind is StepKind.SIMPLE)
 
     def _check_key(self, declared: Declared[..., Any], called: str, kind: StepKind) -> None:
@@ -150,6 +153,8 @@ class Outlet:
             given_name=name,
             record=self.node.record,
             key=self.node.key,
+            stamped=self.node.stamped,
+            lost=self.node.lost,
         )
 
 

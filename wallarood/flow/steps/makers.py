@@ -5,6 +5,7 @@
 from wallarood.flow.joins import making as joins
 from wallarood.flow.joins.asof import AsOfJoin
 from wallarood.flow.joins.interval import IntervalJoin
+from wallarood.flow.steps.stamp import Stamper, time_of
 from wallarood.flow.steps.timed import OPERATORS, STATES
 from wallarood.flow.timed.computation import TimedComputation
 from wallarood.flow.timed.distinct import Distinct, times_of_keys
@@ -15,6 +16,7 @@ from wallarood.model.pipeline import Shape
 __all__ = ["OPERATORS", "STATES"]
 
 OPERATORS |= {
+    Shape.STAMP: Stamper,
     Shape.TIMED: TimedComputation,
     Shape.DISTINCT: Distinct,
     Shape.JOIN: IntervalJoin,
@@ -23,6 +25,7 @@ OPERATORS |= {
     Shape.WINDOW: windowing,
 }
 STATES |= {
+    Shape.STAMP: time_of,
     Shape.TIMED: rows_of,
     Shape.DISTINCT: times_of_keys,
     Shape.JOIN: joins.rows_of,

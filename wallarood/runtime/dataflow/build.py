@@ -10,11 +10,22 @@ from wallarood.app.connector import Scope, SinkContext, SourceContext
 from wallarood.flow.align import Alignment
 from wallarood.flow.compile import compile_branch, compile_stage, make_states
 from wallarood.flow.guard import Guard, maker_of
+from wallarood.flow.partitions import SourceTime
 from wallarood.flow.route import Router
 from wallarood.flow.state import State
+from wallarood.flow.steps.timed import Wall
+from wallarood.flow.watermarks import AtOnce
 from wallarood.model.checkpoint import CheckpointPart, Restored
 from wallarood.model.ids import ClusterId, WorkerName
-from wallarood.model.pipeline import LATE_OUTPUT, SIDE_OUTPUTS, Application, Computation, StepKind
+from wallarood.model.pipeline import (
+    LATE_OUTPUT,
+    SIDE_OUTPUTS,
+    Application,
+    Computation,
+    Step,
+    StepKind,
+)
+from wallarood.model.time import TimeSettings
 from wallarood.model.topology import Edge, Routing, Stage, StageKind, Topology
 from wallarood.runtime.dataflow.counters import SourceCounters, StageCounters
 from wallarood.runtime.dataflow.gate import Gate
@@ -34,6 +45,7 @@ from wallarood.runtime.dataflow.snapshots import Snapshots
 from wallarood.runtime.dataflow.source_task import SourceTask
 from wallarood.runtime.dataflow.stage_task import StageTask
 from wallarood.runtime.dataflow.wiring import SOURCE_EDGE, Wiring
+from wallarood.runtime.timing.clock import wall_clock
 from wallarood.wire.copies import Copier
 from wallarood.wire.records import PickleRule, RecordCodec
 
@@ -71,6 +83,7 @@ class Plan:
     remote_port: MakePort
     codecs: Mapping[int, RecordCodec]
     reporting: Reporting
+    wall: Wall = wall_clock
 
 
 def restore_states(
@@ -227,7 +240,7 @@ def _stage_task(job: Job, plan: Plan, stage: Stage) -> StageTask:
     states = job.snapshots.states[stage.index]
     return StageTask(
         stage=stage,
-        segments=compile_stage(plan.application, stage, states),
+        segments=compile_stage(plan.application, stage, states, wall=plan.wall),
         branch=compile_branch(plan.application, stage),
         inbox=job.inboxes[stage.index],
         alignment=Alignment(job.wiring.inputs(stage)),
@@ -237,7 +250,32 @@ def _stage_task(job: Job, plan: Plan, stage: Stage) -> StageTask:
         snapshots=job.snapshots,
         limits=plan.limits,
         batches_at_once=batches_at_once(plan.application, job.wiring, stage),
+        wall=plan.wall,
+        source_time=_source_time(job, stage),
+        sides=sides_of(plan.application, job.wiring, stage),
     )
+
+
+def _source_time(job: Job, stage: Stage) -> SourceTime | None:
+    """How far the source of *stage* has come; None if its records are not stamped."""
+    for state in job.snapshots.states[stage.index].values():
+        if isinstance(state, AtOnce) and isinstance(state.of, SourceTime):
+            state.of.expect(
+                each.partition
+                for each in stage.source_partitions
+                if each.worker == job.wiring.worker
+            )
+            return state.of
+    return None
+
+
+def sides_of(application: Application, wiring: Wiring, stage: Stage) -> dict[int, int]:
+    """The number of the input that each edge to *stage* leads to, if its first step has several."""
+    head = application.step(stage.steps[0])
+    if head.kind is StepKind.MERGE or len(head.inputs) < 2:
+        return {}
+    to_stage = (each for each in wiring.topology.edges if each.target == stage.index)
+    return {edge.index: side for side, edge in enumerate(to_stage)}
 
 
 def _pace_of(plan: Plan, stage: Stage) -> Pace:
@@ -278,7 +316,17 @@ def _source_task(job: Job, plan: Plan, stage: Stage, *, pace: Pace | None) -> So
             partitions=listed,
             positions={name: each.position for name, each in known.items()},
         ),
+        time=next((time for time in map(_settings_of, _steps(plan, stage)) if time), None),
     )
+
+
+def _steps(plan: Plan, stage: Stage) -> list[Step]:
+    return [plan.application.step(name) for name in stage.steps]
+
+
+def _settings_of(step: Step) -> TimeSettings | None:
+    spec = step.computation.spec if step.computation is not None else None
+    return spec if isinstance(spec, TimeSettings) else None
 
 
 def _sink_task(job: Job, plan: Plan, stage: Stage) -> SinkTask:

@@ -23,7 +23,7 @@ from typing import Protocol, TypeAlias
 import attrs
 import trio
 
-from wallarood.model.batch import Barrier, Batch, Item, Mark, Unread
+from wallarood.model.batch import Barrier, Batch, Item, Mark, Reading, Tick, Unread, Watermark
 from wallarood.model.ids import WorkerName
 from wallarood.runtime.dataflow.waker import Waker
 
@@ -37,8 +37,8 @@ class Consumer(Protocol):
     def is_small(self, records: int) -> bool:
         """Whether so many records are processed too soon to be worth waking a task."""
 
-    async def process(self, batch: Batch) -> None:
-        """Do with *batch* what the task does with one that it takes."""
+    async def process(self, batch: Batch, source: InputId) -> None:
+        """Do with *batch*, of input *source*, what the task does with one that it takes."""
 
 
 class Blocking(Protocol):
@@ -53,6 +53,10 @@ class Aligning(Blocking, Protocol):
 
     @property
     def ended(self) -> Set[InputId]: ...
+
+
+TICKING: InputId = (-2, "")
+"""The input that a tick seems to come from."""
 
 
 def _is_barrier(item: Item, number: int) -> bool:
@@ -90,6 +94,7 @@ class Inbox:
     _lent: bool = attrs.field(default=False, init=False)
     _missed: bool = attrs.field(default=False, init=False)
     """Whether something came while the consumer's place was lent."""
+    _ticked: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._turn = deque(self.inputs)
@@ -99,6 +104,10 @@ class Inbox:
     def backlog_batches(self) -> int:
         """How many batches wait here."""
         return sum(queue.batches for queue in self._queues.values())
+
+    def is_full(self, source: InputId) -> bool:
+        """Whether a local sender has to wait."""
+        return self._queues[source].batches >= self.batches_max
 
     async def wait_for_room(self, source: InputId) -> None:
         """Return when `put` is within the bound."""
@@ -116,7 +125,7 @@ class Inbox:
             return
         self._idle, self._lent, self._missed = False, True, False
         try:
-            await self.consumer.process(batch)
+            await self.consumer.process(batch, source)
         finally:
             self._lent = False
             if self._missed:
@@ -131,13 +140,22 @@ class Inbox:
         queue.batches += 1
         self._wake()
 
-    def mark_nowait(self, source: InputId, mark: Mark | Unread, taken: Taken = nothing) -> None:
-        """Queue a mark behind what is there; what a source could not read is queued so too."""
+    def mark_nowait(
+        self, source: InputId, mark: Mark | Unread | Reading, taken: Taken = nothing
+    ) -> None:
+        """Queue a mark behind what is there; what a source tells is queued so too."""
         self._queues[source].items.append((mark, taken))
+        self._wake()
+
+    def tick(self) -> None:
+        """Let the consumer look at the wall clock, before anything that waits here."""
+        self._ticked = True
         self._wake()
 
     def has_some(self, alignment: Blocking) -> bool:
         """Whether `get` would return at once."""
+        if self._ticked:
+            return True
         blocked = alignment.blocked
         return any(queue.items and source not in blocked for source, queue in self._queues.items())
 
@@ -166,6 +184,9 @@ class Inbox:
     async def get(self, alignment: Blocking) -> tuple[InputId, Item]:
         """Wait for an item of an input that *alignment* does not block; inputs take turns."""
         while True:
+            if self._ticked:
+                self._ticked = False
+                return TICKING, Tick()
             blocked = alignment.blocked
             for _ in range(len(self._turn)):
                 source = self._turn[0]
@@ -195,20 +216,30 @@ class Inbox:
     def _take(self, queue: _Queue) -> Item:
         item, taken = queue.items.popleft()
         taken()
+        if isinstance(item, Watermark):
+            while queue.items and isinstance(queue.items[0][0], Watermark):
+                item, taken = queue.items.popleft()
+                taken()
         if not isinstance(item, Batch):
             return item
         queue.batches -= 1
         joined = [item]
         size = len(item)
+        watermark = None
         while queue.items:
             following, taken = queue.items[0]
-            if not isinstance(following, Batch) or size + len(following) > self.batch_records_max:
+            if isinstance(following, Watermark):
+                watermark = following
+            elif isinstance(following, Batch) and size + len(following) <= self.batch_records_max:
+                queue.batches -= 1
+                joined.append(following)
+                size += len(following)
+            else:
                 break
             queue.items.popleft()
-            queue.batches -= 1
             taken()
-            joined.append(following)
-            size += len(following)
+        if watermark is not None:  # told later than it was sent, which is always right
+            queue.items.appendleft((watermark, nothing))
         if queue.room:
             queue.room.unpark_all()
         return Batch.join(joined)

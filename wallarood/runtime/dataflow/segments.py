@@ -14,8 +14,12 @@ from wallarood.model.batch import Batch
 PIECES_PER_THREAD = 4
 
 
-async def run_segments(segments: Sequence[Segment], batch: Batch, failures: list[Failure]) -> Batch:
+async def run_segments(
+    segments: Sequence[Segment], batch: Batch, failures: list[Failure], *, side: int = 0
+) -> Batch:
     """Pass *batch* through *segments*; what an `on_error` let pass is added to *failures*.
+
+    *side* is the number of the input of the first step that it is of.
 
     Raises ComputationFailed: user code raised and its policy is to stop.
     """
@@ -24,7 +28,8 @@ async def run_segments(segments: Sequence[Segment], batch: Batch, failures: list
             break
         match segment:
             case Inline():
-                batch = segment.run(batch, failures)
+                batch = segment.run(batch, failures, side)
+                side = 0
             case InThread():
                 batch = await _run_in_threads(segment, batch, failures)
             case Concurrent():

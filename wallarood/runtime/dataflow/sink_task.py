@@ -22,11 +22,11 @@ from wallarood.app.connector import Sink, SinkContext, SinkWriter
 from wallarood.flow.align import Alignment
 from wallarood.flow.failures import Naming, pass_on
 from wallarood.flow.transactions import Transactions
-from wallarood.model.batch import Barrier, Batch, EndOfStream, Unread
+from wallarood.model.batch import Barrier, Batch, EndOfStream, Reading, Tick, Unread
 from wallarood.model.checkpoint import SinkPart
 from wallarood.model.errors import DamagedStateError
 from wallarood.runtime.dataflow.counters import StageCounters
-from wallarood.runtime.dataflow.inbox import Inbox
+from wallarood.runtime.dataflow.inbox import Inbox, InputId
 from wallarood.runtime.dataflow.snapshots import Snapshots
 from wallarood.runtime.dataflow.waker import Waker
 
@@ -85,11 +85,11 @@ class SinkTask:
         while True:
             source, item = await self.inbox.get(self.alignment)
             if isinstance(item, Batch):
-                await self.process(item)
+                await self.process(item, source)
                 if self.inbox.has_some(self.alignment):
                     await trio.lowlevel.checkpoint()  # else `get` waits
                 continue
-            assert not isinstance(item, Unread)
+            assert not isinstance(item, Unread | Reading | Tick)
             for mark in self.alignment.take(source, item):
                 if isinstance(mark, Barrier) and self.snapshots.begin(mark):
                     await self._prepare(writer)
@@ -104,7 +104,7 @@ class SinkTask:
         """See `Consumer.is_small`: not where writing waits, and others had better go on."""
         return records <= SMALL_RECORDS and self._took_s < SLOW_S
 
-    async def process(self, batch: Batch) -> None:
+    async def process(self, batch: Batch, source: InputId) -> None:  # noqa: ARG002
         """Write *batch*. Raises ApplicationError: it cannot be written."""
         assert self._writer is not None
         began = time.perf_counter()

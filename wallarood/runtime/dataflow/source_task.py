@@ -10,19 +10,22 @@ inbox later comes behind the batch, also if that is still being processed, and i
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import attrs
 import structlog
 import trio
 
-from wallarood.app.connector import Source, SourceContext, SourceReader, Unreadable
+from wallarood.app.connector import Source, SourceBatch, SourceContext, SourceReader, Unreadable
 from wallarood.app.functions.declaring import policy_of
 from wallarood.flow.failures import Naming, unread
-from wallarood.model.batch import Barrier, Batch, EndOfStream, Unread
+from wallarood.model.batch import Barrier, Batch, EndOfStream, Reading, Unread
 from wallarood.model.checkpoint import SourcePosition
+from wallarood.model.time import SECOND, Condition, TimeSettings
 from wallarood.runtime.dataflow.counters import SourceCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox, InputId
+from wallarood.runtime.timing.idleness import Idleness
 
 PARTITIONS_OPEN_MAX = 8
 
@@ -31,7 +34,10 @@ log = structlog.get_logger(__name__)
 
 @attrs.frozen(eq=False)
 class SourceTask:
-    """Everything that one source instance needs. `partitions` maps each one to its counters."""
+    """Everything that one source instance needs. `partitions` maps each one to its counters.
+
+    `time` is how its stage stamps the records; None if it does not.
+    """
 
     step: str
     source: Source
@@ -40,7 +46,20 @@ class SourceTask:
     input: InputId
     gate: Gate
     context: SourceContext
+    time: TimeSettings | None = None
     _readers: dict[str, SourceReader] = attrs.field(factory=dict, init=False)
+    _idleness: Idleness | None = attrs.field(init=False)
+
+    @_idleness.default
+    def _watch_idleness(self) -> Idleness | None:
+        if self.time is None or self.time.idle is None:
+            return None
+        return Idleness(
+            self.time.idle / SECOND,
+            lambda: self.gate.is_open and not self.inbox.is_full(self.input),
+            lambda partition: bool(getattr(self._readers.get(partition), "caught_up", True)),
+            lambda partition: self._tell(partition, Condition.IDLE),
+        )
 
     @property
     def called(self) -> str:
@@ -53,14 +72,28 @@ class SourceTask:
         Raises ApplicationError: a partition cannot be opened or read.
         """
         await self._resume()
-        waiting = iter(self.partitions.items())
+        waiting = iter(self._in_order())
         readers = len(self.partitions)
         if self.source.bounded:
             readers = min(readers, PARTITIONS_OPEN_MAX)
-        async with trio.open_nursery() as nursery:
-            for _ in range(readers):
-                nursery.start_soon(self._read_some, waiting, name=self.called)
+        async with trio.open_nursery() as watching:
+            if self._idleness is not None:
+                watching.start_soon(self._idleness.run, name=f"{self.called}: idleness")
+            async with trio.open_nursery() as nursery:
+                for _ in range(readers):
+                    nursery.start_soon(self._read_some, waiting, name=self.called)
+            watching.cancel_scope.cancel()
         self.inbox.mark_nowait(self.input, EndOfStream())
+
+    def _in_order(self) -> list[tuple[str, SourceCounters]]:
+        """The partitions as they are opened: by their names if they follow each other in time."""
+        partitions = list(self.partitions.items())
+        return sorted(partitions) if self.time is not None and self.time.ordered else partitions
+
+    def _tell(self, partition: str, condition: Condition) -> None:
+        """Tell the stage, behind the records that were read, what the partition is doing."""
+        if self.time is not None:
+            self.inbox.mark_nowait(self.input, Reading(partition, condition))
 
     async def _resume(self) -> None:
         """Partitions that have ended may have more by now, if the source says so."""
@@ -74,6 +107,7 @@ class SourceTask:
         for partition, counters in waiting:
             if not counters.ended:
                 await self._read_one(partition, counters)
+            self._tell(partition, Condition.ENDED)
 
     async def _read_one(self, partition: str, counters: SourceCounters) -> None:
         await self.gate.wait_open()
@@ -81,10 +115,16 @@ class SourceTask:
         with naming:
             reader = await self.source.open(partition, counters.position, self.context)
         self._readers[partition] = reader
+        self._tell(partition, Condition.ACTIVE)
+        idleness = self._idleness
         try:
             while True:
+                if idleness is not None:
+                    idleness.reads(partition)
                 with naming:
                     batch = await reader.read()
+                if idleness is not None:
+                    idleness.has_read(partition)
                 if batch is None:
                     break
                 await self.gate.wait_open()
@@ -96,7 +136,7 @@ class SourceTask:
                 counters.records += len(batch.records)
                 counters.position = batch.position
                 if batch.records:
-                    await self.inbox.put(self.input, Batch(batch.records))
+                    await self.inbox.put(self.input, self._made(partition, batch))
                 await trio.lowlevel.checkpoint()
             counters.ended = True
             log.debug("source partition ended", source=self.step, partition=partition)
@@ -104,6 +144,12 @@ class SourceTask:
             del self._readers[partition]
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
                 await reader.aclose()
+
+    def _made(self, partition: str, read: SourceBatch[Any]) -> Batch:
+        if self.time is None:
+            return Batch(read.records)
+        runs = [(partition, len(read.records))]
+        return Batch(read.records, times=read.times, runs=runs)
 
     def _unread(self, unreadable: tuple[Unreadable, ...]) -> Unread:
         policy = policy_of(getattr(self.source, "on_error", "stop"))

@@ -6,6 +6,13 @@ User code runs on the event loop, so a batch is cut into slices that should take
 time budget; the size of a slice follows what the records before have cost. Between two slices
 other tasks run: heartbeats, connections, the operator's questions.
 
+A stage with a source that knows time follows how far that has come: the watermark goes out behind
+the records that moved it, at once when nothing waits and every now and then under load. What a
+watermark makes operators emit is drawn slice by slice, and each slice goes out before the next: a
+million keys that fire at once are under the same backpressure as all else, and the watermark goes
+on behind the last of them. An operator that waits for a time of the wall clock has the stage take a
+tick from its inbox then.
+
 A mark goes through `flow.align`, which says which marks pass on. When a barrier passes, the state
 here is captured as it is at that moment, and the barrier goes on at once; chunks of the capture are
 encoded between batches. The end of all inputs ends the task.
@@ -13,7 +20,7 @@ encoded between batches. The end of all inputs ends the task.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import attrs
 import structlog
@@ -22,20 +29,37 @@ import trio
 from wallarood.flow.align import Alignment
 from wallarood.flow.compile import Concurrent, Inline, InThread, Segment
 from wallarood.flow.failures import Failure
+from wallarood.flow.partitions import SourceTime
 from wallarood.flow.state import State
-from wallarood.model.batch import Barrier, Batch, EndOfStream, Unread
+from wallarood.flow.steps.timed import Wall
+from wallarood.model.batch import (
+    Barrier,
+    Batch,
+    EndOfStream,
+    Item,
+    Mark,
+    Reading,
+    Tick,
+    Unread,
+    Watermark,
+)
 from wallarood.model.pipeline import LATE_LETTERS_OUTPUT, DeadLetter, ErrorPolicy
+from wallarood.model.time import MAX_TIME, MIN_TIME
 from wallarood.model.topology import Stage
 from wallarood.runtime.dataflow.counters import StageCounters
-from wallarood.runtime.dataflow.inbox import Inbox
+from wallarood.runtime.dataflow.inbox import Inbox, InputId
 from wallarood.runtime.dataflow.limits import JobLimits, Pace
 from wallarood.runtime.dataflow.outputs import Outputs
 from wallarood.runtime.dataflow.segments import run_segments
 from wallarood.runtime.dataflow.snapshots import Snapshots
+from wallarood.runtime.timing.clock import wall_clock
+from wallarood.runtime.timing.ticker import Ticker
 
 OVERRUN_S = 1.0
 SMALL_SHARE = 16
 SKIPPED_INTERVAL_S = 1.0
+WATERMARK_INTERVAL_S = 0.05
+"""How often a source says under load how far time has come."""
 
 log = structlog.get_logger(__name__)
 
@@ -61,11 +85,21 @@ class StageTask:
     """Those of the sources here, if this stage is slow."""
     joined_records_max: int = 0
     """Up to how many records that wait in several inputs are processed as one batch."""
+    wall: Wall = wall_clock
+    source_time: SourceTime | None = None
+    """How far the source has come whose records this stage stamps."""
+    sides: Mapping[int, int] = attrs.field(factory=dict)
+    """The number of the input that an edge leads to, where the first step has several."""
     _inline: bool = attrs.field(init=False)
     _in_thread: bool = attrs.field(init=False)
     _capturing: int | None = attrs.field(default=None, init=False)
     """The checkpoint whose capture is being encoded."""
     _slice_records: int = attrs.field(default=16, init=False)
+    _timed: bool = attrs.field(init=False)
+    _said: Watermark = attrs.field(default=Watermark(MIN_TIME), init=False)
+    """What went out last of how far the source has come."""
+    _said_at: float = attrs.field(default=-math.inf, init=False)
+    _ticker: Ticker = attrs.field(init=False)
     _skipped_unsaid: int = attrs.field(default=0, init=False)
     _skipped_said_at: float = attrs.field(default=-math.inf, init=False)
 
@@ -74,6 +108,10 @@ class StageTask:
         # What is awaited may take its time; a thread that does not come back is stuck.
         kinds = set(map(type, self.segments))
         self._in_thread = InThread in kinds and Concurrent not in kinds
+        self._timed = self.source_time is not None or any(
+            isinstance(each, Inline) and each.timed for each in self.segments
+        )
+        self._ticker = Ticker(self.wall, self.inbox.tick)
 
     @property
     def called(self) -> str:
@@ -85,30 +123,107 @@ class StageTask:
 
         Raises ComputationFailed: user code raised and its `on_error` is to stop.
         """
+        if not self._timed:
+            await self._work()
+            return
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._ticker.run, name=f"{self.called}: time")
+            await self._work()
+            nursery.cancel_scope.cancel()
+
+    async def _work(self) -> None:
         while True:
             if self._capturing is not None:
                 await self._encode_some(self._capturing)
             source, item = await self.inbox.get(self.alignment)
             if isinstance(item, Batch):
                 most = self.joined_records_max
-                if len(item) < most:
+                if len(item) < most and not self.sides:
                     item = self.inbox.join_more(item, self.alignment, records_max=most)
-                await self.process(item)
+                await self.process(item, source)
                 if self.inbox.has_some(self.alignment):
                     await trio.lowlevel.checkpoint()  # else `get` waits
-                continue
-            if isinstance(item, Unread):
+            elif await self._take_other(source, item):
+                return
+
+    async def _take_other(self, source: InputId, item: Item) -> bool:
+        """Take what is no batch; whether it was the end of all inputs."""
+        match item:
+            case Unread():
                 await self._report(item.failures)
+            case Reading():
+                if self.source_time is not None:
+                    self.source_time.tell(item.partition, item.condition)
+            case Tick():
+                self._ticker.taken()
+                now = self.wall()
+                await self._draw(lambda segment, failures: segment.on_wall(now, failures))
+            case Barrier() | Watermark() | EndOfStream():
+                for mark in self.alignment.take(source, item):
+                    if await self._pass(mark):
+                        return True
+            case Batch():
+                raise AssertionError
+        if self._timed:
+            await self._time_moved()
+        return False
+
+    async def _pass(self, mark: Mark) -> bool:
+        """Pass *mark* on when it has had its effect here; whether it was the end."""
+        if isinstance(mark, Watermark) and self._timed:
+            await self._advance(mark.time)
+        if isinstance(mark, EndOfStream) and self._timed:
+            await self._advance(MAX_TIME)
+            if self.source_time is not None and self._said.time < MAX_TIME:
+                self.outputs.mark(Watermark(MAX_TIME))
+        if isinstance(mark, Barrier) and self.snapshots.begin(mark):
+            self.snapshots.capture_now(self.stage.index)
+            self._capturing = mark.number
+        self.outputs.mark(mark)
+        if not isinstance(mark, EndOfStream):
+            return False
+        self._capturing = None
+        self.snapshots.stage_ended(self.stage.index)
+        return True
+
+    async def _time_moved(self) -> None:
+        """Say how far the source has come, if it is time to, and what is waited for."""
+        if self.source_time is not None:
+            now_s = time.monotonic()
+            held = now_s - self._said_at < WATERMARK_INTERVAL_S
+            if not held or not self.inbox.has_some(self.alignment):
+                watermark = Watermark(self.source_time.advance(self.wall()), self.source_time.idle)
+                if watermark != self._said:
+                    self._said, self._said_at = watermark, now_s
+                    await self._advance(watermark.time)
+                    self.outputs.mark(watermark)
+        dues = [each.wall_due for each in self.segments if isinstance(each, Inline)]
+        if self.source_time is not None:
+            dues.append(self.source_time.wall_due)
+        self._ticker.wait_for(min((each for each in dues if each is not None), default=None))
+
+    async def _advance(self, watermark: int) -> None:
+        await self._draw(lambda segment, failures: segment.advance(watermark, failures))
+
+    async def _draw(self, emit: Callable[[Inline, list[Failure]], Iterator[Batch]]) -> None:
+        """Send what operators that know time *emit*, slice by slice."""
+        for place, segment in enumerate(self.segments):
+            if not isinstance(segment, Inline) or not segment.timed:
                 continue
-            for mark in self.alignment.take(source, item):
-                if isinstance(mark, Barrier) and self.snapshots.begin(mark):
-                    self.snapshots.capture_now(self.stage.index)
-                    self._capturing = mark.number
-                self.outputs.mark(mark)
-                if isinstance(mark, EndOfStream):
-                    self._capturing = None
-                    self.snapshots.stage_ended(self.stage.index)
-                    return
+            failures: list[Failure] = []
+            slices = emit(segment, failures)
+            while True:
+                began = time.perf_counter()
+                part = next(slices, None)
+                self.counters.busy_s += time.perf_counter() - began
+                if part is None:
+                    break
+                done = await run_segments(self.segments[place + 1 :], part, failures)
+                await self._send(*self._split(done, failures), failures)
+                failures.clear()
+                await trio.lowlevel.checkpoint()
+            if failures:
+                await self._report(failures)
 
     async def _encode_some(self, number: int) -> None:
         """Encode the capture for checkpoint *number* until it is whole or there is other work."""
@@ -127,32 +242,40 @@ class StageTask:
         """See `Consumer.is_small`: a small part of the time budget is enough for them."""
         return self._inline and records * SMALL_SHARE <= self._slice_records
 
-    async def process(self, batch: Batch) -> None:
+    async def process(self, batch: Batch, source: InputId) -> None:
         """Pass *batch* through all steps and on, slice by slice.
 
         Raises ComputationFailed: user code raised and its `on_error` is to stop.
         """
+        side = self.sides.get(source[0], 0) if self.sides else 0
         start = 0
         while start < len(batch):
             end = min(start + self._slice_records, len(batch))
             part = batch if end - start == len(batch) else batch.cut(start, end)
-            await self._process_slice(part)
+            await self._process_slice(part, side)
             start = end
             if start < len(batch):
                 await trio.lowlevel.checkpoint()
+        if self._timed:
+            await self._time_moved()
 
-    async def _process_slice(self, part: Batch) -> None:
+    async def _process_slice(self, part: Batch, side: int) -> None:
         failures: list[Failure] = []
         began = time.perf_counter()
         self.counters.in_thread_since = began if self._in_thread else None
         self.counters.in_hand = 0 if self._inline else len(part)
-        done = await run_segments(self.segments, part, failures)
+        done = await run_segments(self.segments, part, failures, side=side)
         self.counters.in_hand = 0
         self.counters.in_thread_since = None
-        refused = None
-        if self.branch is not None:
-            done, refused = self.branch(done, failures)
+        done, refused = self._split(done, failures)
         self._account(part, time.perf_counter() - began)
+        await self._send(done, refused, failures)
+
+    def _split(self, done: Batch, failures: list[Failure]) -> tuple[Batch, Batch | None]:
+        return (done, None) if self.branch is None else self.branch(done, failures)
+
+    async def _send(self, done: Batch, refused: Batch | None, failures: list[Failure]) -> None:
+        """Send the records that leave the stage, and what became of those that failed."""
         self.counters.records_out += len(done)
         await self.outputs.send(0, done, failures)
         if refused is not None:

@@ -6,8 +6,8 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from wallarood.flow.align import Alignment
-from wallarood.model.batch import Barrier, Batch, EndOfStream
-from wallarood.runtime.dataflow.inbox import Inbox
+from wallarood.model.batch import Barrier, Batch, EndOfStream, Tick, Watermark
+from wallarood.runtime.dataflow.inbox import Inbox, InputId
 
 A = (1, "alpha")
 B = (2, "beta")
@@ -36,6 +36,39 @@ async def test_a_mark_is_not_overtaken_by_joining() -> None:
     inbox.put_nowait(A, Batch([2]))
     taken = [(await inbox.get(NONE))[1] for _ in range(3)]
     assert taken == [Batch([1]), Barrier(0, 1), Batch([2])]
+
+
+async def test_batches_are_joined_across_a_watermark_which_is_told_after_them() -> None:
+    inbox = Inbox([A], batches_max=8, batch_records_max=100)
+    inbox.put_nowait(A, Batch([1]))
+    inbox.mark_nowait(A, Watermark(5))
+    inbox.put_nowait(A, Batch([2]))
+    inbox.mark_nowait(A, Watermark(6))
+    inbox.mark_nowait(A, Barrier(0, 1))
+    inbox.put_nowait(A, Batch([3]))
+    taken = [(await inbox.get(NONE))[1] for _ in range(4)]
+    assert taken == [Batch([1, 2]), Watermark(6), Barrier(0, 1), Batch([3])]
+
+
+async def test_of_watermarks_that_wait_the_last_is_taken() -> None:
+    inbox = Inbox([A], batches_max=8, batch_records_max=100)
+    taken: list[int] = []
+    for time in (1, 2):
+        inbox.mark_nowait(A, Watermark(time), lambda time=time: taken.append(time))
+    assert await inbox.get(NONE) == (A, Watermark(2))
+    assert taken == [1, 2]
+    assert not inbox.has_some(NONE)
+
+
+async def test_a_tick_goes_before_what_waits_also_where_inputs_are_blocked() -> None:
+    inbox = Inbox([A], batches_max=8, batch_records_max=100)
+    alignment = Alignment([A, B])
+    alignment.take(A, Barrier(0, 1))
+    inbox.put_nowait(A, Batch([1]))
+    inbox.tick()
+    assert inbox.has_some(alignment)
+    assert (await inbox.get(alignment))[1] == Tick()
+    assert not inbox.has_some(alignment)
 
 
 async def test_inputs_take_turns() -> None:
@@ -126,7 +159,7 @@ class Recorder:
     def is_small(self, records: int) -> bool:
         return records <= self.small
 
-    async def process(self, batch: Batch) -> None:
+    async def process(self, batch: Batch, source: InputId) -> None:  # noqa: ARG002
         self.seen.append(("began", batch.values))
         if self.held is not None:
             await self.held.wait()

@@ -1,0 +1,1 @@
+"""Time in the data flow: the clocks of the host, and who waits for them."""
