@@ -279,7 +279,7 @@ class Sim:
         first = role is Role.INITIALIZER
         machine = (self.initializer if first else Joiner)(founder, self.now, record)
         node.machine = machine
-        begun = machine.begin(self.now) if isinstance(machine, Initializer) else machine.begin()
+        begun = machine.begin(self.now)
         self.perform(node, begun)
 
     def founder(self, node: Node) -> Founder:

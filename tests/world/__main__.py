@@ -2,6 +2,7 @@
 
 import sys
 import time
+import traceback
 from concurrent.futures import ProcessPoolExecutor
 
 from .world import simulate
@@ -14,8 +15,8 @@ def run_chunk(first: int) -> str:
     for seed in range(first, first + CHUNK):
         try:
             simulate(seed)
-        except AssertionError as error:
-            return str(error)
+        except Exception as error:
+            return "".join(traceback.format_exception(error))
     return ""
 
 

@@ -542,12 +542,19 @@ class World:
 
 
 def simulate(seed: int, **options: Any) -> World:
-    """Run one seed and check it. Raises ViolationError, which names the seed and the last steps."""
+    """Run one seed and check it.
+
+    Raises ViolationError, which names the seed and the last steps. Anything else that is raised is
+    a bug of the machines or of this world, and has them in a note.
+    """
     world = World(seed, **options)
     try:
         world.run()
         world.check_end()
     except Exception as error:
-        steps = "\n".join(world.log[-60:])
-        raise ViolationError(f"seed {seed}: {error!r}\n{steps}") from error
+        steps = "\n".join([f"seed {seed}", *world.log[-60:]])
+        if isinstance(error, ViolationError):
+            raise ViolationError(f"{error}\n{steps}") from error
+        error.add_note(steps)
+        raise
     return world

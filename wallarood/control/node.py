@@ -250,7 +250,7 @@ class ClusterNode:
 
     def _opened(self, connection: int, peer: WorkerName, now: float) -> list[do.Effect]:
         opened = on.ConnectionOpened(connection, peer)
-        effects = self.machines.formation.step(opened, now) if not peer else []
+        effects = [] if peer else self._give(opened, [self.machines.formation], now)
         if self.machines.membership is None or self.record is None:
             return effects
         opened = on.ConnectionOpened(connection, peer or self.record.topology.leader)

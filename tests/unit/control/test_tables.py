@@ -1,11 +1,16 @@
 """Every machine says what it does with every event in every phase, and never waits for ever."""
 
 import random
-from typing import Any
+import re
+from enum import Enum
+from pathlib import Path
+from typing import Any, get_args
 
 import attrs
 import pytest
 
+from wallarood.control import events as on
+from wallarood.control.effects import ShellEffect
 from wallarood.control.events import (
     ConnectionLost,
     ConnectionMessage,
@@ -13,31 +18,64 @@ from wallarood.control.events import (
     Event,
     TimerFired,
 )
-from wallarood.control.formation import initializer, joiner
 from wallarood.control.formation.founding import Founder
-from wallarood.control.rounds import checkpoint_leader as checkpoint
-from wallarood.control.rounds import checkpoint_member as snapshot
-from wallarood.control.rounds import completion
-from wallarood.control.rounds import recovery_leader as recovery
-from wallarood.control.rounds import recovery_member as rollback
+from wallarood.control.formation.initializer import Initializer
+from wallarood.control.formation.joiner import Joiner
+from wallarood.control.membership import Membership
+from wallarood.control.rounds.checkpoint_leader import CheckpointLeader
+from wallarood.control.rounds.checkpoint_member import CheckpointMember
+from wallarood.control.rounds.completion import Completion
+from wallarood.control.rounds.recovery_leader import RecoveryLeader
+from wallarood.control.rounds.recovery_member import RecoveryMember
 from wallarood.model import messages as say
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.ids import Address, Incarnation
 from wallarood.model.topology import Topology
 
-TABLES = {
-    name: (module.Phase, module.TRANSITIONS)
-    for name, module in {
-        "initializer": initializer,
-        "joiner": joiner,
-        "recovery": recovery,
-        "rollback": rollback,
-        "checkpoint": checkpoint,
-        "snapshot": snapshot,
-        "completion": completion,
-    }.items()
+MACHINES = {
+    machine.__name__: machine
+    for machine in (
+        Initializer,
+        Joiner,
+        RecoveryLeader,
+        RecoveryMember,
+        CheckpointLeader,
+        CheckpointMember,
+        Completion,
+    )
 }
+WITH_TABLES = pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
 
+OF_MEMBERSHIP = {
+    say.Attach,
+    say.Attached,
+    say.NewTopology,
+    say.Heartbeat,
+    say.Leaving,
+    say.JobFailed,
+    say.ShutDown,
+    say.Refused,
+    say.Busy,
+}
+OF_THE_NODE = {
+    say.StatusWanted,
+    say.StatusTold,
+    on.ConnectionMessage,
+    on.MemberMessage,
+    on.CheckpointWanted,
+    on.JobBroke,
+    on.ShutdownWanted,
+    on.LeaveWanted,
+    on.OutputPublished,
+    on.DropWanted,
+    on.StatusAsked,
+    on.StatusGiven,
+    on.KeyRefused,
+    on.HostFailed,
+}
+"""What the node takes itself, see `wallarood.control.node`."""
+
+ROOT = Path(__file__).parents[3]
 HERE = Address("127.0.0.1", 1)
 
 
@@ -59,25 +97,44 @@ def committed(name: str) -> ClusterRecord:
     return ClusterRecord("wc-1", state, name, "alpha", ("application app",), topology, ())
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_every_phase_says_what_it_does_with_every_event(name: str) -> None:
-    phases, table = TABLES[name]
-    kinds = {kind for _, kind in table}
-    assert set(table) == {(phase, kind) for phase in phases for kind in kinds}
+def phases_of(machine: Any) -> list[Enum]:
+    return list(dict.fromkeys(phase for phase, _ in machine.TRANSITIONS))
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_every_phase_can_be_reached(name: str) -> None:
-    phases, table = TABLES[name]
-    reached = {next(iter(phases))}
-    if name == "initializer":
-        reached.add(phases.RETURNED)  # where a committed record leads to at start
+@WITH_TABLES
+def test_every_phase_says_what_it_does_with_every_input(machine: Any) -> None:
+    (phases,) = {type(phase) for phase, _ in machine.TRANSITIONS}
+    expected = {(phase, kind) for phase in phases for kind in machine.INPUTS}
+    assert set(machine.TRANSITIONS) == expected
+
+
+def test_every_message_and_every_event_is_an_input_of_somebody() -> None:
+    """A new one fails here until something takes it."""
+    inputs = {kind for machine in (*MACHINES.values(), Membership) for kind in machine.INPUTS}
+    kinds = {*get_args(say.ControlMessage), *get_args(on.Event)}
+    assert kinds == inputs | OF_MEMBERSHIP | OF_THE_NODE
+
+
+@pytest.mark.parametrize("path", ["wallarood/runtime/perform.py", "tests/world/node.py"])
+def test_every_effect_that_a_node_leaves_has_a_branch_in_the_shell(path: str) -> None:
+    source = (ROOT / path).read_text(encoding="utf-8")
+    for effect in get_args(ShellEffect):
+        assert re.search(rf"case .*\bdo\.{effect.__name__}\(", source), effect
+
+
+@WITH_TABLES
+def test_every_phase_can_be_reached(machine: Any) -> None:
+    first, *_ = phases_of(machine)
+    reached = {first}
+    if machine is Initializer:
+        reached.add(type(first).RETURNED)  # where a committed record leads to at start
     while True:
-        more = {to for (phase, _), goes in table.items() if phase in reached for to in goes}
+        table = machine.TRANSITIONS.items()
+        more = {to for (phase, _), goes in table if phase in reached for to in goes}
         if more <= reached:
             break
         reached |= more
-    assert reached == set(phases)
+    assert reached == set(type(first))
 
 
 def any_event(rng: random.Random) -> Event:
@@ -112,32 +169,38 @@ def any_event(rng: random.Random) -> Event:
     )
 
 
+def give(machine: Initializer | Joiner, event: Event, now: float) -> None:
+    """As the node does it: any message, and of all else the machine's inputs."""
+    if isinstance(event, ConnectionMessage) or type(event) in machine.INPUTS:
+        machine.step(event, now)
+
+
 @pytest.mark.parametrize("seed", range(200))
 def test_no_sequence_of_events_brings_a_machine_out_of_its_table(seed: int) -> None:
     rng = random.Random(seed)
     now = 0.0
-    machines: list[initializer.Initializer | joiner.Joiner] = [
-        initializer.Initializer(founder("alpha"), now),
-        joiner.Joiner(founder("beta"), now),
-        initializer.Initializer(founder("alpha", anew=True), now, committed("alpha")),
-        joiner.Joiner(founder("beta", anew=True), now, committed("beta")),
+    machines: list[Initializer | Joiner] = [
+        Initializer(founder("alpha"), now),
+        Joiner(founder("beta"), now),
+        Initializer(founder("alpha", anew=True), now, committed("alpha")),
+        Joiner(founder("beta", anew=True), now, committed("beta")),
     ]
     for _ in range(100):
         now += rng.random()
         event = any_event(rng)
         for machine in machines:
-            machine.step(event, now)
+            give(machine, event, now)
 
 
 @pytest.mark.parametrize("seed", range(50))
 def test_a_founding_machine_that_waits_has_a_deadline(seed: int) -> None:
     rng = random.Random(seed)
-    machine = initializer.Initializer(founder("alpha"), 0.0)
-    other = joiner.Joiner(founder("beta"), 0.0)
-    returned = initializer.Initializer(founder("alpha", anew=True), 0.0, committed("alpha"))
+    machine = Initializer(founder("alpha"), 0.0)
+    other = Joiner(founder("beta"), 0.0)
+    returned = Initializer(founder("alpha", anew=True), 0.0, committed("alpha"))
     for step in range(50):
         event = any_event(rng)
         for each in (machine, other, returned):
-            each.step(event, float(step))
+            give(each, event, float(step))
             if each.phase.value not in ("formed", "failed"):
                 assert each.deadline is not None, each.phase

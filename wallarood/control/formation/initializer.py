@@ -37,7 +37,7 @@ from wallarood.control.effects import (
     SendOnConnection,
     WaitingFor,
 )
-from wallarood.control.events import ConnectionLost, ConnectionMessage, Event, TimerFired, kind_of
+from wallarood.control.events import ConnectionLost, ConnectionMessage, Event, TimerFired
 from wallarood.control.formation import refusals
 from wallarood.control.formation.founding import (
     Founder,
@@ -51,6 +51,7 @@ from wallarood.control.formation.founding import (
 from wallarood.control.formation.newcomers import Newcomers
 from wallarood.control.formation.refusals import refuse
 from wallarood.control.formation.returning import Returning
+from wallarood.control.machine import Table, transition
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import PeersGoneError, RefusedError
 from wallarood.model.ids import WorkerName
@@ -106,6 +107,7 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
 class Initializer:
     """The machine. A *record* that is committed lets it go on where it was."""
 
+    TRANSITIONS: ClassVar[Table] = TRANSITIONS
     INPUTS: ClassVar[tuple[type, ...]] = (
         Join,
         Prepared,
@@ -154,19 +156,12 @@ class Initializer:
 
     def step(self, event: Event, now: float) -> list[Effect]:
         """Take one event, return what is to be done about it."""
-        before, kind = self.phase, kind_of(event)
-        allowed = TRANSITIONS.get((before, kind))
-        if allowed is None:
-            if isinstance(event, ConnectionMessage):
-                return [SendOnConnection(event.connection, Busy("not now"))]
-            return []
-        if not allowed:
-            return []
-        effects = self._step(event, now)
-        assert self.phase in allowed, f"{before} may not become {self.phase} by {kind.__name__}"
-        return effects
+        if isinstance(event, ConnectionMessage) and type(event.message) not in self.INPUTS:
+            return [SendOnConnection(event.connection, Busy("not now"))]
+        return transition(self, event, now)
 
-    def _step(self, event: Event, now: float) -> list[Effect]:
+    def take(self, event: Event, now: float) -> list[Effect]:
+        """Do what is done with an event that the table lets in."""
         match event:
             case ConnectionMessage(connection, Join() as join):
                 return self._join(connection, join, now)

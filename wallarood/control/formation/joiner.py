@@ -35,7 +35,6 @@ from wallarood.control.events import (
     ConnectionOpened,
     Event,
     TimerFired,
-    kind_of,
 )
 from wallarood.control.formation.founding import (
     Founder,
@@ -45,6 +44,7 @@ from wallarood.control.formation.founding import (
     next_nonce,
     prepared,
 )
+from wallarood.control.machine import Table, transition
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import KeyRefusedError, PeersGoneError, RefusedError
 from wallarood.model.messages import (
@@ -128,6 +128,7 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
 class Joiner:
     """The machine. A *record* lets it go on where it was: prepared or committed."""
 
+    TRANSITIONS: ClassVar[Table] = TRANSITIONS
     INPUTS: ClassVar[tuple[type, ...]] = (
         ConnectionOpened,
         ConnectionLost,
@@ -180,15 +181,9 @@ class Joiner:
 
     def step(self, event: Event, now: float) -> list[Effect]:
         """Take one event, return what is to be done about it."""
-        before, kind = self.phase, kind_of(event)
-        if isinstance(event, ConnectionMessage) and isinstance(event.message, _ASKED):
-            return self._asked(event)
-        allowed = TRANSITIONS.get((before, kind))
-        if not allowed:
-            return []
-        effects = self._step(event, now)
-        assert self.phase in allowed, f"{before} may not become {self.phase} by {kind.__name__}"
-        return effects
+        if isinstance(event, ConnectionMessage) and type(event.message) not in self.INPUTS:
+            return self._asked(event) if isinstance(event.message, _ASKED) else []
+        return transition(self, event, now)
 
     def _asked(self, event: ConnectionMessage) -> list[Effect]:
         """Somebody takes us for the initializer, or is ahead of us."""
@@ -211,7 +206,8 @@ class Joiner:
             Close(event.connection),
         ]
 
-    def _step(self, event: Event, now: float) -> list[Effect]:
+    def take(self, event: Event, now: float) -> list[Effect]:
+        """Do what is done with an event that the table lets in."""
         match event:
             case ConnectionOpened(connection):
                 self._connection = connection
@@ -241,7 +237,7 @@ class Joiner:
             case Never(cluster_id):
                 return self._never(cluster_id, now)
             case Refused(reason, exit_code):
-                return self._failed(_refusal(reason, exit_code))
+                return [Fail(_refusal(reason, exit_code))]
             case _:
                 return []
 

@@ -31,8 +31,8 @@ from wallarood.control.events import (
     MemberUp,
     TimerFired,
     TimingChanged,
-    kind_of,
 )
+from wallarood.control.machine import Table, transition
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import (
     CheckpointCommitted,
@@ -94,6 +94,7 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
 class CheckpointLeader:
     """The machine of the leader for one round. Times are in seconds; *highest* was used before."""
 
+    TRANSITIONS: ClassVar[Table] = TRANSITIONS
     INPUTS: ClassVar[tuple[type, ...]] = (
         TimerFired,
         TimingChanged,
@@ -172,15 +173,10 @@ class CheckpointLeader:
 
     def step(self, event: Event, now: float) -> list[Effect]:
         """Take one event, return what is to be done about it."""
-        before, kind = self.phase, kind_of(event)
-        allowed = TRANSITIONS.get((before, kind))
-        if not allowed:
-            return []
-        effects = self._step(event, now)
-        assert self.phase in allowed, f"{before} may not become {self.phase} by {kind.__name__}"
-        return effects
+        return transition(self, event, now)
 
-    def _step(self, event: Event, now: float) -> list[Effect]:
+    def take(self, event: Event, now: float) -> list[Effect]:
+        """Do what is done with an event that the table lets in."""
         match event:
             case TimerFired():
                 return self._timer(now)

@@ -48,8 +48,8 @@ from wallarood.control.events import (
     SnapshotMoved,
     SnapshotWritten,
     StopWanted,
-    kind_of,
 )
+from wallarood.control.machine import Table, transition
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import (
     CheckpointCommitted,
@@ -98,6 +98,7 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
 class CheckpointMember:
     """The machine of one worker for one round. *committed* is known when the round begins."""
 
+    TRANSITIONS: ClassVar[Table] = TRANSITIONS
     INPUTS: ClassVar[tuple[type, ...]] = (
         TakeCheckpoint,
         CheckpointCommitted,
@@ -131,17 +132,12 @@ class CheckpointMember:
     def deadline(self) -> None:
         """Never: the leader has deadlines."""
 
-    def step(self, event: Event, now: float) -> list[Effect]:  # noqa: ARG002 - as all machines
+    def step(self, event: Event, now: float) -> list[Effect]:
         """Take one event, return what is to be done about it."""
-        before, kind = self.phase, kind_of(event)
-        allowed = TRANSITIONS.get((before, kind))
-        if not allowed:
-            return []
-        effects = self._step(event)
-        assert self.phase in allowed, f"{before} may not become {self.phase} by {kind.__name__}"
-        return effects
+        return transition(self, event, now)
 
-    def _step(self, event: Event) -> list[Effect]:  # noqa: PLR0912 - a branch an event
+    def take(self, event: Event, now: float) -> list[Effect]:  # noqa: ARG002, PLR0912 - a branch an event
+        """Do what is done with an event that the table lets in."""
         match event:
             case MemberMessage(_, TakeCheckpoint() as taking):
                 return self._take(taking)

@@ -20,8 +20,8 @@ from wallarood.control.events import (
     MemberMessage,
     MemberUp,
     TimerFired,
-    kind_of,
 )
+from wallarood.control.machine import Table, transition
 from wallarood.model.errors import PeersGoneError
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import Completed, Drained, Published, Purpose, RequestCheckpoint
@@ -61,6 +61,7 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
 class Completion:
     """The machine of one worker for one round."""
 
+    TRANSITIONS: ClassVar[Table] = TRANSITIONS
     INPUTS: ClassVar[tuple[type, ...]] = (
         JobDrained,
         FinalPublished,
@@ -97,18 +98,12 @@ class Completion:
 
     def step(self, event: Event, now: float) -> list[Effect]:
         """Take one event, return what is to be done about it."""
-        before, kind = self.phase, kind_of(event)
-        allowed = TRANSITIONS.get((before, kind))
-        if not allowed:
-            return []
-        effects = self._step(event, now)
-        assert self.phase in allowed, f"{before} may not become {self.phase} by {kind.__name__}"
-        return effects
+        return transition(self, event, now)
 
-    def _step(self, event: Event, now: float) -> list[Effect]:
+    def take(self, event: Event, now: float) -> list[Effect]:
+        """Do what is done with an event that the table lets in."""
         match event:
             case JobDrained():
-                self.phase = Phase.DRAINED
                 return [SendToMember(self._leader, Drained())]
             case MemberMessage(sender, Drained()):
                 return self._is_drained(sender)
@@ -118,7 +113,6 @@ class Completion:
             case MemberMessage(sender, Published()):
                 return self._is_published(sender)
             case MemberMessage(_, Completed()):
-                self.phase = Phase.COMPLETED
                 return [JobDone()]
             case MemberUp(member):
                 return self._up(member.name)

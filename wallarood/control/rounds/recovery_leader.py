@@ -27,8 +27,8 @@ from wallarood.control.events import (
     MemberMessage,
     MemberUp,
     TimerFired,
-    kind_of,
 )
+from wallarood.control.machine import Table, transition
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.errors import DamagedStateError
 from wallarood.model.ids import WorkerName
@@ -85,6 +85,7 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
 class RecoveryLeader:
     """The machine of the leader. *me* is its own entry; *workers* are all members."""
 
+    TRANSITIONS: ClassVar[Table] = TRANSITIONS
     INPUTS: ClassVar[tuple[type, ...]] = (
         MemberUp,
         MemberDown,
@@ -118,15 +119,10 @@ class RecoveryLeader:
 
     def step(self, event: Event, now: float) -> list[Effect]:
         """Take one event, return what is to be done about it."""
-        before, kind = self.phase, kind_of(event)
-        allowed = TRANSITIONS.get((before, kind))
-        if not allowed:
-            return []
-        effects = self._step(event, now)
-        assert self.phase in allowed, f"{before} may not become {self.phase} by {kind.__name__}"
-        return effects
+        return transition(self, event, now)
 
-    def _step(self, event: Event, now: float) -> list[Effect]:
+    def take(self, event: Event, now: float) -> list[Effect]:
+        """Do what is done with an event that the table lets in."""
         match event:
             case MemberUp(member):
                 return self._up(member, now)

@@ -24,8 +24,8 @@ from wallarood.control.events import (
     HoldingsRead,
     JobHalted,
     MemberMessage,
-    kind_of,
 )
+from wallarood.control.machine import Table, transition
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import Choice, ChoiceHeld, Collect, Holdings, Resume
 
@@ -73,6 +73,7 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
 class RecoveryMember:
     """The machine of one worker. *leader* is whom it answers."""
 
+    TRANSITIONS: ClassVar[Table] = TRANSITIONS
     INPUTS: ClassVar[tuple[type, ...]] = (
         Collect,
         JobHalted,
@@ -97,22 +98,16 @@ class RecoveryMember:
     def deadline(self) -> None:
         """Never: the leader has deadlines."""
 
-    def step(self, event: Event, now: float) -> list[Effect]:  # noqa: ARG002 - as all machines
+    def step(self, event: Event, now: float) -> list[Effect]:
         """Take one event, return what is to be done about it."""
-        before, kind = self.phase, kind_of(event)
-        allowed = TRANSITIONS.get((before, kind))
-        if not allowed:
-            return []
-        effects = self._step(event)
-        assert self.phase in allowed, f"{before} may not become {self.phase} by {kind.__name__}"
-        return effects
+        return transition(self, event, now)
 
-    def _step(self, event: Event) -> list[Effect]:
+    def take(self, event: Event, now: float) -> list[Effect]:  # noqa: ARG002 - as all machines
+        """Do what is done with an event that the table lets in."""
         match event:
             case MemberMessage(_, Collect(attempt)):
                 return self._collect(attempt)
             case JobHalted():
-                self.phase = Phase.READING
                 return [ReadHoldings(self._attempt)]
             case HoldingsRead(holdings):
                 return self._report(holdings)
