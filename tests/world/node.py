@@ -27,12 +27,10 @@ from wallarood.control.events import (
     StopWanted,
     TimerFired,
 )
-from wallarood.control.formation.startup import GoOn, Role, decide
 from wallarood.control.node import ClusterNode
 from wallarood.control.settings import NodeSettings, Timing
 from wallarood.model.batch import Barrier
 from wallarood.model.checkpoint import CheckpointPart
-from wallarood.model.cluster_record import RecordState
 from wallarood.model.messages import Choice, Holdings, Purpose
 from wallarood.storage.checkpoints import CheckpointStore
 
@@ -42,7 +40,6 @@ from .job import Reports, SimJob
 if TYPE_CHECKING:
     from .world import World
 
-FINGERPRINT = ("application simulated",)
 WRITE_AGAIN_S = 1.0
 STOP_S = (1.0, 2.0, 6.0)
 SETTINGS = NodeSettings(
@@ -140,18 +137,14 @@ class Node:
     # ---- life ------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """A process begins, as the packaged unit starts it."""
+        """A process begins."""
+        if self.alive:
+            return
         self.disk.starts += self.world.bugs.start_counts
-        first = self.name == self.world.workers[0]
-        role = Role.INITIALIZER if first else Role.JOINER
-        decision = decide(
-            self.disk.record, "auto", worker=self.name, fingerprint=FINGERPRINT, role=role
-        )
-        record = decision.record if isinstance(decision, GoOn) else None
-        if record is not None and record.state is RecordState.PREPARED and first:
-            self.disk.nevers.add(record.cluster_id)
-            self.disk.forget()
-            record = None
+        begun = self.world.founders.starts(self)
+        if begun is None:
+            return
+        role, record = begun
         self.brain = ClusterNode(
             self.world.founder(self),
             role,
@@ -229,7 +222,9 @@ class Node:
 
     def _perform(self, effects: list[ShellEffect]) -> None:
         for effect in self.world.bugs.transform(self, effects):
-            if self.world.faulty and self.world.rng.random() < self.world.death:
+            all_die = self.world.founders.all_die()
+            if all_die or (self.world.faulty and self.world.rng.random() < self.world.death):
+                self.world.kills(self, all_die=all_die)
                 self.die()
                 raise DiedError
             self._do(effect)
@@ -245,12 +240,13 @@ class Node:
                 self.world.close(connection)
             case do.Persist(record):
                 self.disk.save(record)
-                self.world.check_record(record)
+                self.world.founders.check_record(record)
             case do.PersistNever(cluster_id):
                 self.disk.nevers.add(cluster_id)
             case do.Archive():
-                self.disk.forget()
+                self.world.founders.archives(self)
             case do.Formed(record):
+                self.world.founders.check_formed(self, record)
                 self.store = self.disk.open(record)
             case do.Report(text):
                 self.world.say(f"{self.name}: {text}")

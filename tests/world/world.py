@@ -18,9 +18,8 @@ from wallarood.control.events import (
     ConnectionOpened,
     ShutdownWanted,
 )
-from wallarood.control.formation.founding import Founder
+from wallarood.control.formation.founding import FORMATION_MESSAGES, Founder
 from wallarood.control.stale import Stamp
-from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.ids import Address, Incarnation
 from wallarood.model.messages import Choice, Envelope, Member
@@ -29,11 +28,14 @@ from wallarood.model.topology import Topology
 from .bugs import Bugs
 from .disk import Record
 from .errors import ViolationError
-from .node import FINGERPRINT, STOP_S, Node
+from .founding import FINGERPRINT, Founders, Founding
+from .node import STOP_S, Node
 from .put_back import PuttingBack
 
 FAULTS_END_S = 25.0
 WORLD_ENDS_S = 250.0
+FOUNDING_FAULTS_END_S = 15.0
+FOUNDING_ENDS_S = 150.0
 TICK_S = 0.05
 KEYS = 4
 
@@ -45,6 +47,8 @@ class Wire:
     ends: tuple[str, str]
     lives: tuple[int, int]
     number: int
+    sought: str
+    """As whom the one that was dialled is known to the other; empty for the leader."""
     open: bool = True
     sent: list[int] = attrs.field(factory=lambda: [0, 0])
     received: list[int] = attrs.field(factory=lambda: [0, 0])
@@ -64,7 +68,9 @@ class Pipe:
 class World:
     """One seed's world. *records* is how many each source has.
 
-    With *put_back*, a copy of the disk of a worker is put back once, at a kept checkpoint.
+    With *put_back*, a copy of the disk of a worker is put back once, at a kept checkpoint. With
+    *founding*, the world ends when all have begun the first round of one cluster, and its network
+    is a wild one: messages are lost, doubled, late and out of order without anybody noticing.
     """
 
     def __init__(
@@ -75,6 +81,7 @@ class World:
         bugs: Bugs | None = None,
         records: int = 60,
         put_back: bool = False,
+        founding: Founding | None = None,
     ) -> None:
         self.rng = random.Random(seed)
         self.workers = workers
@@ -108,7 +115,14 @@ class World:
         self.line = 0
         """The highest that a round has begun in."""
         self.putting_back = PuttingBack(self, random.Random(f"{seed} put back"), put_back)
-        self.said_never: set[str] = set()
+        self.founders = Founders(self, founding or Founding(), workers[0])
+        self.wild = founding is not None
+        self.faults_end_s, self.ends_s = FAULTS_END_S, WORLD_ENDS_S
+        if self.wild:
+            self.faults_end_s, self.ends_s = FOUNDING_FAULTS_END_S, FOUNDING_ENDS_S
+            self.loss = self.rng.choice([0.0, 0.02, 0.2])
+            self.doubling = self.rng.choice([0.0, 0.05, 0.3])
+            self.death = self.rng.choice([0.0, 0.01, 0.05])
 
     def _records(self, name: str, count: int) -> list[Record]:
         seen: dict[str, int] = {}
@@ -132,22 +146,25 @@ class World:
     @property
     def faulty(self) -> bool:
         """Whether things still go wrong."""
-        return self.now < FAULTS_END_S
+        return self.now < self.faults_end_s
 
     @property
     def done(self) -> bool:
         """Whether all have completed, and nothing goes wrong any more."""
+        if self.wild:
+            return self.founders.begun
         return not self.faulty and all(each.completed for each in self.nodes.values())
 
     def run(self) -> None:
         """Run until all is done or time is up. Raises ViolationError."""
         for node in self.nodes.values():
             self.later(self.rng.random() * 2, node.start)
-        for _ in range(self.rng.randrange(18)):
-            self.later(self.rng.random() * FAULTS_END_S, self.mishap)
+        mishaps, most = (self.rough_mishap, 6) if self.wild else (self.mishap, 18)
+        for _ in range(self.rng.randrange(most)):
+            self.later(self.rng.random() * self.faults_end_s, mishaps)
         self.putting_back.begin()
         self.later(TICK_S, self.tick)
-        while self.agenda and not self.done and self.now < WORLD_ENDS_S:
+        while self.agenda and not self.done and self.now < self.ends_s:
             self.now, _, action = heapq.heappop(self.agenda)
             action()
 
@@ -161,7 +178,8 @@ class World:
                 if node.alive:
                     node.guarded(node.turn)
         self.move_frames()
-        self.later(TICK_S * (0.5 + self.rng.random()), self.tick)
+        tick_s = TICK_S * (3 if self.wild else 1)
+        self.later(tick_s * (0.5 + self.rng.random()), self.tick)
 
     def work(self, node: Node) -> None:
         """The job of *node* takes a few steps, in any order."""
@@ -237,6 +255,27 @@ class World:
                 self.say(f"receivers of {chosen} are away")
                 self.receiver_away_until.update(dict.fromkeys(chosen, until))
 
+    def rough_mishap(self) -> None:
+        """Something goes wrong while a cluster is founded."""
+        match self.rng.randrange(3):
+            case 0:
+                node = self.nodes[self.rng.choice(self.workers)]
+                self.kills(node)
+                if node.alive:
+                    self.kill(node)
+            case 1:
+                for wire in self.wires:
+                    if wire.open and self.rng.random() < 0.5:
+                        self.cut(wire)
+            case _:
+                self.parted = {self.rng.choice(self.workers)}
+                self.later(self.rng.random() * 6, self.parted.clear)
+
+    def kills(self, node: Node, *, all_die: bool = False) -> None:
+        """*node* dies: so do all others where it may not do so alone."""
+        if all_die or not self.founders.live_alone:
+            self.founders.kill_others(node)
+
     def kill(self, node: Node) -> None:
         """SIGKILL, and another start soon."""
         node.die()
@@ -296,6 +335,7 @@ class World:
             formation_deadline_s=8.0,
             name_taken_wait_s=0.5,
             inquiry_interval_s=0.5,
+            anew=self.founders.how.wanted is None and self.founders.how.gives_way,
         )
 
     def member_of(self, node: Node) -> Member:
@@ -304,18 +344,18 @@ class World:
         return Member(node.name, address, address, Incarnation(node.disk.starts, nonce))
 
     def dial_all(self, node: Node) -> None:
-        """A worker dials those before it, once the cluster is there; the leader always."""
-        place = self.workers.index(node.name)
-        for peer in self.workers[: place if node.formed else min(place, 1)]:
-            there = any(w.open and w.ends == (node.name, peer) for w in self.wires)
+        """A worker dials those that it has no connection with, and is to have one."""
+        for peer, sought in self.founders.sought(node):
+            ours = [wire for wire in self.wires if wire.open and wire.ends[0] == node.name]
+            there = any(wire.sought == sought for wire in ours)
             if there or not self.nodes[peer].alive or self.are_parted(node.name, peer):
                 continue
             if self.rng.random() < 0.2:
                 self.wires = [wire for wire in self.wires if wire.open]
                 lives = (node.life, self.nodes[peer].life)
-                wire = Wire((node.name, peer), lives, next(self.numbers))
+                wire = Wire((node.name, peer), lives, next(self.numbers), sought)
                 self.wires.append(wire)
-                node.give(ConnectionOpened(wire.number, peer if peer != self.workers[0] else ""))
+                node.give(ConnectionOpened(wire.number, sought))
                 if not node.alive:
                     return
 
@@ -325,6 +365,7 @@ class World:
 
     def send(self, node: Node, connection: int, message: Any, stamp: Stamp) -> None:
         """A message goes on its way; or it is lost."""
+        self.founders.check_said(node, message)
         wire = next((w for w in self.wires if w.number == connection and w.open), None)
         if wire is None:
             return
@@ -332,6 +373,9 @@ class World:
         envelope = Envelope(stamp.cluster_id, stamp.epoch, stamp.round, wire.sent[here], message)
         wire.sent[here] += 1
         copies = 1
+        if self.wild:
+            self._send_wildly(wire, here, envelope)
+            return
         if self.are_parted(*wire.ends):
             return
         if self.faulty and self.rng.random() < self.loss:
@@ -342,14 +386,35 @@ class World:
             in_order = not (self.faulty and self.rng.random() < self.loss)
             at = max(self.now + delay, wire.arrives_at[here]) if in_order else self.now + delay
             wire.arrives_at[here] = max(at, wire.arrives_at[here])
-            self.later(at - self.now, lambda: self.arrive(wire, 1 - here, envelope))
+            self.later(at - self.now, self._arrives(wire, here, envelope))
+
+    def _arrives(self, wire: Wire, here: int, envelope: Envelope) -> Callable[[], None]:
+        return lambda: self.arrive(wire, 1 - here, envelope)
+
+    def _send_wildly(self, wire: Wire, here: int, envelope: Envelope) -> None:
+        """Lose, double and delay what belongs to the founding; all else only breaks connections."""
+        parted = self.are_parted(*wire.ends)
+        if not isinstance(envelope.message, FORMATION_MESSAGES):
+            wire.arrives_at[here] = max(wire.arrives_at[here], self.now + self.rng.random() * 0.05)
+            delay = wire.arrives_at[here] - self.now
+            self.cut(wire) if parted else self.later(delay, self._arrives(wire, here, envelope))
+            return
+        if parted or (self.faulty and self.rng.random() < self.loss):
+            return
+        copies = 1 + (self.faulty and self.rng.random() < self.doubling)
+        said = type(envelope.message).__name__
+        self.say(f"{wire.ends[here]} says {said} on {wire.number}")
+        for _ in range(copies):
+            slow = self.faulty and self.rng.random() < 0.1
+            delay = self.rng.random() * (3 if slow else 0.05)
+            self.later(delay, self._arrives(wire, here, envelope))
 
     def arrive(self, wire: Wire, place: int, envelope: Envelope) -> None:
         """A message has come, to whoever was there when the connection was made."""
         node = self.nodes[wire.ends[place]]
         if not wire.open or node.life != wire.lives[place] or not node.alive:
             return
-        if envelope.sequence != wire.received[place]:
+        if envelope.sequence != wire.received[place] and not self.wild:
             self.cut(wire)
             return
         wire.received[place] += 1
@@ -450,15 +515,6 @@ class World:
 
     # ---- what must never be ----------------------------------------------------------------------
 
-    def check_record(self, record: ClusterRecord) -> None:
-        """At most one cluster is committed anywhere."""
-        if record.state is RecordState.PREPARED:
-            return
-        records = [each.disk.record for each in self.nodes.values()]
-        known = {r.cluster_id for r in records if r and r.state is not RecordState.PREPARED}
-        if len(known) > 1:
-            raise ViolationError(f"two clusters are committed: {known}")
-
     def check_held(self) -> None:
         """What all hold is committed from now on, whether anybody knows it or not."""
         disks = [each.disk for each in self.nodes.values()]
@@ -520,6 +576,9 @@ class World:
 
     def check_end(self) -> None:
         """All is done, and the output is that of a world without faults."""
+        if self.wild:
+            self.founders.check_end()
+            return
         if not self.done:
             phases = [
                 f"{node.name}: {node.brain and node.brain.state}" for node in self.nodes.values()
