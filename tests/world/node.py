@@ -251,7 +251,7 @@ class Node:
             case do.Report(text):
                 self.world.say(f"{self.name}: {text}")
             case do.PeerDown(name):
-                self.world.cut_pipes(self.name, name)
+                self.world.pipes.cut(self.name, name)
             case do.StopOrderly() | do.ReadyToLeave():
                 self._leave_at_last()
             case do.JobDone():
@@ -318,8 +318,8 @@ class Node:
     def _write_choice(self, choice: Choice) -> None:
         def write(store: CheckpointStore) -> None:
             line = 0 if self.world.bugs.forgets_line else choice.line
-            store.choose(choice.round, choice.checkpoint, highest=choice.highest, line=line)
             self.world.check_choice(self, choice)
+            store.choose(choice.round, choice.checkpoint, highest=choice.highest, line=line)
 
         written = ChoiceWritten(choice.round)
         if self.world.bugs.early_choice:

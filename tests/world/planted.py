@@ -238,11 +238,11 @@ PLANTED: dict[str, tuple[Bugs, str]] = {
     ),
     "the leader goes by what it holds itself": (
         Bugs(classes=Classes(recovery_leader=SelfishLeader)),
-        "which is not committed",
+        "which is not committed|which it lacks",
     ),
     "a late write of an older round counts": (
         Bugs(unordered=True, part=late_is_welcome),
-        "goes back to",
+        "goes back to| sees ",
     ),
     "a worker drops what is not known committed": (
         Bugs(part=written_is_committed),

@@ -20,7 +20,6 @@ from wallarood.control.events import (
 )
 from wallarood.control.formation.founding import FORMATION_MESSAGES, Founder
 from wallarood.control.stale import Stamp
-from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.ids import Address, Incarnation
 from wallarood.model.messages import Choice, Envelope, Member
 from wallarood.model.topology import Topology
@@ -30,6 +29,7 @@ from .disk import Record
 from .errors import ViolationError
 from .founding import FINGERPRINT, Founders, Founding
 from .node import STOP_S, Node
+from .pipes import Pipes
 from .put_back import PuttingBack
 
 FAULTS_END_S = 25.0
@@ -53,16 +53,6 @@ class Wire:
     sent: list[int] = attrs.field(factory=lambda: [0, 0])
     received: list[int] = attrs.field(factory=lambda: [0, 0])
     arrives_at: list[float] = attrs.field(factory=lambda: [0.0, 0.0])
-
-
-@attrs.define(eq=False)
-class Pipe:
-    """A data connection, from a sender to a receiver."""
-
-    round: int
-    lives: tuple[int, int]
-    there: list[Any] = attrs.field(factory=list)
-    back: list[tuple[int, int]] = attrs.field(factory=list)
 
 
 class World:
@@ -91,7 +81,7 @@ class World:
         self.agenda: list[tuple[float, int, Callable[[], None]]] = []
         self.order, self.numbers = itertools.count(), itertools.count()
         self.wires: list[Wire] = []
-        self.pipes: dict[tuple[str, str], Pipe] = {}
+        self.pipes = Pipes(self)
         self.parted: set[str] = set()
         self.disk_full_until = dict.fromkeys(workers, 0.0)
         self.disk_slow_until = dict.fromkeys(workers, 0.0)
@@ -177,7 +167,7 @@ class World:
                     self.work(node)
                 if node.alive:
                     node.guarded(node.turn)
-        self.move_frames()
+        self.pipes.move()
         tick_s = TICK_S * (3 if self.wild else 1)
         self.later(tick_s * (0.5 + self.rng.random()), self.tick)
 
@@ -446,72 +436,7 @@ class World:
         for wire in self.wires:
             if wire.open and name in wire.ends:
                 self.cut(wire)
-        for pair in [each for each in self.pipes if name in each]:
-            del self.pipes[pair]
-
-    # ---- data connections ------------------------------------------------------------------------
-
-    def cut_pipes(self, one: str, other: str) -> None:
-        """Data connections between two workers are given up; what is on the way is lost."""
-        self.pipes.pop((one, other), None)
-        self.pipes.pop((other, one), None)
-
-    def move_frames(self) -> None:
-        """Frames and grants go some way on every data connection; missing ones are made."""
-        for pair in itertools.permutations(self.workers, 2):
-            pipe = self.pipes.get(pair) or self._connect(pair)
-            if pipe is None:
-                continue
-            if self.are_parted(*pair) or (self.faulty and self.rng.random() < self.loss / 10):
-                del self.pipes[pair]
-                continue
-            try:
-                self._move(pair, pipe)
-            except RemoteProtocolError as error:
-                self.say(f"the link {pair} breaks: {error}")
-                self.pipes.pop(pair, None)
-
-    def _job(self, name: str, life: int | None = None) -> Any:
-        node = self.nodes[name]
-        stopped = node.stopped_until > self.now
-        if stopped or node.running is None or (life is not None and node.life != life):
-            return None
-        return node.running.job
-
-    def _connect(self, pair: tuple[str, str]) -> Pipe | None:
-        source, target = self._job(pair[0]), self._job(pair[1])
-        apart = self.are_parted(*pair) or self.rng.random() < 0.5
-        if apart or source is None or target is None or source.round != target.round:
-            return None
-        sender, receiver = source.senders[pair[1]], target.receivers[pair[0]]
-        pipe = Pipe(source.round, (self.nodes[pair[0]].life, self.nodes[pair[1]].life))
-        sender.resume(receiver.received)
-        receiver.reconnected()
-        pipe.back = list(receiver.grants().items())
-        self.pipes[pair] = pipe
-        return pipe
-
-    def _move(self, pair: tuple[str, str], pipe: Pipe) -> None:
-        source, target = self._job(pair[0], pipe.lives[0]), self._job(pair[1], pipe.lives[1])
-        if source is not None and source.round == pipe.round:
-            sender = source.senders[pair[1]]
-            while self.rng.random() < 0.8 and (frame := sender.next_unsent()) is not None:
-                pipe.there.append(frame)
-            some = self.rng.randrange(len(pipe.back) + 1)
-            for grant in pipe.back[:some]:
-                sender.granted(*grant)
-            del pipe.back[:some]
-        if target is not None:
-            if target.round != pipe.round and not self.bugs.any_round:
-                del self.pipes[pair]
-                return
-            some = self.rng.randrange(len(pipe.there) + 1)
-            for frame in pipe.there[:some]:
-                target.arrived(pair[0], frame)
-            del pipe.there[:some]
-            receiver = target.receivers[pair[0]]
-            if receiver.due:
-                pipe.back += receiver.grants().items()
+        self.pipes.cut_all_of(name)
 
     # ---- what must never be ----------------------------------------------------------------------
 
@@ -524,7 +449,10 @@ class World:
         self.truth = max([self.truth, *(each.number for each in common)])
 
     def check_choice(self, node: Node, choice: Choice) -> None:
-        """A choice never goes back behind what was committed."""
+        """A choice never goes back behind what was committed, and everybody holds it."""
+        assert node.store is not None
+        if choice.checkpoint not in node.store.held:
+            raise ViolationError(f"{node.name} goes on from {choice.checkpoint}, which it lacks")
         if choice.checkpoint.number < self.floor:
             raise ViolationError(
                 f"{node.name} goes back to {choice.checkpoint}, though {self.floor} was committed"
