@@ -14,6 +14,7 @@ import sys
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable
 from enum import Enum
+from itertools import chain
 from operator import ne
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
@@ -23,6 +24,7 @@ import msgspec
 _HEAP_TYPE = 1 << 9
 """The flag of a class that a class statement made (Py_TPFLAGS_HEAPTYPE)."""
 _LEAVES: frozenset[type] = frozenset({str, bytes, bool, int, float, complex, type(None)})
+_CONTAINERS = (list, tuple, dict)
 _TRUSTED_BY_NAME = frozenset(
     {
         ("datetime", "date"),
@@ -50,23 +52,20 @@ class NotPortableError(Exception):
     """A value does not come out of pickle as it went in, or does not go in."""
 
 
-def all_flat(values: Iterable[Any]) -> bool:
+def all_flat(values: list[Any]) -> bool:
     """Whether all *values* are plain, or lists, tuples and dicts of plain values: these go."""
-    for value in values:
-        kind = type(value)
-        if kind in _LEAVES:
-            continue
-        if kind is tuple or kind is list:
-            for part in value:
-                if type(part) not in _LEAVES:
-                    return False
-        elif kind is dict:
-            for key, part in value.items():
-                if type(part) not in _LEAVES or type(key) not in _LEAVES:
-                    return False
-        else:
+    kinds = set(map(type, values))
+    for kind in kinds - _LEAVES:
+        alike = values if len(kinds) == 1 else [value for value in values if type(value) is kind]
+        if kind is dict and not _are_leaves(map(dict.values, alike)):
+            return False
+        if kind not in _CONTAINERS or not _are_leaves(alike):
             return False
     return True
+
+
+def _are_leaves(containers: Iterable[Any]) -> bool:
+    return _LEAVES.issuperset(map(type, chain.from_iterable(containers)))
 
 
 def can_be_imported(kind: type) -> bool:

@@ -37,7 +37,7 @@ def hides_fields(values: list[Any]) -> bool:
         if fields is None:
             return True
         columns: list[Iterable[Any]]
-        if kind is dict and {type(v) for each in alike for v in each.values()} <= _SCALARS:
+        if kind is dict and _SCALARS.issuperset(map(type, _of_all(map(dict.values, alike)))):
             continue
         if issubclass(kind, Mapping):
             columns = [_of_all(each.values() for each in alike)]
