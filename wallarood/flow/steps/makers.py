@@ -1,35 +1,42 @@
 """The tables of who makes what, filled."""
-# Each kind of operator has a line here. The tables themselves are in `wallarood.flow.steps.timed`,
-# which knows none of the modules that make operators.
+# Each kind of operator has a line here, which names what makes it: the module is imported when the
+# first stage that has such a step is compiled, so a worker without windows and joins starts sooner.
+# The tables themselves are in `wallarood.flow.steps.timed`, which knows none of these modules.
 
-from wallarood.flow.joins import making as joins
-from wallarood.flow.joins.asof import AsOfJoin
-from wallarood.flow.joins.interval import IntervalJoin
-from wallarood.flow.steps.stamp import Stamper, time_of
+import importlib
+from collections.abc import Callable
+from typing import Any
+
 from wallarood.flow.steps.timed import OPERATORS, STATES
-from wallarood.flow.timed.computation import TimedComputation
-from wallarood.flow.timed.distinct import Distinct, times_of_keys
-from wallarood.flow.timed.rows import rows_of
-from wallarood.flow.windows.making import state_of_windows, windowing
 from wallarood.model.pipeline import Shape
 
 __all__ = ["OPERATORS", "STATES"]
 
+
+def _later(module: str, name: str) -> Callable[[Any], Any]:
+    """What calls *name* of ``wallarood.flow.<module>``, which is imported then."""
+
+    def make(given: Any) -> Any:
+        return getattr(importlib.import_module(f"wallarood.flow.{module}"), name)(given)
+
+    return make
+
+
 OPERATORS |= {
-    Shape.STAMP: Stamper,
-    Shape.TIMED: TimedComputation,
-    Shape.DISTINCT: Distinct,
-    Shape.JOIN: IntervalJoin,
-    Shape.JOIN_ASOF: AsOfJoin,
-    Shape.ENRICH: joins.enriching,
-    Shape.WINDOW: windowing,
+    Shape.STAMP: _later("steps.stamp", "Stamper"),
+    Shape.TIMED: _later("timed.computation", "TimedComputation"),
+    Shape.DISTINCT: _later("timed.distinct", "Distinct"),
+    Shape.JOIN: _later("joins.interval", "IntervalJoin"),
+    Shape.JOIN_ASOF: _later("joins.asof", "AsOfJoin"),
+    Shape.ENRICH: _later("joins.making", "enriching"),
+    Shape.WINDOW: _later("windows.making", "windowing"),
 }
 STATES |= {
-    Shape.STAMP: time_of,
-    Shape.TIMED: rows_of,
-    Shape.DISTINCT: times_of_keys,
-    Shape.JOIN: joins.rows_of,
-    Shape.JOIN_ASOF: joins.rows_of,
-    Shape.ENRICH: joins.state_of_table,
-    Shape.WINDOW: state_of_windows,
+    Shape.STAMP: _later("steps.stamp", "time_of"),
+    Shape.TIMED: _later("timed.rows", "rows_of"),
+    Shape.DISTINCT: _later("timed.distinct", "times_of_keys"),
+    Shape.JOIN: _later("joins.making", "rows_of"),
+    Shape.JOIN_ASOF: _later("joins.making", "rows_of"),
+    Shape.ENRICH: _later("joins.making", "state_of_table"),
+    Shape.WINDOW: _later("windows.making", "state_of_windows"),
 }
