@@ -68,6 +68,8 @@ WRITTEN: list[tuple[Any, str]] = [
     (Tagged(Private(7)), '{"type":"t","someName":' + PRIVATE + "}"),
     (Tagged(1), '{"type":"t","someName":1}'),
     (Model(), '{"b":1,"a":{"_id":2,"name":"n"}}'),
+    ({"a": Private(7)}, '{"a":' + PRIVATE + "}"),
+    ({"t": "{"}, '{"t":"{"}'),
     (Scalar(), "3"),
     ({"p": pathlib.Path("/a")}, '{"p":"/a"}'),
     (collections.deque([1]), "[1]"),
