@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         SourceReader,
         Unreadable,
     )
+    from wallarood.app.forever import Forever, forever
     from wallarood.app.functions.batches import computation_arrow, state_computation_batch
     from wallarood.app.functions.computations import (
         computation,
@@ -40,12 +41,33 @@ if TYPE_CHECKING:
     )
     from wallarood.app.pipeline import merge, source
     from wallarood.app.setups import Setup, setup
+    from wallarood.app.statistics import (
+        collect,
+        distinct_count,
+        first,
+        last,
+        quantile,
+        stddev,
+        top,
+        variance,
+    )
     from wallarood.app.streams.collected import CollectedStream
     from wallarood.app.streams.keyed import KeyedStream
     from wallarood.app.streams.nodes import End
     from wallarood.app.streams.options import Branch
     from wallarood.app.streams.stream import Stream
+    from wallarood.app.streams.windowed import WindowedStream
     from wallarood.app.time import Time, event_time, ingest_time
+    from wallarood.app.windows import (
+        Every,
+        calendar,
+        count_window,
+        every,
+        hopping,
+        rolling,
+        session,
+        tumbling,
+    )
     from wallarood.connectors.file.sink import FileSink
     from wallarood.connectors.file.source import FileSource
     from wallarood.connectors.generator import GeneratorSource
@@ -57,6 +79,7 @@ if TYPE_CHECKING:
     from wallarood.model.aggregation import Aggregation
     from wallarood.model.errors import ApplicationError, PipelineError, WallaroodError
     from wallarood.model.pipeline import Application, DeadLetter
+    from wallarood.model.timing.windows import Windowed, Windows
 
 __version__ = "0.1.0"
 
@@ -68,8 +91,10 @@ __all__ = [
     "CollectedStream",
     "DeadLetter",
     "End",
+    "Every",
     "FileSink",
     "FileSource",
+    "Forever",
     "GeneratorSource",
     "KeyedStream",
     "LineTcpSource",
@@ -95,25 +120,44 @@ __all__ = [
     "Time",
     "Unreadable",
     "WallaroodError",
+    "Windowed",
+    "WindowedStream",
+    "Windows",
     "application",
+    "calendar",
+    "collect",
     "computation",
     "computation_arrow",
     "computation_batch",
     "computation_multi",
     "count",
+    "count_window",
     "dead_letter",
+    "distinct_count",
     "event_time",
+    "every",
+    "first",
+    "forever",
+    "hopping",
     "ingest_time",
+    "last",
     "max",
     "mean",
     "merge",
     "min",
+    "quantile",
+    "rolling",
+    "session",
     "setup",
     "source",
     "state_computation",
     "state_computation_batch",
     "state_computation_multi",
+    "stddev",
     "sum",
+    "top",
+    "tumbling",
+    "variance",
 ]
 
 _WHERE = {
@@ -124,8 +168,10 @@ _WHERE = {
     "CollectedStream": "wallarood.app.streams.collected",
     "DeadLetter": "wallarood.model.pipeline",
     "End": "wallarood.app.streams.nodes",
+    "Every": "wallarood.app.windows",
     "FileSink": "wallarood.connectors.file.sink",
     "FileSource": "wallarood.connectors.file.source",
+    "Forever": "wallarood.app.forever",
     "GeneratorSource": "wallarood.connectors.generator",
     "KeyedStream": "wallarood.app.streams.keyed",
     "LineTcpSource": "wallarood.connectors.tcp.source",
@@ -151,25 +197,44 @@ _WHERE = {
     "Time": "wallarood.app.time",
     "Unreadable": "wallarood.app.connector",
     "WallaroodError": "wallarood.model.errors",
+    "Windowed": "wallarood.model.timing.windows",
+    "WindowedStream": "wallarood.app.streams.windowed",
+    "Windows": "wallarood.model.timing.windows",
     "application": "wallarood.app.application",
+    "calendar": "wallarood.app.windows",
+    "collect": "wallarood.app.statistics",
     "computation": "wallarood.app.functions.computations",
     "computation_arrow": "wallarood.app.functions.batches",
     "computation_batch": "wallarood.app.functions.computations",
     "computation_multi": "wallarood.app.functions.computations",
     "count": "wallarood.app.aggregations",
+    "count_window": "wallarood.app.windows",
     "dead_letter": "wallarood.app.functions.computations",
+    "distinct_count": "wallarood.app.statistics",
     "event_time": "wallarood.app.time",
+    "every": "wallarood.app.windows",
+    "first": "wallarood.app.statistics",
+    "forever": "wallarood.app.forever",
+    "hopping": "wallarood.app.windows",
     "ingest_time": "wallarood.app.time",
+    "last": "wallarood.app.statistics",
     "max": "wallarood.app.aggregations:maximum",
     "mean": "wallarood.app.aggregations",
     "merge": "wallarood.app.pipeline",
     "min": "wallarood.app.aggregations:minimum",
+    "quantile": "wallarood.app.statistics",
+    "rolling": "wallarood.app.windows",
+    "session": "wallarood.app.windows",
     "setup": "wallarood.app.setups",
     "source": "wallarood.app.pipeline",
     "state_computation": "wallarood.app.functions.computations",
     "state_computation_batch": "wallarood.app.functions.batches",
     "state_computation_multi": "wallarood.app.functions.computations",
+    "stddev": "wallarood.app.statistics",
     "sum": "wallarood.app.aggregations:total",
+    "top": "wallarood.app.statistics",
+    "tumbling": "wallarood.app.windows",
+    "variance": "wallarood.app.statistics",
 }
 """Where each name is defined; after a colon, what it is called there."""
 

@@ -22,7 +22,13 @@ Of = Callable[[Any], Any]
 A = TypeVar("A")
 T = TypeVar("T")
 
-_NEED_NUMBERS = (AggregationKind.SUM, AggregationKind.MEAN)
+_NEED_NUMBERS = (
+    AggregationKind.SUM,
+    AggregationKind.MEAN,
+    AggregationKind.VARIANCE,
+    AggregationKind.STDDEV,
+    AggregationKind.QUANTILE,
+)
 
 
 class AggregateOptions(TypedDict, total=False):
@@ -31,6 +37,7 @@ class AggregateOptions(TypedDict, total=False):
     name: str
     on_error: OnError
     partitions: int
+    corrections: bool
 
 
 def count() -> Aggregation[object, int]:
@@ -61,7 +68,7 @@ def total(of: Of | None = None) -> Aggregation[Any, Any]:
     >>> payments = w.source("payments", w.ListSource([("ada", 5)], record=tuple[str, int]))
     >>> totals = payments.key_by(itemgetter(0)).aggregate(w.sum(of=itemgetter(1)))
     """
-    return _of(AggregationKind.SUM, of)
+    return aggregation_of(AggregationKind.SUM, of)
 
 
 @overload
@@ -80,7 +87,7 @@ def minimum(of: Of | None = None) -> Aggregation[Any, Any]:
     >>> numbers = w.source("numbers", w.ListSource([3, 1, 2], record=int))
     >>> least = numbers.key_by(lambda number: number % 2 == 0).aggregate(w.min(), w.max())
     """
-    return _of(AggregationKind.MIN, of)
+    return aggregation_of(AggregationKind.MIN, of)
 
 
 @overload
@@ -94,7 +101,7 @@ def maximum(of: Of | None = None) -> Aggregation[Any, Any]:
     >>> words = w.source("words", w.ListSource(["to", "be"], record=str))
     >>> longest = words.key_by(lambda word: word[0]).aggregate(w.max(of=len))
     """
-    return _of(AggregationKind.MAX, of)
+    return aggregation_of(AggregationKind.MAX, of)
 
 
 @overload
@@ -112,10 +119,11 @@ def mean(of: Of | None = None) -> Aggregation[Any, Any]:
     >>> words = w.source("words", w.ListSource(["to", "be"], record=str))
     >>> lengths = words.key_by(lambda word: word[0]).aggregate(w.count(), w.mean(of=len))
     """
-    return _of(AggregationKind.MEAN, of)
+    return aggregation_of(AggregationKind.MEAN, of)
 
 
-def _of(kind: AggregationKind, of: Of | None) -> Aggregation:
+def aggregation_of(kind: AggregationKind, of: Of | None) -> Aggregation:
+    """An aggregation of what *of* gives. Raises PipelineError: it is no function, or awaits."""
     if of is not None:
         if isinstance(of, Aggregation) or not callable(of):
             raise mistake(f"{kind.value}: expected a function from a record, found {of!r:.100}")
@@ -136,14 +144,7 @@ def declare_aggregate(
     Raises PipelineError: something is wrong.
     """
     check_known(options, AggregateOptions)
-    if not aggregations:
-        raise mistake("aggregate: expected at least one aggregation, such as w.count()")
-    for each in aggregations:
-        if not isinstance(each, Aggregation):
-            raise mistake(
-                f"aggregate: expected aggregations, such as w.count(), found {each!r:.100}"
-            )
-        _check_types(each, record)
+    check_aggregations(aggregations, record)
     name = options.get("name", "")
     if name != "":
         check_name("step", name)
@@ -160,6 +161,18 @@ def declare_aggregate(
     if into is not None:
         _check_into(into, len(aggregations))
     return declared
+
+
+def check_aggregations(aggregations: tuple[Any, ...], record: Any) -> None:
+    """Raises PipelineError: there is none, or one that cannot be of records of type *record*."""
+    if not aggregations:
+        raise mistake("aggregate: expected at least one aggregation, such as w.count()")
+    for each in aggregations:
+        if not isinstance(each, Aggregation):
+            raise mistake(
+                f"aggregate: expected aggregations, such as w.count(), found {each!r:.100}"
+            )
+        _check_types(each, record)
 
 
 def _check_types(aggregation: Aggregation, record: Any) -> None:
@@ -192,15 +205,20 @@ def aggregate_record(declared: Declared[..., Any], *, key: Any, record: Any) -> 
     """The type of what an aggregation emits for keys of type *key*."""
     if declared.function is not row:
         return function_hints(declared.function)[1]
-    results = [_result(each, record) for each in declared.aggregations]
+    results = [aggregation_result(each, record) for each in declared.aggregations]
     return types.GenericAlias(tuple, (key, *results))
 
 
-def _result(aggregation: Aggregation, record: Any) -> Any:
+def aggregation_result(aggregation: Aggregation, record: Any) -> Any:
+    """The type of the result of an aggregation of records of type *record*."""
     value = record if aggregation.of is None else function_hints(aggregation.of)[1]
     match aggregation.kind:
-        case AggregationKind.COUNT:
+        case AggregationKind.COUNT | AggregationKind.DISTINCT_COUNT:
             return int
+        case AggregationKind.VARIANCE | AggregationKind.STDDEV | AggregationKind.QUANTILE:
+            return float
+        case AggregationKind.TOP | AggregationKind.COLLECT:
+            return types.GenericAlias(list, (value,))
         case AggregationKind.SUM:
             return {bool: int, int: int, float: float}.get(value, Any)
         case AggregationKind.MEAN:

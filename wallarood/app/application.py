@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+import attrs
+
 from wallarood.app.functions.declared import DeadLetterTo
 from wallarood.app.functions.declaring import policy_of
 from wallarood.app.hints import show
@@ -13,10 +15,13 @@ from wallarood.app.streams.stream import Stream
 from wallarood.model.pipeline import (
     ERRORS_OUTPUT,
     LATE_LETTERS_OUTPUT,
+    LATE_OUTPUT,
     Application,
     Computation,
     DeadLetter,
+    ErrorPolicy,
     Input,
+    Shape,
     Step,
     StepKind,
 )
@@ -73,6 +78,12 @@ def _reachable(ends: Iterable[End]) -> list[Node]:
 def _check_ends(nodes: list[Node]) -> None:
     known = {node.number for node in nodes}
     for node in nodes:
+        if node.kind is StepKind.PARTITIONED and node.declared is None:
+            raise mistake_at(
+                node.where,
+                "nothing is made of the records of these windows: put .aggregate(…), .fold(…) or "
+                ".collect() after .window(…)",
+            )
         for consumer in node.consumers:
             if consumer.number not in known and not consumer.used:
                 raise mistake_at(
@@ -175,7 +186,9 @@ def _computation(node: Node, name: str) -> Computation | None:
         name,
         declared.function,
         declared.shape,
-        node.where if declared.aggregations else place_of(declared.function) or node.where,
+        node.where
+        if declared.aggregations or declared.shape is Shape.WINDOW
+        else place_of(declared.function) or node.where,
         calling=declared.calling,
         state=declared.state,
         on_error=policy_of(declared.on_error),
@@ -187,8 +200,15 @@ def _computation(node: Node, name: str) -> Computation | None:
         with_key=declared.with_key,
         aggregations=declared.aggregations,
         schema=declared.schema,
-        spec=declared.spec,
+        spec=_spec(node),
     )
+
+
+def _spec(node: Node) -> Any:
+    """What the step was told; late records go to the stream of them, if the application has it."""
+    spec: Any = node.declared.spec if node.declared is not None else None
+    wanted = any(each == (node, LATE_OUTPUT) for one in node.consumers for each in one.inputs)
+    return attrs.evolve(spec, on_late=ErrorPolicy.STREAM) if wanted else spec
 
 
 def _fingerprint(name: str, steps: tuple[Step, ...]) -> tuple[str, ...]:

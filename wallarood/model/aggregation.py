@@ -16,6 +16,14 @@ class AggregationKind(Enum):
     MIN = "min"
     MAX = "max"
     MEAN = "mean"
+    FIRST = "first"
+    LAST = "last"
+    VARIANCE = "variance"
+    STDDEV = "stddev"
+    TOP = "top"
+    COLLECT = "collect"
+    DISTINCT_COUNT = "distinct-count"
+    QUANTILE = "quantile"
 
 
 T_contra = typing_extensions.TypeVar("T_contra", contravariant=True, default=Any)
@@ -27,10 +35,15 @@ class Aggregation(Generic[T_contra, A_co]):
     """One aggregation of records of type T with a result of type A; made by `count`, `sum`, ….
 
     `of` gives the value of a record; None where the record itself is the value, or for a count.
+    `by` gives the rank of a TOP, of which there are `most`; that is also how many values others
+    may keep. `share` is that of a QUANTILE.
     """
 
     kind: AggregationKind
     of: Callable[[Any], Any] | None = None
+    by: Callable[[Any], Any] | None = None
+    most: int = 0
+    share: float = 0.5
 
 
 def row(key: Any, *results: Any) -> tuple[Any, ...]:

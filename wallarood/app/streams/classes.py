@@ -45,5 +45,6 @@ def merge_all(streams: tuple[Any, ...], name: str) -> Any:
         key=common_key([each._at.node.key for each in streams]),
         stamped=streams[0]._at.node.stamped,
         lost=next((each._at.node.lost for each in streams if each._at.node.lost), ""),
+        corrects=next((each._at.node.corrects for each in streams if each._at.node.corrects), ""),
     )
     return stream_at(Outlet(connect(node), gathered=all(each._at.gathered for each in streams)))

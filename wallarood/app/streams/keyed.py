@@ -11,6 +11,7 @@ from wallarood.app.aggregations import AggregateOptions
 from wallarood.app.functions.declared import Declared, Lists, Many, One, Rows
 from wallarood.app.streams.options import Branch, StepOptions
 from wallarood.app.streams.stream import Stream
+from wallarood.app.streams.windowed import Windowable
 from wallarood.model.aggregation import Aggregation
 from wallarood.model.pipeline import StepKind
 
@@ -25,7 +26,9 @@ T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
 
 
-class KeyedStream(Stream[T_co], Generic[K_co, T_co], kind=StepKind.PARTITIONED):
+class KeyedStream(
+    Windowable[K_co, T_co], Stream[T_co], Generic[K_co, T_co], kind=StepKind.PARTITIONED
+):
     """A stream whose records of type T have keys of type K; made by `Stream.key_by`.
 
     >>> import wallarood as w
@@ -95,8 +98,8 @@ class KeyedStream(Stream[T_co], Generic[K_co, T_co], kind=StepKind.PARTITIONED):
         For every batch and key in it there is one record: the key and the results so far, in the
         order of *aggregations*, or what ``into(key, *results)`` makes of these. Options are `name`
         (default: that of the aggregations, joined by "-"), to which the state belongs, `on_error`,
-        and `partitions` (int, default 256). A record of which a value is of the wrong kind changes
-        no aggregation and is left to `on_error`.
+        `partitions` (int, default 256), and `corrections`, see `window`. A record of which a value
+        is of the wrong kind changes no aggregation and is left to `on_error`.
 
         >>> import wallarood as w
         >>> words = w.source("words", w.ListSource(["to", "be"], record=str))

@@ -22,7 +22,9 @@ class Node:
 
     `input` is the type of the records before, `record` of those after, `key` of their keys: None
     without keys. `stamped`: its records have stamps; `lost` says which step took them away, if one
-    did. `used` is whether an application has it, so that another may do without.
+    did. `corrects` says which windows may emit several results for a key and window, where records
+    may be such results, and is empty elsewhere. `used` is whether an application has it, so that
+    another may do without.
     """
 
     kind: StepKind
@@ -37,6 +39,7 @@ class Node:
     key: Any = None
     stamped: bool = False
     lost: str = ""
+    corrects: str = ""
     number: int = attrs.field(factory=lambda: next(_numbers))
     consumers: list["Node"] = attrs.field(factory=list)
     used: bool = False
@@ -74,6 +77,16 @@ def need_time(node: Node, what: str) -> None:
     raise mistake(
         f"{what} needs event time: give the source time=w.event_time(…) or time=w.ingest_time()"
     )
+
+
+def refuse_corrections(node: Node, what: str) -> None:
+    """Raises PipelineError: records of *node* may correct others, and *what* would count both."""
+    if node.corrects:
+        raise mistake(
+            f"{what}: the records are results of {node.corrects}, which has grace= or emit=: there "
+            "may be several for one window, and each would count; take these away, or say "
+            "corrections=True if that is meant"
+        )
 
 
 def common_record(types: list[Any]) -> Any:

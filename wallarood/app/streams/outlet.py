@@ -11,7 +11,7 @@ from wallarood.app.functions.declared import LISTS, Declared, OnError
 from wallarood.app.functions.declaring import check_function, declare, policy_of
 from wallarood.app.hints import can_be_key, can_flow, function_hints, key_hint, record_types, show
 from wallarood.app.mistakes import check_name, mistake, place_of_caller
-from wallarood.app.streams.nodes import Node, connect, state_kind
+from wallarood.app.streams.nodes import Node, connect, refuse_corrections, state_kind
 from wallarood.model.pipeline import Calling, Shape, StepKind
 
 
@@ -114,6 +114,8 @@ class Outlet:
         name, available = options.get("name", ""), self.kind_with_state
         if available is not StepKind.PARTITIONED:
             raise mistake(f"{name or declared.name}: the stream has no key: put .key_by(…) before")
+        if not options.get("corrections", False):
+            refuse_corrections(self.node, name or declared.name)
         node = self.step(available, declared, Any, name=name, on_error=None)
         node.record = aggregate_record(declared, key=node.key, record=record)
         return Outlet(connect(node))
@@ -155,6 +157,7 @@ class Outlet:
             key=self.node.key,
             stamped=self.node.stamped,
             lost=self.node.lost,
+            corrects=self.node.corrects,
         )
 
 

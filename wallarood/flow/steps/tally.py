@@ -15,11 +15,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import compress, repeat
 from operator import is_not, truediv
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 
 from wallarood.flow.failures import Failure, fail, pass_on
+from wallarood.flow.steps import stepped
 from wallarood.flow.steps.cells import Cell, Count, Greatest, Keyed, Least, News, Sum
 from wallarood.flow.steps.operators import DROPPED, call_each
 from wallarood.flow.steps.selectors import Selector, selector_of
@@ -45,28 +46,51 @@ class Layout:
     @classmethod
     def of(cls, aggregations: tuple[Aggregation, ...]) -> "Layout":
         """The layout of a row of *aggregations*."""
-        functions = list(dict.fromkeys(each.of for each in aggregations))
+        functions: dict[Callable[[Any], Any] | None, int] = {}
+        for each in aggregations:
+            functions.setdefault(each.of, len(functions))
+            if each.kind is AggregationKind.TOP:
+                functions.setdefault(each.by, len(functions))
         cells: list[Cell] = []
         results: list[tuple[tuple[int, ...], Show | None]] = []
         for each in aggregations:
-            made, show = _cells(each, functions.index(each.of))
+            made, show = _cells(each, functions)
             results.append((tuple(range(len(cells), len(cells) + len(made))), show))
             cells += made
         return cls(tuple(cells), tuple(results), tuple(functions))
 
 
-def _cells(aggregation: Aggregation, column: int) -> tuple[list[Cell], Show | None]:
+_SHOWN: Final[dict[AggregationKind, tuple[Callable[[int], Cell], Show | None]]] = {
+    AggregationKind.SUM: (Sum, None),
+    AggregationKind.MIN: (Least, None),
+    AggregationKind.MAX: (Greatest, None),
+    AggregationKind.FIRST: (stepped.first, stepped.value_of),
+    AggregationKind.LAST: (stepped.last, stepped.value_of),
+    AggregationKind.VARIANCE: (stepped.spread, stepped.variance_of),
+    AggregationKind.STDDEV: (stepped.spread, stepped.deviation_of),
+    AggregationKind.COLLECT: (stepped.everything, stepped.listed),
+}
+"""The cell of an aggregation of one column, and what makes the result of it."""
+
+
+def _cells(
+    aggregation: Aggregation, functions: Mapping[Callable[[Any], Any] | None, int]
+) -> tuple[list[Cell], Show | None]:
+    column, most = functions[aggregation.of], aggregation.most
     match aggregation.kind:
         case AggregationKind.COUNT:
             return [Count()], None
-        case AggregationKind.SUM:
-            return [Sum(column)], None
-        case AggregationKind.MIN:
-            return [Least(column)], None
-        case AggregationKind.MAX:
-            return [Greatest(column)], None
         case AggregationKind.MEAN:
             return [Sum(column), Count()], truediv
+        case AggregationKind.TOP:
+            return [stepped.top(column, functions[aggregation.by], most)], stepped.values_of
+        case AggregationKind.DISTINCT_COUNT:
+            return [stepped.different(column, most)], stepped.how_many
+        case AggregationKind.QUANTILE:
+            return [stepped.numbers(column, most)], stepped.quantile_of(aggregation.share)
+        case kind:
+            make, show = _SHOWN[kind]
+            return [make(column)], show
 
 
 def _empty(_key: Any, empty: Any) -> Any:
