@@ -35,7 +35,10 @@ def stamp_of(found: Any, unit: int | None = 1) -> int:
         raise StampError(f"found the number {found!r:.100} without a unit: set unit=")
     if kind is float and not isfinite(found):
         raise StampError(f"found {found}, expected a finite number")
-    stamp: int = round(found * unit)
+    micros = found * unit
+    if not MIN_TIME < micros < MAX_TIME:
+        raise StampError(f"found {found!r:.100}, which is out of range")
+    stamp: int = round(micros)
     if not MIN_TIME < stamp < MAX_TIME:
         raise StampError(f"found {found!r:.100}, which is out of range")
     return stamp
@@ -47,9 +50,10 @@ def stamps_of(found: Sequence[Any], unit: int | None) -> list[int] | None:
     if unit is None:
         return None
     if kinds == {float}:
-        if not all(map(isfinite, found)):
+        micros = [each * unit for each in found]
+        if not all(map(isfinite, micros)):
             return None
-        stamps = [round(each * unit) for each in found]
+        stamps = list(map(round, micros))
     elif kinds == {int}:
         stamps = list(found) if unit == 1 else [each * unit for each in found]
     else:

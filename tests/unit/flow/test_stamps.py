@@ -43,6 +43,7 @@ def test_numbers_count_in_their_unit(found: float, unit: int, stamp: int) -> Non
         (5, None, "found the number 5 without a unit: set unit="),
         (1 << 63, 1, "out of range"),
         (1e300, 1, "out of range"),
+        (1e308, 1_000_000, "out of range"),
     ],
 )
 def test_what_is_no_stamp_says_what_was_expected(found: Any, unit: int | None, why: str) -> None:
