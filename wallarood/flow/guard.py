@@ -22,7 +22,7 @@ SAMPLE_FIRST = 8
 SAMPLE_EVERY = 16
 """Of a trusted type every batch of the first few is looked at, then one of so many."""
 
-_PASSING = (StepKind.KEY_BY, StepKind.COLLECT, StepKind.BRANCH, StepKind.MERGE)
+_PASSING = (StepKind.STAMP, StepKind.KEY_BY, StepKind.COLLECT, StepKind.BRANCH, StepKind.MERGE)
 _PASSING_SHAPES = (Shape.PREDICATE, Shape.INSPECT)
 
 

@@ -60,6 +60,9 @@ async def run_with_crashes_async(
             stages.crash()
             await stages.feed(source, records)
             stages.checkpoint()
+        await stages.end()
+        stages.crash()
+        await stages.end()
     for sink, wanted in expected.items():
         _compare(sink, stages.results[sink], wanted)
     return stages.results

@@ -1,13 +1,16 @@
 """Running a pipeline on lists: no cluster, no files, no sockets."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import trio
 
+from wallarood.flow.stamps import stamp_of
 from wallarood.model.errors import ApplicationError
 from wallarood.model.pipeline import Application
 from wallarood.runtime.setups import opened
+from wallarood.testing.script import ScriptStep, run_script
 from wallarood.testing.stages import Stages, sources_of
 
 BATCH_RECORDS = 1024
@@ -15,15 +18,21 @@ BATCH_RECORDS = 1024
 
 def run(
     application: Application,
-    inputs: Mapping[str, Sequence[Any]],
+    inputs: Mapping[str, Sequence[Any]] | Sequence[ScriptStep],
     *,
     batch_records: int = BATCH_RECORDS,
+    start: datetime | None = None,
 ) -> dict[str, list[Any]]:
     """Run *application* on *inputs*; return what its sinks got.
 
     *inputs* has the records of each source by the source's name; the result has those of each sink
     by the sink's name, dead-letter sinks included. Records are processed in the order of the lists,
     in batches of *batch_records* (default 1,024). State is new in each run.
+
+    Instead of lists *inputs* may be a script: a list of steps `feed`, `idle`, `wall`, `checkpoint`,
+    `stop` and `crash`, for what goes by time. Each record is then a batch of its own, with the
+    watermark behind it. The wall clock begins at *start* (default: now) and stands still but where
+    `wall` moves it. At the end of a script, and of lists, all sources have ended.
 
     Where records may go to another worker in a cluster they are treated as if they did: what cannot
     be sent fails, by the `on_error` of the computation that made it. A record that is not of its
@@ -42,14 +51,17 @@ def run(
     >>> testing.run(app, {"lines": ["to be", "or not"]})
     {'loud': ['TO BE', 'OR NOT']}
     """
-    return trio.run(lambda: run_async(application, inputs, batch_records=batch_records))
+    return trio.run(
+        lambda: run_async(application, inputs, batch_records=batch_records, start=start)
+    )
 
 
 async def run_async(
     application: Application,
-    inputs: Mapping[str, Sequence[Any]],
+    inputs: Mapping[str, Sequence[Any]] | Sequence[ScriptStep],
     *,
     batch_records: int = BATCH_RECORDS,
+    start: datetime | None = None,
 ) -> dict[str, list[Any]]:
     """As `run`, for a test that is itself a coroutine function run by trio.
 
@@ -62,10 +74,13 @@ async def run_async(
     ...     assert await testing.run_async(app, {"numbers": [1, 2]}) == {"out": [1, 2]}
     >>> trio.run(test)
     """
-    stages = Stages(application)
+    if not isinstance(inputs, Mapping):
+        return await run_script(application, inputs, start=start)
+    stages = Stages(application, now=None if start is None else stamp_of(start))
     async with opened(application.setups):
         for source, records in batches(application, inputs, batch_records):
             await stages.feed(source, records)
+        await stages.end()
     stages.finish()
     return stages.results
 

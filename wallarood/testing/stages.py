@@ -4,56 +4,45 @@ Theory of operation
 ===================
 The pipeline is planned for one worker and compiled as in a cluster, so coalescing, keys, state and
 `on_error` are the real ones. A batch that is fed to a source goes through stage after stage until
-nothing waits. Sources and sinks are not opened: lists stand in their places. A checkpoint encodes
-the state as a worker does, and a crash leaves nothing but what was encoded.
-
-Where records may change worker in a cluster, each of them is encoded and decoded, as if it did. So
-what cannot be sent fails here too, and nothing that follows shares an object with what precedes.
+nothing waits, and behind it the watermark that it moved. Sources and sinks are not opened: lists
+stand in their places. A checkpoint encodes the state as a worker does, and a crash leaves nothing
+but what was encoded. The wall clock shows what the test says.
 """
 
-import pickle
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from wallarood.flow.compile import compile_branch, compile_stage, make_states
+from wallarood.flow.align import Alignment
+from wallarood.flow.compile import Inline, Segment, compile_branch, compile_stage, make_states
 from wallarood.flow.failures import Failure
-from wallarood.flow.guard import Guard
+from wallarood.flow.partitions import SourceTime
 from wallarood.flow.route import Router
 from wallarood.flow.state import State
-from wallarood.model.batch import Batch
+from wallarood.flow.watermarks import AtOnce
+from wallarood.model.batch import Batch, EndOfStream, Mark, Watermark
 from wallarood.model.errors import ApplicationError
 from wallarood.model.messages import Listing
-from wallarood.model.pipeline import (
-    ERRORS_OUTPUT,
-    LATE_LETTERS_OUTPUT,
-    LATE_OUTPUT,
-    Application,
-    ErrorPolicy,
-    Step,
-    StepKind,
-)
-from wallarood.model.topology import Edge, Stage, StageKind, Topology
+from wallarood.model.pipeline import Application, Step, StepKind
+from wallarood.model.time import MAX_TIME, MIN_TIME, Condition
+from wallarood.model.topology import Stage, StageKind, Topology
 from wallarood.planning.plan import plan
-from wallarood.runtime.dataflow.build import codecs_of, copiers_of, guards_of
+from wallarood.runtime.dataflow.build import codecs_of, copiers_of, guards_of, sides_of
 from wallarood.runtime.dataflow.segments import run_segments
-from wallarood.wire.copies import Copier
-from wallarood.wire.portable import dumps
-from wallarood.wire.records import PickleRule, RecordCodec
+from wallarood.runtime.dataflow.wiring import SOURCE_EDGE, Wiring
+from wallarood.runtime.timing.clock import wall_clock
+from wallarood.testing.outlets import Emitted, Outlets
+from wallarood.wire.records import PickleRule
 
 _WORKER = "test"
-_PARTITION = "list"
-
-
-class HintWarning(UserWarning):
-    """A record is not of its type hint: between workers it takes a slower way."""
+PARTITION = "list"
+"""What the partition is called that a list stands for."""
 
 
 def sources_of(application: Application, inputs: Mapping[str, Sequence[Any]]) -> list[str]:
     """The names of the sources. Raises ApplicationError: *inputs* are not for these."""
-    names = [step.name for step in application.steps if step.kind is StepKind.SOURCE]
+    names = source_names(application)
     if inputs.keys() == set(names):
         return names
     raise ApplicationError(
@@ -62,18 +51,107 @@ def sources_of(application: Application, inputs: Mapping[str, Sequence[Any]]) ->
     )
 
 
-class Stages:
-    """All stages of *application*, with their state, and what its sinks have got so far."""
+def source_names(application: Application) -> list[str]:
+    """The names of the sources."""
+    return [step.name for step in application.steps if step.kind is StepKind.SOURCE]
 
-    def __init__(self, application: Application) -> None:
+
+@attrs.define(eq=False)
+class _Running:
+    """A stage while it lives."""
+
+    segments: Sequence[Segment]
+    branch: Any
+    outlets: Outlets
+    alignment: Alignment
+    sides: Mapping[int, int]
+    source_time: SourceTime | None
+    said: Watermark = attrs.field(default=Watermark(MIN_TIME), init=False)
+
+    async def take(self, edge: int, item: Batch | Mark) -> None:
+        """Do with *item* what the task of a stage does."""
+        if isinstance(item, Batch):
+            failures: list[Failure] = []
+            side = self.sides.get(edge, 0)
+            self._send(await run_segments(self.segments, item, failures, side=side), failures)
+            return
+        for mark in self.alignment.take((edge, _WORKER), item):
+            if isinstance(mark, EndOfStream):
+                await self.advance(MAX_TIME)
+                if self.source_time is not None and self.said.time < MAX_TIME:
+                    self.outlets.mark(Watermark(MAX_TIME))
+            if isinstance(mark, Watermark):
+                await self.advance(mark.time)
+            self.outlets.mark(mark)
+
+    async def follow(self, now: int) -> None:
+        """Say how far the source has come."""
+        if self.source_time is None:
+            return
+        watermark = Watermark(self.source_time.advance(now), self.source_time.idle)
+        if watermark != self.said:
+            self.said = watermark
+            await self.advance(watermark.time)
+            self.outlets.mark(watermark)
+
+    async def advance(self, watermark: int) -> None:
+        """Let operators that know time emit what follows from *watermark*."""
+        await self._draw(lambda segment, failures: segment.advance(watermark, failures))
+
+    async def look_at_clock(self, now: int) -> None:
+        """Let them emit what follows from the wall clock."""
+        await self._draw(lambda segment, failures: segment.on_wall(now, failures))
+
+    async def _draw(self, emit: Callable[[Inline, list[Failure]], Iterator[Batch]]) -> None:
+        for place, segment in enumerate(self.segments):
+            if isinstance(segment, Inline) and segment.timed:
+                failures: list[Failure] = []
+                for part in emit(segment, failures):
+                    rest = self.segments[place + 1 :]
+                    self._send(await run_segments(rest, part, failures), failures)
+                    failures.clear()
+                self.outlets.send_failed(failures)
+
+    def _send(self, done: Batch, failures: list[Failure]) -> None:
+        if self.branch is not None:
+            done, refused = self.branch(done, failures)
+            self.outlets.send(1, refused, failures)
+        self.outlets.send(0, done, failures)
+        self.outlets.send_failed(failures)
+
+    @property
+    def wall_due(self) -> int | None:
+        """When something is to happen next though nothing comes; None if nothing is."""
+        dues = [each.wall_due for each in self.segments if isinstance(each, Inline)]
+        if self.source_time is not None:
+            dues.append(self.source_time.wall_due)
+        return min((due for due in dues if due is not None), default=None)
+
+
+class Stages:
+    """All stages of *application*, with their state, and what its sinks have got so far.
+
+    *partitions* are those of each source that records are fed to; `now` is what the wall clock
+    shows, in microseconds since 1970 UTC.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        *,
+        partitions: Mapping[str, Sequence[str]] | None = None,
+        now: int | None = None,
+    ) -> None:
+        self.now = wall_clock() if now is None else now
         self._application = application
+        self._partitions = partitions or {}
         sources = [step for step in application.steps if step.kind is StepKind.SOURCE]
         self._topology = _plan(application, sources)
-        self._waiting: dict[int, list[Batch]] = {}
+        self._waiting: dict[int, list[tuple[int, Batch | Mark]]] = {}
         self._chunks: dict[tuple[int, str], list[bytes]] = {}
         self._checkpoints = 0
         self._published: dict[str, int] = {}
-        self._emitted: list[_Emitted] = []
+        self._emitted: list[Emitted] = []
         self._codecs = codecs_of(application, self._topology, rule=PickleRule.ALLOWED)
         self.results: dict[str, list[Any]] = {
             stage.steps[0]: [] for stage in self._topology.stages if stage.kind is StageKind.SINK
@@ -83,26 +161,41 @@ class Stages:
     def _begin(self) -> None:
         """What a new process builds, from the last checkpoint if there is one."""
         self._states: dict[int, dict[str, State]] = {}
-        self._runs: dict[int, _StageRun] = {}
+        self._runs: dict[int, _Running] = {}
+        self._waiting.clear()
+        wiring = Wiring(self._topology, _WORKER)
         for stage in self._topology.stages:
             if stage.kind is StageKind.SINK:
                 continue
             states = self._states[stage.index] = make_states(self._application, stage)
             for name, state in states.items():
                 state.restore(self._chunks.get((stage.index, name), ()))
-            self._runs[stage.index] = _StageRun(
-                compile_stage(self._application, stage, states),
+            self._runs[stage.index] = _Running(
+                compile_stage(self._application, stage, states, wall=lambda: self.now),
                 compile_branch(self._application, stage),
-                self._outputs(stage),
+                self._outlets(stage),
+                Alignment(wiring.inputs(stage)),
+                sides_of(self._application, wiring, stage),
+                self._source_time(stage),
             )
 
-    def _outputs(self, stage: Stage) -> "_Outputs":
+    def _source_time(self, stage: Stage) -> SourceTime | None:
+        for state in self._states[stage.index].values():
+            if isinstance(state, AtOnce) and isinstance(state.of, SourceTime):
+                names = self._partitions.get(stage.steps[0], (PARTITION,))
+                state.of.expect(names)
+                for name in names:
+                    state.of.tell(name, Condition.ACTIVE)
+                return state.of
+        return None
+
+    def _outlets(self, stage: Stage) -> Outlets:
         application, topology = self._application, self._topology
         edges = tuple(edge for edge in topology.edges if edge.source == stage.index)
         guards = guards_of(application, stage, codecs=self._codecs, edges=edges)
         for guard in guards.values():
             guard.full = True
-        return _Outputs(
+        return Outlets(
             edges,
             {edge.index: Router(edge, topology, _WORKER) for edge in edges},
             self._codecs,
@@ -112,16 +205,67 @@ class Stages:
             self._emitted,
         )
 
-    async def feed(self, source: str, records: list[Any]) -> None:
+    def _source_stage(self, source: str) -> Stage:
+        return next(
+            stage
+            for stage in self._topology.stages
+            if stage.kind is StageKind.SOURCE and stage.steps[0] == source
+        )
+
+    async def feed(
+        self,
+        source: str,
+        records: list[Any],
+        *,
+        partition: str = PARTITION,
+        times: list[int] | None = None,
+    ) -> None:
         """Let *records* of a source flow to the sinks. Raises what a computation raises."""
+        runs = [(partition, len(records))]
+        batch = Batch(records, times=times, runs=runs if self.time_of(source) else None)
+        self._waiting.setdefault(self._source_stage(source).index, []).append((SOURCE_EDGE, batch))
+        await self.flow()
+
+    def time_of(self, source: str) -> SourceTime | None:
+        """How far *source* has come; None if its records have no stamps."""
+        return self._runs[self._source_stage(source).index].source_time
+
+    async def end(self) -> None:
+        """All sources have ended."""
+        for source in source_names(self._application):
+            time = self.time_of(source)
+            if time is not None:
+                for partition in time.partitions:
+                    time.tell(partition, Condition.ENDED)
+            waiting = self._waiting.setdefault(self._source_stage(source).index, [])
+            waiting.append((SOURCE_EDGE, EndOfStream()))
+        await self.flow()
+
+    async def flow(self) -> None:
+        """Let all that waits go to the sinks, and time behind it."""
         for stage in self._topology.stages:
-            if stage.kind is StageKind.SOURCE and stage.steps[0] == source:
-                await self._runs[stage.index].work(Batch(records))
-            for batch in self._waiting.pop(stage.index, []):
-                if stage.kind is StageKind.SINK:
-                    self.results[stage.steps[0]] += batch.values
-                else:
-                    await self._runs[stage.index].work(batch)
+            running = self._runs.get(stage.index)
+            for edge, item in self._waiting.pop(stage.index, []):
+                if running is not None:
+                    await running.take(edge, item)
+                    await running.follow(self.now)
+                elif isinstance(item, Batch):
+                    self.results[stage.steps[0]] += item.values
+            if running is not None:
+                await running.follow(self.now)
+
+    async def look_at_clock(self) -> None:
+        """Let happen what is due by the wall clock."""
+        for stage in self._topology.stages:
+            if stage.index in self._runs:
+                await self._runs[stage.index].look_at_clock(self.now)
+        await self.flow()
+
+    @property
+    def wall_due(self) -> int | None:
+        """When something is to happen next though nothing comes; None if nothing is."""
+        dues = [running.wall_due for running in self._runs.values()]
+        return min((due for due in dues if due is not None), default=None)
 
     def finish(self) -> None:
         """Raises AssertionError: a record was changed after it had been emitted."""
@@ -144,94 +288,15 @@ class Stages:
         self._published = {name: len(records) for name, records in self.results.items()}
 
     def crash(self) -> None:
-        """Lose everything since the last checkpoint, and restart from there."""
+        """Lose everything since the last checkpoint, and start again from there."""
         for name, records in self.results.items():
             del records[self._published.get(name, 0) :]
         self._begin()
 
 
 def _plan(application: Application, sources: Sequence[Step]) -> Topology:
-    listings = tuple(Listing(step.name, (_PARTITION,)) for step in sources)
+    listings = tuple(Listing(step.name, (PARTITION,)) for step in sources)
     return plan(application, (_WORKER,), ((_WORKER, listings),))
-
-
-@attrs.frozen
-class _StageRun:
-    segments: Sequence[Any]
-    branch: Any
-    outputs: "_Outputs"
-
-    async def work(self, batch: Batch) -> None:
-        failures: list[Failure] = []
-        done = await run_segments(self.segments, batch, failures)
-        if self.branch is not None:
-            done, refused = self.branch(done, failures)
-            self.outputs.send(1, refused, failures)
-        self.outputs.send(0, done, failures)
-        self.outputs.send_letters(failures)
-
-
-@attrs.frozen
-class _Emitted:
-    """Records that have gone to another stage, and what they were then."""
-
-    maker: str
-    records: list[Any]
-    before: bytes
-
-    def compare(self) -> None:
-        """Raises AssertionError: one of them is not what it was."""
-        if dumps(self.records) == self.before:
-            return
-        for was, now in zip(pickle.loads(self.before), self.records, strict=True):
-            if was != now and dumps([was]) != dumps([now]):
-                raise AssertionError(
-                    f"{self.maker} has changed a record after it had emitted it: {was!r:.200} "
-                    f"became {now!r:.200}; on another worker that is not seen: emit a copy of what "
-                    "is kept and changed later"
-                )
-
-
-@attrs.frozen
-class _Outputs:
-    edges: tuple[Edge, ...]
-    routers: Mapping[int, Router]
-    codecs: Mapping[int, RecordCodec]
-    guards: Mapping[int, Guard]
-    copiers: Mapping[int, Copier]
-    waiting: dict[int, list[Batch]]
-    emitted: list[_Emitted]
-
-    def send(self, output: int, batch: Batch, failures: list[Failure]) -> None:
-        """Leave *batch* for the stages that follow *output*, as `runtime.dataflow.outputs` does."""
-        guard, copier = self.guards.get(output), self.copiers.get(output)
-        if guard is not None:
-            batch = guard.sift(batch, failures)
-            # In the place of a source stands a list: what is in it is the test's own affair.
-            news = guard.codec.news() if guard.maker.kind is not StepKind.SOURCE else ""
-            if news:
-                warnings.warn(news, HintWarning, stacklevel=2)
-        edges = [edge for edge in self.edges if edge.output == output]
-        copies = [batch] * len(edges) if copier is None else copier.copies(batch, len(edges))
-        for edge, own in zip(edges, copies, strict=True):
-            for _, part in self.routers[edge.index].split(own):
-                codec = self.codecs.get(edge.index)
-                if codec is not None:
-                    self.emitted.append(_Emitted(codec.maker, part.values, dumps(part.values)))
-                    part = codec.decode(codec.encode(part))  # noqa: PLW2901
-                self.waiting.setdefault(edge.target, []).append(part)
-
-    def send_letters(self, failures: Sequence[Failure]) -> None:
-        """Leave the letters of *failures* for the sinks of the steps that failed."""
-        for each in failures:
-            for edge in self.edges:
-                output = LATE_LETTERS_OUTPUT if each.late else ERRORS_OUTPUT
-                dead = each.policy is ErrorPolicy.DEAD_LETTER and edge.output == output
-                if dead and edge.origin == each.letter.computation:
-                    self.waiting.setdefault(edge.target, []).append(Batch([each.letter]))
-                late = each.batch is not None and edge.output == LATE_OUTPUT
-                if each.batch is not None and late and edge.origin == each.letter.computation:
-                    self.waiting.setdefault(edge.target, []).append(each.batch)
 
 
 def _listed(names: Any) -> str:
