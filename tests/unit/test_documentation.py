@@ -23,6 +23,7 @@ PAGES = (
     "wallarood-protocol.7",
     "wallarood-internals.7",
     "wallarood-performance.7",
+    "wallarood-time.7",
 )
 
 

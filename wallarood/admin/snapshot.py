@@ -14,6 +14,7 @@ from wallarood.admin.status import (
     bytes_read,
 )
 from wallarood.control.presence import Peer, Presence
+from wallarood.model.time import MIN_TIME
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.worker import Worker
 
@@ -138,6 +139,8 @@ class Snapshots:
                 overruns=counters.overruns,
                 in_hand=counters.in_hand,
                 failing=failing.get(stage.index, ""),
+                watermark=stamp_or_none(job.watermark(stage.index)),
+                late=tuple(sorted(counters.late.items())),
             )
             for stage in job.wiring.stages
             for counters in (job.counters[stage.index],)
@@ -147,8 +150,10 @@ class Snapshots:
         found = []
         for task in job.sources.values():
             repeat = getattr(task.source, "repeat", 1)
+            times = task.source_time.partitions if task.source_time is not None else {}
             for partition, counters in task.partitions.items():
                 total = task.source.size_bytes(partition)
+                time = times.get(partition)
                 found.append(
                     SourceStatus(
                         source=task.step,
@@ -158,6 +163,8 @@ class Snapshots:
                         bytes_read=bytes_read(counters.position, total, repeat),
                         bytes_total=total,
                         ended=counters.ended,
+                        watermark=None if time is None else stamp_or_none(time.watermark),
+                        condition="" if time is None else time.condition.value,
                     )
                 )
         return tuple(found)
@@ -167,3 +174,8 @@ def _peer(peer: Peer, now: float) -> WorkerStatus:
     heard = now - peer.last_heard if peer.presence is not Presence.EXPECTED else None
     member = peer.member
     return WorkerStatus(member.name, str(member.control), _STATES[peer.presence], heard)
+
+
+def stamp_or_none(watermark: int) -> int | None:
+    """*watermark*, unless nothing is known of time."""
+    return None if watermark == MIN_TIME else watermark

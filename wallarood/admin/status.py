@@ -46,7 +46,9 @@ class StageStatus:
     `overruns` is how often user code has held the event loop for longer than a second, `in_hand`
     how many records are awaited, or in a thread. `backlog` is the number of batches that wait for
     the stage. `rate` is in records in a second, over the last few seconds. `failing` says why a
-    sink cannot publish; empty if it can.
+    sink cannot publish; empty if it can. `watermark` is how far event time has come here, in
+    microseconds since 1970 UTC; None if the stage has heard of none. `late` has how many records
+    came too late, by cause.
     """
 
     index: int
@@ -61,11 +63,18 @@ class StageStatus:
     overruns: int = 0
     in_hand: int = 0
     failing: str = ""
+    watermark: int | None = None
+    late: tuple[tuple[str, int], ...] = ()
 
 
 @attrs.frozen
 class SourceStatus:
-    """One source partition that this worker reads; `bytes_total` is None if unknown."""
+    """One source partition that this worker reads; `bytes_total` is None if unknown.
+
+    `watermark` is how far event time has come in it, in microseconds since 1970 UTC, None if it has
+    shown no stamp; `condition` is "unopened", "active", "idle" or "ended", and empty if the source
+    has no event time.
+    """
 
     source: str
     partition: str
@@ -74,6 +83,8 @@ class SourceStatus:
     bytes_read: int | None = None
     bytes_total: int | None = None
     ended: bool = False
+    watermark: int | None = None
+    condition: str = ""
 
     @property
     def lag_bytes(self) -> int | None:

@@ -10,12 +10,14 @@ from typing import Any
 
 import wallarood
 from wallarood.admin import client
+from wallarood.admin.watermarks import watermarks_text
 from wallarood.cli.ctl_orders import checkpoint, reload, shutdown
 from wallarood.cli.main import Parser, parsed
 from wallarood.cli.tables import cluster_text, topology_table, workers_table
 from wallarood.model.errors import PeersGoneError, UsageError, WallaroodError
 from wallarood.model.topology import Topology
 from wallarood.outlet import open_standard_streams, use_outlet
+from wallarood.runtime.timing.clock import wall_clock
 from wallarood.wire.strict import unstructure
 
 SOCKET = "admin.sock"
@@ -102,10 +104,29 @@ def _workers(path: Path, _: argparse.Namespace) -> tuple[Any, str]:
     return unstructure(status.workers), workers_table(status)
 
 
+def _watermarks(path: Path, _: argparse.Namespace) -> tuple[Any, str]:
+    cluster = client.cluster(path)
+    value: list[dict[str, Any]] = [
+        {"source": each.source, "partition": each.partition, "worker": each.worker}
+        | {"state": each.condition, "watermark": each.watermark}
+        for status in (cluster.asked, *cluster.others)
+        for each in status.sources
+        if each.condition
+    ]
+    stages: list[dict[str, Any]] = [
+        {"stage": each.index, "name": each.name, "worker": status.worker}
+        | {"watermark": each.watermark, "late": dict(each.late)}
+        for status in (cluster.asked, *cluster.others)
+        for each in status.stages
+    ]
+    return {"partitions": value, "stages": stages}, watermarks_text(cluster, wall_clock())
+
+
 COMMANDS: dict[str, tuple[Callable[[Path, argparse.Namespace], tuple[Any, str]], str]] = {
     "status": (_status, "show the state of a worker and what the cluster has read"),
     "topology": (_topology, "show the stages of the cluster and where they run"),
     "workers": (_workers, "show the members of the cluster, as one of them sees them"),
+    "watermarks": (_watermarks, "show how far event time has come, and who holds it"),
     "checkpoint": (checkpoint, "take a checkpoint now, keep one by name, or drop a kept one"),
     "reload": (reload, "reload the configuration files"),
     "shutdown": (shutdown, "take a checkpoint, then stop all workers of the cluster"),

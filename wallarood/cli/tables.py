@@ -6,7 +6,9 @@ from enum import Enum
 import attrs
 
 from wallarood.admin.status import ClusterStatus, Status, progress
+from wallarood.admin.times import time_line
 from wallarood.model.topology import Stage, Topology
+from wallarood.runtime.timing.clock import wall_clock
 
 WORKERS_NAMED_MAX = 8
 
@@ -106,6 +108,7 @@ def status_text(status: Status) -> str:
         ("sinks", "; ".join(f"{s.name}: {s.failing}" for s in status.stages if s.failing)),
         ("failure", status.failure),
         ("overruns", _overruns(status)),
+        ("time", time_line(status, wall_clock())),
         ("reads", f"{status.rate:,.0f} records/s" + ("" if read is None else f", {read:.0%}")),
     ]
     parts = ["\n".join(f"{name + ':':<13}{value}" for name, value in facts if value)]

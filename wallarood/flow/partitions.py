@@ -117,6 +117,18 @@ class SourceTime:
             return min(active)
         return max(each.watermark for each in self.partitions.values())
 
+    def ahead(self, partition: str) -> int:
+        """How far *partition* is ahead of the slowest that is active and has shown a stamp.
+
+        One that came back late stands where the source stands, so it holds up nobody.
+        """
+        stands = {
+            name: max(each.watermark, self.watermark)
+            for name, each in self.partitions.items()
+            if each.condition is Condition.ACTIVE and each.watermark > MIN_TIME
+        }
+        return stands[partition] - min(stands.values()) if partition in stands else 0
+
     @property
     def wall_due(self) -> int | None:
         """When `advance` is to be called next though no record has come; None if it need not be."""

@@ -22,10 +22,8 @@ from wallarood.model.pipeline import (
     SIDE_OUTPUTS,
     Application,
     Computation,
-    Step,
     StepKind,
 )
-from wallarood.model.time import TimeSettings
 from wallarood.model.topology import Edge, Routing, Stage, StageKind, Topology
 from wallarood.runtime.dataflow.counters import SourceCounters, StageCounters
 from wallarood.runtime.dataflow.gate import Gate
@@ -46,6 +44,7 @@ from wallarood.runtime.dataflow.source_task import SourceTask
 from wallarood.runtime.dataflow.stage_task import StageTask
 from wallarood.runtime.dataflow.wiring import SOURCE_EDGE, Wiring
 from wallarood.runtime.timing.clock import wall_clock
+from wallarood.runtime.timing.drift import Drift
 from wallarood.wire.copies import Copier
 from wallarood.wire.records import PickleRule, RecordCodec
 
@@ -238,6 +237,7 @@ def copiers_of(application: Application, topology: Topology, stage: Stage) -> di
 
 def _stage_task(job: Job, plan: Plan, stage: Stage) -> StageTask:
     states = job.snapshots.states[stage.index]
+    source_time = _source_time(job, stage)
     return StageTask(
         stage=stage,
         segments=compile_stage(plan.application, stage, states, wall=plan.wall),
@@ -251,9 +251,15 @@ def _stage_task(job: Job, plan: Plan, stage: Stage) -> StageTask:
         limits=plan.limits,
         batches_at_once=batches_at_once(plan.application, job.wiring, stage),
         wall=plan.wall,
-        source_time=_source_time(job, stage),
+        source_time=source_time,
+        drift=_drift_of(source_time),
         sides=sides_of(plan.application, job.wiring, stage),
     )
+
+
+def _drift_of(time: SourceTime | None) -> Drift | None:
+    drift = None if time is None else time.settings.drift
+    return None if time is None or drift is None else Drift(time, drift)
 
 
 def _source_time(job: Job, stage: Stage) -> SourceTime | None:
@@ -296,6 +302,7 @@ def _source_task(job: Job, plan: Plan, stage: Stage, *, pace: Pace | None) -> So
         for each in stage.source_partitions
         if step.connector.scope is Scope.SHARED or each.worker == job.wiring.worker
     )
+    stamping = job.stages[-1]
     return SourceTask(
         step=step.name,
         source=step.connector,
@@ -316,17 +323,9 @@ def _source_task(job: Job, plan: Plan, stage: Stage, *, pace: Pace | None) -> So
             partitions=listed,
             positions={name: each.position for name, each in known.items()},
         ),
-        time=next((time for time in map(_settings_of, _steps(plan, stage)) if time), None),
+        source_time=stamping.source_time,
+        drift=stamping.drift,
     )
-
-
-def _steps(plan: Plan, stage: Stage) -> list[Step]:
-    return [plan.application.step(name) for name in stage.steps]
-
-
-def _settings_of(step: Step) -> TimeSettings | None:
-    spec = step.computation.spec if step.computation is not None else None
-    return spec if isinstance(spec, TimeSettings) else None
 
 
 def _sink_task(job: Job, plan: Plan, stage: Stage) -> SinkTask:

@@ -56,6 +56,14 @@ class Job:
                 return f"stage {stage.stage.name} has been in one call for {now - since:.0f} s"
         return ""
 
+    def watermark(self, stage: int) -> int:
+        """How far event time has come at the instance of *stage* here; MIN_TIME if unknown."""
+        for task in self.stages:
+            if task.stage.index == stage:
+                time = task.source_time
+                return task.alignment.watermark.time if time is None else time.watermark
+        return next(each.alignment.watermark.time for each in self.sinks if each.stage == stage)
+
     def inbox(self, edge: int) -> Inbox:
         """The inbox of the instance here that *edge* leads to."""
         return self.inboxes[self.wiring.topology.edges[edge].target]

@@ -19,12 +19,14 @@ import trio
 from wallarood.app.connector import Source, SourceBatch, SourceContext, SourceReader, Unreadable
 from wallarood.app.functions.declaring import policy_of
 from wallarood.flow.failures import Naming, unread
+from wallarood.flow.partitions import SourceTime
 from wallarood.model.batch import Barrier, Batch, EndOfStream, Reading, Unread
 from wallarood.model.checkpoint import SourcePosition
 from wallarood.model.time import SECOND, Condition, TimeSettings
 from wallarood.runtime.dataflow.counters import SourceCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox, InputId
+from wallarood.runtime.timing.drift import Drift
 from wallarood.runtime.timing.idleness import Idleness
 
 PARTITIONS_OPEN_MAX = 8
@@ -36,7 +38,7 @@ log = structlog.get_logger(__name__)
 class SourceTask:
     """Everything that one source instance needs. `partitions` maps each one to its counters.
 
-    `time` is how its stage stamps the records; None if it does not.
+    `source_time` is how far its stage finds that time has come; None if it stamps no records.
     """
 
     step: str
@@ -46,7 +48,8 @@ class SourceTask:
     input: InputId
     gate: Gate
     context: SourceContext
-    time: TimeSettings | None = None
+    source_time: SourceTime | None = None
+    drift: Drift | None = None
     _readers: dict[str, SourceReader] = attrs.field(factory=dict, init=False)
     _idleness: Idleness | None = attrs.field(init=False)
 
@@ -60,6 +63,11 @@ class SourceTask:
             lambda partition: bool(getattr(self._readers.get(partition), "caught_up", True)),
             lambda partition: self._tell(partition, Condition.IDLE),
         )
+
+    @property
+    def time(self) -> TimeSettings | None:
+        """How the records are stamped; None if they are not."""
+        return None if self.source_time is None else self.source_time.settings
 
     @property
     def called(self) -> str:
@@ -119,6 +127,8 @@ class SourceTask:
         idleness = self._idleness
         try:
             while True:
+                if self.drift is not None:
+                    await self.drift.wait(partition)
                 if idleness is not None:
                     idleness.reads(partition)
                 with naming:

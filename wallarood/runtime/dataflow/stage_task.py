@@ -53,6 +53,7 @@ from wallarood.runtime.dataflow.outputs import Outputs
 from wallarood.runtime.dataflow.segments import run_segments
 from wallarood.runtime.dataflow.snapshots import Snapshots
 from wallarood.runtime.timing.clock import wall_clock
+from wallarood.runtime.timing.drift import Drift
 from wallarood.runtime.timing.ticker import Ticker
 
 OVERRUN_S = 1.0
@@ -88,6 +89,8 @@ class StageTask:
     wall: Wall = wall_clock
     source_time: SourceTime | None = None
     """How far the source has come whose records this stage stamps."""
+    drift: Drift | None = None
+    """What holds up partitions of that source which are too far ahead."""
     sides: Mapping[int, int] = attrs.field(factory=dict)
     """The number of the input that an edge leads to, where the first step has several."""
     _inline: bool = attrs.field(init=False)
@@ -197,6 +200,8 @@ class StageTask:
                     self._said, self._said_at = watermark, now_s
                     await self._advance(watermark.time)
                     self.outputs.mark(watermark)
+        if self.drift is not None:
+            self.drift.moved()
         dues = [each.wall_due for each in self.segments if isinstance(each, Inline)]
         if self.source_time is not None:
             dues.append(self.source_time.wall_due)
