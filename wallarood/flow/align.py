@@ -23,16 +23,23 @@ InputId: TypeAlias = tuple[int, WorkerName]
 
 
 class Alignment:
-    """The marks of *inputs*: which may pass on, and which inputs must wait meanwhile."""
+    """The marks of *inputs*: which may pass on, and which inputs must wait meanwhile.
 
-    def __init__(self, inputs: Iterable[InputId]) -> None:
+    *watermark* is what had passed before a restart.
+    """
+
+    def __init__(
+        self,
+        inputs: Iterable[InputId],
+        watermark: Watermark = Watermark(MIN_TIME),  # noqa: B008
+    ) -> None:
         self._inputs = frozenset(inputs)
         self.ended: set[InputId] = set()
         self._shown: set[InputId] = set()
         self._barrier: Barrier | None = None
         self._highest: tuple[int, int] = (-1, -1)
         self._watermarks: dict[InputId, Watermark] = {}
-        self.watermark = Watermark(MIN_TIME)
+        self.watermark = watermark
         """What has passed last."""
         self.blocked: frozenset[InputId] = frozenset()
 

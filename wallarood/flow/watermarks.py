@@ -5,6 +5,7 @@ from typing import Protocol
 
 import attrs
 
+from wallarood.model.batch import Watermark
 from wallarood.model.checkpoint import StatePart
 from wallarood.model.time import MIN_TIME
 
@@ -25,6 +26,17 @@ class Clock:
     def decode(self, data: bytes) -> None:
         """Take the captured watermark."""
         self.time = int.from_bytes(data, "big", signed=True)
+
+
+def restored_watermark(states: Iterable[object]) -> Watermark:
+    """How far time had come at the instance whose *states* were restored.
+
+    Its alignment goes on from there: an input that was idle counts again after a restart, and its
+    watermark may be lower.
+    """
+    clocks = [each.of for each in states if isinstance(each, AtOnce)]
+    times = [each.time for each in clocks if isinstance(each, Clock)]
+    return Watermark(max(times, default=MIN_TIME))
 
 
 class Encodable(Protocol):

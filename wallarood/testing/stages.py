@@ -20,7 +20,7 @@ from wallarood.flow.failures import Failure
 from wallarood.flow.partitions import SourceTime
 from wallarood.flow.route import Router
 from wallarood.flow.state import State
-from wallarood.flow.watermarks import AtOnce
+from wallarood.flow.watermarks import AtOnce, restored_watermark
 from wallarood.model.batch import Batch, EndOfStream, Mark, Watermark
 from wallarood.model.errors import ApplicationError
 from wallarood.model.messages import Listing
@@ -174,7 +174,7 @@ class Stages:
                 compile_stage(self._application, stage, states, wall=lambda: self.now),
                 compile_branch(self._application, stage),
                 self._outlets(stage),
-                Alignment(wiring.inputs(stage)),
+                Alignment(wiring.inputs(stage), restored_watermark(states.values())),
                 sides_of(self._application, wiring, stage),
                 self._source_time(stage),
             )

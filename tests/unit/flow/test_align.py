@@ -5,6 +5,7 @@ import random
 import pytest
 
 from wallarood.flow.align import Alignment
+from wallarood.flow.watermarks import AtOnce, Clock, restored_watermark
 from wallarood.model.batch import Barrier, EndOfStream, Watermark
 from wallarood.model.time import MAX_TIME
 
@@ -96,6 +97,16 @@ def test_the_watermark_of_an_input_never_falls() -> None:
     alignment = Alignment([A])
     assert alignment.take(A, Watermark(5)) == (Watermark(5),)
     assert alignment.take(A, Watermark(4)) == ()
+
+
+def test_after_a_restart_what_was_idle_counts_again_and_time_does_not_fall() -> None:
+    clock = Clock()
+    clock.decode(Clock(27).encode())
+    alignment = Alignment([A, B], restored_watermark([AtOnce("@window", clock)]))
+    assert alignment.take(A, Watermark(27)) == ()
+    assert alignment.take(B, Watermark(21)) == ()
+    assert alignment.take(B, Watermark(28)) == ()
+    assert alignment.take(A, Watermark(30)) == (Watermark(28),)
 
 
 @pytest.mark.parametrize("seed", range(200))

@@ -14,7 +14,7 @@ from wallarood.flow.partitions import SourceTime
 from wallarood.flow.route import Router
 from wallarood.flow.state import State
 from wallarood.flow.steps.timed import Wall
-from wallarood.flow.watermarks import AtOnce
+from wallarood.flow.watermarks import AtOnce, restored_watermark
 from wallarood.model.checkpoint import CheckpointPart, Restored
 from wallarood.model.ids import ClusterId, WorkerName
 from wallarood.model.pipeline import (
@@ -243,7 +243,7 @@ def _stage_task(job: Job, plan: Plan, stage: Stage) -> StageTask:
         segments=compile_stage(plan.application, stage, states, wall=plan.wall),
         branch=compile_branch(plan.application, stage),
         inbox=job.inboxes[stage.index],
-        alignment=Alignment(job.wiring.inputs(stage)),
+        alignment=Alignment(job.wiring.inputs(stage), restored_watermark(states.values())),
         outputs=_outputs(job, plan, stage),
         counters=job.counters[stage.index],
         states=tuple(states.values()),
