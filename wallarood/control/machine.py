@@ -62,6 +62,18 @@ def check(table: Table, before: Enum, kind: type, *, to: Enum) -> None:
         raise LocalProtocolError(f"{before} may not become {to} by {kind.__name__}")
 
 
+def only_way(table: Table, before: Enum, kind: type) -> Any:
+    """The phase that *kind* leads to from *before*; a straggler leads nowhere else.
+
+    Raises LocalProtocolError: the table has nothing on it, or has several ways.
+    """
+    allowed = _allowed(table, before, kind) or {before}
+    if len(allowed) > 1:
+        raise LocalProtocolError(f"there are several ways from {before} by {kind.__name__}")
+    (phase,) = allowed
+    return phase
+
+
 def _allowed(table: Table, before: Enum, kind: type) -> frozenset[Any]:
     if (before, kind) not in table:
         raise LocalProtocolError(f"there is no row for {kind.__name__} in {before}")

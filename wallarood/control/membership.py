@@ -13,9 +13,6 @@
 # speaks within two seconds, the newcomer is a copy and refused; else the old one is dead and the
 # newcomer is it.
 #
-# Of two with different epochs, whoever is ahead answers Attach with its topology, and whoever is
-# behind answers with an Attach of its own, to be told. It records the topology and begins anew.
-#
 # A connection that was opened and is not answered within the deadline is closed as well: whoever
 # accepted it may have vanished without a word.
 #
@@ -24,20 +21,8 @@
 
 from typing import ClassVar
 
-from wallarood.control.effects import (
-    Adopt,
-    Close,
-    Effect,
-    Fail,
-    Level,
-    PauseSources,
-    PeerDown,
-    PeerUp,
-    Report,
-    ResumeSources,
-    SendOnConnection,
-    StopOrderly,
-)
+from wallarood.control import effects as do
+from wallarood.control.attaching import Attaching
 from wallarood.control.events import (
     ConnectionLost,
     ConnectionMessage,
@@ -45,11 +30,12 @@ from wallarood.control.events import (
     Event,
     TimerFired,
 )
-from wallarood.control.presence import Peer, Presence, failure, gone, left, refusal
-from wallarood.model.errors import RefusedError, WallaroodError
+from wallarood.control.formation.refusals import refuse
+from wallarood.control.presence import Peer, Presence, failure, gone, left, missing, refusal
+from wallarood.control.source_gate import SourceGate
+from wallarood.model.errors import WallaroodError
 from wallarood.model.ids import ClusterId, WorkerName
 from wallarood.model.messages import (
-    PROTOCOL_VERSION,
     Attach,
     Attached,
     Busy,
@@ -69,11 +55,7 @@ STALL_FACTOR = 3
 class Membership:
     """The machine of one worker. Times are in seconds."""
 
-    INPUTS: ClassVar[tuple[type, ...]] = (
-        ConnectionOpened,
-        ConnectionLost,
-        TimerFired,
-    )
+    INPUTS: ClassVar[tuple[type, ...]] = (ConnectionOpened, ConnectionLost, TimerFired)
 
     def __init__(
         self,
@@ -87,45 +69,41 @@ class Membership:
         name_taken_wait_s: float,
         now: float,
     ) -> None:
-        self._cluster_id = cluster_id
         self._member = member
-        self._topology = topology
-        self.peers = {each.name: Peer(each, last_heard=now) for each in others}
+        self._attaching = Attaching(cluster_id, member, topology)
+        self.peers = {other.name: Peer(other, last_heard=now) for other in others}
         self._heartbeat_s = heartbeat_s
         self._liveness_deadline_s = liveness_deadline_s
         self._name_taken_wait_s = name_taken_wait_s
         self._next_beat = now + heartbeat_s
-        self._running = False
-        self._completed = False
-        self._paused: str | None = None
+        self._gate = SourceGate(member.name)
         self._unanswered: dict[int, float] = {}
 
     @property
     def deadline(self) -> float:
         """When `TimerFired` is due."""
-        waits = [each.newcomer[2] for each in self.peers.values() if each.newcomer]
+        waits = [peer.newcomer[2] for peer in self.peers.values() if peer.newcomer]
         return min([self._next_beat, *waits])
 
     @property
     def missing(self) -> tuple[WorkerName, ...]:
         """The peers that are not connected."""
-        gone = (Presence.MISSING, Presence.LEFT, Presence.EXPECTED)
-        return tuple(name for name, each in self.peers.items() if each.presence in gone)
+        return missing(self.peers)
 
     @property
     def connected(self) -> tuple[WorkerName, ...]:
         """The peers that are there and have not said that they leave."""
         there = Presence.CONNECTED
-        return tuple(name for name, each in self.peers.items() if each.presence is there)
+        return tuple(name for name, peer in self.peers.items() if peer.presence is there)
 
-    def started(self) -> list[Effect]:
+    def started(self) -> list[do.Effect]:
         """A round begins: the sources are held or let go."""
-        self._running, self._completed, self._paused = True, False, None
-        return self._gate()
+        self._gate.begin()
+        return self._hold_or_let_go()
 
     def completed(self) -> None:
         """The job is done: peers may leave as they like."""
-        self._completed = True
+        self._gate.completed = True
 
     def name_on(self, connection: int) -> WorkerName | None:
         """The peer on *connection*."""
@@ -134,18 +112,18 @@ class Membership:
                 return name
         return None
 
-    def step(self, event: Event, now: float) -> list[Effect]:
+    def step(self, event: Event, now: float) -> list[do.Effect]:
         """Take one event, return what is to be done about it."""
         match event:
             case ConnectionOpened(connection, name) if name in self.peers:
                 self._unanswered[connection] = now + self._liveness_deadline_s
-                return [SendOnConnection(connection, self._mine())]
+                return [do.SendOnConnection(connection, self._attaching.own)]
             case ConnectionMessage(connection, Attach() as attach):
                 return self._attach(connection, attach, now)
             case ConnectionMessage(connection, Attached(member)):
                 return self._up(connection, member, now)
             case ConnectionMessage(_, NewTopology(topology, members)):
-                return self._overtaken(topology, members)
+                return self._attaching.overtaken(topology, members)
             case ConnectionMessage(connection, message):
                 return self._message(connection, message, now)
             case ConnectionLost(connection):
@@ -157,129 +135,92 @@ class Membership:
 
     # ---- attaching -------------------------------------------------------------------------------
 
-    def _mine(self) -> Attach:
-        return Attach(self._member, PROTOCOL_VERSION, self._cluster_id, self._topology.epoch)
-
-    def _attach(self, connection: int, attach: Attach, now: float) -> list[Effect]:
-        member, epoch = attach.member, self._topology.epoch
-        peer = self.peers.get(member.name)
-        if attach.protocol != PROTOCOL_VERSION:
-            return self._refuse(
-                connection,
-                f"{member.name} speaks protocol version {attach.protocol}, not {PROTOCOL_VERSION}",
-            )
-        if attach.cluster_id != self._cluster_id:
-            # It looks for its peer at an address that is ours now, and will find it elsewhere.
-            reason = f"{member.name} of cluster {attach.cluster_id} has reached {self._cluster_id}"
-            return [
-                Report(reason, Level.WARNING),
-                SendOnConnection(connection, Busy(reason)),
-                Close(connection),
-            ]
-        if attach.epoch > epoch:
-            return [SendOnConnection(connection, self._mine())]
-        if peer is None:
-            return self._refuse(connection, f"{member.name} is not a member of {self._cluster_id}")
-        if attach.epoch < epoch:
-            members = (self._member, *(each.member for each in self.peers.values()))
-            text = f"{member.name} is at epoch {attach.epoch} and is brought up to date"
-            answer = SendOnConnection(connection, NewTopology(self._topology, members))
-            return [Report(text), answer, Close(connection)]
+    def _attach(self, connection: int, attach: Attach, now: float) -> list[do.Effect]:
+        others = {name: peer.member for name, peer in self.peers.items()}
+        if objections := self._attaching.objections(connection, attach, others):
+            return objections
+        member = attach.member
+        peer = self.peers[member.name]
         if member.incarnation != peer.member.incarnation and peer.connection is not None:
             peer.newcomer = (connection, member, now + self._name_taken_wait_s)
             return []
         return self._admit(peer, connection, member=member, now=now)
 
-    def _overtaken(self, topology: Topology, members: tuple[Member, ...]) -> list[Effect]:
-        epoch = self._topology.epoch
-        if topology.epoch <= epoch:
-            return []
-        if self._member.name not in topology.workers:
-            reason = f"{self._member.name} is no member of {self._cluster_id} any longer"
-            return [Fail(RefusedError(f"{reason}, since epoch {topology.epoch}"))]
-        text = f"brought up to date: the topology is that of epoch {topology.epoch}, not {epoch}"
-        return [Report(text), Adopt(topology, members)]
-
-    def _admit(self, peer: Peer, connection: int, *, member: Member, now: float) -> list[Effect]:
-        answer = SendOnConnection(connection, Attached(self._member))
+    def _admit(self, peer: Peer, connection: int, *, member: Member, now: float) -> list[do.Effect]:
+        answer = do.SendOnConnection(connection, Attached(self._member))
         peer.member = member
         return [answer, *self._up(connection, member, now)]
 
-    def _refuse(self, connection: int, reason: str) -> list[Effect]:
-        return [
-            Report(f"refused: {reason}", Level.WARNING),
-            SendOnConnection(connection, Refused(reason, RefusedError.exit_code)),
-            Close(connection),
-        ]
-
-    def _up(self, connection: int, member: Member, now: float) -> list[Effect]:
+    def _up(self, connection: int, member: Member, now: float) -> list[do.Effect]:
         peer = self.peers.get(member.name)
         if peer is None:
-            return [Close(connection)]
+            return [do.Close(connection)]
         self._unanswered.pop(connection, None)
-        closing: list[Effect] = []
+        closing: list[do.Effect] = []
         if peer.connection not in (None, connection):
             assert peer.connection is not None
-            closing = [Close(peer.connection)]
+            closing = [do.Close(peer.connection)]
         back = peer.presence in (Presence.MISSING, Presence.LEFT)
         text = f"{member.name} is back" if back else f"{member.name} is connected"
         peer.member, peer.connection = member, connection
-        peer.presence, peer.last_heard, peer.misses = Presence.CONNECTED, now, ()
+        peer.taken(Attached)
+        peer.last_heard, peer.misses = now, ()
         peer.ended_by = 0
-        return [*closing, Report(text), PeerUp(member), *self._gate()]
+        return [*closing, do.Report(text), do.PeerUp(member), *self._hold_or_let_go()]
 
     # ---- presence --------------------------------------------------------------------------------
 
-    def _message(self, connection: int, message: object, now: float) -> list[Effect]:
+    def _message(self, connection: int, message: object, now: float) -> list[do.Effect]:
         name = self.name_on(connection)
         if name is None:
             return self._from_stranger(connection, message)
         peer = self.peers[name]
         peer.last_heard = now
-        effects: list[Effect] = []
+        effects: list[do.Effect] = []
         if peer.newcomer is not None:
             newcomer, _, _ = peer.newcomer
             peer.newcomer = None
-            effects = self._refuse(
+            effects = refuse(
                 newcomer, f"duplicate worker name: {name} is connected and alive; is this a copy?"
             )
         match message:
             case Heartbeat(missing):
                 changed = peer.misses != missing
                 peer.misses = missing
-                return [*effects, *(self._gate() if changed else [])]
+                return [*effects, *(self._hold_or_let_go() if changed else [])]
             case Leaving():
                 return [*effects, *self._leaving(name, message)]
             case JobFailed():
                 return [*effects, *self._job_failed(message)]
             case ShutDown():
-                return [*effects, StopOrderly()]
+                return [*effects, do.StopOrderly()]
             case Refused(reason, exit_code):
-                return [*effects, Fail(refusal(reason, exit_code))]
+                return [*effects, do.Fail(refusal(reason, exit_code))]
             case _:
                 return effects
 
-    def _leaving(self, name: WorkerName, message: Leaving) -> list[Effect]:
-        self.peers[name].presence, self.peers[name].ended_by = Presence.LEFT, message.exit_code
-        self._completed = self._completed or message.completed
-        return [left(name, message), *self._gate()]
+    def _leaving(self, name: WorkerName, message: Leaving) -> list[do.Effect]:
+        self.peers[name].taken(Leaving)
+        self.peers[name].ended_by = message.exit_code
+        self._gate.completed = self._gate.completed or message.completed
+        return [left(name, message), *self._hold_or_let_go()]
 
-    def _job_failed(self, message: JobFailed) -> list[Effect]:
+    def _job_failed(self, message: JobFailed) -> list[do.Effect]:
         """End as well; whoever cannot hear the one that failed hears it from here."""
-        return [*self._tell_all(message), Fail(failure(message))]
+        return [*self._tell_all(message), do.Fail(failure(message))]
 
-    def _from_stranger(self, connection: int, message: object) -> list[Effect]:
+    def _from_stranger(self, connection: int, message: object) -> list[do.Effect]:
         match message:
             case JobFailed():
                 return self._job_failed(message)
             case Refused(reason, exit_code):
-                return [Fail(refusal(reason, exit_code))]
+                return [do.Fail(refusal(reason, exit_code))]
             case Busy(reason):
-                return [Report(reason), Close(connection)]
+                return [do.Report(reason), do.Close(connection)]
             case _:
                 return []
 
-    def _lost(self, connection: int, now: float) -> list[Effect]:
+    def _lost(self, connection: int, now: float) -> list[do.Effect]:
         self._unanswered.pop(connection, None)
         for peer in self.peers.values():
             if peer.newcomer is not None and peer.newcomer[0] == connection:
@@ -292,16 +233,14 @@ class Membership:
         if peer.newcomer is not None:
             newcomer, member, _ = peer.newcomer
             peer.newcomer = None
-            return [PeerDown(name), *self._admit(peer, newcomer, member=member, now=now)]
-        has_left = peer.presence is Presence.LEFT
-        if not has_left:
-            peer.presence = Presence.MISSING
-        expected = has_left or self._completed
+            return [do.PeerDown(name), *self._admit(peer, newcomer, member=member, now=now)]
+        peer.taken(ConnectionLost)
+        expected = peer.presence is Presence.LEFT or self._gate.completed
         said = [] if expected else [gone(name, "connection closed")]
-        return [*said, PeerDown(name), *self._gate()]
+        return [*said, do.PeerDown(name), *self._hold_or_let_go()]
 
-    def _timer(self, now: float) -> list[Effect]:
-        effects: list[Effect] = []
+    def _timer(self, now: float) -> list[do.Effect]:
+        effects: list[do.Effect] = []
         if now - self._next_beat > self._heartbeat_s * STALL_FACTOR:
             for peer in self.peers.values():
                 peer.last_heard = now
@@ -309,69 +248,52 @@ class Membership:
         for connection, until in list(self._unanswered.items()):
             if now >= until:
                 del self._unanswered[connection]
-                effects.append(Close(connection))
+                effects.append(do.Close(connection))
         for name, peer in self.peers.items():
             if peer.newcomer is not None and now >= peer.newcomer[2]:
                 newcomer, member, _ = peer.newcomer
                 peer.newcomer = None
-                closing = [Close(peer.connection)] if peer.connection is not None else []
+                closing = [do.Close(peer.connection)] if peer.connection is not None else []
                 peer.connection = None
-                effects += [*closing, PeerDown(name)]
+                effects += [*closing, do.PeerDown(name)]
                 effects += self._admit(peer, newcomer, member=member, now=now)
             silent = now - peer.last_heard >= self._liveness_deadline_s
             if silent and peer.connection is not None:
                 effects += [gone(name, f"not heard for {now - peer.last_heard:.1f} s")]
-                effects += [Close(peer.connection), PeerDown(name)]
-                peer.connection, peer.presence = None, Presence.MISSING
+                effects += [do.Close(peer.connection), do.PeerDown(name)]
+                peer.taken(TimerFired)
+                peer.connection = None
         if now >= self._next_beat:
             self._next_beat = now + self._heartbeat_s
-            beat = Heartbeat(self.missing if self._running else ())
+            beat = Heartbeat(self.missing if self._gate.running else ())
             effects += self._tell_all(beat)
-        return [*effects, *self._gate()]
+        return [*effects, *self._hold_or_let_go()]
 
-    def _tell_all(self, message: Heartbeat | JobFailed | Leaving | ShutDown) -> list[Effect]:
+    def _tell_all(self, message: Heartbeat | JobFailed | Leaving | ShutDown) -> list[do.Effect]:
         return [
-            SendOnConnection(each.connection, message)
-            for each in self.peers.values()
-            if each.connection is not None
+            do.SendOnConnection(peer.connection, message)
+            for peer in self.peers.values()
+            if peer.connection is not None
         ]
 
-    def refused(self, message: Refused) -> list[Effect]:
+    def refused(self, message: Refused) -> list[do.Effect]:
         """The leader does not take this worker as it is."""
-        return [Fail(refusal(message.reason, message.exit_code))]
+        return [do.Fail(refusal(message.reason, message.exit_code))]
 
-    def fail(self, error: WallaroodError) -> list[Effect]:
+    def fail(self, error: WallaroodError) -> list[do.Effect]:
         """The job cannot go on here. If it can nowhere, tell all; then end."""
         failed = JobFailed(self._member.name, error.message, error.exit_code)
-        return [*(self._tell_all(failed) if error.of_the_job else ()), Fail(error)]
+        return [*(self._tell_all(failed) if error.of_the_job else ()), do.Fail(error)]
 
-    def leave(self, error: WallaroodError | None = None) -> list[Effect]:
+    def leave(self, error: WallaroodError | None = None) -> list[do.Effect]:
         """This worker ends, in an orderly way or by *error*: tell all."""
         if error is None:
-            return self._tell_all(Leaving(self._completed))
-        return self._tell_all(Leaving(self._completed, error.message, error.exit_code))
+            return self._tell_all(Leaving(self._gate.completed))
+        return self._tell_all(Leaving(self._gate.completed, error.message, error.exit_code))
 
-    def shut_down(self) -> list[Effect]:
+    def shut_down(self) -> list[do.Effect]:
         """An operator ends the whole cluster, without a checkpoint: tell all, then end."""
-        return [*self._tell_all(ShutDown()), StopOrderly()]
+        return [*self._tell_all(ShutDown()), do.StopOrderly()]
 
-    def _gate(self) -> list[Effect]:
-        """Hold or let go the sources, if that has changed."""
-        if not self._running or self._completed:
-            return []
-        ended = {name: each.ended_by for name, each in self.peers.items() if each.ended_by}
-        absent = {
-            name: f" (ended with status {ended[name]})" if name in ended else ""
-            for name in self.missing
-        }
-        for name, peer in self.peers.items():
-            for other in peer.misses:
-                absent.setdefault(other, f" (missed by {name})")
-        absent.pop(self._member.name, None)
-        total = len(self.peers) + 1
-        text = ", ".join(name + note for name, note in absent.items())
-        reason = f"waiting for {len(absent)} of {total} workers: {text}" if absent else ""
-        if reason == self._paused:
-            return []
-        self._paused = reason
-        return [PauseSources(reason)] if reason else [ResumeSources()]
+    def _hold_or_let_go(self) -> list[do.Effect]:
+        return self._gate.look(self.peers)

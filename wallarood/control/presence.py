@@ -1,13 +1,17 @@
 """What is known of a peer, and what is said of its coming and going."""
 
+from collections.abc import Mapping
 from enum import Enum
+from typing import ClassVar
 
 import attrs
 
 from wallarood.control.effects import Level, Report
+from wallarood.control.events import ConnectionLost, TimerFired
+from wallarood.control.machine import Table, only_way
 from wallarood.model.errors import PeersGoneError, WallaroodError
 from wallarood.model.ids import WorkerName
-from wallarood.model.messages import JobFailed, Leaving, Member
+from wallarood.model.messages import Attached, JobFailed, Leaving, Member
 
 
 class Presence(Enum):
@@ -19,9 +23,27 @@ class Presence(Enum):
     LEFT = "left"
 
 
+E, C, M, L = Presence
+
+# Where each event may lead in each phase. Empty: a straggler, dropped.
+TRANSITIONS: Table = {
+    **{(presence, Attached): frozenset({C}) for presence in Presence},
+    **{(presence, Leaving): frozenset({L}) for presence in (C, L)},
+    **{(presence, Leaving): frozenset() for presence in (E, M)},
+    (C, ConnectionLost): frozenset({M}),
+    (L, ConnectionLost): frozenset({L}),
+    **{(presence, ConnectionLost): frozenset() for presence in (E, M)},
+    **{(presence, TimerFired): frozenset({M}) for presence in (C, L)},
+    **{(presence, TimerFired): frozenset() for presence in (E, M)},
+}
+
+
 @attrs.define
 class Peer:
-    """What is known of one member."""
+    """What is known of one member. A timer fires for it when it was silent for too long."""
+
+    TRANSITIONS: ClassVar[Table] = TRANSITIONS
+    INPUTS: ClassVar[tuple[type, ...]] = (Attached, Leaving, ConnectionLost, TimerFired)
 
     member: Member
     presence: Presence = Presence.EXPECTED
@@ -32,6 +54,16 @@ class Peer:
     """The exit status that it has ended with, if it has said so."""
     newcomer: tuple[int, Member, float] | None = None
     """A connection that claims the name with another incarnation, and until when it waits."""
+
+    def taken(self, kind: type) -> None:
+        """Something has come of it, or nothing for too long: its presence is what follows."""
+        self.presence = only_way(TRANSITIONS, self.presence, kind)
+
+
+def missing(peers: Mapping[WorkerName, Peer]) -> tuple[WorkerName, ...]:
+    """Those that are not connected."""
+    gone = (Presence.MISSING, Presence.LEFT, Presence.EXPECTED)
+    return tuple(name for name, peer in peers.items() if peer.presence in gone)
 
 
 def gone(name: WorkerName, why: str) -> Report:

@@ -22,6 +22,7 @@ from wallarood.control.formation.founding import Founder
 from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.membership import Membership
+from wallarood.control.presence import Peer
 from wallarood.control.rounds.checkpoint_leader import CheckpointLeader
 from wallarood.control.rounds.checkpoint_member import CheckpointMember
 from wallarood.control.rounds.completion import Completion
@@ -42,6 +43,7 @@ MACHINES = {
         CheckpointLeader,
         CheckpointMember,
         Completion,
+        Peer,
     )
 }
 WITH_TABLES = pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
