@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         state_computation,
         state_computation_multi,
     )
+    from wallarood.app.functions.timed import Timers, state_computation_timed
     from wallarood.app.pipeline import merge, source
     from wallarood.app.setups import Setup, setup
     from wallarood.app.statistics import (
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
         variance,
     )
     from wallarood.app.streams.collected import CollectedStream
+    from wallarood.app.streams.joinable import table
+    from wallarood.app.streams.joins import Table
     from wallarood.app.streams.keyed import KeyedStream
     from wallarood.app.streams.nodes import End
     from wallarood.app.streams.options import Branch
@@ -115,9 +118,11 @@ __all__ = [
     "StdinSource",
     "StdoutSink",
     "Stream",
+    "Table",
     "TcpSink",
     "TcpSource",
     "Time",
+    "Timers",
     "Unreadable",
     "WallaroodError",
     "Windowed",
@@ -153,8 +158,10 @@ __all__ = [
     "state_computation",
     "state_computation_batch",
     "state_computation_multi",
+    "state_computation_timed",
     "stddev",
     "sum",
+    "table",
     "top",
     "tumbling",
     "variance",
@@ -192,9 +199,11 @@ _WHERE = {
     "StdinSource": "wallarood.connectors.stdin",
     "StdoutSink": "wallarood.connectors.stdout",
     "Stream": "wallarood.app.streams.stream",
+    "Table": "wallarood.app.streams.joins",
     "TcpSink": "wallarood.connectors.tcp.sink",
     "TcpSource": "wallarood.connectors.tcp.source",
     "Time": "wallarood.app.time",
+    "Timers": "wallarood.app.functions.timed",
     "Unreadable": "wallarood.app.connector",
     "WallaroodError": "wallarood.model.errors",
     "Windowed": "wallarood.model.timing.windows",
@@ -230,8 +239,10 @@ _WHERE = {
     "state_computation": "wallarood.app.functions.computations",
     "state_computation_batch": "wallarood.app.functions.batches",
     "state_computation_multi": "wallarood.app.functions.computations",
+    "state_computation_timed": "wallarood.app.functions.timed",
     "stddev": "wallarood.app.statistics",
     "sum": "wallarood.app.aggregations:total",
+    "table": "wallarood.app.streams.joinable",
     "top": "wallarood.app.statistics",
     "tumbling": "wallarood.app.windows",
     "variance": "wallarood.app.statistics",

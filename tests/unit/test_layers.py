@@ -118,6 +118,7 @@ def test_parameters_are_few_and_never_boolean(path: Path) -> None:
         for each in (*function.args.args, *function.args.kwonlyargs):
             kind = ast.unparse(each.annotation) if each.annotation is not None else ""
             public_options = {"blocking", "ordered", "follow", "as_json", "located", "wall"}
+            public_options.add("in_order")
             public_options.add("corrections")
             assert kind != "bool" or each.arg in public_options, f"{shown(path)}: {function.name}"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from wallarood.app.functions.declared import DeadLetterTo
+from wallarood.app.functions.declared import DeadLetterTo, Declared
 from wallarood.app.functions.declaring import policy_of
 from wallarood.app.hints import show
 from wallarood.app.mistakes import mistake, mistake_at, place_of
@@ -16,14 +16,15 @@ from wallarood.model.pipeline import (
     ERRORS_OUTPUT,
     LATE_LETTERS_OUTPUT,
     LATE_OUTPUT,
+    OF_THE_ENGINE,
     Application,
     Computation,
     DeadLetter,
     ErrorPolicy,
     Input,
-    Shape,
     Step,
     StepKind,
+    Where,
 )
 
 _WITH_STATE = (StepKind.STATEFUL, StepKind.PARTITIONED)
@@ -186,9 +187,7 @@ def _computation(node: Node, name: str) -> Computation | None:
         name,
         declared.function,
         declared.shape,
-        node.where
-        if declared.aggregations or declared.shape is Shape.WINDOW
-        else place_of(declared.function) or node.where,
+        _where(node, declared),
         calling=declared.calling,
         state=declared.state,
         on_error=policy_of(declared.on_error),
@@ -209,6 +208,13 @@ def _spec(node: Node) -> Any:
     spec: Any = node.declared.spec if node.declared is not None else None
     wanted = any(each == (node, LATE_OUTPUT) for one in node.consumers for each in one.inputs)
     return attrs.evolve(spec, on_late=ErrorPolicy.STREAM) if wanted else spec
+
+
+def _where(node: Node, declared: Declared[..., Any]) -> Where:
+    """Where the function of a step is, or the step if its function is no function of the author."""
+    if declared.shape in OF_THE_ENGINE:
+        return node.where
+    return place_of(declared.function) or node.where
 
 
 def _fingerprint(name: str, steps: tuple[Step, ...]) -> tuple[str, ...]:

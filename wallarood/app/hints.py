@@ -74,7 +74,7 @@ def record_types(function: Callable[..., Any], shape: Shape) -> tuple[Any, Any]:
     """The types of a record before and after a computation of *shape*."""
     before, after = function_hints(function)
     match shape:
-        case Shape.ONE:
+        case Shape.ONE | Shape.TIMED:
             return before, _without_none(after)
         case Shape.MANY:
             return before, _element(_without_none(after))

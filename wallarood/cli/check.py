@@ -89,6 +89,7 @@ def _collect(
 def _application(config: Config) -> None:
     from wallarood.devcluster.local import worker_names
     from wallarood.loader import add_paths, load_application
+    from wallarood.planning.keeping import advice
     from wallarood.planning.listings import list_partitions
     from wallarood.planning.plan import plan
 
@@ -97,6 +98,8 @@ def _application(config: Config) -> None:
     workers = worker_names(config["worker.count"])
     listings = list_partitions(application)
     plan(application, workers, tuple((worker, listings) for worker in workers))
+    for line in advice(application):
+        print(line)
     _sinks(application)
 
 

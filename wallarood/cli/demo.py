@@ -12,7 +12,7 @@ from wallarood.devcluster.cluster import View
 from wallarood.devcluster.screen import to_stderr, to_stdout
 from wallarood.model.errors import ApplicationError
 
-EXAMPLES = ("word_count", "running_totals", "alerts", "enrich")
+EXAMPLES = ("word_count", "running_totals", "alerts", "enrich", "fraud", "orders")
 PREVIEW_LINES = 3
 CHAOS_REPEAT = 12
 """How often chaos has the text counted, so that there is something to strike at."""

@@ -28,6 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     from wallarood.loader import load_application
     from wallarood.planning import explain
+    from wallarood.planning.keeping import keeping
     from wallarood.planning.listings import list_partitions
     from wallarood.planning.plan import plan
 
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     mine = list_partitions(application)
     topology = plan(application, workers, tuple((worker, mine) for worker in workers))
     shown = {"text": explain.as_text, "json": explain.as_json, "dot": explain.as_dot}
-    print(shown[arguments.format](topology))
+    print(shown[arguments.format](topology, keeping(application)))
     return 0
 
 

@@ -65,6 +65,12 @@ class Shape(Enum):
     """Records of a key, gathered by when they happened → what a window says of them."""
 
 
+OF_THE_ENGINE = frozenset(
+    {Shape.AGGREGATE, Shape.WINDOW, Shape.DISTINCT, Shape.JOIN, Shape.JOIN_ASOF, Shape.ENRICH}
+)
+"""Shapes of steps whose function is no function of the application."""
+
+
 class Calling(Enum):
     """Where the function of a computation runs."""
 

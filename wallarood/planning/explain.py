@@ -2,13 +2,19 @@
 
 import json
 from collections import Counter
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from wallarood.model.topology import Routing, Stage, StageKind, Topology
 
+NOTHING: Final[Mapping[str, str]] = {}
 
-def as_text(topology: Topology) -> str:
-    """Each stage: what was joined, where it runs, and what stopped the chain."""
+
+def as_text(topology: Topology, keeping: Mapping[str, str] = NOTHING) -> str:
+    """Each stage: what was joined, where it runs, what it keeps, and what stopped the chain.
+
+    *keeping* says what steps keep, by their names.
+    """
     lines = [
         f"application {topology.application!r} on {len(topology.workers)} workers: "
         + ", ".join(topology.workers)
@@ -20,6 +26,9 @@ def as_text(topology: Topology) -> str:
                 f"  joined:    {len(stage.steps)} steps run as one: {', '.join(stage.steps)}"
             )
         lines.append(f"  runs on:   {_where(stage)}")
+        for name in stage.steps:
+            if name in keeping:
+                lines.append(f"  keeps:     {name}: {keeping[name]}")
         lines.append(f"  ends here: {stage.stopped_by}")
         for edge in topology.edges:
             if edge.source == stage.index:
@@ -56,13 +65,13 @@ def _way(topology: Topology, index: int) -> str:
     return f"{_OUTPUTS[edge.output]} {_WAYS[edge.routing]}"
 
 
-def as_json(topology: Topology) -> str:
-    """The topology as JSON, with the partitions of each worker counted."""
+def as_json(topology: Topology, keeping: Mapping[str, str] = NOTHING) -> str:
+    """The topology as JSON, with the partitions of each worker counted, and what steps keep."""
     value: dict[str, Any] = {
         "application": topology.application,
         "workers": list(topology.workers),
         "key_hash": topology.key_hash,
-        "stages": [_stage(stage) for stage in topology.stages],
+        "stages": [_stage(stage, keeping) for stage in topology.stages],
         "edges": [
             {
                 "source": edge.source,
@@ -77,7 +86,7 @@ def as_json(topology: Topology) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _stage(stage: Stage) -> dict[str, Any]:
+def _stage(stage: Stage, keeping: Mapping[str, str]) -> dict[str, Any]:
     owned = Counter(stage.workers[owner] for owner in stage.partition_owners)
     return {
         "index": stage.index,
@@ -87,11 +96,12 @@ def _stage(stage: Stage) -> dict[str, Any]:
         "stopped_by": stage.stopped_by,
         "workers": list(stage.workers),
         "partitions": dict(owned),
+        "keeps": {name: keeping[name] for name in stage.steps if name in keeping},
         "source_partitions": {each.partition: each.worker for each in stage.source_partitions},
     }
 
 
-def as_dot(topology: Topology) -> str:
+def as_dot(topology: Topology, _keeping: Mapping[str, str] = NOTHING) -> str:
     """The topology as a graph for ``dot``."""
     lines = [f"digraph {_quoted(topology.application)} {{", "  rankdir=LR; node [shape=box];"]
     for stage in topology.stages:

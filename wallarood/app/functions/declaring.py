@@ -131,7 +131,10 @@ def check_function(declared: Declared[..., Any]) -> None:
         raise mistake(f"{shown}: a batch computation cannot be a coroutine function")
     if shape is Shape.MANY:
         check_results(shown, function)
+    arguments: tuple[str, ...]
     arguments = ("record",) if declared.state is None else ("record", "state")
+    if shape is Shape.TIMED:
+        arguments = ("record", "state", "timers")
     named = {"key": "key"} if declared.with_key else {}
     try:
         signature = inspect.signature(function)

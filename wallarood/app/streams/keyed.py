@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
 from wallarood.app.aggregations import AggregateOptions
 from wallarood.app.functions.declared import Declared, Lists, Many, One, Rows
+from wallarood.app.functions.timed import Timers
+from wallarood.app.streams.joinable import Joinable
 from wallarood.app.streams.options import Branch, StepOptions
 from wallarood.app.streams.stream import Stream
 from wallarood.app.streams.windowed import Windowable
@@ -27,7 +29,11 @@ U = TypeVar("U")
 
 
 class KeyedStream(
-    Windowable[K_co, T_co], Stream[T_co], Generic[K_co, T_co], kind=StepKind.PARTITIONED
+    Joinable[K_co, T_co],
+    Windowable[K_co, T_co],
+    Stream[T_co],
+    Generic[K_co, T_co],
+    kind=StepKind.PARTITIONED,
 ):
     """A stream whose records of type T have keys of type K; made by `Stream.key_by`.
 
@@ -112,6 +118,12 @@ class KeyedStream(
         @overload
         def to(
             self, computation: Declared[[T_co, Any], U | None, One], **options: Unpack[StepOptions]
+        ) -> "KeyedStream[K_co, U]": ...
+        @overload
+        def to(
+            self,
+            computation: Declared[[T_co, Any, Timers], U | None, One],
+            **options: Unpack[StepOptions],
         ) -> "KeyedStream[K_co, U]": ...
         @overload
         def to(

@@ -9,6 +9,7 @@ import attrs
 from wallarood.app.aggregations import AggregateOptions, aggregate_record, declare_aggregate
 from wallarood.app.functions.declared import LISTS, Declared, OnError
 from wallarood.app.functions.declaring import check_function, declare, policy_of
+from wallarood.app.functions.timed import place_timed
 from wallarood.app.hints import can_be_key, can_flow, function_hints, key_hint, record_types, show
 from wallarood.app.mistakes import check_name, mistake, place_of_caller
 from wallarood.app.streams.nodes import Node, connect, refuse_corrections, state_kind
@@ -48,6 +49,8 @@ class Outlet:
         node = self.step(kind, declared, before, name=name, on_error=on_error)
         if declared.shape not in (Shape.PREDICATE, Shape.INSPECT):
             node.record = after
+        if declared.shape is Shape.TIMED:
+            place_timed(node, called)
         if declared.shape in LISTS:
             if kind is StepKind.SIMPLE:
                 node.key = None

@@ -15,7 +15,9 @@ from wallarood.app.connector import Sink
 from wallarood.app.functions.declared import Declared, Lists, Many, One, OnError, Rows
 from wallarood.app.functions.declaring import check_sink, declare
 from wallarood.app.mistakes import mistake
+from wallarood.app.spans import Span
 from wallarood.app.streams.classes import CLASSES, merge_all, stream_at
+from wallarood.app.streams.joins import JoinOptions, distinct
 from wallarood.app.streams.nodes import End, connect
 from wallarood.app.streams.options import Branch, StepOptions
 from wallarood.app.streams.outlet import Outlet, kebab
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 K = TypeVar("K")
 T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
+
+NEED_KEYS = ("enrich", "join", "join_asof")
+"""Methods of streams with keys, which others tell of."""
 
 
 @attrs.frozen
@@ -175,6 +180,31 @@ class Stream(Generic[T_co]):
         outlet = self._at.keyed(function, name=name, on_error=on_error)
         return cast("KeyedStream[K, T_co]", stream_at(outlet))
 
+    def distinct(
+        self,
+        by: Callable[[T_co], K],
+        *,
+        within: Span,
+        on_late: OnError = "skip",
+        **options: Unpack[JoinOptions],
+    ) -> "KeyedStream[K, T_co]":
+        """Let a record pass if none of its key has passed *within* the time before or after it.
+
+        The key is what *by* returns, as in `key_by`. Time is that of the records where they have
+        one, else the clock of the worker. A record below the watermark for which it is not known
+        whether it is a repeat is left to *on_late*: "skip" (default), "stop" or a `dead_letter`.
+        *name* (default "distinct") is that of the state, *partitions* as for `state_computation`.
+
+        >>> import wallarood as w
+        >>> clicks = w.source("clicks", w.ListSource(["a", "b", "a"], record=str))
+        >>> first = clicks.distinct(lambda click: click, within="1d")
+        """
+        keyed = self._at.keyed(by, name="", on_error=None)
+        return cast(
+            "KeyedStream[K, T_co]",
+            stream_at(distinct(keyed, within, on_late=on_late, **options)),
+        )
+
     def collect(self, *, name: str = "") -> "CollectedStream[T_co]":
         """Bring all records together: the next state computation has one state for all of them.
 
@@ -271,8 +301,13 @@ class Stream(Generic[T_co]):
     ) -> Any:
         return stream_at(self._at.aggregated(aggregations, into, options))
 
-    if not TYPE_CHECKING:  # for a type checker only a stream with keys has it
+    if not TYPE_CHECKING:  # for a type checker only a stream with keys has them
         aggregate = _aggregate
+
+        def __getattr__(self, name: str) -> Any:
+            if name in NEED_KEYS:
+                raise mistake(f"{name}: the stream has no key: put .key_by(…) before")
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 
 CLASSES[None] = Stream

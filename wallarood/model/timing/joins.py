@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from wallarood.model.pipeline import ErrorPolicy
+from wallarood.model.spans import show_span
 
 
 class How(Enum):
@@ -33,6 +34,12 @@ class IntervalSpec:
         """What lays out the state."""
         return f"{self.how.value} join within {self.lo} to {self.hi} µs"
 
+    @property
+    def keeps(self) -> str:
+        """What is kept, and until when."""
+        left, right = (show_span(max(far, 0) + self.grace) for far in (self.hi, -self.lo))
+        return f"records until the watermark is above their time + {left} (left), + {right} (right)"
+
 
 @attrs.frozen
 class AsOfSpec:
@@ -48,6 +55,15 @@ class AsOfSpec:
     def fingerprint(self) -> str:
         """What lays out the state."""
         return f"as-of join within {self.within} µs" if self.within is not None else "as-of join"
+
+    @property
+    def keeps(self) -> str:
+        """What is kept, and until when."""
+        end = "forever" if self.within is None else f"for {show_span(self.within)}"
+        return (
+            f"records of the left until the watermark has passed them, the last of the right of "
+            f"each key {end}"
+        )
 
 
 @attrs.frozen
@@ -70,3 +86,11 @@ class EnrichSpec:
     def fingerprint(self) -> str:
         """What lays out the state."""
         return f"enriched as of {'event' if self.at_event else 'latest'}"
+
+    @property
+    def keeps(self) -> str:
+        """What is kept, and until when."""
+        clock = "" if self.stamped else " by the clock of the worker"
+        end = "forever" if self.ttl is None else f"until {show_span(self.ttl)} after it{clock}"
+        waiting = "; records until the watermark has passed them" if self.at_event else ""
+        return f"the newest record of the table of each key, {end}{waiting}"
