@@ -215,6 +215,22 @@ class FinalPublished:
     """The final checkpoint is committed, and its output published here."""
 
 
+Order: TypeAlias = (
+    CheckpointWanted
+    | StopWanted
+    | TimingChanged
+    | ShutdownWanted
+    | OutputPublished
+    | LeaveWanted
+    | DropWanted
+    | StatusAsked
+    | StatusGiven
+    | JobBroke
+    | KeyRefused
+    | HostFailed
+)
+"""What an operator, the configuration or the host wants of this worker."""
+
 Event: TypeAlias = (
     ConnectionOpened
     | ConnectionLost

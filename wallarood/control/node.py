@@ -12,12 +12,10 @@
 # comes late may still ask what became of the cluster; any other comes from a member, and the
 # machines of rounds know it by its name.
 #
-# What an operator or the configuration wants is an event as well. A shutdown waits for its
-# checkpoint until a deadline, and does without it then.
+# What an operator or the configuration wants is an event as well, see `wallarood.control.orders`.
 
 from collections import deque
-from collections.abc import Iterable, Sequence
-from enum import Enum
+from collections.abc import Sequence
 
 import attrs
 
@@ -28,32 +26,16 @@ from wallarood.control.formation.joiner import Joiner
 from wallarood.control.formation.startup import Role
 from wallarood.control.machine import Machine
 from wallarood.control.machines import Machines
+from wallarood.control.orders import take_order
 from wallarood.control.presence import alone, refusal
 from wallarood.control.rounds.active_round import ActiveRound
 from wallarood.control.settings import MachineClasses, NodeSettings
 from wallarood.control.stale import Stamp
+from wallarood.control.worker_state import ENDED, WorkerState
 from wallarood.model import messages as say
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import WallaroodError
 from wallarood.model.ids import Address, WorkerName
-
-
-class WorkerState(Enum):
-    """What a worker is doing, or how it has ended."""
-
-    FORMING = "forming"
-    RECOVERING = "recovering"
-    """It is in a cluster that has run before, and no round runs."""
-    RUNNING = "running"
-    COMPLETED = "completed"
-    """The job is done, and the worker stays."""
-    FINISHED = "finished"
-    OUTDATED = "outdated"
-    """The cluster has become another: this worker is to begin again with what is on disk."""
-    FAILED = "failed"
-
-
-ENDED = frozenset({WorkerState.FINISHED, WorkerState.OUTDATED, WorkerState.FAILED})
 
 
 class ClusterNode:
@@ -77,8 +59,8 @@ class ClusterNode:
         self._founder = founder
         self._members: dict[WorkerName, say.Member] = {}
         self._own: deque[on.Event] = deque()
-        self._ended_as: WorkerState | None = None
-        self._shutdown_at: float | None = None
+        self.ended_as: WorkerState | None = None
+        self.shutdown_at: float | None = None
         self._alone_at: float | None = None
 
     # ---- what is so ------------------------------------------------------------------------------
@@ -120,8 +102,8 @@ class ClusterNode:
         """What this worker is doing, or how it has ended."""
         if self.failure is not None:
             return WorkerState.FAILED
-        if self._ended_as is not None:
-            return self._ended_as
+        if self.ended_as is not None:
+            return self.ended_as
         if self.completed:
             return WorkerState.COMPLETED
         if self.active_round is not None:
@@ -163,7 +145,7 @@ class ClusterNode:
     @property
     def deadline(self) -> float | None:
         """When `TimerFired` is due; None: never."""
-        own = (self._shutdown_at, self._alone_at)
+        own = (self.shutdown_at, self._alone_at)
         waits = (*own, *(machine.deadline for machine in self.machines.all))
         return min((each for each in waits if each is not None), default=None)
 
@@ -193,8 +175,7 @@ class ClusterNode:
             effects += self._settled(self._reuse_connection(now), now)
         return effects
 
-    def _take(self, event: on.Event, now: float) -> list[do.Effect]:  # noqa: PLR0912 - a branch an event
-        membership = self.machines.membership
+    def _take(self, event: on.Event, now: float) -> list[do.Effect]:
         match event:
             case on.ConnectionOpened(connection, peer):
                 return self._opened(connection, peer, now)
@@ -208,39 +189,14 @@ class ClusterNode:
                 return [do.HandToStatus(sender, message)]
             case on.MemberMessage(_, say.Refused(reason, exit_code)):
                 return [do.Fail(refusal(reason, exit_code))]
-            case on.CheckpointWanted(request):
-                return self._ask_leader(request)
-            case on.StopWanted() if self.active_round is None:
-                return [do.ReadyToLeave()]
-            case on.TimingChanged(interval_s, deadline_s):
-                timing = attrs.evolve(
-                    self.settings.timing,
-                    checkpoint_interval_s=interval_s,
-                    checkpoint_deadline_s=deadline_s,
-                )
-                self.settings = attrs.evolve(self.settings, timing=timing)
-                return self._give(event, self.machines.of_rounds, now)
-            case on.ShutdownWanted(wait_s):
-                return self._shut_down(now + wait_s)
-            case on.OutputPublished():
-                self._ended_as = WorkerState.FINISHED
-                return []
-            case on.KeyRefused(error):
-                return [do.Fail(error)] if membership is None else []
-            case on.HostFailed(error):
-                return [do.Fail(error)]
-            case on.JobBroke(error) if membership is not None:
-                return membership.fail(error)
-            case on.LeaveWanted() if membership is not None:
-                return membership.leave(self.failure)
-            case on.DropWanted(name):
-                return self._tell(self.workers, say.DropKept(name))
-            case on.StatusAsked(number):
-                return self._tell(self.peers, say.StatusWanted(number))
-            case on.StatusGiven(asker, number, status):
-                return self._tell((asker,), say.StatusTold(number, status))
+            case _ if isinstance(event, on.Order):
+                return take_order(self, event, now)
             case _:
-                return self._give(event, self.machines.of_rounds, now)
+                return self.give(event, now)
+
+    def give(self, event: on.Event, now: float) -> list[do.Effect]:
+        """Have the machines of rounds take an event."""
+        return self._give(event, self.machines.of_rounds, now)
 
     def _give(self, event: on.Event, machines: list[Machine], now: float) -> list[do.Effect]:
         """Have those *machines* take an event that it is an input of."""
@@ -273,29 +229,11 @@ class ClusterNode:
             if machine.deadline is not None and machine.deadline <= now:
                 effects += machine.step(on.TimerFired(), now)
         membership = self.machines.membership
-        if membership is not None and self._shutdown_at is not None and self._shutdown_at <= now:
+        if membership is not None and self.shutdown_at is not None and self.shutdown_at <= now:
             effects += membership.shut_down()
         if self._alone_at is not None and self._alone_at <= now:
             effects.append(do.Fail(alone(self.settings.timing.completion_wait_s)))
         return effects
-
-    def _tell(self, names: Iterable[WorkerName], message: say.ControlMessage) -> list[do.Effect]:
-        return [do.SendToMember(name, message) for name in names]
-
-    def _ask_leader(self, request: say.RequestCheckpoint) -> list[do.Effect]:
-        """A checkpoint out of turn: the leader's affair."""
-        return self._tell(self.workers[:1], request) if self.active_round is not None else []
-
-    def _shut_down(self, until: float) -> list[do.Effect]:
-        """End the cluster: behind a checkpoint, if there can be one by then."""
-        if self.machines.membership is None:
-            self._ended_as = WorkerState.FINISHED
-            return []
-        self.ends_last = True
-        if self.active_round is None or self.missing or self.completed:
-            return self.machines.membership.shut_down()
-        self._shutdown_at = until
-        return self._ask_leader(say.RequestCheckpoint(say.Purpose.SHUTDOWN))
 
     def _reuse_connection(self, now: float) -> list[do.Effect]:
         """A joiner's connection to the initializer continues as that between two members."""
@@ -325,7 +263,7 @@ class ClusterNode:
                 return [effect, *self._settled(self._form(record, now), now)]
             case do.Adopt(topology, members):
                 assert self.record is not None
-                self._ended_as = WorkerState.OUTDATED
+                self.ended_as = WorkerState.OUTDATED
                 return [do.Persist(attrs.evolve(self.record, topology=topology, members=members))]
             case do.Fail(error):
                 self.failure = self.failure or error
@@ -345,12 +283,12 @@ class ClusterNode:
                 self._own.append(on.FinalPublished())
                 return [do.Persist(self.record)]
             case do.StopOrderly():
-                self._shutdown_at = None
+                self.shutdown_at = None
             case do.JobDone():
                 assert self.machines.membership is not None
                 self.machines.membership.completed()
                 if self.settings.exit_on_completion:
-                    self._ended_as = WorkerState.FINISHED
+                    self.ended_as = WorkerState.FINISHED
         return [effect]
 
     def _send(self, name: WorkerName, message: say.ControlMessage) -> list[do.ShellEffect]:

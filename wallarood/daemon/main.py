@@ -26,7 +26,8 @@ from wallarood.control.events import Event, KeyRefused, LeaveWanted
 from wallarood.control.formation.founding import Founder
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.formation.startup import AskFor, FormNew, GoOn, Stop, decide, role_now
-from wallarood.control.node import ClusterNode, WorkerState
+from wallarood.control.node import ClusterNode
+from wallarood.control.worker_state import WorkerState
 from wallarood.daemon.addresses import ask_occupant, listen
 from wallarood.daemon.ending import Ending
 from wallarood.daemon.reload import Reloader

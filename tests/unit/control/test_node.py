@@ -9,8 +9,9 @@ from wallarood.control import events as on
 from wallarood.control.effects import ShellEffect
 from wallarood.control.formation.founding import Founder
 from wallarood.control.formation.startup import Role
-from wallarood.control.node import ClusterNode, WorkerState
+from wallarood.control.node import ClusterNode
 from wallarood.control.settings import NodeSettings
+from wallarood.control.worker_state import WorkerState
 from wallarood.model import messages as say
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.cluster_record import ClusterRecord, RecordState
