@@ -5,7 +5,7 @@ import re
 import pytest
 from world.bugs import Bugs
 from world.errors import ViolationError
-from world.planted import PLANTED, PLANTED_LINES
+from world.planted import PLANTED, PLANTED_ENDS, PLANTED_LINES
 from world.world import simulate
 
 SEEDS = 1000
@@ -13,6 +13,8 @@ CHUNK = 125
 BACK_SEEDS = 250
 RARE = {"let it leave": 480}
 """The seed at which the search for a violation begins where it is rare, to save time."""
+ENDS = 100
+ENDING = {"ending": True, "records": 20}
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
@@ -62,7 +64,7 @@ def test_scenarios_that_seeds_have_found(seed: int) -> None:
     simulate(seed)
 
 
-def assert_caught(bugs: Bugs, says: str, **options: bool) -> None:
+def assert_caught(bugs: Bugs, says: str, **options: int) -> None:
     """The first violation is the one that *bugs* must cause; anything else is no catch."""
     first_seed = RARE.get(says, 0)
     for seed in range(first_seed, first_seed + SEEDS):
@@ -97,3 +99,13 @@ def test_a_kept_checkpoint_is_put_back_with_other_numbers_of_workers(count: int)
 @pytest.mark.parametrize("name", PLANTED_LINES)
 def test_a_planted_bug_of_lines_is_caught(name: str) -> None:
     assert_caught(*PLANTED_LINES[name], put_back=True)
+
+
+def test_the_last_source_to_end_stands_still_shortly_before() -> None:
+    logs = [line for seed in range(ENDS) for line in simulate(seed, **ENDING).log]
+    assert sum("the last to end, is stopped" in line for line in logs) > ENDS / 20
+
+
+@pytest.mark.parametrize("name", PLANTED_ENDS)
+def test_a_planted_bug_of_ends_is_caught(name: str) -> None:
+    assert_caught(*PLANTED_ENDS[name], **ENDING)

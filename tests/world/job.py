@@ -14,9 +14,16 @@ from wallarood.flow.link import Delivery, LinkReceiver, LinkSender
 from wallarood.flow.state import KeyedState
 from wallarood.flow.transactions import Transactions
 from wallarood.model.batch import Barrier, EndOfStream, Mark
-from wallarood.model.checkpoint import CheckpointPart, Restored, SinkPart, SourcePosition
+from wallarood.model.checkpoint import (
+    CheckpointId,
+    CheckpointPart,
+    Restored,
+    SinkPart,
+    SourcePosition,
+)
 from wallarood.runtime.dataflow.snapshots import Snapshots
 
+from .cuts import Cuts, owner
 from .disk import Disk, Record
 from .errors import ViolationError
 
@@ -53,6 +60,7 @@ class Reports:
 
     on_moved: Callable[[int, int, str], None]
     on_done: Callable[[CheckpointPart], None]
+    cuts: Cuts
 
 
 class SimJob:
@@ -219,6 +227,7 @@ class SimJob:
                 f"checkpoint {number} of {self.worker} has {counted} records in its state and "
                 f"{written} in its sink"
             )
+        self.reports.cuts.counted(part.checkpoint, self.worker, counted)
         self.reports.on_done(part)
 
     # ---- the count -------------------------------------------------------------------------------
@@ -273,9 +282,6 @@ class SimJob:
 
     # ---- the source ------------------------------------------------------------------------------
 
-    def _target(self, key: str) -> str:
-        return self.workers[sum(key.encode()) % len(self.workers)]
-
     @property
     def may_read(self) -> bool:
         """Whether every link has credit."""
@@ -291,7 +297,7 @@ class SimJob:
             self.snapshots.stage_ended(READ)
             return
         for target in self.workers:
-            if some := tuple(each for each in batch if self._target(each[0]) == target):
+            if some := tuple(each for each in batch if owner(each[0], self.workers) == target):
                 self._emit(target, some)
         self.position += len(batch)
 
@@ -312,6 +318,8 @@ class SimJob:
         """Put a barrier behind what the source has read."""
         if not self.snapshots.begin(barrier):
             return
+        checkpoint = CheckpointId(barrier.round, barrier.number)
+        self.reports.cuts.source_at(checkpoint, self.worker, self.position)
         if READ not in self.ended:
             self._mark(barrier)
             self.snapshots.capture_now(READ)

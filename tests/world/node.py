@@ -352,6 +352,7 @@ class Node:
             reports=Reports(
                 lambda *moved: self.posted.append(SnapshotMoved(*moved)),
                 lambda part: self._write(mine, part),
+                self.world.cuts,
             ),
         )
         for each in mine.waiting:

@@ -147,6 +147,13 @@ class NotRepublished(Transactions):
         super().__init__()
 
 
+class Unreleased(Snapshots):
+    """Lets an instance that ends stand for a checkpoint whose barrier it has not shown."""
+
+    def released(self, number: int) -> None:
+        del number
+
+
 class AnyNumber(Snapshots):
     """Takes a late part of a checkpoint that was given up for one of that in progress."""
 
@@ -303,3 +310,11 @@ PLANTED_LINES: dict[str, tuple[Bugs, str]] = {
     ),
 }
 """As `PLANTED`, when a copy of a disk is put back."""
+
+PLANTED_ENDS: dict[str, tuple[Bugs, str]] = {
+    "an instance that ends stands for what was released": (
+        Bugs(parts=Parts(snapshots=Unreleased)),
+        "the sources had read",
+    ),
+}
+"""As `PLANTED`, when the last source to end stands still."""

@@ -25,7 +25,9 @@ from wallarood.model.messages import Choice, Envelope, Member
 from wallarood.model.topology import Topology
 
 from .bugs import Bugs
+from .cuts import Cuts
 from .disk import Record
+from .ending import LastToEnd
 from .errors import ViolationError
 from .founding import FINGERPRINT, Founders, Founding
 from .node import STOP_S, Node
@@ -58,9 +60,10 @@ class Wire:
 class World:
     """One seed's world. *records* is how many each source has.
 
-    With *put_back*, a copy of the disk of a worker is put back once, at a kept checkpoint. With
-    *founding*, the world ends when all have begun the first round of one cluster, and its network
-    is a wild one: messages are lost, doubled, late and out of order without anybody noticing.
+    With *put_back*, a copy of the disk of a worker is put back once, at a kept checkpoint; with
+    *ending*, the last source to end stands still before. With *founding*, the world ends when all
+    have begun the first round of one cluster, and its network is a wild one: messages are lost,
+    doubled, late and out of order without anybody noticing.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class World:
         records: int = 60,
         put_back: bool = False,
         founding: Founding | None = None,
+        ending: bool = False,
     ) -> None:
         self.rng = random.Random(seed)
         self.workers = workers
@@ -96,6 +100,7 @@ class World:
         """The lower, the longer there are records to read: as long as things go wrong."""
         self.nodes = {name: Node(name, self) for name in workers}
         self.records = {name: self._records(name, records) for name in workers}
+        self.cuts = Cuts(self.records)
         self.truth = 0
         """The highest checkpoint that all have ever held at once: it is committed."""
         self.floor = 0
@@ -105,6 +110,7 @@ class World:
         self.line = 0
         """The highest that a round has begun in."""
         self.putting_back = PuttingBack(self, random.Random(f"{seed} put back"), put_back)
+        self.ending = LastToEnd(self, random.Random(f"{seed} ending"), ending)
         self.founders = Founders(self, founding or Founding(), workers[0])
         self.wild = founding is not None
         self.faults_end_s, self.ends_s = FAULTS_END_S, WORLD_ENDS_S
@@ -153,6 +159,7 @@ class World:
         for _ in range(self.rng.randrange(most)):
             self.later(self.rng.random() * self.faults_end_s, mishaps)
         self.putting_back.begin()
+        self.ending.begin()
         self.later(TICK_S, self.tick)
         while self.agenda and not self.done and self.now < self.ends_s:
             self.now, _, action = heapq.heappop(self.agenda)
