@@ -68,4 +68,6 @@ def _directories_of(path: Path, step: str) -> list[Path]:
 
 def _is_of_frames(transaction: Any) -> bool:
     """Whether a transaction is one of a TCP sink: others have their own form."""
-    return isinstance(transaction, dict) and {"file", "checksum"} <= transaction.keys()
+    return isinstance(transaction, dict) and all(
+        isinstance(transaction.get(each), str) for each in ("file", "checksum")
+    )

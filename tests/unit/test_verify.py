@@ -35,7 +35,7 @@ def state(tmp_path: Path) -> StateDirectory:
     sinks = (
         SinkPart("tcp-sink", 1, (frames_of(state, "tcp-sink-0", b"one"),)),
         SinkPart("tcp-sink-2", 1, (frames_of(state, "tcp-sink-2-0", b"other"),)),
-        SinkPart("own", 1, ("a text", {"file": "x"})),
+        SinkPart("own", 1, ("a text", {"file": "x"}, {"file": ["x"], "checksum": "y"})),
     )
     (state.cluster_path / "sinks" / "own-0").mkdir()
     (state.cluster_path / "sinks" / "tcp-sink-old").mkdir()

@@ -13,11 +13,12 @@ from wallarood.model.ids import ClusterId
 from wallarood.storage.checkpoint_rows import (
     SCHEMA_VERSION,
     TABLES,
+    UNREADABLE,
     Manifest,
     Marks,
-    checksum,
     damage,
     insert_manifest,
+    is_whole,
     manifest_decoder,
     marks_decoder,
     put_marks,
@@ -76,10 +77,14 @@ def open_checkpoints(path: Path, cluster_id: ClusterId) -> CheckpointStore:
 
 
 def inspect_checkpoints(path: Path, cluster_id: ClusterId) -> CheckpointStore:
-    """Open the database for reading only, also while a worker uses it. Raises as above."""
+    """Open the database for reading only, also while a worker uses it: as it is now.
+
+    What the worker writes and prunes from now on is not seen. Raises as above.
+    """
     if not path.exists():
         raise damage(path, "it is missing, but the cluster exists")
     with _closed_by_errors(path, f"{path.resolve().as_uri()}?mode=ro") as connection:
+        connection.execute("BEGIN")
         return read_checkpoints(path, connection, cluster_id)
 
 
@@ -96,7 +101,7 @@ def _closed_by_errors(path: Path, where: str) -> Iterator[sqlite3.Connection]:
     except BaseException as error:
         if connection is not None:
             connection.close()
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, UNREADABLE):
             raise unreadable(path, error) from error
         raise
 
@@ -110,9 +115,9 @@ def read_checkpoints(
             "SELECT value, checksum FROM meta WHERE name = 'marks'"
         ).fetchall()
         found = connection.execute("SELECT number, manifest, checksum FROM checkpoint").fetchall()
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         raise unreadable(path, error) from error
-    if len(rows) != 1 or checksum(rows[0][0]) != rows[0][1]:
+    if len(rows) != 1 or not is_whole(*rows[0]):
         raise damage(path, "the marks have a wrong checksum")
     marks = marks_decoder.decode(rows[0][0])
     if marks.schema > SCHEMA_VERSION:
@@ -131,13 +136,12 @@ def _manifests(
 ) -> tuple[dict[int, Manifest], tuple[str, ...]]:
     manifests, left_out = {}, []
     for number, data, written in rows:
-        whole = type(data) is bytes and checksum(data) == written
-        manifest = manifest_decoder.decode(data) if whole else None
+        manifest = manifest_decoder.decode(data) if is_whole(data, written) else None
         if manifest is not None and manifest.number == number:
             manifests[number] = manifest
             continue
         error = damage(path, f"checkpoint {number} has a wrong checksum or number")
-        if number <= marks.committed:
+        if type(number) is not int or number <= marks.committed:
             raise error
         left_out.append(error.message)
     return manifests, tuple(left_out)

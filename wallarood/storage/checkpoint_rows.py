@@ -35,6 +35,9 @@ REFUSALS = frozenset(
 )
 """Kinds of errors that say nothing about what is in the file."""
 
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+"""What a read of a damaged file raises; the latter where SQLite's own message has damaged text."""
+
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL, checksum INTEGER NOT NULL);
 CREATE TABLE checkpoint (
@@ -146,7 +149,12 @@ def damage(path: Path, what: str) -> DamagedStateError:
     )
 
 
-def unreadable(path: Path, error: sqlite3.Error) -> DamagedStateError | CannotCreateError:
+def is_whole(data: object, written: object) -> bool:
+    """Whether a value is the bytes that were written; a damaged one may be of any type."""
+    return isinstance(data, bytes) and checksum(data) == written
+
+
+def unreadable(path: Path, error: Exception) -> DamagedStateError | CannotCreateError:
     """The error for a read that failed: what is there is damaged, or the disk refuses to say.
 
     To read, too, SQLite has to write: the index of its log, which a full disk has no room for.
@@ -211,13 +219,13 @@ def read_chunks(
             "ORDER BY sequence",
             (link, of),
         ).fetchall()
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         raise unreadable(path, error) from error
     what = f"the state of {of!r} in checkpoint {link}"
     if [sequence for sequence, _, _ in rows] != list(range(count)):
         raise damage(path, f"{what}: {len(rows)} of {count} chunks are there")
     for sequence, data, written in rows:
-        if type(data) is not bytes or checksum(data) != written:
+        if not is_whole(data, written):
             raise damage(path, f"{what}: chunk {sequence} has a wrong checksum")
     return [data for _, data, _ in rows]
 

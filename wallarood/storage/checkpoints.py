@@ -36,6 +36,7 @@ from wallarood.model.checkpoint import (
 )
 from wallarood.model.errors import CannotCreateError, DamagedStateError, LocalProtocolError
 from wallarood.storage.checkpoint_rows import (
+    UNREADABLE,
     Manifest,
     Marks,
     checksum,
@@ -244,7 +245,7 @@ class CheckpointStore:
                 problems.append(error.message)
         try:
             found = [str(row[0]) for row in self._connection.execute("PRAGMA integrity_check")]
-        except sqlite3.Error as error:
+        except UNREADABLE as error:
             found = [str(error)]
         return problems + [f"{self.path}: {each}" for each in found if each != "ok"]
 

@@ -9,7 +9,11 @@ import pytest
 from wallarood.control.rounds.checkpoint_leader import LATE_NUMBERS_MAX
 from wallarood.model.checkpoint import FIRST_CHECKPOINT, CheckpointId, CheckpointPart, StatePart
 from wallarood.model.errors import CannotCreateError
-from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
+from wallarood.storage.checkpoint_files import (
+    create_checkpoints,
+    inspect_checkpoints,
+    open_checkpoints,
+)
 from wallarood.storage.checkpoint_rows import OPEN_MAX
 from wallarood.storage.checkpoints import CheckpointStore
 
@@ -120,3 +124,19 @@ def test_one_that_is_known_committed_stays_though_the_disk_could_not_be_told(
     assert held(store)[:2] == [0, 1]
     store.record_committed(1)
     assert number_in(store, 1) == 1
+
+
+def test_what_is_only_read_stays_as_it_was_while_a_worker_writes(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    take(store, 1)
+    store.record_committed(1)
+    reading = inspect_checkpoints(tmp_path / "checkpoints.db", CLUSTER)
+    for number in (2, 3):
+        take(store, number)
+        store.record_committed(number)
+    take(store, 4)
+    assert held(store) == [3, 4]
+    assert reading.verify() == []
+    assert held(reading) == [0, 1]
+    reading.close()
+    store.close()

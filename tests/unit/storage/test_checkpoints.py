@@ -333,6 +333,17 @@ def spoil(path: Path, statement: str) -> None:
     connection.close()
 
 
+def test_a_name_in_the_database_that_is_no_text_any_more_is_damage(
+    tmp_path: Path, whole: tuple[dict[str, bytes], object]
+) -> None:
+    data = whole[0]["checkpoints.db"]
+    assert data.count(b"tablechunkchunk") == 1
+    spoilt = data.replace(b"tablechunkchunk", b"tablechunkc\xc4unk")
+    path = copied({"checkpoints.db": spoilt}, tmp_path / "c")
+    with pytest.raises(DamagedStateError, match=r"checkpoints.db is damaged"):
+        open_checkpoints(path, CLUSTER).verify()
+
+
 def test_damage_above_the_known_committed_falls_back(
     tmp_path: Path, whole: tuple[dict[str, bytes], object]
 ) -> None:
@@ -360,6 +371,9 @@ def test_damage_above_the_known_committed_falls_back(
         ("DELETE FROM checkpoint WHERE number = 2", "checkpoint 2, known committed, is not there"),
         ("DELETE FROM checkpoint WHERE number = 1", "checkpoint 1, kept as 'kept', is not there"),
         ("UPDATE meta SET value = x'00'", "the marks have a wrong checksum"),
+        ("UPDATE meta SET value = 'a text'", "the marks have a wrong checksum"),
+        ("UPDATE checkpoint SET manifest = 7 WHERE number = 2", "checkpoint 2 has a wrong"),
+        ("UPDATE chunk SET data = 'a text' WHERE number = 2", "'count' in checkpoint 2: chunk 0"),
         ("DELETE FROM meta", "the marks have a wrong checksum"),
         ("DROP TABLE chunk", "no such table"),
     ],
