@@ -2,6 +2,8 @@
 
 import importlib
 import importlib.util
+import os
+import pkgutil
 import site
 import sys
 import traceback
@@ -11,12 +13,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
+import wallarood
 from wallarood.app.streams.nodes import End
 from wallarood.app.streams.stream import Stream
 from wallarood.model.errors import ApplicationError, WallaroodError
 from wallarood.model.pipeline import Application
 
 DEFAULT_NAME = "app"
+
+_NOT_OURS = ("wallarood.examples", "wallarood.testing", "wallarood.__main__", "wallarood.loader")
+"""What is run, or belongs to tests of applications."""
 
 T = TypeVar("T")
 
@@ -101,6 +107,7 @@ def _is_path(where: str) -> bool:
 def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise ApplicationError(f"application file {path}: it does not exist")
+    _import_what_is_hidden(path.resolve().parent)
     name = path.stem
     known = sys.modules.get(name)
     if known is not None:
@@ -129,12 +136,34 @@ def _from_module(name: str) -> ModuleType:
         raise ApplicationError(
             f"application {name!r}: expected module:name, or the path of a file that ends in .py"
         )
+    _import_what_is_hidden(Path.cwd())
     with _findable(Path.cwd()):
         return _guarded(lambda: importlib.import_module(name), f"application module {name!r}")
 
 
 def _is_there(module: str) -> bool:
     return (Path.cwd() / module.partition(".")[0]).with_suffix(".py").exists()
+
+
+def _import_what_is_hidden(directory: Path) -> None:
+    """Import all of ours while its own imports are found, if *directory* would hide one of them.
+
+    Modules of ours are imported when they are used; a neighbour of the application that is called
+    ``csv.py`` would then take the place of the one that they mean.
+    """
+    taken = set(sys.stdlib_module_names)
+    for each in map(Path, sys.path):
+        if each.is_dir() and each.resolve() != directory:
+            taken |= {entry.partition(".")[0] for entry in os.listdir(each)}
+    if taken.isdisjoint(entry.partition(".")[0] for entry in os.listdir(directory)):
+        return
+    for module in pkgutil.walk_packages(wallarood.__path__, "wallarood.", onerror=_not_there):
+        if not module.name.startswith(_NOT_OURS):
+            importlib.import_module(module.name)
+
+
+def _not_there(_name: str) -> None:
+    """A package that cannot be imported is told of when somebody needs it."""
 
 
 @contextmanager

@@ -136,3 +136,24 @@ def test_what_is_no_application_is_named_with_what_to_do(
     with pytest.raises(ApplicationError) as found:
         load_application(str(file), [])
     assert said in found.value.message
+
+
+HIDING = """
+import wallarood as w
+
+app = w.application("hiding", w.source("in", w.GeneratorSource(count=3)).to_sink(w.StdoutSink()))
+"""
+
+
+def test_a_neighbour_does_not_hide_a_module_from_ours(tmp_path: Path) -> None:
+    application_file(tmp_path, HIDING)
+    application_file(tmp_path, 'raise RuntimeError("not the one that is meant")', "csv.py")
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "wallarood", "check", "my_app.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "configuration OK\n"), done.stderr
