@@ -124,6 +124,10 @@ class KeyedState:
         self.by_key.update(states)
         self._changed.update(states)
 
+    def mark(self, keys: Iterable[Any]) -> None:
+        """What `by_key` has of these keys was changed, by whoever told `touch` of them before."""
+        self._changed.update(self.by_key.keys() & keys)
+
     def delete(self, keys: Iterable[Any]) -> None:
         """Forget these keys; one that has no state is none the worse for it.
 

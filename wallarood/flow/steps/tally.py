@@ -24,6 +24,7 @@ from wallarood.flow.steps import stepped
 from wallarood.flow.steps.cells import Cell, Count, Greatest, Keyed, Least, News, Sum
 from wallarood.flow.steps.operators import DROPPED, call_each
 from wallarood.flow.steps.selectors import Selector, selector_of
+from wallarood.flow.steps.straight import written_for
 from wallarood.model.aggregation import Aggregation, AggregationKind
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation
@@ -109,6 +110,7 @@ class Tally:
         """The row of no records."""
         self._looked_at = [(each, each and selector_of(each)) for each in layout.functions]
         self._counting = any(type(cell) is Count for cell in layout.cells)
+        self._written = written_for(layout.cells)
 
     def columns(self, batch: Batch, failures: list[Failure]) -> tuple[Batch, Sequence[list[Any]]]:
         """The values to aggregate, and the records that have them all."""
@@ -141,6 +143,21 @@ class Tally:
     ) -> Keyed:
         """Records as the cells look at them."""
         return Keyed(held, columns, Counter(held if self._counting else ()), times)
+
+    def straight(self, rows: dict[Any, Any], held: list[Any], columns: Sequence[list[Any]]) -> int:
+        """Bring *rows* forward in place; by how many records, fewer if the next one does not fit.
+
+        None at all where that takes longer than `advance`, or something may not fit.
+        """
+        if self._written is None or not self.fits(columns):
+            return 0
+        return self._written[0](rows, held, columns)
+
+    def stepping(self, columns: Sequence[list[Any]]) -> Callable[[Any, int], Any] | None:
+        """What is the row after the record at a place; None if that is no quicker than `step`."""
+        if self._written is None or not self.fits(columns):
+            return None
+        return self._written[1](columns)
 
     def advance(
         self, rows: Mapping[Any, Any], keyed: Keyed
@@ -192,7 +209,11 @@ class Tally:
     def fits(self, columns: Sequence[list[Any]]) -> bool:
         """Whether `advance` may be tried with these columns."""
         keyed = Keyed([], columns, Counter())
-        return all(cell.fits(keyed) for cell in self._layout.cells)
+        try:
+            return all(cell.fits(keyed) for cell in self._layout.cells)
+        except BaseException as error:  # whatever comparing raises
+            pass_on(error)
+            return False
 
     def merge(self, keys: list[Any], panes: Sequence[Mapping[Any, Any]]) -> dict[Any, Any]:
         """The rows of *keys*, each of which one of *panes* has, over all of these, in order."""

@@ -21,26 +21,20 @@ _start: Final = itemgetter(START)
 
 @attrs.define(eq=False)
 class Added:
-    """What came of a batch: the sessions of the keys that it touched, and the places of late ones.
+    """What came of a batch.
 
-    `begun` are keys that have a session which they did not have before. `by_session` has, by their
-    identity, the sessions that have new records, or had before they joined another.
+    `begun` are keys with a session that is new, or ends otherwise than it would have. `changed`
+    has, by their identity, the sessions that have new records, or had before they joined another;
+    it is empty where nobody asked. `late` are the places of records that were late.
     """
 
-    kept: dict[Any, list[Session]] = attrs.field(factory=dict)
     begun: dict[Any, None] = attrs.field(factory=dict)
+    changed: dict[int, tuple[Any, Session]] = attrs.field(factory=dict)
     late: list[int] = attrs.field(factory=list)
-    by_session: dict[int, tuple[Any, Session]] = attrs.field(factory=dict)
-
-    @property
-    def changed(self) -> list[tuple[Any, Session]]:
-        """Keys and their sessions that have new records."""
-        there = {id(session) for sessions in self.kept.values() for session in sessions}
-        return [each for number, each in self.by_session.items() if number in there]
 
 
 class Adding:
-    """Adds the records of *part* to the sessions *by_key*.
+    """Adds the records of *part* to the sessions *by_key*, of which a capture need not be told.
 
     *end* says where a session ends; those that end at *now* or before have closed, those that end
     at *bound* or before are over.
@@ -52,6 +46,7 @@ class Adding:
         gathering: Gathering,
         part: Part,
         *,
+        by_key: dict[Any, list[Session]],
         end: Callable[[Session], int],
         now: int,
         bound: int,
@@ -60,73 +55,57 @@ class Adding:
         self._gathering = gathering
         self._part = part
         self._times: list[int] = part.times or []
+        self._by_key = by_key
         self._end, self._now, self._bound = end, now, bound
+        self._step = gathering.stepping(part)
         self._done = Added()
-        self._places: list[int] = []
-        """Of records that are not added yet; beside them the identities of their sessions."""
-        self._waiting: list[int] = []
 
-    def run(self, by_key: dict[Any, list[Session]], failures: list[Failure]) -> Added:
-        """Add all records; *by_key* is only looked at, but its sessions change."""
-        done, end_of, now = self._done, self._end, self._now
-        kept, by_session = done.kept, done.by_session
-        wait, wait_at = self._waiting.append, self._places.append
-        known = len(failures)
-        sure = self._gathering.sure(self._part)
+    def run(self, failures: list[Failure]) -> Added:
+        """Add all records, and note no changes but keys in `begun`: for where nobody asks."""
+        get, end_of, step, now = self._by_key.get, self._end, self._step, self._now
         for place, (held, time) in enumerate(zip(self._part.held, self._times, strict=True)):
-            sessions = kept.get(held)
-            if sessions is None:
-                sessions = by_key.get(held)
-                if sessions is not None:
-                    kept[held] = sessions
-            if not sure:
-                self._add_one(place, held, sessions or [], failures=failures)
-                continue
+            sessions = get(held)
             if sessions is not None and len(sessions) == 1:
                 session = sessions[0]
                 end = end_of(session)
-                if session[START] <= time < end and end > now:
-                    if time > session[LAST]:  # noqa: PLR1730 - for each record
-                        session[LAST] = time
-                    number = id(session)
-                    by_session[number] = (held, session)
-                    wait(number)
-                    wait_at(place)
+                if session[0] <= time < end and end > now:
+                    try:
+                        session[2] = step(session[2], place)
+                    except BaseException as error:
+                        fail(self._computation, self._part.values[place], error, failures=failures)
+                        continue
+                    if time > session[1]:  # noqa: PLR1730 - for each record
+                        session[1] = time
                     continue
-            self._add_surely(place, held, sessions or [], failures=failures)
-        self._flush(failures)
-        if len(failures) > known:
-            self._leave_out_empty()
-        return done
+            self._add(place, held, sessions or [], failures=failures)
+        return self._done
 
-    def _add_surely(
+    def run_noting(self, failures: list[Failure]) -> Added:
+        """Add all records, and note which sessions have changed."""
+        for place, held in enumerate(self._part.held):
+            self._add(place, held, self._by_key.get(held, []), failures=failures)
+        return self._done
+
+    def _add(
         self, place: int, held: Any, sessions: list[Session], *, failures: list[Failure]
     ) -> None:
-        """Find the session of a record that cannot fail; it is added to its row later."""
-        joined = self._joined(place, sessions)
-        if joined is None:
-            self._done.late.append(place)
-            return
-        if len(joined) > 1:
-            self._flush(failures)
-            joined[0][ROW] = self._merged(joined)
-        self._waiting.append(id(self._unite(place, held, sessions, joined=joined)))
-        self._places.append(place)
-
-    def _add_one(
-        self, place: int, held: Any, sessions: list[Session], *, failures: list[Failure]
-    ) -> None:
-        """Add a record that may fail: nothing changes before it has not."""
+        """Add a record, which may fail: nothing changes before it has not."""
         joined = self._joined(place, sessions)
         if joined is None:
             self._done.late.append(place)
             return
         try:
-            row = self._gathering.one(self._merged(joined), self._part, place)
+            row = joined[0][ROW] if joined else None
+            for session in joined[1:]:
+                row = self._gathering.merge_two(row, session[ROW])
+            row = self._step(row, place)
         except BaseException as error:
             fail(self._computation, self._part.values[place], error, failures=failures)
             return
-        self._unite(place, held, sessions, joined=joined)[ROW] = row
+        session = self._unite(place, held, sessions, joined=joined)
+        session[ROW] = row
+        self._done.changed[id(session)] = (held, session)
+        self._done.begun[held] = None
 
     def _joined(self, place: int, sessions: list[Session]) -> list[Session] | None:
         """The sessions that a record joins, perhaps none; None if it is late for any."""
@@ -140,55 +119,28 @@ class Adding:
                     joined.append(session)
         return None if self._end([start, last]) <= self._bound else joined
 
-    def _merged(self, joined: list[Session]) -> Any:
-        row = joined[0][ROW] if joined else None
-        for session in joined[1:]:
-            row = self._gathering.merge_two(row, session[ROW])
-        return row
-
     def _unite(
         self, place: int, held: Any, sessions: list[Session], *, joined: list[Session]
     ) -> Session:
         """The one session of *joined* and the record at *place*; the others keep theirs."""
         time = self._times[place]
-        if joined:
+        if not joined:
+            session: Session = [time, time, None, ()]
+            if not sessions:
+                self._by_key[held] = [session]
+                return session
+            sessions = [*sessions, session]
+        else:
             session = joined[0]
-            starts, lasts, _, said = zip(*joined, strict=True)
-            session[START], session[LAST] = min(*starts, time), max(*lasts, time)
-            session[SAID] = tuple(window for windows in said for window in windows)
+            for other in joined[1:]:
+                session[START] = min(session[START], other[START])
+                session[LAST] = max(session[LAST], other[LAST])
+                session[SAID] += other[SAID]
+            session[START], session[LAST] = min(session[START], time), max(session[LAST], time)
+            if len(joined) == 1:
+                return session
             gone = set(map(id, joined[1:]))
             sessions = [each for each in sessions if id(each) not in gone]
-        else:
-            session = [time, time, None, ()]
-            sessions = [*sessions, session]
-        self._done.begun[held] = None
         sessions.sort(key=_start)
-        self._done.kept[held] = sessions
-        self._done.by_session[id(session)] = (held, session)
+        self._by_key[held] = sessions
         return session
-
-    def _flush(self, failures: list[Failure]) -> None:
-        """Bring the rows of the sessions forward by the records that wait."""
-        waiting, places = self._waiting[:], self._places[:]
-        self._waiting.clear()
-        self._places.clear()
-        if not places:
-            return
-        by_session = self._done.by_session
-        part = self._part if len(places) == len(self._part) else self._part.pick(places)
-        part = attrs.evolve(part, held=waiting)
-        rows = {
-            number: row
-            for number in dict.fromkeys(waiting)
-            if (row := by_session[number][1][ROW]) is not None
-        }
-        for number in self._gathering.add(rows, part, failures):
-            by_session[number][1][ROW] = rows[number]
-
-    def _leave_out_empty(self) -> None:
-        """Records have failed after all: forget sessions that have none."""
-        kept = self._done.kept
-        for held, sessions in list(kept.items()):
-            kept[held] = [session for session in sessions if session[ROW] is not None]
-            if not kept[held]:
-                del kept[held]

@@ -8,7 +8,7 @@
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import compress
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 import attrs
 
@@ -19,6 +19,10 @@ from wallarood.model.pipeline import Computation
 from wallarood.model.timing.windows import Gathers, WindowSpec
 
 _UNCHANGING: Final = frozenset({int, float, bool, str, bytes, frozenset})
+
+
+Stepping: TypeAlias = Callable[[Any, int], Any]
+"""From a row and the place of a record to the next row."""
 
 
 @attrs.frozen
@@ -80,8 +84,8 @@ class Gathering(Protocol):
     def merge_two(self, first: Any, second: Any) -> Any:
         """The row of the records of *first* and, after them, of *second*; both stay as they are."""
 
-    def sure(self, part: Part) -> bool:
-        """Whether `add` fails for no record of *part*, as far as that is quickly found out."""
+    def stepping(self, part: Part) -> Stepping:
+        """What is the row after the record of *part* at a place, see `one`."""
 
     def value(self, row: Any) -> Any:
         """What a result says of a row."""
@@ -113,6 +117,12 @@ class Aggregates:
 
     def add(self, rows: dict[Any, Any], part: Part, failures: list[Failure]) -> Iterable[Any]:
         """See `Gathering.add`."""
+        done_of = self._tally.straight(rows, part.held, part.columns)
+        if done_of == len(part):
+            return part.held
+        if done_of:
+            rest = part.pick(list(range(done_of, len(part))))
+            return [*part.held[:done_of], *self.add(rows, rest, failures)]
         keyed = self._tally.keyed(part.held, part.columns, part.times)
         try:
             done = self._tally.advance(rows, keyed)
@@ -142,13 +152,10 @@ class Aggregates:
         """See `Gathering.merge_two`."""
         return self._tally.merge([0], ({0: first}, {0: second}))[0]
 
-    def sure(self, part: Part) -> bool:
-        """See `Gathering.sure`."""
-        try:
-            return self._tally.fits(part.columns)
-        except BaseException as error:
-            pass_on(error)
-            return False
+    def stepping(self, part: Part) -> Stepping:
+        """See `Gathering.stepping`."""
+        written = self._tally.stepping(part.columns)
+        return written or (lambda row, place: self.one(row, part, place))
 
     def value(self, row: Any) -> Any:
         """See `Gathering.value`."""
@@ -220,9 +227,9 @@ class Folds:
         """See `Gathering.merge_two`."""
         return self._merged((first, second))
 
-    def sure(self, part: Part) -> bool:  # noqa: ARG002
-        """See `Gathering.sure`: nobody knows what a function does."""
-        return False
+    def stepping(self, part: Part) -> Stepping:
+        """See `Gathering.stepping`."""
+        return lambda row, place: self.one(row, part, place)
 
     def value(self, row: Any) -> Any:
         """See `Gathering.value`. A copy, if *row* may be changed later."""
@@ -270,9 +277,9 @@ class Collects:
         """See `Gathering.merge_two`."""
         return first + second
 
-    def sure(self, part: Part) -> bool:  # noqa: ARG002
-        """See `Gathering.sure`."""
-        return True
+    def stepping(self, part: Part) -> Stepping:
+        """See `Gathering.stepping`."""
+        return lambda row, place: self.one(row, part, place)
 
     def value(self, row: Any) -> Any:
         """See `Gathering.value`."""

@@ -8,8 +8,7 @@
 # Whether a session has closed follows from the watermark. What was emitted of it is kept where
 # there may be further results of it: those say which windows they take the place of.
 #
-# First the sessions of all records of a batch are found, then their rows are brought forward at
-# once. Where a record joins two sessions, or where one might fail, this is done before going on.
+# Most records go on with the only session of their key, which a short loop sees to.
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -67,20 +66,28 @@ class Sessions:
         bound = now - self._spec.grace if now != MIN_TIME else MIN_TIME
         self._state.touch(part.held)
         adding = Adding(
-            self._computation, self._gathering, part, end=self._end, now=now, bound=bound
+            self._computation,
+            self._gathering,
+            part,
+            by_key=self._state.by_key,
+            end=self._end,
+            now=now,
+            bound=bound,
         )
-        done = adding.run(self._state.by_key, failures)
+        done = adding.run_noting(failures) if self._spec.corrects else adding.run(failures)
+        self._state.mark(part.held)
         if done.late:
             gone = batch.reorder(done.late)
             windows = (f"its session up to {time + self._gap}" for time in gone.times or ())
             self._results.late(gone, windows, watermark=now, failures=failures)
-        self._state.put(done.kept)
         for held in done.begun:
-            if held in done.kept:
-                self._remind(held, done.kept[held], now)
+            self._remind(held, self._state.by_key[held], now)
         if not self._spec.corrects:
             return nothing()
-        return self._say(done.changed, failures)
+        by_key = self._state.by_key
+        there = {id(session) for held in done.begun for session in by_key[held]}
+        changed = [each for number, each in done.changed.items() if number in there]
+        return self._say(changed, failures)
 
     # ---- results before and after the end --------------------------------------------------------
 
