@@ -66,7 +66,7 @@ def test_a_checkpoint_is_taken_kept_shown_and_dropped(tmp_path: Path, endless: s
             assert "round 1" in shown
         again = ctl(gamma, "checkpoint", "--keep", "before the upgrade")
         assert again.returncode == 69
-        assert "checkpoint 2 is kept as 'before the upgrade' already" in again.stderr
+        assert "checkpoint 2 is already kept as 'before the upgrade'" in again.stderr
         unknown = ctl(gamma, "checkpoint", "--drop", "another")
         assert "no checkpoint is kept as 'another'; kept checkpoints: 'before the" in unknown.stderr
         assert ctl(gamma, "checkpoint", "--drop", "before the upgrade").returncode == 0
@@ -139,8 +139,8 @@ def test_a_shutdown_names_who_was_away_and_lives_on(tmp_path: Path, slow_count: 
         wait_for("it is missed", lambda: all(each.phase() == "paused" for each in others))
         done = ctl(others[1], "shutdown")
         assert done.returncode == 69
-        assert "Ended: alpha, beta" in done.stderr
-        assert "away, and not told: gamma" in done.stderr
+        assert "Stopped: alpha, beta" in done.stderr
+        assert "not connected, so not told: gamma" in done.stderr
         assert [each.wait() for each in others] == [0, 0]
         away.send(signal.SIGCONT)
         wait_for("it lives on", lambda: away.phase() == "paused")
