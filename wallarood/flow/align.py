@@ -9,10 +9,12 @@
 # - A barrier blocks its input until the others have shown it too; an ended input counts as
 #   aligned. A higher barrier on any input releases the alignment of a lower one and begins its own;
 #   a late lower one is dropped. The driver may release an alignment that was given up.
+# - Inputs may have to wait until others have ended: a stream for the table that it is joined with.
+#   While a barrier is being aligned they do not wait, or it would never come.
 # (Chandy and Lamport, "Distributed Snapshots", 1985; aligned as in Carbone et al., "Lightweight
 # Asynchronous Snapshots for Distributed Dataflows", 2015.)
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import TypeAlias
 
 from wallarood.model.batch import Barrier, EndOfStream, Mark, Watermark
@@ -25,13 +27,16 @@ InputId: TypeAlias = tuple[int, WorkerName]
 class Alignment:
     """The marks of *inputs*: which may pass on, and which inputs must wait meanwhile.
 
-    *watermark* is what had passed before a restart.
+    *watermark* is what had passed before a restart. Inputs that are not in *first* wait until all
+    of *first* have ended.
     """
 
     def __init__(
         self,
         inputs: Iterable[InputId],
         watermark: Watermark = Watermark(MIN_TIME),  # noqa: B008
+        *,
+        first: Iterable[InputId] = (),
     ) -> None:
         self._inputs = frozenset(inputs)
         self.ended: set[InputId] = set()
@@ -41,7 +46,19 @@ class Alignment:
         self._watermarks: dict[InputId, Watermark] = {}
         self.watermark = watermark
         """What has passed last."""
-        self.blocked: frozenset[InputId] = frozenset()
+        self._first = frozenset(first)
+        self._later = self._inputs - self._first if self._first else frozenset()
+        self.blocked: frozenset[InputId] = self._later
+
+    @property
+    def shown(self) -> Set[InputId]:
+        """The inputs that have shown the barrier that is being aligned."""
+        return self._shown
+
+    @property
+    def waits(self) -> bool:
+        """Whether inputs wait for others to end."""
+        return bool(self._later)
 
     def take(self, source: InputId, mark: Mark) -> tuple[Mark, ...]:
         """Take a mark from an input; return the marks that now go to all outputs, in order."""
@@ -54,6 +71,9 @@ class Alignment:
                 return self._risen()
             case EndOfStream():
                 self.ended.add(source)
+                if self._later and self._first <= self.ended:
+                    self._later = frozenset()
+                    self.blocked = frozenset(self._shown)
                 passed = (*self._aligned(), *self._risen())
                 return (*passed, mark) if self.ended == self._inputs else passed
 
@@ -67,7 +87,7 @@ class Alignment:
     def _release(self) -> None:
         self._barrier = None
         self._shown.clear()
-        self.blocked = frozenset()
+        self.blocked = self._later
 
     def _take_barrier(self, source: InputId, barrier: Barrier) -> tuple[Mark, ...]:
         order = (barrier.round, barrier.number)
@@ -88,8 +108,8 @@ class Alignment:
         return (barrier,)
 
     def _risen(self) -> tuple[Mark, ...]:
-        if not self._watermarks:
-            return ()
+        if not self._watermarks or self._later:
+            return ()  # what is held until the others have ended is not to be late then
         silent = Watermark(MIN_TIME)
         live = [self._watermarks.get(each, silent) for each in self._inputs - self.ended]
         active = [each.time for each in live if not each.idle]

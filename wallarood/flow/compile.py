@@ -82,6 +82,15 @@ class Inline:
                     yield self._run_from(each.place + 1, batch, failures)
                 each.clock.time = time
 
+    def hold(self) -> None:
+        """The first operator keeps what comes of its stream until `loaded` is called."""
+        self.operators[0].hold()  # type: ignore[attr-defined]
+
+    def loaded(self, failures: list[Failure]) -> Iterator[Batch]:
+        """What follows from the table that the first operator waits for having been read."""
+        for batch in self.operators[0].on_loaded(failures):  # type: ignore[attr-defined]
+            yield self._run_from(1, batch, failures)
+
     def on_wall(self, now: int, failures: list[Failure]) -> Iterator[Batch]:
         """What follows from the wall clock showing *now*, slice by slice. Raises as `run`."""
         for each in self.timed:

@@ -133,6 +133,14 @@ def original(held: Any) -> Any:
     return held.key if type(held) is Held else held
 
 
+def encoded(held: Any) -> bytes:
+    """The bytes of the key of which *held* is the canonical form."""
+    if canonical(held) == held:
+        return encode_key(held)
+    first: bytes = held[0]
+    return first
+
+
 def shown_key(held: Any) -> str:
     """A key of which *held* is the canonical form, as its author would write it."""
     if isinstance(held, tuple) and len(held) == 1 and type(held[0]) is bytes:

@@ -22,10 +22,10 @@
 # a checkpoint is known committed that holds its tombstone, or is a base of a later moment: without
 # the mark, a base that is abandoned would take the deletion with it.
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from itertools import compress
+from itertools import compress, repeat
 from operator import not_
 from typing import Any, Protocol
 
@@ -136,9 +136,9 @@ class KeyedState:
         gone = list(keys)
         self.touch(gone)
         self._deletes = True
-        for key in gone:
-            self.by_key.pop(key, None)
-            self._in_use.pop(key, None)
+        for table in (self.by_key, self._in_use):
+            if table:
+                deque(map(table.pop, gone, repeat(None)), maxlen=0)
         self._changed.update(gone)
 
     def _encode(self, capture: _Capture, taken: Taken) -> None:

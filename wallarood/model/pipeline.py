@@ -59,6 +59,8 @@ class Shape(Enum):
     """Records of two inputs that are near enough → pairs."""
     JOIN_ASOF = "as-of join"
     """A record, and the last of the other input at its time → a pair."""
+    JOIN_WINDOW = "window join"
+    """Records of two inputs in a window → a pair of lists, with the window."""
     ENRICH = "enrich"
     """A record, and the row of a table with its key → a pair."""
     WINDOW = "window"
@@ -66,7 +68,15 @@ class Shape(Enum):
 
 
 OF_THE_ENGINE = frozenset(
-    {Shape.AGGREGATE, Shape.WINDOW, Shape.DISTINCT, Shape.JOIN, Shape.JOIN_ASOF, Shape.ENRICH}
+    {
+        Shape.AGGREGATE,
+        Shape.WINDOW,
+        Shape.DISTINCT,
+        Shape.JOIN,
+        Shape.JOIN_ASOF,
+        Shape.JOIN_WINDOW,
+        Shape.ENRICH,
+    }
 )
 """Shapes of steps whose function is no function of the application."""
 

@@ -28,7 +28,7 @@ from wallarood.model.pipeline import Application, Step, StepKind
 from wallarood.model.time import MAX_TIME, MIN_TIME, Condition
 from wallarood.model.topology import Stage, StageKind, Topology
 from wallarood.planning.plan import plan
-from wallarood.runtime.dataflow.build import codecs_of, copiers_of, guards_of, sides_of
+from wallarood.runtime.dataflow.build import codecs_of, copiers_of, guards_of, read_first, sides_of
 from wallarood.runtime.dataflow.segments import run_segments
 from wallarood.runtime.dataflow.wiring import SOURCE_EDGE, Wiring
 from wallarood.runtime.timing.clock import wall_clock
@@ -68,6 +68,12 @@ class _Running:
     source_time: SourceTime | None
     said: Watermark = attrs.field(default=Watermark(MIN_TIME), init=False)
 
+    def hold(self) -> None:
+        """Records of a stream wait until a table has been read."""
+        segment = self.segments[0]
+        assert isinstance(segment, Inline)
+        segment.hold()
+
     async def take(self, edge: int, item: Batch | Mark) -> None:
         """Do with *item* what the task of a stage does."""
         if isinstance(item, Batch):
@@ -75,7 +81,11 @@ class _Running:
             side = self.sides.get(edge, 0)
             self._send(await run_segments(self.segments, item, failures, side=side), failures)
             return
-        for mark in self.alignment.take((edge, _WORKER), item):
+        waited = self.alignment.waits
+        marks = self.alignment.take((edge, _WORKER), item)
+        if waited and not self.alignment.waits:
+            await self._draw(lambda segment, failures: segment.loaded(failures))
+        for mark in marks:
             if isinstance(mark, EndOfStream):
                 await self.advance(MAX_TIME)
                 if self.source_time is not None and self.said.time < MAX_TIME:
@@ -170,14 +180,17 @@ class Stages:
             states = self._states[stage.index] = make_states(self._application, stage)
             for name, state in states.items():
                 state.restore(self._chunks.get((stage.index, name), ()))
-            self._runs[stage.index] = _Running(
+            first = read_first(self._application, wiring, stage)
+            running = self._runs[stage.index] = _Running(
                 compile_stage(self._application, stage, states, wall=lambda: self.now),
                 compile_branch(self._application, stage),
                 self._outlets(stage),
-                Alignment(wiring.inputs(stage), restored_watermark(states.values())),
+                Alignment(wiring.inputs(stage), restored_watermark(states.values()), first=first),
                 sides_of(self._application, wiring, stage),
                 self._source_time(stage),
             )
+            if first:
+                running.hold()
 
     def _source_time(self, stage: Stage) -> SourceTime | None:
         for state in self._states[stage.index].values():

@@ -109,6 +109,44 @@ def test_after_a_restart_what_was_idle_counts_again_and_time_does_not_fall() -> 
     assert alignment.take(A, Watermark(30)) == (Watermark(28),)
 
 
+def test_inputs_wait_for_the_first_to_end_but_not_while_a_barrier_is_aligned() -> None:
+    alignment = Alignment([A, B, C], first=[C])
+    assert alignment.waits
+    assert alignment.blocked == {A, B}
+    alignment.take(C, Barrier(0, 1))
+    assert alignment.blocked == {C}
+    alignment.take(A, Barrier(0, 1))
+    assert alignment.blocked == {A, C}
+    assert alignment.take(B, Barrier(0, 1)) == (Barrier(0, 1),)
+    assert alignment.blocked == {A, B}
+    alignment.take(C, Barrier(0, 2))
+    assert alignment.release(2)
+    assert alignment.blocked == {A, B}
+    alignment.take(C, END)
+    assert not alignment.waits
+    assert alignment.blocked == frozenset()
+
+
+def test_an_input_that_has_shown_a_barrier_waits_for_it_though_the_first_have_ended() -> None:
+    alignment = Alignment([A, B, C], first=[C])
+    alignment.take(C, Barrier(0, 1))
+    alignment.take(A, Barrier(0, 1))
+    alignment.release(0)
+    assert alignment.take(B, Barrier(0, 1)) == (Barrier(0, 1),)
+    alignment.take(C, Barrier(0, 2))
+    alignment.take(A, Barrier(0, 2))
+    alignment.take(C, END)
+    assert alignment.blocked >= {A}
+    assert B not in alignment.blocked
+
+
+def test_no_watermark_passes_while_inputs_wait() -> None:
+    alignment = Alignment([A, B], first=[B])
+    assert alignment.take(B, Watermark(5)) == ()
+    assert alignment.take(A, Watermark(7)) == ()
+    assert alignment.take(B, END) == (Watermark(7),)
+
+
 @pytest.mark.parametrize("seed", range(200))
 def test_every_barrier_passes_once_and_in_order_over_random_inputs(seed: int) -> None:
     rng = random.Random(seed)

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from wallarood.flow.failures import Failure, late
-from wallarood.flow.joins.rows import Row, Side, remember_keys
+from wallarood.flow.joins.rows import Emitted, Row, Side, in_order, remember_keys
 from wallarood.flow.joins.tables import DELETED, marked_deleted
-from wallarood.flow.keys import canonical_all
+from wallarood.flow.keys import canonical_all, encoded
 from wallarood.flow.state import KeyedState
 from wallarood.flow.steps.timed import Making
 from wallarood.flow.timed.agenda import Reminders
@@ -73,7 +73,7 @@ class AsOfJoin:
             for row, time, value, each in columns:
                 own = row.sides[side]
                 # Of the right, the second tells when the first is of no use any more.
-                if own.add(time, value, matched=None) <= side:
+                if own.add(time, value) <= side:
                     self._remind(each, row)
         return Batch([], [], times=[])
 
@@ -98,18 +98,17 @@ class AsOfJoin:
 
     def on_watermark(self, time: int, failures: list[Failure]) -> Iterator[Batch]:  # noqa: ARG002
         """Emit the records that *time* has passed, with what they meet."""
-        done = Batch([], [], times=[])
+        settled: list[Emitted] = []
         seen = 0
         for _, items in self._rows.take(time):
             for held in items:
-                seen += self._settle(held, time, done)
+                seen += self._settle(held, time, settled)
                 if seen >= SLICE_RECORDS:
-                    yield done
-                    done, seen = Batch([], [], times=[]), 0
-        if done.values:
-            yield done
+                    yield Batch([], [], times=[])
+                    seen = 0
+        yield from in_order(settled)
 
-    def _settle(self, held: Any, time: int, done: Batch) -> int:
+    def _settle(self, held: Any, time: int, settled: list[Emitted]) -> int:
         """Emit those records of a row; how much work that was, in records."""
         row = self._state.by_key.get(held)
         if row is None:
@@ -117,14 +116,11 @@ class AsOfJoin:
         self._state.touch((held,))
         waiting, said = row.sides
         count = len(waiting.times) if time == MAX_TIME else bisect_left(waiting.times, time)
-        assert done.keys is not None
-        assert done.times is not None
+        name = encoded(held) if count else b""
         for when, value in zip(waiting.times[:count], waiting.values[:count], strict=True):
             met = self._said_at(said, when)
             if met is not None or not self._inner:
-                done.values.append((value, met))
-                done.keys.append(row.key_of(held))
-                done.times.append(when)
+                settled.append((when, name, row.key_of(held), (value, met)))
         waiting.drop(count)
         self._tidy(said, time)
         if waiting.times or said.times:

@@ -10,16 +10,16 @@
 # could meet nobody any more. What is beyond its bound meets nobody, whether it is still there or
 # not, so the outcome does not depend on when rows are tidied up.
 #
-# Where a side is outer, a record that goes unmatched is emitted as it goes. So rows of these joins
-# are looked at exactly when their first record goes, others at the next of a few times.
+# Where a side is outer, a record that goes unmatched is emitted as it goes: its row is looked at
+# exactly then. To tidy up, rows are looked at a few times in the span that their records are kept.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Any, Final
 
 from wallarood.flow.failures import Failure, late
-from wallarood.flow.joins.rows import Row, remember_keys
-from wallarood.flow.keys import canonical_all
+from wallarood.flow.joins.rows import Emitted, Row, in_order, remember_keys
+from wallarood.flow.keys import canonical_all, encoded
 from wallarood.flow.state import KeyedState
 from wallarood.flow.steps.timed import Making
 from wallarood.flow.timed.agenda import Reminders
@@ -47,7 +47,7 @@ class IntervalJoin:
         self._reach = ((spec.lo, spec.hi), (-spec.hi, -spec.lo))
         """Between which distances the partners of a record lie, for either side."""
         self._keep = tuple(max(far, 0) + spec.grace for _, far in self._reach)
-        self._step = 1 if any(self._outer) else max(1, max(self._keep) // TIDY_SHARE)
+        self._step = max(1, max(self._keep) // TIDY_SHARE)
         self._rows: Reminders[Any] = Reminders()
         for held, row in self._state.by_key.items():
             self._remind(held, row)
@@ -103,74 +103,106 @@ class IntervalJoin:
         lo, hi = self._reach[side]
         bound = self._clock.time - self._keep[1 - side]
         outer_own, outer_other = self._outer[side], self._outer[1 - side]
+        pairs_of = _pairs_of_left if side == 0 else _pairs_of_right
         places: list[int] = []
         pairs: list[Any] = []
         pair_times: list[int] = []
         first: list[int] = []
-        columns = zip(rows, batch.values, batch.times or (), strict=True)
-        for place, (row, value, time) in enumerate(columns):
-            own, other = row.sides if side == 0 else row.sides[::-1]
-            start = end = 0
+        times = batch.times or ()
+        for place, (row, value, time) in enumerate(zip(rows, batch.values, times, strict=True)):
+            own, other = row.sides if side == 0 else (row.sides[1], row.sides[0])
+            own_times = own.times
+            if own_times and time >= own_times[-1]:
+                at = len(own_times)
+                own_times.append(time)
+                own.values.append(value)
+            elif (at := own.add(time, value)) == 0:
+                first.append(place)
             near = other.times
+            start = end = 0
             if near and near[-1] >= time + lo:
                 start = bisect_left(near, max(time + lo, bound))
-                end = bisect_right(near, time + hi, start)
-            if own.add(time, value, matched=end > start if outer_own else None) == 0:
-                first.append(place)
-            if end > start:
-                found = other.values[start:end]
-                pairs += (
-                    [(value, it) for it in found] if side == 0 else [(it, value) for it in found]
-                )
-                pair_times += [max(time, each) for each in near[start:end]]
-                places += [place] * len(found)
-                if outer_other:
-                    other.match(start, end)
+                end = len(near) if near[-1] <= time + hi else bisect_right(near, time + hi, start)
+                if end > start:
+                    pairs += pairs_of(value, other.values[start:end])
+                    if near[end - 1] <= time:
+                        pair_times += [time] * (end - start)
+                    else:
+                        pair_times += [each if each > time else time for each in near[start:end]]
+                    places += [place] * (end - start)
+                    if outer_other:
+                        other.match(start, end)
+            if outer_own:
+                own.mark(at, met=end - start)
+                if at and end <= start:
+                    first.append(place)
         return places, pairs, pair_times, first
 
     def on_watermark(self, time: int, failures: list[Failure]) -> Iterator[Batch]:  # noqa: ARG002
         """Drop the records that can meet no partner from *time* on; emit those that never did."""
-        done, seen = Batch([], [], times=[]), 0
+        alone: list[Emitted] = []
         for _, items in self._rows.take(time):
-            for held in items:
-                self._let_go(held, time, done)
-                seen += 1
-                if seen == SLICE_ROWS:
-                    yield done
-                    done, seen = Batch([], [], times=[]), 0
-        if done.values:
-            yield done
+            for start in range(0, len(items), SLICE_ROWS):
+                self._let_go(items[start : start + SLICE_ROWS], time, alone)
+                yield Batch([], [], times=[])
+        yield from in_order(alone)
 
-    def _let_go(self, held: Any, time: int, done: Batch) -> None:
-        row = self._state.by_key.get(held)
-        if row is None:
-            return
-        self._state.touch((held,))
-        gone: list[tuple[int, int, Any]] = []
+    def _let_go(self, items: list[Any], time: int, alone: list[Emitted]) -> None:
+        by_key, outer = self._state.by_key, any(self._outer)
+        keep_left, keep_right = self._keep
+        empty: list[Any] = []
+        for held in items:
+            row = by_key.get(held)
+            if row is None:
+                continue
+            if outer:
+                self._emit_unmatched(held, row, time, alone=alone)
+            # What is dropped here could not be met, so a capture may have it or not.
+            left, right = row.sides
+            left.drop_before(time - keep_left)
+            right.drop_before(time - keep_right)
+            if time != MAX_TIME and (left.times or right.times):
+                self._remind(held, row)
+                continue
+            empty.append(held)
+        self._state.delete(empty)
+
+    def _emit_unmatched(self, held: Any, row: Row, time: int, *, alone: list[Emitted]) -> None:
+        emitted = len(alone)
         for side, kept in enumerate(row.sides):
-            keep = self._keep[side]
-            count = len(kept.times) if time == MAX_TIME else bisect_left(kept.times, time - keep)
             if self._outer[side]:
-                gone += [(when + keep, side, value) for when, value in kept.unmatched(count)]
-            kept.drop(count)
-        gone.sort(key=lambda each: each[:2])
-        done.values += [(it, None) if side == 0 else (None, it) for _, side, it in gone]
-        assert done.keys is not None
-        assert done.times is not None
-        done.keys += [row.key_of(held)] * len(gone)
-        done.times += [when for when, _, _ in gone]
-        if any(kept.times for kept in row.sides):
+                keep = self._keep[side]
+                count = (
+                    len(kept.times) if time == MAX_TIME else bisect_left(kept.times, time - keep)
+                )
+                for when, value in kept.unmatched(count):
+                    pair = (value, None) if side == 0 else (None, value)
+                    alone.append((when + keep, encoded(held), row.key_of(held), pair))
+        if len(alone) > emitted:
+            self._state.touch((held,))
             self._state.of(held)
-            self._remind(held, row)
-        else:
-            self._state.delete((held,))
 
     def _remind(self, held: Any, row: Row) -> None:
-        """Look at *row* again when the first of its records goes: once W is above its bound."""
-        first = min(
-            kept.times[0] + keep
-            for kept, keep in zip(row.sides, self._keep, strict=True)
-            if kept.times
-        )
-        step = self._step
-        self._rows.put(-(-(first + 1) // step) * step, held)
+        """Look at *row* again when the first record goes that must be emitted then.
+
+        For the others it is time when their span is over once more, or when all can go: so a row
+        that gets many records is seldom looked at.
+        """
+        due = MAX_TIME
+        for side, kept in enumerate(row.sides):
+            times = kept.times
+            if times:
+                keep = self._keep[side]
+                tidy = min(times[-1], times[0] + keep) + keep + 1
+                due = min(due, -(-tidy // self._step) * self._step)
+                if self._outer[side] and (unmet := kept.first_unmatched()) is not None:
+                    due = min(due, unmet + keep + 1)
+        self._rows.put(due, held)
+
+
+def _pairs_of_left(value: Any, others: list[Any]) -> list[tuple[Any, Any]]:
+    return [(value, other) for other in others]
+
+
+def _pairs_of_right(value: Any, others: list[Any]) -> list[tuple[Any, Any]]:
+    return [(other, value) for other in others]

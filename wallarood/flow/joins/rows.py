@@ -1,12 +1,21 @@
 """What a join keeps for a key: the records of both sides, in the order of time."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from itertools import compress
-from typing import Any
+from operator import itemgetter
+from typing import Any, Final, TypeAlias
+
+from wallarood.model.batch import Batch
 
 _ITSELF: Any = ...
 """In the place of a key that is its own stand-in."""
+
+
+Emitted: TypeAlias = tuple[int, bytes, Any, Any]
+"""What a join emits when time has come: its time, its key as bytes and as it is, the pair."""
+_place: Final = itemgetter(0, 1)
+SLICE_PAIRS: Final = 1024
 
 
 class Side:
@@ -22,25 +31,29 @@ class Side:
         self.values: list[Any] = []
         self.matched: list[bool] | None = None
 
-    def add(self, time: int, value: Any, *, matched: bool | None) -> int:
-        """Put a record behind all that are not later; its place.
-
-        *matched* is None where nobody will ask.
-        """
+    def add(self, time: int, value: Any) -> int:
+        """Put a record behind all that are not later; its place."""
         times = self.times
         if not times or time >= times[-1]:
-            place = len(times)
             times.append(time)
             self.values.append(value)
-        else:
-            place = bisect_right(times, time)
-            times.insert(place, time)
-            self.values.insert(place, value)
-        if matched is not None:
-            if self.matched is None:
-                self.matched = []
-            self.matched.insert(place, matched)
+            return len(times) - 1
+        place = bisect_right(times, time)
+        times.insert(place, time)
+        self.values.insert(place, value)
         return place
+
+    def mark(self, place: int, *, met: int) -> None:
+        """The record that was put at *place* has met so many partners."""
+        if self.matched is None:
+            self.matched = []
+        self.matched.insert(place, met > 0)
+
+    def first_unmatched(self) -> int | None:
+        """The time of the first record that has met nobody."""
+        if not self.matched or all(self.matched):
+            return None
+        return self.times[self.matched.index(False)]
 
     def match(self, start: int, end: int) -> None:
         """The records from *start* to before *end* have met a partner."""
@@ -51,6 +64,17 @@ class Side:
         """Time and value of those of the first *count* records that have met nobody."""
         open_ = [not each for each in (self.matched or ())[:count]]
         return compress(zip(self.times, self.values, strict=True), open_)
+
+    def drop_before(self, time: int) -> None:
+        """Forget the records before *time*."""
+        times = self.times
+        if times and times[0] < time:
+            if times[-1] < time:
+                times.clear()
+                self.values.clear()
+                self.matched = None
+            else:
+                self.drop(bisect_left(times, time))
 
     def drop(self, count: int) -> None:
         """Forget the first *count* records."""
@@ -81,3 +105,11 @@ def remember_keys(rows: list[Row], keys: list[Any], held: list[Any]) -> None:
     for row, key, each in zip(rows, keys, held, strict=True):
         if key is not each:
             row.key = key
+
+
+def in_order(emitted: list[Emitted]) -> Iterator[Batch]:
+    """*emitted* by time and key, so that it comes in the same order in every life, in slices."""
+    emitted.sort(key=_place)
+    for start in range(0, len(emitted), SLICE_PAIRS):
+        times, _, keys, pairs = map(list, zip(*emitted[start : start + SLICE_PAIRS], strict=True))
+        yield Batch(pairs, keys, times=times)

@@ -5,9 +5,13 @@
 # deleted row stays as a tombstone, so that an older record does not bring it back, until `ttl` has
 # passed: then any row is forgotten. Without times the last that arrived wins, `ttl` counts from its
 # arrival, and nothing has to be remembered of a deleted row.
+#
+# A table that has an end is read first: the stream waits for it. Records that a barrier brings with
+# it meanwhile are held in the row of their key, as its third part, until the table is loaded.
 
 from collections.abc import Callable, Iterator
 from itertools import compress
+from operator import itemgetter
 from typing import Any, Final
 
 from wallarood.flow.failures import Failure, fail
@@ -18,7 +22,7 @@ from wallarood.flow.steps.timed import Making
 from wallarood.flow.timed.agenda import Reminders
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation
-from wallarood.model.time import MAX_TIME
+from wallarood.model.time import MAX_TIME, MIN_TIME
 from wallarood.model.timing.joins import EnrichSpec
 
 DELETED: Final[Any] = ...
@@ -26,6 +30,7 @@ DELETED: Final[Any] = ...
 TTL_PARTS: Final = 64
 """A row is forgotten at most a part of `ttl` late."""
 _SLICE_ROWS: Final = 1024
+_NO_ROW: Final[tuple[Any, ...]] = (MIN_TIME, DELETED)
 
 
 def marked_deleted(
@@ -64,18 +69,78 @@ class Enrich:
         self._clock, self._wall = making.clock, making.wall
         self._step = max(1, (spec.ttl or 0) // TTL_PARTS)
         self._rows: Reminders[Any] = Reminders()
+        self._holds = False
+        self._holding = {held for held, row in self._state.by_key.items() if len(row) > 2}
+        rows = map(self._state.by_key.__getitem__, self._holding)
+        self._arrivals = 1 + max((row[2][-1][0] for row in rows), default=-1)
         if spec.ttl is not None:
-            for held, (time, _) in self._state.by_key.items():
-                self._remind(held, time)
+            for held, row in self._state.by_key.items():
+                if row[0] != MIN_TIME:
+                    self._remind(held, row[0])
+
+    def hold(self) -> None:
+        """Hold the records of the stream until `on_loaded`."""
+        self._holds = True
+
+    def on_loaded(self, failures: list[Failure]) -> Iterator[Batch]:  # noqa: ARG002
+        """The pairs of the records that were held: the table has been read."""
+        self._holds = False
+        by_key, alive = self._state.by_key, self._alive_from()
+        pairs: list[tuple[int, Any, Any, Any]] = []
+        for held in self._holding:
+            time, value, waiting = by_key[held]
+            met = None if value is DELETED or time < alive else value
+            for arrival, record, stamp, key in waiting:
+                if met is not None or not self._spec.inner:
+                    pairs.append((arrival, (record, met), key, stamp))
+        self._let_go_of_held()
+        pairs.sort(key=itemgetter(0))
+        for start in range(0, len(pairs), _SLICE_ROWS):
+            part = pairs[start : start + _SLICE_ROWS]
+            _, values, keys, times = map(list, zip(*part, strict=True))
+            yield Batch(values, keys, times=times if self._spec.stamped else None)
+
+    def _hold(self, batch: Batch) -> Batch:
+        times: Any = batch.times or [None] * len(batch)
+        by_key = self._state.by_key
+        news: dict[Any, tuple[Any, ...]] = {}
+        columns = zip(canonical_all(batch), batch.values, times, batch.keys or (), strict=True)
+        for held, value, time, key in columns:
+            old = news.get(held) or by_key.get(held) or _NO_ROW
+            waiting = old[2] if len(old) > 2 else ()
+            news[held] = (*old[:2], (*waiting, (self._arrivals, value, time, key)))
+            self._arrivals += 1
+        self._state.put(news)
+        self._holding.update(news)
+        return self._nothing()
+
+    def _let_go_of_held(self) -> None:
+        """The rows are what they are of the table alone."""
+        news: dict[Any, Any] = {}
+        empty: list[Any] = []
+        for held in self._holding:
+            row = self._state.by_key[held]
+            if row[0] == MIN_TIME:
+                empty.append(held)
+                continue
+            news[held] = row[:2]
+            if self._spec.ttl is not None:
+                self._remind(held, row[0])
+        self._holding.clear()
+        self._state.put(news)
+        self._state.delete(empty)
+
+    def _nothing(self) -> Batch:
+        return Batch([], [], times=[] if self._spec.stamped else None)
 
     def on_batch(self, batch: Batch, failures: list[Failure], side: int = 0) -> Batch:
         """The pairs of the stream's records, or nothing for those of the table."""
         if side == 0:
-            return self._enriched(batch)
+            return self._hold(batch) if self._holds and batch.values else self._enriched(batch)
         if self._spec.deleted is not None:
             batch = marked_deleted(self._computation, self._spec.deleted, batch, failures=failures)
         self._take(batch)
-        return Batch([], [], times=[] if self._spec.stamped else None)
+        return self._nothing()
 
     def _enriched(self, batch: Batch) -> Batch:
         if not batch.values:
@@ -103,18 +168,21 @@ class Enrich:
         held = canonical_all(batch)
         by_key, stamped = self._state.by_key, self._spec.stamped
         times = batch.times if stamped else [self._wall()] * len(held)
-        news: dict[Any, tuple[int, Any]] = {}
+        news: dict[Any, tuple[Any, ...]] = {}
         for each, time, value in zip(held, times or (), batch.values, strict=True):
             old = news.get(each) or by_key.get(each)
-            if old is None or not stamped or time >= old[0]:
+            if old is None:
                 news[each] = (time, value)
+            elif not stamped or time >= old[0]:
+                news[each] = (time, value, *old[2:])
         if not stamped:
-            self._state.delete([each for each, row in news.items() if row[1] is DELETED])
-            news = {each: row for each, row in news.items() if row[1] is not DELETED}
+            gone = [each for each, row in news.items() if row[1] is DELETED and len(row) == 2]
+            self._state.delete(gone)
+            news = {each: row for each, row in news.items() if row[1] is not DELETED or row[2:]}
         self._state.put(news)
         if self._spec.ttl is not None:
-            for each, (time, _) in news.items():
-                self._remind(each, time)
+            for each, row in news.items():
+                self._remind(each, row[0])
 
     def _remind(self, held: Any, time: int) -> None:
         assert self._spec.ttl is not None
@@ -139,7 +207,11 @@ class Enrich:
         by_key, ttl = self._state.by_key, self._spec.ttl or 0
         for _, items in self._rows.take(now):
             for start in range(0, len(items), _SLICE_ROWS):
-                part = [each for each in items[start : start + _SLICE_ROWS] if each in by_key]
+                part = [
+                    each
+                    for each in items[start : start + _SLICE_ROWS]
+                    if each in by_key and each not in self._holding
+                ]
                 over = [by_key[each][0] + ttl <= now for each in part]
                 self._state.delete(compress(part, over))
                 for each, gone in zip(part, over, strict=True):

@@ -28,6 +28,7 @@ OPERATORS |= {
     Shape.DISTINCT: _later("timed.distinct", "Distinct"),
     Shape.JOIN: _later("joins.interval", "IntervalJoin"),
     Shape.JOIN_ASOF: _later("joins.asof", "AsOfJoin"),
+    Shape.JOIN_WINDOW: _later("joins.windowed", "WindowJoin"),
     Shape.ENRICH: _later("joins.making", "enriching"),
     Shape.WINDOW: _later("windows.making", "windowing"),
 }
@@ -37,6 +38,7 @@ STATES |= {
     Shape.DISTINCT: _later("timed.distinct", "times_of_keys"),
     Shape.JOIN: _later("joins.making", "rows_of"),
     Shape.JOIN_ASOF: _later("joins.making", "rows_of"),
+    Shape.JOIN_WINDOW: _later("windows.making", "state_of_windows"),
     Shape.ENRICH: _later("joins.making", "state_of_table"),
     Shape.WINDOW: _later("windows.making", "state_of_windows"),
 }

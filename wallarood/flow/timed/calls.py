@@ -7,7 +7,8 @@ import attrs
 
 from wallarood.flow.failures import Failure, fail
 from wallarood.flow.steps.operators import DROPPED
-from wallarood.flow.timed.rows import UNMADE, Row, state_in
+from wallarood.flow.timed.expiry import Expiry
+from wallarood.flow.timed.rows import NEVER, UNMADE, Row, state_in
 from wallarood.flow.timed.timers import RecordTimers
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation
@@ -20,13 +21,17 @@ class Calls:
     `count` says how many were since it was taken.
     """
 
-    def __init__(self, computation: Computation, timers: RecordTimers) -> None:
+    def __init__(
+        self, computation: Computation, timers: RecordTimers, expiry: Expiry | None
+    ) -> None:
         assert computation.state is not None
         self._computation = computation
         self._spec: TimedSpec = computation.spec
         self.function = computation.function
         self.make = computation.state
         self.timers = timers
+        self.generation = NEVER
+        self.seen = _never_seen if expiry is None else expiry.put
         self.done = _nothing(self._spec)
         self.count = 0
 
@@ -40,14 +45,26 @@ class Calls:
         return done
 
     def of_records(
-        self, batch: Batch, rows: list[Row], held: list[Any], *, failures: list[Failure]
+        self,
+        batch: Batch,
+        rows: list[Row],
+        held: list[Any],
+        *,
+        generation: int,
+        failures: list[Failure],
     ) -> tuple[list[Any], bool]:
-        """A result for each record, DROPPED where there is none; and whether all have one."""
+        """A result for each record, DROPPED where there is none; and whether all have one.
+
+        Rows that were last seen before *generation* are noted to be of it.
+        """
         results: list[Any] = []
         self.timers.enter(rows, held, batch.times, results=results)
-        loop = _call_with_key if self._computation.with_key else _call
-        columns = (batch.values, rows, batch.keys or ())
-        waiting = iter(zip(*columns, strict=True))
+        waiting: Iterator[Any] = zip(batch.values, rows, strict=True)
+        loop = _call
+        if self._computation.with_key or generation != NEVER:
+            waiting = zip(batch.values, rows, held, batch.keys or (), strict=True)
+            loop = _call_with_key if self._computation.with_key else _call_seen
+        self.generation = generation
         whole = True
         while True:
             try:
@@ -153,10 +170,31 @@ def _nothing(spec: TimedSpec) -> Batch:
     return Batch([], [], times=[] if spec.stamped else None)
 
 
+def _never_seen(row: Row, held: Any, generation: int) -> None:
+    """In the place of what notes that a row was seen, where none is forgotten."""
+
+
 def _call(calls: Calls, waiting: Iterator[Any], results: list[Any]) -> bool:
     function, make, timers = calls.function, calls.make, calls.timers
     whole = True
-    for record, row, _ in waiting:
+    for record, row in waiting:
+        state = row.state
+        if state is UNMADE:
+            state = row.state = make()
+        result = function(record, state, timers)
+        if result is None:
+            result, whole = DROPPED, False
+        results.append(result)
+    return whole
+
+
+def _call_seen(calls: Calls, waiting: Iterator[Any], results: list[Any]) -> bool:
+    function, make, timers = calls.function, calls.make, calls.timers
+    generation, seen = calls.generation, calls.seen
+    whole = True
+    for record, row, held, _ in waiting:
+        if row.seen < generation:
+            seen(row, held, generation)
         state = row.state
         if state is UNMADE:
             state = row.state = make()
@@ -169,8 +207,11 @@ def _call(calls: Calls, waiting: Iterator[Any], results: list[Any]) -> bool:
 
 def _call_with_key(calls: Calls, waiting: Iterator[Any], results: list[Any]) -> bool:
     function, make, timers = calls.function, calls.make, calls.timers
+    generation, seen = calls.generation, calls.seen
     whole = True
-    for record, row, key in waiting:
+    for record, row, held, key in waiting:
+        if row.seen < generation:
+            seen(row, held, generation)
         result = function(record, state_in(row, make), timers, key=key)
         if result is None:
             result, whole = DROPPED, False

@@ -17,7 +17,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from wallarood.flow.failures import Failure
-from wallarood.flow.keys import canonical_all
+from wallarood.flow.keys import canonical_all, encoded
 from wallarood.flow.state import KeyedState
 from wallarood.flow.steps.operators import DROPPED
 from wallarood.flow.steps.timed import Making
@@ -25,7 +25,7 @@ from wallarood.flow.timed.agenda import Agenda
 from wallarood.flow.timed.calls import Calls
 from wallarood.flow.timed.expiry import Expiry
 from wallarood.flow.timed.rows import NEVER, Row
-from wallarood.flow.timed.timers import RecordTimers, encoded
+from wallarood.flow.timed.timers import RecordTimers
 from wallarood.model.batch import Batch
 from wallarood.model.time import MAX_TIME
 from wallarood.model.timing.computations import TimedSpec
@@ -49,7 +49,7 @@ class TimedComputation:
         self._clock, self._wall = making.clock, making.wall
         self._timers = RecordTimers(spec, making.wall)
         self._expiry = Expiry(spec.ttl) if spec.ttl is not None else None
-        self._calls = Calls(making.computation, self._timers)
+        self._calls = Calls(making.computation, self._timers, self._expiry)
         self._waiting: Agenda[Any] = Agenda()
         for held, row in self._state.by_key.items():
             self._list(held, row)
@@ -75,11 +75,14 @@ class TimedComputation:
                 row.remember(key, each)
         if self._spec.in_order:
             return self._hold(batch, rows, held)
+        generation = NEVER
         if self._expiry is not None:
             stamps = batch.times if self._spec.stamped else None
-            self._expiry.seen(rows, held, stamps or [self._wall()] * len(rows))
+            generation = self._expiry.seen(rows, held, stamps or [self._wall()])
         self._timers.watermark = self._clock.time
-        results, whole = self._calls.of_records(batch, rows, held, failures=failures)
+        results, whole = self._calls.of_records(
+            batch, rows, held, generation=generation, failures=failures
+        )
         if whole:
             return batch.replace(results)
         return batch.sift([result is not DROPPED for result in results], results)
@@ -186,6 +189,8 @@ class TimedComputation:
         assert self._expiry is not None
         time, items = self._expiry.pop()
         gone: list[Any] = []
+        if len(items) > 1 and self._spec.on_expire is not None:
+            items.sort(key=encoded)
         for held in items:
             row = self._state.by_key.get(held)
             if row is None or row.seen == NEVER:

@@ -12,6 +12,7 @@
 # there.
 
 from collections.abc import Iterator
+from itertools import chain, compress
 from typing import Any, Final
 
 from wallarood.flow.failures import Failure, late
@@ -26,6 +27,8 @@ from wallarood.model.timing.computations import DistinctSpec
 
 PARTS: Final = 64
 _SLICE_ROWS: Final = 1024
+_NOT: Final = bytes([1]) + bytes(255)
+"""What `bytes.translate` makes 1 of 0 with, and 0 of all else."""
 
 
 class Distinct:
@@ -42,13 +45,15 @@ class Distinct:
         self._sure: set[Any] = set()
         """Keys of which every record now is a repeat."""
         self._latest = MIN_TIME
-        self._leaving: Agenda[Any] = Agenda()
-        """Keys by the first time from which they are in no `_sure` set any more."""
-        self._going: Agenda[Any] = Agenda()
-        """Keys by the time at which their rows may be forgotten."""
+        self._leaving: Agenda[list[Any]] = Agenda()
+        """Lists of keys by the time from which they are not sure any more."""
+        self._going: Agenda[list[Any]] = Agenda()
+        """Lists of keys by the time at which their rows may be forgotten."""
+        passed: dict[int, list[Any]] = {}
         for held, row in self._state.by_key.items():
             for time in _times_of(row):
-                self._list(held, time)
+                passed.setdefault(time // self._step, []).append(held)
+        self._list(passed)
 
     def on_batch(self, batch: Batch, failures: list[Failure], side: int = 0) -> Batch:  # noqa: ARG002
         """The records of *batch* that pass."""
@@ -61,8 +66,8 @@ class Distinct:
         lowest = min(times)
         self._leave(max(times) - self._spec.within)
         if lowest > self._latest - self._spec.within and lowest >= self._now():
-            sure = self._sure
-            places = [place for place, each in enumerate(held) if each not in sure]
+            known = bytes(map(self._sure.__contains__, held))
+            places = list(compress(range(len(held)), known.translate(_NOT)))
         else:
             places = list(range(len(held)))
         passed = self._judge(batch, held, times, places=places, failures=failures)
@@ -75,8 +80,8 @@ class Distinct:
 
     def _leave(self, until: int) -> None:
         """Take the keys out of the set whose rows are at *until* or before."""
-        for _, items in self._leaving.take(until):
-            self._sure.difference_update(items)
+        for _, lists in self._leaving.take(until):
+            self._sure.difference_update(*lists)
 
     def _judge(
         self,
@@ -93,6 +98,8 @@ class Distinct:
         forgotten = now - within
         passed: list[int] = []
         news: dict[Any, Any] = {}
+        listed: dict[int, list[Any]] = {}
+        generation, step = None, self._step
         for place in places:
             each, time = held[place], times[place]
             row = news.get(each)
@@ -113,8 +120,12 @@ class Distinct:
                 news[each] = tuple(sorted((*kept, time)))
             else:
                 news[each] = time
-            self._list(each, time)
+            if time // step != generation:
+                generation = time // step
+                listing = listed.setdefault(generation, [])
+            listing.append(each)
         self._state.put(news)
+        self._list(listed)
         return passed
 
     def _late(self, batch: Batch, place: int, failures: list[Failure]) -> None:
@@ -132,13 +143,15 @@ class Distinct:
             failures=failures,
         )
 
-    def _list(self, held: Any, time: int) -> None:
+    def _list(self, passed: dict[int, list[Any]]) -> None:
+        """Records of these keys have passed, by the generation of their times."""
         step = self._step
-        first = time // step * step
-        self._leaving.put(first, held)
-        self._going.put(first + step + self._spec.within, held)
-        self._sure.add(held)
-        self._latest = max(self._latest, time)
+        for generation, keys in passed.items():
+            self._leaving.put(generation * step, keys)
+            self._going.put((generation + 1) * step + self._spec.within, keys)
+            self._sure.update(keys)
+        if passed:
+            self._latest = max(self._latest, (max(passed) + 1) * step)
 
     def on_watermark(self, time: int, failures: list[Failure]) -> Iterator[Batch]:  # noqa: ARG002
         """Forget the keys whose time is over; the end forgets nothing."""
@@ -158,18 +171,21 @@ class Distinct:
     def _forget(self, now: int) -> Iterator[Batch]:
         self._leave(now - self._spec.within)
         by_key, bound = self._state.by_key, now - self._spec.within
-        for _, items in self._going.take(now):
+        for _, lists in self._going.take(now):
+            items = list(chain.from_iterable(lists))
             for start in range(0, len(items), _SLICE_ROWS):
                 gone, shorter = [], {}
-                for each in items[start : start + _SLICE_ROWS]:
-                    row = by_key.get(each)
-                    if row is None:
-                        continue
-                    kept = [time for time in _times_of(row) if time > bound]
-                    if not kept:
-                        gone.append(each)
-                    elif type(row) is tuple:
-                        shorter[each] = kept[0] if len(kept) == 1 else tuple(kept)
+                keys = items[start : start + _SLICE_ROWS]
+                for each, row in zip(keys, map(by_key.get, keys), strict=True):
+                    if type(row) is int:
+                        if row <= bound:
+                            gone.append(each)
+                    elif row is not None:
+                        kept = tuple([time for time in row if time > bound])
+                        if not kept:
+                            gone.append(each)
+                        else:
+                            shorter[each] = kept[0] if len(kept) == 1 else kept
                 self._state.delete(gone)
                 self._state.put(shorter)
                 yield Batch([], [], times=[] if self._spec.stamped else None)

@@ -34,25 +34,28 @@ class Expiry:
         """When the key of *row* is to be forgotten, as things stand."""
         return (row.seen + 1) * self._step + self._ttl
 
-    def seen(self, rows: list[Row], held: list[Any], times: list[int]) -> None:
-        """These rows have a record at these times."""
+    def seen(self, rows: list[Row], held: list[Any], times: list[int]) -> int:
+        """These rows have a record at these times, or all of them at the only one.
+
+        If all are of one generation, that is returned, and `put` does it for each row that is of an
+        earlier one; else it is done, and NEVER returned.
+        """
         first, last = self.generation(min(times)), self.generation(max(times))
         if first == last:
-            for row, each in zip(rows, held, strict=True):
-                if row.seen < first:
-                    self._put(row, each, first)
-            return
+            return first
         step = self._step
         for row, each, time in zip(rows, held, times, strict=True):
             if row.seen < time // step:
-                self._put(row, each, time // step)
+                self.put(row, each, time // step)
+        return NEVER
 
     def seen_once(self, row: Row, held: Any, time: int) -> None:
         """This row has a record at *time*."""
         if row.seen < (generation := self.generation(time)):
-            self._put(row, held, generation)
+            self.put(row, held, generation)
 
-    def _put(self, row: Row, held: Any, generation: int) -> None:
+    def put(self, row: Row, held: Any, generation: int) -> None:
+        """The last record of this row is of *generation*, and it had none of a later."""
         new = row.seen == NEVER
         row.seen = generation
         if new:

@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
-from wallarood.flow.keys import canonical, encode_key
+from wallarood.flow.keys import encoded
 from wallarood.flow.timed.agenda import Reminders
 from wallarood.flow.timed.rows import Row
+from wallarood.model.spans import parse_span
 from wallarood.model.time import MAX_TIME, MIN_TIME
 from wallarood.model.timing.computations import TimedSpec
-from wallarood.model.timing.spans import parse_span
 
 Named: TypeAlias = tuple[Any, str]
 """A key, in its canonical form, and the name of its timer."""
@@ -71,14 +71,6 @@ class TimerIndex:
         later, self._later = self._later, []
         for time, named in later:
             self._listed.put(time, named)
-
-
-def encoded(held: Any) -> bytes:
-    """The bytes of the key of which *held* is the canonical form."""
-    if canonical(held) == held:
-        return encode_key(held)
-    first: bytes = held[0]
-    return first
 
 
 class RecordTimers:

@@ -25,9 +25,10 @@ from wallarood.model.pipeline import (
     StepKind,
 )
 from wallarood.model.topology import Edge, Routing, Stage, StageKind, Topology
+from wallarood.planning.tables import waits_for_table
 from wallarood.runtime.dataflow.counters import SourceCounters, StageCounters
 from wallarood.runtime.dataflow.gate import Gate
-from wallarood.runtime.dataflow.inbox import Inbox
+from wallarood.runtime.dataflow.inbox import Inbox, InputId
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.dataflow.limits import (
     JobLimits,
@@ -243,7 +244,11 @@ def _stage_task(job: Job, plan: Plan, stage: Stage) -> StageTask:
         segments=compile_stage(plan.application, stage, states, wall=plan.wall),
         branch=compile_branch(plan.application, stage),
         inbox=job.inboxes[stage.index],
-        alignment=Alignment(job.wiring.inputs(stage), restored_watermark(states.values())),
+        alignment=Alignment(
+            job.wiring.inputs(stage),
+            restored_watermark(states.values()),
+            first=read_first(plan.application, job.wiring, stage),
+        ),
         outputs=_outputs(job, plan, stage),
         counters=job.counters[stage.index],
         states=tuple(states.values()),
@@ -273,6 +278,15 @@ def _source_time(job: Job, stage: Stage) -> SourceTime | None:
             )
             return state.of
     return None
+
+
+def read_first(application: Application, wiring: Wiring, stage: Stage) -> list[InputId]:
+    """The inputs of a table that *stage* joins a stream with, which is read first if it ends."""
+    head = application.step(stage.steps[0])
+    if not waits_for_table(application, head):
+        return []
+    sides = sides_of(application, wiring, stage)
+    return [each for each in wiring.inputs(stage) if sides.get(each[0])]
 
 
 def sides_of(application: Application, wiring: Wiring, stage: Stage) -> dict[int, int]:

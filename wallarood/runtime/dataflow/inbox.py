@@ -49,10 +49,13 @@ class Blocking(Protocol):
 
 
 class Aligning(Blocking, Protocol):
-    """Says also which inputs have ended."""
+    """Says also which inputs have ended, and which have shown the barrier."""
 
     @property
     def ended(self) -> Set[InputId]: ...
+
+    @property
+    def shown(self) -> Set[InputId]: ...
 
 
 TICKING: InputId = (-2, "")
@@ -164,7 +167,7 @@ class Inbox:
 
         Then what is taken from here only brings it nearer.
         """
-        ended = alignment.ended | alignment.blocked
+        ended = alignment.ended | alignment.shown
         return all(
             source in ended or any(_is_barrier(item, number) for item, _ in queue.items)
             for source, queue in self._queues.items()

@@ -126,6 +126,11 @@ class StageTask:
 
         Raises ComputationFailed: user code raised and its `on_error` is to stop.
         """
+        if self.alignment.waits:
+            log.info("waiting for a table to be loaded", stage=self.stage.name)
+            first = self.segments[0]
+            assert isinstance(first, Inline)
+            first.hold()
         if not self._timed:
             await self._work()
             return
@@ -162,7 +167,12 @@ class StageTask:
                 now = self.wall()
                 await self._draw(lambda segment, failures: segment.on_wall(now, failures))
             case Barrier() | Watermark() | EndOfStream():
-                for mark in self.alignment.take(source, item):
+                waited = self.alignment.waits
+                marks = self.alignment.take(source, item)
+                if waited and not self.alignment.waits:
+                    log.info("table loaded: the stream is read now", stage=self.stage.name)
+                    await self._draw(lambda segment, failures: segment.loaded(failures))
+                for mark in marks:
                     if await self._pass(mark):
                         return True
             case Batch():

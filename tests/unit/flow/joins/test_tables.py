@@ -96,6 +96,36 @@ def test_a_predicate_that_fails_applies_on_error() -> None:
     assert len(work.failures) == 1
 
 
+def test_records_are_held_until_the_table_is_loaded_and_come_as_they_arrived() -> None:
+    work = enrich(64, deleted=lambda row: row == "deleted")
+    work.operator.hold()
+    work.feed([("b", 1, 1), ("a", 2, 2), ("b", 3, 3), ("none", 4, 4), ("gone", 5, 5)], side=STREAM)
+    work.checkpoint()
+    work.crash()
+    work.operator.hold()
+    work.feed([("a", 0, "A"), ("b", 0, "B"), ("gone", 0, "deleted")], side=TABLE)
+    work.feed([("a", 6, 6)], side=STREAM)
+    assert work.out == []
+    work._draw(work.operator.on_loaded(work.failures))
+    pairs = [(1, "B"), (2, "A"), (3, "B"), (4, None), (5, None), (6, "A")]
+    assert work.results == pairs
+    assert [time for _, _, time in work.out] == [each * SECOND for each, _ in pairs]
+    assert ask(work, "b", 7) == "B"
+    assert set(work.state.by_key) == {"a", "b", "gone"}
+    work.watermark(66)
+    assert not work.state.by_key
+
+
+def test_an_inner_join_drops_what_was_held_and_has_no_row() -> None:
+    work = enrich(inner=True, timeless="yes")
+    work.operator.hold()
+    work.feed([("k", 0, 1), ("other", 0, 2)], side=STREAM)
+    work.one("k", 0, "v", side=TABLE)
+    work._draw(work.operator.on_loaded(work.failures))
+    assert work.results == [(1, "v")]
+    assert list(work.state.by_key) == ["k"]
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_random_updates_equal_a_dict_by_time(seed: int) -> None:
     chance = random.Random(seed)
