@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
+from wallarood.model.pipeline import ERRORS_OUTPUT, LATE_LETTERS_OUTPUT, LATE_OUTPUT
 from wallarood.model.topology import Routing, Stage, StageKind, Topology
 
 NOTHING: Final[Mapping[str, str]] = {}
@@ -49,7 +50,20 @@ def _where(stage: Stage) -> str:
             return ", ".join(stage.workers)
 
 
-_OUTPUTS = {-1: "its dead letters", 0: "its records", 1: "what the branch refuses"}
+_OUTPUTS = {
+    LATE_LETTERS_OUTPUT: "dead letters of late records",
+    LATE_OUTPUT: "late records",
+    ERRORS_OUTPUT: "its dead letters",
+    0: "its records",
+    1: "what the branch refuses",
+}
+_LABELS = {
+    LATE_LETTERS_OUTPUT: ", late dead letters",
+    LATE_OUTPUT: ", late",
+    ERRORS_OUTPUT: ", dead letters",
+    0: "",
+    1: ", refused",
+}
 
 
 _WAYS = {
@@ -108,7 +122,7 @@ def as_dot(topology: Topology, _keeping: Mapping[str, str] = NOTHING) -> str:
         label = f"{stage.index}: {stage.name}\n{stage.kind.value}\n{_where(stage)}"
         lines.append(f"  s{stage.index} [label={_quoted(label)}];")
     for edge in topology.edges:
-        label = edge.routing.value + {-1: ", dead letters", 0: "", 1: ", refused"}[edge.output]
+        label = edge.routing.value + _LABELS[edge.output]
         lines.append(f"  s{edge.source} -> s{edge.target} [label={_quoted(label)}];")
     return "\n".join([*lines, "}"])
 

@@ -89,6 +89,25 @@ def test_the_graph_has_a_node_a_stage_and_an_arrow_an_edge_with_names_quoted() -
         assert re.fullmatch(rf"  s\d+( -> s\d+)? \[label={QUOTED}\];", line)
 
 
+def test_late_records_and_their_dead_letters_have_ways_of_their_own() -> None:
+    late_letters = w.dead_letter(w.ListSink([]), name="late-letters")
+    time = w.event_time(lambda number: number, unit="s")
+    by_key = w.source("in", w.ListSource([], record=int), time=time).key_by(lambda number: number)
+    dead = by_key.window(w.tumbling("1min"), on_late=late_letters).aggregate(w.count())
+    windows = by_key.window(w.tumbling("1min"))
+    counts = windows.aggregate(w.count(), name="counts")
+    app = w.application(
+        "late",
+        dead.to_sink(w.ListSink([])),
+        counts.to_sink(w.ListSink([])),
+        windows.late.to_sink(w.ListSink([])),
+    )
+    made = plan(app, ("alpha",), (("alpha", list_partitions(app)),))
+    assert "dead letters of late records on the same worker" in as_text(made)
+    assert "late records on the same worker" in as_text(made)
+    assert "forward, late" in as_dot(made)
+
+
 @pytest.mark.parametrize(
     ("text", "workers"),
     [("1", ("alpha",)), ("3", WORKERS), ("a,b,c", ("a", "b", "c")), ("x, y", ("x", "y"))],
