@@ -117,3 +117,35 @@ def test_a_worker_that_cannot_write_ends_alone(tmp_path: Path) -> None:
         assert f"{ended.name} (ended with status 73)" in other.said
         other.send(signal.SIGTERM)
         assert other.wait() == 0
+
+
+def test_a_worker_that_lacks_an_input_file_ends_alone_until_it_is_there(tmp_path: Path) -> None:
+    names = [f"{number}.txt" for number in range(4)]
+    for worker in ("alpha", "beta"):
+        (tmp_path / worker).mkdir()
+        for name in names if worker == "alpha" else names[:1]:
+            (tmp_path / worker / name).write_text(f"{name}\n")
+    app = tmp_path / "files.py"
+    app.write_text(
+        "import os\n"
+        "import wallarood as w\n"
+        'os.chdir(os.environ["HAS"])\n'
+        'files = w.source("files", w.FileSource("*.txt"))\n'
+        f'app = w.application("files", files.to_sink(w.FileSink("{tmp_path}/out")))\n'
+    )
+    flags = ("--exit-on-completion", "--cluster-id", "auto")
+    with hosts_in(tmp_path) as hosts:
+
+        def start(name: str) -> WorkerProcess:
+            hosts.environment["HAS"] = str(tmp_path / name)
+            return hosts.start(name, str(app), *flags, count=2, initializer=name == "alpha")
+
+        alpha, beta = start("alpha"), start("beta")
+        assert beta.wait() == 73, beta.said
+        assert "No such file or directory; this worker is to read it" in beta.said
+        wait_for("alpha waits", lambda: "beta (ended with status 73)" in alpha.said)
+        for name in names:
+            (tmp_path / "beta" / name).write_text(f"{name}\n")
+        assert [start("beta").wait(), alpha.wait()] == [0, 0]
+    written = [f.read_text() for f in (tmp_path / "out").glob("[!.]*")]
+    assert sorted("".join(written).split()) == names

@@ -17,7 +17,7 @@ from wallarood.connectors.file.listing import Split
 from wallarood.connectors.file.unpack import DamagedError
 from wallarood.connectors.parse.cutter import SEEN_BYTES, Cutter, parser_for
 from wallarood.connectors.parse.options import Format
-from wallarood.model.errors import ApplicationError
+from wallarood.model.errors import ApplicationError, CannotCreateError
 
 CHUNK_BYTES = READ_BYTES
 
@@ -82,6 +82,14 @@ def go_to(file: InputFile, cutter: Cutter, place: dict[str, Any]) -> str:
     return ""
 
 
+def _refused(path: str, error: OSError) -> CannotCreateError:
+    """What one worker cannot open or read may be readable for the others: its own trouble."""
+    return CannotCreateError(
+        f"input file {path}: {error.strerror or error}; this worker is to read it: make it "
+        "readable here at this path, and start this worker again; the other workers wait"
+    )
+
+
 @attrs.define(eq=False)
 class FileReader:
     """Reads *split* of a file, *repeat* times. `began` is what `Source.open` was given.
@@ -124,7 +132,7 @@ class FileReader:
                 log.info("input file is gone; it had been read to its end", file=path)
                 self.done = True
                 return
-            raise ApplicationError(f"input file {path}: {error.strerror or error}") from error
+            raise _refused(path, error) from error
         except DamagedError as error:
             raise ApplicationError(f"input file {path}: {error}") from error
         if not wrong:
@@ -214,7 +222,9 @@ class FileReader:
         assert self._cutter is not None
         try:
             chunk = await trio.to_thread.run_sync(self._chunk)
-        except (OSError, DamagedError) as error:
+        except OSError as error:
+            raise _refused(self.split.path, error) from error
+        except DamagedError as error:
             after = self._cutter.offset + self._cutter.held
             raise ApplicationError(
                 f"input file {self.split.path}: damaged after {after:,} bytes: {error}"

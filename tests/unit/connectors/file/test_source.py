@@ -13,6 +13,7 @@ import wallarood as w
 from wallarood.app.connector import SourceContext, SourceLimits, Unreadable
 from wallarood.connectors.file import reader as file_reader
 from wallarood.connectors.file import source as file_source
+from wallarood.model.errors import CannotCreateError
 
 Read = tuple[list[Any], Any, tuple[Unreadable, ...]]
 
@@ -146,8 +147,20 @@ async def test_a_file_that_is_gone_before_its_end_is_missed(tmp_path: Path) -> N
     path.write_text("".join(f"{n}\n" for n in range(9)))
     _, position, _ = (await read(w.FileSource(path), str(path)))[0]
     path.unlink()
-    with pytest.raises(w.ApplicationError, match="No such file"):
+    with pytest.raises(CannotCreateError, match=r"No such file.*start this worker again"):
         await read(w.FileSource(path), str(path), position)
+
+
+async def test_what_the_system_does_not_let_this_worker_read_is_its_own_trouble(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "f"
+    path.write_text("1\n")
+    source = w.FileSource(path)
+    path.unlink()
+    path.mkdir()  # can be opened, and not be read
+    with pytest.raises(CannotCreateError, match=r"Is a directory; this worker is to read it"):
+        await read(source, str(path))
 
 
 async def test_files_that_come_later_are_read_once_under_whatever_name(tmp_path: Path) -> None:
