@@ -11,6 +11,7 @@ from wallarood.model.errors import PipelineError
 from wallarood.model.pipeline import ErrorPolicy, Step
 from wallarood.model.timing.computations import DistinctSpec
 from wallarood.model.timing.joins import AsOfSpec, EnrichSpec, How, IntervalSpec
+from wallarood.model.timing.windows import WindowKind, Windows
 
 Record = tuple[str, float]
 
@@ -78,6 +79,14 @@ def test_the_fingerprint_says_what_lays_out_state_and_not_grace() -> None:
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
+    "no windows": (
+        lambda: keyed("a").join_window(keyed("b"), "1min"),
+        "expected windows such as w.tumbling",
+    ),
+    "windows that count": (
+        lambda: keyed("a").join_window(keyed("b"), Windows(WindowKind.COUNT, "count", count=3)),
+        "join_window: count: a window of both streams",
+    ),
     "no tuple": (lambda: keyed("a").join(keyed("b"), within="5s"), "expected two spans"),
     "the wrong way round": (
         lambda: keyed("a").join(keyed("b"), within=("5s", "1s")),

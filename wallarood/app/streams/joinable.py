@@ -7,7 +7,16 @@ from wallarood.app.forever import Forever
 from wallarood.app.functions.declared import OnError
 from wallarood.app.spans import Span
 from wallarood.app.streams.classes import stream_at
-from wallarood.app.streams.joins import JoinOptions, Table, enriched, joined, joined_asof, table_of
+from wallarood.app.streams.joins import (
+    JoinOptions,
+    Table,
+    enriched,
+    joined,
+    joined_asof,
+    joined_window,
+    table_of,
+)
+from wallarood.model.timing.windows import Windowed, Windows
 
 if TYPE_CHECKING:
     from wallarood.app.streams.keyed import KeyedStream
@@ -129,6 +138,24 @@ class Joinable(Generic[K_co, T_co]):
             joined_asof(self._at, other, within, on_late=on_late, **options)
         )
 
+    def join_window(
+        self,
+        other: "KeyedStream[Any, U]",
+        windows: Windows,
+        *,
+        on_late: OnError = "skip",
+        **options: Unpack[JoinOptions],
+    ) -> "KeyedStream[K_co, Windowed[K_co, tuple[list[T_co], list[U]]]]":
+        """The records of both streams that a key has in a window, as two lists.
+
+        A result comes when the window has closed, if either stream has a record in it; the lists
+        are in the order of arrival. Windows are tumbling, hopping, calendar or session windows. A
+        record that comes later is left to *on_late*, as for `join`.
+        """
+        return stream_at(  # type: ignore[no-any-return]
+            joined_window(self._at, other, windows, on_late=on_late, **options)
+        )
+
     @overload
     def enrich(
         self,
@@ -160,7 +187,8 @@ class Joinable(Generic[K_co, T_co]):
     ) -> Any:
         """Pair each record with the row of *table* that has its key, or with None.
 
-        ``as_of="latest"`` takes the row as it is when the record comes. ``as_of="event"`` waits
+        ``as_of="latest"`` takes the row as it is when the record comes; the stream waits until a
+        table whose sources have an end has been read. ``as_of="event"`` waits
         until the watermark has passed the record, and takes the row as it was at its time; a record
         below the watermark is left to *on_late*. With ``how="inner"`` a record without a row is
         dropped.

@@ -17,6 +17,7 @@ from wallarood.app.streams.outlet import Outlet
 from wallarood.model.pipeline import ErrorPolicy, Shape, StepKind
 from wallarood.model.timing.computations import DistinctSpec
 from wallarood.model.timing.joins import AsOfSpec, EnrichSpec, How, IntervalSpec
+from wallarood.model.timing.windows import Gathers, Windowed, WindowKind, Windows, WindowSpec
 
 K_co = TypeVar("K_co", covariant=True)
 T_co = TypeVar("T_co", covariant=True)
@@ -92,6 +93,34 @@ def joined_asof(
     need_time(right.node, "join_asof: the other stream")
     node = _with_two(left, right, "join_asof", shape=Shape.JOIN_ASOF, spec=spec, options=options)
     return _finish(node, [left.node.record, _or_none(right.node.record)], on_late=on_late)
+
+
+def joined_window(
+    left: Outlet, other: Any, windows: Any, *, on_late: OnError, **options: Any
+) -> Outlet:
+    """See `KeyedStream.join_window`."""
+    if not isinstance(windows, Windows):
+        raise mistake(
+            f"join_window: expected windows such as w.tumbling('1min'), found {windows!r:.100}"
+        )
+    if windows.kind in (WindowKind.ROLLING, WindowKind.COUNT):
+        raise mistake(
+            f"join_window: {windows.shown}: a window of both streams has a start and an end in "
+            "time: expected tumbling, hopping, calendar or session windows"
+        )
+    spec = WindowSpec(windows, Gathers.COLLECT, on_late=late_policy(on_late, "join_window"))
+    right = _outlet(other, "join_window")
+    need_time(left.node, "join_window")
+    need_time(right.node, "join_window: the other stream")
+    node = _with_two(
+        left, right, "join_window", shape=Shape.JOIN_WINDOW, spec=spec, options=options
+    )
+    assert node.declared is not None
+    node.declared = attrs.evolve(node.declared, on_late=on_late)
+    lists = [GenericAlias(list, (each.node.record,)) for each in (left, right)]
+    pair: Any = GenericAlias(tuple, tuple(lists))
+    node.record = Windowed[left.node.key, pair]  # type: ignore[name-defined]
+    return Outlet(node)
 
 
 def enriched(

@@ -31,7 +31,7 @@ K = TypeVar("K")
 T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
 
-NEED_KEYS = ("enrich", "join", "join_asof")
+NEED_KEYS = ("enrich", "join", "join_asof", "join_window")
 """Methods of streams with keys, which others tell of."""
 
 
