@@ -16,13 +16,14 @@ BENCH = cd tests && ../$(BIN)/python -m bench
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-files bench-growth bench-peers deb docs help demo chaos test simulate kills lint \
+.PHONY: bench bench-files bench-growth bench-peers deb docs help demo chaos test test-all simulate kills lint \
 	format types big check-tools clean
 
 help:
 	@echo "make demo    count the words of a text on $(WORKERS) local workers (WORKERS=N, ARGS=...)"
 	@echo "make chaos   the same, while workers are killed and started again"
-	@echo "make test    run all tests, JOBS=$(JOBS) at a time"
+	@echo "make test    run the tests, JOBS=$(JOBS) at a time"
+	@echo "make test-all  the same, and more random kills and simulated lives"
 	@echo "make simulate  run SEEDS=$(SEEDS) simulated lives of a cluster, on all cores"
 	@echo "make kills   kill the workers of a cluster KILLS=$(KILLS) times, and check its output"
 	@echo "make bench   measure ours beside a hand-written loop and Bytewax (RUNS=$(RUNS))"
@@ -45,6 +46,9 @@ chaos: .venv/.installed
 
 test: .venv/.installed
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+test-all: .venv/.installed
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "long or not long"
 
 simulate: .venv/.installed
 	@cd tests && ../$(BIN)/python -m world $(SEEDS)

@@ -17,7 +17,13 @@ ENDS = 100
 ENDING = {"ending": True, "records": 20}
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+@pytest.mark.parametrize(
+    "first",
+    [
+        *range(0, SEEDS // 2, CHUNK),
+        *(pytest.param(seed, marks=pytest.mark.long) for seed in range(SEEDS // 2, SEEDS, CHUNK)),
+    ],
+)
 def test_the_output_is_that_of_a_world_without_faults(first: int) -> None:
     for seed in range(first, first + CHUNK):
         simulate(seed)

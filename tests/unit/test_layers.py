@@ -1,10 +1,10 @@
 """The shape of the code: rings, purity and size."""
 
 import ast
+import functools
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "wallarood"
@@ -28,9 +28,26 @@ TEST_FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 70
 MODULES_IN_FOLDER_MAX = 14
 POSITIONAL_PARAMETERS_MAX = 3
+PUBLIC_SWITCHES = {
+    "as_json",
+    "blocking",
+    "corrections",
+    "follow",
+    "in_order",
+    "located",
+    "ordered",
+    "wall",
+    "wallarood",
+}
+"""Options of the API and of output that are switches by nature."""
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def area_of(path: Path) -> str:
@@ -39,7 +56,7 @@ def area_of(path: Path) -> str:
 
 
 def imports_of(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -47,7 +64,7 @@ def imports_of(path: Path) -> Iterator[str]:
 
 
 def functions_of(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -56,73 +73,95 @@ def shown(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=shown)
-def test_imports_point_down_and_neighbours_do_not_know_each_other(path: Path) -> None:
-    area = area_of(path)
-    ring = RINGS.get(area, EDGE)
-    for name in imports_of(path):
-        parts = name.split(".")
-        if parts[0] != "wallarood" or len(parts) == 1 or parts[1] == area:
-            continue
-        other = RINGS.get(parts[1], EDGE)
-        assert other < ring or ring == EDGE, f"{shown(path)} imports {name}"
+def test_imports_point_down_and_neighbours_do_not_know_each_other() -> None:
+    wrong = []
+    for path in MODULES:
+        area = area_of(path)
+        ring = RINGS.get(area, EDGE)
+        for name in imports_of(path):
+            parts = name.split(".")
+            if parts[0] != "wallarood" or len(parts) == 1 or parts[1] == area:
+                continue
+            if RINGS.get(parts[1], EDGE) >= ring != EDGE:
+                wrong.append(f"{shown(path)} imports {name}")
+    assert wrong == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=shown)
-def test_the_two_inner_rings_are_pure(path: Path) -> None:
-    if RINGS.get(area_of(path), EDGE) <= 1:
-        impure = {name.split(".")[0] for name in imports_of(path)} & IMPURE
-        assert not impure, f"{shown(path)} imports {impure}"
+def test_the_two_inner_rings_are_pure() -> None:
+    inner = [path for path in MODULES if RINGS.get(area_of(path), EDGE) <= 1]
+    impure = [
+        f"{shown(path)} imports {name}"
+        for path in inner
+        for name in imports_of(path)
+        if name.split(".")[0] in IMPURE
+    ]
+    assert impure == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=shown)
-def test_the_two_inner_rings_ask_no_clock(path: Path) -> None:
+def test_the_two_inner_rings_ask_no_clock() -> None:
     """`datetime` is a type of values there; what time it is, is an argument."""
-    if RINGS.get(area_of(path), EDGE) <= 1:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Attribute) and node.attr in ("now", "today", "utcnow"):
-                asked = node.value.id if isinstance(node.value, ast.Name) else ""
-                assert asked not in ("datetime", "date"), f"{shown(path)}:{node.lineno}"
+    asked = [
+        f"{shown(path)}:{node.lineno}"
+        for path in MODULES
+        if RINGS.get(area_of(path), EDGE) <= 1
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Attribute)
+        and node.attr in ("now", "today", "utcnow")
+        and isinstance(node.value, ast.Name)
+        and node.value.id in ("datetime", "date")
+    ]
+    assert asked == []
 
 
-@pytest.mark.parametrize("path", [*MODULES, *TESTS], ids=shown)
-def test_files_and_functions_are_short(path: Path) -> None:
-    most = FILE_LINES_MAX if path in MODULES else TEST_FILE_LINES_MAX
-    lines = len(path.read_text(encoding="utf-8").splitlines())
-    assert lines <= most, f"{shown(path)} has {lines} lines: the idea has split"
-    for function in functions_of(path):
-        length = (function.end_lineno or 0) - function.lineno + 1
-        assert length <= FUNCTION_LINES_MAX, f"{shown(path)}: {function.name} has {length} lines"
+def test_files_and_functions_are_short() -> None:
+    """Each that is too long holds more than one idea: split it."""
+    long = []
+    for path in (*MODULES, *TESTS):
+        lines_max = FILE_LINES_MAX if path.is_relative_to(PACKAGE) else TEST_FILE_LINES_MAX
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        if lines > lines_max:
+            long.append(f"{shown(path)} has {lines} lines")
+        for function in functions_of(path):
+            length = (function.end_lineno or 0) - function.lineno + 1
+            if length > FUNCTION_LINES_MAX:
+                long.append(f"{shown(path)}: {function.name} has {length} lines")
+    assert long == []
 
 
-@pytest.mark.parametrize("folder", sorted({path.parent for path in MODULES}), ids=shown)
-def test_folders_are_small(folder: Path) -> None:
-    modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
-    assert len(modules) <= MODULES_IN_FOLDER_MAX, f"{shown(folder)} has {len(modules)} modules"
+def test_folders_are_small() -> None:
+    count = Counter(path.parent for path in MODULES if path.name != "__init__.py")
+    full = {shown(path): number for path, number in count.items() if number > MODULES_IN_FOLDER_MAX}
+    assert full == {}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=shown)
-def test_parameters_are_few_and_never_boolean(path: Path) -> None:
-    for function in functions_of(path):
-        positional = [
-            each.arg
-            for each in (*function.args.posonlyargs, *function.args.args)
-            if each.arg not in ("self", "cls")
-        ]
-        overloads = [ast.unparse(each) for each in function.decorator_list]
-        if "overload" in overloads:
-            continue
-        defaults = len(function.args.defaults)
-        needed = len(positional) - defaults
-        assert needed <= POSITIONAL_PARAMETERS_MAX, f"{shown(path)}: {function.name}"
-        for each in (*function.args.args, *function.args.kwonlyargs):
-            kind = ast.unparse(each.annotation) if each.annotation is not None else ""
-            public_options = {"blocking", "ordered", "follow", "as_json", "located", "wall"}
-            public_options.add("in_order")
-            public_options.add("corrections")
-            assert kind != "bool" or each.arg in public_options, f"{shown(path)}: {function.name}"
+def test_parameters_are_few_and_never_boolean() -> None:
+    wrong = [
+        f"{shown(path)}: {function.name}"
+        for path in MODULES
+        for function in functions_of(path)
+        if "overload" not in [ast.unparse(each) for each in function.decorator_list]
+        and (has_many_parameters(function) or has_a_boolean_one(function))
+    ]
+    assert wrong == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=shown)
-def test_every_module_says_what_it_is(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), shown(path)
+def has_many_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    positional = [
+        each.arg
+        for each in (*function.args.posonlyargs, *function.args.args)
+        if each.arg not in ("self", "cls")
+    ]
+    return len(positional) - len(function.args.defaults) > POSITIONAL_PARAMETERS_MAX
+
+
+def has_a_boolean_one(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(
+        each.annotation is not None
+        and ast.unparse(each.annotation) == "bool"
+        and each.arg not in PUBLIC_SWITCHES
+        for each in (*function.args.args, *function.args.kwonlyargs)
+    )
+
+
+def test_every_module_says_what_it_is() -> None:
+    assert [shown(path) for path in MODULES if not ast.get_docstring(parsed(path))] == []
