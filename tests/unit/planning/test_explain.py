@@ -10,6 +10,7 @@ from wallarood.cli.plan import workers_of
 from wallarood.model.errors import UsageError
 from wallarood.model.topology import Topology
 from wallarood.planning.explain import as_dot, as_json, as_text
+from wallarood.planning.keeping import keeping
 from wallarood.planning.listings import list_partitions
 from wallarood.planning.plan import plan
 
@@ -120,3 +121,32 @@ def test_workers_are_given_by_number_or_by_name(text: str, workers: tuple[str, .
 def test_other_lists_of_workers_are_refused(text: str) -> None:
     with pytest.raises(UsageError):
         workers_of(text)
+
+
+def test_windows_say_what_they_keep_and_where_late_records_go() -> None:
+    source = w.ListSource([("a", 1)], record=tuple[str, int])
+    clicks = w.source("clicks", source, time=w.ingest_time()).key_by(lambda click: click[0])
+    windows = clicks.window(w.tumbling("1min"), grace="10s")
+    visits = clicks.window(w.session("30min"), on_late=w.dead_letter(w.ListSink([])))
+    application = w.application(
+        "windows",
+        windows.aggregate(w.count(), name="counts").to_sink(w.ListSink([])),
+        windows.late.to_sink(w.ListSink([])),
+        visits.collect(name="visits").to_sink(w.ListSink([])),
+        clicks.window(w.rolling("5s")).collect(name="last").to_sink(w.ListSink([])),
+        clicks.window(w.count_window(3, ttl="1d")).collect(name="threes").to_sink(w.ListSink([])),
+    )
+    mine = list_partitions(application)
+    planned = plan(application, WORKERS, tuple((worker, mine) for worker in WORKERS))
+
+    text = as_text(planned, keeping(application))
+    for line in (
+        "counts: aggregate of each key and tumbling(1min), until its end and 10s of grace",
+        "visits: collect of each key and open session(30min), until its end",
+        "last: the records of each key in rolling(5s), until 5s after the last",
+        "threes: collect of each key in count_window(3), for 1d after its last record",
+        "late records on the same worker",
+        "dead letters of late records on the same worker",
+    ):
+        assert line in text
+    assert ", late" in as_dot(planned)

@@ -10,6 +10,7 @@ import msgspec
 import typing_extensions
 
 from wallarood.model.pipeline import ErrorPolicy
+from wallarood.model.spans import show_span
 
 K = typing_extensions.TypeVar("K", default=Any)
 A = typing_extensions.TypeVar("A", default=Any)
@@ -135,6 +136,23 @@ class WindowSpec:
     step: Callable[[Any, Any], Any] | None = None
     merge: Callable[[Any, Any], Any] | None = None
     stamped: bool = True
+
+    @property
+    def keeps(self) -> str:
+        """What it keeps, and until when, in words."""
+        windows, gathered = self.windows, self.gathers.value
+        until = f" and {show_span(self.grace)} of grace" if self.grace else ""
+        match windows.kind:
+            case WindowKind.SESSION:
+                return f"{gathered} of each key and open {windows.shown}, until its end{until}"
+            case WindowKind.ROLLING:
+                span = show_span(windows.size + self.grace)
+                return f"the records of each key in {windows.shown}, until {span} after the last"
+            case WindowKind.COUNT:
+                end = "without end" if windows.ttl is None else f"for {show_span(windows.ttl)}"
+                return f"{gathered} of each key in {windows.shown}, {end} after its last record"
+            case _:
+                return f"{gathered} of each key and {windows.shown}, until its end{until}"
 
     @property
     def corrects(self) -> bool:
