@@ -31,7 +31,7 @@ from wallarood.connectors.file.reader import error_of
 from wallarood.connectors.parse.options import Format
 
 SCAN_S = 0.2
-SCAN_SHARE = 75
+SCAN_SHARE = 120
 """A scan is followed by a pause of so many times the processor time that it took."""
 PAUSE_S_MAX = 10.0
 LEFT_S = 3.0

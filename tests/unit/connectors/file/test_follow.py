@@ -3,6 +3,7 @@
 import gzip
 import os
 import random
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -305,6 +306,25 @@ async def test_many_files_need_few_descriptors(
         for number in range(40):
             write(tmp_path / f"{number}.log", f"{number} second")
         await tail.wait_for(*expected, *(f"{number} second" for number in range(40)))
+
+
+async def test_a_thousand_idle_files_cost_little_and_a_new_line_is_seen(tmp_path: Path) -> None:
+    for number in range(1000):
+        (tmp_path / f"{number}.log").touch()
+    tail = Tail(w.FileSource(tmp_path, follow=True))
+    async with tail.reading():
+        for _ in range(10):  # at first there is more to do
+            began, spent = trio.current_time(), time.process_time()
+            await trio.sleep(2)
+            share = (time.process_time() - spent) / (trio.current_time() - began)
+            if share < 0.02:
+                break
+        assert share < 0.02
+        write(tmp_path / "500.log", "a line")
+        with trio.fail_after(10):  # some 0.5 s where nothing else runs
+            while not tail.records:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+    assert tail.records == ["a line"]
 
 
 async def test_a_position_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
