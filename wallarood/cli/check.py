@@ -92,13 +92,14 @@ def _application(config: Config) -> None:
     from wallarood.planning.keeping import advice
     from wallarood.planning.listings import list_partitions
     from wallarood.planning.plan import plan
+    from wallarood.planning.times import advice_of_time
 
     add_paths(config["application.path"])
     application = load_application(target_of(config), config["application.args"])
     workers = worker_names(config["worker.count"])
     listings = list_partitions(application)
     plan(application, workers, tuple((worker, listings) for worker in workers))
-    for line in advice(application):
+    for line in (*advice(application), *advice_of_time(application, listings)):
         print(line)
     _sinks(application)
 
