@@ -16,7 +16,7 @@ BENCH = cd tests && ../$(BIN)/python -m bench
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-files bench-growth bench-peers deb docs help demo chaos test test-all simulate kills lint \
+.PHONY: bench bench-time bench-files bench-growth bench-peers deb docs help demo chaos test test-all simulate kills lint \
 	format types big check-tools clean
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo "make bench   measure ours beside a hand-written loop and Bytewax (RUNS=$(RUNS))"
 	@echo "make bench-peers  measure ours beside Pathway and Quix Streams"
 	@echo "make bench-files  measure files in, files out beside hand-written loops and Bytewax"
+	@echo "make bench-time  measure joins, distinct records and expiry beside hand-written loops"
 	@echo "make bench-growth  measure how cost grows with keys, sizes, stages, workers, partitions"
 	@echo "make lint    check style and format"
 	@echo "make types   check types"
@@ -74,6 +75,9 @@ bench-peers: .venv/.installed
 
 bench-files: .venv/.installed
 	@$(BENCH) files --runs 7 --output $(BENCH_OUTPUT) $(ARGS)
+
+bench-time: .venv/.installed
+	@$(BENCH) joining --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)
 
 bench-growth: .venv/.installed
 	@$(BENCH) growth --runs 3 --output $(BENCH_OUTPUT) $(ARGS)

@@ -13,6 +13,7 @@ from bench import (
     filedata,
     growth,
     idle,
+    joining,
     latency,
     report,
     throughput,
@@ -77,6 +78,8 @@ def parser() -> argparse.ArgumentParser:
     )
     curves.add_argument("--points", type=int, nargs="+", help="other points, of one curve")
     curves.set_defaults(run=growth.run)
+    timed = commands.add_parser("joining", parents=[common], help="joins, distinct records, ttl")
+    timed.set_defaults(run=joining.run)
     resting = commands.add_parser("idle", parents=[common], help="W8: idle, READY, formation")
     resting.add_argument("--seconds", type=float, default=20.0, help="of rest (default 20)")
     resting.add_argument("--workers", type=int, nargs="+", default=[8], help="that form a cluster")

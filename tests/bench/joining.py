@@ -18,7 +18,7 @@ from bench.report import Results, progress, table
 from wallarood.flow.joins.interval import IntervalJoin
 from wallarood.flow.joins.rows import Row as JoinRow
 from wallarood.flow.state import KeyedState
-from wallarood.flow.steps import loops
+from wallarood.flow.steps.chains import Chain
 from wallarood.flow.steps.timed import Making
 from wallarood.flow.timed.computation import TimedComputation
 from wallarood.flow.timed.distinct import Distinct
@@ -157,7 +157,7 @@ def expiry() -> tuple[Work, Work]:
     computation = Computation("bench", add, Shape.ONE, Where("bench", 1), state=Count)
 
     def without() -> None:
-        operator = loops.each(computation, KeyedState("bench", Count))
+        operator = Chain((computation,), KeyedState("bench", Count))
         for batch, _, _ in work:
             operator.on_batch(batch, [])
 
@@ -188,9 +188,8 @@ def measured(runs: int) -> Iterator[tuple[str, float, float, float]]:
         yield name, ours, other, demanded
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace, results: Results) -> None:
     """Run the command."""
-    results = Results(arguments.output, "time, joins")
     rows = []
     for name, ours, other, demanded in measured(arguments.runs):
         results.values[name] = {"ours": ours, "other": other, "demanded": demanded}
@@ -199,4 +198,3 @@ def run(arguments: argparse.Namespace) -> int:
         rows.append([name, f"{ours:,.0f}", f"{other:,.0f}", f"{ratio:.2f}", f"{demanded:.2f}"])
     head = ["operator", "ours, records/s", "by hand", "ratio", "demanded"]
     print(table(head, rows, style=arguments.style))
-    return 0
