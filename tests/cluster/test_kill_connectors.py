@@ -236,6 +236,8 @@ def test_a_receiver_has_every_result_once_after_a_kept_checkpoint_was_put_back(
         cluster.workers["beta"] = cluster.start("beta")
         cluster.until("completed")
         cluster.end()
+        for worker in cluster.workers.values():
+            assert worker.said.count("line 1 of the output begins") == 1
     assert receiver.wrong == []
     assert receiver.replaced > 0
     found = sorted(int(each) for records in receiver.records.values() for each in records)

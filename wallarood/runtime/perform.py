@@ -220,7 +220,14 @@ def _read_holdings(worker: Worker, attempt: str) -> None:
 
 def _write_choice(worker: Worker, choice: Choice) -> None:
     def write(store: CheckpointStore) -> None:
+        before = store.line
         store.choose(choice.round, choice.checkpoint, highest=choice.highest, line=choice.line)
+        if choice.line > before:
+            log.info(
+                f"line {choice.line} of the output begins: exactly-once TCP sinks are clients with "
+                f"-line-{choice.line} in their names, which replace what came after the checkpoint",
+                checkpoint=str(choice.checkpoint),
+            )
 
     _stored(worker, write, lambda _: worker.post(ChoiceWritten(choice.round)))
 
