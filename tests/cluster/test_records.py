@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.harness import Hosts, WorkerProcess, hosts_in
+from support.harness import Hosts, WorkerProcess, hosts_in, wait_for
 
 APPLICATION = """
 import dataclasses
@@ -120,3 +120,43 @@ def test_a_record_that_cannot_be_sent_ends_all_workers_with_its_cause(
         assert "computation 'odd' failed at" in worker.said
         assert "cannot be unpickled: TypeError" in worker.said
         assert "record: BadError('7 x')" in worker.said
+
+
+ENDLESS = """
+import wallarood as w
+
+class Seen:
+    n = 0
+
+@w.computation
+def exact(i: int) -> tuple[str, int]: return (str(i), i)
+@w.computation
+def mean(i: int) -> float: return i
+@w.state_computation(state=Seen, name="count exact")
+def count_exact(record, seen): return None
+@w.state_computation(state=Seen, name="count mean")
+def count_mean(record, seen): return None
+
+numbers = w.source("numbers", w.GeneratorSource(rate=200, count=100_000))
+more = w.source("more", w.GeneratorSource(rate=200, count=100_000))
+app = w.application(
+    "x",
+    numbers.to(exact).key_by(lambda r: r[0]).to(count_exact).to_sink(w.FileSink("out/exact")),
+    more.to(mean).key_by(lambda r: str(r)).to(count_mean).to_sink(w.FileSink("out/mean")),
+)
+"""
+
+
+def test_records_that_go_by_pickle_are_counted_in_the_status(tmp_path: Path) -> None:
+    file = tmp_path / "app.py"
+    file.write_text(ENDLESS)
+    with hosts_in(tmp_path) as hosts:
+        workers = hosts.start_cluster(2, str(file))
+
+        def pickled() -> dict[str, int]:
+            said = [worker.status() for worker in workers]
+            stages = [stage for each in said if each is not None for stage in each.stages]
+            return {each.name: each.pickled for each in stages if each.pickled}
+
+        wait_for("records are pickled", lambda: sum(pickled().values()) > 50)
+        assert [name.split(" → ")[:2] for name in pickled()] == [["more", "mean"]]

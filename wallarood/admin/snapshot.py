@@ -1,5 +1,7 @@
 """From a worker at run time to what it says about itself."""
 
+from collections import Counter
+
 import attrs
 import trio
 
@@ -125,6 +127,7 @@ class Snapshots:
 
     def _stages(self, job: Job, now: float) -> tuple[StageStatus, ...]:
         failing = {each.stage: each.failing for each in job.sinks}
+        pickled = self._pickled(job)
         return tuple(
             StageStatus(
                 index=stage.index,
@@ -138,6 +141,7 @@ class Snapshots:
                 rate=self._rate(stage.index, now, counters.records_in),
                 overruns=counters.overruns,
                 in_hand=counters.in_hand,
+                pickled=pickled[stage.index],
                 failing=failing.get(stage.index, ""),
                 watermark=stamp_or_none(job.watermark(stage.index)),
                 late=tuple(sorted(counters.late.items())),
@@ -145,6 +149,15 @@ class Snapshots:
             for stage in job.wiring.stages
             for counters in (job.counters[stage.index],)
         )
+
+    def _pickled(self, job: Job) -> Counter[int]:
+        """How many records of each stage did not go to other workers by their type hints."""
+        links = self.worker.round.links if self.worker.round is not None else None
+        counts: Counter[int] = Counter()
+        for edge in job.wiring.topology.edges if links is not None else ():
+            if links is not None and edge.index in links.codecs:
+                counts[edge.source] += links.codecs[edge.index].untyped.records
+        return counts
 
     def _sources(self, job: Job) -> tuple[SourceStatus, ...]:
         found = []

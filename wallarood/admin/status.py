@@ -44,11 +44,12 @@ class StageStatus:
     """The instance of one stage on this worker; counts are since the process started.
 
     `overruns` is how often user code has held the event loop for longer than a second, `in_hand`
-    how many records are awaited, or in a thread. `backlog` is the number of batches that wait for
-    the stage. `rate` is in records in a second, over the last few seconds. `failing` says why a
-    sink cannot publish; empty if it can. `watermark` is how far event time has come here, in
-    microseconds since 1970 UTC; None if the stage has heard of none. `late` has how many records
-    came too late, by cause.
+    how many records are awaited, or in a thread. `pickled` is how many records went to other
+    workers as pickle, or in a way as slow, since the last recovery. `backlog` is the number of
+    batches that wait for the stage. `rate` is in records in a second, over the last few seconds.
+    `failing` says why a sink cannot publish; empty if it can. `watermark` is how far event time has
+    come here, in microseconds since 1970 UTC; None if the stage has heard of none. `late` has how
+    many records came too late, by cause.
     """
 
     index: int
@@ -62,6 +63,7 @@ class StageStatus:
     rate: float = 0.0
     overruns: int = 0
     in_hand: int = 0
+    pickled: int = 0
     failing: str = ""
     watermark: int | None = None
     late: tuple[tuple[str, int], ...] = ()

@@ -4,20 +4,23 @@ import argparse
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wallarood.cli.common import add_config_flags, config_from, target_of
 from wallarood.config.keys import KEYS, Config
 from wallarood.config.load import CONFIGURATION_DIRECTORY, read_config
 from wallarood.model.errors import (
+    ApplicationError,
     CannotCreateError,
     ConfigurationError,
     KeyRefusedError,
     WallaroodError,
 )
+from wallarood.model.ids import is_loopback, parse_address
 
 if TYPE_CHECKING:
     from wallarood.model.pipeline import Application
+    from wallarood.model.topology import Topology
 
 EXPIRES_SOON_DAYS = 30
 
@@ -98,10 +101,39 @@ def _application(config: Config) -> None:
     application = load_application(target_of(config), config["application.args"])
     workers = worker_names(config["worker.count"])
     listings = list_partitions(application)
-    plan(application, workers, tuple((worker, listings) for worker in workers))
+    topology = plan(application, workers, tuple((worker, listings) for worker in workers))
     for line in (*advice(application), *advice_of_time(application, listings)):
         print(line)
+    _pickled(application, topology, config)
     _sinks(application)
+
+
+def _pickled(application: "Application", topology: "Topology", config: Config) -> None:
+    """Name the steps whose type hints are not exact: their records are pickled.
+
+    Raises ApplicationError: they would leave this host without TLS, so the job would be refused.
+    """
+    from wallarood.runtime.dataflow.build import codecs_of
+    from wallarood.wire.records import PickleRule, RecordCodec
+
+    has_tls = config["security.certificate"] is not None
+    where = config["listen.data"] or config["listen.control"] or config["worker.control-channel"]
+    refused = []
+    codecs = codecs_of(application, topology, rule=PickleRule.ALLOWED).values()
+    for codec in {codec.maker: codec for codec in codecs if codec.why_untyped}.values():
+        if not has_tls and not is_loopback(parse_address(where).host):
+            try:
+                RecordCodec.for_types(codec.record, rule=PickleRule.FORBIDDEN, maker=codec.maker)
+            except ApplicationError as error:
+                refused.append(error.message)
+        elif codec.record is not Any:
+            needs = "" if has_tls else "; between hosts this needs mutual TLS"
+            print(
+                f"{codec.maker}: its records are pickled between workers: {codec.why_untyped}"
+                + needs
+            )
+    if refused:
+        raise ApplicationError("\n".join(refused))
 
 
 def _sinks(application: "Application") -> None:

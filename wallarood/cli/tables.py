@@ -109,6 +109,7 @@ def status_text(status: Status) -> str:
         ("failure", status.failure),
         ("overruns", _overruns(status)),
         ("time", time_line(status, wall_clock())),
+        ("pickled", _pickled(status)),
         ("reads", f"{status.rate:,.0f} records/s" + ("" if read is None else f", {read:.0%}")),
     ]
     parts = ["\n".join(f"{name + ':':<13}{value}" for name, value in facts if value)]
@@ -137,6 +138,12 @@ def _overruns(status: Status) -> str:
     """The stages whose user code has held the event loop for too long; empty if there are none."""
     stages = [f"{each.name} ({each.overruns})" for each in status.stages if each.overruns]
     return f"over a second on the event loop: {', '.join(stages)}" if stages else ""
+
+
+def _pickled(status: Status) -> str:
+    """The stages whose records did not go to other workers by their type hints; or empty."""
+    stages = [f"{each.name} ({each.pickled:,})" for each in status.stages if each.pickled]
+    return f"records sent to other workers: {', '.join(stages)}" if stages else ""
 
 
 def _stages_table(status: Status) -> str:

@@ -38,6 +38,13 @@ def test_a_column_of_numbers_goes_to_the_right() -> None:
     )
 
 
+def test_records_that_were_pickled_are_told_with_their_step() -> None:
+    assert "pickled:" not in status_text(STATUS)
+    stage = attrs.evolve(STATUS.stages[0], pickled=12345)
+    shown = status_text(attrs.evolve(STATUS, stages=(stage,)))
+    assert "pickled:     records sent to other workers: count (12,345)" in shown
+
+
 def test_a_table_without_rows_is_its_heads() -> None:
     assert table(("name", "count"), []) == "name  count"
 
