@@ -12,7 +12,16 @@ from wallarood.devcluster.cluster import View
 from wallarood.devcluster.screen import to_stderr, to_stdout
 from wallarood.model.errors import ApplicationError
 
-EXAMPLES = ("word_count", "running_totals", "alerts", "enrich", "fraud", "orders")
+EXAMPLES = (
+    "word_count",
+    "running_totals",
+    "alerts",
+    "enrich",
+    "fraud",
+    "orders",
+    "turnover",
+    "web_log",
+)
 PREVIEW_LINES = 3
 CHAOS_REPEAT = 12
 """How often chaos has the text counted, so that there is something to strike at."""

@@ -11,6 +11,9 @@ from pathlib import Path
 
 PAYMENTS = 20_000
 ACCOUNTS = 97
+ORDERS = 5_000
+BAD_ORDERS = 5
+ANSWERS = 20_000
 
 
 def topics_file(directory: Path) -> Path:
@@ -27,6 +30,31 @@ def payments_file(directory: Path) -> Path:
         for number in range(PAYMENTS)
     )
     return _made(directory, ".payments.jsonl", "".join(line + "\n" for line in lines))
+
+
+def orders_file(directory: Path) -> Path:
+    """Orders as CSV, with the names of the columns first; each thousandth has a price in words."""
+    rows = [
+        f"{number},{('AT', 'DE', 'FR', 'IT')[number * 7 % 4]},"
+        f"{'ask us' if number % (ORDERS // BAD_ORDERS) == 0 else f'{number * 37 % 900 / 10}'},"
+        f"{'' if number % 3 else '0.5'}"
+        for number in range(1, ORDERS + 1)
+    ]
+    return _made(
+        directory, ".orders.csv", "\r\n".join(["number,country,price,discount", *rows, ""])
+    )
+
+
+def access_log_file(directory: Path) -> Path:
+    """Lines of a web server in the common log format; now and then one that is none."""
+    lines = []
+    for number in range(ANSWERS):
+        host, minute = f"10.0.{number % 7}.{number % 251}", number // 334 % 60
+        status = (200, 200, 304, 200, 404)[number % 5]
+        request = f'[28/Nov/2026:10:{minute:02}:00 +0000] "GET /{number % 400} HTTP/1.1"'
+        line = f"{host} - - {request} {status} {number % 9000}"
+        lines.append("restarting" if number % 5000 == 4999 else line)
+    return _made(directory, ".access.log", "".join(line + "\n" for line in lines))
 
 
 def _made(directory: Path, name: str, text: str) -> Path:

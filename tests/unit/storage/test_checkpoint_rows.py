@@ -27,10 +27,12 @@ def new_store(directory: Path) -> CheckpointStore:
     return store
 
 
-def take(store: CheckpointStore, number: int, *, since: int = 0, size: int = 100) -> None:
+def take(
+    store: CheckpointStore, number: int, *, since: int = 0, size: int = 100, base: bool = False
+) -> None:
     """Write a checkpoint of which the state says its number."""
     chunk = json.dumps({"number": number, "pad": "x" * size}).encode()
-    part = StatePart("count", False, since, (chunk,), 1)
+    part = StatePart("count", base, since, (chunk,), 1)
     store.write(CheckpointPart(CheckpointId(1, number), "alpha", (), (), (part,)))
 
 
@@ -132,7 +134,7 @@ def test_what_is_only_read_stays_as_it_was_while_a_worker_writes(tmp_path: Path)
     store.record_committed(1)
     reading = inspect_checkpoints(tmp_path / "checkpoints.db", CLUSTER)
     for number in (2, 3):
-        take(store, number)
+        take(store, number, base=True)
         store.record_committed(number)
     take(store, 4)
     assert held(store) == [3, 4]

@@ -337,8 +337,8 @@ def test_a_name_in_the_database_that_is_no_text_any_more_is_damage(
     tmp_path: Path, whole: tuple[dict[str, bytes], object]
 ) -> None:
     data = whole[0]["checkpoints.db"]
-    assert data.count(b"tablechunkchunk") == 1
-    spoilt = data.replace(b"tablechunkchunk", b"tablechunkc\xc4unk")
+    assert data.count(b"CREATE TABLE chunk") == 1
+    spoilt = data.replace(b"CREATE TABLE chunk", b"CREATE T\xc4BLE chunk")
     path = copied({"checkpoints.db": spoilt}, tmp_path / "c")
     with pytest.raises(DamagedStateError, match=r"checkpoints.db is damaged"):
         open_checkpoints(path, CLUSTER).verify()
