@@ -106,4 +106,5 @@ class PuttingBack:
         node.disk.put_back(self.copy)
         # What is common may be less when they are asked: what others write now may drop some.
         world.floor = min(each.number for each in common)
+        world.returned = frozenset(self.copy.held)
         world.say(f"a copy of the disk of {self.victim} is put back; common is {world.floor}")

@@ -20,6 +20,7 @@ from wallarood.control.events import (
 )
 from wallarood.control.formation.founding import FORMATION_MESSAGES, Founder
 from wallarood.control.stale import Stamp
+from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.ids import Address, Incarnation
 from wallarood.model.messages import Choice, Envelope, Member
 from wallarood.model.topology import Topology
@@ -105,6 +106,8 @@ class World:
         """The highest checkpoint that all have ever held at once: it is committed."""
         self.floor = 0
         """As `truth`, but for what is gone since a copy was put back."""
+        self.returned: frozenset[CheckpointId] = frozenset()
+        """What a disk holds again that was put back: others may drop theirs before being asked."""
         self.published: dict[int, int] = {}
         """The highest checkpoint that was published in each line."""
         self.line = 0
@@ -451,7 +454,7 @@ class World:
         """What all hold is committed from now on, whether anybody knows it or not."""
         disks = [each.disk for each in self.nodes.values()]
         common = frozenset.intersection(*(each.held for each in disks))
-        self.floor = max([self.floor, *(each.number for each in common)])
+        self.floor = max([self.floor, *(each.number for each in common - self.returned)])
         common = frozenset.intersection(*(each.held | each.lost for each in disks))
         self.truth = max([self.truth, *(each.number for each in common)])
 
