@@ -23,23 +23,39 @@ IMPURE = {
     "structlog", "secrets", "subprocess", "asyncio",
 }  # fmt: skip
 
-FILE_LINES_MAX = 400
+FILE_LINES_MAX = 300
+LONG_FILE_LINES_MAX = 400
+LONG = {
+    "app/streams/stream.py",
+    "app/streams/windowed.py",
+    "control/formation/initializer.py",
+    "control/formation/joiner.py",
+    "control/membership.py",
+    "control/node.py",
+    "control/rounds/checkpoint_leader.py",
+    "control/rounds/recovery_leader.py",
+    "daemon/main.py",
+    "flow/state.py",
+    "flow/windows/gathering.py",
+    "model/messages.py",
+    "runtime/dataflow/build.py",
+    "runtime/dataflow/stage_task.py",
+    "runtime/rounds.py",
+    "testing/stages.py",
+    "wire/records.py",
+}
+"""Files that may have more lines, until they are split: this list may only shrink."""
 TEST_FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 70
-MODULES_IN_FOLDER_MAX = 14
+MODULES_IN_FOLDER_MAX = 12
+FULL = {"cli": 14, "flow": 14, "flow/steps": 14, "model": 14, "runtime/dataflow": 14}
+"""Folders that may have more modules, until they are split: these numbers may only fall."""
 POSITIONAL_PARAMETERS_MAX = 3
-PUBLIC_SWITCHES = {
-    "as_json",
-    "blocking",
-    "corrections",
-    "follow",
-    "in_order",
-    "located",
-    "ordered",
-    "wall",
-    "wallarood",
-}
+PUBLIC_SWITCHES = {"blocking", "ordered", "follow", "as_json", "located", "wall", "corrections"}
 """Options of the API and of output that are switches by nature."""
+
+UNTESTED = ROOT / "tests" / "unit" / "untested"
+"""Modules that have no test of their name yet: the list may only shrink."""
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
@@ -113,11 +129,18 @@ def test_the_two_inner_rings_ask_no_clock() -> None:
     assert asked == []
 
 
+def lines_allowed(path: Path) -> int:
+    if not path.is_relative_to(PACKAGE):
+        return TEST_FILE_LINES_MAX
+    is_long = str(path.relative_to(PACKAGE)) in LONG
+    return LONG_FILE_LINES_MAX if is_long else FILE_LINES_MAX
+
+
 def test_files_and_functions_are_short() -> None:
     """Each that is too long holds more than one idea: split it."""
     long = []
     for path in (*MODULES, *TESTS):
-        lines_max = FILE_LINES_MAX if path.is_relative_to(PACKAGE) else TEST_FILE_LINES_MAX
+        lines_max = lines_allowed(path)
         lines = len(path.read_text(encoding="utf-8").splitlines())
         if lines > lines_max:
             long.append(f"{shown(path)} has {lines} lines")
@@ -130,7 +153,11 @@ def test_files_and_functions_are_short() -> None:
 
 def test_folders_are_small() -> None:
     count = Counter(path.parent for path in MODULES if path.name != "__init__.py")
-    full = {shown(path): number for path, number in count.items() if number > MODULES_IN_FOLDER_MAX}
+    full = {
+        shown(path): number
+        for path, number in count.items()
+        if number > FULL.get(str(path.relative_to(PACKAGE)), MODULES_IN_FOLDER_MAX)
+    }
     assert full == {}
 
 
@@ -165,3 +192,21 @@ def has_a_boolean_one(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 def test_every_module_says_what_it_is() -> None:
     assert [shown(path) for path in MODULES if not ast.get_docstring(parsed(path))] == []
+
+
+def test_every_module_has_a_test_of_its_name_in_the_same_place() -> None:
+    """Values that decide nothing are on the list, too, until they decide something."""
+    modules = {
+        str(path.relative_to(PACKAGE).with_suffix(""))
+        for path in MODULES
+        if not path.name.startswith("__")
+    }
+    tests = {
+        str(path.relative_to(ROOT / "tests" / "unit").with_name(path.stem.removeprefix("test_")))
+        for path in TESTS
+        if path.is_relative_to(ROOT / "tests" / "unit")
+    }
+    lines = UNTESTED.read_text(encoding="utf-8").splitlines()
+    listed = {line for line in lines if not line.startswith("#")}
+    assert modules - tests - listed == set(), "write a test of this name"
+    assert listed - (modules - tests) == set(), "take these lines away"

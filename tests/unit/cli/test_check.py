@@ -1,19 +1,10 @@
-"""What `wallarood check` says of an application whose records are pickled between workers."""
+"""`wallarood check`: all that is wrong at once, nothing touched, and what would be pickled."""
 
-import subprocess
-import sys
 from pathlib import Path
 
+from support.command import wallarood
 
-def checked(directory: Path, *flags: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "wallarood", "check", "app.py", *flags],
-        capture_output=True,
-        text=True,
-        cwd=directory,
-        timeout=60,
-        check=False,
-    )
+COUNT = "wallarood.examples.word_count"
 
 
 HINTED = """
@@ -40,7 +31,7 @@ app = w.application(
 
 def test_check_names_the_steps_whose_records_are_pickled(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(HINTED)
-    here = checked(tmp_path)
+    here = wallarood("check", "app.py", cwd=tmp_path)
     assert here.returncode == 0, here.stderr
     [note] = [line for line in here.stdout.splitlines() if "pickled" in line]
     assert note.startswith(f"computation 'inexact' ({tmp_path}/app.py:18): its records are pickled")
@@ -52,9 +43,42 @@ def test_check_says_what_would_be_refused_between_hosts(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("0123456789abcdef" * 4)
     (tmp_path / "key").chmod(0o600)
     away = ("--control-channel", "alpha.example:7700", "--key-file", "key")
-    done = checked(tmp_path, *away)
+    done = wallarood("check", "app.py", *away, cwd=tmp_path)
     assert done.returncode == 65
     place = f"({tmp_path}/app.py:18)"
     assert f"computation 'inexact' {place} makes records of type object" in done.stderr
     assert "needs mutual TLS (security.certificate)" in done.stderr
     assert "computation 'exact'" not in done.stderr
+
+
+def test_check_says_everything_that_is_wrong_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = wallarood(
+        "check", "none.py", "--state-directory", "file/x", "--key-file", "missing", cwd=tmp_path
+    )
+    assert done.returncode == 65
+    for part in ("none.py: it does not exist", "cluster key missing", "worker.state-directory"):
+        assert part in done.stderr
+
+
+def test_check_passes_and_touches_nothing(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("a\n")
+    before = sorted(tmp_path.iterdir())
+    done = wallarood("check", COUNT, "--values", "--", "--input", "text", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("configuration OK\n")
+    assert 'timing.heartbeat = "1s"    # default' in done.stdout
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_check_names_sinks_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")  # a place where not even root may write
+    (tmp_path / "locked.py").write_text(
+        "import wallarood as w\n"
+        'numbers = w.source("numbers", w.GeneratorSource(count=1))\n'
+        'app = w.application("x", numbers.to_sink(w.FileSink("taken/counts")))\n'
+    )
+    done = wallarood("check", "locked.py", cwd=tmp_path)
+    assert done.returncode == 73
+    assert f"no permission to write in {tmp_path}/taken" in done.stderr
+    assert f"ReadWritePaths={tmp_path}/taken/counts" in done.stderr

@@ -12,7 +12,6 @@ from wallarood.model.messages import Listing
 from wallarood.model.topology import Routing, StageKind, Topology
 from wallarood.planning.explain import as_text
 from wallarood.planning.listings import list_partitions
-from wallarood.planning.partitions import assign
 from wallarood.planning.plan import plan
 
 FIVE = ("alpha", "beta", "gamma", "delta", "epsilon")
@@ -222,27 +221,3 @@ def test_shared_partitions_are_read_once_each_and_dealt_evenly(parts: int, count
     assert max(read.values(), default=0) - min(read[each] for each in workers) <= 1
     assert set(read) <= set(stage.workers)
     assert plan(app, workers, listings) == topology
-
-
-workers_lists = st.lists(
-    st.text("abcdefgh", min_size=1, max_size=2), min_size=1, max_size=8, unique=True
-)
-
-
-@given(st.integers(1, 300), workers_lists, workers_lists)
-def test_partitions_are_uniform_and_few_move(
-    partitions: int, before: list[str], after: list[str]
-) -> None:
-    first = assign(partitions, before)
-    second = assign(partitions, after, first)
-    for owners, workers in ((first, before), (second, after)):
-        counts = [owners.count(worker) for worker in workers]
-        assert sum(counts) == partitions
-        assert max(counts) - min(counts) <= 1
-    held = {worker: first.count(worker) for worker in after}
-    small, larger = divmod(partitions, len(after))
-    most_kept = 0
-    for place, count in enumerate(sorted(held.values(), reverse=True)):
-        most_kept += min(count, small + (place < larger))
-    kept = sum(a == b for a, b in zip(first, second, strict=True))
-    assert kept == most_kept

@@ -13,7 +13,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 import wallarood as w
-from wallarood.app.connector import SinkContext, SourceContext, SourceLimits
+from wallarood.app.connector import SourceContext, SourceLimits
 from wallarood.client import SourceClient
 from wallarood.connectors import journal
 from wallarood.connectors.framing import (
@@ -33,12 +33,6 @@ LIMITS = SourceLimits(batch_records_max=10, record_bytes_max=1000)
 def where(tmp_path: Path) -> SourceContext:
     """Where a source runs whose journal is below the test's directory."""
     return SourceContext("in", directory=str(tmp_path / "sources"), limits=LIMITS)
-
-
-@pytest.fixture
-def sink_context(tmp_path: Path) -> SinkContext:
-    """Where a sink runs that keeps its frames below the test's directory."""
-    return SinkContext("app", "wc-12345678", "alpha", "sink", 0, str(tmp_path / "sinks"))
 
 
 def framed(*payloads: bytes, client: str = "c", first: int = 1) -> bytes:
@@ -331,89 +325,3 @@ async def test_the_client_is_told_why_it_is_refused(where: SourceContext) -> Non
             nursery.cancel_scope.cancel()
         client.close()
         await reader.aclose()
-
-
-async def test_committed_output_arrives_once_and_its_repeat_has_the_same_bytes(
-    where: SourceContext, sink_context: SinkContext
-) -> None:
-    """A sink feeds a source; it publishes twice, as after a crash, and once from a new life."""
-    with ExitStack() as stack:
-        reader = await opened(w.TcpSource("127.0.0.1:0"), where, stack)
-        sink = w.TcpSink(str(reader.clients.address), format="tsv")
-        writer = await sink.open(sink_context, None)
-        await writer.write([("a", 1), ("b", 2)])
-        first = await writer.prepare()
-        await writer.write([("c", 3)])
-        second, state = await writer.prepare(), writer.state
-        await writer.write([("void", 0)])
-        await writer.prepare()
-        await writer.aclose()
-        writer = await sink.open(sink_context, state)
-        found: list[bytes] = []
-
-        async def read() -> None:
-            while True:
-                found.extend((await reader.read()).records)
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(read)
-            for prepared in (first, first, second, first):
-                with trio.fail_after(5):
-                    await writer.commit(prepared)
-            await writer.write([("d", 4)])
-            await writer.commit(await writer.prepare())
-            nursery.cancel_scope.cancel()
-        assert found == [b"a\t1", b"b\t2", b"c\t3", b"d\t4"]
-        assert list(reader.journal.highest) == ["app-sink@alpha-0-12345678"]
-        assert not list(Path(sink_context.directory).glob("*"))
-        await writer.aclose()
-        await reader.aclose()
-
-
-async def test_a_receiver_that_is_away_is_named_and_nothing_is_lost(
-    where: SourceContext, sink_context: SinkContext
-) -> None:
-    with ExitStack() as stack:
-        reader = await opened(w.TcpSource("127.0.0.1:0"), where, stack)
-        address = str(reader.clients.address)
-        await reader.aclose()
-        writer = await w.TcpSink(address).open(sink_context, None)
-        await writer.write(["a"])
-        prepared = await writer.prepare()
-        with pytest.raises(w.WallaroodError, match=f"receiver {address}"):
-            await writer.commit(prepared)
-        reader = await opened(w.TcpSource(address), where, stack)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(writer.commit, prepared)
-            assert await records_of(reader, 1) == [b"a"]
-            nursery.cancel_scope.cancel()
-        await writer.aclose()
-        await reader.aclose()
-
-
-async def test_at_least_once_sends_lines_and_comes_back_to_a_server_that_was_away(
-    sink_context: SinkContext,
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        writer = await w.TcpSink(f"127.0.0.1:{port}", format="tsv", delivery="at-least-once").open(
-            sink_context, None
-        )
-        await writer.write([("a", 1), ("b", 2)])
-        first, _ = server.accept()
-        with first:
-            assert first.recv(100) == b"a\t1\nb\t2\n"
-            first.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        with trio.fail_after(10):
-            while True:
-                await writer.write([("c", 3)])
-                server.setblocking(False)
-                try:
-                    second, _ = server.accept()
-                    break
-                except BlockingIOError:
-                    await trio.lowlevel.checkpoint()
-        with second:
-            second.settimeout(5)
-            assert second.recv(100).startswith(b"c\t3\n")
-        await writer.aclose()

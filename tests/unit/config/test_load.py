@@ -4,12 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tomli
 
-from wallarood.config.key import Kind
-from wallarood.config.keys import BY_NAME, KEYS
-from wallarood.config.load import load_config, value_of
-from wallarood.config.units import parse_duration, parse_size, show_duration, show_size
+from wallarood.config.load import load_config
 from wallarood.model.errors import ConfigurationError
 
 
@@ -88,32 +84,6 @@ def test_a_later_file_overrides_an_earlier_one_and_flags_override_both(tmp_path:
     assert second.exists()
 
 
-WRONG: dict[Kind, list[Any]] = {
-    Kind.TEXT: [1, True, ["a"], None],
-    Kind.NUMBER: ["1", 1.0, True, None],
-    Kind.SWITCH: ["true", 1, 0, None],
-    Kind.DURATION: [5, "5", "5 parsec", "s", "-1s", True],
-    Kind.SIZE: [5, "5", "5MB", "KiB", "-1B"],
-    Kind.ADDRESS: [7700, "host", "host:", "host:99999", ":1", "::1:7", "host:-1"],
-    Kind.TEXTS: ["a", [1], None],
-    Kind.CHOICE: [1, "none of them", True],
-}
-
-
-@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.full_name)
-def test_every_key_refuses_every_other_type(key: Any) -> None:
-    for raw in WRONG[key.kind]:
-        with pytest.raises((ValueError, Exception), match="expected"):
-            value_of(key, raw)
-
-
-@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.full_name)
-def test_every_default_can_be_written_and_read_back(key: Any) -> None:
-    if key.default is not None:
-        raw = tomli.loads(f"x = {key.show(key.default)}")["x"]
-        assert value_of(key, raw) == key.default
-
-
 @pytest.mark.parametrize("name", ["worker.control-channel", "listen.control", "listen.data"])
 def test_an_address_beyond_loopback_needs_a_key(tmp_path: Path, name: str) -> None:
     flags = {name: ("--flag", "10.0.0.1:7700")}
@@ -131,23 +101,3 @@ def test_what_does_not_fit_together_is_refused() -> None:
     assert "two heartbeats" in line
     (line,) = problems([], {"worker.name": ("--worker-name", "a b")})
     assert "worker name 'a b'" in line
-
-
-def test_units() -> None:
-    assert [parse_duration(each) for each in ("5ms", "1.5s", "2min", "1h")] == [
-        0.005,
-        1.5,
-        120,
-        3600,
-    ]
-    assert [parse_size(each) for each in ("7B", "1KiB", "0.5MiB")] == [7, 1024, 1 << 19]
-    assert [show_duration(each) for each in (0.005, 1.5, 120.0, 3600.0)] == [
-        "5ms", "1.5s", "2min", "1h",
-    ]  # fmt: skip
-    assert [show_size(each) for each in (7, 1024, 1 << 20, 3 << 30)] == [
-        "7B",
-        "1KiB",
-        "1MiB",
-        "3GiB",
-    ]
-    assert BY_NAME["timing.stop"].show(4.0) == '"4s"'

@@ -2,7 +2,6 @@
 
 from contextlib import AsyncExitStack, suppress
 from functools import partial
-from pathlib import Path
 
 import pytest
 import trio
@@ -10,7 +9,7 @@ from support.echo_channels import KEY, KINDS, LIMITS, NONE, OTHER, serving, work
 
 from wallarood.model.errors import CannotCreateError, KeyRefusedError, RemoteProtocolError
 from wallarood.model.ids import Address
-from wallarood.net.auth import HELLO_BYTES, ClusterKey, read_key
+from wallarood.net.auth import HELLO_BYTES, ClusterKey
 from wallarood.net.listen import open_listeners, port_of
 from wallarood.net.tcp import dial_data
 from wallarood.net.websocket import ControlChannel, dial_control, serve_control
@@ -129,15 +128,3 @@ async def test_an_address_in_use_or_of_another_host_is_a_clear_error() -> None:
             await open_listeners(address, "control")
     for each in listeners:
         await each.aclose()
-
-
-def test_keys_are_read_checked_and_never_shown(tmp_path: Path) -> None:
-    (tmp_path / "good").write_text("s" * 32 + "\n")
-    (tmp_path / "short").write_text("s" * 31)
-    key = read_key(str(tmp_path / "good"))
-    assert key.secret == b"s" * 32
-    assert "ssss" not in repr(key)
-    assert read_key(None) == NONE
-    for name in ("short", "missing"):
-        with pytest.raises(KeyRefusedError, match=name):
-            read_key(str(tmp_path / name))

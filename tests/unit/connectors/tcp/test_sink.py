@@ -1,0 +1,102 @@
+"""An exactly-once sink: what is committed arrives once, with the same bytes."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+import wallarood as w
+from wallarood.app.connector import SinkContext, SourceContext, SourceLimits
+from wallarood.connectors.tcp.reader import TcpReader
+
+LIMITS = SourceLimits(batch_records_max=10, record_bytes_max=1000)
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> SourceContext:
+    """Where a source runs whose journal is below the test's directory."""
+    return SourceContext("in", directory=str(tmp_path / "sources"), limits=LIMITS)
+
+
+@pytest.fixture
+def sink_context(tmp_path: Path) -> SinkContext:
+    """Where a sink runs that keeps its frames below the test's directory."""
+    return SinkContext("app", "wc-12345678", "alpha", "sink", 0, str(tmp_path / "sinks"))
+
+
+async def opened(
+    source: Any, where: SourceContext, stack: ExitStack, position: int | None = None
+) -> TcpReader:
+    reader: TcpReader = await source.open("in", position, where)
+    stack.callback(reader.clients.close)
+    return reader
+
+
+async def records_of(reader: TcpReader, count: int) -> list[Any]:
+    found: list[Any] = []
+    with trio.fail_after(10):
+        while len(found) < count:
+            batch = await reader.read()
+            assert 0 < len(batch.records) <= LIMITS.batch_records_max
+            found += batch.records
+    return found
+
+
+async def test_committed_output_arrives_once_and_its_repeat_has_the_same_bytes(
+    where: SourceContext, sink_context: SinkContext
+) -> None:
+    """A sink feeds a source; it publishes twice, as after a crash, and once from a new life."""
+    with ExitStack() as stack:
+        reader = await opened(w.TcpSource("127.0.0.1:0"), where, stack)
+        sink = w.TcpSink(str(reader.clients.address), format="tsv")
+        writer = await sink.open(sink_context, None)
+        await writer.write([("a", 1), ("b", 2)])
+        first = await writer.prepare()
+        await writer.write([("c", 3)])
+        second, state = await writer.prepare(), writer.state
+        await writer.write([("void", 0)])
+        await writer.prepare()
+        await writer.aclose()
+        writer = await sink.open(sink_context, state)
+        found: list[bytes] = []
+
+        async def read() -> None:
+            while True:
+                found.extend((await reader.read()).records)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read)
+            for prepared in (first, first, second, first):
+                with trio.fail_after(5):
+                    await writer.commit(prepared)
+            await writer.write([("d", 4)])
+            await writer.commit(await writer.prepare())
+            nursery.cancel_scope.cancel()
+        assert found == [b"a\t1", b"b\t2", b"c\t3", b"d\t4"]
+        assert list(reader.journal.highest) == ["app-sink@alpha-0-12345678"]
+        assert not list(Path(sink_context.directory).glob("*"))
+        await writer.aclose()
+        await reader.aclose()
+
+
+async def test_a_receiver_that_is_away_is_named_and_nothing_is_lost(
+    where: SourceContext, sink_context: SinkContext
+) -> None:
+    with ExitStack() as stack:
+        reader = await opened(w.TcpSource("127.0.0.1:0"), where, stack)
+        address = str(reader.clients.address)
+        await reader.aclose()
+        writer = await w.TcpSink(address).open(sink_context, None)
+        await writer.write(["a"])
+        prepared = await writer.prepare()
+        with pytest.raises(w.WallaroodError, match=f"receiver {address}"):
+            await writer.commit(prepared)
+        reader = await opened(w.TcpSource(address), where, stack)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(writer.commit, prepared)
+            assert await records_of(reader, 1) == [b"a"]
+            nursery.cancel_scope.cancel()
+        await writer.aclose()
+        await reader.aclose()
