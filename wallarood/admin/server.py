@@ -39,7 +39,8 @@ log = structlog.get_logger(__name__)
 class TaskStatus(Protocol):
     """What `nursery.start` passes in."""
 
-    def started(self) -> None: ...
+    def started(self) -> None:
+        """Tell that the server accepts requests."""
 
 
 @attrs.frozen

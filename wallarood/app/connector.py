@@ -133,13 +133,16 @@ class Source(Protocol[T_co]):
     """
 
     @property
-    def scope(self) -> Scope: ...
+    def scope(self) -> Scope:
+        """Whether one worker reads each partition, or every worker its own."""
 
     @property
-    def record(self) -> Any: ...
+    def record(self) -> Any:
+        """The type of the records; Any if unknown."""
 
     @property
-    def bounded(self) -> bool: ...
+    def bounded(self) -> bool:
+        """Whether the source ends by itself."""
 
     def partitions(self) -> Sequence[str]:
         """List what can be read independently. Raises ApplicationError: it cannot be listed."""

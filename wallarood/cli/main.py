@@ -30,6 +30,7 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors say what may have been meant."""
 
     def error(self, message: str) -> NoReturn:
+        """End the process with status 2, and a message that says what may have been meant."""
         choice = _CHOICE.fullmatch(message)
         if choice is not None:
             found, choices = choice["found"], re.findall(r"'?([^', ]+)'?", choice["choices"])

@@ -23,7 +23,8 @@ log = structlog.get_logger(__name__)
 class Work(Protocol):
     """What runs a worker."""
 
-    def __call__(self, *, profile: Profile | None) -> Awaitable[None]: ...
+    def __call__(self, *, profile: Profile | None) -> Awaitable[None]:
+        """Run it to its end; *profile*, if there is one, collects where its time goes."""
 
 
 async def profiled(work: Work, file: Path, worker: str) -> None:

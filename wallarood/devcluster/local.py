@@ -14,7 +14,10 @@ WORKERS_MAX = 64
 
 
 def worker_names(count: int) -> tuple[WorkerName, ...]:
-    """The names of *count* local workers: alpha, beta, … then worker-6, worker-7, …"""
+    """The names of *count* local workers: alpha, beta, … then worker-6, worker-7, ….
+
+    They are the same on every host.
+    """
     return tuple(NAMES[:count]) + tuple(f"worker-{n}" for n in range(len(NAMES) + 1, count + 1))
 
 

@@ -42,9 +42,11 @@ def restored_watermark(states: Iterable[object]) -> Watermark:
 class Encodable(Protocol):
     """What is small enough to be captured at once."""
 
-    def encode(self) -> bytes: ...
+    def encode(self) -> bytes:
+        """The whole of it, for a checkpoint."""
 
-    def decode(self, data: bytes) -> None: ...
+    def decode(self, data: bytes) -> None:
+        """Replace it by what `encode` has given."""
 
 
 @attrs.define(eq=False)

@@ -14,10 +14,12 @@ class ControlChannel(Protocol):
     """A control connection to a peer that has passed the handshake."""
 
     @property
-    def peer(self) -> str: ...
+    def peer(self) -> str:
+        """The name of the peer that the handshake has shown; empty before its hello."""
 
     @property
-    def certified(self) -> str | None: ...
+    def certified(self) -> str | None:
+        """The worker that the peer's certificate names; None without TLS."""
 
     def send(self, data: bytes) -> None:
         """Queue a message."""
@@ -33,12 +35,15 @@ class DataChannel(Protocol):
     """A data connection to a peer that has passed the handshake."""
 
     @property
-    def peer(self) -> str: ...
+    def peer(self) -> str:
+        """The name of the peer that the handshake has shown; empty before its hello."""
 
     @property
-    def certified(self) -> str | None: ...
+    def certified(self) -> str | None:
+        """The worker that the peer's certificate names; None without TLS."""
 
-    async def send_all(self, data: bytes) -> None: ...
+    async def send_all(self, data: bytes) -> None:
+        """Send all of *data*. Raises trio.BrokenResourceError: the connection is broken."""
 
     def send_nowait(self, data: bytes) -> int:
         """Send what goes without waiting, and return how many bytes went, if only none.
@@ -46,9 +51,11 @@ class DataChannel(Protocol):
         Raises OSError: the connection is broken.
         """
 
-    async def receive_some(self, bytes_max: int) -> bytes: ...
+    async def receive_some(self, bytes_max: int) -> bytes:
+        """Wait for up to *bytes_max* bytes; none means that the peer has closed."""
 
-    async def aclose(self) -> None: ...
+    async def aclose(self) -> None:
+        """Close the connection."""
 
 
 class CheckpointStore(Protocol):
@@ -58,59 +65,78 @@ class CheckpointStore(Protocol):
     """
 
     @property
-    def held(self) -> tuple[CheckpointId, ...]: ...
+    def held(self) -> tuple[CheckpointId, ...]:
+        """The checkpoints that are here, whole and undamaged, lowest first."""
 
     @property
-    def committed(self) -> CheckpointId: ...
+    def committed(self) -> CheckpointId:
+        """The highest checkpoint that is known committed."""
 
     @property
-    def kept(self) -> Mapping[str, int]: ...
+    def kept(self) -> Mapping[str, int]:
+        """The numbers of the checkpoints that are kept, by their names."""
 
     @property
-    def round(self) -> int: ...
+    def round(self) -> int:
+        """The round that was chosen last; 0 before the first."""
 
     @property
-    def highest(self) -> int: ...
+    def highest(self) -> int:
+        """The highest checkpoint number that was ever seen here."""
 
     @property
-    def line(self) -> int: ...
+    def line(self) -> int:
+        """How often the cluster has gone back below a checkpoint that was known committed."""
 
-    def write(self, part: CheckpointPart) -> int: ...
+    def write(self, part: CheckpointPart) -> int:
+        """Write a checkpoint; returns the bytes that it added."""
 
-    def record_committed(self, number: int) -> None: ...
+    def record_committed(self, number: int) -> None:
+        """Make it durable that a checkpoint is committed."""
 
-    def discard(self, number: int) -> None: ...
+    def discard(self, number: int) -> None:
+        """Delete a checkpoint that can never be committed."""
 
-    def keep(self, name: str, number: int) -> None: ...
+    def keep(self, name: str, number: int) -> None:
+        """Retain a checkpoint under a name."""
 
-    def drop(self, name: str) -> None: ...
+    def drop(self, name: str) -> None:
+        """Retain it no longer."""
 
-    def choose(
-        self, round_: int, checkpoint: CheckpointId, *, highest: int, line: int = 0
-    ) -> None: ...
+    def choose(self, round_: int, checkpoint: CheckpointId, *, highest: int, line: int = 0) -> None:
+        """Make a choice durable: what is above *checkpoint* is void and gone."""
 
-    def restore(self, number: int) -> Restored: ...
+    def restore(self, number: int) -> Restored:
+        """Read a checkpoint with all its state."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the database."""
 
 
 class RecordStore(Protocol):
     """The durable memory of the cluster. Each call returns when the change is on disk."""
 
     @property
-    def cluster_path(self) -> Path: ...
+    def cluster_path(self) -> Path:
+        """The directory of the present cluster."""
 
-    def open_checkpoints(self, cluster_id: ClusterId) -> CheckpointStore: ...
+    def open_checkpoints(self, cluster_id: ClusterId) -> CheckpointStore:
+        """Open the checkpoints of a cluster."""
 
-    def load_record(self) -> ClusterRecord | None: ...
+    def load_record(self) -> ClusterRecord | None:
+        """The record of the cluster; None: there is none."""
 
-    def save_record(self, record: ClusterRecord) -> None: ...
+    def save_record(self, record: ClusterRecord) -> None:
+        """Replace the record of the cluster."""
 
-    def archive_record(self) -> object: ...
+    def archive_record(self) -> object:
+        """Archive the record and the state of the cluster."""
 
-    def never(self, cluster_id: ClusterId) -> bool: ...
+    def never(self, cluster_id: ClusterId) -> bool:
+        """Whether a cluster was proposed here and abandoned."""
 
-    def record_never(self, cluster_id: ClusterId) -> None: ...
+    def record_never(self, cluster_id: ClusterId) -> None:
+        """Record that a proposed cluster was abandoned."""
 
 
 DialControl: TypeAlias = Callable[[Address], AbstractAsyncContextManager[ControlChannel]]

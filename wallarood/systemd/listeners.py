@@ -31,7 +31,8 @@ _held: dict[str, list[socket.socket]] = {}
 class Socket(Protocol):
     """A socket of any library."""
 
-    def fileno(self) -> int: ...
+    def fileno(self) -> int:
+        """The number of its file descriptor."""
 
 
 def take() -> None:

@@ -90,7 +90,8 @@ class Declared(Generic[P, R_co, M_co]):
 class Decorator(Protocol[M_co]):
     """What a decorator with options returns: it makes a computation of a function."""
 
-    def __call__(self, function: Callable[P, R], /) -> Declared[P, R, M_co]: ...
+    def __call__(self, function: Callable[P, R], /) -> Declared[P, R, M_co]:
+        """Make a computation of *function*."""
 
 
 class StateDecorator(Protocol[S, M_co]):
@@ -105,4 +106,5 @@ class StateDecorator(Protocol[S, M_co]):
 class WithKey(Protocol[T_contra, S_contra, R_co]):
     """A function with state that asks for the key of its records."""
 
-    def __call__(self, record: T_contra, state: S_contra, /, *, key: Any) -> R_co: ...
+    def __call__(self, record: T_contra, state: S_contra, /, *, key: Any) -> R_co:
+        """Take a record, its state and its key."""

@@ -1,7 +1,7 @@
-"""Which files there are to read: paths, directories, patterns; and how partitions name them.
+r"""Which files there are to read: paths, directories, patterns; and how partitions name them.
 
 A partition is called as its file is. What cannot be written as UTF-8 is told by ``bytes:`` before
-it and the bytes as ``\\xNN``; a part of a file that is read in splits has its bounds after it.
+it and the bytes as ``\xNN``; a part of a file that is read in splits has its bounds after it.
 """
 
 import glob

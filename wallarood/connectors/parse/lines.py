@@ -52,7 +52,8 @@ class Parser(Protocol):
     """Parses the pieces of one input in order. `ready` is false until it knows the columns."""
 
     @property
-    def ready(self) -> bool: ...
+    def ready(self) -> bool:
+        """Whether the columns are known; true for formats without columns."""
 
     def parse(self, piece: bytes, lines: int, ahead: Ahead) -> Parsed:
         """The records of *piece*: so many whole lines, the last one without its end if final.

@@ -54,8 +54,10 @@ class GoOn:
 
 @attrs.frozen
 class AskFor:
-    """The wanted cluster is not the one on disk: bring it back from the archive, or else ask the
-    cluster, which will say what is missing."""
+    """The wanted cluster is not the one on disk.
+
+    Bring it back from the archive, or else ask the cluster, which will say what is missing.
+    """
 
     cluster_id: ClusterId
 

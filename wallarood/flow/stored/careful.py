@@ -28,6 +28,7 @@ class Lost:
     why = ""
 
     def __new__(cls, *_args: Any, **_options: Any) -> "Lost":
+        """Make one of whatever the lost object was made of."""
         return object.__new__(cls)
 
     def __init__(self, *_args: Any, **_options: Any) -> None:

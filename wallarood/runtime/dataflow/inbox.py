@@ -45,14 +45,16 @@ class Blocking(Protocol):
     """Says which inputs must wait now."""
 
     @property
-    def blocked(self) -> Set[InputId]: ...
+    def blocked(self) -> Set[InputId]:
+        """The inputs that must wait."""
 
 
 class Aligning(Blocking, Protocol):
     """Says also which inputs have ended, and which have shown the barrier."""
 
     @property
-    def ended(self) -> Set[InputId]: ...
+    def ended(self) -> Set[InputId]:
+        """The inputs that have ended."""
 
     @property
     def shown(self) -> Set[InputId]: ...
