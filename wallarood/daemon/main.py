@@ -36,7 +36,7 @@ from wallarood.daemon.settings import credentials, net_limits, node_settings, ru
 from wallarood.daemon.stopping import LATE_S, Signals, checkpoint_first, leave_s
 from wallarood.logs import add_context
 from wallarood.model.cluster_record import ClusterRecord, RecordState
-from wallarood.model.errors import CannotCreateError, RefusedError, WallaroodError
+from wallarood.model.errors import CannotCreateError, RefusedError, WallaroodError, first_error
 from wallarood.model.ids import ClusterId, Incarnation, parse_address
 from wallarood.model.messages import Listing, Member
 from wallarood.model.pipeline import Application
@@ -93,12 +93,7 @@ async def run_worker(
         ours, others = group.split(WallaroodError)
         if ours is None or others is not None:
             raise
-        raise _first(ours) from None
-
-
-def _first(group: BaseExceptionGroup[WallaroodError]) -> WallaroodError:
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+        raise first_error(ours) from None
 
 
 async def _run_worker(

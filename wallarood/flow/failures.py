@@ -13,6 +13,8 @@ from wallarood.model.errors import (
     CannotCreateError,
     LocalProtocolError,
     WallaroodError,
+    errors_in,
+    first_error,
 )
 from wallarood.model.pipeline import Computation, DeadLetter, ErrorPolicy, Where
 
@@ -106,8 +108,10 @@ def pass_on(error: BaseException) -> None:
 
 
 def _ends_us(error: BaseException) -> bool:
-    if isinstance(error, BaseExceptionGroup):
-        return any(map(_ends_us, error.exceptions))
+    return any(map(_one_ends_us, errors_in(error)))
+
+
+def _one_ends_us(error: BaseException) -> bool:
     kind, trace = type(error), error.__traceback__
     if kind is KeyboardInterrupt:
         # Raised by a handler of trio, as Ctrl-C does in a test, or by user code?
@@ -135,8 +139,7 @@ class Naming:
         """Raises ApplicationError in the place of what is not ours."""
         if error is None or (not isinstance(error, Exception) and _ends_us(error)):
             return
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
+        error = first_error(error)
         if isinstance(error, WallaroodError | LocalProtocolError):
             return
         called = f"{self.what} {self.step!r}"
@@ -146,7 +149,7 @@ class Naming:
 
 
 def place_of(error: BaseException) -> str:
-    """Where *error* was raised, for a message; empty if nobody knows."""
+    """Where *error* was raised, for a message; empty if unknown."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

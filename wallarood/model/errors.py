@@ -1,5 +1,7 @@
 """What can go wrong, each with the exit code that tells an operator and systemd what to do."""
 
+from collections.abc import Iterator
+
 
 class WallaroodError(Exception):
     """A failure with a message for a person. `exit_code` is what the process ends with."""
@@ -77,6 +79,20 @@ class OutputClosedError(WallaroodError):
     """The reader of standard output has closed it, as ``| head`` does: no message is shown."""
 
     exit_code = 0
+
+
+def errors_in(error: BaseException) -> Iterator[BaseException]:
+    """*error* itself, or the errors that are in it, however deep nurseries have wrapped them."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from errors_in(inner)
+    else:
+        yield error
+
+
+def first_error(error: BaseException) -> BaseException:
+    """The first of `errors_in`."""
+    return next(errors_in(error))
 
 
 class LocalProtocolError(Exception):

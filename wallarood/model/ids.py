@@ -11,6 +11,9 @@ from wallarood.model.errors import UsageError
 WorkerName: TypeAlias = str
 ClusterId: TypeAlias = str
 
+InputId: TypeAlias = tuple[int, WorkerName]
+"""An input of an instance: the edge, and the worker that sends."""
+
 WORKER_NAME_CHARACTERS_MAX = 63
 _WORKER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 

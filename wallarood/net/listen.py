@@ -13,7 +13,12 @@ import structlog
 import trio
 from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError
 
-from wallarood.model.errors import CannotCreateError, KeyRefusedError, RemoteProtocolError
+from wallarood.model.errors import (
+    CannotCreateError,
+    KeyRefusedError,
+    RemoteProtocolError,
+    first_error,
+)
 from wallarood.model.ids import Address
 from wallarood.net.auth import ClusterKey, authenticate_client, authenticate_server, refuse_plain
 from wallarood.net.tls import Stream, refused_by_tls
@@ -104,14 +109,6 @@ def name_of(stream: trio.SocketStream) -> str:
     except OSError:
         return "a closed connection"
     return str(Address(host, port))
-
-
-def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first error in nested groups."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 @asynccontextmanager

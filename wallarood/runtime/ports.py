@@ -15,7 +15,7 @@ class ControlChannel(Protocol):
 
     @property
     def peer(self) -> str:
-        """The name of the peer that the handshake has shown; empty before its hello."""
+        """Where the peer is, as HOST:PORT, for messages."""
 
     @property
     def certified(self) -> str | None:
@@ -36,7 +36,7 @@ class DataChannel(Protocol):
 
     @property
     def peer(self) -> str:
-        """The name of the peer that the handshake has shown; empty before its hello."""
+        """Where the peer is, as HOST:PORT, for messages."""
 
     @property
     def certified(self) -> str | None:

@@ -31,6 +31,7 @@ from wallarood.model.errors import (
     CannotCreateError,
     LocalProtocolError,
     WallaroodError,
+    first_error,
 )
 from wallarood.model.messages import Choice, Purpose
 from wallarood.model.pipeline import Application
@@ -87,7 +88,7 @@ async def _run(worker: Worker, mine: Round) -> None:
     except* LocalProtocolError:
         raise
     except* Exception as group:
-        _fail(worker, _first_of(group))
+        _fail(worker, first_error(group))
     finally:
         with trio.CancelScope(shield=True):
             if mine.links is not None:
@@ -97,13 +98,6 @@ async def _run(worker: Worker, mine: Round) -> None:
         mine.scope.cancel()
         mine.ready.set()
         mine.ended.set()
-
-
-def _first_of(error: BaseException) -> BaseException:
-    """The first error, however deep nurseries have wrapped it."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 def _fail(worker: Worker, error: BaseException) -> None:
@@ -142,7 +136,7 @@ async def _restore(worker: Worker, mine: Round) -> None:
         dial=worker.dial_data,
         limits=settings.links,
         codecs=codecs,
-        on_failed=lambda error: _fail(worker, _first_of(error)),
+        on_failed=lambda error: _fail(worker, first_error(error)),
         inbox=lambda edge: _inbox(mine, edge),
         narrow=_narrow(worker.application, record.topology),
     )

@@ -27,7 +27,7 @@ import trio
 
 from wallarood.app.setups import Setup
 from wallarood.flow.failures import pass_on, place_in, text_of
-from wallarood.model.errors import ApplicationError
+from wallarood.model.errors import ApplicationError, first_error
 
 CLOSE_S = 3.0
 
@@ -103,8 +103,7 @@ def _named(setup: Setup[Any]) -> Iterator[None]:
         yield
     except BaseException as error:
         pass_on(error)
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
+        error = first_error(error)
         raise ApplicationError(
             f"setup {setup.name!r} failed at {place_in(setup.where, error)}: {text_of(error)}"
         ) from error

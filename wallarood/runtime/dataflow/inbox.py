@@ -24,10 +24,9 @@ import attrs
 import trio
 
 from wallarood.model.batch import Barrier, Batch, Item, Mark, Reading, Tick, Unread, Watermark
-from wallarood.model.ids import WorkerName
+from wallarood.model.ids import InputId
 from wallarood.runtime.dataflow.waker import Waker
 
-InputId: TypeAlias = tuple[int, WorkerName]
 Taken: TypeAlias = Callable[[], None]
 
 

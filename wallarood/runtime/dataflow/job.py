@@ -13,6 +13,7 @@ import trio
 
 from wallarood.model.batch import Barrier
 from wallarood.model.checkpoint import SourcePosition
+from wallarood.model.errors import errors_in
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox
@@ -86,7 +87,8 @@ class Job:
                     nursery.start_soon(task.run, name=task.called)
             self.drained = True
         except BaseExceptionGroup as group:
-            failure = _first_of(group)
+            # The first that is not a cancellation.
+            failure = next((e for e in errors_in(group) if isinstance(e, Exception)), None)
             if failure is None:
                 raise
         if failure is not None:
@@ -206,15 +208,3 @@ class Job:
                 await sink.aclose()
             except Exception as error:
                 log.warning("sink not closed", sink=sink.context.step, reason=str(error))
-
-
-def _first_of(group: BaseExceptionGroup[BaseException]) -> Exception | None:
-    """The first error that is not a cancellation, however deep nurseries have wrapped it."""
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            inner = _first_of(error)
-            if inner is not None:
-                return inner
-        elif isinstance(error, Exception):
-            return error
-    return None

@@ -10,10 +10,10 @@ from wallarood.flow.failures import Failure
 from wallarood.flow.guard import Guard
 from wallarood.flow.route import Router
 from wallarood.model.batch import Batch, Mark
-from wallarood.model.ids import WorkerName
+from wallarood.model.ids import InputId, WorkerName
 from wallarood.model.pipeline import ERRORS_OUTPUT, LATE_OUTPUT, DeadLetter
 from wallarood.model.topology import Edge
-from wallarood.runtime.dataflow.inbox import Inbox, InputId
+from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.wire.copies import Copier
 from wallarood.wire.records import RecordCodecError
 

@@ -25,8 +25,9 @@ from wallarood.flow.transactions import Transactions
 from wallarood.model.batch import Barrier, Batch, EndOfStream, Reading, Tick, Unread
 from wallarood.model.checkpoint import SinkPart
 from wallarood.model.errors import DamagedStateError
+from wallarood.model.ids import InputId
 from wallarood.runtime.dataflow.counters import StageCounters
-from wallarood.runtime.dataflow.inbox import Inbox, InputId
+from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.snapshots import Snapshots
 from wallarood.runtime.dataflow.waker import Waker
 

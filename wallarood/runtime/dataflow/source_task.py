@@ -22,10 +22,11 @@ from wallarood.flow.failures import Naming, unread
 from wallarood.flow.partitions import SourceTime
 from wallarood.model.batch import Barrier, Batch, EndOfStream, Reading, Unread
 from wallarood.model.checkpoint import SourcePosition
+from wallarood.model.ids import InputId
 from wallarood.model.time import SECOND, Condition, TimeSettings
 from wallarood.runtime.dataflow.counters import SourceCounters
 from wallarood.runtime.dataflow.gate import Gate
-from wallarood.runtime.dataflow.inbox import Inbox, InputId
+from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.timing.drift import Drift
 from wallarood.runtime.timing.idleness import Idleness
 

@@ -43,11 +43,12 @@ from wallarood.model.batch import (
     Unread,
     Watermark,
 )
+from wallarood.model.ids import InputId
 from wallarood.model.pipeline import LATE_LETTERS_OUTPUT, DeadLetter, ErrorPolicy
 from wallarood.model.time import MAX_TIME, MIN_TIME
 from wallarood.model.topology import Stage
 from wallarood.runtime.dataflow.counters import StageCounters
-from wallarood.runtime.dataflow.inbox import Inbox, InputId
+from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.limits import JobLimits, Pace
 from wallarood.runtime.dataflow.outputs import Outputs
 from wallarood.runtime.dataflow.segments import run_segments

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import attrs
 
-from wallarood.model.ids import WorkerName
+from wallarood.model.ids import InputId, WorkerName
 from wallarood.model.topology import Edge, Routing, Stage, StageKind, Topology
-from wallarood.runtime.dataflow.inbox import InputId
 
 SOURCE_EDGE = -1
 """The edge index of the input through which a source task feeds its own stage."""

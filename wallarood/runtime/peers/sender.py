@@ -25,7 +25,12 @@ import trio
 
 from wallarood.flow.link import LinkSender
 from wallarood.model.batch import Batch, Mark
-from wallarood.model.errors import ApplicationError, KeyRefusedError, RemoteProtocolError
+from wallarood.model.errors import (
+    ApplicationError,
+    KeyRefusedError,
+    RemoteProtocolError,
+    first_error,
+)
 from wallarood.model.ids import Address, WorkerName
 from wallarood.runtime.dataflow.waker import Waker
 from wallarood.runtime.ports import DataChannel, DialData
@@ -97,7 +102,7 @@ class PeerSender:
                 _, other = group.split((*CONNECTION_ERRORS, RemoteProtocolError))
                 if other is not None:
                     raise
-                log.debug("data channel closed", peer=self.peer, reason=str(group.exceptions[0]))
+                log.debug("data channel closed", peer=self.peer, reason=str(first_error(group)))
             finally:
                 self._idle, self._rest = None, b""
             await trio.sleep(backoff_s)

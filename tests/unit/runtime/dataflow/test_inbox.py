@@ -7,7 +7,8 @@ from trio.testing import wait_all_tasks_blocked
 
 from wallarood.flow.align import Alignment
 from wallarood.model.batch import Barrier, Batch, EndOfStream, Tick, Watermark
-from wallarood.runtime.dataflow.inbox import Inbox, InputId
+from wallarood.model.ids import InputId
+from wallarood.runtime.dataflow.inbox import Inbox
 
 A = (1, "alpha")
 B = (2, "beta")
