@@ -1,7 +1,7 @@
 """A source that reads standard input."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Unpack
+from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack, overload
 
 import attrs
 
@@ -15,13 +15,42 @@ from wallarood.connectors.file.stream import (
     is_another,
     open_stream,
 )
-from wallarood.connectors.parse.options import Format, FormatOptions, format_of
+from wallarood.connectors.parse.options import (
+    CsvOptions,
+    Format,
+    FormatOptions,
+    JsonOptions,
+    TextOptions,
+    format_of,
+)
 from wallarood.model.errors import ApplicationError
 from wallarood.model.pipeline import ErrorPolicy
 
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class PipeOptions(TypedDict, total=False):
+    """What a `StdinSource` may be told, whatever the format."""
+
+    on_error: OnError
+    journal_bytes_max: int
+
+
+class PipeText(PipeOptions, TextOptions, total=False):
+    """The same and the format "lines" or "bytes"."""
+
+
+class PipeJson(PipeOptions, JsonOptions, total=False):
+    """The same and the format "json"."""
+
+
+class PipeCsv(PipeOptions, CsvOptions, total=False):
+    """The same and the format "csv"."""
+
 
 @attrs.frozen(init=False)
-class StdinSource:
+class StdinSource(Generic[T_co]):
     """The records of standard input, up to its end. Formats and `on_error` are as for `FileSource`.
 
     What was read is journalled in the state directory, which takes up to `journal_bytes_max`
@@ -42,6 +71,49 @@ class StdinSource:
     scope: Scope = Scope.SHARED
     bounded: bool = True
 
+    @overload
+    def __init__(
+        self: "StdinSource[str]",
+        *,
+        format: Literal["lines"] = "lines",
+        **options: Unpack[PipeText],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "StdinSource[bytes]", *, format: Literal["bytes"], **options: Unpack[PipeText]
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "StdinSource[T]",
+        *,
+        format: Literal["json"],
+        record: type[T],
+        **options: Unpack[PipeJson],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "StdinSource[T]",
+        *,
+        format: Literal["csv"],
+        record: type[T],
+        **options: Unpack[PipeCsv],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "StdinSource[Any]",
+        *,
+        format: Literal["json"],
+        record: Any = ...,
+        **options: Unpack[PipeJson],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "StdinSource[Any]",
+        *,
+        format: Literal["csv"],
+        record: Any = ...,
+        **options: Unpack[PipeCsv],
+    ) -> None: ...
     def __init__(
         self,
         *,
@@ -84,7 +156,7 @@ class StdinSource:
         partition: str,  # noqa: ARG002
         position: Any,
         context: SourceContext,
-    ) -> SourceReader:
+    ) -> SourceReader[T_co]:
         """See `Source.open`."""
         stops = policy_of(self.on_error) is ErrorPolicy.STOP
         wanted = StreamInput(STDIN, self.form, stops, journal_bytes_max=self.journal_bytes_max)

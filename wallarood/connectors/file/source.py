@@ -15,7 +15,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Literal, TypeAlias, Unpack
+from typing import Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack, overload
 
 import attrs
 import trio
@@ -38,7 +38,14 @@ from wallarood.connectors.file.listing import (
 from wallarood.connectors.file.reader import FileReader
 from wallarood.connectors.file.stream import StreamInput, open_stream
 from wallarood.connectors.file.unpack import MAGIC_BYTES, kind_of
-from wallarood.connectors.parse.options import Format, FormatOptions, format_of
+from wallarood.connectors.parse.options import (
+    CsvOptions,
+    Format,
+    FormatOptions,
+    JsonOptions,
+    TextOptions,
+    format_of,
+)
 from wallarood.model.errors import ApplicationError
 from wallarood.model.pipeline import ErrorPolicy
 
@@ -51,8 +58,38 @@ _SIZE = re.compile(r"(\d+)\s*(KiB|MiB|GiB)")
 _UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class ReadOptions(TypedDict, total=False):
+    """What a `FileSource` may be told about reading, whatever the format."""
+
+    scope: Literal["shared", "local"]
+    follow: bool
+    repeat: int
+    on_error: OnError
+    split: str | None
+
+
+class ReadText(ReadOptions, TextOptions, total=False):
+    """The same and the format "lines" or "bytes"."""
+
+
+class ReadJson(ReadOptions, JsonOptions, total=False):
+    """The same and the format "json"."""
+
+
+class ReadCsv(ReadOptions, CsvOptions, total=False):
+    """The same and the format "csv"."""
+
+
+class ReadLocated(ReadOptions, FormatOptions, total=False):
+    """The same and any format."""
+
+
 @attrs.frozen(init=False)
-class FileSource:
+class FileSource(Generic[T_co]):
     """The records of one file or many; each file is read independently, in order.
 
     A path may be a file, a directory (all its files that do not begin with a dot) or a pattern with
@@ -89,6 +126,59 @@ class FileSource:
     on_error: OnError
     split_bytes: int | None
 
+    @overload
+    def __init__(
+        self: "FileSource[str]",
+        *paths: StrPath,
+        format: Literal["lines"] = "lines",
+        **options: Unpack[ReadText],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "FileSource[bytes]",
+        *paths: StrPath,
+        format: Literal["bytes"],
+        **options: Unpack[ReadText],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "FileSource[T]",
+        *paths: StrPath,
+        format: Literal["json"],
+        record: type[T],
+        **options: Unpack[ReadJson],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "FileSource[T]",
+        *paths: StrPath,
+        format: Literal["csv"],
+        record: type[T],
+        **options: Unpack[ReadCsv],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "FileSource[Any]",
+        *paths: StrPath,
+        format: Literal["json"],
+        record: Any = ...,
+        **options: Unpack[ReadJson],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "FileSource[Any]",
+        *paths: StrPath,
+        format: Literal["csv"],
+        record: Any = ...,
+        **options: Unpack[ReadCsv],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "FileSource[Located[Any]]",
+        *paths: StrPath,
+        located: Literal[True],
+        **options: Unpack[ReadLocated],
+    ) -> None: ...
     def __init__(
         self,
         *paths: StrPath,
@@ -187,7 +277,9 @@ class FileSource:
             return None
         return max(0, end - split.start) * self.repeat
 
-    async def open(self, partition: str, position: Any, context: SourceContext) -> SourceReader:
+    async def open(
+        self, partition: str, position: Any, context: SourceContext
+    ) -> SourceReader[T_co]:
         """See `Source.open`."""
         limits, stops = context.limits, self._stops
         if is_stream(path_of(partition)) or (position and "entry" in position):

@@ -18,18 +18,33 @@ WIDE = ("utf-16", "utf-32")
 """Encodings in which a line end is not the byte 0x0A: they are turned into UTF-8 while reading."""
 
 
-class FormatOptions(TypedDict, total=False):
-    """What every source of lines may be told about their format."""
+class TextOptions(TypedDict, total=False):
+    """What every source of lines may be told about their text."""
 
-    format: FileFormat
-    record: Any
     encoding: str
     errors: Errors
+
+
+class JsonOptions(TextOptions, total=False):
+    """The same with ``format="json"``."""
+
     nan: bool
+
+
+class CsvOptions(TextOptions, total=False):
+    """The same with ``format="csv"``."""
+
     delimiter: str
     quotechar: str | None
     header: Header
     ragged: Literal["error", "fill"]
+
+
+class FormatOptions(JsonOptions, CsvOptions, total=False):
+    """What every source of lines may be told about their format."""
+
+    format: FileFormat
+    record: Any
 
 
 @attrs.frozen

@@ -12,14 +12,14 @@ no client is read from until that has happened.
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack, overload
 
 import attrs
 import msgspec
 import structlog
 import trio
 
-from wallarood.app.connector import Scope, SourceContext
+from wallarood.app.connector import Scope, SourceContext, SourceReader
 from wallarood.app.functions.declared import OnError
 from wallarood.app.functions.declaring import policy_of
 from wallarood.connectors.journal import open_journal
@@ -38,8 +38,20 @@ replaced has it until it ends."""
 log = structlog.get_logger(__name__)
 
 
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class ListenOptions(TypedDict, total=False):
+    """What a `TcpSource` may be told besides the type of its records."""
+
+    scope: Literal["shared", "local"]
+    on_error: OnError
+    journal_bytes_max: int
+
+
 @attrs.frozen(init=False)
-class TcpSource:
+class TcpSource(Generic[T_co]):
     """Framed records from TCP clients, each acknowledged when it is durable.
 
     The frames are described in wallarood-protocol(7); `wallarood.client.SourceClient` is a client.
@@ -65,6 +77,18 @@ class TcpSource:
     journal_bytes_max: int
     bounded: bool = False
 
+    @overload
+    def __init__(
+        self: "TcpSource[bytes]", address: str, **options: Unpack[ListenOptions]
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "TcpSource[T]", address: str, *, record: type[T], **options: Unpack[ListenOptions]
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "TcpSource[Any]", address: str, *, record: Any, **options: Unpack[ListenOptions]
+    ) -> None: ...
     def __init__(
         self,
         address: str,
@@ -87,7 +111,9 @@ class TcpSource:
         """See `Source.size_bytes`."""
         return None
 
-    async def open(self, partition: str, position: Any, context: SourceContext) -> TcpReader:
+    async def open(
+        self, partition: str, position: Any, context: SourceContext
+    ) -> SourceReader[T_co]:
         """See `Source.open`. A position is the number of a journal entry.
 
         Raises CannotCreateError: the address cannot be bound, or the journal not be written.
@@ -142,7 +168,9 @@ class LineTcpSource:
         """See `Source.size_bytes`."""
         return None
 
-    async def open(self, partition: str, position: Any, context: SourceContext) -> TcpReader:
+    async def open(
+        self, partition: str, position: Any, context: SourceContext
+    ) -> SourceReader[str]:
         """See `TcpSource.open`."""
         return await _opened(
             self, partition, position, context=context, talk=Lines(_unreadable(self))
@@ -156,7 +184,7 @@ def _address(name: str, text: str) -> Address:
         raise ApplicationError(f"{name}: {error.message}") from None
 
 
-def _unreadable(source: "TcpSource | LineTcpSource") -> str | None:
+def _unreadable(source: "TcpSource[Any] | LineTcpSource") -> str | None:
     """The place of what is unreadable; None: it is not taken at all."""
     stops = policy_of(source.on_error) is ErrorPolicy.STOP
     return None if stops else str(source.address)
@@ -170,7 +198,7 @@ def _check(name: str, scope: str, journal_bytes_max: int) -> None:
 
 
 async def _opened(
-    source: TcpSource | LineTcpSource,
+    source: TcpSource[Any] | LineTcpSource,
     partition: str,
     position: Any,
     *,
