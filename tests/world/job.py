@@ -14,7 +14,6 @@ from wallarood.flow.link import Delivery, LinkReceiver, LinkSender
 from wallarood.flow.state import KeyedState
 from wallarood.flow.transactions import Transactions
 from wallarood.model.batch import Barrier, EndOfStream, Mark
-<<<<<<< HEAD
 from wallarood.model.checkpoint import (
     CheckpointId,
     CheckpointPart,
@@ -22,10 +21,7 @@ from wallarood.model.checkpoint import (
     SinkPart,
     SourcePosition,
 )
-=======
-from wallarood.model.checkpoint import CheckpointPart, Restored, SinkPart, SourcePosition
 from wallarood.model.ids import InputId
->>>>>>> 5522625 (Take errors out of groups in one way, and name an input once)
 from wallarood.runtime.dataflow.snapshots import Snapshots
 
 from .cuts import Cuts, owner

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack, overload
 
 import attrs
+import typing_extensions
 
 from wallarood.app.connector import Scope, SourceContext, SourceReader
 from wallarood.app.functions.declared import OnError
@@ -27,7 +28,7 @@ from wallarood.model.errors import ApplicationError
 from wallarood.model.pipeline import ErrorPolicy
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
+T_co = typing_extensions.TypeVar("T_co", covariant=True, default=Any)
 
 
 class PipeOptions(TypedDict, total=False):

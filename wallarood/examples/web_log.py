@@ -1,8 +1,8 @@
-"""Counts the answers of a web server by status, from its access log.
+r"""Counts the answers of a web server by status, from its access log.
 
     wallarood demo web_log --workers 2
     wallarood run wallarood.examples.web_log -- --follow '/var/log/nginx/access.log'
-    zcat access.log.*.gz | wallarood run wallarood.examples.web_log \\
+    zcat access.log.*.gz | wallarood run wallarood.examples.web_log \
         --exit-on-completion -- --stdin
 
 A followed log is read as it grows, and continued with when it is rotated, by a rename or by

@@ -14,12 +14,7 @@
 # (Chandy and Lamport, "Distributed Snapshots", 1985; aligned as in Carbone et al., "Lightweight
 # Asynchronous Snapshots for Distributed Dataflows", 2015.)
 
-<<<<<<< HEAD
 from collections.abc import Iterable, Set
-from typing import TypeAlias
-=======
-from collections.abc import Iterable
->>>>>>> 5522625 (Take errors out of groups in one way, and name an input once)
 
 from wallarood.model.batch import Barrier, EndOfStream, Mark, Watermark
 from wallarood.model.ids import InputId

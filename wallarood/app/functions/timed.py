@@ -56,9 +56,8 @@ class Timers(Protocol):
 class TimedWithKey(Protocol[T_contra, S_contra, R_co]):
     """A timed function that asks for the key of its records."""
 
-    def __call__(
-        self, record: T_contra, state: S_contra, timers: Timers, /, *, key: Any
-    ) -> R_co: ...
+    def __call__(self, record: T_contra, state: S_contra, timers: Timers, /, *, key: Any) -> R_co:
+        """Take a record, its state, the timers and its key."""
 
 
 class TimedDecorator(Protocol[S]):

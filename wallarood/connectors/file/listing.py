@@ -6,15 +6,21 @@ it and the bytes as ``\xNN``; a part of a file that is read in splits has its bo
 
 import glob
 import os
+import re
 import stat
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import attrs
 
+from wallarood.connectors.file.unpack import MAGIC_BYTES, kind_of
+from wallarood.connectors.parse.options import Format
 from wallarood.model.errors import ApplicationError
 
 _ESCAPED = "bytes:"
+_SIZE = re.compile(r"(\d+)\s*(KiB|MiB|GiB)")
+_UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
 def name_of(path: str) -> str:
@@ -166,3 +172,33 @@ def siblings(path: str) -> Iterator[tuple[str, os.stat_result]]:
                     yield entry.path, entry.stat()
     except OSError:
         return
+
+
+def split_bytes_of(split: str | None, form: Format, *, follow: bool) -> int | None:
+    """The size of a part in bytes; None: files are not divided. Raises ApplicationError."""
+    if split is None:
+        return None
+    match = _SIZE.fullmatch(split) if isinstance(split, str) else None
+    if match is None or not int(match[1]):
+        raise ApplicationError(f"FileSource: split={split!r}: expected a size such as '64MiB'")
+    why = ""
+    if follow:
+        why = "a file that is followed has no end"
+    elif form.wide:
+        why = f"lines in {form.encoding} cannot be found in the middle of a file"
+    elif form.format == "csv" and form.quotechar is not None:
+        why = "a quoted field may hold a line end; if none does, set quotechar=None"
+    if why:
+        raise ApplicationError(f"FileSource: split={split!r}: {why}")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def is_packed(path: str) -> bool:
+    """Whether a file is compressed. Raises OSError: it cannot be read."""
+    return _is_packed_file(path, os.stat(path).st_ino)
+
+
+@lru_cache(maxsize=100_000)
+def _is_packed_file(path: str, _inode: int) -> bool:
+    with open(path, "rb") as file:
+        return bool(kind_of(file.read(MAGIC_BYTES)))

@@ -12,13 +12,12 @@ same name is found out.
 """
 
 import os
-import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, Unpack, overload
 
 import attrs
 import trio
+import typing_extensions
 
 from wallarood.app.connector import Located, Scope, SourceContext, SourceReader
 from wallarood.app.functions.declared import OnError
@@ -29,21 +28,23 @@ from wallarood.connectors.file.listing import (
     Split,
     files_in,
     has_pattern,
+    is_packed,
     is_stream,
     name_of,
     path_of,
+    split_bytes_of,
     split_of,
     splits,
 )
 from wallarood.connectors.file.reader import FileReader
 from wallarood.connectors.file.stream import StreamInput, open_stream
-from wallarood.connectors.file.unpack import MAGIC_BYTES, kind_of
 from wallarood.connectors.parse.options import (
-    CsvOptions,
     Format,
     FormatOptions,
-    JsonOptions,
-    TextOptions,
+    ReadCsv,
+    ReadJson,
+    ReadLocated,
+    ReadText,
     format_of,
 )
 from wallarood.model.errors import ApplicationError
@@ -54,38 +55,8 @@ StrPath: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 FOLLOWED = "followed files"
 """The partition of a source that follows several files, or those of a directory or pattern."""
 
-_SIZE = re.compile(r"(\d+)\s*(KiB|MiB|GiB)")
-_UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
-
-
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
-
-
-class ReadOptions(TypedDict, total=False):
-    """What a `FileSource` may be told about reading, whatever the format."""
-
-    scope: Literal["shared", "local"]
-    follow: bool
-    repeat: int
-    on_error: OnError
-    split: str | None
-
-
-class ReadText(ReadOptions, TextOptions, total=False):
-    """The same and the format "lines" or "bytes"."""
-
-
-class ReadJson(ReadOptions, JsonOptions, total=False):
-    """The same and the format "json"."""
-
-
-class ReadCsv(ReadOptions, CsvOptions, total=False):
-    """The same and the format "csv"."""
-
-
-class ReadLocated(ReadOptions, FormatOptions, total=False):
-    """The same and any format."""
+T_co = typing_extensions.TypeVar("T_co", covariant=True, default=Any)
 
 
 @attrs.frozen(init=False)
@@ -209,7 +180,7 @@ class FileSource(Generic[T_co]):
             follow,
             repeat,
             on_error,
-            _split_bytes(split, form, follow=follow),
+            split_bytes_of(split, form, follow=follow),
         )
 
     @property
@@ -248,7 +219,7 @@ class FileSource(Generic[T_co]):
         if self.split_bytes is None:
             return [name_of(path)]
         try:
-            packed = _is_packed(path)
+            packed = is_packed(path)
         except OSError as error:
             raise ApplicationError(f"input file {path}: {error.strerror}") from error
         return splits(path, 0 if packed else size, self.split_bytes)
@@ -270,7 +241,7 @@ class FileSource(Generic[T_co]):
             return None
         split = self._split(partition)
         try:
-            if is_stream(split.path) or _is_packed(split.path):
+            if is_stream(split.path) or is_packed(split.path):
                 return None
             end = os.stat(split.path).st_size if split.end is None else split.end
         except OSError:
@@ -321,32 +292,3 @@ class FileSource(Generic[T_co]):
             if (position is None or "bytes" in position) and has_grown(split.path, position):
                 more.add(partition)
         return more
-
-
-def _split_bytes(split: str | None, form: Format, *, follow: bool) -> int | None:
-    if split is None:
-        return None
-    match = _SIZE.fullmatch(split) if isinstance(split, str) else None
-    if match is None or not int(match[1]):
-        raise ApplicationError(f"FileSource: split={split!r}: expected a size such as '64MiB'")
-    why = ""
-    if follow:
-        why = "a file that is followed has no end"
-    elif form.wide:
-        why = f"lines in {form.encoding} cannot be found in the middle of a file"
-    elif form.format == "csv" and form.quotechar is not None:
-        why = "a quoted field may hold a line end; if none does, set quotechar=None"
-    if why:
-        raise ApplicationError(f"FileSource: split={split!r}: {why}")
-    return int(match[1]) * _UNITS[match[2]]
-
-
-def _is_packed(path: str) -> bool:
-    """Whether a file is compressed. Raises OSError: it cannot be read."""
-    return _is_packed_file(path, os.stat(path).st_ino)
-
-
-@lru_cache(maxsize=100_000)
-def _is_packed_file(path: str, _inode: int) -> bool:
-    with open(path, "rb") as file:
-        return bool(kind_of(file.read(MAGIC_BYTES)))

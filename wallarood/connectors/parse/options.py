@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeAlias, TypedDict
 import attrs
 import msgspec
 
+from wallarood.app.functions.declared import OnError
 from wallarood.model.errors import ApplicationError
 
 FileFormat: TypeAlias = Literal["lines", "bytes", "json", "csv"]
@@ -45,6 +46,32 @@ class FormatOptions(JsonOptions, CsvOptions, total=False):
 
     format: FileFormat
     record: Any
+
+
+class ReadOptions(TypedDict, total=False):
+    """What a `FileSource` may be told about reading, whatever the format."""
+
+    scope: Literal["shared", "local"]
+    follow: bool
+    repeat: int
+    on_error: OnError
+    split: str | None
+
+
+class ReadText(ReadOptions, TextOptions, total=False):
+    """The same and the format "lines" or "bytes"."""
+
+
+class ReadJson(ReadOptions, JsonOptions, total=False):
+    """The same and the format "json"."""
+
+
+class ReadCsv(ReadOptions, CsvOptions, total=False):
+    """The same and the format "csv"."""
+
+
+class ReadLocated(ReadOptions, FormatOptions, total=False):
+    """The same and any format."""
 
 
 @attrs.frozen

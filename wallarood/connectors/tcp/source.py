@@ -18,6 +18,7 @@ import attrs
 import msgspec
 import structlog
 import trio
+import typing_extensions
 
 from wallarood.app.connector import Scope, SourceContext, SourceReader
 from wallarood.app.functions.declared import OnError
@@ -39,7 +40,7 @@ log = structlog.get_logger(__name__)
 
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
+T_co = typing_extensions.TypeVar("T_co", covariant=True, default=Any)
 
 
 class ListenOptions(TypedDict, total=False):

@@ -16,7 +16,7 @@ from wallarood.flow.state import State
 from wallarood.flow.steps.timed import Wall
 from wallarood.flow.watermarks import AtOnce, restored_watermark
 from wallarood.model.checkpoint import CheckpointPart, Restored
-from wallarood.model.ids import ClusterId, WorkerName
+from wallarood.model.ids import ClusterId, InputId, WorkerName
 from wallarood.model.pipeline import (
     LATE_OUTPUT,
     SIDE_OUTPUTS,
@@ -28,7 +28,7 @@ from wallarood.model.topology import Edge, Routing, Stage, StageKind, Topology
 from wallarood.planning.tables import waits_for_table
 from wallarood.runtime.dataflow.counters import SourceCounters, StageCounters
 from wallarood.runtime.dataflow.gate import Gate
-from wallarood.runtime.dataflow.inbox import Inbox, InputId
+from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.dataflow.limits import (
     JobLimits,

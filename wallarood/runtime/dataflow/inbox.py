@@ -56,7 +56,8 @@ class Aligning(Blocking, Protocol):
         """The inputs that have ended."""
 
     @property
-    def shown(self) -> Set[InputId]: ...
+    def shown(self) -> Set[InputId]:
+        """The inputs that have shown the barrier."""
 
 
 TICKING: InputId = (-2, "")

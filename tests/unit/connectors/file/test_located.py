@@ -10,7 +10,7 @@ import trio
 
 import wallarood as w
 from wallarood.app.connector import SourceContext, SourceLimits
-from wallarood.connectors.file import source as file_source
+from wallarood.connectors.file import listing as file_listing
 
 LINES = [f"line {'x' * number}" for number in range(20)]
 TEXT = "".join(line + "\n" for line in LINES)
@@ -50,7 +50,7 @@ def test_a_part_of_a_split_file_knows_bytes_and_no_lines(
 ) -> None:
     path = tmp_path / "f"
     path.write_text(TEXT)
-    monkeypatch.setattr(file_source, "_UNITS", {"MiB": 100})
+    monkeypatch.setattr(file_listing, "_UNITS", {"MiB": 100})
     source = w.FileSource(path, located=True, split="1MiB")
     first, *others = source.partitions()
     records = [each for some, _ in trio.run(_read, source, first, None) for each in some]

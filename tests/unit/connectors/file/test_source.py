@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import wallarood as w
 from wallarood.app.connector import SourceContext, SourceLimits, Unreadable
+from wallarood.connectors.file import listing as file_listing
 from wallarood.connectors.file import reader as file_reader
-from wallarood.connectors.file import source as file_source
 from wallarood.model.errors import CannotCreateError
 
 Read = tuple[list[Any], Any, tuple[Unreadable, ...]]
@@ -54,7 +54,7 @@ def test_splits_together_have_every_line_once_and_go_on_from_any_position(
     expected = text.split("\n")[: None if text and not text.endswith("\n") else -1]
 
     async def check(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(file_source, "_UNITS", {"MiB": split_bytes})
+        patch.setattr(file_listing, "_UNITS", {"MiB": split_bytes})
         patch.setattr(file_reader, "CHUNK_BYTES", chunk)
         source = w.FileSource(path, split="1MiB")
         found: list[Any] = []
@@ -82,7 +82,7 @@ async def test_a_split_file_that_is_packed_is_read_as_one(tmp_path: Path) -> Non
 async def test_csv_without_quotes_in_splits_knows_its_columns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_source, "_UNITS", {"MiB": 5})
+    monkeypatch.setattr(file_listing, "_UNITS", {"MiB": 5})
     path = tmp_path / "f.csv"
     path.write_text("a,b\n" + "".join(f"{n},{n}\n" for n in range(9)))
     source = w.FileSource(path, format="csv", quotechar=None, split="1MiB")
