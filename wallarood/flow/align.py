@@ -43,6 +43,8 @@ class Alignment:
         self._watermarks: dict[InputId, Watermark] = {}
         self.watermark = watermark
         """What has passed last."""
+        # Who comes behind knows nothing yet of what had passed before a restart.
+        self._untold = watermark.time > MIN_TIME
         self._first = frozenset(first)
         self._later = self._inputs - self._first if self._first else frozenset()
         self.blocked: frozenset[InputId] = self._later
@@ -115,7 +117,7 @@ class Alignment:
         else:
             reached = max(each.time for each in live or self._watermarks.values())
         risen = Watermark(max(reached, self.watermark.time), bool(live) and not active)
-        if risen == self.watermark:
+        if risen == self.watermark and not self._untold:
             return ()
-        self.watermark = risen
+        self.watermark, self._untold = risen, False
         return (risen,)

@@ -103,10 +103,18 @@ def test_after_a_restart_what_was_idle_counts_again_and_time_does_not_fall() -> 
     clock = Clock()
     clock.decode(Clock(27).encode())
     alignment = Alignment([A, B], restored_watermark([AtOnce("@window", clock)]))
-    assert alignment.take(A, Watermark(27)) == ()
+    assert alignment.take(A, Watermark(27)) == (Watermark(27),)
     assert alignment.take(B, Watermark(21)) == ()
     assert alignment.take(B, Watermark(28)) == ()
     assert alignment.take(A, Watermark(30)) == (Watermark(28),)
+
+
+def test_after_a_restart_what_had_passed_is_told_again_to_those_that_have_other_inputs() -> None:
+    first, second = Alignment([A], Watermark(100)), Alignment([B, C], Watermark(90))
+    assert second.take(C, Watermark(120)) == (Watermark(90),)
+    told = first.take(A, Watermark(100))
+    assert [mark for each in told for mark in second.take(B, each)] == [Watermark(100)]
+    assert first.take(A, Watermark(100)) == ()
 
 
 def test_inputs_wait_for_the_first_to_end_but_not_while_a_barrier_is_aligned() -> None:

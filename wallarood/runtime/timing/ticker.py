@@ -39,10 +39,13 @@ class Ticker:
             if self._due is None or self._ticked:
                 await self._changed.wait()
                 continue
-            left_s = (self._due - self.wall()) / SECOND
-            if left_s <= 0:
-                self._ticked = True
-                self.tick()
-            else:
+            began = self.wall()
+            left_s = (self._due - began) / SECOND
+            if left_s > 0:
                 with trio.move_on_after(min(left_s, TICK_S_MAX)):
                     await self._changed.wait()
+                if self.wall() >= began:
+                    continue
+                # The clock was set back: who waits for a time that has passed by it says it anew.
+            self._ticked = True
+            self.tick()

@@ -47,3 +47,20 @@ async def test_a_clock_that_is_set_forward_is_noticed(autojump_clock: MockClock)
         await trio.sleep(61)
         assert len(ticks) == 1
         nursery.cancel_scope.cancel()
+
+
+async def test_a_clock_that_is_set_back_is_noticed(autojump_clock: MockClock) -> None:
+    ticks: list[float] = []
+    behind = 0
+    ticker = Ticker(
+        lambda: int(trio.current_time() * SECOND) - behind,
+        lambda: ticks.append(trio.current_time()),
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ticker.run)
+        ticker.wait_for(int((trio.current_time() + 0.5) * SECOND))
+        await trio.sleep(0.25)
+        behind = 3_600 * SECOND
+        await trio.sleep(1)
+        assert len(ticks) == 1
+        nursery.cancel_scope.cancel()
