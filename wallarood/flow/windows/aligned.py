@@ -182,6 +182,8 @@ class AlignedWindows:
         """Results of *keys*, each of which has a row in *window*."""
         state = self._state
         if window in state.buckets:
+            if self._gathering.in_place:  # what is handed out, others may change
+                state.touch(window, keys)
             rows: Iterable[Any] = map(state.rows(window).__getitem__, keys)
         else:
             panes = [

@@ -21,7 +21,7 @@ from wallarood.flow.windows.gathering import Part, gathering_of
 from wallarood.flow.windows.results import Result, Results, in_slices
 from wallarood.model.batch import Batch
 from wallarood.model.time import MAX_TIME
-from wallarood.model.timing.windows import WindowSpec
+from wallarood.model.timing.windows import Extent, Pane, WindowSpec
 
 GENERATIONS: Final = 64
 
@@ -82,7 +82,7 @@ class CountWindows:
             if row is None:
                 row = Counted()
             try:
-                result = self._add(held, row, part, place=place)
+                window = self._add(row, part, place)
             except BaseException as error:
                 fail(self._computation, part.values[place], error, failures=failures)
                 continue
@@ -91,15 +91,17 @@ class CountWindows:
                 row.seen = time // self._step
                 self._remind(held, row)
             self._state.put({held: row})
-            if result is not None:
-                found.append(result)
-                stamps.append(time)
+            if window is not None:
+                if result := self._of(held, row, window, pane="on_time", failures=failures):
+                    found.append(result)
+                    stamps.append(time)
+                del row.panes[: self._every // self._pane]
         return self._results.of_each(found, failures, stamps=self._stamps(stamps))
 
     def _stamps(self, stamps: list[int]) -> list[int] | None:
         return stamps if self._spec.stamped else None
 
-    def _add(self, held: Any, row: Counted, part: Part, *, place: int) -> Result | None:
+    def _add(self, row: Counted, part: Part, place: int) -> Extent | None:
         """Add a record; the window that it completes."""
         start = self._start(row)
         pane = (row.count - start) // self._pane
@@ -110,10 +112,17 @@ class CountWindows:
         row.count += 1
         if row.count < start + self._size:
             return None
-        window = (start, start + self._size)
-        merged = self._merged(row.panes)
-        del row.panes[: self._every // self._pane]
-        return held, window, merged, "on_time", ()
+        return start, start + self._size
+
+    def _of(
+        self, held: Any, row: Counted, window: Extent, *, pane: Pane, failures: list[Failure]
+    ) -> Result | None:
+        """The result of what *row* has; None if its panes cannot be merged."""
+        try:
+            return held, window, self._merged(row.panes), pane, ()
+        except BaseException as error:
+            self._results.fail(window, held, error, failures=failures)
+            return None
 
     def _merged(self, panes: list[Any]) -> Any:
         if self._pane == self._size:
@@ -123,12 +132,12 @@ class CountWindows:
             merged = self._gathering.merge_two(merged, pane)
         return merged
 
-    def _rest(self, held: Any, row: Counted) -> Result | None:
+    def _rest(self, held: Any, row: Counted, failures: list[Failure]) -> Result | None:
         """The records that are in no window yet, with those that the next one has besides."""
         start = self._start(row)
         if row.count <= start + self._size - self._every and start > 0:
             return None
-        return held, (start, row.count), self._merged(row.panes), "partial", ()
+        return self._of(held, row, (start, row.count), pane="partial", failures=failures)
 
     # ---- the end ---------------------------------------------------------------------------------
 
@@ -162,7 +171,9 @@ class CountWindows:
     def _forget(self, keys: Iterable[Any], failures: list[Failure]) -> Iterator[Batch]:
         for some in in_slices(keys):
             rows = [(held, self._state.by_key[held]) for held in some]
-            rests = [(rest, row.stamp) for held, row in rows if (rest := self._rest(held, row))]
+            rests = [
+                (rest, row.stamp) for held, row in rows if (rest := self._rest(held, row, failures))
+            ]
             self._state.delete(some)
             if rests:
                 found, stamps = [rest for rest, _ in rests], [stamp for _, stamp in rests]

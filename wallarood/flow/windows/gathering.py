@@ -16,7 +16,7 @@ from wallarood.flow.failures import Failure, fail, pass_on
 from wallarood.flow.steps.tally import Tally
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation
-from wallarood.model.timing.windows import Gathers, WindowSpec
+from wallarood.model.timing.windows import Gathers, WindowKind, WindowSpec
 
 _UNCHANGING: Final = frozenset({int, float, bool, str, bytes, frozenset})
 
@@ -176,7 +176,7 @@ class Folds:
         assert spec.step is not None
         self._computation = computation
         self._make, self._step, self._merge = spec.make, spec.step, spec.merge
-        self._kept = spec.corrects
+        self._kept = spec.corrects or spec.windows.kind is WindowKind.ROLLING
 
     def columns(self, batch: Batch, failures: list[Failure]) -> tuple[Batch, Sequence[list[Any]]]:  # noqa: ARG002
         """See `Gathering.columns`: a fold looks at the record itself."""

@@ -10,13 +10,16 @@
 # second becomes the first: each record is merged three times, however large the window is. Where
 # one stack ends is in the row of the key, so that sums of floats are the same after a restore; what
 # is merged of them is made again.
+#
+# Rows that cannot be merged fail the windows that have them all, and no later one: what was merged
+# is then given up, and made again of the records of the window alone.
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from operator import itemgetter
 from typing import Any, Final
 
-from wallarood.flow.failures import Failure, fail
+from wallarood.flow.failures import Failure, fail, pass_on
 from wallarood.flow.keys import hold_all
 from wallarood.flow.state import KeyedState
 from wallarood.flow.steps.timed import Making
@@ -44,6 +47,11 @@ class Line:
         self.items: list[tuple[int, Any]] = []
         self.low = 0
         self.split = 0
+
+    def leave(self, bound: int) -> None:
+        """Let go of what is at *bound* or before, whatever was merged of it."""
+        self.low = max(self.low, bisect_right(self.items, bound, key=_time_of))
+        self.split = max(self.split, self.low)
 
 
 class Stacks:
@@ -219,7 +227,7 @@ class RollingWindows:
                 if time == MAX_TIME or line.items[-1][0] + self._size + self._grace <= time:
                     gone.append(held)
                 else:
-                    self._tidy(line, self._stacks[held], time)
+                    self._tidy(held, line, time)
                     self._state.of(held)
                     self._remind(held, line, time)
         self._state.delete(gone)
@@ -231,25 +239,38 @@ class RollingWindows:
     def _emitted(
         self, held: Any, line: Line, time: int, *, failures: list[Failure]
     ) -> Iterator[Result]:
-        items, gathering = line.items, self._gathering
+        items = line.items
         place = bisect_left(items, self._clock.time, key=_time_of)
-        stacks = self._stacks.get(held)
-        if stacks is None:
-            stacks = self._stacks[held] = Stacks(gathering, line, place)
         while place < len(items) and items[place][0] < time:
-            stamp = items[place][0]
+            done, stamp = place, items[place][0]
             window = (stamp - self._size + 1, stamp + 1)
             place = bisect_right(items, stamp, place, key=_time_of)
             try:
-                stacks.take(gathering, line, place)
-                stacks.leave(gathering, line, stamp - self._size)
-                row = stacks.window(gathering)
+                row = self._row(held, line, done=done, until=place)
             except BaseException as error:
                 self._results.fail(window, held, error, failures=failures)
             else:
                 yield held, window, row, "on_time", ()
 
-    def _tidy(self, line: Line, stacks: Stacks, time: int) -> None:
+    def _row(self, held: Any, line: Line, *, done: int, until: int) -> Any:
+        """The row of the window of the records from *done* to before *until*, of one stamp."""
+        gathering, bound = self._gathering, line.items[done][0] - self._size
+        stacks = self._stacks.pop(held, None)
+        try:
+            if stacks is None:
+                stacks = Stacks(gathering, line, done)
+            stacks.take(gathering, line, until)
+            stacks.leave(gathering, line, bound)
+            row = stacks.window(gathering)
+        except BaseException as error:  # perhaps for a record that is in this window no more
+            pass_on(error)
+            line.leave(bound)
+            stacks = Stacks(gathering, line, until)
+            row = stacks.window(gathering)
+        self._stacks[held] = stacks
+        return row
+
+    def _tidy(self, held: Any, line: Line, time: int) -> None:
         """Let go of records that no window has any more, once they are many."""
         keep = line.low
         if self._grace:
@@ -259,4 +280,5 @@ class RollingWindows:
             del line.items[:keep]
             line.low -= keep
             line.split -= keep
-            stacks.taken -= keep
+            if held in self._stacks:
+                self._stacks[held].taken -= keep

@@ -343,3 +343,23 @@ def test_the_last_word_within_the_grace_is_that_of_the_oracle(seed: int) -> None
     assert found == oracle(which, work)
     assert run.failures == []
     assert {each.pane for each in run.results} >= {"late", "on_time"}
+
+
+def test_who_changes_a_result_does_not_change_what_a_capture_still_has_to_store() -> None:
+    run = driven(
+        tumbling(10),
+        gathers=Gathers.FOLD,
+        make=list,
+        step=lambda total, record: [*total, record],
+    )
+    run.one("a", 0, 1)
+    run.state.capture(1, 0)
+    run.watermark(10)
+    run.results[0].value.append("changed")
+    while run.state.capturing:
+        run.state.encode_some()
+    assert run.new_state is not None
+    restored = run.new_state()
+    restored.restore(run.state.finish().chunks)
+
+    assert restored.buckets == {(0, 10 * SECOND): {"a": [1]}}

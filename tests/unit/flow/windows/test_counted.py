@@ -4,6 +4,7 @@ import pytest
 from support.timed import SECOND, Driven
 from support.windows import Work, driven, windows
 
+import wallarood as w
 from wallarood.model.timing.windows import Gathers, WindowKind, Windows
 
 
@@ -96,3 +97,32 @@ def test_windows_are_those_of_the_oracle(seed: int, batch: int, count: int, ever
             expected[key, start, len(own)] = sum(own[start:])
     assert {(each.key, each.start, each.end): each.value for each in run.results} == expected
     assert len(run.results) == len(expected)
+
+
+def test_panes_that_cannot_be_merged_fail_their_window_and_no_later_one() -> None:
+    run = driven(counted(4, 2), w.sum(), w.distinct_count(at_most=3))
+    run.feed([("a", 0, 1), ("a", 0, 2), ("a", 0, 3), ("a", 0, 4)])
+    run.feed([("a", 0, 3), ("a", 0, 3)])
+    run.checkpoint()
+    run.crash()
+    run.feed([("a", 0, 3), ("a", 0, 3)])
+    run.feed([("b", 0, 1), ("b", 0, 2)])
+    run.feed([("c", 0, 1), ("c", 0, 2), ("c", 0, 3)])
+    run.end()
+
+    assert said(run) == [
+        (2, 6, (13, 2)),
+        (4, 8, (12, 1)),
+        (0, 2, (3, 2), "partial"),
+        (0, 3, (6, 3), "partial"),
+    ]
+    assert len(run.failures) == 1
+
+
+def test_a_rest_that_cannot_be_merged_is_a_failure() -> None:
+    run = driven(counted(4, 2), w.distinct_count(at_most=2))
+    run.feed([("a", 0, 1), ("a", 0, 2), ("a", 0, 3), ("b", 0, 1)])
+    run.end()
+
+    assert said(run) == [(0, 1, 1, "partial")]
+    assert len(run.failures) == 1

@@ -137,3 +137,41 @@ def test_a_fold_is_merged_and_not_changed() -> None:
     run.end()
 
     assert values(run) == [[1], [1, 4], [1, 4, 8], [4, 8, 12], [4, 8, 12, 13], [30]]
+
+
+def test_records_that_cannot_be_merged_fail_their_windows_and_no_later_one() -> None:
+    run = driven(rolling(10), w.min())
+    run.feed([("a", 0, 1), ("a", 1, "x")])
+    run.watermark(5)
+    run.checkpoint()
+    run.crash()
+    run.feed([("a", 11, "y"), ("a", 20, 4), ("a", 30, 5)])
+    run.end()
+
+    assert values(run) == [1, "y", 5]
+    assert len(run.failures) == 2, "those at 1 and at 20"
+
+
+def test_a_record_of_a_window_that_failed_counts_once_in_the_next() -> None:
+    run = driven(rolling(10), w.sum(), w.distinct_count(at_most=2))
+    run.feed([("a", 0, 1), ("a", 1, 2), ("a", 1, 3), ("a", 10, 2), ("a", 11, 7)])
+    run.end()
+
+    assert values(run) == [(1, 1), (7, 2), (9, 2)]
+    assert len(run.failures) == 1, "that at 1"
+
+
+def test_who_changes_a_result_changes_no_later_one() -> None:
+    run = driven(
+        rolling(10),
+        gathers=Gathers.FOLD,
+        make=list,
+        step=lambda total, record: [*total, record],
+        merge=lambda total, later: total + later,
+    )
+    run.feed([("a", 0, 1), ("a", 5, 2)])
+    run.watermark(1)
+    run.results[0].value.append("changed")
+    run.end()
+
+    assert values(run)[1:] == [[1, 2]]
