@@ -12,6 +12,7 @@ from wallarood.app.mistakes import mistake, mistake_at, place_of
 from wallarood.app.setups import Setup, check_setups, check_used
 from wallarood.app.streams.nodes import End, Node
 from wallarood.app.streams.stream import Stream
+from wallarood.app.streams.waits import check_waits
 from wallarood.model.pipeline import (
     ERRORS_OUTPUT,
     LATE_LETTERS_OUTPUT,
@@ -36,8 +37,8 @@ def application(name: str, *ends: End, setup: Iterable[Setup[Any]] = ()) -> Appl
     Steps without a `name` of their own are called as their functions are, with a number if that is
     taken. *setup* lists what `setup` has declared and its functions use.
 
-    Raises PipelineError: a stream has no sink, a name stands twice, or a function uses a setup that
-    is not listed. The message names the line.
+    Raises PipelineError: a stream has no sink, a name stands twice, streams wait for each other's
+    tables, or a function uses a setup that is not listed. The message names the line.
 
     >>> import wallarood as w
     >>> copy = w.application("copy", w.source("in", w.ListSource(["a"])).to_sink(w.ListSink([])))
@@ -55,6 +56,7 @@ def application(name: str, *ends: End, setup: Iterable[Setup[Any]] = ()) -> Appl
         raise mistake(f"application {name!r} has no stream: pass what .to_sink(…) returns")
     nodes = _reachable(ends)
     _check_ends(nodes)
+    check_waits(nodes)
     nodes += _dead_letter_nodes(nodes)
     names = _names(nodes)
     steps = tuple(_step(node, names) for node in nodes)

@@ -14,6 +14,7 @@ from wallarood.app.mistakes import mistake
 from wallarood.app.spans import Span, span_us
 from wallarood.app.streams.nodes import Node, connect, need_time, refuse_corrections
 from wallarood.app.streams.outlet import Outlet
+from wallarood.app.streams.waits import sources_of
 from wallarood.model.pipeline import ErrorPolicy, Shape, StepKind
 from wallarood.model.timing.computations import DistinctSpec
 from wallarood.model.timing.joins import AsOfSpec, EnrichSpec, How, IntervalSpec
@@ -251,7 +252,7 @@ def _or_none(record: Any) -> Any:
 
 def _check_sources(stream: Node, table: Node) -> None:
     """Raises PipelineError: one source feeds both, which would wait for each other."""
-    both = _sources(stream) & _sources(table)
+    both = sources_of(stream) & sources_of(table)
     if both:
         names = ", ".join(sorted(repr(each.given_name) for each in both))
         raise mistake(
@@ -259,16 +260,3 @@ def _check_sources(stream: Node, table: Node) -> None:
             "table has been read, so it would wait for itself; read the table by a source of its "
             "own"
         )
-
-
-def _sources(node: Node) -> set[Node]:
-    found: set[Node] = set()
-    waiting, seen = [node], {node}
-    while waiting:
-        each = waiting.pop()
-        if each.kind is StepKind.SOURCE:
-            found.add(each)
-        fresh = {source for source, _ in each.inputs} - seen
-        seen |= fresh
-        waiting += fresh
-    return found

@@ -120,7 +120,7 @@ class Enrich:
         empty: list[Any] = []
         for held in self._holding:
             row = self._state.by_key[held]
-            if row[0] == MIN_TIME:
+            if row[0] == MIN_TIME or (row[1] is DELETED and not self._spec.stamped):
                 empty.append(held)
                 continue
             news[held] = row[:2]

@@ -126,6 +126,16 @@ def test_an_inner_join_drops_what_was_held_and_has_no_row() -> None:
     assert list(work.state.by_key) == ["k"]
 
 
+def test_without_times_a_deleted_row_is_not_kept_where_records_waited() -> None:
+    work = enrich(timeless="yes", deleted=lambda row: row == "deleted")
+    work.operator.hold()
+    work.one("k", 0, 1, side=STREAM)
+    work.one("k", 0, "deleted", side=TABLE)
+    work._draw(work.operator.on_loaded(work.failures))
+    assert work.results == [(1, None)]
+    assert not work.state.by_key
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_random_updates_equal_a_dict_by_time(seed: int) -> None:
     chance = random.Random(seed)
