@@ -5,6 +5,9 @@
 # day has 23, 24, 24.5 or 25 hours; where midnight is skipped it begins at one o'clock; a date that
 # is skipped as a whole has no instant, and no window. Which instants these are is a function of
 # the zone's rules: nothing here asks what time it is.
+#
+# Dates have years from 1 to 9999; stamps go beyond, such as one that stands for none. All that is
+# before the first dates is one window, and so is all behind the last.
 
 from bisect import bisect_right
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -13,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
+from wallarood.model.time import MAX_TIME, MIN_TIME
 from wallarood.model.timing.windows import Extent, Windows
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -21,6 +25,9 @@ _DAY: Final = timedelta(days=1)
 _SKIPPED_MAX: Final = timedelta(hours=49)
 """Longer than any change of a zone's clocks: Samoa skipped 24 hours."""
 _KNOWN_MAX: Final = 4096
+_FIRST: Final = date(2, 2, 1)
+_LAST: Final = date(9998, 12, 1)
+"""Far enough from the first and the last day there is for any zone and unit."""
 
 
 @attrs.define
@@ -32,6 +39,12 @@ class Calendar:
     offset: timedelta
     _starts: list[int] = attrs.field(factory=list, init=False)
     """Starts of windows that follow each other without a gap."""
+    _first: int = attrs.field(init=False)
+    _last: int = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._first = self._start(self._begin(_FIRST))
+        self._last = self._start(self._begin(_LAST))
 
     @classmethod
     def of(cls, windows: Windows) -> "Calendar":
@@ -40,11 +53,15 @@ class Calendar:
         return cls(windows.unit, ZoneInfo(windows.zone), offset)
 
     def window(self, at: int) -> Extent:
-        """The window that *at* is in. Raises OverflowError: it is beyond the years 1 to 9999."""
+        """The window that *at* is in."""
         starts = self._starts
         place = bisect_right(starts, at)
         if 0 < place < len(starts):
             return starts[place - 1], starts[place]
+        if at < self._first:
+            return MIN_TIME, self._first
+        if at >= self._last:
+            return self._last, MAX_TIME
         return self._learn(at)
 
     def _learn(self, at: int) -> Extent:

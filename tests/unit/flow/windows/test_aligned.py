@@ -363,3 +363,14 @@ def test_who_changes_a_result_does_not_change_what_a_capture_still_has_to_store(
     restored.restore(run.state.finish().chunks)
 
     assert restored.buckets == {(0, 10 * SECOND): {"a": [1]}}
+
+
+def test_a_stamp_that_no_date_has_is_late_or_counts_like_any_other() -> None:
+    run = driven(day("Europe/Berlin"))
+    run.one("a", -1e12, 1)
+    run.watermark(0)
+    run.one("a", -1e12, 2)
+    run.end()
+
+    assert [each.value for each in run.results] == [1]
+    assert run.late == ["2"]

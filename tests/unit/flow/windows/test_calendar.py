@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from wallarood.flow.windows.calendar import Calendar
+from wallarood.model.time import MAX_TIME, MIN_TIME
 from wallarood.model.timing.windows import WindowKind, Windows
 
 HOUR = 3_600_000_000
@@ -76,3 +77,16 @@ def test_far_jumps_find_the_same_windows_as_small_steps() -> None:
 
     fresh = [calendar("Europe/Berlin").window(start) for start, _ in there]
     assert there == fresh
+
+
+@pytest.mark.parametrize("unit", ["day", "week", "month"])
+@pytest.mark.parametrize("zone", ["Pacific/Apia", "Pacific/Kiritimati", "America/Sao_Paulo"])
+def test_what_no_date_has_is_in_the_window_before_or_behind_all_dates(zone: str, unit: str) -> None:
+    days = calendar(zone, unit)
+    start, first = days.window(MIN_TIME + 1)
+    last, end = days.window(MAX_TIME - 1)
+
+    assert (start, end) == (MIN_TIME, MAX_TIME)
+    assert days.window(first - 1) == (start, first)
+    assert days.window(first)[0] == first
+    assert days.window(last - 1)[1] == last
