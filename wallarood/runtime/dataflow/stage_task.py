@@ -135,6 +135,7 @@ class StageTask:
         if not self._timed:
             await self._work()
             return
+        self._wait_for_clock()  # what was restored may wait for a time, though nothing comes
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._ticker.run, name=f"{self.called}: time")
             await self._work()
@@ -213,6 +214,9 @@ class StageTask:
                     self.outputs.mark(watermark)
         if self.drift is not None:
             self.drift.moved()
+        self._wait_for_clock()
+
+    def _wait_for_clock(self) -> None:
         dues = [each.wall_due for each in self.segments if isinstance(each, Inline)]
         if self.source_time is not None:
             dues.append(self.source_time.wall_due)
