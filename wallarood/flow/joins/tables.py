@@ -135,6 +135,9 @@ class Enrich:
 
     def on_batch(self, batch: Batch, failures: list[Failure], side: int = 0) -> Batch:
         """The pairs of the stream's records, or nothing for those of the table."""
+        if self._holding and not self._holds:  # the table had an end in an earlier life, only
+            held = list(self.on_loaded(failures))
+            return Batch.join([*held, self.on_batch(batch, failures, side)])
         if side == 0:
             return self._hold(batch) if self._holds and batch.values else self._enriched(batch)
         if self._spec.deleted is not None:

@@ -136,6 +136,19 @@ def test_without_times_a_deleted_row_is_not_kept_where_records_waited() -> None:
     assert not work.state.by_key
 
 
+@pytest.mark.parametrize("side", [STREAM, TABLE])
+def test_what_was_held_goes_on_where_the_table_has_no_end_any_more(side: int) -> None:
+    work = enrich()
+    work.operator.hold()
+    work.feed([("k", 0, 1), ("other", 0, 2)], side=STREAM)
+    work.one("k", 0, "v", side=TABLE)
+    work.checkpoint()
+    work.crash()
+    work.one("new", 1, 3, side=side)
+    assert work.results == [(1, "v"), (2, None), *([(3, None)] if side == STREAM else [])]
+    assert set(work.state.by_key) == ({"k"} if side == STREAM else {"k", "new"})
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_random_updates_equal_a_dict_by_time(seed: int) -> None:
     chance = random.Random(seed)
