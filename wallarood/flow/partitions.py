@@ -146,3 +146,5 @@ class SourceTime:
         self.watermark, rows = json.loads(data)
         for name, (highest, watermark) in rows.items():
             self.partitions[name] = PartitionTime(Condition.UNOPENED, highest, watermark)
+        if self.watermark == MAX_TIME:  # all had ended, but may have more by now
+            self.watermark = max((row[1] for row in rows.values()), default=MIN_TIME)

@@ -179,3 +179,19 @@ def test_it_never_falls_whatever_its_partitions_do(
         watermark = time.advance(now)
         assert watermark >= last
         last = watermark
+
+
+def test_a_partition_that_had_ended_and_has_more_after_a_restart_holds_time_again() -> None:
+    time = SourceTime(TimeSettings(out_of_order=0))
+    time.expect(["a"])
+    time.observe("a", 100)
+    time.tell("a", Condition.ENDED)
+    assert time.advance(0) == MAX_TIME
+    restored = SourceTime(time.settings)
+    restored.decode(time.encode())
+    restored.expect(["a"])
+    restored.tell("a", Condition.ACTIVE)
+    restored.observe("a", 110)
+    assert restored.advance(0) == 110
+    restored.tell("a", Condition.ENDED)
+    assert restored.advance(0) == MAX_TIME
