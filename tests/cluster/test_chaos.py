@@ -18,7 +18,7 @@ def wallarood(directory: Path, *arguments: str) -> subprocess.CompletedProcess[s
 
 
 def test_the_demo_counts_right_while_workers_are_killed(tmp_path: Path) -> None:
-    done = wallarood(tmp_path, "demo", "--chaos", "--seed", "3", "--", "--repeat", "5")
+    done = wallarood(tmp_path, "demo", "--chaos", "--seed", "3", "--", "--repeat", "30")
     assert done.returncode == 0, done.stderr
     assert "counts verified" in done.stdout
     found = re.search(r"chaos: (\d+) kills? \(.*\), (\d+) recover", done.stderr)

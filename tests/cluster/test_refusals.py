@@ -227,7 +227,7 @@ def test_a_cluster_with_certificates_and_a_stranger(tmp_path: Path, endless: str
         wait_for("a running cluster", lambda: all(each.phase() == "running" for each in cluster))
         refused(hosts.start("gamma", endless, *flags("gamma", theirs), count=2), "certificate", 77)
         refused(hosts.start("gamma", endless, count=2), "the peer speaks TLS only", 77)
-        refused(hosts.start("gamma", endless, *flags("beta"), count=2), "that of 'beta'", 77)
+        refused(hosts.start("gamma", endless, *flags("beta"), count=2), "it belongs to 'beta'", 77)
         still_works(cluster)
 
 
