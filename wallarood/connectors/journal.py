@@ -212,8 +212,10 @@ def check_journal(directory: Path) -> list[str]:
         try:
             for block, _ in blocks(path):
                 expected = block.first + len(block.entries)
-        except (TornError, FileNotFoundError):
-            continue  # what was not acknowledged; what a running worker has just cut off
+        except TornError:
+            continue  # what was not acknowledged
+        except FileNotFoundError:
+            expected = None  # a running worker has just removed it, and all before it
         except (DamagedStateError, OSError) as error:
             problems.append(str(error))
             expected = None

@@ -2,14 +2,15 @@
 
 import random
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from wallarood.connectors import journal as module
-from wallarood.connectors.journal import Journal, open_journal
-from wallarood.connectors.journal_blocks import Entry
+from wallarood.connectors.journal import Journal, check_journal, open_journal
+from wallarood.connectors.journal_blocks import Block, Entry
 from wallarood.model.errors import CannotCreateError, DamagedStateError
 
 SIZE = 1 << 20
@@ -259,3 +260,52 @@ def test_a_journal_that_is_smaller_than_what_it_knows_of_clients_is_not_full_whe
         assert journal.full
         journal.cut(journal.next)
     journal.close()
+
+
+def test_a_cut_off_end_is_no_damage_when_it_is_verified_and_is_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SEGMENT_BYTES", 10)
+    journal = open_journal(tmp_path / "j", SIZE)
+    journal.append([("a", 1, b"one")])
+    journal.append([("a", 2, b"two")])
+    journal.close()
+    last = max((tmp_path / "j").iterdir())
+    whole = last.read_bytes()
+    for size in range(len(whole)):
+        last.write_bytes(whole[:size])
+        assert check_journal(tmp_path / "j") == []
+        assert last.read_bytes() == whole[:size]
+
+
+def test_a_file_that_ends_too_early_in_front_of_another_is_damage_when_it_is_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SEGMENT_BYTES", 10)
+    journal = open_journal(tmp_path / "j", SIZE)
+    journal.append([("a", 1, b"one")])
+    journal.append([("a", 2, b"two")])
+    journal.close()
+    first, last = sorted((tmp_path / "j").iterdir())
+    first.write_bytes(first.read_bytes()[:-1])
+    assert check_journal(tmp_path / "j") == [f"{last}: entries 0 to 1 are missing"]
+
+
+@pytest.mark.parametrize("gone", [1, 2, 3])
+def test_files_that_a_running_worker_removes_meanwhile_are_no_damage_when_it_is_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: int
+) -> None:
+    """A checkpoint is committed after the files were listed and before they are read."""
+    monkeypatch.setattr(module, "SEGMENT_BYTES", 10)
+    journal = open_journal(tmp_path / "j", SIZE)
+    for number in range(4):
+        journal.append([("a", number + 1, b"payload")])
+    read = module.blocks
+
+    def blocks_of_a_running_worker(path: Path) -> Iterator[tuple[Block, int]]:
+        journal.cut(gone)
+        return read(path)
+
+    monkeypatch.setattr(module, "blocks", blocks_of_a_running_worker)
+    assert check_journal(tmp_path / "j") == []
+    assert len(list((tmp_path / "j").iterdir())) == 4 - gone

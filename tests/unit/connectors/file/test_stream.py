@@ -99,6 +99,40 @@ async def test_a_line_that_another_process_left_ends_where_it_was_left(tmp_path:
     await again.aclose()
 
 
+@pytest.mark.parametrize("torn", [1, 15])
+async def test_a_journal_whose_last_entry_was_cut_off_is_read_up_to_it(
+    tmp_path: Path, torn: int
+) -> None:
+    """A crash in the middle of a write: nothing was done with these bytes."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    source = w.FileSource(pipe, follow=True)
+    (partition,) = source.partitions()
+    reader = await source.open(partition, None, context(tmp_path))
+    found = []
+    for line in ("one", "two", "three"):
+        with pipe.open("w") as file:
+            file.write(line + "\n")
+        with trio.fail_after(10):
+            batch = await reader.read()
+        found.append((batch.records, batch.position))
+    await reader.aclose()
+    stream.forget_pipes()
+    (journal,) = (tmp_path / "state").glob("*/*.journal")
+    os.truncate(journal, journal.stat().st_size - torn)
+    again = await source.open(partition, found[0][1], context(tmp_path))
+    with pipe.open("w") as file:
+        file.write("four\n")
+    lines: list[str] = []
+    with trio.fail_after(10):
+        while len(lines) < 2:
+            batch = await again.read()
+            assert batch is not None
+            lines += batch.records
+    assert lines == ["two", "four"]
+    await again.aclose()
+
+
 async def test_another_process_has_columns_of_its_own_and_a_replay_knows_it(
     tmp_path: Path,
 ) -> None:

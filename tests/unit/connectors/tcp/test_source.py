@@ -1,5 +1,6 @@
 """TCP sources and the TCP sink, on real sockets."""
 
+import os
 import socket
 import struct
 from collections.abc import Callable
@@ -231,6 +232,27 @@ async def test_a_repeat_is_acknowledged_and_dropped_also_after_a_restart(
             answers = await trio.to_thread.run_sync(answers_of, client, lambda a: a.ack == 2)
             assert answers[0].next == (3 if turn else 1)
             await reader.aclose()
+
+
+@pytest.mark.parametrize("torn", [1, 20, 40])
+async def test_a_record_whose_journal_entry_was_cut_off_is_asked_for_again(
+    where: SourceContext, torn: int
+) -> None:
+    """A crash in the middle of a write: it was not acknowledged, and is no damage."""
+    with ExitStack() as stack:
+        reader = await opened(w.TcpSource("127.0.0.1:0"), where, stack)
+        client_of(reader, stack).sendall(framed(b"one"))
+        assert await records_of(reader, 1) == [b"one"]
+        reader.journal.append([("c", 2, b"two" * 20)])
+        await reader.aclose()
+        (file,) = Path(where.directory).glob("*/*.journal")
+        os.truncate(file, file.stat().st_size - torn)
+        reader = await opened(w.TcpSource("127.0.0.1:0"), where, stack, 1)
+        client = client_of(reader, stack)
+        client.sendall(framed(b"two again", first=2))
+        assert await records_of(reader, 1) == [b"two again"]
+        assert Answer(next=2) in answers_of(client, lambda answer: answer.ack == 2)
+        await reader.aclose()
 
 
 async def test_a_full_journal_holds_the_clients_until_a_checkpoint_is_committed(
