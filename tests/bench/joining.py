@@ -17,7 +17,7 @@ import attrs
 from bench.report import Results, progress, table
 from wallarood.flow.joins.interval import IntervalJoin
 from wallarood.flow.joins.rows import Row as JoinRow
-from wallarood.flow.state import KeyedState
+from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.steps.chains import Chain
 from wallarood.flow.steps.timed import Making
 from wallarood.flow.timed.computation import TimedComputation

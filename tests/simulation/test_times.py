@@ -7,7 +7,7 @@ import pytest
 from world.errors import ViolationError
 from world.times import Life, Parts
 
-from wallarood.flow.partitions import SourceTime
+from wallarood.flow.source_time import SourceTime
 from wallarood.flow.watermarks import Clock
 from wallarood.model.time import MIN_TIME, Condition, TimeSettings
 

@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 
 from wallarood.flow.failures import Failure
-from wallarood.flow.state import KeyedState
+from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.steps.timed import Making
 from wallarood.flow.watermarks import Clock
 from wallarood.model.batch import Batch

@@ -11,7 +11,7 @@ import attrs
 
 from wallarood.flow.align import Alignment
 from wallarood.flow.link import Delivery, LinkReceiver, LinkSender
-from wallarood.flow.state import KeyedState
+from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.transactions import Transactions
 from wallarood.model.batch import Barrier, EndOfStream, Mark
 from wallarood.model.checkpoint import (

@@ -22,7 +22,7 @@ from wallarood.control.settings import MachineClasses as Classes
 from wallarood.control.stale import Stamp
 from wallarood.flow.align import Alignment
 from wallarood.flow.link import LinkSender
-from wallarood.flow.state import KeyedState
+from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.transactions import Transactions
 from wallarood.model.batch import Barrier, Mark
 from wallarood.model.checkpoint import CheckpointId, CheckpointPart

@@ -14,8 +14,9 @@ from typing import Any, TypeAlias
 import attrs
 
 from wallarood.flow.align import Alignment
-from wallarood.flow.partitions import SourceTime
-from wallarood.flow.watermarks import AtOnce, Clock, restored_watermark
+from wallarood.flow.source_time import SourceTime
+from wallarood.flow.state.at_once import AtOnce
+from wallarood.flow.watermarks import Clock, restored_watermark
 from wallarood.model.batch import Barrier, EndOfStream, Mark, Watermark
 from wallarood.model.time import MIN_TIME, Condition, TimeSettings, WhenAllIdle
 

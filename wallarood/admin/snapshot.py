@@ -15,7 +15,7 @@ from wallarood.admin.status import (
     WorkerStatus,
     bytes_read,
 )
-from wallarood.control.presence import Peer, Presence
+from wallarood.control.membership.presence import Peer, Presence
 from wallarood.model.time import MIN_TIME
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.worker import Worker

@@ -10,10 +10,10 @@ from typing import Any
 
 import wallarood
 from wallarood.admin import client
+from wallarood.admin.text import cluster_text, topology_table, workers_table
 from wallarood.admin.watermarks import watermarks_text
 from wallarood.cli.ctl_orders import checkpoint, reload, shutdown
 from wallarood.cli.main import Parser, parsed
-from wallarood.cli.tables import cluster_text, topology_table, workers_table
 from wallarood.model.errors import PeersGoneError, UsageError, WallaroodError
 from wallarood.model.topology import Topology
 from wallarood.outlet import open_standard_streams, use_outlet

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn, TextIO
 
 from wallarood import __version__
-from wallarood.cli.hash_seed import fix_hash_seed
+from wallarood.daemon.hash_seed import fix_hash_seed
 from wallarood.model.errors import (
     CannotCreateError,
     OutputClosedError,

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from wallarood.cli.common import add_config_flags, config_from, target_of
-from wallarood.cli.hash_seed import with_hash_seed
+from wallarood.daemon.hash_seed import with_hash_seed
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -7,7 +7,7 @@ from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.formation.startup import Role
 from wallarood.control.machine import Machine
-from wallarood.control.membership import Membership
+from wallarood.control.membership.membership import Membership
 from wallarood.control.rounds.active_round import ActiveRound
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.control.rounds.recovery_member import RecoveryMember

@@ -26,8 +26,8 @@ from wallarood.control.formation.joiner import Joiner
 from wallarood.control.formation.startup import Role
 from wallarood.control.machine import Machine
 from wallarood.control.machines import Machines
+from wallarood.control.membership.presence import alone, refusal
 from wallarood.control.orders import take_order
-from wallarood.control.presence import alone, refusal
 from wallarood.control.rounds.active_round import ActiveRound
 from wallarood.control.settings import MachineClasses, NodeSettings
 from wallarood.control.stale import Stamp

@@ -4,7 +4,7 @@ import attrs
 
 from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner
-from wallarood.control.membership import Membership
+from wallarood.control.membership.membership import Membership
 from wallarood.control.rounds.checkpoint_leader import (
     IN_VAIN_MAX,
     UNPUBLISHED_MAX,

@@ -18,7 +18,7 @@ import trio
 
 from wallarood.admin import client
 from wallarood.admin.status import JobState, Status
-from wallarood.cli.hash_seed import SEED, VARIABLE
+from wallarood.daemon.hash_seed import SEED, VARIABLE
 from wallarood.devcluster.chaos import Chaos
 from wallarood.devcluster.local import LocalCluster
 from wallarood.devcluster.outcome import Outcome, failure

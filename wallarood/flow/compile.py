@@ -12,16 +12,18 @@ from typing import Any, TypeAlias
 import attrs
 
 from wallarood.flow.failures import Failure, letter_of, pass_on
-from wallarood.flow.state import KeyedState, SingleState, State
+from wallarood.flow.state.at_once import AtOnce, SharedObject
+from wallarood.flow.state.keyed import KeyedState
+from wallarood.flow.state.state import State
 from wallarood.flow.steps import grouped, operators
-from wallarood.flow.steps.aggregate import Aggregator
+from wallarood.flow.steps.aggregates.aggregate import Aggregator
 from wallarood.flow.steps.arrow import columnar
 from wallarood.flow.steps.chains import CHAINED, Chain
 from wallarood.flow.steps.keying import key_by
 from wallarood.flow.steps.makers import OPERATORS, STATES
 from wallarood.flow.steps.operators import DROPPED, Operator
 from wallarood.flow.steps.timed import Making, Timed, Wall, clock_name
-from wallarood.flow.watermarks import AtOnce, Clock
+from wallarood.flow.watermarks import Clock
 from wallarood.model.batch import Batch
 from wallarood.model.errors import ApplicationError, LocalProtocolError
 from wallarood.model.pipeline import Application, Calling, Computation, Shape, Step, StepKind
@@ -147,7 +149,8 @@ def make_states(application: Application, stage: Stage) -> dict[str, State]:
         match step.kind, step.computation:
             case StepKind.STATEFUL, Computation(state=make) as computation if make is not None:
                 kind = make if isinstance(make, type) else None
-                states[step.name] = SingleState(step.name, _new_state(computation, make), kind)
+                of = SharedObject(step.name, _new_state(computation, make), kind)
+                states[step.name] = AtOnce(step.name, of)
             case StepKind.PARTITIONED, Computation(state=make) if make is not None:
                 states[step.name] = KeyedState(step.name, make)
     return states
@@ -252,7 +255,7 @@ def _operator(step: Step, states: Mapping[str, State]) -> tuple[Operator, ...]:
             if computation.shape is Shape.ARROW:
                 return (columnar(computation),)
             return (operators.whole(computation),)
-        case StepKind.STATEFUL, Computation() as computation, SingleState() as state:
+        case StepKind.STATEFUL, Computation() as computation, AtOnce(of=SharedObject() as state):
             return (grouped.together(computation, state),)
         case StepKind.PARTITIONED, Computation() as computation, KeyedState() as state:
             if computation.shape is Shape.AGGREGATE:

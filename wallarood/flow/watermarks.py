@@ -1,12 +1,11 @@
-"""Watermarks: how far event time has come at an operator, and what is captured at once."""
+"""Watermarks: how far event time has come at an operator."""
 
 from collections.abc import Iterable
-from typing import Protocol
 
 import attrs
 
+from wallarood.flow.state.at_once import AtOnce
 from wallarood.model.batch import Watermark
-from wallarood.model.checkpoint import StatePart
 from wallarood.model.time import MIN_TIME
 
 
@@ -37,53 +36,3 @@ def restored_watermark(states: Iterable[object]) -> Watermark:
     clocks = [each.of for each in states if isinstance(each, AtOnce)]
     times = [each.time for each in clocks if isinstance(each, Clock)]
     return Watermark(max(times, default=MIN_TIME))
-
-
-class Encodable(Protocol):
-    """What is small enough to be captured at once."""
-
-    def encode(self) -> bytes:
-        """The whole of it, for a checkpoint."""
-
-    def decode(self, data: bytes) -> None:
-        """Replace it by what `encode` has given."""
-
-
-@attrs.define(eq=False)
-class AtOnce:
-    """The state of a step that is captured at once; see `wallarood.flow.state.State`."""
-
-    computation: str
-    of: Encodable
-    _part: StatePart | None = attrs.field(default=None, init=False)
-
-    def capture(self, number: int, since: int) -> None:  # noqa: ARG002 - as KeyedState
-        """Capture the state as it is now."""
-        self._part = StatePart(self.computation, True, since, (self.of.encode(),), 1)
-
-    @property
-    def capturing(self) -> bool:
-        """There is never anything left to encode."""
-        return False
-
-    @property
-    def encoded(self) -> int:
-        """It is encoded when it is captured."""
-        return 0
-
-    def encode_some(self) -> None:
-        """There is never anything left to encode."""
-
-    def finish(self) -> StatePart:
-        """The capture, whole."""
-        part, self._part = self._part, None
-        assert part is not None
-        return part
-
-    def committed(self, number: int) -> None:
-        """A checkpoint is known committed."""
-
-    def restore(self, chunks: Iterable[bytes]) -> None:
-        """Take what was captured."""
-        for chunk in chunks:
-            self.of.decode(chunk)

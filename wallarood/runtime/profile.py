@@ -23,7 +23,7 @@ from typing import Any
 import attrs
 
 from wallarood.flow.compile import Concurrent, Inline, InThread, Segment
-from wallarood.flow.state import State
+from wallarood.flow.state.state import State
 from wallarood.flow.steps.operators import Operator
 from wallarood.model.batch import Batch
 from wallarood.model.ids import Address
@@ -31,7 +31,7 @@ from wallarood.model.pipeline import Application, StepKind
 from wallarood.model.topology import Stage, Topology
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.dataflow.outputs import LocalPort, Port
-from wallarood.runtime.dataflow.stage_task import StageTask
+from wallarood.runtime.dataflow.tasks.stage_task import StageTask
 from wallarood.runtime.peers.sender import RemotePort
 from wallarood.runtime.ports import DataChannel, DialData
 from wallarood.wire.records import RecordCodec

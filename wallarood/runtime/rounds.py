@@ -36,17 +36,17 @@ from wallarood.model.errors import (
 from wallarood.model.messages import Choice, Purpose
 from wallarood.model.pipeline import Application
 from wallarood.model.topology import Topology
-from wallarood.runtime.dataflow.build import (
+from wallarood.runtime.dataflow.build.job import (
     Plan,
     Reporting,
     build_job,
     codecs_of,
     restore_states,
 )
+from wallarood.runtime.dataflow.build.wiring import Wiring
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.dataflow.limits import before_slow
-from wallarood.runtime.dataflow.wiring import Wiring
 from wallarood.runtime.peers.links import Links
 from wallarood.runtime.profile import profile_codecs, profile_job
 from wallarood.runtime.worker import LastCheckpoint, Round, Worker

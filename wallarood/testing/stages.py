@@ -17,10 +17,11 @@ import attrs
 from wallarood.flow.align import Alignment
 from wallarood.flow.compile import Inline, Segment, compile_branch, compile_stage, make_states
 from wallarood.flow.failures import Failure
-from wallarood.flow.partitions import SourceTime
 from wallarood.flow.route import Router
-from wallarood.flow.state import State
-from wallarood.flow.watermarks import AtOnce, restored_watermark
+from wallarood.flow.source_time import SourceTime
+from wallarood.flow.state.at_once import AtOnce
+from wallarood.flow.state.state import State
+from wallarood.flow.watermarks import restored_watermark
 from wallarood.model.batch import Batch, EndOfStream, Mark, Watermark
 from wallarood.model.errors import ApplicationError
 from wallarood.model.messages import Listing
@@ -28,9 +29,15 @@ from wallarood.model.pipeline import Application, Step, StepKind
 from wallarood.model.time import MAX_TIME, MIN_TIME, Condition
 from wallarood.model.topology import Stage, StageKind, Topology
 from wallarood.planning.plan import plan
-from wallarood.runtime.dataflow.build import codecs_of, copiers_of, guards_of, read_first, sides_of
-from wallarood.runtime.dataflow.segments import run_segments
-from wallarood.runtime.dataflow.wiring import SOURCE_EDGE, Wiring
+from wallarood.runtime.dataflow.build.job import (
+    codecs_of,
+    copiers_of,
+    guards_of,
+    read_first,
+    sides_of,
+)
+from wallarood.runtime.dataflow.build.wiring import SOURCE_EDGE, Wiring
+from wallarood.runtime.dataflow.tasks.segments import run_segments
 from wallarood.runtime.timing.clock import wall_clock
 from wallarood.testing.outlets import Emitted, Outlets
 from wallarood.wire.records import PickleRule

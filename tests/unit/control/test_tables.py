@@ -21,8 +21,8 @@ from wallarood.control.events import (
 from wallarood.control.formation.founding import Founder
 from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner
-from wallarood.control.membership import Membership
-from wallarood.control.presence import Peer
+from wallarood.control.membership.membership import Membership
+from wallarood.control.membership.presence import Peer
 from wallarood.control.rounds.checkpoint_leader import CheckpointLeader
 from wallarood.control.rounds.checkpoint_member import CheckpointMember
 from wallarood.control.rounds.completion import Completion

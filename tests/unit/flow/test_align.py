@@ -5,7 +5,8 @@ import random
 import pytest
 
 from wallarood.flow.align import Alignment
-from wallarood.flow.watermarks import AtOnce, Clock, restored_watermark
+from wallarood.flow.state.at_once import AtOnce
+from wallarood.flow.watermarks import Clock, restored_watermark
 from wallarood.model.batch import Barrier, EndOfStream, Watermark
 from wallarood.model.time import MAX_TIME
 

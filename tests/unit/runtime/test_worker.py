@@ -6,10 +6,10 @@ from trio.testing import wait_all_tasks_blocked
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.messages import Choice
 from wallarood.model.topology import Topology
+from wallarood.runtime.dataflow.build.wiring import Wiring
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.dataflow.snapshots import Snapshots
-from wallarood.runtime.dataflow.wiring import Wiring
 from wallarood.runtime.worker import Round, Work
 
 ALONE = ("alpha",)

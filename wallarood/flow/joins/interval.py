@@ -20,7 +20,7 @@ from typing import Any, Final
 from wallarood.flow.failures import Failure, late
 from wallarood.flow.joins.rows import Emitted, Row, in_order, remember_keys
 from wallarood.flow.keys import canonical_all, encoded
-from wallarood.flow.state import KeyedState
+from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.steps.timed import Making
 from wallarood.flow.timed.agenda import Reminders
 from wallarood.model.batch import Batch

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from wallarood.flow.failures import Failure, fail
 from wallarood.flow.keys import canonical_all
-from wallarood.flow.state import KeyedState
+from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.steps.operators import DROPPED, call_each
 from wallarood.flow.steps.timed import Making
 from wallarood.flow.timed.agenda import Reminders

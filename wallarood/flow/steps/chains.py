@@ -26,7 +26,9 @@ import attrs
 
 from wallarood.flow.failures import Failure, fail, pass_on
 from wallarood.flow.keys import canonical_all
-from wallarood.flow.state import KeyedState, SingleState, State
+from wallarood.flow.state.at_once import AtOnce, SharedObject
+from wallarood.flow.state.keyed import KeyedState
+from wallarood.flow.state.state import State
 from wallarood.flow.steps.operators import DROPPED
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation, Shape
@@ -184,7 +186,7 @@ class Chain:
         match self._state:
             case None:
                 return iter(batch.values)
-            case SingleState() as state:
+            case AtOnce(of=SharedObject() as state):
                 return zip(batch.values, repeat(state.value), strict=False)
             case KeyedState() as state:
                 states = state.use(canonical_all(batch))

@@ -4,13 +4,14 @@ from typing import Any
 
 from wallarood.flow.failures import Failure, fail
 from wallarood.flow.keys import canonical_all
-from wallarood.flow.state import KeyedState, SingleState
+from wallarood.flow.state.at_once import SharedObject
+from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.steps.operators import Operator, Plain
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation
 
 
-def together(computation: Computation, state: SingleState) -> Operator:
+def together(computation: Computation, state: SharedObject) -> Operator:
     """The operator of a batch computation with one state for all records."""
 
     def run(batch: Batch, failures: list[Failure]) -> Batch:

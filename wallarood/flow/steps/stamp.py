@@ -4,11 +4,11 @@ from itertools import compress
 from typing import Any
 
 from wallarood.flow.failures import Failure, fail
-from wallarood.flow.partitions import SourceTime
+from wallarood.flow.source_time import SourceTime
 from wallarood.flow.stamps import StampError, stamp_of, stamps_of
+from wallarood.flow.state.at_once import AtOnce
 from wallarood.flow.steps.operators import DROPPED, call_each
 from wallarood.flow.steps.timed import Making
-from wallarood.flow.watermarks import AtOnce
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Step
 from wallarood.model.spans import show_span

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeAlias
 import attrs
 
 from wallarood.flow.failures import Failure
-from wallarood.flow.state import State
+from wallarood.flow.state.state import State
 from wallarood.flow.steps.operators import Operator
 from wallarood.flow.watermarks import Clock
 from wallarood.model.batch import Batch

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from wallarood.flow.failures import Failure
 from wallarood.flow.keys import canonical_all, encoded
-from wallarood.flow.state import KeyedState
+from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.steps.operators import DROPPED
 from wallarood.flow.steps.timed import Making
 from wallarood.flow.timed.agenda import Agenda

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from wallarood.flow.failures import Failure, late
 from wallarood.flow.keys import canonical_all
-from wallarood.flow.state import KeyedState
+from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.steps.timed import Making
 from wallarood.flow.timed.agenda import Agenda
 from wallarood.model.batch import Batch

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 from typing import Any, Final
 
-from wallarood.flow.buckets import BucketState
 from wallarood.flow.failures import Failure
 from wallarood.flow.keys import hold_all
+from wallarood.flow.state.buckets import BucketState
 from wallarood.flow.steps.timed import Making
 from wallarood.flow.windows.gathering import Part, gathering_of
 from wallarood.flow.windows.panes import panes_of

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from wallarood.flow.failures import Failure, fail
 from wallarood.flow.keys import hold_all
-from wallarood.flow.state import KeyedState
+from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.steps.timed import Making
 from wallarood.flow.timed.agenda import Reminders
 from wallarood.flow.windows.gathering import Part, gathering_of

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import attrs
 
 from wallarood.flow.failures import Failure, fail, pass_on
-from wallarood.flow.steps.tally import Tally
+from wallarood.flow.steps.aggregates.tally import Tally
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation
 from wallarood.model.timing.windows import Gathers, WindowKind, WindowSpec

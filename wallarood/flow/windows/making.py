@@ -1,7 +1,8 @@
 """Who makes the operators of windows, and what they keep."""
 
-from wallarood.flow.buckets import BucketState
-from wallarood.flow.state import KeyedState, State
+from wallarood.flow.state.buckets import BucketState
+from wallarood.flow.state.keyed import KeyedState
+from wallarood.flow.state.state import State
 from wallarood.flow.steps.operators import Operator
 from wallarood.flow.steps.timed import Making
 from wallarood.flow.windows.aligned import AlignedWindows

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from wallarood.flow.failures import Failure, fail, pass_on
 from wallarood.flow.keys import hold_all
-from wallarood.flow.state import KeyedState
+from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.steps.timed import Making
 from wallarood.flow.timed.agenda import Reminders
 from wallarood.flow.windows.gathering import Gathering, Part, gathering_of

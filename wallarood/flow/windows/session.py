@@ -15,7 +15,7 @@ from typing import Any
 
 from wallarood.flow.failures import Failure
 from wallarood.flow.keys import hold_all
-from wallarood.flow.state import KeyedState
+from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.steps.timed import Making
 from wallarood.flow.timed.agenda import Reminders
 from wallarood.flow.windows.adding import LAST, ROW, SAID, START, Adding, Session

@@ -1,7 +1,7 @@
 """The data flow of one worker in one round: its inboxes, and a task for each instance.
 
-`wallarood.runtime.dataflow.build` makes everything from the topology; `Job.run` is the lifetime of
-the tasks. All marks and records of other workers come in by `Job.inbox`, so connections need not
+`wallarood.runtime.dataflow.build.job` makes everything from the topology; `Job.run` is the lifetime
+of the tasks. All marks and records of other workers come in by `Job.inbox`, so connections need not
 know what runs here.
 """
 
@@ -14,14 +14,14 @@ import trio
 from wallarood.model.batch import Barrier
 from wallarood.model.checkpoint import SourcePosition
 from wallarood.model.errors import errors_in
+from wallarood.runtime.dataflow.build.wiring import Wiring
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox
-from wallarood.runtime.dataflow.sink_task import SinkTask
 from wallarood.runtime.dataflow.snapshots import Snapshots
-from wallarood.runtime.dataflow.source_task import SourceTask
-from wallarood.runtime.dataflow.stage_task import StageTask
-from wallarood.runtime.dataflow.wiring import Wiring
+from wallarood.runtime.dataflow.tasks.sink_task import SinkTask
+from wallarood.runtime.dataflow.tasks.source_task import SourceTask
+from wallarood.runtime.dataflow.tasks.stage_task import StageTask
 
 log = structlog.get_logger(__name__)
 

@@ -14,7 +14,7 @@ import attrs
 from wallarood.app.connector import SourceLimits
 from wallarood.model.pipeline import Application, Calling, Shape
 from wallarood.model.topology import Stage, Topology
-from wallarood.runtime.dataflow.wiring import Wiring
+from wallarood.runtime.dataflow.build.wiring import Wiring
 
 AGGREGATED_BATCHES = 8
 PARTED_BATCHES_MAX = 4

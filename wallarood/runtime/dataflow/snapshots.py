@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from wallarood.flow.state import State
+from wallarood.flow.state.state import State
 from wallarood.model.batch import Barrier
 from wallarood.model.checkpoint import (
     CheckpointId,

@@ -3,7 +3,7 @@
 import attrs
 import trio
 
-from wallarood.flow.partitions import SourceTime
+from wallarood.flow.source_time import SourceTime
 
 
 @attrs.define(eq=False)

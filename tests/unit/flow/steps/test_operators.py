@@ -15,7 +15,7 @@ from wallarood.flow.failures import ComputationFailed, Failure
 from wallarood.model.batch import Batch
 from wallarood.planning.listings import list_partitions
 from wallarood.planning.plan import plan
-from wallarood.runtime.dataflow.segments import run_segments
+from wallarood.runtime.dataflow.tasks.segments import run_segments
 
 Policy = Literal["stop", "skip"]
 

@@ -9,8 +9,8 @@ from support.compiling import first_of
 import wallarood as w
 from wallarood.flow.compile import Inline, compile_stage, make_states
 from wallarood.flow.failures import ComputationFailed, Failure
-from wallarood.flow.partitions import SourceTime
-from wallarood.flow.watermarks import AtOnce
+from wallarood.flow.source_time import SourceTime
+from wallarood.flow.state.at_once import AtOnce
 from wallarood.model.batch import Batch
 
 SECOND = 1_000_000

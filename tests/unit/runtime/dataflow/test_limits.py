@@ -9,6 +9,7 @@ from wallarood.app.connector import SourceLimits
 from wallarood.model.pipeline import Application
 from wallarood.planning.listings import list_partitions
 from wallarood.planning.plan import plan
+from wallarood.runtime.dataflow.build.wiring import Wiring
 from wallarood.runtime.dataflow.limits import (
     AGGREGATED_BATCHES,
     BEFORE_BARRIER_S,
@@ -19,7 +20,6 @@ from wallarood.runtime.dataflow.limits import (
     before_slow,
     slow_stages,
 )
-from wallarood.runtime.dataflow.wiring import Wiring
 
 WORKERS = ("alpha", "beta", "gamma", "delta", "epsilon")
 

@@ -3,7 +3,7 @@
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from wallarood.flow.partitions import SourceTime
+from wallarood.flow.source_time import SourceTime
 from wallarood.model.time import Condition, TimeSettings
 from wallarood.runtime.timing.drift import Drift
 

@@ -7,8 +7,8 @@ from typing import Any
 import attrs
 import pytest
 
-from wallarood.flow import capture as capture_module
-from wallarood.flow.buckets import Bucket, BucketState
+from wallarood.flow.state import capture as capture_module
+from wallarood.flow.state.buckets import Bucket, BucketState
 from wallarood.model.checkpoint import StatePart
 
 Contents = dict[Bucket, dict[int, Any]]

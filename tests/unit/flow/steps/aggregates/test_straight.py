@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from wallarood.flow.steps.cells import Cell, Count, Greatest, Least, Sum
-from wallarood.flow.steps.stepped import first
-from wallarood.flow.steps.straight import written_for
+from wallarood.flow.steps.aggregates.cells import Cell, Count, Greatest, Least, Sum
+from wallarood.flow.steps.aggregates.stepped import first
+from wallarood.flow.steps.aggregates.straight import written_for
 
 ROWS: list[list[Cell]] = [
     [Count()],

@@ -20,11 +20,11 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from wallarood.flow.failures import Failure, fail, pass_on
-from wallarood.flow.steps import stepped
-from wallarood.flow.steps.cells import Cell, Count, Greatest, Keyed, Least, News, Sum
+from wallarood.flow.steps.aggregates import stepped
+from wallarood.flow.steps.aggregates.cells import Cell, Count, Greatest, Keyed, Least, News, Sum
+from wallarood.flow.steps.aggregates.straight import written_for
 from wallarood.flow.steps.operators import DROPPED, call_each
 from wallarood.flow.steps.selectors import Selector, selector_of
-from wallarood.flow.steps.straight import written_for
 from wallarood.model.aggregation import Aggregation, AggregationKind
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation

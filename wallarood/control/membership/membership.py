@@ -22,7 +22,6 @@
 from typing import ClassVar
 
 from wallarood.control import effects as do
-from wallarood.control.attaching import Attaching
 from wallarood.control.events import (
     ConnectionLost,
     ConnectionMessage,
@@ -31,8 +30,17 @@ from wallarood.control.events import (
     TimerFired,
 )
 from wallarood.control.formation.refusals import refuse
-from wallarood.control.presence import Peer, Presence, failure, gone, left, missing, refusal
-from wallarood.control.source_gate import SourceGate
+from wallarood.control.membership.attaching import Attaching
+from wallarood.control.membership.presence import (
+    Peer,
+    Presence,
+    failure,
+    gone,
+    left,
+    missing,
+    refusal,
+)
+from wallarood.control.membership.source_gate import SourceGate
 from wallarood.model.errors import WallaroodError
 from wallarood.model.ids import ClusterId, WorkerName
 from wallarood.model.messages import (

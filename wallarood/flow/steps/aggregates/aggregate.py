@@ -5,10 +5,10 @@ from typing import Any, TypeAlias
 
 from wallarood.flow.failures import Failure, pass_on
 from wallarood.flow.keys import canonical_all
-from wallarood.flow.state import KeyedState
-from wallarood.flow.steps.cells import Keyed
+from wallarood.flow.state.keyed import KeyedState
+from wallarood.flow.steps.aggregates.cells import Keyed
+from wallarood.flow.steps.aggregates.tally import Tally
 from wallarood.flow.steps.operators import call_each, gather
-from wallarood.flow.steps.tally import Tally
 from wallarood.model.aggregation import row
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation, Shape

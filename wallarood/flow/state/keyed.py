@@ -1,4 +1,4 @@
-"""The state of a computation, and how it gets into a checkpoint while records keep flowing."""
+"""State with an object for each key, captured for a checkpoint while records keep flowing."""
 # Theory of operation
 # ===================
 # Keys are held in their canonical form, so that equality is that of the encoded bytes. The
@@ -27,12 +27,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import compress, repeat
 from operator import not_
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 
-from wallarood.flow.capture import DELETED, All, Bases, Chunks, Pieces, Some, Taken, Waiting
 from wallarood.flow.failures import pass_on
+from wallarood.flow.state.capture import DELETED, All, Bases, Chunks, Pieces, Some, Taken, Waiting
 from wallarood.flow.stored.decode import decode_states
 from wallarood.flow.stored.encode import encode_deleted, encode_states
 from wallarood.model.checkpoint import StatePart
@@ -221,76 +221,3 @@ class KeyedState:
                 else:
                     self.by_key.update(zip(keys, states, strict=True))
         self._bases.restored(len(self.by_key))
-
-
-@attrs.define(eq=False)
-class SingleState:
-    """One state object for all records, of class *kind*. It is captured as a whole, at once."""
-
-    computation: str
-    value: Any
-    kind: type | None = None
-    _part: StatePart | None = None
-
-    def capture(self, number: int, since: int) -> None:  # noqa: ARG002 - as KeyedState
-        """Capture the state as it is now. Raises ApplicationError: it cannot be stored."""
-        chunks = encode_states(self.computation, [None], [self.value])
-        self._part = StatePart(self.computation, True, since, tuple(chunks), 1)
-
-    @property
-    def capturing(self) -> bool:
-        """Whether a capture has chunks left to encode."""
-        return False
-
-    @property
-    def encoded(self) -> int:
-        """It is encoded when it is captured."""
-        return 0
-
-    def encode_some(self) -> None:
-        """There is never anything left to encode."""
-
-    def finish(self) -> StatePart:
-        """The capture, whole."""
-        part, self._part = self._part, None
-        assert part is not None
-        return part
-
-    def committed(self, number: int) -> None:
-        """A checkpoint is known committed."""
-
-    def restore(self, chunks: Iterable[bytes]) -> None:
-        """Take the captured object. Raises ApplicationError: its class cannot take it."""
-        for chunk in chunks:
-            for _, states in decode_states(chunk, computation=self.computation, kind=self.kind):
-                if states is not DELETED:
-                    (self.value,) = states
-
-
-class State(Protocol):
-    """What a step keeps, as the checkpoint sees it; see `KeyedState` for what the methods do."""
-
-    computation: str
-
-    def capture(self, number: int, since: int) -> None:
-        """Begin checkpoint *number*, with what has changed since checkpoint *since*."""
-
-    @property
-    def capturing(self) -> bool:
-        """Whether a capture is not finished yet."""
-
-    @property
-    def encoded(self) -> int:
-        """How many bytes of it are encoded."""
-
-    def encode_some(self) -> None:
-        """Encode a part of it, for some milliseconds at most."""
-
-    def finish(self) -> StatePart:
-        """Encode the rest and return all of it."""
-
-    def committed(self, number: int) -> None:
-        """Forget what only checkpoints before *number* need."""
-
-    def restore(self, chunks: Iterable[bytes]) -> None:
-        """Replace the state by the one in *chunks*."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallarood.flow.partitions import PASSING_EVERY, PASSING_MAX, SourceTime
+from wallarood.flow.source_time import PASSING_EVERY, PASSING_MAX, SourceTime
 from wallarood.model.time import MAX_TIME, MIN_TIME, Condition, TimeSettings, WhenAllIdle
 
 SECOND = 1_000_000

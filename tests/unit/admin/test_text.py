@@ -10,7 +10,7 @@ from wallarood.admin.status import (
     Status,
     WorkerStatus,
 )
-from wallarood.cli.tables import status_text, table, topology_table, workers_table
+from wallarood.admin.text import status_text, table, topology_table, workers_table
 from wallarood.model.topology import Stage, StageKind, Topology
 
 STATUS = Status(

@@ -19,7 +19,7 @@ import trio
 from wallarood.app.connector import Source, SourceBatch, SourceContext, SourceReader, Unreadable
 from wallarood.app.functions.declaring import policy_of
 from wallarood.flow.failures import Naming, unread
-from wallarood.flow.partitions import SourceTime
+from wallarood.flow.source_time import SourceTime
 from wallarood.model.batch import Barrier, Batch, EndOfStream, Reading, Unread
 from wallarood.model.checkpoint import SourcePosition
 from wallarood.model.ids import InputId

@@ -3,7 +3,7 @@
 import pytest
 
 import wallarood as w
-from wallarood.cli.hash_seed import again, with_hash_seed
+from wallarood.daemon.hash_seed import again, with_hash_seed
 
 
 @pytest.mark.parametrize(

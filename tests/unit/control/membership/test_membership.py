@@ -3,7 +3,7 @@
 from wallarood.control import effects as do
 from wallarood.control.effects import Effect
 from wallarood.control.events import ConnectionLost, ConnectionMessage, ConnectionOpened, TimerFired
-from wallarood.control.membership import Membership
+from wallarood.control.membership.membership import Membership
 from wallarood.model.errors import ApplicationError, DamagedStateError
 from wallarood.model.ids import Address, Incarnation
 from wallarood.model.messages import (

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from operator import length_hint
 from typing import Any, Final, TypeAlias
 
-from wallarood.flow.steps.cells import Cell, Count, Greatest, Least, Sum
+from wallarood.flow.steps.aggregates.cells import Cell, Count, Greatest, Least, Sum
 
 Loop: TypeAlias = Callable[[dict[Any, Any], list[Any], Sequence[list[Any]]], int]
 """Adds records to rows, and says to how many: fewer than there are if the next one raised."""

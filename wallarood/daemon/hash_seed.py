@@ -48,7 +48,7 @@ def with_hash_seed(application: "Application") -> "Application":
     seed = os.environ.get(VARIABLE, SEED)
     if seed in (SEED, "random"):
         return application
-    import attrs
+    import attrs  # noqa: PLC0415 - this module counts in every start
 
     line = f"{VARIABLE} {seed}"
     return attrs.evolve(application, fingerprint=(*application.fingerprint, line))

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from wallarood.flow.capture import DELETED, All, Bases, Chunks, Pieces, Some, Taken, Waiting
+from wallarood.flow.state.capture import DELETED, All, Bases, Chunks, Pieces, Some, Taken, Waiting
 from wallarood.flow.stored.decode import Bucket, decode_pieces
 from wallarood.flow.stored.encode import encode_bucket_deleted, encode_states
 from wallarood.model.checkpoint import StatePart

@@ -29,8 +29,8 @@ import trio
 from wallarood.flow.align import Alignment
 from wallarood.flow.compile import Concurrent, Inline, InThread, Segment
 from wallarood.flow.failures import Failure
-from wallarood.flow.partitions import SourceTime
-from wallarood.flow.state import State
+from wallarood.flow.source_time import SourceTime
+from wallarood.flow.state.state import State
 from wallarood.flow.steps.timed import Wall
 from wallarood.model.batch import (
     Barrier,
@@ -51,8 +51,8 @@ from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.limits import JobLimits, Pace
 from wallarood.runtime.dataflow.outputs import Outputs
-from wallarood.runtime.dataflow.segments import run_segments
 from wallarood.runtime.dataflow.snapshots import Snapshots
+from wallarood.runtime.dataflow.tasks.segments import run_segments
 from wallarood.runtime.timing.clock import wall_clock
 from wallarood.runtime.timing.drift import Drift
 from wallarood.runtime.timing.ticker import Ticker

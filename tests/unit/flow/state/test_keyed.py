@@ -5,9 +5,9 @@ import random
 import attrs
 import pytest
 
-from wallarood.flow import capture as capture_module
-from wallarood.flow import state as state_module
-from wallarood.flow.state import KeyedState
+from wallarood.flow.state import capture as capture_module
+from wallarood.flow.state import keyed as state_module
+from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.stored.decode import DELETED, decode_states
 from wallarood.model.checkpoint import StatePart
 

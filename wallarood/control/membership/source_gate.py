@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import attrs
 
 from wallarood.control.effects import Effect, PauseSources, ResumeSources
-from wallarood.control.presence import Peer, missing
+from wallarood.control.membership.presence import Peer, missing
 from wallarood.model.ids import WorkerName
 
 

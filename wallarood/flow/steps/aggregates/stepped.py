@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from wallarood.flow.keys import canonical
-from wallarood.flow.steps.cells import Keyed, News, OldOf, Pairs, number, ordered
+from wallarood.flow.steps.aggregates.cells import Keyed, News, OldOf, Pairs, number, ordered
 
 Parts: TypeAlias = tuple[Any, ...]
 

@@ -10,11 +10,12 @@ from wallarood.app.connector import Scope, SinkContext, SourceContext
 from wallarood.flow.align import Alignment
 from wallarood.flow.compile import compile_branch, compile_stage, make_states
 from wallarood.flow.guard import Guard, maker_of
-from wallarood.flow.partitions import SourceTime
 from wallarood.flow.route import Router
-from wallarood.flow.state import State
+from wallarood.flow.source_time import SourceTime
+from wallarood.flow.state.at_once import AtOnce
+from wallarood.flow.state.state import State
 from wallarood.flow.steps.timed import Wall
-from wallarood.flow.watermarks import AtOnce, restored_watermark
+from wallarood.flow.watermarks import restored_watermark
 from wallarood.model.checkpoint import CheckpointPart, Restored
 from wallarood.model.ids import ClusterId, InputId, WorkerName
 from wallarood.model.pipeline import (
@@ -26,6 +27,7 @@ from wallarood.model.pipeline import (
 )
 from wallarood.model.topology import Edge, Routing, Stage, StageKind, Topology
 from wallarood.planning.tables import waits_for_table
+from wallarood.runtime.dataflow.build.wiring import SOURCE_EDGE, Wiring
 from wallarood.runtime.dataflow.counters import SourceCounters, StageCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox
@@ -39,11 +41,10 @@ from wallarood.runtime.dataflow.limits import (
     slow_stages,
 )
 from wallarood.runtime.dataflow.outputs import EdgeOutput, LocalPort, Outputs, Port
-from wallarood.runtime.dataflow.sink_task import SinkTask
 from wallarood.runtime.dataflow.snapshots import Snapshots
-from wallarood.runtime.dataflow.source_task import SourceTask
-from wallarood.runtime.dataflow.stage_task import StageTask
-from wallarood.runtime.dataflow.wiring import SOURCE_EDGE, Wiring
+from wallarood.runtime.dataflow.tasks.sink_task import SinkTask
+from wallarood.runtime.dataflow.tasks.source_task import SourceTask
+from wallarood.runtime.dataflow.tasks.stage_task import StageTask
 from wallarood.runtime.timing.clock import wall_clock
 from wallarood.runtime.timing.drift import Drift
 from wallarood.wire.copies import Copier

@@ -13,13 +13,13 @@ from wallarood.flow.align import Alignment
 from wallarood.model.batch import Barrier, Batch, EndOfStream
 from wallarood.model.checkpoint import CheckpointPart, SinkPart
 from wallarood.model.topology import Topology
+from wallarood.runtime.dataflow.build.wiring import Wiring
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.job import Job
-from wallarood.runtime.dataflow.sink_task import PUBLISH_AGAIN_S, SinkTask
 from wallarood.runtime.dataflow.snapshots import Snapshots
-from wallarood.runtime.dataflow.wiring import Wiring
+from wallarood.runtime.dataflow.tasks.sink_task import PUBLISH_AGAIN_S, SinkTask
 
 INPUT = (0, "alpha")
 CONTEXT = SinkContext("app", "cluster", "alpha", "sink", 0)

@@ -1,0 +1,1 @@
+"""What operators keep, and how it gets into checkpoints while records keep flowing."""

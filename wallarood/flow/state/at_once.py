@@ -1,0 +1,80 @@
+"""State that is small enough to be captured as a whole, at once."""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+import attrs
+
+from wallarood.flow.stored.decode import DELETED, decode_states
+from wallarood.flow.stored.encode import encode_states
+from wallarood.model.checkpoint import StatePart
+
+
+class Encodable(Protocol):
+    """What is small enough to be captured at once."""
+
+    def encode(self) -> bytes:
+        """The whole of it, for a checkpoint. Raises ApplicationError: it cannot be stored."""
+
+    def decode(self, data: bytes) -> None:
+        """Replace it by what `encode` has given. Raises ApplicationError: its class refuses."""
+
+
+@attrs.define(eq=False)
+class AtOnce:
+    """The state of a step that is captured at once; see `wallarood.flow.state.state.State`."""
+
+    computation: str
+    of: Encodable
+    _part: StatePart | None = attrs.field(default=None, init=False)
+
+    def capture(self, number: int, since: int) -> None:  # noqa: ARG002 - as KeyedState
+        """Capture the state as it is now. Raises ApplicationError: it cannot be stored."""
+        self._part = StatePart(self.computation, True, since, (self.of.encode(),), 1)
+
+    @property
+    def capturing(self) -> bool:
+        """There is never anything left to encode."""
+        return False
+
+    @property
+    def encoded(self) -> int:
+        """It is encoded when it is captured."""
+        return 0
+
+    def encode_some(self) -> None:
+        """There is never anything left to encode."""
+
+    def finish(self) -> StatePart:
+        """The capture, whole."""
+        part, self._part = self._part, None
+        assert part is not None
+        return part
+
+    def committed(self, number: int) -> None:
+        """A checkpoint is known committed."""
+
+    def restore(self, chunks: Iterable[bytes]) -> None:
+        """Take what was captured. Raises ApplicationError: its class cannot take it."""
+        for chunk in chunks:
+            self.of.decode(chunk)
+
+
+@attrs.define(eq=False)
+class SharedObject:
+    """One state object for all records of a computation, of class *kind*."""
+
+    computation: str
+    value: Any
+    kind: type | None = None
+
+    def encode(self) -> bytes:
+        """See `Encodable.encode`."""
+        (piece,) = encode_states(self.computation, [None], [self.value])
+        return piece
+
+    def decode(self, data: bytes) -> None:
+        """See `Encodable.decode`."""
+        for _, states in decode_states(data, computation=self.computation, kind=self.kind):
+            if states is not DELETED:
+                (self.value,) = states

@@ -1,0 +1,1 @@
+"""From a topology to the instances of one worker, wired to each other."""
