@@ -75,6 +75,8 @@ if TYPE_CHECKING:
     from wallarood.connectors.file.source import FileSource
     from wallarood.connectors.generator import GeneratorSource
     from wallarood.connectors.memory import ListSink, ListSource
+    from wallarood.connectors.spool.sink import SpooledSink
+    from wallarood.connectors.spool.target import Marker, MarkerMovedError, Target
     from wallarood.connectors.stdin import StdinSource
     from wallarood.connectors.stdout import StdoutSink
     from wallarood.connectors.tcp.sink import TcpSink
@@ -104,6 +106,8 @@ __all__ = [
     "ListSink",
     "ListSource",
     "Located",
+    "Marker",
+    "MarkerMovedError",
     "PipelineError",
     "Scope",
     "Setup",
@@ -115,10 +119,12 @@ __all__ = [
     "SourceContext",
     "SourceLimits",
     "SourceReader",
+    "SpooledSink",
     "StdinSource",
     "StdoutSink",
     "Stream",
     "Table",
+    "Target",
     "TcpSink",
     "TcpSource",
     "Time",
@@ -185,6 +191,8 @@ _WHERE = {
     "ListSink": "wallarood.connectors.memory",
     "ListSource": "wallarood.connectors.memory",
     "Located": "wallarood.app.connector",
+    "Marker": "wallarood.connectors.spool.target",
+    "MarkerMovedError": "wallarood.connectors.spool.target",
     "PipelineError": "wallarood.model.errors",
     "Scope": "wallarood.app.connector",
     "Setup": "wallarood.app.setups",
@@ -196,10 +204,12 @@ _WHERE = {
     "SourceContext": "wallarood.app.connector",
     "SourceLimits": "wallarood.app.connector",
     "SourceReader": "wallarood.app.connector",
+    "SpooledSink": "wallarood.connectors.spool.sink",
     "StdinSource": "wallarood.connectors.stdin",
     "StdoutSink": "wallarood.connectors.stdout",
     "Stream": "wallarood.app.streams.stream",
     "Table": "wallarood.app.streams.joins",
+    "Target": "wallarood.connectors.spool.target",
     "TcpSink": "wallarood.connectors.tcp.sink",
     "TcpSource": "wallarood.connectors.tcp.source",
     "Time": "wallarood.app.time",

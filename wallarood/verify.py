@@ -1,12 +1,11 @@
 """Reads everything that a state directory holds, and says what is not as it was written."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from wallarood.connectors.journal import check_journal
-from wallarood.connectors.tcp.frame_files import check_frames
+from wallarood.disk.noted import noted_verify
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import DamagedStateError
 from wallarood.storage.checkpoint_files import inspect_checkpoints
@@ -37,8 +36,8 @@ def _verify_cluster(path: Path, load: Callable[[], ClusterRecord | None]) -> lis
     if record is None or record.state is RecordState.PREPARED:
         return []
     problems = []
-    for directory in sorted((path / "sources").glob("*/*")):
-        problems += check_journal(directory)
+    for directory in sorted((path / "sources").glob("*")):
+        problems += _verify_kept(directory, ())
     try:
         store = inspect_checkpoints(path / "checkpoints.db", record.cluster_id)
     except DamagedStateError as error:
@@ -49,11 +48,18 @@ def _verify_cluster(path: Path, load: Callable[[], ClusterRecord | None]) -> lis
     finally:
         store.close()
     for sink in sinks:
-        frames = [each for each in sink.unpublished if _is_of_frames(each)]
         for directory in _directories_of(path / "sinks", sink.step):
-            found = [check_frames(directory, each) for each in frames]
-            problems += [each for each in found if each]
+            problems += _verify_kept(directory, sink.unpublished)
     return problems
+
+
+def _verify_kept(directory: Path, unpublished: Sequence[Any]) -> list[str]:
+    """Ask the connector whose files are in *directory*."""
+    try:
+        verify = noted_verify(directory)
+    except LookupError as error:
+        return [str(error)]
+    return [] if verify is None else verify(directory, unpublished)
 
 
 def _directories_of(path: Path, step: str) -> list[Path]:
@@ -63,11 +69,4 @@ def _directories_of(path: Path, step: str) -> list[Path]:
         each
         for each in path.glob("*-*")
         if each.name.rpartition("-")[0] == name and each.name.rpartition("-")[2].isdecimal()
-    )
-
-
-def _is_of_frames(transaction: Any) -> bool:
-    """Whether a transaction is one of a TCP sink: others have their own form."""
-    return isinstance(transaction, dict) and all(
-        isinstance(transaction.get(each), str) for each in ("file", "checksum")
     )

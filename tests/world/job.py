@@ -157,7 +157,7 @@ class SimJob:
     @property
     def unpublished(self) -> int:
         """How many committed transactions are not visible yet."""
-        return self.transactions.count_due(self.known)
+        return len(self.transactions.all_due(self.known))
 
     def _prepare(self) -> None:
         if self.written:

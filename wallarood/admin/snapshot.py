@@ -126,7 +126,7 @@ class Snapshots:
         )
 
     def _stages(self, job: Job, now: float) -> tuple[StageStatus, ...]:
-        failing = {each.stage: each.failing for each in job.sinks}
+        failing = {each.stage: each.waits for each in job.sinks}
         pickled = self._pickled(job)
         return tuple(
             StageStatus(

@@ -18,9 +18,10 @@ durable may be whole all the same: opening the journal makes it durable before u
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise, zip_longest
 from pathlib import Path
+from typing import Any
 
 import attrs
 import structlog
@@ -220,6 +221,11 @@ def check_journal(directory: Path) -> list[str]:
             problems.append(str(error))
             expected = None
     return problems
+
+
+def check_journals(directory: Path, unpublished: Sequence[Any] = ()) -> list[str]:  # noqa: ARG001
+    """What is damaged in the journals of a source, one for each partition; each in words."""
+    return [problem for each in sorted(directory.glob("*/")) for problem in check_journal(each)]
 
 
 def _take_in(journal: Journal, path: Path, after: Path | None) -> None:

@@ -16,6 +16,7 @@ from wallarood.connectors.file.stream import (
     is_another,
     open_stream,
 )
+from wallarood.connectors.journal import check_journals
 from wallarood.connectors.parse.options import (
     CsvOptions,
     Format,
@@ -139,6 +140,8 @@ class StdinSource(Generic[T_co]):
     def record(self) -> Any:
         """The type of the records."""
         return self.form.record
+
+    verify = staticmethod(check_journals)
 
     def partitions(self) -> Sequence[str]:
         """See `Source.partitions`."""

@@ -42,9 +42,13 @@ class Transactions:
         oldest = self._prepared[0].number if self._prepared else None
         return oldest is not None and oldest <= number
 
-    def count_due(self, number: int) -> int:
-        """How many checkpoint *number*, which is committed, holds and are not published."""
-        return sum(each.number is not None and each.number <= number for each in self._prepared)
+    def all_due(self, number: int) -> list[Any]:
+        """What checkpoint *number*, which is committed, holds and is not published."""
+        return [
+            each.transaction
+            for each in self._prepared
+            if each.number is not None and each.number <= number
+        ]
 
     @property
     def oldest(self) -> Any:

@@ -38,6 +38,7 @@ from wallarood.connectors.file.listing import (
 )
 from wallarood.connectors.file.reader import FileReader
 from wallarood.connectors.file.stream import StreamInput, open_stream
+from wallarood.connectors.journal import check_journals
 from wallarood.connectors.parse.options import (
     Format,
     FormatOptions,
@@ -197,6 +198,8 @@ class FileSource(Generic[T_co]):
     @property
     def _stops(self) -> bool:
         return policy_of(self.on_error) is ErrorPolicy.STOP
+
+    verify = staticmethod(check_journals)
 
     def partitions(self) -> Sequence[str]:
         """See `Source.partitions`. Raises ApplicationError: a path leads to no file."""

@@ -8,37 +8,31 @@ sent, and it is done when the receiver has acknowledged the last; what the recei
 while the file is sent, so that neither waits for the other. After a crash the same file is sent
 again, so a number always stands for the same bytes; and the receiver says with its first word which
 numbers it has. The file goes when it was acknowledged. Its checksum is part of the checkpoint.
-When the cluster goes back below what it has published, see `wallarood.connectors.tcp.line`.
+When the cluster goes back below what it has published, see `wallarood.connectors.spool.place`.
 """
 
-import contextlib
-import os
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import attrs
 import trio
-from xxhash import xxh3_64
 
 from wallarood.app.connector import SinkContext, SinkWriter
 from wallarood.connectors.framing import VERSION, Hello, record_frame
+from wallarood.connectors.spool.files import SpoolFiles, check_files, opened_files
+from wallarood.connectors.spool.target import writer_name
 from wallarood.connectors.tcp.connection import BROKEN, Connection, connected
-from wallarood.connectors.tcp.frame_files import check_frames, open_frames, remove_void
-from wallarood.connectors.tcp.line import Place, in_line
+from wallarood.connectors.tcp.frame_files import ENDING, open_frames
+from wallarood.connectors.tcp.line import in_line
 from wallarood.connectors.tcp.line_writer import LineWriter
 from wallarood.connectors.text import LineEncoder, LineFormat, encoder, payloads
-from wallarood.disk.durable import sync_directory, write_all
 from wallarood.model.errors import (
     ApplicationError,
-    CannotCreateError,
     DamagedStateError,
     PeersGoneError,
     UsageError,
 )
 from wallarood.model.ids import Address, parse_address
-
-BUFFER_BYTES = 256 << 10
 
 Delivery = Literal["exactly-once", "at-least-once"]
 
@@ -93,15 +87,12 @@ class TcpSink:
         """
         if self.delivery == "at-least-once":
             return LineWriter(self.address, encoder(self.format, sink=context.step))
-        if not context.directory:
-            raise ApplicationError(f"sink {context.step!r} needs a state directory for its frames")
-        instance = f"{context.step}@{context.worker}-{context.instance}"
-        client = f"{context.application}-{instance}-{context.cluster_id[-8:]}"
-        where, place = Path(context.directory), Place.of(state)
+        client = writer_name(context)
+        files = await opened_files(context, state, ENDING)
         encode = encoder(self.format, sink=context.step)
-        await trio.to_thread.run_sync(remove_void, where, place)
-        place = place.in_line(context.line)
-        return FrameWriter(self.address, self.format, client, where, place, encode)
+        return FrameWriter(self.address, self.format, client, files, encode)
+
+    verify = staticmethod(check_files)
 
 
 @attrs.define(eq=False)
@@ -111,70 +102,27 @@ class FrameWriter:
     address: Address
     format: LineFormat
     client: str
-    directory: Path
-    place: Place
+    files: SpoolFiles
     encode: LineEncoder
-    _file: int | None = attrs.field(default=None, init=False)
-    _path: Path | None = attrs.field(default=None, init=False)
-    _buffer: bytearray = attrs.field(factory=bytearray, init=False)
-    _checksum: xxh3_64 = attrs.field(factory=xxh3_64, init=False)
     _connection: Connection | None = attrs.field(default=None, init=False)
 
     @property
     def state(self) -> Any:
         """See `SinkWriter.state`."""
-        return self.place.state
+        return self.files.place.state
 
     async def write(self, records: list[Any]) -> None:
         """See `SinkWriter.write`. Raises CannotCreateError: the disk is full."""
-        if self._path is None:
-            self._path = self.directory / self.place.file
-        first = self.place.next
-        for number, payload in enumerate(payloads(self.encode, self.format, records), first):
-            self._buffer += record_frame(number, payload)
-        self.place = attrs.evolve(self.place, next=first + len(records))
-        if len(self._buffer) >= BUFFER_BYTES:
-            await trio.to_thread.run_sync(self._flush)
-
-    def _flush(self) -> None:
-        assert self._path is not None
-        try:
-            if self._file is None:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-                self._file = os.open(self._path, flags, 0o600)
-            data, self._buffer = bytes(self._buffer), bytearray()
-            write_all(self._file, data)
-            self._checksum.update(data)
-        except OSError as error:
-            raise CannotCreateError(f"{self._path}: {error.strerror}") from error
+        numbered = enumerate(payloads(self.encode, self.format, records), self.files.place.next)
+        data = b"".join([record_frame(number, payload) for number, payload in numbered])
+        if self.files.add(data, len(records)):
+            await trio.to_thread.run_sync(self.files.flush)
 
     async def prepare(self) -> Any:
         """See `SinkWriter.prepare`: the file, its checksum, and its last sequence number."""
-        if self._path is None:
+        if not self.files.has_some:
             return None
-        return await trio.to_thread.run_sync(self._prepare)
-
-    def _prepare(self) -> Any:
-        self._flush()
-        assert self._file is not None
-        assert self._path is not None
-        try:
-            os.fsync(self._file)
-            file, self._file = self._file, None
-            os.close(file)
-            sync_directory(self.directory)
-        except OSError as error:
-            raise CannotCreateError(f"{self._path}: {error.strerror}") from error
-        prepared = {
-            "file": self._path.name,
-            "last": self.place.next - 1,
-            "checksum": self._checksum.hexdigest(),
-            "line": self.place.line,
-            "after": self.place.after,
-        }
-        self._checksum.reset()
-        self._path = None
-        return prepared
+        return await trio.to_thread.run_sync(self.files.prepare)
 
     async def commit(self, prepared: Any) -> None:
         """See `SinkWriter.commit`: returns when the receiver has acknowledged the last record.
@@ -182,12 +130,11 @@ class FrameWriter:
         Raises PeersGoneError: it does not answer, or refuses. Raises DamagedStateError: the frames
         are gone or damaged, and the receiver does not have them; or it has more than there are.
         """
-        path, last = self.directory / prepared["file"], prepared["last"]
+        path, last = self.files.path_of(prepared), prepared["last"]
         try:
             connection = await self._connected(prepared["line"], tuple(prepared["after"]))
             if connection.acknowledged < last:
-                if problem := await trio.to_thread.run_sync(check_frames, self.directory, prepared):
-                    raise DamagedStateError(problem)
+                await trio.to_thread.run_sync(self.files.check, prepared)
                 await self._send(path, last, connection)
         except BROKEN as error:
             await self._disconnect()
@@ -196,7 +143,7 @@ class FrameWriter:
         except PeersGoneError as error:
             await self._disconnect()
             raise PeersGoneError(f"receiver {self.address}: {error.message}") from error
-        await trio.to_thread.run_sync(partial(path.unlink, missing_ok=True))
+        await trio.to_thread.run_sync(self.files.remove, prepared)
 
     async def _connected(self, line: int, after: tuple[int, int]) -> Connection:
         client = in_line(self.client, line)
@@ -207,10 +154,11 @@ class FrameWriter:
             if line:
                 hello = Hello(VERSION, client, self.client, line, *after)
             self._connection = await connected(self.address, hello)
-            if line == self.place.line and self._connection.acknowledged >= self.place.next:
+            place = self.files.place
+            if line == place.line and self._connection.acknowledged >= place.next:
                 raise DamagedStateError(
                     f"receiver {self.address} has {self._connection.acknowledged:,} records of "
-                    f"{client}, but only {self.place.next - 1:,} were made: the cluster was "
+                    f"{client}, but only {place.next - 1:,} were made: the cluster was "
                     "restored to a point before what it has published. Restore a newer state "
                     "directory on at least one worker, or form a new cluster"
                 )
@@ -231,7 +179,4 @@ class FrameWriter:
     async def aclose(self) -> None:
         """See `SinkWriter.aclose`."""
         await self._disconnect()
-        if self._file is not None:
-            file, self._file = self._file, None
-            with contextlib.suppress(OSError):  # what it holds is void
-                os.close(file)
+        self.files.close()

@@ -23,7 +23,7 @@ import typing_extensions
 from wallarood.app.connector import Scope, SourceContext, SourceReader
 from wallarood.app.functions.declared import OnError
 from wallarood.app.functions.declaring import policy_of
-from wallarood.connectors.journal import open_journal
+from wallarood.connectors.journal import check_journals, open_journal
 from wallarood.connectors.tcp.clients import listen
 from wallarood.connectors.tcp.reader import TcpReader
 from wallarood.connectors.tcp.talk import Framed, Lines, Talk
@@ -104,6 +104,8 @@ class TcpSource(Generic[T_co]):
         where = _address(type(self).__name__, address)
         self.__attrs_init__(where, Scope(scope), record, on_error, journal_bytes_max)
 
+    verify = staticmethod(check_journals)
+
     def partitions(self) -> Sequence[str]:
         """See `Source.partitions`."""
         return (str(self.address),)
@@ -160,6 +162,8 @@ class LineTcpSource:
         _check(type(self).__name__, scope, journal_bytes_max)
         where = _address(type(self).__name__, address)
         self.__attrs_init__(where, Scope(scope), on_error, journal_bytes_max)
+
+    verify = staticmethod(check_journals)
 
     def partitions(self) -> Sequence[str]:
         """See `Source.partitions`."""

@@ -182,8 +182,8 @@ class Job:
 
     @property
     def unpublished(self) -> int:
-        """How many committed transactions wait in the sink that has most of them."""
-        return max((sink.unpublished for sink in self.sinks), default=0)
+        """How many committed transactions wait in the sink that has most; see `SinkTask.burden`."""
+        return max((sink.burden for sink in self.sinks), default=0)
 
     async def forget(self, number: int) -> None:
         """Nothing before checkpoint *number* is needed any more: sources may drop it."""

@@ -8,7 +8,8 @@ from support.receiver import Receiver
 
 import wallarood as w
 from wallarood.app.connector import SinkContext
-from wallarood.connectors.tcp.line import Place, in_line, place_of
+from wallarood.connectors.spool.place import place_of
+from wallarood.connectors.tcp.line import in_line
 from wallarood.connectors.tcp.sink import FrameWriter
 from wallarood.model.errors import DamagedStateError
 
@@ -39,16 +40,9 @@ async def send(writer: FrameWriter, *records: str) -> None:
                 raise
 
 
-def test_a_line_goes_on_after_the_last_record_that_the_receiver_is_to_keep() -> None:
-    kept = Place(0, 5)
-    assert kept.in_line(0) == kept
-    first = kept.in_line(1)
-    assert first == Place(1, 1, (0, 4))
-    assert first.in_line(2) == Place(2, 1, (0, 4)), "nothing was sent in line 1"
-    assert Place(1, 3, (0, 4)).in_line(2) == Place(2, 1, (1, 2))
-    assert Place.of(first.state) == first
-    assert [place_of(each.file) for each in (kept, first)] == [(0, 5), (1, 1)]
+def test_a_client_has_another_name_in_another_line() -> None:
     assert in_line(NAME, 0) == NAME
+    assert in_line(NAME, 2) == f"{NAME}-line-2"
 
 
 async def test_what_came_after_a_kept_checkpoint_is_replaced(context: SinkContext) -> None:

@@ -11,14 +11,19 @@ worker says of each checkpoint; when there are too many, the leader has all sour
 checkpoints go on (see `wallarood.control.rounds.checkpoint_leader`).
 """
 
+import random
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import attrs
 import structlog
 import trio
 
 from wallarood.app.connector import Sink, SinkContext, SinkWriter
+from wallarood.disk.noted import note_connector
 from wallarood.flow.align import Alignment
 from wallarood.flow.failures import Naming, pass_on
 from wallarood.flow.transactions import Transactions
@@ -32,6 +37,12 @@ from wallarood.runtime.dataflow.snapshots import Snapshots
 from wallarood.runtime.dataflow.waker import Waker
 
 PUBLISH_AGAIN_S = 1.0
+PUBLISH_AGAIN_MAX_S = 10.0
+"""The pauses between attempts to publish grow from the one to the other, and are not all alike."""
+SAID_AFTER_S = 10.0
+"""When status tells of an attempt to publish that takes long."""
+FULL = 1 << 30
+"""What counts as more transactions than may wait to be published, whatever that is."""
 SMALL_RECORDS = 64
 SLOW_S = 0.001
 
@@ -58,6 +69,12 @@ class SinkTask:
     """All that is to be published up to this checkpoint has been."""
     failing: str = attrs.field(default="", init=False)
     """Why the last attempt to publish failed; empty if it did not."""
+    _failed: int = attrs.field(default=0, init=False)
+    """How many attempts to publish have failed in a row."""
+    _due_since: float | None = attrs.field(default=None, init=False)
+    """When it was first tried to publish the oldest transaction; None if it was not."""
+    _due_at: str = attrs.field(default="", init=False)
+    """The same by the calendar, for people."""
     _took_s: float = attrs.field(default=0.0, init=False)
     """How long the last write took."""
     _naming: Naming = attrs.field(init=False)
@@ -116,6 +133,9 @@ class SinkTask:
 
     async def _open(self) -> SinkWriter:
         state = self.restored.state if self.restored is not None else None
+        if self.context.directory:
+            where = Path(self.context.directory)
+            await trio.to_thread.run_sync(note_connector, where, self.sink)
         with self._naming:
             writer = self._writer = await self.sink.open(self.context, state)
         if self.restored is not None:
@@ -138,7 +158,22 @@ class SinkTask:
     @property
     def unpublished(self) -> int:
         """How many transactions are committed, and not visible yet."""
-        return self._prepared.count_due(self._committed)
+        return len(self._prepared.all_due(self._committed))
+
+    @property
+    def burden(self) -> int:
+        """As `unpublished`, or FULL if what waits is too much for the writer."""
+        due = self._prepared.all_due(self._committed)
+        is_full: Callable[[list[Any]], bool] | None = getattr(self._writer, "is_full", None)
+        return FULL if due and is_full is not None and is_full(due) else len(due)
+
+    @property
+    def waits(self) -> str:
+        """What publishing waits for, and since when; empty if it does not wait for long."""
+        since = self._due_since
+        if since is None or not (self.failing or trio.current_time() - since >= SAID_AFTER_S):
+            return ""
+        return f"{self.failing or 'no answer yet'} (since {self._due_at})"
 
     def committed(self, number: int) -> None:
         """Checkpoint *number* is durably known committed: `publish` has something to do."""
@@ -163,6 +198,9 @@ class SinkTask:
 
     async def _publish_oldest(self) -> None:
         assert self._writer is not None
+        if self._due_since is None:
+            self._due_since = trio.current_time()
+            self._due_at = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}"
         try:
             await self._writer.commit(self._prepared.oldest)
         except DamagedStateError:
@@ -171,9 +209,12 @@ class SinkTask:
             pass_on(error)
             self.failing = str(error)
             log.warning("sink cannot publish", sink=self.context.step, reason=self.failing)
-            await trio.sleep(PUBLISH_AGAIN_S)
+            again_s = min(PUBLISH_AGAIN_S * 2 ** min(self._failed, 10), PUBLISH_AGAIN_MAX_S)
+            self._failed += 1
+            await trio.sleep(again_s * random.uniform(0.5, 1))
             return
-        self.failing = ""
+        self.failing, self._failed = "", 0
+        self._due_since = None
         self._prepared.published()
 
     async def aclose(self) -> None:

@@ -10,6 +10,7 @@ inbox later comes behind the batch, also if that is still being processed, and i
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -18,6 +19,7 @@ import trio
 
 from wallarood.app.connector import Source, SourceBatch, SourceContext, SourceReader, Unreadable
 from wallarood.app.functions.declaring import policy_of
+from wallarood.disk.noted import note_connector
 from wallarood.flow.failures import Naming, unread
 from wallarood.flow.source_time import SourceTime
 from wallarood.model.batch import Barrier, Batch, EndOfStream, Reading, Unread
@@ -106,6 +108,9 @@ class SourceTask:
 
     async def _resume(self) -> None:
         """Partitions that have ended may have more by now, if the source says so."""
+        if self.context.directory:
+            where = Path(self.context.directory)
+            await trio.to_thread.run_sync(note_connector, where, self.source)
         ended = {name: each.position for name, each in self.partitions.items() if each.ended}
         resumable = getattr(self.source, "resumable", None)
         if ended and resumable is not None:

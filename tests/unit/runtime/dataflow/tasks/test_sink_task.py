@@ -1,5 +1,6 @@
 """A sink instance: late parts are left out, no barrier waits for room, and each publishes alone."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,7 +20,13 @@ from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.dataflow.snapshots import Snapshots
-from wallarood.runtime.dataflow.tasks.sink_task import PUBLISH_AGAIN_S, SinkTask
+from wallarood.runtime.dataflow.tasks.sink_task import (
+    FULL,
+    PUBLISH_AGAIN_MAX_S,
+    PUBLISH_AGAIN_S,
+    SAID_AFTER_S,
+    SinkTask,
+)
 
 INPUT = (0, "alpha")
 CONTEXT = SinkContext("app", "cluster", "alpha", "sink", 0)
@@ -31,6 +38,9 @@ class Shelf:
 
     slow: trio.Event | None = None
     receiver: bool = True
+    answers_after_s: float = 0
+    full_at: int = 1000
+    attempts: int = 0
     open_one: list[Any] = attrs.field(factory=list)
     number: int = 0
     visible: list[Any] = attrs.field(factory=list)
@@ -54,7 +64,13 @@ class Shelf:
         self.number += len(taken)
         return taken or None
 
+    def is_full(self, unpublished: list[Any]) -> bool:
+        return len(unpublished) >= self.full_at
+
     async def commit(self, prepared: Any) -> None:
+        self.attempts += 1
+        if self.answers_after_s:
+            await trio.sleep(self.answers_after_s)
         if not self.receiver:
             raise OSError("the receiver is away")
         self.visible += prepared
@@ -221,3 +237,52 @@ async def test_a_checkpoint_is_published_when_all_sinks_have(autojump_clock: Any
         await trio.sleep(2 * PUBLISH_AGAIN_S)
     assert made.published == [2]
     assert slow.visible == there.visible == [1, 2]
+
+
+async def test_pauses_between_attempts_grow_and_status_says_since_when(autojump_clock: Any) -> None:
+    del autojump_clock
+    shelf = Shelf(receiver=False)
+    async with bench(shelf) as made:
+        (sink,) = made.job.sinks
+        made.feed(1)
+        await made.checkpoint(1)
+        assert sink.waits == ""
+        made.job.committed(1)
+        await trio.sleep(60)
+        assert re.fullmatch(r"the receiver is away \(since \d{4}-\d\d-\d\d .*Z\)", sink.waits)
+        assert 60 / PUBLISH_AGAIN_MAX_S <= shelf.attempts <= 8 + 60 / (PUBLISH_AGAIN_MAX_S / 2)
+        said = sink.waits
+        await trio.sleep(5)
+        assert sink.waits == said, "it is since when the oldest waits"
+        shelf.receiver = True
+        await trio.sleep(PUBLISH_AGAIN_MAX_S)
+        assert (sink.waits, shelf.visible) == ("", [1])
+
+
+async def test_a_receiver_that_does_not_answer_shows(autojump_clock: Any) -> None:
+    del autojump_clock
+    shelf = Shelf(answers_after_s=SAID_AFTER_S + 5)
+    async with bench(shelf) as made:
+        (sink,) = made.job.sinks
+        made.feed(1)
+        await made.checkpoint(1)
+        made.job.committed(1)
+        await trio.sleep(SAID_AFTER_S / 2)
+        assert sink.waits == ""
+        await trio.sleep(SAID_AFTER_S / 2 + 1)
+        assert sink.waits.startswith("no answer yet (since ")
+        await trio.sleep(5)
+        assert sink.waits == ""
+
+
+async def test_sources_are_to_pause_when_the_writer_finds_that_too_much_waits() -> None:
+    shelf = Shelf(receiver=False, full_at=3)
+    async with bench(shelf) as made:
+        for number in (1, 2, 3):
+            assert made.job.unpublished == number - 1
+            made.feed(number)
+            await made.checkpoint(number)
+            assert made.job.unpublished == number - 1, "what is not committed is not bounded"
+            made.job.committed(number)
+        assert made.job.unpublished == FULL
+        assert made.job.sinks[0].unpublished == 3

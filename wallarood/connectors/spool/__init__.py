@@ -1,0 +1,1 @@
+"""What every exactly-once sink to a server shares: records are kept on disk until it has them."""

@@ -1,0 +1,168 @@
+"""An open `SpooledSink`: keeps records until they are committed, and until the server has them.
+
+Theory of operation
+===================
+`prepare` makes what was written durable in a file of the state directory; `commit` applies it to
+the server, in chunks, each together with the marker that says so. The marker is read once, before
+the first chunk, and again after every failure, whatever it was: then it tells whether the chunk got
+in. With the marker M, and a transaction of records up to *last* whose predecessor is *before*:
+
+    M >= last            the server has it: the file is removed
+    M < before           the server has lost what was published: stop, and say so
+    M > all that is made the cluster was put back before what it has published: stop, and say so
+    else                 apply what comes after M
+
+A marker of an older line counts as being before all of the line, but not before the record that the
+line continues after. The spool is bounded where it may be: see `is_full`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import attrs
+import trio
+
+from wallarood.connectors.spool.blocks import BLOCK_RECORDS_MAX, packed, unpacked
+from wallarood.connectors.spool.files import SpoolFiles
+from wallarood.connectors.spool.place import Place, place_of
+from wallarood.connectors.spool.target import Marker, MarkerMovedError, Target
+from wallarood.model.errors import DamagedStateError, PeersGoneError, WallaroodError
+
+MOVED_MAX = 3
+"""How often in a row a marker may turn out to be another one before an attempt has failed."""
+
+
+@attrs.define(eq=False)
+class SpooledWriter:
+    """An open `SpooledSink`. `writer` and `server` are for messages."""
+
+    target: Target
+    writer: str
+    server: str
+    files: SpoolFiles
+    spool_bytes_max: int
+    _made: Place = attrs.field(init=False)
+    """Behind what is prepared."""
+    _marker: Marker | None = attrs.field(default=None, init=False)
+    """What the server has; None if it has to be asked."""
+
+    @_made.default
+    def _made_before(self) -> Place:
+        return self.files.place
+
+    @property
+    def state(self) -> Any:
+        """See `SinkWriter.state`."""
+        return self._made.state
+
+    async def write(self, records: list[Any]) -> None:
+        """See `SinkWriter.write`. Raises CannotCreateError: the disk is full."""
+        encode: Callable[[list[Any]], list[Any]] | None = getattr(self.target, "encode", None)
+        kept = records if encode is None else encode(records)
+        for start in range(0, len(kept), BLOCK_RECORDS_MAX):
+            some = kept[start : start + BLOCK_RECORDS_MAX]
+            if self.files.add(packed(some), len(some)):
+                await trio.to_thread.run_sync(self.files.flush)
+
+    async def prepare(self) -> Any:
+        """See `SinkWriter.prepare`."""
+        prepared = None
+        if self.files.has_some:
+            prepared = await trio.to_thread.run_sync(self.files.prepare)
+        self._made = self.files.place
+        return prepared
+
+    def is_full(self, unpublished: Sequence[Any]) -> bool:
+        """Whether sources should pause: so much of what is committed waits for the server."""
+        return bool(sum(each["bytes"] for each in unpublished) >= self.spool_bytes_max)
+
+    async def commit(self, prepared: Any) -> None:
+        """See `SinkWriter.commit`: returns when the server has the last record.
+
+        Raises PeersGoneError: the server is away or refuses. Raises DamagedStateError: it has lost
+        what was published, or has more than was made; or the file is damaged.
+        """
+        moved = 0
+        while True:
+            try:
+                await self._apply(prepared)
+                break
+            except MarkerMovedError as error:
+                # Another process of this writer was quicker: its records are the same.
+                self._marker = None
+                moved += 1
+                if moved > MOVED_MAX:
+                    raise self._named(error) from error
+            except DamagedStateError:
+                self._marker = None
+                raise
+            except Exception as error:
+                self._marker = None
+                raise self._named(error) from error
+            except BaseException:  # cancelled: it may have got in, or not
+                self._marker = None
+                raise
+        await trio.to_thread.run_sync(self.files.remove, prepared)
+
+    def _named(self, error: Exception) -> PeersGoneError:
+        what = error.message if isinstance(error, WallaroodError) else str(error)
+        return PeersGoneError(f"{self.server}: {what or type(error).__name__}")
+
+    async def _apply(self, prepared: Any) -> None:
+        if self._marker is None:
+            self._marker = await self.target.marker()
+            self._check_ahead(self._marker)
+        line, first = place_of(prepared["file"])
+        last = Marker(line, prepared["last"])
+        before = Marker(line, first - 1) if first > 1 else Marker(*prepared["after"])
+        if self._marker >= last:
+            return
+        self._check_behind(self._marker, before)
+        await trio.to_thread.run_sync(self.files.check, prepared)
+        after = self._marker.last if self._marker.line == line else 0
+        path = self.files.path_of(prepared)
+        chunks = unpacked(path, first, after)
+        while (chunk := await trio.to_thread.run_sync(self._next_of, chunks)) is not None:
+            number, records = chunk
+            new = Marker(line, number)
+            await self.target.apply(records, self._marker, new)
+            self._marker = new
+        if self._marker != last:
+            raise DamagedStateError(
+                f"{path} is damaged: it ends with record {self._marker}, not {last}"
+            )
+
+    def _next_of(self, chunks: Iterator[tuple[int, list[Any]]]) -> tuple[int, list[Any]] | None:
+        try:
+            return next(chunks, None)
+        except FileNotFoundError as error:
+            raise DamagedStateError(
+                f"{error.filename} is missing, and {self.server} has records of {self.writer} "
+                f"only up to {self._marker}: either of them was put back to an older state. Put "
+                "the newest state directory back, or form a new cluster"
+            ) from None
+
+    def _check_ahead(self, marker: Marker) -> None:
+        made = Marker(self._made.line, self._made.next - 1)
+        if marker > made:
+            raise DamagedStateError(
+                f"{self.server} has records of {self.writer} up to {marker}, but only {made} were "
+                "made: the cluster was restored to a point before what it has published, or this "
+                "worker runs twice. Restore a newer state directory on at least one worker, or "
+                "form a new cluster"
+            )
+
+    def _check_behind(self, marker: Marker, before: Marker) -> None:
+        if marker < before:
+            raise DamagedStateError(
+                f"{self.server} has records of {self.writer} only up to {marker}, but up to "
+                f"{before} were published: it has lost data, as after a failover or when an older "
+                "backup was put back. Put its newest data back; or put a checkpoint back that was "
+                "kept before, so that what is missing is made again; or form a new cluster"
+            )
+
+    async def aclose(self) -> None:
+        """See `SinkWriter.aclose`."""
+        self.files.close()
+        if (close := getattr(self.target, "aclose", None)) is not None:
+            await close()
