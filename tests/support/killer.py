@@ -24,8 +24,16 @@ SETTLED = 0.5
 class Killer:
     """Runs a cluster as the packaged unit would: who dies is started again."""
 
-    def __init__(self, hosts: Hosts, application: str, count: int, *flags: str) -> None:
+    def __init__(
+        self,
+        hosts: Hosts,
+        application: str,
+        count: int,
+        *flags: str,
+        args: tuple[str, ...] = (),
+    ) -> None:
         self.hosts, self.application, self.count, self.flags = hosts, application, count, flags
+        self.args = args
         self.workers = {name: self.start(name) for name in NAMES[:count]}
         self.kills: Counter[str] = Counter()
         self.at_once: Counter[int] = Counter()
@@ -36,7 +44,12 @@ class Killer:
         """Start a worker, as it is started always."""
         flags = ("--cluster-id", "auto", *self.flags)
         return self.hosts.start(
-            name, self.application, *flags, count=self.count, initializer=name == "alpha"
+            name,
+            self.application,
+            *flags,
+            count=self.count,
+            initializer=name == "alpha",
+            args=self.args,
         )
 
     def kill(self, *names: str) -> None:

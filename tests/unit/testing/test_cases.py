@@ -32,6 +32,7 @@ def results(script: list[testing.ScriptStep], windows: Any, **options: Any) -> l
     """What the windows of key a have told: (start, end, value, pane), in seconds."""
     time = {name: options.pop(name) for name in OPTIONS if name in options}
     of = options.pop("of", None) or w.sum(of=lambda row: row[2])
+    replaced = options.pop("replaced", False)
     stream = w.source(
         "in",
         w.ListSource([], record=Row),
@@ -42,10 +43,20 @@ def results(script: list[testing.ScriptStep], windows: Any, **options: Any) -> l
     gathered = stream.key_by(lambda row: row[0]).window(windows, **options).aggregate(of)
     app = w.application("cases", gathered.to_sink(w.StdoutSink(), name="out"))
     return [
-        (each.start / SECOND, each.end / SECOND, each.value, each.pane)
+        (
+            each.start / SECOND,
+            each.end / SECOND,
+            each.value,
+            each.pane,
+            *([_seconds(each.replaces)] if replaced else []),
+        )
         for each in testing.run(app, script, start=START)["out"]
         if each.key == "a"
     ]
+
+
+def _seconds(spans: tuple[tuple[int, int], ...]) -> tuple[tuple[float, float], ...]:
+    return tuple((start / SECOND, end / SECOND) for start, end in spans)
 
 
 def on_time(*rows: tuple[float, float, int]) -> list[Any]:
@@ -93,6 +104,25 @@ def test_6_hopping_windows_close_one_after_the_other() -> None:
     hopping = w.hopping("60s", every="30s")
     script = [a(45), at(60), at(90)]
     assert results(script, hopping) == on_time((0, 60, 1), (30, 90, 1))
+
+
+def test_7_updates_come_once_a_batch_and_the_last_result_follows() -> None:
+    stream = w.source(
+        "in",
+        w.ListSource([], record=Row),
+        time=w.event_time(lambda row: row[1], unit="s", out_of_order="20s"),
+    )
+    sums = stream.key_by(lambda row: row[0]).window(w.tumbling("60s"), emit="updates")
+    told = sums.aggregate(w.sum(of=lambda row: row[2]))
+    app = w.application("cases", told.to_sink(w.StdoutSink(), name="out"))
+    rows = [("a", float(number), number) for number in (5, 8, 3, 15, 19, 23, 9, 13, 10)]
+    found = testing.run(app, {"in": rows}, batch_records=3)["out"]
+    assert [(each.value, each.pane) for each in found] == [
+        (16, "early"),
+        (73, "early"),
+        (105, "early"),
+        (105, "on_time"),
+    ]
 
 
 def test_9_an_idle_source_lets_time_go_on_so_that_the_last_window_closes() -> None:
@@ -143,6 +173,12 @@ def test_17_exactly_a_gap_apart_are_two_sessions() -> None:
 def test_18_a_record_between_two_sessions_makes_them_one() -> None:
     found = results([a(0), a(15), a(8)], w.session("10s"), out_of_order="20s")
     assert found == on_time((0, 25, 3))
+
+
+def test_19_a_session_that_goes_on_within_grace_replaces_what_was_told() -> None:
+    script = [a(0), at(10), a(9), at(19)]
+    found = results(script, w.session("10s"), grace="20s", replaced=True)
+    assert found == [(0, 10, 1, "on_time", ()), (0, 19, 2, "on_time", ((0, 10),))]
 
 
 def test_20_a_session_ends_at_its_longest() -> None:
