@@ -15,10 +15,12 @@ from wallarood.model.errors import ApplicationError
 EXAMPLES = (
     "word_count",
     "running_totals",
+    "access_log",
     "alerts",
     "enrich",
     "fraud",
     "orders",
+    "sessions",
     "turnover",
     "web_log",
 )

@@ -1,6 +1,6 @@
 """What a web server was asked for: hits, bytes and errors of each path and minute, and the top 10.
 
-    wallarood dev wallarood.examples.access_log --workers 3 -- --output minutes
+    wallarood demo access_log --workers 3 -- --output minutes
 
 Reads logs in the combined format of Apache and nginx; without --input it makes one. Lines that
 are none are left out.
@@ -8,18 +8,18 @@ are none are left out.
 
 import argparse
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import attrs
 
 import wallarood as w
+from wallarood.examples.samples import combined_log_file
 
 LINE = re.compile(
     r'(?P<host>\S+) \S+ \S+ \[(?P<at>[^]]+)\] "(?P<method>\S+) (?P<path>[^ ?"]+)[^"]*" '
     r"(?P<status>\d{3}) (?P<size>\d+|-)"
 )
-LINES = 20_000
 
 
 @attrs.frozen
@@ -69,30 +69,13 @@ def top_ten(result: w.Windowed[str, list[w.Windowed[str, Sums]]]) -> str:
     return f"{result.opened:%FT%R} {ranks}"
 
 
-def made_up(directory: Path) -> Path:
-    """A log of an hour."""
-    path = directory.with_name(directory.name + "-input.log")
-    begin = datetime(2025, 1, 1, 12, tzinfo=UTC)
-    lines = []
-    for number in range(LINES):
-        at = begin + timedelta(seconds=number * 3600 // LINES)
-        status = 500 if number % 97 == 0 else 200
-        page = number * number % 101 % 23
-        lines.append(
-            f"10.0.0.{number % 250} - - [{at:%d/%b/%Y:%H:%M:%S %z}] "
-            f'"GET /page{page} HTTP/1.1" {status} {number % 5000} "-" "made up"\n'
-        )
-    path.write_text("".join(lines), encoding="utf-8")
-    return path
-
-
 def app(args: list[str]) -> w.Application:
     """The application: lines → hits → a window for each path and minute → files; → the top 10."""
     parser = argparse.ArgumentParser("access_log", description="what a web server was asked for")
     parser.add_argument("--input", nargs="+", metavar="FILE", default=[])
     parser.add_argument("--output", default="minutes", metavar="DIR")
     chosen = parser.parse_args(args)
-    files = chosen.input or [str(made_up(Path(chosen.output)))]
+    files = chosen.input or [str(combined_log_file(Path(chosen.output)))]
     hits = w.source(
         "hits",
         w.FileSource(*files),

@@ -7,6 +7,7 @@ place, so a reader finds a whole file.
 import json
 import os
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 PAYMENTS = 20_000
@@ -14,6 +15,8 @@ ACCOUNTS = 97
 ORDERS = 5_000
 BAD_ORDERS = 5
 ANSWERS = 20_000
+USERS, CLICKS = 50, 5_000
+HITS = 20_000
 
 
 def topics_file(directory: Path) -> Path:
@@ -55,6 +58,33 @@ def access_log_file(directory: Path) -> Path:
         line = f"{host} - - {request} {status} {number % 9000}"
         lines.append("restarting" if number % 5000 == 4999 else line)
     return _made(directory, ".access.log", "".join(line + "\n" for line in lines))
+
+
+def clicks_file(directory: Path) -> Path:
+    """Clicks of a site: each user stays for a while, and comes back some hours later."""
+    begin = datetime(2025, 1, 1, tzinfo=UTC)
+    lines = []
+    for number in range(CLICKS):
+        user, click = number % USERS, number // USERS
+        minutes = click * 4 + click // 10 * (60 + user) + user % 3
+        at = begin + timedelta(minutes=minutes)
+        lines.append((at, f"user{user} /page{click * 7 % 30} {at.isoformat()}\n"))
+    return _made(directory, ".clicks.txt", "".join(line for _, line in sorted(lines)))
+
+
+def combined_log_file(directory: Path) -> Path:
+    """An hour of a web server in the combined log format."""
+    begin = datetime(2025, 1, 1, 12, tzinfo=UTC)
+    lines = []
+    for number in range(HITS):
+        at = begin + timedelta(seconds=number * 3600 // HITS)
+        status = 500 if number % 97 == 0 else 200
+        page = number * number % 101 % 23
+        lines.append(
+            f"10.0.0.{number % 250} - - [{at:%d/%b/%Y:%H:%M:%S %z}] "
+            f'"GET /page{page} HTTP/1.1" {status} {number % 5000} "-" "made up"\n'
+        )
+    return _made(directory, ".combined.log", "".join(lines))
 
 
 def _made(directory: Path, name: str, text: str) -> Path:

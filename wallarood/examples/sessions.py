@@ -1,20 +1,19 @@
 """Visits of a site: the clicks of each user, until a break of half an hour.
 
-    wallarood dev wallarood.examples.sessions --workers 3 -- --output visits
+    wallarood demo sessions --workers 3 -- --output visits
 
 Reads lines of user, page and ISO time; without --input it makes some. For each visit there is a
 line with the user, when it began and ended, how many clicks it had, and its first and last page.
 """
 
 import argparse
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import attrs
 
 import wallarood as w
-
-USERS, CLICKS = 50, 5000
+from wallarood.examples.samples import clicks_file
 
 
 @attrs.frozen
@@ -42,28 +41,13 @@ def as_line(visit: w.Windowed[str, Visit]) -> str:
     return f"{visit.key} {visit.opened:%FT%T} {visit.closed:%FT%T} {count} {first} {last}"
 
 
-def made_up(directory: Path) -> Path:
-    """A file of clicks: each user goes on for a while, and comes back some hours later."""
-    directory.mkdir(parents=True, exist_ok=True)
-    path = directory.with_name(directory.name + "-input.txt")
-    begin = datetime(2025, 1, 1, tzinfo=UTC)
-    lines = []
-    for number in range(CLICKS):
-        user, click = number % USERS, number // USERS
-        minutes = click * 4 + click // 10 * (60 + user) + user % 3
-        at = begin + timedelta(minutes=minutes)
-        lines.append((at, f"user{user} /page{click * 7 % 30} {at.isoformat()}\n"))
-    path.write_text("".join(line for _, line in sorted(lines)), encoding="utf-8")
-    return path
-
-
 def app(args: list[str]) -> w.Application:
     """The application: lines → clicks → a session window for each user → files."""
     parser = argparse.ArgumentParser("sessions", description="visits of a site, from its clicks")
     parser.add_argument("--input", nargs="+", metavar="FILE", default=[])
     parser.add_argument("--output", default="visits", metavar="DIR")
     chosen = parser.parse_args(args)
-    files = chosen.input or [str(made_up(Path(chosen.output)))]
+    files = chosen.input or [str(clicks_file(Path(chosen.output)))]
     clicks = w.source(
         "clicks",
         w.FileSource(*files),
