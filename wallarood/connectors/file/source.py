@@ -22,7 +22,7 @@ import typing_extensions
 from wallarood.app.connector import Located, Scope, SourceContext, SourceReader
 from wallarood.app.functions.declared import OnError
 from wallarood.app.functions.declaring import policy_of
-from wallarood.connectors.file.follow import FollowReader
+from wallarood.connectors.file.following.reader import FollowReader
 from wallarood.connectors.file.later import LATER, LaterReader, has_grown, later_files
 from wallarood.connectors.file.listing import (
     Split,

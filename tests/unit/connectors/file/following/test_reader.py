@@ -14,14 +14,15 @@ import trio
 
 import wallarood as w
 from wallarood.app.connector import SourceContext
-from wallarood.connectors.file import follow
+from wallarood.connectors.file.following import reader as module
+from wallarood.connectors.file.following import waking
 
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow, "SCAN_S", 0.01)
-    monkeypatch.setattr(follow, "LEFT_S", 0.15)
-    monkeypatch.setattr(follow, "SETTLED_S", 0.0)
+    monkeypatch.setattr(waking, "SCAN_S", 0.01)
+    monkeypatch.setattr(module, "LEFT_S", 0.15)
+    monkeypatch.setattr(module, "SETTLED_S", 0.0)
 
 
 class Tail:
@@ -118,6 +119,14 @@ ROTATIONS: dict[Callable[[Path], None], list[str]] = {
 }
 
 
+@pytest.fixture(params=["told", "polled"])
+def _how(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the kernel tells of changes, and where it does not."""
+    if request.param == "polled":
+        monkeypatch.setattr(module, "open_watch", lambda: None)
+
+
+@pytest.mark.usefixtures("_how")
 @pytest.mark.parametrize("rotate", ROTATIONS, ids=lambda each: each.__name__)
 @pytest.mark.parametrize("when", ["running", "stopped"])
 async def test_a_rotated_file_is_read_to_its_end_and_gone_on_with(
@@ -161,6 +170,7 @@ async def test_what_was_added_just_before_the_rotation_is_read(tmp_path: Path, w
         await tail.wait_for(*expected)
 
 
+@pytest.mark.usefixtures("_how")
 async def test_a_writer_that_keeps_the_renamed_file_is_heard(tmp_path: Path) -> None:
     log = tmp_path / "in.log"
     write(log, "one")
@@ -176,6 +186,7 @@ async def test_a_writer_that_keeps_the_renamed_file_is_heard(tmp_path: Path) -> 
         await tail.wait_for("one", "new", *(f"late {number}" for number in range(4)))
 
 
+@pytest.mark.usefixtures("_how")
 async def test_files_of_a_pattern_come_are_renamed_and_go(tmp_path: Path) -> None:
     tail = Tail(w.FileSource(f"{tmp_path}/*.log*", follow=True))
     async with tail.reading():
@@ -240,6 +251,7 @@ async def test_what_was_not_read_of_a_cut_file_is_read_from_its_copy(
         await tail.wait_for(*lines, "just before", "new")
 
 
+@pytest.mark.usefixtures("_how")
 async def test_a_switched_symlink_is_followed_to_where_it_leads(tmp_path: Path) -> None:
     write(tmp_path / "day1", "one")
     write(tmp_path / "day2", "two")
@@ -252,6 +264,7 @@ async def test_a_switched_symlink_is_followed_to_where_it_leads(tmp_path: Path) 
         await tail.wait_for("one", "two")
 
 
+@pytest.mark.usefixtures("_how")
 async def test_nothing_is_there_at_first(tmp_path: Path) -> None:
     tail = Tail(w.FileSource(tmp_path / "d" / "in.log", follow=True))
     async with tail.reading():
@@ -295,7 +308,7 @@ async def test_a_gz_that_grows_in_the_middle_of_a_member(tmp_path: Path) -> None
 async def test_many_files_need_few_descriptors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "OPEN_MAX", 3)
+    monkeypatch.setattr(module, "OPEN_MAX", 3)
     for number in range(40):
         write(tmp_path / f"{number}.log", f"{number} first")
     tail = Tail(w.FileSource(tmp_path, follow=True))
@@ -308,23 +321,93 @@ async def test_many_files_need_few_descriptors(
         await tail.wait_for(*expected, *(f"{number} second" for number in range(40)))
 
 
-async def test_a_thousand_idle_files_cost_little_and_a_new_line_is_seen(tmp_path: Path) -> None:
+async def share_of_a_processor(of_s: float) -> float:
+    began, spent = trio.current_time(), time.process_time()
+    await trio.sleep(of_s)
+    return (time.process_time() - spent) / (trio.current_time() - began)
+
+
+@pytest.mark.parametrize(("how", "share_max"), [("told", 0.003), ("polled", 0.02)])
+async def test_a_thousand_idle_files_cost_little_and_what_comes_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, share_max: float
+) -> None:
+    if how == "polled":
+        monkeypatch.setattr(module, "open_watch", lambda: None)
     for number in range(1000):
         (tmp_path / f"{number}.log").touch()
     tail = Tail(w.FileSource(tmp_path, follow=True))
     async with tail.reading():
         for _ in range(10):  # at first there is more to do
-            began, spent = trio.current_time(), time.process_time()
-            await trio.sleep(2)
-            share = (time.process_time() - spent) / (trio.current_time() - began)
-            if share < 0.02:
+            share = await share_of_a_processor(2)
+            if share < share_max:
                 break
-        assert share < 0.02
-        write(tmp_path / "500.log", "a line")
-        with trio.fail_after(10):  # some 0.5 s where nothing else runs
-            while not tail.records:  # noqa: ASYNC110
-                await trio.sleep(0.01)
-    assert tail.records == ["a line"]
+        assert share < share_max
+        for name in ("500.log", "new.log"):
+            write(tmp_path / name, name)
+            with trio.fail_after(10):  # some 0.05 or 0.5 s where nothing else runs
+                while name not in tail.records:  # noqa: ASYNC110
+                    await trio.sleep(0.01)
+    assert tail.records == ["500.log", "new.log"]
+
+
+async def test_one_busy_file_among_a_thousand_costs_no_look_at_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(100):
+        (tmp_path / f"{number}.log").touch()
+    tail = Tail(w.FileSource(tmp_path, follow=True))
+    async with tail.reading():
+        write(tmp_path / "7.log", "first")
+        await tail.wait_for("first")
+        scans: list[tuple[str, ...]] = []
+        monkeypatch.setattr(module, "candidates", lambda paths: scans.append(paths) or ())
+        for number in range(5):
+            write(tmp_path / "7.log", str(number))
+            await tail.wait_for("first", *map(str, range(number + 1)))
+    assert scans == []
+
+
+async def test_files_that_are_written_again_and_again_stay_few_that_are_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "OPEN_MAX", 3)
+    names = [f"{number}.log" for number in range(40)]
+    for name in names:
+        (tmp_path / name).touch()
+    tail = Tail(w.FileSource(tmp_path, follow=True))
+    async with tail.reading():
+        await tail.wait_for()
+        for name in names:
+            write(tmp_path / name, name)
+            with trio.fail_after(10):
+                while name not in tail.records:  # noqa: ASYNC110
+                    await trio.sleep(0.01)
+        write(tmp_path / names[0], "last")
+        await tail.wait_for(*names, "last")
+        followed = [each for each in os.listdir("/proc/self/fd") if is_below(each, tmp_path)]
+        assert len(followed) <= 4
+
+
+def is_below(descriptor: str, directory: Path) -> bool:
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}").startswith(str(directory))
+    except OSError:
+        return False
+
+
+async def test_changes_that_the_kernel_does_not_tell_of_are_found_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file with another name in a directory that is not watched is written by that name."""
+    monkeypatch.setattr(waking, "IDLE_S", 0.5)
+    (tmp_path / "watched").mkdir()
+    (tmp_path / "elsewhere").touch()
+    (tmp_path / "watched" / "in.log").hardlink_to(tmp_path / "elsewhere")
+    tail = Tail(w.FileSource(tmp_path / "watched", follow=True))
+    async with tail.reading():
+        for number in range(3):
+            write(tmp_path / "elsewhere", str(number))
+            await tail.wait_for(*map(str, range(number + 1)))
 
 
 async def test_a_position_of_an_earlier_version_goes_on(tmp_path: Path) -> None:

@@ -3,10 +3,10 @@
 Theory of operation
 ===================
 A file is known by its inode, a name is what leads to it. A scan lists all files that the paths lead
-to, a few times a second, or as often as costs some one percent of a processor. A listed inode that
-is not followed yet is a new file; one that is not listed any more has been renamed or removed: it
-is read on, by the open descriptor or under its other name beside the former one, until it has not
-grown for some seconds, and then its last line counts as whole.
+to; `waking` says when: where the kernel tells which files were written, these alone are looked at.
+A listed inode that is not followed yet is a new file; one that is not listed any more has been
+renamed or removed: it is read on, by the open descriptor or under its other name beside the former
+one, until it has not grown for some seconds, and then its last line counts as whole.
 
 Before each read the bytes before the offset are looked at again. If they are others, or the file is
 shorter, it was truncated and rewritten, as `copytruncate` does: it is read from its beginning. A
@@ -25,15 +25,13 @@ import structlog
 import trio
 
 from wallarood.app.connector import SourceBatch, SourceLimits
-from wallarood.connectors.file.followed import Followed, Inode, restored
+from wallarood.connectors.file.following.followed import Followed, Inode, restored
+from wallarood.connectors.file.following.waking import Waking
+from wallarood.connectors.file.following.watch import open_watch
 from wallarood.connectors.file.listing import candidates, name_of
 from wallarood.connectors.file.reader import error_of
 from wallarood.connectors.parse.options import Format
 
-SCAN_S = 0.2
-SCAN_SHARE = 120
-"""A scan is followed by a pause of so many times the processor time that it took."""
-PAUSE_S_MAX = 10.0
 LEFT_S = 3.0
 """How long a file without a name that is listed must not have grown, to be at its end."""
 SETTLED_S = 1.0
@@ -57,8 +55,11 @@ class FollowReader:
     """Files that have more to read."""
     _places: dict[str, Any] = attrs.field(factory=dict, init=False)
     _named: dict[str, Followed] = attrs.field(factory=dict, init=False)
-    _pause_s: float = attrs.field(default=0.0, init=False)
+    """Those that a listed name leads to, by it."""
+    _unsettled: bool = attrs.field(default=False, init=False)
+    """Whether there is a file of which it is too early to say what it is."""
     _scanned: bool = attrs.field(default=False, init=False)
+    _waking: Waking = attrs.field(factory=Waking, init=False)
 
     async def read(self) -> SourceBatch:
         """See `SourceReader.read`; there is no end.
@@ -80,8 +81,8 @@ class FollowReader:
                     self._due.rotate(-1)
                 else:
                     self._due.popleft().queued = False
-            await trio.sleep(self._pause_s)
-            await trio.to_thread.run_sync(self._scan)
+            written = await self._waking.wait(self._named.keys())
+            await trio.to_thread.run_sync(self._look, written, trio.current_time())
 
     def _fill(self, file: Followed) -> bool:
         filled = file.fill()
@@ -95,8 +96,31 @@ class FollowReader:
                     self._queue(other)
         return filled
 
+    def _look(self, written: frozenset[str] | None, now: float) -> None:
+        """Look at the files that were *written*; None: at all."""
+        if written is None or not all(map(self._look_at, written)):
+            began = time.thread_time()
+            self._scan()
+            took = time.thread_time() - began if self._scanned else 0.0  # the first has more to do
+            self._scanned = True
+            self._waking.scanned(took, found=self._due, now=now)
+        self._close_some()
+
+    def _look_at(self, path: str) -> bool:
+        """Look at one file that was written; false if another one is there now."""
+        file = self._named[path]
+        try:
+            status = os.stat(path)
+        except OSError:
+            return False
+        if (status.st_dev, status.st_ino) != file.inode:
+            return False
+        if file.changed(status):
+            self._queue(file)
+        return True
+
     def _scan(self) -> None:
-        began = time.thread_time()
+        self._unsettled = False
         listed: dict[Inode, tuple[str, os.stat_result]] = {}
         for path, status in candidates(self.paths):
             inode = (status.st_dev, status.st_ino)
@@ -104,8 +128,9 @@ class FollowReader:
             if inode not in listed or (known is not None and known.path == path):
                 listed[inode] = (path, status)
         if not self._scanned:
+            self._waking.watch = open_watch()
             self._restore(listed)
-        self._named = {each.path: each for each in self._files.values() if each.offset}
+        self._named = {each.path: each for each in self._files.values()}
         for inode, (path, status) in listed.items():
             file = self._files.get(inode)
             if file is None:
@@ -120,10 +145,10 @@ class FollowReader:
         for inode, file in list(self._files.items()):
             if inode not in listed:
                 self._leave(file)
-        self._close_some()
-        took = time.thread_time() - began if self._scanned else 0.0  # the first has more to do
-        self._pause_s = min(max(SCAN_S, took * SCAN_SHARE), PAUSE_S_MAX)
-        self._scanned = True
+        self._named = {each.path: each for each in self._files.values() if not each.left}
+        left = len(self._named) < len(self._files)
+        added = self._waking.look_at(self.paths, self._named)
+        self._waking.restless = left or added or self._unsettled
 
     def _restore(self, listed: dict[Inode, tuple[str, os.stat_result]]) -> None:
         """Find the files of the position again."""
@@ -150,6 +175,7 @@ class FollowReader:
         original = self._original_of(path) if self._scanned or self._places else None
         if original is not None:
             if time.time() - status.st_mtime < SETTLED_S:
+                self._unsettled = True
                 return None
             if original.continue_as_copy(file):
                 log.info("new file is a copy", file=name_of(path), original=original.name)
@@ -162,7 +188,7 @@ class FollowReader:
         """The file that rotation may have copied to *path*: one whose name it begins with."""
         named = self._named
         for end in range(len(path) - 1, len(os.path.dirname(path)) + 1, -1):
-            if path[:end] in named:
+            if path[:end] in named and named[path[:end]].offset:
                 return named[path[:end]]
         return None
 
@@ -222,5 +248,6 @@ class FollowReader:
 
     async def aclose(self) -> None:
         """See `SourceReader.aclose`."""
+        self._waking.close()
         for file in self._files.values():
             file.close()

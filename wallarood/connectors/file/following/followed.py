@@ -8,7 +8,7 @@ import attrs
 import structlog
 
 from wallarood.app.connector import SourceLimits
-from wallarood.connectors.file.copies import is_copy, last_line_end, stands_in
+from wallarood.connectors.file.following.copies import is_copy, last_line_end, stands_in
 from wallarood.connectors.file.input import InputFile, open_input
 from wallarood.connectors.file.listing import name_of, path_of, siblings
 from wallarood.connectors.file.reader import CHUNK_BYTES, go_to, new_cutter, place_of

@@ -5,7 +5,12 @@ from typing import Any
 
 from xxhash import xxh3_64_hexdigest
 
-from wallarood.connectors.file.copies import COPY_BYTES_MIN, is_copy, last_line_end, stands_in
+from wallarood.connectors.file.following.copies import (
+    COPY_BYTES_MIN,
+    is_copy,
+    last_line_end,
+    stands_in,
+)
 from wallarood.connectors.parse.options import format_of
 
 FORM = format_of("FileSource", {})
