@@ -25,7 +25,7 @@ from wallarood.flow.timed.distinct import Distinct
 from wallarood.flow.timed.rows import Row
 from wallarood.flow.watermarks import Clock
 from wallarood.model.batch import Batch
-from wallarood.model.pipeline import Computation, Shape, Step, StepKind, Where
+from wallarood.model.pipeline import Computation, FunctionShape, Step, StepKind, Where
 from wallarood.model.timing.computations import DistinctSpec, TimedSpec
 from wallarood.model.timing.joins import IntervalSpec
 
@@ -59,7 +59,7 @@ def batches(*, keys: int = KEYS, repeats: float = 0.0, seed: int = 1) -> Batches
 
 def _drive(kind: Any, spec: Any, make: Any, work: Batches, function: Any = None) -> Work:
     computation = Computation(
-        "bench", function or print, Shape.ONE, Where("bench", 1), state=Count, spec=spec
+        "bench", function or print, FunctionShape.ONE, Where("bench", 1), state=Count, spec=spec
     )
     step = Step("bench", StepKind.PARTITIONED, (), Where("bench", 1), computation)
 
@@ -154,7 +154,7 @@ def expiry() -> tuple[Work, Work]:
     """A timed computation with `ttl`, and a state computation without."""
     work = batches()
     spec = TimedSpec(True, None, TTL_US)
-    computation = Computation("bench", add, Shape.ONE, Where("bench", 1), state=Count)
+    computation = Computation("bench", add, FunctionShape.ONE, Where("bench", 1), state=Count)
 
     def without() -> None:
         operator = Chain((computation,), KeyedState("bench", Count))

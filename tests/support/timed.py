@@ -10,7 +10,7 @@ from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.steps.timed import Making
 from wallarood.flow.watermarks import Clock
 from wallarood.model.batch import Batch
-from wallarood.model.pipeline import Computation, ErrorPolicy, Shape, Step, StepKind, Where
+from wallarood.model.pipeline import Computation, ErrorPolicy, FunctionShape, Step, StepKind, Where
 from wallarood.model.time import MAX_TIME
 
 WHERE = Where("app.py", 1)
@@ -19,7 +19,7 @@ SECOND = 1_000_000
 
 def computation(spec: Any, function: Callable[..., Any] = print, **more: Any) -> Computation:
     """A computation of a spec; what it is called does not matter."""
-    return Computation("work", function, Shape.ONE, WHERE, spec=spec, **more)
+    return Computation("work", function, FunctionShape.ONE, WHERE, spec=spec, **more)
 
 
 @attrs.define(eq=False)

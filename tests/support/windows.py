@@ -9,7 +9,7 @@ import attrs
 import wallarood as w
 from support.timed import SECOND, SKIP, WHERE, Driven
 from wallarood.flow.windows.making import state_of_windows, windowing
-from wallarood.model.pipeline import Computation, Shape, Step, StepKind
+from wallarood.model.pipeline import Computation, FunctionShape, Step, StepKind
 from wallarood.model.time import MAX_TIME
 from wallarood.model.timing.windows import (
     Extent,
@@ -43,7 +43,7 @@ def driven(
     computation = Computation(
         "work",
         print,
-        Shape.WINDOW,
+        FunctionShape.WINDOW,
         WHERE,
         spec=spec,
         on_error=on_error,

@@ -38,7 +38,7 @@ class Bugs:
     stale: Callable[[Envelope, Stamp], bool] = is_stale
     part: Callable[[CheckpointStore, CheckpointPart], CheckpointPart] = as_it_is
     early_ack: bool = False
-    early_choice: bool = False
+    early_accept: bool = False
     forgets_line: bool = False
     unordered: bool = False
     any_round: bool = False

@@ -51,4 +51,4 @@ class LastToEnd:
 
 def _barrier(job: "SimJob") -> int:
     """The checkpoint that a job collects for."""
-    return job.snapshots.barrier.number if job.snapshots.barrier is not None else 0
+    return job.collector.barrier.number if job.collector.barrier is not None else 0

@@ -22,7 +22,7 @@ from wallarood.model.checkpoint import (
     SourcePosition,
 )
 from wallarood.model.ids import InputId
-from wallarood.runtime.dataflow.snapshots import Snapshots
+from wallarood.runtime.dataflow.part_collector import PartCollector
 
 from .cuts import Cuts, owner
 from .disk import Disk, Record
@@ -50,7 +50,7 @@ class Parts:
     alignment: type[Alignment] = Alignment
     sender: type[LinkSender] = LinkSender
     transactions: type[Transactions] = Transactions
-    snapshots: type[Snapshots] = Snapshots
+    collector: type[PartCollector] = PartCollector
     room_for: int | None = None
     """How many prepared transactions there may be before a sink waits for room; None: any."""
 
@@ -99,7 +99,7 @@ class SimJob:
         self.counted_at: dict[int, int] = {}
         """How many records the count had taken in at the barrier of a checkpoint, by its number."""
         self.reports = reports
-        self.snapshots = parts.snapshots(
+        self.collector = parts.collector(
             worker,
             {READ: "read", COUNT: "count", SINK: "sink"},
             {COUNT: {"count": self.state}},
@@ -198,9 +198,9 @@ class SimJob:
             self.written.extend(item)
         elif isinstance(item, Barrier):
             number = item.number
-            if self.snapshots.begin(item):
+            if self.collector.begin(item):
                 self.sink_busy_until = now + prepare_time()
-                self.preparing = lambda: self.snapshots.sink_prepared(
+                self.preparing = lambda: self.collector.sink_prepared(
                     number, SINK, self._sink_part(number)
                 )
         else:
@@ -209,13 +209,13 @@ class SimJob:
 
     def _sink_ended(self) -> None:
         self.ended.add(SINK)
-        self.snapshots.sink_ended(SINK, self._sink_part)
+        self.collector.sink_ended(SINK, self._sink_part)
 
     def _on_moved(self) -> None:
-        assert self.snapshots.barrier is not None
-        absent = ", ".join(self.snapshots.absent.values())
-        steps = sum(self.snapshots.progress)
-        self.reports.on_moved(self.snapshots.barrier.number, steps, absent)
+        assert self.collector.barrier is not None
+        absent = ", ".join(self.collector.absent.values())
+        steps = sum(self.collector.progress)
+        self.reports.on_moved(self.collector.barrier.number, steps, absent)
 
     def _on_done(self, part: CheckpointPart) -> None:
         """A part is whole: state and sink must be of the same cut."""
@@ -252,15 +252,15 @@ class SimJob:
             self.to_sink.append(item)
             return
         for mark in self.alignment.take(source, item):
-            if isinstance(mark, Barrier) and self.snapshots.begin(mark):
+            if isinstance(mark, Barrier) and self.collector.begin(mark):
                 self.counted_at[mark.number] = self.counted
-                self.snapshots.capture_now(COUNT)
+                self.collector.capture_now(COUNT)
                 self.encoding = mark.number
             self.to_sink.append(mark)
             if isinstance(mark, EndOfStream):
                 self.encoding = None
                 self.ended.add(COUNT)
-                self.snapshots.stage_ended(COUNT)
+                self.collector.stage_ended(COUNT)
 
     @property
     def counted(self) -> int:
@@ -274,9 +274,9 @@ class SimJob:
                 self.state.encode_some()
             else:
                 number, self.encoding = self.encoding, None
-                self.snapshots.finish(number, COUNT)
+                self.collector.finish(number, COUNT)
         elif self.slow:
-            self.slow = self.snapshots.encode_ended()
+            self.slow = self.collector.encode_ended()
 
     def _on_slow(self) -> None:
         self.slow = True
@@ -295,7 +295,7 @@ class SimJob:
             self.source_ended = True
             self._mark(EndOfStream())
             self.ended.add(READ)
-            self.snapshots.stage_ended(READ)
+            self.collector.stage_ended(READ)
             return
         for target in self.workers:
             if some := tuple(each for each in batch if owner(each[0], self.workers) == target):
@@ -317,16 +317,16 @@ class SimJob:
 
     def put_barrier(self, barrier: Barrier) -> None:
         """Put a barrier behind what the source has read."""
-        if not self.snapshots.begin(barrier):
+        if not self.collector.begin(barrier):
             return
         checkpoint = CheckpointId(barrier.round, barrier.number)
         self.reports.cuts.source_at(checkpoint, self.worker, self.position)
         if READ not in self.ended:
             self._mark(barrier)
-            self.snapshots.capture_now(READ)
-            self.snapshots.finish(barrier.number, READ)
+            self.collector.capture_now(READ)
+            self.collector.finish(barrier.number, READ)
         here = SourcePosition("source", self.worker, self.position, self.source_ended)
-        self.snapshots.sources_at(barrier.number, (here,))
+        self.collector.sources_at(barrier.number, (here,))
 
     # ---- links -----------------------------------------------------------------------------------
 
@@ -347,13 +347,13 @@ class SimJob:
 
     def release(self, number: int) -> None:
         """As `Job.release`."""
-        self.snapshots.released(number)
+        self.collector.released(number)
         self.alignment.release(number)
 
     def committed(self, number: int) -> None:
         """As `Job.committed`."""
         self.known = max(self.known, number)
-        self.snapshots.committed = number
+        self.collector.committed = number
         self.state.committed(number)
 
     @property

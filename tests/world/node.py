@@ -13,13 +13,13 @@ import attrs
 from wallarood.control import effects as do
 from wallarood.control.effects import OfARound, ShellEffect
 from wallarood.control.events import (
-    ChoiceWritten,
     CommitRecorded,
     Event,
     HoldingsRead,
     JobDrained,
     JobHalted,
     LeaveWanted,
+    RoundWritten,
     SinksPublished,
     SnapshotFailed,
     SnapshotMoved,
@@ -31,7 +31,7 @@ from wallarood.control.node import ClusterNode
 from wallarood.control.settings import NodeSettings, Timing
 from wallarood.model.batch import Barrier
 from wallarood.model.checkpoint import CheckpointPart
-from wallarood.model.messages import Choice, Holdings, Purpose
+from wallarood.model.messages import Holdings, Purpose, RoundProposal
 from wallarood.storage.checkpoints import CheckpointStore
 
 from .disk import Disk
@@ -66,7 +66,7 @@ class DiedError(Exception):
 class SimRound:
     """One round on one worker."""
 
-    choice: Choice
+    proposal: RoundProposal
     job: SimJob | None = None
     waiting: list[Callable[[SimJob], None]] = attrs.field(factory=list)
     keeping: dict[int, str] = attrs.field(factory=dict)
@@ -283,10 +283,10 @@ class Node:
                     ),
                     lambda holdings: self.posted.append(HoldingsRead(holdings)),
                 )
-            case do.WriteChoice(choice):
-                self._write_choice(choice)
-            case do.BeginRound(choice):
-                self._begin_round(choice)
+            case do.WriteRound(proposal):
+                self._write_round(proposal)
+            case do.BeginRound(proposal):
+                self._begin_round(proposal)
             case do.TakeBarrier(number, purpose, keep):
                 self._take_barrier(number, purpose, keep)
             case do.ReleaseBarrier(number):
@@ -315,23 +315,23 @@ class Node:
 
     # ---- rounds ----------------------------------------------------------------------------------
 
-    def _write_choice(self, choice: Choice) -> None:
+    def _write_round(self, proposal: RoundProposal) -> None:
         def write(store: CheckpointStore) -> None:
-            line = 0 if self.world.bugs.forgets_line else choice.line
-            self.world.check_choice(self, choice)
-            store.choose(choice.round, choice.checkpoint, highest=choice.highest, line=line)
+            line = 0 if self.world.bugs.forgets_line else proposal.line
+            self.world.check_proposal(self, proposal)
+            store.choose(proposal.round, proposal.checkpoint, highest=proposal.highest, line=line)
 
-        written = ChoiceWritten(choice.round)
-        if self.world.bugs.early_choice:
+        written = RoundWritten(proposal.round)
+        if self.world.bugs.early_accept:
             self.posted.append(written)
             self.stored(write, lambda _: None)
         else:
             self.stored(write, lambda _: self.posted.append(written))
 
-    def _begin_round(self, choice: Choice) -> None:
-        self.world.check_round(self, choice.round)
-        self.world.check_line(self, choice)
-        mine = self.running = SimRound(choice, taken=choice.checkpoint.number)
+    def _begin_round(self, proposal: RoundProposal) -> None:
+        self.world.check_round(self, proposal.round)
+        self.world.check_line(self, proposal)
+        mine = self.running = SimRound(proposal, taken=proposal.checkpoint.number)
         self.gate.clear()
         life = self.life
         self.world.later(self.world.rng.random() * 0.3, lambda: self._restore(mine, life))
@@ -343,9 +343,9 @@ class Node:
         mine.job = SimJob(
             self.name,
             self.world.workers,
-            round=mine.choice.round,
-            line=mine.choice.line,
-            restored=self.store.restore(mine.choice.checkpoint.number),
+            round=mine.proposal.round,
+            line=mine.proposal.line,
+            restored=self.store.restore(mine.proposal.checkpoint.number),
             records=self.world.records[self.name],
             disk=self.disk,
             parts=self.world.bugs.parts,
@@ -371,7 +371,7 @@ class Node:
         def put(job: SimJob) -> None:
             if purpose in (Purpose.LEAVE, Purpose.SHUTDOWN):
                 self.gate.add("stop")
-            job.put_barrier(Barrier(mine.choice.round, number))
+            job.put_barrier(Barrier(mine.proposal.round, number))
 
         mine.waiting.append(put) if mine.job is None else put(mine.job)
 

@@ -28,7 +28,7 @@ from wallarood.model.batch import Barrier, Mark
 from wallarood.model.checkpoint import CheckpointId, CheckpointPart
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import Envelope, Purpose
-from wallarood.runtime.dataflow.snapshots import Snapshots
+from wallarood.runtime.dataflow.part_collector import PartCollector
 from wallarood.storage.checkpoints import CheckpointStore
 
 from .bugs import Bugs
@@ -48,7 +48,7 @@ class HastyCheckpointLeader(CheckpointLeader):
 
 
 class HastyLeader(RecoveryLeader):
-    """Begins the round before the last worker has made the choice durable."""
+    """Begins the round before the last worker has made the proposal durable."""
 
     def _absent(self) -> list[WorkerName]:
         absent = super()._absent()
@@ -60,12 +60,12 @@ class SameLine(RecoveryLeader):
 
     def _choose(self, now: float) -> list[Effect]:
         effects = super()._choose(now)
-        if self._choice is None:
+        if self._proposal is None:
             return effects
         before = max(each.line for each in self._holdings.values())
-        chosen, self._choice = self._choice, attrs.evolve(self._choice, line=before)
+        chosen, self._proposal = self._proposal, attrs.evolve(self._proposal, line=before)
         return [
-            SendToMember(each.name, self._choice)
+            SendToMember(each.name, self._proposal)
             if isinstance(each, SendToMember) and each.message == chosen
             else each
             for each in effects
@@ -147,14 +147,14 @@ class NotRepublished(Transactions):
         super().__init__()
 
 
-class Unreleased(Snapshots):
+class Unreleased(PartCollector):
     """Lets an instance that ends stand for a checkpoint whose barrier it has not shown."""
 
     def released(self, number: int) -> None:
         del number
 
 
-class AnyNumber(Snapshots):
+class AnyNumber(PartCollector):
     """Takes a late part of a checkpoint that was given up for one of that in progress."""
 
     def _collects(self, number: int) -> bool:
@@ -235,11 +235,11 @@ PLANTED: dict[str, tuple[Bugs, str]] = {
         Bugs(transform=giving_up_aborts),
         "the output is wrong",
     ),
-    "the choice is acknowledged before it is durable": (
-        Bugs(early_choice=True),
+    "the proposal is acknowledged before it is durable": (
+        Bugs(early_accept=True),
         "has not recorded it as committed",
     ),
-    "the round begins before all have the choice": (
+    "the round begins before all have the proposal": (
         Bugs(classes=Classes(recovery_leader=HastyLeader)),
         "not done after",
     ),
@@ -277,7 +277,7 @@ PLANTED: dict[str, tuple[Bugs, str]] = {
     "an alignment is not released": (Bugs(parts=Parts(alignment=Stubborn)), "not done after"),
     "another life is taken for the same": (Bugs(start_counts=0), "not done after"),
     "a late part counts in a newer checkpoint": (
-        Bugs(parts=Parts(snapshots=AnyNumber)),
+        Bugs(parts=Parts(collector=AnyNumber)),
         "records in its state",
     ),
     "a barrier waits for room among what is prepared": (
@@ -304,7 +304,7 @@ PLANTED_LINES: dict[str, tuple[Bugs, str]] = {
         Bugs(classes=Classes(recovery_leader=GoesByWhatIsKnown)),
         "was published in line 0",
     ),
-    "the line is not durable before the choice is acted on": (
+    "the line is not durable before the proposal is acted on": (
         Bugs(forgets_line=True),
         "begins line 1 after line 0, and line 0 is on its disk",
     ),
@@ -313,7 +313,7 @@ PLANTED_LINES: dict[str, tuple[Bugs, str]] = {
 
 PLANTED_ENDS: dict[str, tuple[Bugs, str]] = {
     "an instance that ends stands for what was released": (
-        Bugs(parts=Parts(snapshots=Unreleased)),
+        Bugs(parts=Parts(collector=Unreleased)),
         "the sources had read",
     ),
 }

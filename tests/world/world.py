@@ -18,11 +18,11 @@ from wallarood.control.events import (
     ConnectionOpened,
     ShutdownWanted,
 )
-from wallarood.control.formation.founding import FORMATION_MESSAGES, Founder
+from wallarood.control.formation.founding import FORMATION_MESSAGES, FormationSettings
 from wallarood.control.stale import Stamp
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.ids import Address, Incarnation
-from wallarood.model.messages import Choice, Envelope, Member
+from wallarood.model.messages import Envelope, Member, RoundProposal
 from wallarood.model.topology import Topology
 
 from .bugs import Bugs
@@ -321,10 +321,10 @@ class World:
 
     # ---- control connections ---------------------------------------------------------------------
 
-    def founder(self, node: Node) -> Founder:
+    def founder(self, node: Node) -> FormationSettings:
         """What a worker brings to the founding."""
         nonce = f"{self.rng.getrandbits(64):032x}"
-        return Founder(
+        return FormationSettings(
             self.member_of(node),
             nonce,
             "simulated",
@@ -458,40 +458,40 @@ class World:
         common = frozenset.intersection(*(each.held | each.lost for each in disks))
         self.truth = max([self.truth, *(each.number for each in common)])
 
-    def check_choice(self, node: Node, choice: Choice) -> None:
-        """A choice never goes back behind what was committed, and everybody holds it."""
+    def check_proposal(self, node: Node, proposal: RoundProposal) -> None:
+        """A proposal never goes back behind what was committed, and everybody holds it."""
         assert node.store is not None
-        if choice.checkpoint not in node.store.held:
-            raise ViolationError(f"{node.name} goes on from {choice.checkpoint}, which it lacks")
-        if choice.checkpoint.number < self.floor:
+        if proposal.checkpoint not in node.store.held:
+            raise ViolationError(f"{node.name} goes on from {proposal.checkpoint}, which it lacks")
+        if proposal.checkpoint.number < self.floor:
             raise ViolationError(
-                f"{node.name} goes back to {choice.checkpoint}, though {self.floor} was committed"
+                f"{node.name} goes back to {proposal.checkpoint}, though {self.floor} was committed"
             )
         for line, number in self.published.items():
-            if line >= choice.line and number > choice.checkpoint.number:
+            if line >= proposal.line and number > proposal.checkpoint.number:
                 raise ViolationError(
-                    f"{node.name} goes on from {choice.checkpoint} in line {choice.line}, though "
-                    f"{number} was published in line {line}"
+                    f"{node.name} goes on from {proposal.checkpoint} in line {proposal.line}, "
+                    f"though {number} was published in line {line}"
                 )
 
-    def check_line(self, node: Node, choice: Choice) -> None:
+    def check_line(self, node: Node, proposal: RoundProposal) -> None:
         """A line is durable before a round begins in it, and never falls."""
         assert node.store is not None
-        if node.store.marks.line < choice.line or choice.line < self.line:
+        if node.store.marks.line < proposal.line or proposal.line < self.line:
             raise ViolationError(
-                f"{node.name} begins line {choice.line} after line {self.line}, and line "
+                f"{node.name} begins line {proposal.line} after line {self.line}, and line "
                 f"{node.store.marks.line} is on its disk"
             )
-        self.line = choice.line
+        self.line = proposal.line
 
     def check_round(self, node: Node, number: int) -> None:
         """No two rounds are active."""
         for other in self.nodes.values():
             mine = other.running
-            if other is not node and mine is not None and mine.choice.round != number:
+            if other is not node and mine is not None and mine.proposal.round != number:
                 raise ViolationError(
                     f"{node.name} begins round {number} while {other.name} is in round "
-                    f"{mine.choice.round}"
+                    f"{mine.proposal.round}"
                 )
 
     def check_leaving(self, node: Node, number: int, before: int) -> None:
@@ -508,7 +508,7 @@ class World:
                 f"{node.name} publishes {number} and has not recorded it as committed"
             )
         assert node.running is not None
-        line = node.running.choice.line
+        line = node.running.proposal.line
         self.published[line] = max(number, self.published.get(line, 0))
         self.putting_back.publishes(node, number)
 

@@ -16,7 +16,7 @@ from wallarood.app.functions.declaring import check_known, check_options, inline
 from wallarood.app.hints import can_flow, function_hints, show
 from wallarood.app.mistakes import check_name, mistake
 from wallarood.model.aggregation import Aggregation, AggregationKind, row
-from wallarood.model.pipeline import Shape
+from wallarood.model.pipeline import FunctionShape
 
 Of = Callable[[Any], Any]
 A = TypeVar("A")
@@ -150,7 +150,7 @@ def declare_aggregate(
         check_name("step", name)
     declared = Declared(
         row if into is None else into,
-        Shape.AGGREGATE,
+        FunctionShape.AGGREGATE,
         name or "-".join(each.kind.value for each in aggregations),
         on_error=options.get("on_error", "stop"),
         state=tuple,

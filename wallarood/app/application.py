@@ -190,7 +190,7 @@ def _computation(node: Node, name: str) -> Computation | None:
         declared.function,
         declared.shape,
         _where(node, declared),
-        calling=declared.calling,
+        execution=declared.execution,
         state=declared.state,
         on_error=policy_of(declared.on_error),
         input=node.input,

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import attrs
 
-from wallarood.model.pipeline import Shape
+from wallarood.model.pipeline import FunctionShape
 
 _UNIONS = (Union, types.UnionType)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -70,19 +70,19 @@ def _has_variable(hint: Any) -> bool:
     return isinstance(hint, TypeVar) or any(_has_variable(each) for each in get_args(hint))
 
 
-def record_types(function: Callable[..., Any], shape: Shape) -> tuple[Any, Any]:
+def record_types(function: Callable[..., Any], shape: FunctionShape) -> tuple[Any, Any]:
     """The types of a record before and after a computation of *shape*."""
     before, after = function_hints(function)
     match shape:
-        case Shape.ONE | Shape.TIMED:
+        case FunctionShape.ONE | FunctionShape.TIMED:
             return before, _without_none(after)
-        case Shape.MANY:
+        case FunctionShape.MANY:
             return before, _element(_without_none(after))
-        case Shape.BATCH:
+        case FunctionShape.BATCH:
             return _element(before), _element(after)
-        case Shape.ARROW:
+        case FunctionShape.ARROW:
             return Any, dict[str, Any]
-        case Shape.PREDICATE | Shape.INSPECT | Shape.STAMP:
+        case FunctionShape.PREDICATE | FunctionShape.INSPECT | FunctionShape.STAMP:
             return before, before
         case _:
             return Any, after

@@ -17,7 +17,7 @@ from wallarood.app.streams.nodes import Node, connect
 from wallarood.app.streams.outlet import Outlet
 from wallarood.app.streams.stream import Stream
 from wallarood.app.time import Time, check_time
-from wallarood.model.pipeline import Calling, Shape, StepKind
+from wallarood.model.pipeline import ExecutionMode, FunctionShape, StepKind
 
 K = TypeVar("K")
 R = TypeVar("R")
@@ -92,13 +92,13 @@ def source(name: str, source: Any, *, parse: Any = None, time: Any = None) -> An
 
 def _parsing(name: str, parse: Any) -> Declared[..., Any]:
     """*parse* as a computation. Raises PipelineError: it is more than a function of a record."""
-    declared = parse if isinstance(parse, Declared) else declare(parse, Shape.ONE)
+    declared = parse if isinstance(parse, Declared) else declare(parse, FunctionShape.ONE)
     if declared.state is not None or declared.shape in LISTS:
         raise mistake(
             f"source {name!r}: parse= takes one record and keeps nothing: put {declared.name} "
             "after the source with .to(…)"
         )
-    if declared.calling is not Calling.INLINE:
+    if declared.execution is not ExecutionMode.INLINE:
         raise mistake(
             f"source {name!r}: parse={declared.name or 'f'} awaits or blocks: put it after the "
             "source with .to(…)"

@@ -12,7 +12,7 @@ from wallarood.app.hints import function_hints
 from wallarood.app.mistakes import mistake
 from wallarood.app.spans import Span, span_us
 from wallarood.app.streams.nodes import Node
-from wallarood.model.pipeline import Calling, Shape
+from wallarood.model.pipeline import ExecutionMode, FunctionShape
 from wallarood.model.time import StampsFrom, TimeSettings, WhenAllIdle
 
 T = TypeVar("T")
@@ -84,8 +84,8 @@ def event_time(
         ordered,
     )
     policy_of(on_error)
-    declared = declare(_nothing if of is None else of, Shape.STAMP, on_error=on_error)
-    if declared.calling is not Calling.INLINE:
+    declared = declare(_nothing if of is None else of, FunctionShape.STAMP, on_error=on_error)
+    if declared.execution is not ExecutionMode.INLINE:
         raise mistake("event_time: expected a function that neither awaits nor blocks")
     if of is not None and unit is None and function_hints(of)[1] in (int, float):
         raise mistake("event_time: the function returns a number: set unit= to 's', 'ms' or 'us'")
@@ -100,7 +100,9 @@ def ingest_time() -> Time[object]:
     >>> import wallarood as w
     >>> words = w.source("words", w.ListSource(["to", "be"]), time=w.ingest_time())
     """
-    return Time(declare(_nothing, Shape.STAMP), TimeSettings(StampsFrom.CLOCK, out_of_order=0))
+    return Time(
+        declare(_nothing, FunctionShape.STAMP), TimeSettings(StampsFrom.CLOCK, out_of_order=0)
+    )
 
 
 def _nothing(record: Any) -> Any:

@@ -11,7 +11,7 @@ from wallarood.app.hints import function_hints
 from wallarood.app.mistakes import place_of
 from wallarood.flow.failures import letter_of, pass_on
 from wallarood.model.errors import ApplicationError
-from wallarood.model.pipeline import Computation, Shape, Where
+from wallarood.model.pipeline import Computation, FunctionShape, Where
 
 T = TypeVar("T")
 
@@ -143,7 +143,7 @@ def _made(function: Callable[[int], Any], numbers: list[int], step: str) -> list
     except BaseException as error:
         pass_on(error)
         number, where = numbers[len(records)], place_of(function)
-        making = Computation(step, function, Shape.ONE, where or Where("", 0))
+        making = Computation(step, function, FunctionShape.ONE, where or Where("", 0))
         letter = letter_of(making, number, error)
         place = f" at {letter.file}:{letter.line}" if where else ""
         raise ApplicationError(

@@ -10,10 +10,10 @@ from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import WallaroodError
 from wallarood.model.ids import ClusterId, WorkerName
 from wallarood.model.messages import (
-    Choice,
     ControlMessage,
     Member,
     Purpose,
+    RoundProposal,
     StatusTold,
     StatusWanted,
 )
@@ -149,17 +149,17 @@ class ReadHoldings:
 
 
 @attrs.frozen
-class WriteChoice:
-    """Make a choice durable, then say `ChoiceWritten`."""
+class WriteRound:
+    """Make a proposal durable, then say `RoundWritten`."""
 
-    choice: Choice
+    proposal: RoundProposal
 
 
 @attrs.frozen
 class BeginRound:
-    """Roll back to the choice's checkpoint and let the job run."""
+    """Roll back to the proposal's checkpoint and let the job run."""
 
-    choice: Choice
+    proposal: RoundProposal
 
 
 @attrs.frozen
@@ -246,7 +246,7 @@ OfARound: TypeAlias = (
     | ResumeSources
     | HaltJob
     | ReadHoldings
-    | WriteChoice
+    | WriteRound
     | BeginRound
     | TakeBarrier
     | ReleaseBarrier

@@ -78,8 +78,8 @@ class HoldingsRead:
 
 
 @attrs.frozen
-class ChoiceWritten:
-    """The choice of this round is durable here."""
+class RoundWritten:
+    """The proposal of this round is durable here."""
 
     round: int
 
@@ -241,7 +241,7 @@ Event: TypeAlias = (
     | MemberDown
     | JobHalted
     | HoldingsRead
-    | ChoiceWritten
+    | RoundWritten
     | SnapshotWritten
     | SnapshotFailed
     | SnapshotMoved

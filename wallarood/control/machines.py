@@ -2,7 +2,7 @@
 
 import attrs
 
-from wallarood.control.formation.founding import Founder
+from wallarood.control.formation.founding import FormationSettings
 from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.formation.startup import Role
@@ -13,7 +13,7 @@ from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.control.rounds.recovery_member import RecoveryMember
 from wallarood.control.settings import MachineClasses, NodeSettings
 from wallarood.model.cluster_record import ClusterRecord
-from wallarood.model.messages import Choice
+from wallarood.model.messages import RoundProposal
 
 
 @attrs.define(eq=False)
@@ -51,7 +51,7 @@ class Machines:
 
     @staticmethod
     def of(
-        founder: Founder,
+        founder: FormationSettings,
         role: Role,
         record: ClusterRecord | None,
         *,
@@ -64,7 +64,12 @@ class Machines:
         return Machines(classes, made(founder, now, record))
 
     def form(
-        self, founder: Founder, record: ClusterRecord, *, settings: NodeSettings, now: float
+        self,
+        founder: FormationSettings,
+        record: ClusterRecord,
+        *,
+        settings: NodeSettings,
+        now: float,
     ) -> None:
         """The cluster of *record* exists: make the machines that it has before its first round."""
         timing, workers = settings.timing, record.topology.workers
@@ -83,15 +88,15 @@ class Machines:
             self.recovery_leader = self.classes.recovery_leader(founder.member, workers)
 
     def begin_round(
-        self, record: ClusterRecord, choice: Choice, *, settings: NodeSettings, now: float
+        self, record: ClusterRecord, proposal: RoundProposal, *, settings: NodeSettings, now: float
     ) -> None:
-        """Make the machines of the round of *choice*, in the place of those of the last one."""
-        timing, committed = settings.timing, choice.checkpoint.number
+        """Make the machines of the round of *proposal*, in the place of those of the last one."""
+        timing, committed = settings.timing, proposal.checkpoint.number
         name, workers, leader = record.worker, record.topology.workers, None
         if name == workers[0]:
             leader = self.classes.checkpoint_leader(
                 workers,
-                highest=choice.highest,
+                highest=proposal.highest,
                 committed=committed,
                 interval_s=timing.checkpoint_interval_s,
                 deadline_s=timing.checkpoint_deadline_s,
@@ -101,7 +106,7 @@ class Machines:
             )
         self.halted = False
         self.round = ActiveRound(
-            choice,
+            proposal,
             self.classes.checkpoint_member(name, workers[0], committed=committed),
             self.classes.completion(name, workers, completion_wait_s=timing.completion_wait_s),
             leader,

@@ -21,7 +21,7 @@ import attrs
 
 from wallarood.control import effects as do
 from wallarood.control import events as on
-from wallarood.control.formation.founding import FORMATION_MESSAGES, Founder
+from wallarood.control.formation.founding import FORMATION_MESSAGES, FormationSettings
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.formation.startup import Role
 from wallarood.control.machine import Machine
@@ -43,7 +43,7 @@ class ClusterNode:
 
     def __init__(
         self,
-        founder: Founder,
+        founder: FormationSettings,
         role: Role,
         record: ClusterRecord | None,
         *,
@@ -121,7 +121,7 @@ class ClusterNode:
         if self.record is None or self.machines.membership is None:
             return Stamp()
         begun = self.machines.round
-        number = begun.choice.round if begun is not None else 0
+        number = begun.proposal.round if begun is not None else 0
         return Stamp(self.record.cluster_id, self.record.topology.epoch, number)
 
     @property
@@ -275,8 +275,8 @@ class ClusterNode:
                 self._own.append(on.MemberDown(name))
             case do.HaltJob():
                 self.machines.halted = True
-            case do.BeginRound(choice):
-                return self._begin_round(choice, now)
+            case do.BeginRound(proposal):
+                return self._begin_round(proposal, now)
             case do.PublishedFinal():
                 assert self.record is not None
                 self.record = attrs.evolve(self.record, state=RecordState.PUBLISHED)
@@ -310,14 +310,14 @@ class ClusterNode:
         leader = self.machines.recovery_leader
         return leader.begin(now) if leader is not None else []
 
-    def _begin_round(self, choice: say.Choice, now: float) -> list[do.ShellEffect]:
+    def _begin_round(self, proposal: say.RoundProposal, now: float) -> list[do.ShellEffect]:
         assert self.record is not None
         assert self.machines.membership is not None
-        others = (member for member in choice.members if member.name != self._founder.name)
+        others = (member for member in proposal.members if member.name != self._founder.name)
         self._members |= {member.name: member for member in others}
-        started = attrs.evolve(self.record, state=RecordState.STARTED, members=choice.members)
+        started = attrs.evolve(self.record, state=RecordState.STARTED, members=proposal.members)
         persist = [do.Persist(started)] if started != self.record else []
         self.record, self._alone_at = started, None
-        self.machines.begin_round(started, choice, settings=self.settings, now=now)
+        self.machines.begin_round(started, proposal, settings=self.settings, now=now)
         gate = self._settled(self.machines.membership.started(), now)
-        return [*persist, do.BeginRound(choice), *gate]
+        return [*persist, do.BeginRound(proposal), *gate]

@@ -19,11 +19,11 @@ import trio
 
 from wallarood.admin.gathering import Gathering
 from wallarood.admin.orders import Orders
+from wallarood.admin.reporter import StatusReporter
 from wallarood.admin.server import serve_admin
-from wallarood.admin.snapshot import Snapshots
 from wallarood.config.keys import Config
 from wallarood.control.events import Event, KeyRefused, LeaveWanted
-from wallarood.control.formation.founding import Founder
+from wallarood.control.formation.founding import FormationSettings
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.formation.startup import AskFor, FormNew, GoOn, Stop, decide, role_now
 from wallarood.control.node import ClusterNode
@@ -275,9 +275,9 @@ class _Daemon:
         if worker.checkpoints is not None:
             worker.checkpoints.close()
 
-    def _founder(self, member: Member, listings: tuple[Listing, ...]) -> Founder:
+    def _founder(self, member: Member, listings: tuple[Listing, ...]) -> FormationSettings:
         config = self.config
-        return Founder(
+        return FormationSettings(
             member,
             secrets.token_hex(16),
             self.application.name,
@@ -292,7 +292,7 @@ class _Daemon:
 
     def _worker(
         self,
-        founder: Founder,
+        founder: FormationSettings,
         record: ClusterRecord | None,
         *,
         events: trio.MemorySendChannel[Event | Woken],
@@ -337,12 +337,12 @@ class _Daemon:
         reloader: Reloader,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        snapshots = Snapshots(worker)
-        worker.nursery.start_soon(snapshots.keep_rates)
+        reporter = StatusReporter(worker)
+        worker.nursery.start_soon(reporter.keep_rates)
         await serve_admin(
             Path(self.config["admin.socket"]),
-            status=snapshots.status,
-            cluster=Gathering(worker, snapshots.status).gather,
+            status=reporter.status,
+            cluster=Gathering(worker, reporter.status).gather,
             topology=lambda: worker.node.record.topology if worker.node.record else None,
             orders=Orders(worker, self.config["timing.stop"], reloader.reload).by_name,
             task_status=task_status,

@@ -142,4 +142,4 @@ def _progress(running: Round, member: CheckpointMember) -> tuple[int, ...]:
         return (0,)
     processed = sum(each.records_in for each in job.counters.values())
     on_disk = member.held >= number
-    return (1, int(on_disk), *job.snapshots.progress, processed)
+    return (1, int(on_disk), *job.collector.progress, processed)

@@ -26,7 +26,14 @@ from wallarood.flow.steps.timed import Making, Timed, Wall, clock_name
 from wallarood.flow.watermarks import Clock
 from wallarood.model.batch import Batch
 from wallarood.model.errors import ApplicationError, LocalProtocolError
-from wallarood.model.pipeline import Application, Calling, Computation, Shape, Step, StepKind
+from wallarood.model.pipeline import (
+    Application,
+    Computation,
+    ExecutionMode,
+    FunctionShape,
+    Step,
+    StepKind,
+)
 from wallarood.model.topology import Stage
 
 __all__ = [
@@ -186,7 +193,7 @@ def compile_stage(
     fused: list[Operator] = []
     timed: list[InTime] = []
     for step in (application.step(name) for name in stage.steps):
-        calling = step.computation.calling if step.computation else Calling.INLINE
+        execution = step.computation.execution if step.computation else ExecutionMode.INLINE
         if step.computation is not None and step.computation.shape in OPERATORS:
             clock = _clock_of(states[clock_name(step.name)])
             making = Making(step, step.computation, states.get(step.name), clock, wall)
@@ -195,7 +202,7 @@ def compile_stage(
                 timed.append(InTime(len(fused), made, clock))
             fused.append(made)
             continue
-        if calling is Calling.INLINE:
+        if execution is ExecutionMode.INLINE:
             for operator in _operator(step, states):
                 _add(operator, fused)
             continue
@@ -203,7 +210,7 @@ def compile_stage(
             segments.append(Inline(tuple(fused), tuple(timed)))
             fused, timed = [], []
         assert step.computation is not None
-        if calling is Calling.ASYNC:
+        if execution is ExecutionMode.ASYNC:
             segments.append(Concurrent(step.computation))
         else:
             threads = step.computation.threads
@@ -252,13 +259,13 @@ def _operator(step: Step, states: Mapping[str, State]) -> tuple[Operator, ...]:
         case _, Computation() as computation, state if computation.shape in CHAINED:
             return (Chain((computation,), state),)
         case StepKind.SIMPLE, Computation() as computation, _:
-            if computation.shape is Shape.ARROW:
+            if computation.shape is FunctionShape.ARROW:
                 return (columnar(computation),)
             return (operators.whole(computation),)
         case StepKind.STATEFUL, Computation() as computation, AtOnce(of=SharedObject() as state):
             return (grouped.together(computation, state),)
         case StepKind.PARTITIONED, Computation() as computation, KeyedState() as state:
-            if computation.shape is Shape.AGGREGATE:
+            if computation.shape is FunctionShape.AGGREGATE:
                 return (Aggregator(computation, state),)
             return (grouped.by_key(computation, state),)
         case _:

@@ -15,7 +15,7 @@ import attrs
 from wallarood.flow.failures import Failure, fail
 from wallarood.model.batch import Batch
 from wallarood.model.errors import ApplicationError
-from wallarood.model.pipeline import Application, Shape, Step, StepKind
+from wallarood.model.pipeline import Application, FunctionShape, Step, StepKind
 from wallarood.model.topology import Stage
 
 SAMPLE_FIRST = 8
@@ -23,7 +23,7 @@ SAMPLE_EVERY = 16
 """Of a trusted type every batch of the first few is looked at, then one of so many."""
 
 _PASSING = (StepKind.STAMP, StepKind.KEY_BY, StepKind.COLLECT, StepKind.BRANCH, StepKind.MERGE)
-_PASSING_SHAPES = (Shape.PREDICATE, Shape.INSPECT)
+_PASSING_SHAPES = (FunctionShape.PREDICATE, FunctionShape.INSPECT)
 
 
 class NotSendableError(ApplicationError):

@@ -29,7 +29,7 @@ class StepKind(Enum):
     SINK = "sink"
 
 
-class Shape(Enum):
+class FunctionShape(Enum):
     """What the function of a computation gets and returns.
 
     With state, the state follows as second argument: ``f(record, state)``.
@@ -69,19 +69,19 @@ class Shape(Enum):
 
 OF_THE_ENGINE = frozenset(
     {
-        Shape.AGGREGATE,
-        Shape.WINDOW,
-        Shape.DISTINCT,
-        Shape.JOIN,
-        Shape.JOIN_ASOF,
-        Shape.JOIN_WINDOW,
-        Shape.ENRICH,
+        FunctionShape.AGGREGATE,
+        FunctionShape.WINDOW,
+        FunctionShape.DISTINCT,
+        FunctionShape.JOIN,
+        FunctionShape.JOIN_ASOF,
+        FunctionShape.JOIN_WINDOW,
+        FunctionShape.ENRICH,
     }
 )
 """Shapes of steps whose function is no function of the application."""
 
 
-class Calling(Enum):
+class ExecutionMode(Enum):
     """Where the function of a computation runs."""
 
     INLINE = "inline"
@@ -142,9 +142,9 @@ class Computation:
 
     name: str
     function: Callable[..., Any]
-    shape: Shape
+    shape: FunctionShape
     where: Where
-    calling: Calling = Calling.INLINE
+    execution: ExecutionMode = ExecutionMode.INLINE
     state: Callable[[], Any] | None = None
     on_error: ErrorPolicy = ErrorPolicy.STOP
     input: Any = Any

@@ -1,6 +1,6 @@
 """Which steps wait for a table to be read before they take their stream."""
 
-from wallarood.model.pipeline import Application, Shape, Step, StepKind
+from wallarood.model.pipeline import Application, FunctionShape, Step, StepKind
 
 
 def waits_for_table(application: Application, step: Step) -> bool:
@@ -9,7 +9,11 @@ def waits_for_table(application: Application, step: Step) -> bool:
     A table that is read by an endless source is not waited for: it is never whole.
     """
     computation = step.computation
-    if computation is None or computation.shape is not Shape.ENRICH or computation.spec.at_event:
+    if (
+        computation is None
+        or computation.shape is not FunctionShape.ENRICH
+        or computation.spec.at_event
+    ):
         return False
     return all(each.connector.bounded for each in sources_of(application, step.inputs[1].step))
 

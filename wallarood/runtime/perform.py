@@ -10,14 +10,14 @@ import trio
 from wallarood.control import effects as do
 from wallarood.control.effects import Level, OfARound, ShellEffect
 from wallarood.control.events import (
-    ChoiceWritten,
     CommitRecorded,
     HoldingsRead,
     HostFailed,
+    RoundWritten,
 )
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import CannotCreateError, WallaroodError
-from wallarood.model.messages import Choice, Holdings
+from wallarood.model.messages import Holdings, RoundProposal
 from wallarood.runtime.leaving import stop_orderly
 from wallarood.runtime.ports import CheckpointStore
 from wallarood.runtime.rounds import (
@@ -95,11 +95,11 @@ def _perform_in_round(worker: Worker, effect: OfARound) -> None:  # noqa: PLR091
             worker.nursery.start_soon(halt, worker)
         case do.ReadHoldings(attempt):
             _read_holdings(worker, attempt)
-        case do.WriteChoice(choice):
-            _write_choice(worker, choice)
-        case do.BeginRound(choice):
+        case do.WriteRound(proposal):
+            _write_round(worker, proposal)
+        case do.BeginRound(proposal):
             worker.waiting_for = ""
-            begin_round(worker, choice)
+            begin_round(worker, proposal)
             worker.notify()
         case do.TakeBarrier(number, purpose, keep):
             take_barrier(worker, number, purpose=purpose, keep=keep)
@@ -218,18 +218,21 @@ def _read_holdings(worker: Worker, attempt: str) -> None:
     _stored(worker, read, lambda holdings: worker.post(HoldingsRead(holdings)))
 
 
-def _write_choice(worker: Worker, choice: Choice) -> None:
+def _write_round(worker: Worker, proposal: RoundProposal) -> None:
     def write(store: CheckpointStore) -> None:
         before = store.line
-        store.choose(choice.round, choice.checkpoint, highest=choice.highest, line=choice.line)
-        if choice.line > before:
+        store.choose(
+            proposal.round, proposal.checkpoint, highest=proposal.highest, line=proposal.line
+        )
+        if proposal.line > before:
             log.info(
-                f"line {choice.line} of the output begins: exactly-once TCP sinks are clients with "
-                f"-line-{choice.line} in their names, which replace what came after the checkpoint",
-                checkpoint=str(choice.checkpoint),
+                f"line {proposal.line} of the output begins: exactly-once TCP sinks are clients "
+                f"with -line-{proposal.line} in their names, which replace what came after the "
+                "checkpoint",
+                checkpoint=str(proposal.checkpoint),
             )
 
-    _stored(worker, write, lambda _: worker.post(ChoiceWritten(choice.round)))
+    _stored(worker, write, lambda _: worker.post(RoundWritten(proposal.round)))
 
 
 def _job_done(worker: Worker) -> None:

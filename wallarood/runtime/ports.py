@@ -104,7 +104,7 @@ class CheckpointStore(Protocol):
         """Retain it no longer."""
 
     def choose(self, round_: int, checkpoint: CheckpointId, *, highest: int, line: int = 0) -> None:
-        """Make a choice durable: what is above *checkpoint* is void and gone."""
+        """Make a proposal durable: what is above *checkpoint* is void and gone."""
 
     def restore(self, number: int) -> Restored:
         """Read a checkpoint with all its state."""

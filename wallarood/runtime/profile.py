@@ -170,12 +170,12 @@ def profile_accepted(profile: Profile, channel: DataChannel) -> DataChannel:
 def profile_job(profile: Profile, job: Job, application: Application) -> None:
     """Put stand-ins into the tasks of *job*, before they start."""
     names = {stage.index: stage.name for stage in job.wiring.stages}
-    job.snapshots.states = {
+    job.collector.states = {
         stage: {name: _profile_state(profile, names[stage], state) for name, state in each.items()}
-        for stage, each in job.snapshots.states.items()
+        for stage, each in job.collector.states.items()
     }
     for task in job.stages:
-        task.states = tuple(job.snapshots.states[task.stage.index].values())
+        task.states = tuple(job.collector.states[task.stage.index].values())
         _profile_stage(profile, task, application)
     for name, source in job.sources.items():
         hop = functools.partial(profile.hop, _stage_of(job, name).name)

@@ -1,4 +1,4 @@
-"""One round on this worker: from the choice to the running job, and its end.
+"""One round on this worker: from the proposal to the running job, and its end.
 
 Theory of operation
 ===================
@@ -33,7 +33,7 @@ from wallarood.model.errors import (
     WallaroodError,
     first_error,
 )
-from wallarood.model.messages import Choice, Purpose
+from wallarood.model.messages import Purpose, RoundProposal
 from wallarood.model.pipeline import Application
 from wallarood.model.topology import Topology
 from wallarood.runtime.dataflow.build.job import (
@@ -62,9 +62,9 @@ PROGRESS_S = 1.0
 log = structlog.get_logger(__name__)
 
 
-def begin_round(worker: Worker, choice: Choice) -> None:
-    """Begin the round of *choice*, which is durable everywhere."""
-    worker.round = Round(choice)
+def begin_round(worker: Worker, proposal: RoundProposal) -> None:
+    """Begin the round of *proposal*, which is durable everywhere."""
+    worker.round = Round(proposal)
     worker.gate.open("stop")
     worker.gate.open("hold")
     worker.gate.open("start")
@@ -118,7 +118,7 @@ async def _restore(worker: Worker, mine: Round) -> None:
     assert worker.checkpoints is not None
     await worker.setups.open(worker.nursery, lambda error: worker.post(JobBroke(error)))
     wiring = Wiring(record.topology, worker.member.name)
-    number = mine.choice.checkpoint.number
+    number = mine.proposal.checkpoint.number
     restored: Restored = await trio.to_thread.run_sync(worker.checkpoints.restore, number)
     states = await trio.to_thread.run_sync(restore_states, worker.application, wiring, restored)
     codecs = codecs_of(worker.application, record.topology, rule=settings.pickle)
@@ -127,11 +127,11 @@ async def _restore(worker: Worker, mine: Round) -> None:
     if worker.profile is not None:
         codecs = profile_codecs(worker.profile, record.topology, codecs)
     links = mine.links = Links(
-        round=mine.choice.round,
+        round=mine.proposal.round,
         cluster_id=record.cluster_id,
         member=worker.member,
         members={
-            each.name: each for each in mine.choice.members if each.name != worker.member.name
+            each.name: each for each in mine.proposal.members if each.name != worker.member.name
         },
         dial=worker.dial_data,
         limits=settings.links,
@@ -146,7 +146,7 @@ async def _restore(worker: Worker, mine: Round) -> None:
         cluster_id=record.cluster_id,
         cluster_path=worker.store.cluster_path,
         life=worker.member.incarnation.short,
-        line=mine.choice.line,
+        line=mine.proposal.line,
         restored=restored,
         gate=worker.gate,
         limits=settings.job,
@@ -164,7 +164,7 @@ async def _restore(worker: Worker, mine: Round) -> None:
     mine.job.on_published = lambda number: worker.post(SinksPublished(number))
     if worker.profile is not None:
         profile_job(worker.profile, mine.job, worker.application)
-    log.info("running", round=mine.choice.round, checkpoint=str(mine.choice.checkpoint))
+    log.info("running", round=mine.proposal.round, checkpoint=str(mine.proposal.checkpoint))
     worker.notify()
 
 
@@ -221,7 +221,7 @@ def take_barrier(worker: Worker, number: int, *, purpose: Purpose, keep: str) ->
             mine.stopping_at = mine.stopping_at or number
             worker.gate.close("stop", PAUSING[purpose])
             worker.notify()
-        job.put_barrier(Barrier(mine.choice.round, number))
+        job.put_barrier(Barrier(mine.proposal.round, number))
 
     mine.works.send_nowait(put)
 
@@ -251,9 +251,9 @@ def release(worker: Worker, number: int) -> None:
 
 def _moved(worker: Worker, mine: Round) -> None:
     job = mine.job
-    if job is not None and job.snapshots.barrier is not None:
+    if job is not None and job.collector.barrier is not None:
         mine.awaiting = job.awaiting
-        number = job.snapshots.barrier.number
+        number = job.collector.barrier.number
         worker.post(SnapshotMoved(number, job.steps, mine.awaiting))
 
 
@@ -261,7 +261,7 @@ async def _tell_progress(worker: Worker, mine: Round) -> None:
     """Say now and then how far the checkpoint in progress is, also between two of its parts."""
     while True:
         await trio.sleep(PROGRESS_S)
-        if mine.job is not None and mine.job.snapshots.in_progress:
+        if mine.job is not None and mine.job.collector.in_progress:
             _moved(worker, mine)
 
 

@@ -16,7 +16,7 @@ import trio
 from wallarood.control.events import Event
 from wallarood.control.node import ClusterNode
 from wallarood.model.ids import Address, WorkerName
-from wallarood.model.messages import Choice, Member, StatusTold, StatusWanted
+from wallarood.model.messages import Member, RoundProposal, StatusTold, StatusWanted
 from wallarood.model.pipeline import Application
 from wallarood.runtime.control_task import ControlConnections
 from wallarood.runtime.dataflow.gate import Gate
@@ -68,7 +68,7 @@ class Round:
     more when the round has ended.
     """
 
-    choice: Choice
+    proposal: RoundProposal
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     ready: trio.Event = attrs.field(factory=trio.Event)
     ended: trio.Event = attrs.field(factory=trio.Event)

@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 import wallarood as w
-from wallarood.model.pipeline import Shape, StepKind
+from wallarood.model.pipeline import FunctionShape, StepKind
 
 
 @attrs.frozen
@@ -68,7 +68,7 @@ def test_an_aggregation_is_a_partitioned_step_with_a_name() -> None:
     assert step.kind is StepKind.PARTITIONED
     assert step.partitions == 8
     assert step.computation is not None
-    assert step.computation.shape is Shape.AGGREGATE
+    assert step.computation.shape is FunctionShape.AGGREGATE
     assert step.where.file == step.computation.where.file == __file__
     several = built(keyed().aggregate(w.sum(of=amount), w.mean(of=amount)))
     assert "sum-mean" in [step.name for step in several.steps]

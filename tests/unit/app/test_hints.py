@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from wallarood.app.hints import can_be_key, can_flow, function_hints, record_types, show
-from wallarood.model.pipeline import Shape
+from wallarood.model.pipeline import FunctionShape
 
 T = TypeVar("T")
 
@@ -118,12 +118,12 @@ def test_the_result_of_each_shape() -> None:
     def predicate(line: str) -> bool:
         return bool(line)
 
-    assert record_types(one, Shape.ONE) == (str, int)
-    assert record_types(many, Shape.MANY) == (str, int)
-    assert record_types(many_or_none, Shape.MANY) == (str, int)
-    assert record_types(batch, Shape.BATCH) == (str, int)
-    assert record_types(predicate, Shape.PREDICATE) == (str, str)
-    assert record_types(predicate, Shape.INSPECT) == (str, str)
+    assert record_types(one, FunctionShape.ONE) == (str, int)
+    assert record_types(many, FunctionShape.MANY) == (str, int)
+    assert record_types(many_or_none, FunctionShape.MANY) == (str, int)
+    assert record_types(batch, FunctionShape.BATCH) == (str, int)
+    assert record_types(predicate, FunctionShape.PREDICATE) == (str, str)
+    assert record_types(predicate, FunctionShape.INSPECT) == (str, str)
 
 
 @pytest.mark.parametrize(

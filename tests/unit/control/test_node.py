@@ -7,7 +7,7 @@ import pytest
 from wallarood.control import effects as do
 from wallarood.control import events as on
 from wallarood.control.effects import ShellEffect
-from wallarood.control.formation.founding import Founder
+from wallarood.control.formation.founding import FormationSettings
 from wallarood.control.formation.startup import Role
 from wallarood.control.node import ClusterNode
 from wallarood.control.settings import NodeSettings
@@ -29,8 +29,8 @@ def member(name: str) -> say.Member:
     return say.Member(name, HERE, HERE, Incarnation(1, name))
 
 
-def founder(name: str, count: int) -> Founder:
-    return Founder(
+def founder(name: str, count: int) -> FormationSettings:
+    return FormationSettings(
         member(name), f"nonce {name}", "app", ("application app",), count, (),
         lambda workers, _: Topology(1, "app", workers, (), ()),
     )  # fmt: skip
@@ -53,8 +53,8 @@ def alone(**settings: Any) -> ClusterNode:
     )
     (reading,) = of(do.ReadHoldings, node.begin(0.0))
     holdings = say.Holdings(reading.attempt, 0, (STARTS_AT,), STARTS_AT, 0, 0)
-    (writing,) = of(do.WriteChoice, node.step(on.HoldingsRead(holdings), 0.0))
-    node.step(on.ChoiceWritten(writing.choice.round), 0.0)
+    (writing,) = of(do.WriteRound, node.step(on.HoldingsRead(holdings), 0.0))
+    node.step(on.RoundWritten(writing.proposal.round), 0.0)
     assert node.state is WorkerState.RUNNING
     return node
 
@@ -77,8 +77,8 @@ def running_beta(**settings: Any) -> ClusterNode:
     node = beta(**settings)
     says(node, say.Collect("1"))
     node.step(on.HoldingsRead(say.Holdings("1", 0, (STARTS_AT,), STARTS_AT, 0, 0)), 0.0)
-    says(node, say.Choice("1", 7, STARTS_AT, 0, tuple(map(member, PAIR)), 0))
-    node.step(on.ChoiceWritten(7), 0.0)
+    says(node, say.RoundProposal("1", 7, STARTS_AT, 0, tuple(map(member, PAIR)), 0))
+    node.step(on.RoundWritten(7), 0.0)
     says(node, say.Resume(7))
     assert node.state is WorkerState.RUNNING
     return node
@@ -123,7 +123,7 @@ def test_a_round_is_on_record_before_it_begins_and_sources_are_held_or_let_go_af
     (reading,) = of(do.ReadHoldings, node.begin(0.0))
     holdings = say.Holdings(reading.attempt, 0, (STARTS_AT,), STARTS_AT, 0, 0)
     node.step(on.HoldingsRead(holdings), 0.0)
-    kinds = [type(effect) for effect in node.step(on.ChoiceWritten(1), 0.0)]
+    kinds = [type(effect) for effect in node.step(on.RoundWritten(1), 0.0)]
     kinds = [kind for kind in kinds if kind in (do.Persist, do.BeginRound, do.ResumeSources)]
     assert kinds == [do.Persist, do.BeginRound, do.ResumeSources]
 

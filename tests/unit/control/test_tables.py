@@ -18,7 +18,7 @@ from wallarood.control.events import (
     Event,
     TimerFired,
 )
-from wallarood.control.formation.founding import Founder
+from wallarood.control.formation.founding import FormationSettings
 from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.membership.membership import Membership
@@ -85,8 +85,8 @@ def member(name: str, starts: int = 1) -> say.Member:
     return say.Member(name, HERE, HERE, Incarnation(starts, name))
 
 
-def founder(name: str, **options: Any) -> Founder:
-    made = Founder(
+def founder(name: str, **options: Any) -> FormationSettings:
+    made = FormationSettings(
         member(name), f"nonce-{name}", "app", ("application app",), 3, (),
         lambda workers, _: Topology(1, "app", workers, (), ()),
     )  # fmt: skip

@@ -14,7 +14,7 @@ from wallarood.flow.compile import Concurrent, Inline, InThread, compile_branch
 from wallarood.flow.failures import ComputationFailed, Failure
 from wallarood.flow.steps.operators import settled
 from wallarood.model.batch import Batch
-from wallarood.model.pipeline import Application, Shape
+from wallarood.model.pipeline import Application, FunctionShape
 from wallarood.model.topology import Stage, StageKind
 from wallarood.planning.listings import list_partitions
 from wallarood.planning.plan import plan
@@ -180,6 +180,6 @@ def test_what_coroutines_return_lazily_is_drawn_with_a_key_for_each_result() -> 
     app = w.application("a", stream.to_sink(w.ListSink([])))
     segment = compiled(app, stage_of(app))[-1]
     assert isinstance(segment, Concurrent)
-    drawn = [settled(Shape.MANY, repeat(number, number)) for number in (2, 0, 1)]
+    drawn = [settled(FunctionShape.MANY, repeat(number, number)) for number in (2, 0, 1)]
     done = segment.gather(Batch([2, 0, 1], ["a", "b", "c"]), drawn)
     assert done == Batch([2, 2, 1], ["a", "a", "c"])

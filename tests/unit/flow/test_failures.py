@@ -13,7 +13,7 @@ import trio
 import wallarood as w
 from wallarood import testing
 from wallarood.flow.failures import ComputationFailed, Failure, fail, letter_of, text_of
-from wallarood.model.pipeline import Computation, ErrorPolicy, Shape, Where
+from wallarood.model.pipeline import Computation, ErrorPolicy, FunctionShape, Where
 
 
 def parse(record: Any) -> Any:
@@ -24,7 +24,7 @@ LINE = inspect.getsourcelines(parse)[1]
 
 
 def computation(policy: ErrorPolicy = ErrorPolicy.STOP) -> Computation:
-    return Computation("parse", parse, Shape.ONE, Where(__file__, LINE), on_error=policy)
+    return Computation("parse", parse, FunctionShape.ONE, Where(__file__, LINE), on_error=policy)
 
 
 def raised_by(record: Any) -> Exception:

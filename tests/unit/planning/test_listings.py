@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import wallarood as w
-from wallarood.control.formation.founding import Founder, propose
+from wallarood.control.formation.founding import FormationSettings, propose
 from wallarood.model.errors import ApplicationError
 from wallarood.model.ids import Address, Incarnation
 from wallarood.model.messages import Envelope, Listing, Member
@@ -59,7 +59,7 @@ def test_what_is_allowed_fits_into_a_message() -> None:
         return plan(app, *given)
 
     founders = [
-        Founder(
+        FormationSettings(
             member,
             "0" * 32,
             "many",

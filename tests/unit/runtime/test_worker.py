@@ -4,25 +4,25 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from wallarood.model.checkpoint import CheckpointId
-from wallarood.model.messages import Choice
+from wallarood.model.messages import RoundProposal
 from wallarood.model.topology import Topology
 from wallarood.runtime.dataflow.build.wiring import Wiring
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.job import Job
-from wallarood.runtime.dataflow.snapshots import Snapshots
+from wallarood.runtime.dataflow.part_collector import PartCollector
 from wallarood.runtime.worker import Round, Work
 
 ALONE = ("alpha",)
 
 
 def a_round() -> Round:
-    return Round(Choice("attempt", 1, CheckpointId(0, 0), 0, (), 0))
+    return Round(RoundProposal("attempt", 1, CheckpointId(0, 0), 0, (), 0))
 
 
 def a_job() -> Job:
-    snapshots = Snapshots("alpha", {}, {}, 0, lambda: None, lambda _: None, lambda: None)
+    collector = PartCollector("alpha", {}, {}, 0, lambda: None, lambda _: None, lambda: None)
     wiring = Wiring(Topology(1, "app", ALONE, (), ()), "alpha")
-    return Job(wiring, Gate(), {}, {}, {}, [], [], snapshots)
+    return Job(wiring, Gate(), {}, {}, {}, [], [], collector)
 
 
 def saying(what: str, done: list[str]) -> Work:

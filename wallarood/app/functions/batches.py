@@ -13,7 +13,7 @@ from wallarood.app.functions.declaring import (
     declare_with_state,
 )
 from wallarood.app.mistakes import mistake, needs_state
-from wallarood.model.pipeline import Shape
+from wallarood.model.pipeline import FunctionShape
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,7 +49,7 @@ def state_computation_batch(
     >>> records([3, 5], Highest())
     [5]
     """
-    return declare_with_state(Shape.BATCH, state, options)
+    return declare_with_state(FunctionShape.BATCH, state, options)
 
 
 @overload
@@ -77,10 +77,10 @@ def computation_arrow(function: Any = None, /, **options: Any) -> Any:
     """
     _check_installed()
     if function is not None:
-        return declare(function, Shape.ARROW, **options)
+        return declare(function, FunctionShape.ARROW, **options)
     check_known(options, ArrowOptions)
     _check_schema(options.get("schema"))
-    return lambda function: declare(function, Shape.ARROW, **options)
+    return lambda function: declare(function, FunctionShape.ARROW, **options)
 
 
 def _check_installed() -> None:

@@ -26,7 +26,7 @@ from wallarood.app.functions.declaring import (
     declare_with_state,
 )
 from wallarood.app.mistakes import check_name, needs_state
-from wallarood.model.pipeline import Shape
+from wallarood.model.pipeline import FunctionShape
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -76,7 +76,7 @@ def computation(function: Any = None, /, **options: Any) -> Any:
     ... def parse(line: str) -> int:
     ...     return int(line)
     """
-    return _decorator(function, Shape.ONE, options)
+    return _decorator(function, FunctionShape.ONE, options)
 
 
 @overload
@@ -97,7 +97,7 @@ def computation_multi(function: Any = None, /, **options: Any) -> Any:
     >>> split("to be")
     ['to', 'be']
     """
-    return _decorator(function, Shape.MANY, options)
+    return _decorator(function, FunctionShape.MANY, options)
 
 
 @overload
@@ -120,7 +120,7 @@ def computation_batch(function: Any = None, /, **options: Any) -> Any:
     >>> double([1, 2])
     [2, 4]
     """
-    return _decorator(function, Shape.BATCH, options)
+    return _decorator(function, FunctionShape.BATCH, options)
 
 
 @needs_state
@@ -155,7 +155,7 @@ def state_computation(
     >>> number("to be", Total(), key="a")
     'a 1: to be'
     """
-    return declare_with_state(Shape.ONE, state, options)
+    return declare_with_state(FunctionShape.ONE, state, options)
 
 
 @needs_state
@@ -178,11 +178,11 @@ def state_computation_multi(
     >>> in_pairs("a", Waiting())
     []
     """
-    return declare_with_state(Shape.MANY, state, options)
+    return declare_with_state(FunctionShape.MANY, state, options)
 
 
-def _decorator(function: Any, shape: Shape, options: Any) -> Any:
+def _decorator(function: Any, shape: FunctionShape, options: Any) -> Any:
     if function is not None:
         return declare(function, shape, **options)
-    check_known(options, BatchOptions if shape is Shape.BATCH else Options)
+    check_known(options, BatchOptions if shape is FunctionShape.BATCH else Options)
     return lambda function: declare(function, shape, **options)

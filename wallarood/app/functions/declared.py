@@ -8,7 +8,7 @@ import typing_extensions
 
 from wallarood.app.connector import Sink
 from wallarood.model.aggregation import Aggregation
-from wallarood.model.pipeline import Calling, Shape
+from wallarood.model.pipeline import ExecutionMode, FunctionShape
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,7 +39,7 @@ class Rows:
 CONCURRENCY = 64
 PARTITIONS = 256
 PARTITIONS_MAX = 1 << 16
-LISTS = (Shape.BATCH, Shape.ARROW)
+LISTS = (FunctionShape.BATCH, FunctionShape.ARROW)
 """Shapes of functions that get many records at once."""
 
 
@@ -63,9 +63,9 @@ class Declared(Generic[P, R_co, M_co]):
     """
 
     function: Callable[P, R_co]
-    shape: Shape
+    shape: FunctionShape
     name: str
-    calling: Calling = Calling.INLINE
+    execution: ExecutionMode = ExecutionMode.INLINE
     on_error: OnError = "stop"
     state: Callable[[], Any] | None = None
     partitions: int = PARTITIONS

@@ -15,7 +15,7 @@ from wallarood.app.functions.declared import (
 )
 from wallarood.app.hints import asks_for_key
 from wallarood.app.mistakes import check_name, check_results, check_state, is_step_name, mistake
-from wallarood.model.pipeline import Calling, ErrorPolicy, Shape
+from wallarood.model.pipeline import ErrorPolicy, ExecutionMode, FunctionShape
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -60,7 +60,7 @@ def policy_of(on_error: OnError) -> ErrorPolicy:
     raise mistake(f"on_error={on_error!r:.100}: expected 'stop', 'skip' or w.dead_letter(sink)")
 
 
-def declare(function: Callable[P, R], shape: Shape, **options: Any) -> Declared[P, R]:
+def declare(function: Callable[P, R], shape: FunctionShape, **options: Any) -> Declared[P, R]:
     """Check the options and make a `Declared`. Raises PipelineError: one is wrong."""
     if isinstance(function, Declared):
         raise mistake(f"{function.name or 'computation'} is declared a computation twice")
@@ -71,9 +71,9 @@ def declare(function: Callable[P, R], shape: Shape, **options: Any) -> Declared[
         check_name("computation", name)
     name = name or _name_of(function)
     blocking = options.pop("blocking", False)
-    calling = _calling(function, blocking)
+    execution = _execution(function, blocking)
     with_key = options.get("state") is not None and asks_for_key(function)
-    declared = Declared(function, shape, name, calling=calling, with_key=with_key, **options)
+    declared = Declared(function, shape, name, execution=execution, with_key=with_key, **options)
     check_function(declared)
     check_options(declared)
     if declared.state is not None:
@@ -105,14 +105,14 @@ def inline(function: Callable[..., Any]) -> bool:
     return not any(_is(kind, function) for kind in kinds)
 
 
-def _calling(function: Callable[..., Any], blocking: object) -> Calling:
+def _execution(function: Callable[..., Any], blocking: object) -> ExecutionMode:
     if not isinstance(blocking, bool):
         raise mistake(f"blocking={blocking!r:.100}: expected True or False")
     if _is(inspect.iscoroutinefunction, function):
         if blocking:
             raise mistake(f"{_shown(function)}: a coroutine function cannot be blocking")
-        return Calling.ASYNC
-    return Calling.BLOCKING if blocking else Calling.INLINE
+        return ExecutionMode.ASYNC
+    return ExecutionMode.BLOCKING if blocking else ExecutionMode.INLINE
 
 
 def _shown(function: Callable[..., Any]) -> str:
@@ -125,15 +125,15 @@ def check_function(declared: Declared[..., Any]) -> None:
     shown = declared.name or _shown(function)
     if _is(inspect.isasyncgenfunction, function):
         raise mistake(f"{shown}: an asynchronous generator; let it return a list instead")
-    if shape not in (Shape.MANY, *LISTS) and _is(inspect.isgeneratorfunction, function):
+    if shape not in (FunctionShape.MANY, *LISTS) and _is(inspect.isgeneratorfunction, function):
         raise mistake(f"{shown} yields its results: use .flat_map or @w.computation_multi")
-    if shape in LISTS and declared.calling is Calling.ASYNC:
+    if shape in LISTS and declared.execution is ExecutionMode.ASYNC:
         raise mistake(f"{shown}: a batch computation cannot be a coroutine function")
-    if shape is Shape.MANY:
+    if shape is FunctionShape.MANY:
         check_results(shown, function)
     arguments: tuple[str, ...]
     arguments = ("record",) if declared.state is None else ("record", "state")
-    if shape is Shape.TIMED:
+    if shape is FunctionShape.TIMED:
         arguments = ("record", "state", "timers")
     named = {"key": "key"} if declared.with_key else {}
     try:
@@ -157,11 +157,11 @@ def check_options(declared: Declared[..., Any]) -> None:
         raise mistake(f"{name}: ordered={declared.ordered!r:.100}: expected True or False")
     if type(declared.threads) is not int or declared.threads < 1:
         raise mistake(f"{name}: threads={declared.threads!r:.100}: expected 1 or more")
-    if declared.threads > 1 and declared.calling is not Calling.BLOCKING:
+    if declared.threads > 1 and declared.execution is not ExecutionMode.BLOCKING:
         raise mistake(f"{name}: threads={declared.threads}: expected blocking=True with it")
     if declared.state is None:
         return
-    if declared.calling is not Calling.INLINE:
+    if declared.execution is not ExecutionMode.INLINE:
         raise mistake(f"{name}: a state computation cannot be a coroutine function")
     _check_state(name, declared.state)
     slots = declared.partitions
@@ -182,7 +182,7 @@ def _check_state(name: str, state: Any) -> None:
 
 
 def declare_with_state(
-    shape: Shape, state: Callable[[], Any], options: StateOptions
+    shape: FunctionShape, state: Callable[[], Any], options: StateOptions
 ) -> StateDecorator[Any, Any]:
     """The decorator of a *shape* with state. Raises PipelineError: an option is wrong."""
     check_known(options, StateOptions)

@@ -13,7 +13,7 @@ from wallarood.app.hints import asks_for_key
 from wallarood.app.mistakes import mistake, needs_state
 from wallarood.app.spans import Span, Stamp
 from wallarood.app.streams.nodes import Node, need_time
-from wallarood.model.pipeline import Shape, StepKind
+from wallarood.model.pipeline import FunctionShape, StepKind
 from wallarood.model.timing.computations import TimedSpec
 
 K_contra = TypeVar("K_contra", contravariant=True)
@@ -124,7 +124,7 @@ def state_computation_timed(
     )
 
     def decorate(function: Callable[..., Any]) -> Any:
-        return declare(function, Shape.TIMED, state=state, spec=spec, **options)
+        return declare(function, FunctionShape.TIMED, state=state, spec=spec, **options)
 
     return decorate
 

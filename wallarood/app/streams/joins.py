@@ -15,7 +15,7 @@ from wallarood.app.spans import Span, span_us
 from wallarood.app.streams.nodes import Node, connect, need_time, refuse_corrections
 from wallarood.app.streams.outlet import Outlet
 from wallarood.app.streams.waits import sources_of
-from wallarood.model.pipeline import ErrorPolicy, Shape, StepKind
+from wallarood.model.pipeline import ErrorPolicy, FunctionShape, StepKind
 from wallarood.model.timing.computations import DistinctSpec
 from wallarood.model.timing.joins import AsOfSpec, EnrichSpec, How, IntervalSpec
 from wallarood.model.timing.windows import Gathers, Windowed, WindowKind, Windows, WindowSpec
@@ -75,7 +75,7 @@ def joined(
     right = _outlet(other, "join")
     need_time(left.node, "join")
     need_time(right.node, "join: the other stream")
-    node = _with_two(left, right, "join", shape=Shape.JOIN, spec=spec, options=options)
+    node = _with_two(left, right, "join", shape=FunctionShape.JOIN, spec=spec, options=options)
     records = [left.node.record, right.node.record]
     if spec.how in (How.RIGHT, How.OUTER):
         records[0] = _or_none(records[0])
@@ -92,7 +92,9 @@ def joined_asof(
     right = _outlet(other, "join_asof")
     need_time(left.node, "join_asof")
     need_time(right.node, "join_asof: the other stream")
-    node = _with_two(left, right, "join_asof", shape=Shape.JOIN_ASOF, spec=spec, options=options)
+    node = _with_two(
+        left, right, "join_asof", shape=FunctionShape.JOIN_ASOF, spec=spec, options=options
+    )
     return _finish(node, [left.node.record, _or_none(right.node.record)], on_late=on_late)
 
 
@@ -114,7 +116,7 @@ def joined_window(
     need_time(left.node, "join_window")
     need_time(right.node, "join_window: the other stream")
     node = _with_two(
-        left, right, "join_window", shape=Shape.JOIN_WINDOW, spec=spec, options=options
+        left, right, "join_window", shape=FunctionShape.JOIN_WINDOW, spec=spec, options=options
     )
     assert node.declared is not None
     node.declared = attrs.evolve(node.declared, on_late=on_late)
@@ -150,7 +152,7 @@ def enriched(
         inner=how == "inner",
         on_late=late_policy(on_late, "enrich"),
     )
-    node = _with_two(left, right, "enrich", shape=Shape.ENRICH, spec=spec, options=options)
+    node = _with_two(left, right, "enrich", shape=FunctionShape.ENRICH, spec=spec, options=options)
     row = right.node.record
     return _finish(
         node, [left.node.record, row if how == "inner" else _or_none(row)], on_late=on_late
@@ -172,7 +174,7 @@ def distinct(outlet: Outlet, within: Any, *, on_late: OnError, **options: Any) -
         span_us(within, "distinct: within"),
         late_policy(on_late, "distinct"),
     )
-    declared = _declared("distinct", Shape.DISTINCT, spec=spec, options=options)
+    declared = _declared("distinct", FunctionShape.DISTINCT, spec=spec, options=options)
     node = outlet.step(StepKind.PARTITIONED, declared, Any, name="", on_error=None)
     node.given_name = options.get("name") or ""
     node.declared = attrs.evolve(declared, on_late=on_late)
@@ -213,7 +215,7 @@ def _pair(*_: Any) -> None:
     """In the place of a function: a join pairs records by itself."""
 
 
-def _declared(word: str, shape: Shape, *, spec: Any, options: Any) -> Declared[..., Any]:
+def _declared(word: str, shape: FunctionShape, *, spec: Any, options: Any) -> Declared[..., Any]:
     declared: Declared[..., Any] = Declared(
         _pair, shape, word, state=tuple, partitions=options.get("partitions", PARTITIONS), spec=spec
     )
@@ -222,7 +224,7 @@ def _declared(word: str, shape: Shape, *, spec: Any, options: Any) -> Declared[.
 
 
 def _with_two(
-    left: Outlet, right: Outlet, word: str, *, shape: Shape, spec: Any, options: Any
+    left: Outlet, right: Outlet, word: str, *, shape: FunctionShape, spec: Any, options: Any
 ) -> Node:
     """A step that takes the records of both."""
     if not can_flow(left.node.key, right.node.key):

@@ -13,7 +13,7 @@ from wallarood.app.functions.timed import place_timed
 from wallarood.app.hints import can_be_key, can_flow, function_hints, key_hint, record_types, show
 from wallarood.app.mistakes import check_name, mistake, place_of_caller
 from wallarood.app.streams.nodes import Node, connect, refuse_corrections, state_kind
-from wallarood.model.pipeline import Calling, Shape, StepKind
+from wallarood.model.pipeline import ExecutionMode, FunctionShape, StepKind
 
 
 @attrs.frozen
@@ -27,7 +27,7 @@ class Outlet:
     def call(
         self,
         function: Callable[..., Any],
-        shape: Shape,
+        shape: FunctionShape,
         word: str,
         *,
         name: str,
@@ -47,9 +47,9 @@ class Outlet:
             self._check_key(declared, called, kind)
         declared = attrs.evolve(declared, name=declared.name or word)
         node = self.step(kind, declared, before, name=name, on_error=on_error)
-        if declared.shape not in (Shape.PREDICATE, Shape.INSPECT):
+        if declared.shape not in (FunctionShape.PREDICATE, FunctionShape.INSPECT):
             node.record = after
-        if declared.shape is Shape.TIMED:
+        if declared.shape is FunctionShape.TIMED:
             place_timed(node, called)
         if declared.shape in LISTS:
             if kind is StepKind.SIMPLE:
@@ -83,8 +83,8 @@ class Outlet:
         self, function: Callable[..., Any], *, name: str, on_error: OnError | None
     ) -> "Outlet":
         """Give the records keys. Raises PipelineError: what *function* returns cannot be one."""
-        declared = shaped(function, Shape.ONE)
-        if declared.calling is not Calling.INLINE:
+        declared = shaped(function, FunctionShape.ONE)
+        if declared.execution is not ExecutionMode.INLINE:
             raise mistake("key_by: expected a function that neither awaits nor blocks")
         before, key = function_hints(declared.function)
         if not can_be_key(key):
@@ -100,8 +100,8 @@ class Outlet:
         self, predicate: Callable[..., Any], *, name: str, on_error: OnError | None
     ) -> tuple["Outlet", "Outlet"]:
         """Split the records: those for which *predicate* is true, and the others."""
-        declared = shaped(predicate, Shape.PREDICATE)
-        if declared.calling is not Calling.INLINE:
+        declared = shaped(predicate, FunctionShape.PREDICATE)
+        if declared.execution is not ExecutionMode.INLINE:
             raise mistake("branch: expected a predicate that neither awaits nor blocks")
         before = function_hints(declared.function)[0]
         node = self.step(StepKind.BRANCH, declared, before, name=name, on_error=on_error)
@@ -164,13 +164,13 @@ class Outlet:
         )
 
 
-def shaped(function: Any, shape: Shape) -> Declared[..., Any]:
+def shaped(function: Any, shape: FunctionShape) -> Declared[..., Any]:
     """*function* as a computation of *shape*, whatever it was declared as, if it can be one."""
     if not isinstance(function, Declared):
         return declare(function, shape)
     if function.state is not None:
         raise mistake(f"{function.name} keeps state: pass it to .to(…)")
-    if function.shape not in (shape, Shape.ONE):
+    if function.shape not in (shape, FunctionShape.ONE):
         raise mistake(f"{function.name} is a {function.shape.value} computation: pass it to .to(…)")
     declared = attrs.evolve(function, shape=shape)
     check_function(declared)

@@ -21,7 +21,7 @@ from wallarood.app.streams.joins import JoinOptions, distinct
 from wallarood.app.streams.nodes import End, connect
 from wallarood.app.streams.options import Branch, StepOptions
 from wallarood.app.streams.outlet import Outlet, kebab
-from wallarood.model.pipeline import Shape, StepKind
+from wallarood.model.pipeline import FunctionShape, StepKind
 
 if TYPE_CHECKING:
     from wallarood.app.streams.collected import CollectedStream
@@ -107,7 +107,7 @@ class Stream(Generic[T_co]):
         >>> sums = numbers.collect().to(add_up)
         """
         if not isinstance(computation, Declared):
-            computation = declare(computation, Shape.ONE)
+            computation = declare(computation, FunctionShape.ONE)
         return stream_at(self._at.through(computation, "computation", name=name, on_error=on_error))
 
     @overload
@@ -126,7 +126,7 @@ class Stream(Generic[T_co]):
         >>> import wallarood as w
         >>> numbers = w.source("lines", w.ListSource(["1", "2"])).map(int)
         """
-        return self._call(function, Shape.ONE, "map", name=name, on_error=on_error)
+        return self._call(function, FunctionShape.ONE, "map", name=name, on_error=on_error)
 
     def filter(
         self, function: Callable[[T_co], Any], *, name: str = "", on_error: OnError | None = None
@@ -137,7 +137,7 @@ class Stream(Generic[T_co]):
         >>> names = w.source("lines", w.ListSource(["# a", "b"]))
         >>> names = names.filter(lambda line: not line.startswith("#"))
         """
-        return self._call(function, Shape.PREDICATE, "filter", name=name, on_error=on_error)
+        return self._call(function, FunctionShape.PREDICATE, "filter", name=name, on_error=on_error)
 
     def flat_map(
         self,
@@ -151,7 +151,7 @@ class Stream(Generic[T_co]):
         >>> import wallarood as w
         >>> words = w.source("lines", w.ListSource(["to be", "or not"])).flat_map(str.split)
         """
-        return self._call(function, Shape.MANY, "flat_map", name=name, on_error=on_error)
+        return self._call(function, FunctionShape.MANY, "flat_map", name=name, on_error=on_error)
 
     def inspect(
         self, function: Callable[[T_co], Any], *, name: str = "", on_error: OnError | None = None
@@ -161,7 +161,7 @@ class Stream(Generic[T_co]):
         >>> import wallarood as w
         >>> words = w.source("words", w.ListSource(["to", "be"])).inspect(print)
         """
-        return self._call(function, Shape.INSPECT, "inspect", name=name, on_error=on_error)
+        return self._call(function, FunctionShape.INSPECT, "inspect", name=name, on_error=on_error)
 
     def key_by(
         self, function: Callable[[T_co], K], *, name: str = "", on_error: OnError | None = None
@@ -285,7 +285,7 @@ class Stream(Generic[T_co]):
     def _call(
         self,
         function: Callable[..., Any],
-        shape: Shape,
+        shape: FunctionShape,
         word: str,
         *,
         name: str,

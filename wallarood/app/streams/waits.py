@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from wallarood.app.mistakes import mistake_at
 from wallarood.app.streams.nodes import Node
-from wallarood.model.pipeline import Shape, StepKind
+from wallarood.model.pipeline import FunctionShape, StepKind
 
 
 def sources_of(node: Node) -> set[Node]:
@@ -52,7 +52,7 @@ def check_waits(nodes: Iterable[Node]) -> None:
 
 def _waits(node: Node) -> bool:
     declared = node.declared
-    if declared is None or declared.shape is not Shape.ENRICH:
+    if declared is None or declared.shape is not FunctionShape.ENRICH:
         return False
     return not declared.spec.at_event
 

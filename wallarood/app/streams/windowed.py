@@ -21,7 +21,7 @@ from wallarood.app.streams.nodes import Node, connect, need_time, refuse_correct
 from wallarood.app.streams.outlet import Outlet
 from wallarood.app.windows import Every
 from wallarood.model.aggregation import Aggregation
-from wallarood.model.pipeline import LATE_OUTPUT, ErrorPolicy, Shape, StepKind
+from wallarood.model.pipeline import LATE_OUTPUT, ErrorPolicy, FunctionShape, StepKind
 from wallarood.model.timing.windows import (
     Emit,
     Gathers,
@@ -233,7 +233,7 @@ class WindowedStream(Generic[K_co, T_co]):
             raise mistake(f"{word}: corrections= is for .window(…)")
         declared: Declared[..., Any] = Declared(
             spec.step or _gathered,
-            Shape.WINDOW,
+            FunctionShape.WINDOW,
             f"{spec.windows.kind.value}-{word}",
             on_error=options.get("on_error", "stop"),
             state=dict,

@@ -31,7 +31,7 @@ Planner = Callable[[tuple[WorkerName, ...], Listings], Topology]
 
 
 @attrs.frozen
-class Founder:
+class FormationSettings:
     """One worker at the founding of a cluster. Times are in seconds."""
 
     member: Member
@@ -82,7 +82,7 @@ def cluster_id_of(contributions: Iterable[Contribution]) -> ClusterId:
     return f"wc-{digest.hexdigest()[:20]}"
 
 
-def propose(founder: Founder, nonce: str, joins: Sequence[Join]) -> Proposal:
+def propose(founder: FormationSettings, nonce: str, joins: Sequence[Join]) -> Proposal:
     """The cluster that *founder*, the initializer, proposes to those that have joined."""
     everybody = [(founder.member, nonce, founder.listings)]
     everybody += [(each.member, each.nonce, each.listings) for each in joins]
@@ -98,7 +98,7 @@ def propose(founder: Founder, nonce: str, joins: Sequence[Join]) -> Proposal:
     )
 
 
-def prepared(founder: Founder, proposal: Proposal) -> ClusterRecord:
+def prepared(founder: FormationSettings, proposal: Proposal) -> ClusterRecord:
     """The record that *founder* makes of a proposal."""
     return ClusterRecord(
         proposal.cluster_id,
@@ -111,7 +111,7 @@ def prepared(founder: Founder, proposal: Proposal) -> ClusterRecord:
     )
 
 
-def in_question(founder: Founder, record: ClusterRecord | None) -> bool:
+def in_question(founder: FormationSettings, record: ClusterRecord | None) -> bool:
     """Whether the others must be heard first of a cluster that is on disk here.
 
     It is committed, no round of it has begun here, and this worker was started to form a new one.

@@ -40,7 +40,7 @@ from wallarood.control.effects import (
 from wallarood.control.events import ConnectionLost, ConnectionMessage, Event, TimerFired
 from wallarood.control.formation import refusals
 from wallarood.control.formation.founding import (
-    Founder,
+    FormationSettings,
     in_question,
     names,
     next_nonce,
@@ -118,7 +118,9 @@ class Initializer:
         TimerFired,
     )
 
-    def __init__(self, founder: Founder, now: float, record: ClusterRecord | None = None) -> None:
+    def __init__(
+        self, founder: FormationSettings, now: float, record: ClusterRecord | None = None
+    ) -> None:
         self.phase = Phase.GATHERING
         self._founder = founder
         self._nonce = founder.nonce

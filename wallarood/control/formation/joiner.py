@@ -37,7 +37,7 @@ from wallarood.control.events import (
     TimerFired,
 )
 from wallarood.control.formation.founding import (
-    Founder,
+    FormationSettings,
     cluster_id_of,
     in_question,
     names,
@@ -142,7 +142,9 @@ class Joiner:
         Never,
     )
 
-    def __init__(self, founder: Founder, now: float, record: ClusterRecord | None = None) -> None:
+    def __init__(
+        self, founder: FormationSettings, now: float, record: ClusterRecord | None = None
+    ) -> None:
         self.phase = Phase.JOINING
         self._founder = founder
         self._nonce = founder.nonce

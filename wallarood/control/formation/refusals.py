@@ -1,7 +1,7 @@
 """Who is not taken into a cluster, and why: each reason is said at both ends."""
 
 from wallarood.control.effects import Close, Effect, Level, Report, SendOnConnection
-from wallarood.control.formation.founding import Founder, difference, names
+from wallarood.control.formation.founding import FormationSettings, difference, names
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import WorkerName
@@ -15,7 +15,7 @@ LOST = (
 """What becomes of a worker without its state: nobody else has it."""
 
 
-def not_new(founder: Founder, join: Join, complete: tuple[WorkerName, ...]) -> str:
+def not_new(founder: FormationSettings, join: Join, complete: tuple[WorkerName, ...]) -> str:
     """Why a new cluster does not take this worker; empty if it does.
 
     *complete* are the workers that it was proposed to, if it was.
@@ -36,7 +36,7 @@ def not_new(founder: Founder, join: Join, complete: tuple[WorkerName, ...]) -> s
     return ""
 
 
-def mismatch(founder: Founder, join: Join) -> str:
+def mismatch(founder: FormationSettings, join: Join) -> str:
     """Why a worker with this *join* can never be in *founder*'s new cluster; empty if it can."""
     name = join.member.name
     if join.protocol != PROTOCOL_VERSION:
@@ -65,7 +65,7 @@ def mismatch(founder: Founder, join: Join) -> str:
     return ""
 
 
-def existing(founder: Founder, join: Join, record: ClusterRecord) -> str:
+def existing(founder: FormationSettings, join: Join, record: ClusterRecord) -> str:
     """Why a cluster that exists does not take this worker."""
     name, cluster = join.member.name, record.cluster_id
     workers = names(record.topology.workers)
@@ -88,7 +88,7 @@ def taken(name: WorkerName) -> str:
     return f"duplicate worker name: {name} is connected and alive; choose another --worker-name"
 
 
-def no_state(founder: Founder, name: WorkerName) -> str:
+def no_state(founder: FormationSettings, name: WorkerName) -> str:
     """Why an initializer without a record ends when a member of a cluster turns to it."""
     return (
         f"{name} is a member of an existing cluster and takes {founder.name} for one: put the "
@@ -96,7 +96,7 @@ def no_state(founder: Founder, name: WorkerName) -> str:
     )
 
 
-def not_ours(founder: Founder, inquiry: Inquiry) -> str:
+def not_ours(founder: FormationSettings, inquiry: Inquiry) -> str:
     """Why this initializer cannot say what became of a cluster in doubt that another proposed."""
     return (
         f"{inquiry.name} holds cluster {inquiry.cluster_id} in doubt: {inquiry.initializer} "

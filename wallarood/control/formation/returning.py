@@ -10,7 +10,7 @@ from wallarood.control.effects import (
     Report,
     SendOnConnection,
 )
-from wallarood.control.formation.founding import Founder
+from wallarood.control.formation.founding import FormationSettings
 from wallarood.control.formation.refusals import existing, not_new
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.ids import WorkerName
@@ -61,7 +61,7 @@ class Returning:
         told = (SendOnConnection(each, Never(cluster)) for each in self.asked)
         return [PersistNever(cluster), Archive(), Report(text), *told]
 
-    def refusal(self, founder: Founder, join: Join) -> str:
+    def refusal(self, founder: FormationSettings, join: Join) -> str:
         """Why a worker is not taken; empty if it is a member that has put the cluster aside."""
         assert self.record is not None
         is_member = join.member.name in self.record.topology.workers[1:]

@@ -5,14 +5,14 @@ import attrs
 from wallarood.control.rounds.checkpoint_leader import CheckpointLeader
 from wallarood.control.rounds.checkpoint_member import CheckpointMember
 from wallarood.control.rounds.completion import Completion, Phase
-from wallarood.model.messages import Choice
+from wallarood.model.messages import RoundProposal
 
 
 @attrs.frozen
 class ActiveRound:
-    """The round of *choice*. Only the leader has a `checkpoint_leader`."""
+    """The round of *proposal*. Only the leader has a `checkpoint_leader`."""
 
-    choice: Choice
+    proposal: RoundProposal
     checkpoint_member: CheckpointMember
     completion: Completion
     checkpoint_leader: CheckpointLeader | None

@@ -35,9 +35,9 @@ from wallarood.control.events import (
 from wallarood.control.machine import Table, transition
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import (
+    CheckpointAbandoned,
     CheckpointCommitted,
     CheckpointFailed,
-    CheckpointGivenUp,
     CheckpointHeld,
     CheckpointProgress,
     ControlMessage,
@@ -215,14 +215,14 @@ class CheckpointLeader:
             return self._start(RequestCheckpoint(Purpose.INTERVAL), now)
         why = f"no progress for {self._patience_s:g} s: {self.waiting_for}"
         self._silent += 1
-        return [*self._give_up(now, why), *self._tell(CheckpointGivenUp(self._taking.number))]
+        return [*self._give_up(now, why), *self._tell(CheckpointAbandoned(self._taking.number))]
 
     def _failed(self, number: int, why: str, now: float) -> list[Effect]:
         """A worker will never hold its part of a checkpoint: it is void."""
         if number <= self.committed:
             return []
         self._held.pop(number, None)
-        void = self._tell(CheckpointGivenUp(number, void=True))
+        void = self._tell(CheckpointAbandoned(number, void=True))
         if self.phase is not Phase.IN_FLIGHT or number != self._taking.number:
             return void
         return [*self._give_up(now, why), *void]

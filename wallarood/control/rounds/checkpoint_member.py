@@ -52,9 +52,9 @@ from wallarood.control.events import (
 from wallarood.control.machine import Table, transition
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import (
+    CheckpointAbandoned,
     CheckpointCommitted,
     CheckpointFailed,
-    CheckpointGivenUp,
     CheckpointHeld,
     CheckpointProgress,
     DropKept,
@@ -77,7 +77,7 @@ W, L, X = Phase
 STANDING = (Purpose.LEAVE, Purpose.FINAL)
 """Checkpoints behind which no source moves, and whoever is told to stop may."""
 
-_MESSAGES = (TakeCheckpoint, CheckpointCommitted, CheckpointGivenUp, DropKept)
+_MESSAGES = (TakeCheckpoint, CheckpointCommitted, CheckpointAbandoned, DropKept)
 _OWN = (SnapshotMoved, SnapshotWritten, SnapshotFailed, SinksPublished, CommitRecorded, MemberUp)
 
 # Where each event may lead in each phase. Empty: a straggler, dropped.
@@ -102,7 +102,7 @@ class CheckpointMember:
     INPUTS: ClassVar[tuple[type, ...]] = (
         TakeCheckpoint,
         CheckpointCommitted,
-        CheckpointGivenUp,
+        CheckpointAbandoned,
         DropKept,
         SnapshotMoved,
         SnapshotWritten,
@@ -158,7 +158,7 @@ class CheckpointMember:
                 return self._is_recorded(number)
             case SinksPublished(number):
                 return self._is_published(number)
-            case MemberMessage(_, CheckpointGivenUp(number, void)):
+            case MemberMessage(_, CheckpointAbandoned(number, void)):
                 return [ReleaseBarrier(number), *([DiscardCheckpoint(number)] if void else [])]
             case MemberMessage(_, DropKept(name)):
                 return [ForgetKept(name)]

@@ -8,7 +8,7 @@
 #
 # The leader asks each member what it holds; a member stops its part of the job before it answers,
 # so nothing it says can change behind its back. A checkpoint is committed when all hold it, known
-# or not, so the highest that all hold is the one to go on from. The choice is durable on every
+# or not, so the highest that all hold is the one to go on from. The proposal is durable on every
 # member before any acts on it: whoever dies now, the next round cannot go back before it, nor
 # forward to what was void.
 #
@@ -33,13 +33,13 @@ from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.errors import DamagedStateError
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import (
-    Choice,
-    ChoiceHeld,
     Collect,
     Holdings,
     Member,
     Refused,
     Resume,
+    RoundAccepted,
+    RoundProposal,
 )
 
 ASK_AGAIN_S = 2.0
@@ -51,33 +51,33 @@ class Phase(Enum):
     GATHERING = "gathering"
     """Not all members are attached."""
     COLLECTING = "collecting"
-    CHOOSING = "choosing"
+    PROPOSED = "proposed"
     RUNNING = "running"
 
 
-G, C, H, R = Phase
+G, C, P, R = Phase
 
 # Where each event may lead in each phase. Empty: a straggler, dropped.
 TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
     (G, MemberUp): frozenset({G, C}),
     (C, MemberUp): frozenset({C, G}),
-    (H, MemberUp): frozenset({H, C, G}),
+    (P, MemberUp): frozenset({P, C, G}),
     (R, MemberUp): frozenset({R, G, C}),
     (G, MemberDown): frozenset({G}),
     (C, MemberDown): frozenset({C}),
-    (H, MemberDown): frozenset({H}),
+    (P, MemberDown): frozenset({P}),
     (R, MemberDown): frozenset({R}),
     (G, Holdings): frozenset(),
-    (C, Holdings): frozenset({C, H, G}),
-    (H, Holdings): frozenset(),
+    (C, Holdings): frozenset({C, P, G}),
+    (P, Holdings): frozenset(),
     (R, Holdings): frozenset(),
-    (G, ChoiceHeld): frozenset(),
-    (C, ChoiceHeld): frozenset(),
-    (H, ChoiceHeld): frozenset({H, R}),
-    (R, ChoiceHeld): frozenset({R}),
+    (G, RoundAccepted): frozenset(),
+    (C, RoundAccepted): frozenset(),
+    (P, RoundAccepted): frozenset({P, R}),
+    (R, RoundAccepted): frozenset({R}),
     (G, TimerFired): frozenset(),
     (C, TimerFired): frozenset({C}),
-    (H, TimerFired): frozenset({H}),
+    (P, TimerFired): frozenset({P}),
     (R, TimerFired): frozenset(),
 }
 
@@ -91,7 +91,7 @@ class RecoveryLeader:
         MemberDown,
         TimerFired,
         Holdings,
-        ChoiceHeld,
+        RoundAccepted,
     )
 
     def __init__(self, me: Member, workers: tuple[WorkerName, ...]) -> None:
@@ -103,14 +103,14 @@ class RecoveryLeader:
         self._attempts = 0
         self._asked: dict[WorkerName, Member] = {}
         self._holdings: dict[WorkerName, Holdings] = {}
-        self._choice: Choice | None = None
-        self._held: set[WorkerName] = set()
+        self._proposal: RoundProposal | None = None
+        self._accepted_by: set[WorkerName] = set()
         self._ask_again_at = 0.0
 
     @property
     def deadline(self) -> float | None:
         """When `TimerFired` is due; None: never."""
-        waiting = self.phase in (Phase.COLLECTING, Phase.CHOOSING)
+        waiting = self.phase in (Phase.COLLECTING, Phase.PROPOSED)
         return self._ask_again_at if waiting else None
 
     def begin(self, now: float) -> list[Effect]:
@@ -131,8 +131,8 @@ class RecoveryLeader:
                 return [] if self.phase is Phase.RUNNING else [self._waiting_for()]
             case MemberMessage(sender, Holdings() as holdings):
                 return self._collected(sender, holdings, now)
-            case MemberMessage(sender, ChoiceHeld(chosen)):
-                return self._is_held(sender, chosen)
+            case MemberMessage(sender, RoundAccepted(number)):
+                return self._accepted(sender, number)
             case TimerFired():
                 return self._ask_again(now)
             case _:
@@ -156,10 +156,10 @@ class RecoveryLeader:
         """What a member that was away may have missed."""
         if self.phase is Phase.COLLECTING:
             return [SendToMember(name, Collect(self._attempt))]
-        assert self._choice is not None
-        if self.phase is Phase.CHOOSING:
-            return [SendToMember(name, self._choice)]
-        return [SendToMember(name, Resume(self._choice.round))]
+        assert self._proposal is not None
+        if self.phase is Phase.PROPOSED:
+            return [SendToMember(name, self._proposal)]
+        return [SendToMember(name, Resume(self._proposal.round))]
 
     @property
     def _attempt(self) -> str:
@@ -171,7 +171,7 @@ class RecoveryLeader:
             self.phase = Phase.GATHERING
             return [self._waiting_for()]
         self.phase, self._attempts = Phase.COLLECTING, self._attempts + 1
-        self._asked, self._holdings, self._choice = dict(self._present), {}, None
+        self._asked, self._holdings, self._proposal = dict(self._present), {}, None
         self._ask_again_at = now + ASK_AGAIN_S
         return [
             *(SendToMember(name, Collect(self._attempt)) for name in self._workers),
@@ -185,7 +185,7 @@ class RecoveryLeader:
         doing = {
             Phase.GATHERING: "",
             Phase.COLLECTING: " to say what they hold",
-            Phase.CHOOSING: " to write the choice",
+            Phase.PROPOSED: " to write the proposal",
             Phase.RUNNING: "",
         }[self.phase]
         return WaitingFor(text + doing if absent else "")
@@ -194,7 +194,7 @@ class RecoveryLeader:
         done: set[WorkerName] = {
             Phase.GATHERING: set(self._present) - self._away,
             Phase.COLLECTING: set(self._holdings),
-            Phase.CHOOSING: self._held,
+            Phase.PROPOSED: self._accepted_by,
             Phase.RUNNING: set(self._workers),
         }[self.phase]
         return [name for name in self._workers if name not in done]
@@ -203,7 +203,7 @@ class RecoveryLeader:
         self._ask_again_at = now + ASK_AGAIN_S
         return [each for name in self._absent() for each in self._say_again(name)]
 
-    # ---- the choice ------------------------------------------------------------------------------
+    # ---- the proposal ----------------------------------------------------------------------------
 
     def _collected(self, sender: WorkerName, holdings: Holdings, now: float) -> list[Effect]:
         if holdings.attempt != self._attempt:
@@ -224,7 +224,7 @@ class RecoveryLeader:
         line = max(each.line for each in everything)
         if older or self._may_be_older(checkpoint.number):
             line += 1
-        self._choice = Choice(
+        self._proposal = RoundProposal(
             self._attempt,
             max(each.round for each in everything) + 1,
             checkpoint,
@@ -232,16 +232,16 @@ class RecoveryLeader:
             tuple(self._asked[name] for name in self._workers),
             line,
         )
-        self.phase, self._held = Phase.CHOOSING, set()
+        self.phase, self._accepted_by = Phase.PROPOSED, set()
         self._ask_again_at = now + ASK_AGAIN_S
-        text = f"round {self._choice.round} starts from checkpoint {checkpoint}"
+        text = f"round {self._proposal.round} starts from checkpoint {checkpoint}"
         if older:
             text += (
                 f", which is older than {known}: output published after it will be produced again"
             )
         return [
             Report(text, Level.WARNING if older else Level.INFO),
-            *(SendToMember(name, self._choice) for name in self._workers),
+            *(SendToMember(name, self._proposal) for name in self._workers),
             self._waiting_for(),
         ]
 
@@ -278,16 +278,16 @@ class RecoveryLeader:
         self._present[self._me.name] = self._me
         return [*effects, *self._gather(now)] if lacking else [self._waiting_for()]
 
-    def _is_held(self, sender: WorkerName, chosen: int) -> list[Effect]:
-        if self._choice is None or chosen != self._choice.round:
+    def _accepted(self, sender: WorkerName, number: int) -> list[Effect]:
+        if self._proposal is None or number != self._proposal.round:
             return []
         if self.phase is Phase.RUNNING:
-            return [SendToMember(sender, Resume(chosen))]
-        self._held.add(sender)
+            return [SendToMember(sender, Resume(number))]
+        self._accepted_by.add(sender)
         if self._absent():
             return [self._waiting_for()]
         self.phase = Phase.RUNNING
-        resume = Resume(chosen)
+        resume = Resume(number)
         return [*(SendToMember(name, resume) for name in self._workers), self._waiting_for()]
 
 

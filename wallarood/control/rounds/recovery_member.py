@@ -1,8 +1,8 @@
-"""Every worker's part of recovery: stop, say what is held, keep the choice, go on from it."""
+"""Every worker's part of recovery: stop, say what is held, keep the proposal, go on from it."""
 # Theory of operation
 # ===================
 # The leader asks; this worker first ends its part of the job, and with it every write, then says
-# what it holds. It makes the leader's choice durable before it says so, and acts on it only when
+# what it holds. It makes the leader's proposal durable before it says so, and acts on it only when
 # the leader says that all have done so. A question that comes meanwhile is answered after the step
 # that is under way: the newest counts. Nothing here has a deadline, since the leader's has: it asks
 # again, and after its own death it begins anew.
@@ -16,18 +16,18 @@ from wallarood.control.effects import (
     HaltJob,
     ReadHoldings,
     SendToMember,
-    WriteChoice,
+    WriteRound,
 )
 from wallarood.control.events import (
-    ChoiceWritten,
     Event,
     HoldingsRead,
     JobHalted,
     MemberMessage,
+    RoundWritten,
 )
 from wallarood.control.machine import Table, transition
 from wallarood.model.ids import WorkerName
-from wallarood.model.messages import Choice, ChoiceHeld, Collect, Holdings, Resume
+from wallarood.model.messages import Collect, Holdings, Resume, RoundAccepted, RoundProposal
 
 
 class Phase(Enum):
@@ -39,12 +39,12 @@ class Phase(Enum):
     READING = "reading"
     REPORTED = "reported"
     WRITING = "writing"
-    HELD = "held"
-    """The choice is durable here."""
+    ACCEPTED = "accepted"
+    """The proposal is durable here."""
     RUNNING = "running"
 
 
-_I, L, D, P, W, H, R = Phase
+_I, L, D, P, W, A, R = Phase
 
 # Where each event may lead in each phase. Empty: a straggler, dropped.
 TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
@@ -53,19 +53,19 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
     (D, Collect): frozenset({D}),
     (P, Collect): frozenset({D}),
     (W, Collect): frozenset({W}),
-    (H, Collect): frozenset({D}),
+    (A, Collect): frozenset({D}),
     (R, Collect): frozenset({L, R}),
     (L, JobHalted): frozenset({D}),
-    **{(phase, JobHalted): frozenset() for phase in (_I, D, P, W, H, R)},
+    **{(phase, JobHalted): frozenset() for phase in (_I, D, P, W, A, R)},
     (D, HoldingsRead): frozenset({D, P}),
-    **{(phase, HoldingsRead): frozenset() for phase in (_I, L, P, W, H, R)},
-    (P, Choice): frozenset({P, W}),
-    (H, Choice): frozenset({H}),
-    (R, Choice): frozenset({R}),
-    **{(phase, Choice): frozenset() for phase in (_I, L, D, W)},
-    (W, ChoiceWritten): frozenset({H, D}),
-    **{(phase, ChoiceWritten): frozenset() for phase in (_I, L, D, P, H, R)},
-    (H, Resume): frozenset({H, R}),
+    **{(phase, HoldingsRead): frozenset() for phase in (_I, L, P, W, A, R)},
+    (P, RoundProposal): frozenset({P, W}),
+    (A, RoundProposal): frozenset({A}),
+    (R, RoundProposal): frozenset({R}),
+    **{(phase, RoundProposal): frozenset() for phase in (_I, L, D, W)},
+    (W, RoundWritten): frozenset({A, D}),
+    **{(phase, RoundWritten): frozenset() for phase in (_I, L, D, P, A, R)},
+    (A, Resume): frozenset({A, R}),
     **{(phase, Resume): frozenset() for phase in (_I, L, D, P, W, R)},
 }
 
@@ -78,8 +78,8 @@ class RecoveryMember:
         Collect,
         JobHalted,
         HoldingsRead,
-        Choice,
-        ChoiceWritten,
+        RoundProposal,
+        RoundWritten,
         Resume,
     )
 
@@ -87,12 +87,12 @@ class RecoveryMember:
         self.phase = Phase.IDLE
         self._leader = leader
         self._attempt = ""
-        self._choice: Choice | None = None
+        self._proposal: RoundProposal | None = None
 
     @property
     def round(self) -> int:
         """The round that this worker runs in or has last run in; 0 before the first."""
-        return self._choice.round if self._choice and self.phase is Phase.RUNNING else 0
+        return self._proposal.round if self._proposal and self.phase is Phase.RUNNING else 0
 
     @property
     def deadline(self) -> None:
@@ -111,12 +111,12 @@ class RecoveryMember:
                 return [ReadHoldings(self._attempt)]
             case HoldingsRead(holdings):
                 return self._report(holdings)
-            case MemberMessage(_, Choice() as choice):
-                return self._take_choice(choice)
-            case ChoiceWritten(round_):
+            case MemberMessage(_, RoundProposal() as proposal):
+                return self._take_proposal(proposal)
+            case RoundWritten(round_):
                 return self._written(round_)
-            case MemberMessage(_, Resume(chosen)):
-                return self._resume(chosen)
+            case MemberMessage(_, Resume(number)):
+                return self._resume(number)
             case _:
                 return []
 
@@ -140,26 +140,26 @@ class RecoveryMember:
         self.phase = Phase.REPORTED
         return [SendToMember(self._leader, holdings)]
 
-    def _take_choice(self, choice: Choice) -> list[Effect]:
+    def _take_proposal(self, proposal: RoundProposal) -> list[Effect]:
         if self.phase is Phase.REPORTED:
-            if choice.attempt != self._attempt:
+            if proposal.attempt != self._attempt:
                 return []
-            self.phase, self._choice = Phase.WRITING, choice
-            return [WriteChoice(choice)]
-        known = self._choice is not None and choice.round == self._choice.round
-        return [SendToMember(self._leader, ChoiceHeld(choice.round))] if known else []
+            self.phase, self._proposal = Phase.WRITING, proposal
+            return [WriteRound(proposal)]
+        known = self._proposal is not None and proposal.round == self._proposal.round
+        return [SendToMember(self._leader, RoundAccepted(proposal.round))] if known else []
 
     def _written(self, round_: int) -> list[Effect]:
-        assert self._choice is not None
-        if self._attempt != self._choice.attempt:
+        assert self._proposal is not None
+        if self._attempt != self._proposal.attempt:
             self.phase = Phase.READING
             return [ReadHoldings(self._attempt)]
-        self.phase = Phase.HELD
-        return [SendToMember(self._leader, ChoiceHeld(round_))]
+        self.phase = Phase.ACCEPTED
+        return [SendToMember(self._leader, RoundAccepted(round_))]
 
-    def _resume(self, chosen: int) -> list[Effect]:
-        assert self._choice is not None
-        if chosen != self._choice.round:
+    def _resume(self, number: int) -> list[Effect]:
+        assert self._proposal is not None
+        if number != self._proposal.round:
             return []
         self.phase = Phase.RUNNING
-        return [BeginRound(self._choice)]
+        return [BeginRound(self._proposal)]

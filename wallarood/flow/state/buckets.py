@@ -16,7 +16,16 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from wallarood.flow.state.capture import DELETED, All, Bases, Chunks, Pieces, Some, Taken, Waiting
+from wallarood.flow.state.capture import (
+    DELETED,
+    Bases,
+    Chunks,
+    DeltaCapture,
+    FullCapture,
+    Pieces,
+    Taken,
+    Waiting,
+)
 from wallarood.flow.stored.decode import Bucket, decode_pieces
 from wallarood.flow.stored.encode import encode_bucket_deleted, encode_states
 from wallarood.model.checkpoint import StatePart
@@ -116,9 +125,9 @@ class BucketState:
         waiting: dict[Bucket, Waiting] = {}
         for bucket, rows in self.buckets.items():
             if base or bucket in self._born:
-                waiting[bucket] = All(rows)
+                waiting[bucket] = FullCapture(rows)
             elif bucket in changed:
-                waiting[bucket] = Some(changed[bucket], rows)
+                waiting[bucket] = DeltaCapture(changed[bucket], rows)
         self._born = set()
         self._capture = _Capture(number, since, base, waiting, dropped)
         self._newest, self._newest_number = self._capture.encoded, number

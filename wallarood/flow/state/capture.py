@@ -9,7 +9,16 @@ import attrs
 from wallarood.flow.stored.decode import DELETED
 from wallarood.model.checkpoint import StatePart
 
-__all__ = ["DELETED", "All", "Bases", "Chunks", "Pieces", "Some", "Taken", "Waiting"]
+__all__ = [
+    "DELETED",
+    "Bases",
+    "Chunks",
+    "DeltaCapture",
+    "FullCapture",
+    "Pieces",
+    "Taken",
+    "Waiting",
+]
 
 PIECE_KEYS = 1024
 PIECE_BYTES: Final = 1 << 20
@@ -39,7 +48,7 @@ class Waiting(Protocol):
         """The keys that wait."""
 
 
-class All:
+class FullCapture:
     """All keys of a state. To copy its table is the fastest way there is to have them all."""
 
     def __init__(self, by_key: dict[Any, Any]) -> None:
@@ -64,7 +73,7 @@ class All:
         return self._states
 
 
-class Some:
+class DeltaCapture:
     """These *keys* of a state; the set is taken over as it is, without a copy."""
 
     def __init__(self, keys: set[Any], by_key: dict[Any, Any]) -> None:

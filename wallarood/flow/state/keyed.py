@@ -32,7 +32,16 @@ from typing import Any
 import attrs
 
 from wallarood.flow.failures import pass_on
-from wallarood.flow.state.capture import DELETED, All, Bases, Chunks, Pieces, Some, Taken, Waiting
+from wallarood.flow.state.capture import (
+    DELETED,
+    Bases,
+    Chunks,
+    DeltaCapture,
+    FullCapture,
+    Pieces,
+    Taken,
+    Waiting,
+)
 from wallarood.flow.stored.decode import decode_states
 from wallarood.flow.stored.encode import encode_deleted, encode_states
 from wallarood.model.checkpoint import StatePart
@@ -167,7 +176,7 @@ class KeyedState:
         if self._capture is not None:
             changed.update(self._capture.waiting.left())
         base = self._bases.wanted(len(changed), len(self.by_key))
-        waiting = All(self.by_key) if base else Some(changed, self.by_key)
+        waiting = FullCapture(self.by_key) if base else DeltaCapture(changed, self.by_key)
         self._capture = _Capture(number, since, base, waiting)
         self._newest, self._newest_number = self._capture.keys, number
         self._newest_gone = changed - self.by_key.keys() if base and self._deletes else set()

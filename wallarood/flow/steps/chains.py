@@ -31,9 +31,11 @@ from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.state.state import State
 from wallarood.flow.steps.operators import DROPPED
 from wallarood.model.batch import Batch
-from wallarood.model.pipeline import Computation, Shape
+from wallarood.model.pipeline import Computation, FunctionShape
 
-CHAINED: Final = frozenset({Shape.ONE, Shape.MANY, Shape.PREDICATE, Shape.INSPECT})
+CHAINED: Final = frozenset(
+    {FunctionShape.ONE, FunctionShape.MANY, FunctionShape.PREDICATE, FunctionShape.INSPECT}
+)
 """The shapes of functions that are called for each record."""
 
 
@@ -65,15 +67,15 @@ class _Loop:
     steps: Sequence[int]
 
 
-def _lines_of(shape: Shape, call: str, results: _Results) -> list[str]:
+def _lines_of(shape: FunctionShape, call: str, results: _Results) -> list[str]:
     """The lines of one step, which is a *call*."""
     drop = results.value
     match shape:
-        case Shape.ONE:
+        case FunctionShape.ONE:
             return [f"record = {call}", "if record is None:", *(f"    {each}" for each in drop)]
-        case Shape.PREDICATE:
+        case FunctionShape.PREDICATE:
             return [f"if not {call}:", *(f"    {each}" for each in drop)]
-        case Shape.INSPECT:
+        case FunctionShape.INSPECT:
             return [call]
         case _ if results is _Results.FREE:
             drawn = "made if type(made) is list else list(made)"
@@ -85,7 +87,7 @@ def _lines_of(shape: Shape, call: str, results: _Results) -> list[str]:
             return [f"made = {call}", f"results.append(() if made is None else {drawn})"]
 
 
-def _compiled(shapes: Sequence[Shape], head: tuple[str, str], results: _Results) -> _Loop:
+def _compiled(shapes: Sequence[FunctionShape], head: tuple[str, str], results: _Results) -> _Loop:
     """The loop of steps of these *shapes*; *head* is one of those above."""
     drawn, given = head
     functions = [f"step_{number}" for number in range(len(shapes))]
@@ -101,7 +103,7 @@ def _compiled(shapes: Sequence[Shape], head: tuple[str, str], results: _Results)
         lines += [f"        {line}" for line in own]
         steps += [number] * len(own)
     rest = ["    return whole"]
-    if shapes[-1] is not Shape.MANY:
+    if shapes[-1] is not FunctionShape.MANY:
         rest.insert(0, "        results.append(record)")
     lines += rest
     steps += [len(shapes) - 1] * len(rest)
@@ -122,7 +124,7 @@ class Chain:
         self._state = state
         self._functions = tuple(each.function for each in computations)
         self._shapes = tuple(each.shape for each in computations)
-        self._many = self._shapes[-1] is Shape.MANY
+        self._many = self._shapes[-1] is FunctionShape.MANY
         first = self._computations[0]
         self._with_key = first.with_key and isinstance(state, KeyedState)
         self._head = _ALONE if state is None else _WITH_KEY if self._with_key else _WITH_STATE

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wallarood.flow.steps.timed import OPERATORS, STATES
-from wallarood.model.pipeline import Shape
+from wallarood.model.pipeline import FunctionShape
 
 __all__ = ["OPERATORS", "STATES"]
 
@@ -23,22 +23,22 @@ def _later(module: str, name: str) -> Callable[[Any], Any]:
 
 
 OPERATORS |= {
-    Shape.STAMP: _later("steps.stamp", "Stamper"),
-    Shape.TIMED: _later("timed.computation", "TimedComputation"),
-    Shape.DISTINCT: _later("timed.distinct", "Distinct"),
-    Shape.JOIN: _later("joins.interval", "IntervalJoin"),
-    Shape.JOIN_ASOF: _later("joins.asof", "AsOfJoin"),
-    Shape.JOIN_WINDOW: _later("joins.windowed", "WindowJoin"),
-    Shape.ENRICH: _later("joins.making", "enriching"),
-    Shape.WINDOW: _later("windows.making", "windowing"),
+    FunctionShape.STAMP: _later("steps.stamp", "Stamper"),
+    FunctionShape.TIMED: _later("timed.computation", "TimedComputation"),
+    FunctionShape.DISTINCT: _later("timed.distinct", "Distinct"),
+    FunctionShape.JOIN: _later("joins.interval", "IntervalJoin"),
+    FunctionShape.JOIN_ASOF: _later("joins.asof", "AsOfJoin"),
+    FunctionShape.JOIN_WINDOW: _later("joins.windowed", "WindowJoin"),
+    FunctionShape.ENRICH: _later("joins.making", "enriching"),
+    FunctionShape.WINDOW: _later("windows.making", "windowing"),
 }
 STATES |= {
-    Shape.STAMP: _later("steps.stamp", "time_of"),
-    Shape.TIMED: _later("timed.rows", "rows_of"),
-    Shape.DISTINCT: _later("timed.distinct", "times_of_keys"),
-    Shape.JOIN: _later("joins.making", "rows_of"),
-    Shape.JOIN_ASOF: _later("joins.making", "rows_of"),
-    Shape.JOIN_WINDOW: _later("windows.making", "state_of_windows"),
-    Shape.ENRICH: _later("joins.making", "state_of_table"),
-    Shape.WINDOW: _later("windows.making", "state_of_windows"),
+    FunctionShape.STAMP: _later("steps.stamp", "time_of"),
+    FunctionShape.TIMED: _later("timed.rows", "rows_of"),
+    FunctionShape.DISTINCT: _later("timed.distinct", "times_of_keys"),
+    FunctionShape.JOIN: _later("joins.making", "rows_of"),
+    FunctionShape.JOIN_ASOF: _later("joins.making", "rows_of"),
+    FunctionShape.JOIN_WINDOW: _later("windows.making", "state_of_windows"),
+    FunctionShape.ENRICH: _later("joins.making", "state_of_table"),
+    FunctionShape.WINDOW: _later("windows.making", "state_of_windows"),
 }

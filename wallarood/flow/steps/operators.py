@@ -12,7 +12,7 @@ import attrs
 
 from wallarood.flow.failures import Failure, fail
 from wallarood.model.batch import Batch
-from wallarood.model.pipeline import Computation, Shape
+from wallarood.model.pipeline import Computation, FunctionShape
 
 
 class Operator(Protocol):
@@ -90,26 +90,26 @@ def answer_each(
     return answers
 
 
-def settled(shape: Shape, result: Any) -> Any:
+def settled(shape: FunctionShape, result: Any) -> Any:
     """*result* with all that user code may still do in it done: iterables drawn, truth asked.
 
     Raises whatever that raises, so that it can count as the computation's own failure.
     """
-    if shape is Shape.MANY:
+    if shape is FunctionShape.MANY:
         return None if result is None else list(result)
-    return bool(result) if shape is Shape.PREDICATE else result
+    return bool(result) if shape is FunctionShape.PREDICATE else result
 
 
-def gather(shape: Shape, batch: Batch, results: list[Any]) -> Batch:
+def gather(shape: FunctionShape, batch: Batch, results: list[Any]) -> Batch:
     """The batch that follows from the results for each record of *batch*, once `settled`."""
     match shape:
-        case Shape.ONE:
+        case FunctionShape.ONE:
             return _present(batch, results)
-        case Shape.MANY:
+        case FunctionShape.MANY:
             return batch.spread([r if isinstance(r, list) else () for r in results])
-        case Shape.PREDICATE:
+        case FunctionShape.PREDICATE:
             return batch.sift([r is not DROPPED and bool(r) for r in results])
-        case Shape.INSPECT:
+        case FunctionShape.INSPECT:
             return batch.sift([r is not DROPPED for r in results])
         case _:
             raise ValueError("the results do not stand beside the records")

@@ -10,7 +10,7 @@ from wallarood.flow.state.state import State
 from wallarood.flow.steps.operators import Operator
 from wallarood.flow.watermarks import Clock
 from wallarood.model.batch import Batch
-from wallarood.model.pipeline import Computation, Shape, Step
+from wallarood.model.pipeline import Computation, FunctionShape, Step
 
 Wall: TypeAlias = Callable[[], int]
 """The wall clock, in microseconds since 1970 UTC."""
@@ -45,9 +45,9 @@ class Making:
     wall: Wall
 
 
-OPERATORS: dict[Shape, Callable[[Making], Operator]] = {}
+OPERATORS: dict[FunctionShape, Callable[[Making], Operator]] = {}
 """Who makes the operator of a computation of a shape with state; all others see `compile`."""
-STATES: dict[Shape, Callable[[Step], State]] = {}
+STATES: dict[FunctionShape, Callable[[Step], State]] = {}
 """Who makes its state, where that is no `KeyedState`."""
 
 

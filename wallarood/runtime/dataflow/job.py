@@ -18,7 +18,7 @@ from wallarood.runtime.dataflow.build.wiring import Wiring
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox
-from wallarood.runtime.dataflow.snapshots import Snapshots
+from wallarood.runtime.dataflow.part_collector import PartCollector
 from wallarood.runtime.dataflow.tasks.sink_task import SinkTask
 from wallarood.runtime.dataflow.tasks.source_task import SourceTask
 from wallarood.runtime.dataflow.tasks.stage_task import StageTask
@@ -41,7 +41,7 @@ class Job:
     sources: dict[str, SourceTask]
     stages: list[StageTask]
     sinks: list[SinkTask]
-    snapshots: Snapshots
+    collector: PartCollector
     drained: bool = attrs.field(default=False, init=False)
     positions: dict[int, list[SourcePosition]] = attrs.field(factory=dict, init=False)
     on_published: Callable[[int], None] = attrs.field(default=lambda _: None, init=False)
@@ -96,7 +96,7 @@ class Job:
 
     def put_barrier(self, barrier: Barrier) -> bool:
         """Put a barrier behind what the sources here have read; False if it is an old one."""
-        if not self.snapshots.begin(barrier):
+        if not self.collector.begin(barrier):
             return False
         positions = [
             position for each in self.sources.values() for position in each.put_barrier(barrier)
@@ -104,7 +104,7 @@ class Job:
         self.positions[barrier.number] = positions
         for old in list(self.positions)[:-POSITIONS_MAX]:
             del self.positions[old]
-        self.snapshots.sources_at(barrier.number, tuple(positions))
+        self.collector.sources_at(barrier.number, tuple(positions))
         return True
 
     @property
@@ -113,11 +113,11 @@ class Job:
 
         Records count where the barrier is sure to come: on their own they do not bring it.
         """
-        done, encoded = self.snapshots.progress
-        barrier = self.snapshots.barrier
+        done, encoded = self.collector.progress
+        barrier = self.collector.barrier
         if barrier is None:
             return 0
-        absent = self.snapshots.absent
+        absent = self.collector.absent
         alignments = {
             **{each.stage.index: each.alignment for each in self.stages},
             **{each.stage: each.alignment for each in self.sinks},
@@ -132,23 +132,23 @@ class Job:
     @property
     def awaiting(self) -> str:
         """What the checkpoint in progress waits for here, in words."""
-        if not self.snapshots.in_progress:
+        if not self.collector.in_progress:
             return "the leader's word"
         hands = {index: counters.in_hand for index, counters in self.counters.items()}
         absent = ", ".join(
             f"{name}: {hands[index]:,} records in hand" if hands[index] else name
-            for index, name in self.snapshots.absent.items()
+            for index, name in self.collector.absent.items()
         )
         return absent or "the disk"
 
     async def encode_ended(self) -> None:
         """Encode what instances that have ended add to the checkpoint in progress."""
-        while self.snapshots.encode_ended():
+        while self.collector.encode_ended():
             await trio.lowlevel.checkpoint()
 
     def release(self, number: int) -> None:
         """No alignment for checkpoint *number* or a lower one holds anything up any more."""
-        self.snapshots.released(number)
+        self.collector.released(number)
         instances: tuple[StageTask | SinkTask, ...] = (*self.stages, *self.sinks)
         for each in instances:
             if each.alignment.release(number):
@@ -156,10 +156,10 @@ class Job:
 
     def committed(self, number: int) -> None:
         """A checkpoint is known committed here, durably: sinks may publish what it holds."""
-        self.snapshots.committed = number
+        self.collector.committed = number
         for old in [each for each in self.positions if each < number]:
             del self.positions[old]  # only the last are ever told to sources, see `forget`
-        for states in self.snapshots.states.values():
+        for states in self.collector.states.values():
             for state in states.values():
                 state.committed(number)
         for sink in self.sinks:

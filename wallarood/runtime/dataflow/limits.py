@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import attrs
 
 from wallarood.app.connector import SourceLimits
-from wallarood.model.pipeline import Application, Calling, Shape
+from wallarood.model.pipeline import Application, ExecutionMode, FunctionShape
 from wallarood.model.topology import Stage, Topology
 from wallarood.runtime.dataflow.build.wiring import Wiring
 
@@ -32,9 +32,9 @@ def slow_stages(application: Application, topology: Topology) -> dict[int, int]:
         steps = (application.step(name) for name in stage.steps)
         computations = [step.computation for step in steps if step.computation is not None]
         at_once = [
-            each.concurrency if each.calling is Calling.ASYNC else 1
+            each.concurrency if each.execution is ExecutionMode.ASYNC else 1
             for each in computations
-            if each.calling is not Calling.INLINE
+            if each.execution is not ExecutionMode.INLINE
         ]
         if at_once:
             slow[stage.index] = min(at_once)
@@ -126,7 +126,7 @@ def batches_at_once(application: Application, wiring: Wiring, stage: Stage) -> i
     shapes = {step.computation.shape for step in steps if step.computation is not None}
     parts = [wiring.parts(edge) for edge in wiring.edges_of(stage)]
     parted = min(max(parts, default=1), PARTED_BATCHES_MAX)
-    return max(parted, AGGREGATED_BATCHES if Shape.AGGREGATE in shapes else 1)
+    return max(parted, AGGREGATED_BATCHES if FunctionShape.AGGREGATE in shapes else 1)
 
 
 @attrs.define

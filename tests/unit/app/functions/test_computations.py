@@ -10,7 +10,7 @@ import pytest
 import wallarood as w
 from wallarood.app.functions.declared import Declared
 from wallarood.app.functions.declaring import declare
-from wallarood.model.pipeline import Calling, Shape
+from wallarood.model.pipeline import ExecutionMode, FunctionShape
 
 
 class Total:
@@ -43,11 +43,11 @@ def test_a_decorated_function_stays_a_function() -> None:
 
 
 def test_each_decorator_declares_its_shape() -> None:
-    assert w.computation(parse).shape is Shape.ONE
-    assert w.computation_multi(parse).shape is Shape.MANY
-    assert w.computation_batch(parse).shape is Shape.BATCH
-    assert w.state_computation(state=Total)(add).shape is Shape.ONE
-    assert w.state_computation_multi(state=Total)(add).shape is Shape.MANY
+    assert w.computation(parse).shape is FunctionShape.ONE
+    assert w.computation_multi(parse).shape is FunctionShape.MANY
+    assert w.computation_batch(parse).shape is FunctionShape.BATCH
+    assert w.state_computation(state=Total)(add).shape is FunctionShape.ONE
+    assert w.state_computation_multi(state=Total)(add).shape is FunctionShape.MANY
 
 
 def test_options_are_kept() -> None:
@@ -62,21 +62,23 @@ def test_options_are_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "calling"),
+    ("function", "execution"),
     [
-        (parse, Calling.INLINE),
-        (look_up, Calling.ASYNC),
-        (functools.partial(look_up), Calling.ASYNC),
-        (AsyncLookUp(), Calling.ASYNC),
-        (int, Calling.INLINE),
+        (parse, ExecutionMode.INLINE),
+        (look_up, ExecutionMode.ASYNC),
+        (functools.partial(look_up), ExecutionMode.ASYNC),
+        (AsyncLookUp(), ExecutionMode.ASYNC),
+        (int, ExecutionMode.INLINE),
     ],
 )
-def test_how_a_function_is_called_is_seen(function: Callable[..., Any], calling: Calling) -> None:
-    assert declare(function, Shape.ONE).calling is calling
+def test_how_a_function_is_called_is_seen(
+    function: Callable[..., Any], execution: ExecutionMode
+) -> None:
+    assert declare(function, FunctionShape.ONE).execution is execution
 
 
 def test_a_blocking_computation_says_so() -> None:
-    assert w.computation(blocking=True)(parse).calling is Calling.BLOCKING
+    assert w.computation(blocking=True)(parse).execution is ExecutionMode.BLOCKING
 
 
 def _generator(line: str) -> Iterator[str]:
@@ -105,7 +107,7 @@ class NeedsArguments:
 
 
 WRONG: dict[str, tuple[Callable[[], object], str]] = {
-    "no function": (lambda: declare(7, Shape.ONE), "expected a function, found 7"),  # type: ignore[arg-type]
+    "no function": (lambda: declare(7, FunctionShape.ONE), "expected a function, found 7"),  # type: ignore[arg-type]
     "twice": (lambda: w.computation(w.computation(parse)), "parse is declared a computation twice"),
     "async and blocking": (
         lambda: w.computation(blocking=True)(look_up),
@@ -178,5 +180,5 @@ def test_a_wrong_declaration_names_the_line_of_the_application(case: str) -> Non
 
 
 def test_a_name_that_cannot_be_one_is_not_taken_from_the_function() -> None:
-    declared: Declared[..., Any] = declare(lambda record: record, Shape.ONE)
+    declared: Declared[..., Any] = declare(lambda record: record, FunctionShape.ONE)
     assert declared.name == ""

@@ -7,7 +7,7 @@ import pytest
 import wallarood as w
 from wallarood.app.functions.declaring import declare
 from wallarood.app.streams.nodes import common_key, common_record, state_kind
-from wallarood.model.pipeline import Shape, StepKind
+from wallarood.model.pipeline import FunctionShape, StepKind
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,8 @@ def test_state_needs_a_name_and_a_place() -> None:
     def count(record: int, state: list[int]) -> int:
         return record
 
-    stateful = declare(count, Shape.ONE, state=list)
-    assert state_kind(declare(int, Shape.ONE), "", None) is StepKind.SIMPLE
+    stateful = declare(count, FunctionShape.ONE, state=list)
+    assert state_kind(declare(int, FunctionShape.ONE), "", None) is StepKind.SIMPLE
     for available in (StepKind.PARTITIONED, StepKind.STATEFUL):
         assert state_kind(stateful, "count", available) is available
     with pytest.raises(w.PipelineError, match="the stream has no key: put"):

@@ -4,7 +4,7 @@ import pytest
 
 import wallarood as w
 from wallarood.app.streams.outlet import kebab, shaped
-from wallarood.model.pipeline import Shape
+from wallarood.model.pipeline import FunctionShape
 
 
 @pytest.mark.parametrize(
@@ -19,9 +19,9 @@ def test_a_declared_function_takes_the_shape_of_the_method_that_it_is_given_to()
     def split(line: str) -> list[str]:
         return line.split()
 
-    assert shaped(split, Shape.MANY).shape is Shape.MANY
-    assert shaped(split, Shape.MANY).on_error == "skip"
-    assert shaped(str.split, Shape.MANY).shape is Shape.MANY
+    assert shaped(split, FunctionShape.MANY).shape is FunctionShape.MANY
+    assert shaped(split, FunctionShape.MANY).on_error == "skip"
+    assert shaped(str.split, FunctionShape.MANY).shape is FunctionShape.MANY
 
 
 def test_a_declared_function_of_another_shape_or_with_state_is_refused() -> None:
@@ -34,6 +34,6 @@ def test_a_declared_function_of_another_shape_or_with_state_is_refused() -> None
         return line
 
     with pytest.raises(w.PipelineError, match=r"batch is a \w+ computation: pass it to .to"):
-        shaped(batch, Shape.ONE)
+        shaped(batch, FunctionShape.ONE)
     with pytest.raises(w.PipelineError, match=r"keep keeps state: pass it to .to"):
-        shaped(keep, Shape.ONE)
+        shaped(keep, FunctionShape.ONE)

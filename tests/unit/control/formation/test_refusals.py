@@ -6,7 +6,7 @@ import attrs
 
 from wallarood.control.effects import PersistNever, SendOnConnection
 from wallarood.control.events import ConnectionMessage
-from wallarood.control.formation.founding import Founder
+from wallarood.control.formation.founding import FormationSettings
 from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner
 from wallarood.model.ids import Address, Incarnation
@@ -16,8 +16,8 @@ from wallarood.model.topology import Topology
 HERE = Address("127.0.0.1", 1)
 
 
-def founder(name: str, **options: Any) -> Founder:
-    made = Founder(
+def founder(name: str, **options: Any) -> FormationSettings:
+    made = FormationSettings(
         Member(name, HERE, HERE, Incarnation(1, name)), f"nonce-{name}", "app", (), 3, (),
         lambda workers, _: Topology(1, "app", workers, (), ()),
     )  # fmt: skip

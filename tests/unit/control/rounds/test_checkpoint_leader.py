@@ -7,9 +7,9 @@ from wallarood.control.effects import Effect, SendToMember
 from wallarood.control.events import MemberMessage, TimerFired
 from wallarood.control.rounds.checkpoint_leader import CheckpointLeader
 from wallarood.model.messages import (
+    CheckpointAbandoned,
     CheckpointCommitted,
     CheckpointFailed,
-    CheckpointGivenUp,
     CheckpointHeld,
     Purpose,
     RequestCheckpoint,
@@ -69,7 +69,7 @@ def test_each_silent_checkpoint_doubles_the_patience_with_the_next() -> None:
     for _ in range(7):
         began, _ = timer(machine)
         ended, effects = timer(machine)
-        assert said(effects, CheckpointGivenUp)[0].void is False
+        assert said(effects, CheckpointAbandoned)[0].void is False
         patience.append((ended - began) / 9)
     assert patience == [1, 2, 4, 8, 16, 16, 16]
     timer(machine)
@@ -109,11 +109,11 @@ def test_a_checkpoint_that_a_worker_could_not_write_is_void_also_when_it_is_late
     machine = coordinator()
     timer(machine)
     effects = machine.step(MemberMessage("alpha", CheckpointFailed(1, "disk full")), 10.0)
-    assert said(effects, CheckpointGivenUp) == [CheckpointGivenUp(1, void=True)]
+    assert said(effects, CheckpointAbandoned) == [CheckpointAbandoned(1, void=True)]
     timer(machine)
     timer(machine)  # the second is given up for its silence
     late = machine.step(MemberMessage("alpha", CheckpointFailed(2, "disk full")), 50.0)
-    assert said(late, CheckpointGivenUp) == [CheckpointGivenUp(2, void=True)]
+    assert said(late, CheckpointAbandoned) == [CheckpointAbandoned(2, void=True)]
     assert machine.step(MemberMessage("alpha", CheckpointHeld(2, 0)), 51.0) == []
 
 

@@ -26,8 +26,8 @@ from wallarood.control.events import (
 from wallarood.control.rounds.checkpoint_member import CheckpointMember
 from wallarood.model.ids import Address, Incarnation
 from wallarood.model.messages import (
+    CheckpointAbandoned,
     CheckpointCommitted,
-    CheckpointGivenUp,
     CheckpointHeld,
     Member,
     Purpose,
@@ -47,7 +47,7 @@ def steps(machine: CheckpointMember, *events: Event) -> list[Effect]:
     return effects
 
 
-def said(message: TakeCheckpoint | CheckpointCommitted | CheckpointGivenUp) -> MemberMessage:
+def said(message: TakeCheckpoint | CheckpointCommitted | CheckpointAbandoned) -> MemberMessage:
     return MemberMessage("alpha", message)
 
 
@@ -137,8 +137,8 @@ def test_sources_pause_as_long_as_there_is_a_reason(machine: CheckpointMember) -
 
 
 def test_only_what_is_void_is_thrown_away(machine: CheckpointMember) -> None:
-    assert steps(machine, said(CheckpointGivenUp(4))) == [ReleaseBarrier(4)]
-    void = steps(machine, said(CheckpointGivenUp(4, void=True)))
+    assert steps(machine, said(CheckpointAbandoned(4))) == [ReleaseBarrier(4)]
+    void = steps(machine, said(CheckpointAbandoned(4, void=True)))
     assert void == [ReleaseBarrier(4), DiscardCheckpoint(4)]
 
 

@@ -7,7 +7,7 @@ from wallarood.control.events import MemberMessage, MemberUp
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.ids import Address, Incarnation
-from wallarood.model.messages import Choice, Collect, Holdings, Member
+from wallarood.model.messages import Collect, Holdings, Member, RoundProposal
 
 AT = Address("127.0.0.1", 1)
 
@@ -18,7 +18,7 @@ def member(name: str) -> Member:
 
 def choice_of(
     *holdings: tuple[tuple[int, ...], int, int], kept: dict[str, tuple[int, ...]] | None = None
-) -> Choice:
+) -> RoundProposal:
     """What is chosen when workers hold (checkpoints, known committed, line), and have kept some."""
     names = tuple("abc"[: len(holdings)])
     leader = RecoveryLeader(member("a"), names)
@@ -33,42 +33,42 @@ def choice_of(
         answer = attrs.evolve(answer, kept=(kept or {}).get(name, ()))
         effects = leader.step(MemberMessage(name, answer), 0.0)
     said = [each.message for each in effects if isinstance(each, SendToMember)]
-    chosen = [message for message in said if isinstance(message, Choice)]
+    chosen = [message for message in said if isinstance(message, RoundProposal)]
     assert len(set(chosen)) == 1
     return chosen[0]
 
 
 def test_a_round_stays_in_the_line_when_nothing_that_was_committed_is_void() -> None:
-    choice = choice_of(((3, 4, 5), 3, 2), ((3, 4), 3, 2))
-    assert (choice.checkpoint.number, choice.line) == (4, 2)
+    proposal = choice_of(((3, 4, 5), 3, 2), ((3, 4), 3, 2))
+    assert (proposal.checkpoint.number, proposal.line) == (4, 2)
 
 
 def test_a_round_that_goes_back_below_what_was_committed_begins_another_line() -> None:
-    choice = choice_of(((3, 7), 7, 2), ((3,), 3, 0))
-    assert (choice.checkpoint.number, choice.line) == (3, 3)
+    proposal = choice_of(((3, 7), 7, 2), ((3,), 3, 0))
+    assert (proposal.checkpoint.number, proposal.line) == (3, 3)
 
 
 def test_a_copy_that_is_put_back_does_not_take_the_line_back() -> None:
-    choice = choice_of(((3,), 3, 4), ((3,), 3, 1))
-    assert (choice.checkpoint.number, choice.line) == (3, 4)
+    proposal = choice_of(((3,), 3, 4), ((3,), 3, 1))
+    assert (proposal.checkpoint.number, proposal.line) == (3, 4)
 
 
 def test_a_round_that_goes_back_to_a_kept_checkpoint_when_some_hold_more_begins_another_line() -> (
     None
 ):
     """The leader alone knew checkpoint 4 committed, and a copy made before is put back on it."""
-    choice = choice_of(((3,), 3, 0), ((3, 4), 3, 0), kept={"a": (3,)})
-    assert (choice.checkpoint.number, choice.line) == (3, 1)
+    proposal = choice_of(((3,), 3, 0), ((3, 4), 3, 0), kept={"a": (3,)})
+    assert (proposal.checkpoint.number, proposal.line) == (3, 1)
 
 
 def test_a_round_that_goes_on_from_a_kept_checkpoint_above_which_is_nothing_stays_in_the_line() -> (
     None
 ):
-    choice = choice_of(((3,), 3, 2), ((2, 3), 2, 2), kept={"a": (3,), "b": (2, 3)})
-    assert (choice.checkpoint.number, choice.line) == (3, 2)
+    proposal = choice_of(((3,), 3, 2), ((2, 3), 2, 2), kept={"a": (3,), "b": (2, 3)})
+    assert (proposal.checkpoint.number, proposal.line) == (3, 2)
 
 
 def test_the_checkpoint_that_is_gone_back_to_need_not_be_the_kept_one() -> None:
     """A worker that is stopped to be copied takes one more."""
-    choice = choice_of(((3, 4), 4, 0), ((3, 4, 5), 4, 0), kept={"a": (3,), "b": (3,)})
-    assert (choice.checkpoint.number, choice.line) == (4, 1)
+    proposal = choice_of(((3, 4), 4, 0), ((3, 4, 5), 4, 0), kept={"a": (3,), "b": (3,)})
+    assert (proposal.checkpoint.number, proposal.line) == (4, 1)

@@ -9,7 +9,7 @@ from wallarood.flow.guard import Guard
 from wallarood.flow.route import Router
 from wallarood.model.batch import Batch, Mark
 from wallarood.model.errors import ApplicationError
-from wallarood.model.pipeline import Computation, ErrorPolicy, Shape, Step, StepKind, Where
+from wallarood.model.pipeline import Computation, ErrorPolicy, FunctionShape, Step, StepKind, Where
 from wallarood.model.topology import Edge, Routing, Stage, StageKind, Topology
 from wallarood.runtime.dataflow.outputs import EdgeOutput, Outputs
 from wallarood.wire.copies import Copier
@@ -53,7 +53,7 @@ class Changing:
 
 def step(policy: ErrorPolicy) -> Step:
     where = Where("app.py", 3)
-    computation = Computation("make", lambda each: each, Shape.ONE, where, on_error=policy)
+    computation = Computation("make", lambda each: each, FunctionShape.ONE, where, on_error=policy)
     return Step("make", StepKind.SIMPLE, (), where, computation)
 
 

@@ -11,7 +11,7 @@ from wallarood.flow.steps.aggregates.tally import Tally
 from wallarood.flow.steps.operators import call_each, gather
 from wallarood.model.aggregation import row
 from wallarood.model.batch import Batch
-from wallarood.model.pipeline import Computation, Shape
+from wallarood.model.pipeline import Computation, FunctionShape
 
 _Results: TypeAlias = tuple[list[Any], Sequence[Iterable[Any]]]
 """Keys, and a column for each aggregation."""
@@ -80,4 +80,4 @@ class Aggregator:
         records = call_each(
             self._computation, lambda row: into(*row), rows.values, failures=failures
         )
-        return gather(Shape.ONE, rows, records)
+        return gather(FunctionShape.ONE, rows, records)

@@ -41,7 +41,7 @@ from wallarood.runtime.dataflow.limits import (
     slow_stages,
 )
 from wallarood.runtime.dataflow.outputs import EdgeOutput, LocalPort, Outputs, Port
-from wallarood.runtime.dataflow.snapshots import Snapshots
+from wallarood.runtime.dataflow.part_collector import PartCollector
 from wallarood.runtime.dataflow.tasks.sink_task import SinkTask
 from wallarood.runtime.dataflow.tasks.source_task import SourceTask
 from wallarood.runtime.dataflow.tasks.stage_task import StageTask
@@ -58,7 +58,7 @@ MakePort = Callable[[Edge, WorkerName], Port]
 
 @attrs.frozen
 class Reporting:
-    """What the job tells its worker while a checkpoint is collected; see `Snapshots`."""
+    """What the job tells its worker while a checkpoint is collected; see `PartCollector`."""
 
     on_moved: Callable[[], None]
     on_done: Callable[[CheckpointPart], None]
@@ -112,7 +112,7 @@ def build_job(plan: Plan, states: Mapping[int, Mapping[str, State]]) -> Job:
         )
         for stage in wiring.stages
     }
-    snapshots = Snapshots(
+    collector = PartCollector(
         wiring.worker,
         {stage.index: stage.name for stage in wiring.stages},
         states,
@@ -122,7 +122,7 @@ def build_job(plan: Plan, states: Mapping[int, Mapping[str, State]]) -> Job:
         plan.reporting.on_slow,
     )
     counters = {stage.index: StageCounters() for stage in wiring.stages}
-    job = Job(wiring, plan.gate, inboxes, counters, {}, [], [], snapshots)
+    job = Job(wiring, plan.gate, inboxes, counters, {}, [], [], collector)
     paces = {
         stage.index: _pace_of(plan, stage)
         for stage in wiring.stages
@@ -238,7 +238,7 @@ def copiers_of(application: Application, topology: Topology, stage: Stage) -> di
 
 
 def _stage_task(job: Job, plan: Plan, stage: Stage) -> StageTask:
-    states = job.snapshots.states[stage.index]
+    states = job.collector.states[stage.index]
     source_time = _source_time(job, stage)
     return StageTask(
         stage=stage,
@@ -253,7 +253,7 @@ def _stage_task(job: Job, plan: Plan, stage: Stage) -> StageTask:
         outputs=_outputs(job, plan, stage),
         counters=job.counters[stage.index],
         states=tuple(states.values()),
-        snapshots=job.snapshots,
+        collector=job.collector,
         limits=plan.limits,
         batches_at_once=batches_at_once(plan.application, job.wiring, stage),
         wall=plan.wall,
@@ -270,7 +270,7 @@ def _drift_of(time: SourceTime | None) -> Drift | None:
 
 def _source_time(job: Job, stage: Stage) -> SourceTime | None:
     """How far the source of *stage* has come; None if its records are not stamped."""
-    for state in job.snapshots.states[stage.index].values():
+    for state in job.collector.states[stage.index].values():
         if isinstance(state, AtOnce) and isinstance(state.of, SourceTime):
             state.of.expect(
                 each.partition
@@ -368,7 +368,7 @@ def _sink_task(job: Job, plan: Plan, stage: Stage) -> SinkTask:
         inbox=job.inboxes[stage.index],
         alignment=Alignment(job.wiring.inputs(stage)),
         counters=job.counters[stage.index],
-        snapshots=job.snapshots,
+        collector=job.collector,
         on_published=job.sink_published,
         restored=next((each for each in plan.restored.sinks if each.step == step.name), None),
     )

@@ -33,7 +33,7 @@ from wallarood.model.errors import DamagedStateError
 from wallarood.model.ids import InputId
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.inbox import Inbox
-from wallarood.runtime.dataflow.snapshots import Snapshots
+from wallarood.runtime.dataflow.part_collector import PartCollector
 from wallarood.runtime.dataflow.waker import Waker
 
 PUBLISH_AGAIN_S = 1.0
@@ -62,7 +62,7 @@ class SinkTask:
     inbox: Inbox
     alignment: Alignment
     counters: StageCounters
-    snapshots: Snapshots
+    collector: PartCollector
     on_published: Callable[[], None]
     restored: SinkPart | None = None
     published: int = attrs.field(default=0, init=False)
@@ -86,7 +86,7 @@ class SinkTask:
     _more: Waker = attrs.field(factory=Waker, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._committed = self.snapshots.committed
+        self._committed = self.collector.committed
         self._naming = Naming("sink", self.context.step)
 
     @property
@@ -109,13 +109,13 @@ class SinkTask:
                 continue
             assert not isinstance(item, Unread | Reading | Tick)
             for mark in self.alignment.take(source, item):
-                if isinstance(mark, Barrier) and self.snapshots.begin(mark):
+                if isinstance(mark, Barrier) and self.collector.begin(mark):
                     await self._prepare(writer)
                     part = self.part_at(mark.number)
-                    self.snapshots.sink_prepared(mark.number, self.stage, part)
+                    self.collector.sink_prepared(mark.number, self.stage, part)
                 if isinstance(mark, EndOfStream):
                     await self._prepare(writer)
-                    self.snapshots.sink_ended(self.stage, self.part_at)
+                    self.collector.sink_ended(self.stage, self.part_at)
                     return
 
     def is_small(self, records: int) -> bool:

@@ -51,7 +51,7 @@ from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.limits import JobLimits, Pace
 from wallarood.runtime.dataflow.outputs import Outputs
-from wallarood.runtime.dataflow.snapshots import Snapshots
+from wallarood.runtime.dataflow.part_collector import PartCollector
 from wallarood.runtime.dataflow.tasks.segments import run_segments
 from wallarood.runtime.timing.clock import wall_clock
 from wallarood.runtime.timing.drift import Drift
@@ -80,7 +80,7 @@ class StageTask:
     outputs: Outputs
     counters: StageCounters
     states: Sequence[State]
-    snapshots: Snapshots
+    collector: PartCollector
     limits: JobLimits
     batches_at_once: int = 1
     paces: Sequence[Pace] = ()
@@ -191,14 +191,14 @@ class StageTask:
             await self._advance(MAX_TIME)
             if self.source_time is not None and self._said.time < MAX_TIME:
                 self.outputs.mark(Watermark(MAX_TIME))
-        if isinstance(mark, Barrier) and self.snapshots.begin(mark):
-            self.snapshots.capture_now(self.stage.index)
+        if isinstance(mark, Barrier) and self.collector.begin(mark):
+            self.collector.capture_now(self.stage.index)
             self._capturing = mark.number
         self.outputs.mark(mark)
         if not isinstance(mark, EndOfStream):
             return False
         self._capturing = None
-        self.snapshots.stage_ended(self.stage.index)
+        self.collector.stage_ended(self.stage.index)
         return True
 
     async def _time_moved(self) -> None:
@@ -251,7 +251,7 @@ class StageTask:
             state = next((each for each in self.states if each.capturing), None)
             if state is None:
                 self._capturing = None
-                self.snapshots.finish(number, self.stage.index)
+                self.collector.finish(number, self.stage.index)
                 return
             state.encode_some()
             await trio.lowlevel.checkpoint()

@@ -19,7 +19,7 @@ from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.job import Job
-from wallarood.runtime.dataflow.snapshots import Snapshots
+from wallarood.runtime.dataflow.part_collector import PartCollector
 from wallarood.runtime.dataflow.tasks.sink_task import (
     FULL,
     PUBLISH_AGAIN_MAX_S,
@@ -94,8 +94,8 @@ class Bench:
     def begin(self, number: int) -> Barrier:
         """The driver's word for a checkpoint: the sources here have passed the barrier."""
         barrier = Barrier(1, number)
-        self.job.snapshots.begin(barrier)
-        self.job.snapshots.sources_at(number, ())
+        self.job.collector.begin(barrier)
+        self.job.collector.sources_at(number, ())
         return barrier
 
     def mark(self, mark: Barrier | EndOfStream) -> None:
@@ -110,7 +110,7 @@ class Bench:
 @asynccontextmanager
 async def bench(*sinks: Shelf, restored: tuple[Any, ...] = ()) -> AsyncIterator[Bench]:
     parts: list[CheckpointPart] = []
-    snapshots = Snapshots(
+    collector = PartCollector(
         "alpha",
         {index: f"sink {index}" for index in range(len(sinks))},
         {},
@@ -120,7 +120,7 @@ async def bench(*sinks: Shelf, restored: tuple[Any, ...] = ()) -> AsyncIterator[
         lambda: None,
     )
     wiring = Wiring(Topology(1, "app", ("alpha",), (), ()), "alpha")
-    job = Job(wiring, Gate(), {}, {}, {}, [], [], snapshots)
+    job = Job(wiring, Gate(), {}, {}, {}, [], [], collector)
     made = Bench(job, parts)
     job.on_published = made.published.append
     for index, sink in enumerate(sinks):
@@ -133,7 +133,7 @@ async def bench(*sinks: Shelf, restored: tuple[Any, ...] = ()) -> AsyncIterator[
                 inbox=inbox,
                 alignment=Alignment([INPUT]),
                 counters=StageCounters(),
-                snapshots=snapshots,
+                collector=collector,
                 on_published=job.sink_published,
                 restored=SinkPart("sink", 0, restored) if restored else None,
             )

@@ -78,7 +78,7 @@ class CheckpointCommitted:
 
 
 @attrs.frozen
-class CheckpointGivenUp:
+class CheckpointAbandoned:
     """It is not waited for any longer. Nothing is undone: it may yet prove committed.
 
     Unless it is `void`: a worker will never hold its part, so no worker needs to keep its own.

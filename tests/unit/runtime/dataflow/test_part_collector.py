@@ -2,11 +2,11 @@
 
 from wallarood.model.batch import Barrier
 from wallarood.model.checkpoint import CheckpointPart
-from wallarood.runtime.dataflow.snapshots import Snapshots
+from wallarood.runtime.dataflow.part_collector import PartCollector
 
 
-def collecting(parts: list[CheckpointPart]) -> Snapshots:
-    return Snapshots(
+def collecting(parts: list[CheckpointPart]) -> PartCollector:
+    return PartCollector(
         "alpha",
         {0: "count"},
         {0: {}},
@@ -19,25 +19,25 @@ def collecting(parts: list[CheckpointPart]) -> Snapshots:
 
 def test_an_instance_that_ends_behind_a_released_barrier_does_not_stand_for_it() -> None:
     parts: list[CheckpointPart] = []
-    snapshots = collecting(parts)
-    snapshots.begin(Barrier(1, 3))
-    snapshots.sources_at(3, ())
-    snapshots.released(3)
-    snapshots.stage_ended(0)
-    assert not snapshots.encode_ended()
+    collector = collecting(parts)
+    collector.begin(Barrier(1, 3))
+    collector.sources_at(3, ())
+    collector.released(3)
+    collector.stage_ended(0)
+    assert not collector.encode_ended()
     assert parts == []
-    snapshots.begin(Barrier(1, 4))
-    snapshots.sources_at(4, ())
-    assert snapshots.encode_ended()
+    collector.begin(Barrier(1, 4))
+    collector.sources_at(4, ())
+    assert collector.encode_ended()
     assert [part.checkpoint.number for part in parts] == [4]
 
 
 def test_an_instance_that_ended_before_does_not_stand_for_a_released_barrier_either() -> None:
     parts: list[CheckpointPart] = []
-    snapshots = collecting(parts)
-    snapshots.released(3)
-    snapshots.stage_ended(0)
-    snapshots.begin(Barrier(1, 3))
-    snapshots.sources_at(3, ())
-    assert not snapshots.encode_ended()
+    collector = collecting(parts)
+    collector.released(3)
+    collector.stage_ended(0)
+    collector.begin(Barrier(1, 3))
+    collector.sources_at(3, ())
+    assert not collector.encode_ended()
     assert parts == []

@@ -31,7 +31,7 @@ from wallarood.model.ids import WorkerName
 
 
 @attrs.define(eq=False)
-class Snapshots:
+class PartCollector:
     """What the instances of *worker* have said for the checkpoint in progress.
 
     `instances` are the stages with an instance here, by index, with what each is called. `on_moved`

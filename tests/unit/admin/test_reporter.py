@@ -7,7 +7,7 @@ import pytest
 import trio
 import trio.testing
 
-from wallarood.admin.snapshot import Snapshots
+from wallarood.admin.reporter import StatusReporter
 from wallarood.runtime.dataflow.counters import SourceCounters, StageCounters
 
 
@@ -30,14 +30,14 @@ async def test_rates_are_known_before_anybody_asks(
 ) -> None:
     job = Job()
     worker: Any = SimpleNamespace(job=job)
-    snapshots = Snapshots(worker)
-    nursery.start_soon(snapshots.keep_rates)
+    reporter = StatusReporter(worker)
+    nursery.start_soon(reporter.keep_rates)
     for _ in range(100):
         job.take(10)
         await trio.sleep(0.1)
     now = trio.current_time()
-    assert snapshots._rate(0, now, job.counters[0].records_in) == pytest.approx(100, rel=0.1)
-    assert snapshots._rate("sources", now, job.partition.records) == pytest.approx(100, rel=0.1)
+    assert reporter._rate(0, now, job.counters[0].records_in) == pytest.approx(100, rel=0.1)
+    assert reporter._rate("sources", now, job.partition.records) == pytest.approx(100, rel=0.1)
 
 
 async def test_a_job_that_went_back_has_no_rate_below_zero(
@@ -45,10 +45,10 @@ async def test_a_job_that_went_back_has_no_rate_below_zero(
 ) -> None:
     job = Job()
     worker: Any = SimpleNamespace(job=job)
-    snapshots = Snapshots(worker)
-    nursery.start_soon(snapshots.keep_rates)
+    reporter = StatusReporter(worker)
+    nursery.start_soon(reporter.keep_rates)
     job.take(1000)
     await trio.sleep(3)
     job.take(-900)
     await trio.sleep(2)
-    assert snapshots._rate(0, trio.current_time(), job.counters[0].records_in) == 0
+    assert reporter._rate(0, trio.current_time(), job.counters[0].records_in) == 0

@@ -48,7 +48,7 @@ class _Rate:
 
 
 @attrs.define(eq=False)
-class Snapshots:
+class StatusReporter:
     """Makes a `Status` of *worker* whenever it is asked."""
 
     worker: Worker

@@ -1,0 +1,18 @@
+"""The end of a job whose inputs have all ended."""
+
+import attrs
+
+
+@attrs.frozen
+class Drained:
+    """All instances on the sender have seen the end of their inputs."""
+
+
+@attrs.frozen
+class Published:
+    """The sender's sinks have published the final checkpoint."""
+
+
+@attrs.frozen
+class Completed:
+    """All workers have published: the job is done."""

@@ -1,0 +1,83 @@
+"""What the members of a cluster that exists say to each other, whatever the job does."""
+
+import attrs
+
+from wallarood.model.ids import ClusterId, WorkerName
+from wallarood.model.messages.formation import Member
+from wallarood.model.topology import Topology
+
+
+@attrs.frozen
+class Attach:
+    """A member opens a control channel to another member, or answers so one that is ahead of it.
+
+    Answered by Attached, Refused, or, if the sender's topology is older, by NewTopology.
+    """
+
+    member: Member
+    protocol: int
+    cluster_id: ClusterId
+    epoch: int
+
+
+@attrs.frozen
+class Attached:
+    """The answer to Attach."""
+
+    member: Member
+
+
+@attrs.frozen
+class NewTopology:
+    """The receiver's topology is an older one: this is the cluster as it has become."""
+
+    topology: Topology
+    members: tuple[Member, ...]
+
+
+@attrs.frozen
+class Heartbeat:
+    """The sender lives. `missing` are the workers that it does not hear from."""
+
+    missing: tuple[WorkerName, ...]
+
+
+@attrs.frozen
+class StatusWanted:
+    """The sender asks how the receiver does; *number* is that of the question."""
+
+    number: int
+
+
+@attrs.frozen
+class StatusTold:
+    """The answer to StatusWanted: the sender's status as JSON."""
+
+    number: int
+    status: str
+
+
+@attrs.frozen
+class Leaving:
+    """The sender ends in an orderly way. `completed` is whether the job is done.
+
+    `reason` is the trouble of its own that it ends by, with its `exit_code`; empty if it has none.
+    """
+
+    completed: bool
+    reason: str = ""
+    exit_code: int = 0
+
+
+@attrs.frozen
+class JobFailed:
+    """The job cannot continue. All workers end with `exit_code`."""
+
+    worker: WorkerName
+    reason: str
+    exit_code: int
+
+
+@attrs.frozen
+class ShutDown:
+    """An operator ends the whole cluster: stop in an orderly way."""

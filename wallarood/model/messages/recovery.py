@@ -1,0 +1,66 @@
+"""How a round begins: what each worker holds, and where all continue from."""
+
+import attrs
+
+from wallarood.model.checkpoint import CheckpointId
+from wallarood.model.messages.formation import Member
+
+
+@attrs.frozen
+class Collect:
+    """The leader asks what the receiver holds. It stops its part of the job before it answers.
+
+    `attempt` names this question; an answer to another one does not count.
+    """
+
+    attempt: str
+
+
+@attrs.frozen
+class Holdings:
+    """The answer to Collect: what the sender's store holds, with no write in flight.
+
+    `round` is the highest that it has made durable, `highest` the highest checkpoint number it has
+    ever seen, `committed` the highest checkpoint that it knows committed, `kept` the numbers of
+    those that are kept by name.
+    """
+
+    attempt: str
+    round: int
+    checkpoints: tuple[CheckpointId, ...]
+    committed: CheckpointId
+    highest: int
+    line: int
+    kept: tuple[int, ...] = ()
+
+
+@attrs.frozen
+class RoundProposal:
+    """In *round* all are to continue from *checkpoint*; all checkpoints above it are void.
+
+    `members` are those who take part, with the incarnations that belong to the round and their
+    newest addresses. `line` is one more than before if *checkpoint* is below one that was known
+    committed, or may have been: what was published after it is made again, and sinks must tell one
+    from the other.
+    """
+
+    attempt: str
+    round: int
+    checkpoint: CheckpointId
+    highest: int
+    members: tuple[Member, ...]
+    line: int
+
+
+@attrs.frozen
+class RoundAccepted:
+    """The sender has made the proposal of this round durable."""
+
+    round: int
+
+
+@attrs.frozen
+class Resume:
+    """All hold the proposal of this round: roll back to it and continue."""
+
+    round: int
