@@ -5,15 +5,14 @@ A message arrives as `ConnectionMessage`; the tables of the machines name the me
 
 from typing import TypeAlias
 
-import attrs
+import msgspec
 
 from wallarood.model.errors import WallaroodError
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import ControlMessage, Holdings, Member, RequestCheckpoint
 
 
-@attrs.frozen
-class ConnectionOpened:
+class ConnectionOpened(msgspec.Struct, frozen=True):
     """A control connection that we dialled is open. `peer` is whom we sought.
 
     The initializer of a new cluster has no name yet: `peer` is empty.
@@ -23,69 +22,59 @@ class ConnectionOpened:
     peer: WorkerName
 
 
-@attrs.frozen
-class ConnectionLost:
+class ConnectionLost(msgspec.Struct, frozen=True):
     """A control connection is closed."""
 
     connection: int
 
 
-@attrs.frozen
-class ConnectionMessage:
+class ConnectionMessage(msgspec.Struct, frozen=True):
     """A message has come in."""
 
     connection: int
     message: ControlMessage
 
 
-@attrs.frozen
-class TimerFired:
+class TimerFired(msgspec.Struct, frozen=True):
     """The deadline that a machine asked for has come."""
 
 
-@attrs.frozen
-class MemberMessage:
+class MemberMessage(msgspec.Struct, frozen=True):
     """A member has said something, or this worker to itself. Its connection does not matter."""
 
     sender: WorkerName
     message: ControlMessage
 
 
-@attrs.frozen
-class MemberUp:
+class MemberUp(msgspec.Struct, frozen=True):
     """A member is attached; it may be another life of it."""
 
     member: Member
 
 
-@attrs.frozen
-class MemberDown:
+class MemberDown(msgspec.Struct, frozen=True):
     """A member is not heard of any more."""
 
     name: WorkerName
 
 
-@attrs.frozen
-class JobHalted:
+class JobHalted(msgspec.Struct, frozen=True):
     """All tasks of the job have ended and no write is in flight."""
 
 
-@attrs.frozen
-class HoldingsRead:
+class HoldingsRead(msgspec.Struct, frozen=True):
     """The store has said what it holds, for the leader's question."""
 
     holdings: Holdings
 
 
-@attrs.frozen
-class RoundWritten:
+class RoundWritten(msgspec.Struct, frozen=True):
     """The proposal of this round is durable here."""
 
     round: int
 
 
-@attrs.frozen
-class SnapshotWritten:
+class SnapshotWritten(msgspec.Struct, frozen=True):
     """This worker's part of a checkpoint is durable; see `CheckpointHeld`."""
 
     number: int
@@ -93,16 +82,14 @@ class SnapshotWritten:
     unpublished: int = 0
 
 
-@attrs.frozen
-class SnapshotFailed:
+class SnapshotFailed(msgspec.Struct, frozen=True):
     """This worker's part of a checkpoint could not be written. It is not tried again."""
 
     number: int
     reason: str
 
 
-@attrs.frozen
-class SnapshotMoved:
+class SnapshotMoved(msgspec.Struct, frozen=True):
     """This worker's part of a checkpoint has come a step further."""
 
     number: int
@@ -110,73 +97,62 @@ class SnapshotMoved:
     awaiting: str
 
 
-@attrs.frozen
-class CommitRecorded:
+class CommitRecorded(msgspec.Struct, frozen=True):
     """It is durable here that the checkpoint is committed."""
 
     number: int
 
 
-@attrs.frozen
-class SinksPublished:
+class SinksPublished(msgspec.Struct, frozen=True):
     """All sinks here have published what they had prepared up to this checkpoint."""
 
     number: int
 
 
-@attrs.frozen
-class StopWanted:
+class StopWanted(msgspec.Struct, frozen=True):
     """This worker is told to stop: it would like a checkpoint first."""
 
 
-@attrs.frozen
-class CheckpointWanted:
+class CheckpointWanted(msgspec.Struct, frozen=True):
     """A checkpoint is wanted here, out of turn."""
 
     request: RequestCheckpoint
 
 
-@attrs.frozen
-class TimingChanged:
+class TimingChanged(msgspec.Struct, frozen=True):
     """An operator has configured the checkpoints of this worker anew."""
 
     checkpoint_interval_s: float
     checkpoint_deadline_s: float
 
 
-@attrs.frozen
-class ShutdownWanted:
+class ShutdownWanted(msgspec.Struct, frozen=True):
     """An operator ends the whole cluster; for its checkpoint there is so much time."""
 
     wait_s: float
 
 
-@attrs.frozen
-class LeaveWanted:
+class LeaveWanted(msgspec.Struct, frozen=True):
     """This worker ends now, in an orderly way or by its failure: the others are to hear of it."""
 
 
-@attrs.frozen
-class OutputPublished:
+class OutputPublished(msgspec.Struct, frozen=True):
     """What could be published at a shutdown is: this worker ends."""
 
 
-@attrs.frozen
-class DropWanted:
+class DropWanted(msgspec.Struct, frozen=True):
     """An operator wants a kept checkpoint dropped, on all workers."""
 
     name: str
 
 
-@attrs.frozen
-class StatusAsked:
+class StatusAsked(msgspec.Struct, frozen=True):
     """The status of all members is wanted here; the question has a number."""
 
     number: int
 
 
-@attrs.frozen
-class StatusGiven:
+class StatusGiven(msgspec.Struct, frozen=True):
     """This worker's own status, for a member that has asked."""
 
     asker: WorkerName
@@ -184,34 +160,29 @@ class StatusGiven:
     status: str
 
 
-@attrs.frozen
-class KeyRefused:
+class KeyRefused(msgspec.Struct, frozen=True):
     """A peer has refused the key of this worker, or the other way round."""
 
     error: WallaroodError
 
 
-@attrs.frozen
-class HostFailed:
+class HostFailed(msgspec.Struct, frozen=True):
     """What this worker cannot do without fails here: its state directory cannot be written."""
 
     error: WallaroodError
 
 
-@attrs.frozen
-class JobDrained:
+class JobDrained(msgspec.Struct, frozen=True):
     """All instances here have seen the end of their inputs."""
 
 
-@attrs.frozen
-class JobBroke:
+class JobBroke(msgspec.Struct, frozen=True):
     """The job cannot go on here: user code, a source or a sink has failed."""
 
     error: WallaroodError
 
 
-@attrs.frozen
-class FinalPublished:
+class FinalPublished(msgspec.Struct, frozen=True):
     """The final checkpoint is committed, and its output published here."""
 
 

@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Sequence
 
 import attrs
+import msgspec
 
 from wallarood.control import effects as do
 from wallarood.control import events as on
@@ -252,7 +253,7 @@ class ClusterNode:
     def _settle(self, effect: do.Effect, now: float) -> list[do.ShellEffect]:  # noqa: PLR0912
         match effect:
             case do.SendOnConnection():
-                return [attrs.evolve(effect, stamp=self.stamp)]
+                return [msgspec.structs.replace(effect, stamp=self.stamp)]
             case do.SendToMember(name, message):
                 return self._send(name, message)
             case do.Persist(record):
