@@ -8,9 +8,11 @@
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # without `typing`: this module is imported twice in a start
 if TYPE_CHECKING:
+    from typing import Any
+
     from wallarood.app.aggregations import count, mean
     from wallarood.app.aggregations import maximum as max
     from wallarood.app.aggregations import minimum as min
@@ -260,7 +262,7 @@ _WHERE = {
 """Where each name is defined; after a colon, what it is called there."""
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Import a name when it is first used: a command that needs none of them starts at once."""
     module, _, called = _WHERE.get(name, "").partition(":")
     if not module:

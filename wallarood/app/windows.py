@@ -2,7 +2,6 @@
 
 from math import gcd
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 import attrs
 
@@ -139,6 +138,8 @@ def calendar(unit: Literal["day", "week", "month"], *, tz: str, offset: Span = "
     """
     if unit not in _UNITS:
         raise mistake(f"calendar: unit={unit!r:.100}: expected 'day', 'week' or 'month'")
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - few applications need it
+
     try:
         ZoneInfo(tz)
     except Exception as error:  # whatever the name makes of the path of a file

@@ -1,7 +1,6 @@
 """The command `wallarood`: finds the subcommand, and turns errors into messages and exit codes."""
 
 import argparse
-import difflib
 import importlib
 import os
 import re
@@ -44,6 +43,8 @@ class Parser(argparse.ArgumentParser):
 
 
 def _meant(found: str, known: Sequence[str]) -> str:
+    import difflib
+
     near = difflib.get_close_matches(found, known, n=1)
     return f"did you mean {near[0]}?" if near else f"expected {', '.join(known)}"
 
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if arguments is None:
         if given[:1] == ["run"]:
-            fix_hash_seed()
+            fix_hash_seed()  # it is, unless a program calls this function
         open_standard_streams()
         use_outlet()
     top = parser(_needed(given))
@@ -84,6 +85,8 @@ def _refuse(top: argparse.ArgumentParser, command: str, argument: str) -> NoRetu
     chosen: argparse.ArgumentParser = subparsers.choices[command]
     if not argument.startswith("-"):
         chosen.error(f"unexpected argument {argument!r}")
+    import difflib
+
     flags = [flag for action in chosen._actions for flag in action.option_strings]
     near = difflib.get_close_matches(argument.partition("=")[0], flags, n=1)
     meant = f": did you mean {near[0]}?" if near else ""

@@ -40,7 +40,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     from wallarood.daemon.ending import Ending
     from wallarood.daemon.main import run_worker
-    from wallarood.daemon.profile_report import profiled
     from wallarood.loader import add_paths, load_application
     from wallarood.logs import configure_logs
 
@@ -56,6 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.profile is None:
             trio.run(work)
         else:
+            from wallarood.daemon.profile_report import profiled
+
             trio.run(profiled, work, arguments.profile, config["worker.name"])
     except BaseException as error:
         ending.code = getattr(error, "exit_code", 1)

@@ -1,6 +1,5 @@
 """Reading the configuration: files in lexical order, then flags; all mistakes at once."""
 
-import difflib
 import os
 import socket
 from collections.abc import Iterable, Mapping
@@ -105,6 +104,8 @@ def _read(path: Path, problems: list[str]) -> list[Found]:
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    import difflib  # noqa: PLC0415 - for mistakes only
+
     close = difflib.get_close_matches(name, sorted(known), 1)
     hint = f"; did you mean {close[0]}?" if close else f"; known: {', '.join(sorted(known))}"
     return f"unknown {what} {name}{hint}"

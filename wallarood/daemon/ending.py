@@ -16,8 +16,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from multiprocessing import active_children
 from types import FrameType
+from typing import Any
 
 import structlog
 
@@ -69,7 +69,7 @@ class Ending:
         try:
             what = "; ".join(unfinished()) or "nothing that is known"
             log.warning("ending without waiting for what has not finished", unfinished=what)
-            for child in active_children():
+            for child in _children():
                 child.terminate()
             wait_written(FLUSH_S)
         finally:
@@ -99,8 +99,14 @@ def unfinished() -> Iterator[str]:
             yield f"{thread.name} ({_place(frame)})"
         elif not thread.daemon:
             yield f"thread {thread.name!r} of the application ({_place(frame)})"
-    for child in active_children():
+    for child in _children():
         yield f"child process {child.name!r} (PID {child.pid})"
+
+
+def _children() -> list[Any]:
+    """The processes that the application has started by `multiprocessing`, if it knows that."""
+    known = sys.modules.get("multiprocessing")
+    return [] if known is None else list(known.active_children())
 
 
 def _frames(frame: FrameType | None) -> Iterator[FrameType]:

@@ -5,19 +5,21 @@
 # PYTHONHASHSEED gives it. With different seeds a key function that calls `hash` sends the same word
 # to different workers, and what follows from the order of a set differs after a restart. The seed
 # cannot be changed in a process that runs: it executes itself once more, with the same arguments,
-# before anything of the application is loaded; this module imports little, for it counts in every
-# start. A seed of the operator's own is part of what the workers of a cluster must agree on.
+# before anything else is loaded: what this module and `wallarood.__main__` import counts twice in
+# every start. A seed of the operator's own is part of what the workers of a cluster must agree on.
 
 import os
 import sys
-from typing import TYPE_CHECKING, Final
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final
+
     from wallarood.model.pipeline import Application
 
-VARIABLE: Final = "PYTHONHASHSEED"
-SEED: Final = "0"
-_ISOLATED: Final = {"-I": "-sP", "-E": None}
+VARIABLE: "Final" = "PYTHONHASHSEED"
+SEED: "Final" = "0"
+_ISOLATED: "Final" = {"-I": "-sP", "-E": None}
 """What is said in place of flags by which the environment is ignored."""
 
 
