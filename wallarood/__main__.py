@@ -3,7 +3,7 @@
 
 import sys
 
-from wallarood.cli.hash_seed import fix_hash_seed
+from wallarood.daemon.hash_seed import fix_hash_seed
 
 
 def main() -> int:

@@ -15,8 +15,8 @@ from wallarood.model.ids import Address, Incarnation
 from wallarood.model.messages import Envelope, Join, Member, Refused
 from wallarood.net.auth import ClusterKey
 from wallarood.net.authority import issue, make_authority
+from wallarood.net.control import dial_control
 from wallarood.net.listen import NetLimits
-from wallarood.net.websocket import dial_control
 from wallarood.wire.control import decode, encode
 
 

@@ -9,9 +9,10 @@ import trio
 
 from wallarood.model.ids import Address
 from wallarood.net.auth import ClusterKey
+from wallarood.net.control import dial_control, serve_control
 from wallarood.net.listen import NetLimits, open_listeners, port_of
 from wallarood.net.tcp import DataChannel, dial_data, serve_data
-from wallarood.net.websocket import ControlChannel, dial_control, serve_control
+from wallarood.net.websocket import ControlChannel
 
 KEY = ClusterKey(b"k" * 32)
 OTHER = ClusterKey(b"o" * 32)

@@ -6,7 +6,6 @@ A connection is one request: it is read within a deadline and a size, answered, 
 connect is up to the permissions of the socket: 0660.
 """
 
-import json
 import os
 import socket
 import stat
@@ -16,7 +15,6 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 import attrs
-import h11
 import structlog
 import trio
 
@@ -29,9 +27,6 @@ from wallarood.wire.strict import unstructure
 
 CONNECTIONS_MAX = 16
 REQUEST_S = 5.0
-HEAD_BYTES_MAX = 16 << 10
-BODY_BYTES_MAX = 64 << 10
-READ_BYTES = 16 << 10
 
 log = structlog.get_logger(__name__)
 
@@ -190,60 +185,13 @@ def _remove_stale(path: Path, name: str) -> None:
 async def _serve_one(
     connection: trio.socket.SocketType, answers: Answers, slots: trio.Semaphore
 ) -> None:
+    from wallarood.admin.http import exchange  # noqa: PLC0415 - h11, with the first request
+
     try:
         with trio.move_on_after(REQUEST_S):
-            await _exchange(trio.SocketStream(connection), answers)
+            await exchange(trio.SocketStream(connection), answers.gathered_to)
     except (OSError, trio.BrokenResourceError):
         pass  # the client has gone
     finally:
         connection.close()
         slots.release()
-
-
-async def _exchange(stream: trio.SocketStream, answers: Answers) -> None:
-    http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES_MAX)
-    try:
-        request = await _request(stream, http)
-        if request is None:
-            return
-        target = request.target.decode("ascii", "replace")
-        code, value = await answers.gathered_to(request.method.decode("ascii", "replace"), target)
-    except h11.RemoteProtocolError as error:
-        code, value = error.error_status_hint, {"error": str(error)}
-    if http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-        await stream.send_all(_response(http, code, value))
-        await stream.send_eof()
-
-
-async def _request(stream: trio.SocketStream, http: h11.Connection) -> h11.Request | None:
-    request: h11.Request | None = None
-    body_bytes = 0
-    while True:
-        event = http.next_event()
-        if event is h11.NEED_DATA:
-            http.receive_data(await stream.receive_some(READ_BYTES))
-        elif isinstance(event, h11.Request):
-            request = event
-        elif isinstance(event, h11.Data):
-            body_bytes += len(event.data)
-            if body_bytes > BODY_BYTES_MAX:
-                raise h11.RemoteProtocolError("the request body is too long", error_status_hint=413)
-        elif isinstance(event, h11.EndOfMessage):
-            return request
-        else:
-            return None
-
-
-def _response(http: h11.Connection, code: int, value: Any) -> bytes:
-    body = json.dumps(value).encode() + b"\n"
-    headers = [
-        ("Content-Type", "application/json"),
-        ("Content-Length", str(len(body))),
-        ("Connection", "close"),
-    ]
-    parts = (
-        h11.Response(status_code=code, headers=headers),
-        h11.Data(data=body),
-        h11.EndOfMessage(),
-    )
-    return b"".join(http.send(part) or b"" for part in parts)

@@ -23,8 +23,8 @@ from wallarood.model.errors import (
 from wallarood.model.ids import Address, Incarnation, is_loopback, parse_address
 from wallarood.model.messages import Envelope, Join, Member, Refused
 from wallarood.net.auth import ClusterKey
+from wallarood.net.control import dial_control
 from wallarood.net.listen import NetLimits, open_listeners, port_of
-from wallarood.net.websocket import dial_control
 from wallarood.wire.control import decode, encode
 
 ASK_S = 3.0

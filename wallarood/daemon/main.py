@@ -41,9 +41,9 @@ from wallarood.model.ids import ClusterId, Incarnation, parse_address
 from wallarood.model.messages import Listing, Member
 from wallarood.model.pipeline import Application
 from wallarood.net.auth import ClusterKey
+from wallarood.net.control import dial_control, load_websocket, serve_control
 from wallarood.net.listen import NetLimits
 from wallarood.net.tcp import DataChannel, dial_data, serve_data
-from wallarood.net.websocket import dial_control, serve_control
 from wallarood.planning.listings import check_size, list_partitions
 from wallarood.planning.plan import plan
 from wallarood.runtime.control_task import ControlConnections
@@ -197,6 +197,8 @@ class _Daemon:
         listings: tuple[Listing, ...],
     ) -> bool:
         life = self.state.next_incarnation()
+        if self.config["worker.count"] > 1:
+            load_websocket()
         try:
             listening = await listen(self.config, record, life)
         except CannotCreateError:

@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 import attrs
 import structlog
 import trio
-from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError
 
 from wallarood.model.errors import (
     CannotCreateError,
@@ -37,9 +36,6 @@ CONNECTION_ERRORS = (
     trio.TooSlowError,
     RemoteProtocolError,
     KeyRefusedError,
-    ConnectionClosed,
-    ConnectionRejected,
-    HandshakeError,
 )
 
 
@@ -138,7 +134,7 @@ async def serve(
             async with unwrapped(), stream:
                 keep_alive(stream)
                 await handle(stream)
-        except (trio.EndOfChannel, ConnectionClosed) as error:
+        except trio.EndOfChannel as error:
             log.debug("connection closed", channel=channel.decode(), peer=peer, reason=str(error))
         except CONNECTION_ERRORS as error:
             reason = str(error) or type(error).__name__

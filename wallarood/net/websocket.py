@@ -1,4 +1,7 @@
-"""The control channel: a websocket on an authenticated stream.
+"""A websocket on an authenticated stream: what the control channel is made of.
+
+This is the only module that knows trio-websocket: it is imported with the first connection, and
+errors of the library do not leave it.
 
 One task writes, fed by a bounded queue, and no cancel scope is ever around its send: a send of
 trio-websocket that is cancelled half-way leaves a link on which later messages may be mixed up.
@@ -6,24 +9,23 @@ Closing waits for the queue, then closes the stream underneath, which ends a sen
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import attrs
 import trio
 from trio_websocket import (
     ConnectionClosed,
+    HandshakeError,
     WebSocketConnection,
     wrap_client_stream,
     wrap_server_stream,
 )
 
-from wallarood.model.errors import RemoteProtocolError
+from wallarood.model.errors import RemoteProtocolError, first_error
 from wallarood.model.ids import Address
-from wallarood.net.auth import ClusterKey
-from wallarood.net.listen import Guard, NetLimits, dial, name_of, serve, unwrapped
+from wallarood.net.listen import NetLimits
 from wallarood.net.tls import Stream, certified_name, socket_of
 
-CHANNEL = b"control"
 FLUSH_S = 1.0
 RESOURCE = "/control"
 
@@ -83,54 +85,61 @@ class ControlChannel:
             self._written.set()
 
 
-def _channel(
-    peer: str, websocket: WebSocketConnection, stream: Stream, *, limits: NetLimits
-) -> ControlChannel:
-    queue, waiting = trio.open_memory_channel[bytes](limits.queue_messages_max)
-    return ControlChannel(peer, certified_name(stream), websocket, stream, queue, waiting)
+def accepted(
+    stream: Stream, peer: str, limits: NetLimits
+) -> AbstractAsyncContextManager[ControlChannel]:
+    """The channel to *peer*, which has connected and passed the handshake.
+
+    Raises trio.EndOfChannel or RemoteProtocolError: it does not speak as a websocket.
+    """
+
+    async def websocket(nursery: trio.Nursery) -> WebSocketConnection:
+        request = await wrap_server_stream(
+            nursery, stream, max_message_size=limits.message_bytes_max
+        )
+        return await request.accept()
+
+    return _open(websocket, stream, peer, limits=limits)
 
 
-async def serve_control(
-    listeners: list[trio.SocketListener],
-    handler: Callable[[ControlChannel], Awaitable[None]],
-    *,
-    key: ClusterKey,
-    limits: NetLimits,
-) -> None:
-    """Call *handler* with each connection that passes the handshake, until cancelled."""
-    guard = Guard(CHANNEL, key, limits)
+def dialled(
+    stream: Stream, address: Address, limits: NetLimits
+) -> AbstractAsyncContextManager[ControlChannel]:
+    """The channel to the peer at *address*, after the handshake. Raises as `accepted`."""
 
-    async def handle(stream: trio.SocketStream) -> None:
-        used = await guard.admit(stream)
-        async with trio.open_nursery() as nursery:
-            with trio.fail_after(limits.handshake_deadline_s):
-                request = await wrap_server_stream(
-                    nursery, used, max_message_size=limits.message_bytes_max
-                )
-                websocket = await request.accept()
-            channel = _channel(name_of(stream), websocket, used, limits=limits)
-            nursery.start_soon(channel.write)
-            await handler(channel)
-            nursery.cancel_scope.cancel()
+    async def websocket(nursery: trio.Nursery) -> WebSocketConnection:
+        return await wrap_client_stream(
+            nursery, stream, address.host, RESOURCE, max_message_size=limits.message_bytes_max
+        )
 
-    await serve(listeners, handle, CHANNEL)
+    return _open(websocket, stream, str(address), limits=limits)
 
 
 @asynccontextmanager
-async def dial_control(
-    address: Address, *, key: ClusterKey, limits: NetLimits
+async def _open(
+    make: Callable[[trio.Nursery], Awaitable[WebSocketConnection]],
+    stream: Stream,
+    peer: str,
+    *,
+    limits: NetLimits,
 ) -> AsyncIterator[ControlChannel]:
-    """Connect to the control address of a peer. Raises as `wallarood.net.listen.dial`."""
-    async with (
-        unwrapped(),
-        dial(address, Guard(CHANNEL, key, limits)) as stream,
-        trio.open_nursery() as nursery,
-    ):
+    async with _own_errors(), trio.open_nursery() as nursery:
         with trio.fail_after(limits.handshake_deadline_s):
-            websocket = await wrap_client_stream(
-                nursery, stream, address.host, RESOURCE, max_message_size=limits.message_bytes_max
-            )
-        channel = _channel(str(address), websocket, stream, limits=limits)
+            websocket = await make(nursery)
+        queue, waiting = trio.open_memory_channel[bytes](limits.queue_messages_max)
+        channel = ControlChannel(peer, certified_name(stream), websocket, stream, queue, waiting)
         nursery.start_soon(channel.write)
         yield channel
         nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _own_errors() -> AsyncIterator[None]:
+    """Raise errors of ours in the place of the library's, which its reader raises, too."""
+    try:
+        yield
+    except* ConnectionClosed as group:
+        raise trio.EndOfChannel("the connection is closed") from group
+    except* HandshakeError as group:
+        reason = str(first_error(group)) or "the handshake failed"
+        raise RemoteProtocolError(f"no websocket: {reason}") from group

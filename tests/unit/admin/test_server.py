@@ -101,12 +101,6 @@ async def test_an_order_is_given_by_post_only(tmp_path: Path) -> None:
         (b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n", b"404"),
         (b"POST /status HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", b"405"),
         (b"\x00\xff\xfe garbage\r\n\r\n", b"400"),
-        (b"GET /" + b"x" * (server.HEAD_BYTES_MAX + 10), b"431"),
-        (
-            b"POST /shutdown HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n"
-            + b"x" * (server.BODY_BYTES_MAX + 10),
-            b"413",
-        ),
     ],
 )
 async def test_a_wrong_request_is_refused_and_the_next_one_answered(

@@ -1,7 +1,6 @@
 """Both channels on real sockets: keys, strangers, silence, and messages."""
 
 from contextlib import AsyncExitStack, suppress
-from functools import partial
 
 import pytest
 import trio
@@ -10,9 +9,9 @@ from support.echo_channels import KEY, KINDS, LIMITS, NONE, OTHER, serving, work
 from wallarood.model.errors import CannotCreateError, KeyRefusedError, RemoteProtocolError
 from wallarood.model.ids import Address
 from wallarood.net.auth import HELLO_BYTES, ClusterKey
+from wallarood.net.control import dial_control
 from wallarood.net.listen import open_listeners, port_of
 from wallarood.net.tcp import dial_data
-from wallarood.net.websocket import ControlChannel, dial_control, serve_control
 
 
 @KINDS
@@ -84,40 +83,6 @@ async def test_connections_that_never_speak_keep_no_peer_out(kind: str) -> None:
             stream = await trio.open_tcp_stream(address.host, address.port)
             await stack.enter_async_context(stream)
         await works(kind, address, KEY)
-
-
-async def test_a_message_over_the_limit_ends_its_connection_only() -> None:
-    async with serving("control", KEY) as address:
-        async with dial_control(address, key=KEY, limits=LIMITS) as channel:
-            channel.send(bytes(LIMITS.message_bytes_max + 1))
-            with pytest.raises(trio.EndOfChannel), trio.fail_after(10):
-                await channel.receive()
-        await works("control", address, KEY)
-
-
-async def test_what_was_sent_before_closing_arrives() -> None:
-    received: list[bytes] = []
-
-    async def take(channel: ControlChannel) -> None:
-        try:
-            while True:
-                received.append(await channel.receive())
-        except trio.EndOfChannel:
-            done.set()
-
-    done = trio.Event()
-    listeners = await open_listeners(Address("127.0.0.1", 0), "control")
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(partial(serve_control, listeners, take, key=KEY, limits=LIMITS))
-        address = Address("127.0.0.1", port_of(listeners))
-        async with dial_control(address, key=KEY, limits=LIMITS) as channel:
-            for number in range(200):
-                channel.send(b"%d" % number)
-            await channel.aclose()
-        with trio.fail_after(5):
-            await done.wait()
-        nursery.cancel_scope.cancel()
-    assert received == [b"%d" % number for number in range(200)]
 
 
 async def test_an_address_in_use_or_of_another_host_is_a_clear_error() -> None:

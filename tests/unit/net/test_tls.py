@@ -16,9 +16,9 @@ from wallarood.model.errors import KeyRefusedError, RemoteProtocolError
 from wallarood.model.ids import Address
 from wallarood.net import authority
 from wallarood.net.auth import HELLO_BYTES, PROOF_BYTES, ClusterKey
+from wallarood.net.control import dial_control
 from wallarood.net.tcp import dial_data
 from wallarood.net.tls import Tls, TlsFiles
-from wallarood.net.websocket import dial_control
 
 Certified = Callable[..., ClusterKey]
 

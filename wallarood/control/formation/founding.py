@@ -1,6 +1,5 @@
 """What the machines of formation share: who a worker is, the cluster ID, and the refusals."""
 
-import difflib
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 
@@ -133,6 +132,8 @@ def waiting_text(absent: Sequence[WorkerName], count: int) -> str:
 
 def difference(ours: tuple[str, ...], theirs: tuple[str, ...]) -> str:
     """The lines in which two fingerprints differ: ``-`` the cluster's, ``+`` the newcomer's."""
+    import difflib  # noqa: PLC0415 - for a refusal only
+
     lines = difflib.ndiff(ours, theirs)
     return "\n".join(f"  {line}" for line in lines if line[0] in "-+")
 
