@@ -146,7 +146,7 @@ class Node:
             return
         role, record = begun
         self.brain = ClusterNode(
-            self.world.founder(self),
+            self.world.founding(self),
             role,
             record,
             settings=SETTINGS,

@@ -321,7 +321,7 @@ class World:
 
     # ---- control connections ---------------------------------------------------------------------
 
-    def founder(self, node: Node) -> FormationSettings:
+    def founding(self, node: Node) -> FormationSettings:
         """What a worker brings to the founding."""
         nonce = f"{self.rng.getrandbits(64):032x}"
         return FormationSettings(

@@ -51,7 +51,7 @@ class Machines:
 
     @staticmethod
     def of(
-        founder: FormationSettings,
+        founding: FormationSettings,
         role: Role,
         record: ClusterRecord | None,
         *,
@@ -61,11 +61,11 @@ class Machines:
         """What a worker has at its start. *role* is the one that it has in *record*'s cluster."""
         classes = classes or MachineClasses()
         made = classes.initializer if role is Role.INITIALIZER else classes.joiner
-        return Machines(classes, made(founder, now, record))
+        return Machines(classes, made(founding, now, record))
 
     def form(
         self,
-        founder: FormationSettings,
+        founding: FormationSettings,
         record: ClusterRecord,
         *,
         settings: NodeSettings,
@@ -75,8 +75,8 @@ class Machines:
         timing, workers = settings.timing, record.topology.workers
         self.membership = self.classes.membership(
             record.cluster_id,
-            founder.member,
-            tuple(member for member in record.members if member.name != founder.name),
+            founding.member,
+            tuple(member for member in record.members if member.name != founding.name),
             topology=record.topology,
             heartbeat_s=timing.heartbeat_s,
             liveness_deadline_s=timing.liveness_deadline_s,
@@ -84,8 +84,8 @@ class Machines:
             now=now,
         )
         self.recovery_member = self.classes.recovery_member(workers[0])
-        if founder.name == workers[0]:
-            self.recovery_leader = self.classes.recovery_leader(founder.member, workers)
+        if founding.name == workers[0]:
+            self.recovery_leader = self.classes.recovery_leader(founding.member, workers)
 
     def begin_round(
         self, record: ClusterRecord, proposal: RoundProposal, *, settings: NodeSettings, now: float

@@ -7,10 +7,7 @@
 # after all effects of the event before it. So is what changes the record or the state of this
 # worker. Every message is stamped with what was so when it was said.
 #
-# Before a cluster exists, the machine of formation takes all messages. Then membership takes them
-# first, since each is a sign of life; those of formation go on to that machine, since a worker that
-# comes late may still ask what became of the cluster; any other comes from a member, and the
-# machines of rounds know it by its name.
+# Which machine takes an event is in `wallarood.control.routing`.
 #
 # What an operator or the configuration wants is an event as well, see `wallarood.control.orders`.
 
@@ -22,10 +19,9 @@ import msgspec
 
 from wallarood.control import effects as do
 from wallarood.control import events as on
-from wallarood.control.formation.founding import FORMATION_MESSAGES, FormationSettings
-from wallarood.control.formation.joiner import Joiner
+from wallarood.control import routing
+from wallarood.control.formation.founding import FormationSettings
 from wallarood.control.formation.startup import Role
-from wallarood.control.machine import Machine
 from wallarood.control.machines import Machines
 from wallarood.control.membership.presence import alone, refusal
 from wallarood.control.orders import take_order
@@ -44,7 +40,7 @@ class ClusterNode:
 
     def __init__(
         self,
-        founder: FormationSettings,
+        founding: FormationSettings,
         role: Role,
         record: ClusterRecord | None,
         *,
@@ -52,12 +48,12 @@ class ClusterNode:
         now: float,
         classes: MachineClasses | None = None,
     ) -> None:
-        self.machines = Machines.of(founder, role, record, classes=classes, now=now)
+        self.machines = Machines.of(founding, role, record, classes=classes, now=now)
         self.record, self.settings = record, settings
         self.failure: WallaroodError | None = None
         self.ends_last = False
         """An operator has told this worker to end the cluster: it waits until the others end."""
-        self._founder = founder
+        self._founding = founding
         self._members: dict[WorkerName, say.Member] = {}
         self._own: deque[on.Event] = deque()
         self.ended_as: WorkerState | None = None
@@ -69,7 +65,7 @@ class ClusterNode:
     @property
     def member(self) -> say.Member:
         """This worker's own entry."""
-        return self._founder.member
+        return self._founding.member
 
     @property
     def workers(self) -> tuple[WorkerName, ...]:
@@ -79,7 +75,7 @@ class ClusterNode:
     @property
     def leads(self) -> bool:
         """Whether this worker is the leader."""
-        return self.workers[:1] == (self._founder.name,)
+        return self.workers[:1] == (self._founding.name,)
 
     @property
     def active_round(self) -> ActiveRound | None:
@@ -173,17 +169,20 @@ class ClusterNode:
         forming = self.machines.membership is None
         effects = self._settled(self._take(event, now), now)
         if forming and self.machines.membership is not None:
-            effects += self._settled(self._reuse_connection(now), now)
+            reused = routing.reuse_connection(self.machines, self.workers[0], now)
+            effects += self._settled(reused, now)
         return effects
 
     def _take(self, event: on.Event, now: float) -> list[do.Effect]:
         match event:
-            case on.ConnectionOpened(connection, peer):
-                return self._opened(connection, peer, now)
+            case on.ConnectionOpened():
+                leader = self.workers[0] if self.workers else None
+                return routing.opened(self.machines, event, leader=leader, now=now)
             case on.ConnectionLost():
-                return self._give(event, self.machines.all, now)
+                return routing.give(self.machines.all, event, now)
             case on.ConnectionMessage():
-                return self._heard(event, now)
+                effects, said = routing.heard(self.machines, event, now)
+                return effects if said is None else [*effects, *self._take(said, now)]
             case on.TimerFired():
                 return self._timer(now)
             case on.MemberMessage(sender, (say.StatusWanted() | say.StatusTold()) as message):
@@ -197,52 +196,16 @@ class ClusterNode:
 
     def give(self, event: on.Event, now: float) -> list[do.Effect]:
         """Have the machines of rounds take an event."""
-        return self._give(event, self.machines.of_rounds, now)
-
-    def _give(self, event: on.Event, machines: list[Machine], now: float) -> list[do.Effect]:
-        """Have those *machines* take an event that it is an input of."""
-        kind = on.kind_of(event)
-        takers = [machine for machine in machines if kind in machine.INPUTS]
-        return [effect for machine in takers for effect in machine.step(event, now)]
-
-    def _opened(self, connection: int, peer: WorkerName, now: float) -> list[do.Effect]:
-        opened = on.ConnectionOpened(connection, peer)
-        effects = [] if peer else self._give(opened, [self.machines.formation], now)
-        if self.machines.membership is None or self.record is None:
-            return effects
-        opened = on.ConnectionOpened(connection, peer or self.record.topology.leader)
-        return [*effects, *self.machines.membership.step(opened, now)]
-
-    def _heard(self, event: on.ConnectionMessage, now: float) -> list[do.Effect]:
-        if self.machines.membership is None:
-            return self.machines.formation.step(event, now)
-        effects = self.machines.membership.step(event, now)
-        if isinstance(event.message, FORMATION_MESSAGES):
-            return [*effects, *self.machines.formation.step(event, now)]
-        sender = self.machines.membership.name_on(event.connection)
-        if sender is None:
-            return effects
-        return [*effects, *self._take(on.MemberMessage(sender, event.message), now)]
+        return routing.give(self.machines.of_rounds, event, now)
 
     def _timer(self, now: float) -> list[do.Effect]:
-        effects: list[do.Effect] = []
-        for machine in self.machines.all:
-            if machine.deadline is not None and machine.deadline <= now:
-                effects += machine.step(on.TimerFired(), now)
+        effects = routing.fire(self.machines, now)
         membership = self.machines.membership
         if membership is not None and self.shutdown_at is not None and self.shutdown_at <= now:
             effects += membership.shut_down()
         if self._alone_at is not None and self._alone_at <= now:
             effects.append(do.Fail(alone(self.settings.timing.completion_wait_s)))
         return effects
-
-    def _reuse_connection(self, now: float) -> list[do.Effect]:
-        """A joiner's connection to the initializer continues as that between two members."""
-        formation, membership = self.machines.formation, self.machines.membership
-        if not isinstance(formation, Joiner) or formation.connection is None or membership is None:
-            return []
-        opened = on.ConnectionOpened(formation.connection, self.workers[0])
-        return membership.step(opened, now)
 
     # ---- effects ---------------------------------------------------------------------------------
 
@@ -294,7 +257,7 @@ class ClusterNode:
 
     def _send(self, name: WorkerName, message: say.ControlMessage) -> list[do.ShellEffect]:
         """Say something to a member that is connected, or to this worker itself."""
-        if name == self._founder.name:
+        if name == self._founding.name:
             self._own.append(on.MemberMessage(name, message))
             return []
         membership = self.machines.membership
@@ -303,9 +266,9 @@ class ClusterNode:
 
     def _form(self, record: ClusterRecord, now: float) -> list[do.Effect]:
         self.record = record
-        others = (member for member in record.members if member.name != self._founder.name)
+        others = (member for member in record.members if member.name != self._founding.name)
         self._members = {member.name: member for member in others}
-        self.machines.form(self._founder, record, settings=self.settings, now=now)
+        self.machines.form(self._founding, record, settings=self.settings, now=now)
         if record.state is RecordState.PUBLISHED and self.settings.exit_on_completion:
             self._alone_at = now + self.settings.timing.completion_wait_s
         leader = self.machines.recovery_leader
@@ -314,7 +277,7 @@ class ClusterNode:
     def _begin_round(self, proposal: say.RoundProposal, now: float) -> list[do.ShellEffect]:
         assert self.record is not None
         assert self.machines.membership is not None
-        others = (member for member in proposal.members if member.name != self._founder.name)
+        others = (member for member in proposal.members if member.name != self._founding.name)
         self._members |= {member.name: member for member in others}
         started = attrs.evolve(self.record, state=RecordState.STARTED, members=proposal.members)
         persist = [do.Persist(started)] if started != self.record else []

@@ -206,11 +206,11 @@ class _Daemon:
             raise
         member = listening.member
         log.info("listening", control=str(member.control), data=str(member.data))
-        founder = attrs.evolve(self._founder(member, listings), wanted_cluster_id=asked)
+        founding = attrs.evolve(self._founding(member, listings), wanted_cluster_id=asked)
         events_in, events = trio.open_memory_channel[Event | Woken](QUEUE_EVENTS_MAX)
         async with trio.open_nursery() as nursery:
             worker = self._worker(
-                founder, record, events=events_in, nursery=nursery, data=listening.data
+                founding, record, events=events_in, nursery=nursery, data=listening.data
             )
             net: dict[str, Any] = {"key": self.key, "limits": self.limits}
             nursery.start_soon(
@@ -240,7 +240,7 @@ class _Daemon:
         if self.config["worker.topology-initializer"]:
             address = parse_address(self.config["worker.control-channel"])
             me = Member(self.config["worker.name"], address, address, Incarnation(0, ""))
-            join = self._founder(me, listings).join(nonce="")
+            join = self._founding(me, listings).join(nonce="")
             join = attrs.evolve(join, initializer=True)
             await ask_occupant(address, join, key=self.key, limits=self.limits)
 
@@ -277,7 +277,7 @@ class _Daemon:
         if worker.checkpoints is not None:
             worker.checkpoints.close()
 
-    def _founder(self, member: Member, listings: tuple[Listing, ...]) -> FormationSettings:
+    def _founding(self, member: Member, listings: tuple[Listing, ...]) -> FormationSettings:
         config = self.config
         return FormationSettings(
             member,
@@ -294,7 +294,7 @@ class _Daemon:
 
     def _worker(
         self,
-        founder: FormationSettings,
+        founding: FormationSettings,
         record: ClusterRecord | None,
         *,
         events: trio.MemorySendChannel[Event | Woken],
@@ -309,7 +309,7 @@ class _Daemon:
 
         worker = Worker(
             node=ClusterNode(
-                founder,
+                founding,
                 role_now(record, role_of(config)),
                 record,
                 settings=node_settings(config),

@@ -29,7 +29,7 @@ def member(name: str) -> say.Member:
     return say.Member(name, HERE, HERE, Incarnation(1, name))
 
 
-def founder(name: str, count: int) -> FormationSettings:
+def founding(name: str, count: int) -> FormationSettings:
     return FormationSettings(
         member(name), f"nonce {name}", "app", ("application app",), count, (),
         lambda workers, _: Topology(1, "app", workers, (), ()),
@@ -49,7 +49,7 @@ def of(kind: type, effects: list[ShellEffect]) -> list[Any]:
 def alone(**settings: Any) -> ClusterNode:
     """The node of a cluster of one, in its first round."""
     node = ClusterNode(
-        founder("alpha", 1), Role.INITIALIZER, None, settings=NodeSettings(**settings), now=0.0
+        founding("alpha", 1), Role.INITIALIZER, None, settings=NodeSettings(**settings), now=0.0
     )
     (reading,) = of(do.ReadHoldings, node.begin(0.0))
     holdings = say.Holdings(reading.attempt, 0, (STARTS_AT,), STARTS_AT, 0, 0)
@@ -62,7 +62,9 @@ def alone(**settings: Any) -> ClusterNode:
 def beta(state: RecordState = RecordState.STARTED, **settings: Any) -> ClusterNode:
     """The node of the second of two, that has come back and is attached to the leader."""
     made = NodeSettings(**settings)
-    node = ClusterNode(founder("beta", 2), Role.JOINER, record("beta", state), settings=made, now=0)
+    node = ClusterNode(
+        founding("beta", 2), Role.JOINER, record("beta", state), settings=made, now=0
+    )
     node.begin(0.0)
     node.step(on.ConnectionOpened(ALPHA, "alpha"), 0.0)
     node.step(on.ConnectionMessage(ALPHA, say.Attached(member("alpha"))), 0.0)
@@ -86,7 +88,7 @@ def running_beta(**settings: Any) -> ClusterNode:
 
 def test_a_cluster_of_one_forms_and_asks_itself_what_it_holds_in_the_first_step() -> None:
     node = ClusterNode(
-        founder("alpha", 1), Role.INITIALIZER, None, settings=NodeSettings(), now=0.0
+        founding("alpha", 1), Role.INITIALIZER, None, settings=NodeSettings(), now=0.0
     )
     effects = node.begin(0.0)
     states = [effect.record.state for effect in of(do.Persist, effects)]
@@ -118,7 +120,7 @@ def test_a_message_carries_cluster_epoch_and_the_round_that_was_so_when_it_was_s
 
 def test_a_round_is_on_record_before_it_begins_and_sources_are_held_or_let_go_after_it() -> None:
     node = ClusterNode(
-        founder("alpha", 1), Role.INITIALIZER, None, settings=NodeSettings(), now=0.0
+        founding("alpha", 1), Role.INITIALIZER, None, settings=NodeSettings(), now=0.0
     )
     (reading,) = of(do.ReadHoldings, node.begin(0.0))
     holdings = say.Holdings(reading.attempt, 0, (STARTS_AT,), STARTS_AT, 0, 0)
@@ -224,7 +226,7 @@ def test_a_refused_key_ends_a_worker_only_before_it_has_a_cluster() -> None:
     node = beta()
     node.step(refused, 1.0)
     assert node.failure is None
-    joiner = ClusterNode(founder("beta", 2), Role.JOINER, None, settings=NodeSettings(), now=0.0)
+    joiner = ClusterNode(founding("beta", 2), Role.JOINER, None, settings=NodeSettings(), now=0.0)
     joiner.begin(0.0)
     joiner.step(refused, 1.0)
     assert joiner.state is WorkerState.FAILED

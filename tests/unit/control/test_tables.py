@@ -85,7 +85,7 @@ def member(name: str, starts: int = 1) -> say.Member:
     return say.Member(name, HERE, HERE, Incarnation(starts, name))
 
 
-def founder(name: str, **options: Any) -> FormationSettings:
+def founding(name: str, **options: Any) -> FormationSettings:
     made = FormationSettings(
         member(name), f"nonce-{name}", "app", ("application app",), 3, (),
         lambda workers, _: Topology(1, "app", workers, (), ()),
@@ -144,7 +144,7 @@ def any_event(rng: random.Random) -> Event:
     topology = Topology(1, "app", ("alpha", "beta", "gamma"), (), ())
     message: say.ControlMessage = rng.choice(
         [
-            founder(name).join(nonce=str(rng.randrange(3))),
+            founding(name).join(nonce=str(rng.randrange(3))),
             say.Waiting(("alpha",), 3),
             say.Proposal("wc-1", (), topology, (), ()),
             say.Prepared("wc-1"),
@@ -182,10 +182,10 @@ def test_no_sequence_of_events_brings_a_machine_out_of_its_table(seed: int) -> N
     rng = random.Random(seed)
     now = 0.0
     machines: list[Initializer | Joiner] = [
-        Initializer(founder("alpha"), now),
-        Joiner(founder("beta"), now),
-        Initializer(founder("alpha", anew=True), now, committed("alpha")),
-        Joiner(founder("beta", anew=True), now, committed("beta")),
+        Initializer(founding("alpha"), now),
+        Joiner(founding("beta"), now),
+        Initializer(founding("alpha", anew=True), now, committed("alpha")),
+        Joiner(founding("beta", anew=True), now, committed("beta")),
     ]
     for _ in range(100):
         now += rng.random()
@@ -197,9 +197,9 @@ def test_no_sequence_of_events_brings_a_machine_out_of_its_table(seed: int) -> N
 @pytest.mark.parametrize("seed", range(50))
 def test_a_founding_machine_that_waits_has_a_deadline(seed: int) -> None:
     rng = random.Random(seed)
-    machine = Initializer(founder("alpha"), 0.0)
-    other = Joiner(founder("beta"), 0.0)
-    returned = Initializer(founder("alpha", anew=True), 0.0, committed("alpha"))
+    machine = Initializer(founding("alpha"), 0.0)
+    other = Joiner(founding("beta"), 0.0)
+    returned = Initializer(founding("alpha", anew=True), 0.0, committed("alpha"))
     for step in range(50):
         event = any_event(rng)
         for each in (machine, other, returned):

@@ -81,9 +81,9 @@ def cluster_id_of(contributions: Iterable[Contribution]) -> ClusterId:
     return f"wc-{digest.hexdigest()[:20]}"
 
 
-def propose(founder: FormationSettings, nonce: str, joins: Sequence[Join]) -> Proposal:
-    """The cluster that *founder*, the initializer, proposes to those that have joined."""
-    everybody = [(founder.member, nonce, founder.listings)]
+def propose(settings: FormationSettings, nonce: str, joins: Sequence[Join]) -> Proposal:
+    """The cluster that *settings*, the initializer, proposes to those that have joined."""
+    everybody = [(settings.member, nonce, settings.listings)]
     everybody += [(each.member, each.nonce, each.listings) for each in joins]
     contributions = tuple(Contribution(member.name, given) for member, given, _ in everybody)
     listings = tuple((member.name, listed) for member, _, listed in everybody)
@@ -91,33 +91,48 @@ def propose(founder: FormationSettings, nonce: str, joins: Sequence[Join]) -> Pr
     return Proposal(
         cluster_id_of(contributions),
         contributions,
-        founder.planner(workers, listings),
+        settings.planner(workers, listings),
         tuple(member for member, _, _ in everybody),
         listings,
     )
 
 
-def prepared(founder: FormationSettings, proposal: Proposal) -> ClusterRecord:
-    """The record that *founder* makes of a proposal."""
+def prepared(settings: FormationSettings, proposal: Proposal) -> ClusterRecord:
+    """The record that *settings* makes of a proposal."""
     return ClusterRecord(
         proposal.cluster_id,
         RecordState.PREPARED,
-        founder.name,
+        settings.name,
         proposal.topology.leader,
-        founder.fingerprint,
+        settings.fingerprint,
         proposal.topology,
         proposal.members,
     )
 
 
-def in_question(founder: FormationSettings, record: ClusterRecord | None) -> bool:
+def wrong_with(settings: FormationSettings, proposal: Proposal, *, nonce: str) -> str:
+    """Why a worker cannot agree to a proposal; empty if it can. *nonce* is what it contributed."""
+    own = Contribution(settings.name, nonce)
+    if own not in proposal.contributions:
+        return "this worker's contribution to the cluster ID is missing"
+    if cluster_id_of(proposal.contributions) != proposal.cluster_id:
+        return f"{proposal.cluster_id} is not made of the contributions of all workers"
+    workers = proposal.topology.workers
+    if workers != tuple(each.name for each in proposal.contributions):
+        return f"its workers {names(workers)} are not those who contributed"
+    if settings.planner(workers, proposal.listings) != proposal.topology:
+        return "its topology is not the one that follows from the application"
+    return ""
+
+
+def in_question(settings: FormationSettings, record: ClusterRecord | None) -> bool:
     """Whether the others must be heard first of a cluster that is on disk here.
 
     It is committed, no round of it has begun here, and this worker was started to form a new one.
     One in which a round has begun was put aside at such a start: if that is so anywhere, it can
     never be completed. If it is so nowhere, it is the new one.
     """
-    return founder.anew and record is not None and record.state is RecordState.COMMITTED
+    return settings.anew and record is not None and record.state is RecordState.COMMITTED
 
 
 def next_nonce(nonce: str) -> str:
@@ -128,6 +143,11 @@ def next_nonce(nonce: str) -> str:
 def waiting_text(absent: Sequence[WorkerName], count: int) -> str:
     """What is waited for, when *absent* of *count* workers are; empty if none is."""
     return f"waiting for {len(absent)} of {count} workers: {names(absent)}" if absent else ""
+
+
+def did_not_form(why: str, deadline_s: float) -> str:
+    """What an operator is told when time has run out."""
+    return f"cluster did not form within {deadline_s:g} s (timing.formation-deadline): {why}"
 
 
 def difference(ours: tuple[str, ...], theirs: tuple[str, ...]) -> str:

@@ -5,42 +5,25 @@
 # record as *prepared*, and proposes. A worker that agrees is prepared too, and from then on in
 # doubt: only the initializer may say what becomes of it. When all are prepared, the initializer
 # writes *committed*: from this write on, the cluster exists. It announces that, and to whoever asks
-# later too. The founding is over; the first round begins as every round does (see
-# `wallarood.control.rounds.recovery_leader`).
+# later too. The first round begins as every round does, see `control.rounds.recovery_leader`.
 #
-# A proposal is given up when a worker that has not prepared it comes back as another process, or
+# A proposal is abandoned when a worker that has not prepared it comes back as another process, or
 # when time runs out: first it becomes durable that this cluster will never be, then it is said, and
 # gathering begins again with new nonces, since an ID must not name two attempts.
 #
-# A name that is taken: the connected one is asked, and keeps its place if it answers in time.
-#
-# An initializer that was started without --cluster-id and finds a committed record of which no
-# round has begun cannot know whether one has begun elsewhere. Whoever has begun one puts the
-# cluster aside at such a start, so all are heard first: if all hold the cluster, it is completed;
-# if one joins as new, it is put aside here and everywhere.
+# An initializer that comes back to a founding hears the others first, see `returning`.
 
 from enum import Enum
 from typing import ClassVar
 
 import attrs
 
-from wallarood.control.effects import (
-    Archive,
-    Close,
-    Effect,
-    Fail,
-    Formed,
-    Level,
-    Persist,
-    PersistNever,
-    Report,
-    SendOnConnection,
-    WaitingFor,
-)
+from wallarood.control import effects as do
 from wallarood.control.events import ConnectionLost, ConnectionMessage, Event, TimerFired
 from wallarood.control.formation import refusals
 from wallarood.control.formation.founding import (
     FormationSettings,
+    did_not_form,
     in_question,
     names,
     next_nonce,
@@ -48,26 +31,14 @@ from wallarood.control.formation.founding import (
     propose,
     waiting_text,
 )
-from wallarood.control.formation.newcomers import Newcomers
-from wallarood.control.formation.refusals import refuse
+from wallarood.control.formation.joined import Joined
 from wallarood.control.formation.returning import Returning
 from wallarood.control.machine import Table, transition
+from wallarood.model import messages as say
 from wallarood.model.cluster_record import ClusterRecord, RecordState
-from wallarood.model.errors import PeersGoneError, RefusedError
+from wallarood.model.errors import PeersGoneError
 from wallarood.model.ids import WorkerName
-from wallarood.model.messages import (
-    Attach,
-    Busy,
-    Committed,
-    ControlMessage,
-    Heartbeat,
-    Inquiry,
-    Join,
-    Never,
-    Prepared,
-    Proposal,
-    Waiting,
-)
+from wallarood.model.messages import Attach, Heartbeat, Inquiry, Join, Prepared, Proposal
 
 
 class Phase(Enum):
@@ -108,61 +79,44 @@ class Initializer:
     """The machine. A *record* that is committed lets it go on where it was."""
 
     TRANSITIONS: ClassVar[Table] = TRANSITIONS
-    INPUTS: ClassVar[tuple[type, ...]] = (
-        Join,
-        Prepared,
-        Inquiry,
-        Attach,
-        Heartbeat,
-        ConnectionLost,
-        TimerFired,
-    )
+    INPUTS: ClassVar[tuple[type, ...]] = (*_SAID, ConnectionLost, TimerFired)
 
     def __init__(
-        self, founder: FormationSettings, now: float, record: ClusterRecord | None = None
+        self, settings: FormationSettings, now: float, record: ClusterRecord | None = None
     ) -> None:
         self.phase = Phase.GATHERING
-        self._founder = founder
-        self._nonce = founder.nonce
-        self._joined: dict[WorkerName, tuple[int, Join]] = {}
-        self._newcomers = Newcomers()
+        self._settings = settings
+        self._nonce = settings.nonce
+        self._joined = Joined()
         self._proposal: Proposal | None = None
         self._record: ClusterRecord | None = None
-        self._prepared: set[WorkerName] = set()
-        self._given_up_at = now + founder.formation_deadline_s
-        self._returning = Returning(record) if in_question(founder, record) else None
+        self._gives_up_at = now + settings.formation_deadline_s
+        self._returning = Returning(record) if in_question(settings, record) else None
         if record is not None:
             asks = self._returning is not None and self._returning.absent
             self._record, self.phase = record, Phase.RETURNED if asks else Phase.FORMED
 
     @property
-    def record(self) -> ClusterRecord | None:
-        """The record of the cluster that was proposed or committed last."""
-        return self._record
-
-    @property
     def deadline(self) -> float | None:
         """When `TimerFired` is due; None: never."""
         if self.phase in (Phase.FORMED, Phase.FAILED):
-            return self._newcomers.deadline
-        waits = (self._given_up_at, self._newcomers.deadline)
+            return self._joined.deadline
+        waits = (self._gives_up_at, self._joined.deadline)
         return min(each for each in waits if each is not None)
 
-    def begin(self, now: float) -> list[Effect]:
+    def begin(self, now: float) -> list[do.Effect]:
         """What is to be done first: a cluster of one is proposed at once, a known one goes on."""
         if self.phase is Phase.FORMED and self._record is not None:
-            return [Formed(self._record)]
-        if self.phase is Phase.RETURNED:
-            return [self._waiting_for()]
-        return self._gathered(now)
+            return [do.Formed(self._record)]
+        return [self._waiting_for()] if self.phase is Phase.RETURNED else self._gathered(now)
 
-    def step(self, event: Event, now: float) -> list[Effect]:
+    def step(self, event: Event, now: float) -> list[do.Effect]:
         """Take one event, return what is to be done about it."""
         if isinstance(event, ConnectionMessage) and type(event.message) not in self.INPUTS:
-            return [SendOnConnection(event.connection, Busy("not now"))]
+            return [do.SendOnConnection(event.connection, say.Busy("not now"))]
         return transition(self, event, now)
 
-    def take(self, event: Event, now: float) -> list[Effect]:
+    def take(self, event: Event, now: float) -> list[do.Effect]:
         """Do what is done with an event that the table lets in."""
         match event:
             case ConnectionMessage(connection, Join() as join):
@@ -174,7 +128,7 @@ class Initializer:
             case ConnectionMessage(connection, Attach() as attach):
                 return self._attach(connection, attach)
             case ConnectionMessage(connection, Heartbeat()):
-                return self._alive(connection)
+                return self._joined.alive(connection)
             case ConnectionLost(connection):
                 return self._lost(connection)
             case TimerFired():
@@ -184,148 +138,118 @@ class Initializer:
 
     # ---- joins -----------------------------------------------------------------------------------
 
-    def _join(self, connection: int, join: Join, now: float) -> list[Effect]:
+    def _join(self, connection: int, join: Join, now: float) -> list[do.Effect]:
         if reason := self._refusal(join):
-            return refuse(connection, reason)
-        name = join.member.name
+            return refusals.refuse(connection, reason)
         if self.phase is Phase.RETURNED:
             return self._put_aside(connection, join, now)
         if self.phase is Phase.PROPOSED:
             return self._join_again(connection, join, now)
-        known = self._joined.get(name)
-        if known is None:
-            return self._take(connection, join, now)
-        if known[1].member.incarnation == join.member.incarnation:
-            return [Close(known[0]), *self._take(connection, join, now)]
-        self._newcomers.wait(connection, join, until=now + self._founder.name_taken_wait_s)
-        return [SendOnConnection(known[0], Heartbeat(()))]
+        until = now + self._settings.name_taken_wait_s
+        asking = self._joined.ask_if_taken(connection, join, until=until)
+        return asking or self._take(connection, join, now)
 
     def _refusal(self, join: Join) -> str:
         record = self._record
         if self.phase is Phase.RETURNED and self._returning is not None:
-            return self._returning.refusal(self._founder, join)
+            return self._returning.refusal(self._settings, join)
         if self.phase is Phase.FORMED and record is not None:
-            return refusals.existing(self._founder, join, record)
-        proposed = self.phase is Phase.PROPOSED
-        workers = (self._founder.name, *self._joined) if proposed else ()
-        return refusals.not_new(self._founder, join, workers)
+            return refusals.existing(self._settings, join, record)
+        others = self._joined.names if self.phase is Phase.PROPOSED else ()
+        return refusals.not_new(self._settings, join, others)
 
-    def _take(self, connection: int, join: Join, now: float) -> list[Effect]:
-        self._joined[join.member.name] = (connection, join)
-        return [Report(f"{join.member.name} has joined"), *self._gathered(now)]
+    def _take(self, connection: int, join: Join, now: float) -> list[do.Effect]:
+        return [*self._joined.take(connection, join), *self._gathered(now)]
 
-    def _join_again(self, connection: int, join: Join, now: float) -> list[Effect]:
+    def _join_again(self, connection: int, join: Join, now: float) -> list[do.Effect]:
         """A worker that was proposed to says join: the same process, or one that lost it all."""
-        name = join.member.name
-        old_connection, known = self._joined[name]
-        self._joined[name] = (connection, join)
-        if known.nonce == join.nonce and self._proposal is not None:
-            again = [] if name in self._prepared else [SendOnConnection(connection, self._proposal)]
-            closing = [Close(old_connection)] if old_connection != connection else []
-            return [*closing, *again]
-        return self._give_up(now, f"{name} restarted")
+        assert self._proposal is not None
+        again = self._joined.again(connection, join, self._proposal)
+        return again if again is not None else self._abandon(now, f"{join.member.name} restarted")
 
-    def _gathered(self, now: float) -> list[Effect]:
-        if len(self._joined) + 1 < self._founder.worker_count:
-            joined = (self._founder.name, *self._joined)
-            waiting = Waiting(joined, self._founder.worker_count)
-            return [
-                *self._say(waiting),
-                self._waiting_for(),
-            ]
-        return self._propose(now)
+    def _gathered(self, now: float) -> list[do.Effect]:
+        if len(self._joined) + 1 >= self._settings.worker_count:
+            return self._propose(now)
+        here = (self._settings.name, *self._joined.names)
+        waiting = say.Waiting(here, self._settings.worker_count)
+        return [*self._joined.say(waiting), self._waiting_for()]
 
-    def _waiting_for(self) -> WaitingFor:
-        count = self._founder.worker_count
+    def _waiting_for(self) -> do.WaitingFor:
+        count = self._settings.worker_count
         if self.phase is Phase.GATHERING:
-            here = names([self._founder.name, *self._joined])
+            here = names([self._settings.name, *self._joined.names])
             missing = count - len(self._joined) - 1
-            return WaitingFor(f"waiting for {missing} of {count} workers to join (here: {here})")
-        return WaitingFor(waiting_text(self._absent(), count))
+            return do.WaitingFor(f"waiting for {missing} of {count} workers to join (here: {here})")
+        return do.WaitingFor(waiting_text(self._absent(), count))
 
     def _absent(self) -> list[WorkerName]:
         if self.phase is Phase.PROPOSED:
-            return [name for name in self._joined if name not in self._prepared]
-        if self.phase is Phase.RETURNED and self._returning is not None:
-            return self._returning.absent
-        return []
-
-    def _say(self, message: ControlMessage) -> list[Effect]:
-        """Say something to all that have joined."""
-        return [SendOnConnection(connection, message) for connection, _ in self._joined.values()]
+            return self._joined.unprepared
+        return self._returning.absent if self._returning is not None else []
 
     # ---- the proposal ----------------------------------------------------------------------------
 
-    def _propose(self, now: float) -> list[Effect]:
-        joins = [self._joined[name][1] for name in sorted(self._joined)]
-        proposal = propose(self._founder, self._nonce, joins)
-        self.phase, self._proposal, self._prepared = Phase.PROPOSED, proposal, set()
-        self._given_up_at = now + self._founder.formation_deadline_s
-        self._record = prepared(self._founder, proposal)
-        return [
-            Persist(self._record),
-            *self._say(proposal),
-            *self._all_prepared(),
-        ]
+    def _propose(self, now: float) -> list[do.Effect]:
+        self.phase = Phase.PROPOSED
+        self._proposal = proposal = propose(self._settings, self._nonce, self._joined.joins)
+        self._gives_up_at = now + self._settings.formation_deadline_s
+        self._record = prepared(self._settings, proposal)
+        return [do.Persist(self._record), *self._joined.proposed(proposal), *self._all_prepared()]
 
-    def _is_prepared(self, connection: int, cluster_id: str) -> list[Effect]:
-        name = self._name_on(connection)
+    def _is_prepared(self, connection: int, cluster_id: str) -> list[do.Effect]:
         if self._record is None or cluster_id != self._record.cluster_id:
             return []
         if self.phase is not Phase.PROPOSED:
-            return [SendOnConnection(connection, Committed(cluster_id))]
-        if name is not None:
-            self._prepared.add(name)
+            return [do.SendOnConnection(connection, say.Committed(cluster_id))]
+        self._joined.prepare(connection)
         return self._all_prepared()
 
-    def _all_prepared(self) -> list[Effect]:
+    def _all_prepared(self) -> list[do.Effect]:
         if self._record is None or self._absent():
             return [self._waiting_for()]
         committed = attrs.evolve(self._record, state=RecordState.COMMITTED)
         self.phase, self._record = Phase.FORMED, committed
-        announcement = Committed(committed.cluster_id)
         return [
-            Persist(committed),
-            *self._say(announcement),
-            Report(f"cluster {committed.cluster_id} is committed"),
-            Formed(committed),
+            do.Persist(committed),
+            *self._joined.say(say.Committed(committed.cluster_id)),
+            do.Report(f"cluster {committed.cluster_id} is committed"),
+            do.Formed(committed),
         ]
 
-    def _give_up(self, now: float, why: str) -> list[Effect]:
+    def _abandon(self, now: float, why: str) -> list[do.Effect]:
         """The proposal will never be: that is durable before anybody hears of it."""
         assert self._record is not None
         never = self._record.cluster_id
-        told = self._say(Never(never))
+        told = self._joined.say(say.Never(never))
         self._joined.clear()
         self._nonce = next_nonce(self._nonce)
         self.phase, self._record, self._proposal = Phase.GATHERING, None, None
-        self._given_up_at = now + self._founder.formation_deadline_s
+        self._gives_up_at = now + self._settings.formation_deadline_s
         return [
-            PersistNever(never),
-            Archive(),
+            do.PersistNever(never),
+            do.Archive(),
             *told,
-            Report(f"the proposed cluster {never} is abandoned: {why}", Level.WARNING),
+            do.Report(f"the proposed cluster {never} is abandoned: {why}", do.Level.WARNING),
             *self._gathered(now),
         ]
 
-    def _inquiry(self, connection: int, inquiry: Inquiry) -> list[Effect]:
+    def _inquiry(self, connection: int, inquiry: Inquiry) -> list[do.Effect]:
         record, cluster_id, name = self._record, inquiry.cluster_id, inquiry.name
         if record is None or cluster_id != record.cluster_id:
-            if inquiry.initializer not in ("", self._founder.name):
-                return refuse(connection, refusals.not_ours(self._founder, inquiry))
-            return [PersistNever(cluster_id), SendOnConnection(connection, Never(cluster_id))]
+            if inquiry.initializer not in ("", self._settings.name):
+                return refusals.refuse(connection, refusals.not_ours(self._settings, inquiry))
+            return refusals.never(connection, cluster_id)
         if name not in record.topology.workers:
-            return refuse(connection, f"{name} is not a member of {cluster_id}")
+            return refusals.refuse(connection, f"{name} is not a member of {cluster_id}")
         if self.phase is Phase.RETURNED:
             return self._holds(name, connection)
-        if self.phase is not Phase.PROPOSED:
-            return [SendOnConnection(connection, Committed(cluster_id))]
-        self._joined[name] = (connection, self._joined[name][1])
+        if self.phase is Phase.PROPOSED:
+            self._joined.move(name, connection)
         return self._is_prepared(connection, cluster_id)
 
-    # ---- a cluster of which no round has begun here ----------------------------------------------
+    # ---- members that hold a cluster -------------------------------------------------------------
 
-    def _holds(self, name: WorkerName, connection: int | None) -> list[Effect]:
+    def _holds(self, name: WorkerName, connection: int | None) -> list[do.Effect]:
         """A member holds the cluster too; when all do, it is completed."""
         assert self._returning is not None
         self._returning.holds(name, connection)
@@ -334,63 +258,43 @@ class Initializer:
         self.phase = Phase.FORMED
         return self._returning.complete()
 
-    def _put_aside(self, connection: int, join: Join, now: float) -> list[Effect]:
+    def _put_aside(self, connection: int, join: Join, now: float) -> list[do.Effect]:
         """A member has put the cluster aside, so it can never be completed."""
         assert self._returning is not None
         self.phase, self._record = Phase.GATHERING, None
-        self._given_up_at = now + self._founder.formation_deadline_s
+        self._gives_up_at = now + self._settings.formation_deadline_s
         effects = self._returning.put_aside(join.member.name)
         return [*effects, *self._take(connection, join, now)]
 
-    # ---- members of an existing cluster ----------------------------------------------------------
-
-    def _attach(self, connection: int, attach: Attach) -> list[Effect]:
+    def _attach(self, connection: int, attach: Attach) -> list[do.Effect]:
         if self.phase is Phase.RETURNED and self._record is not None:
-            busy = SendOnConnection(connection, Busy("the cluster is coming back"))
+            busy = do.SendOnConnection(connection, say.Busy("the cluster is coming back"))
             held = attach.cluster_id == self._record.cluster_id
             return [busy, *(self._holds(attach.member.name, None) if held else ())]
         if self.phase is not Phase.GATHERING:
-            return [SendOnConnection(connection, Busy("the cluster is not committed yet"))]
+            return [do.SendOnConnection(connection, say.Busy("the cluster is not committed yet"))]
         self.phase = Phase.FAILED
-        name = attach.member.name
-        gone = Busy(f"{self._founder.name} does not hold this cluster any more")
-        return [
-            SendOnConnection(connection, gone),
-            Fail(RefusedError(refusals.no_state(self._founder, name))),
-        ]
+        return refusals.without_record(self._settings, connection, attach.member.name)
 
     # ---- presence --------------------------------------------------------------------------------
 
-    def _name_on(self, connection: int) -> WorkerName | None:
-        for name, (where, _) in self._joined.items():
-            if where == connection:
-                return name
-        return None
-
-    def _alive(self, connection: int) -> list[Effect]:
-        return self._newcomers.refuse(self._name_on(connection))
-
-    def _lost(self, connection: int) -> list[Effect]:
-        self._newcomers.lost(connection)
+    def _lost(self, connection: int) -> list[do.Effect]:
         if self._returning is not None:
             self._returning.lost(connection)
-        gone = self._name_on(connection)
+        gone = self._joined.lost(connection)
         if gone is None or self.phase is not Phase.GATHERING:
             return []
-        del self._joined[gone]
-        return [Report(f"{gone} has gone before the cluster was formed"), self._waiting_for()]
+        self._joined.remove(gone)
+        return [do.Report(f"{gone} has gone before the cluster was formed"), self._waiting_for()]
 
-    def _timer(self, now: float) -> list[Effect]:
-        effects: list[Effect] = []
-        for newcomer in self._newcomers.take_due(now):
-            old = self._joined.get(newcomer.join.member.name)
-            effects += [Close(old[0])] if old else []
+    def _timer(self, now: float) -> list[do.Effect]:
+        effects: list[do.Effect] = []
+        for newcomer in self._joined.take_due(now):
             effects += self._take(newcomer.connection, newcomer.join, now)
-        if now < self._given_up_at or self.phase in (Phase.FORMED, Phase.FAILED):
+        if now < self._gives_up_at or self.phase in (Phase.FORMED, Phase.FAILED):
             return effects
         if self.phase is Phase.PROPOSED:
-            return [*effects, *self._give_up(now, f"no answer from {names(self._absent())}")]
-        within = f"within {self._founder.formation_deadline_s:g} s (timing.formation-deadline)"
-        text = f"cluster did not form {within}: {self._waiting_for().text}"
+            return [*effects, *self._abandon(now, f"no answer from {names(self._absent())}")]
+        why, deadline_s = self._waiting_for().text, self._settings.formation_deadline_s
         self.phase = Phase.FAILED
-        return [*effects, Fail(PeersGoneError(text))]
+        return [*effects, do.Fail(PeersGoneError(did_not_form(why, deadline_s)))]

@@ -1,4 +1,10 @@
 """An initializer that comes back to a founding: who else holds the cluster."""
+# Theory of operation
+# ===================
+# An initializer that was started without --cluster-id and finds a committed record of which no
+# round has begun cannot know whether one has begun elsewhere. Whoever has begun one puts the
+# cluster aside at such a start, so all are heard first: if all hold the cluster, it is completed;
+# if one joins as new, it is put aside here and everywhere.
 
 import attrs
 
@@ -61,10 +67,10 @@ class Returning:
         told = (SendOnConnection(each, Never(cluster)) for each in self.asked)
         return [PersistNever(cluster), Archive(), Report(text), *told]
 
-    def refusal(self, founder: FormationSettings, join: Join) -> str:
+    def refusal(self, settings: FormationSettings, join: Join) -> str:
         """Why a worker is not taken; empty if it is a member that has put the cluster aside."""
         assert self.record is not None
         is_member = join.member.name in self.record.topology.workers[1:]
-        if is_member and not not_new(founder, join, ()):
+        if is_member and not not_new(settings, join, ()):
             return ""
-        return existing(founder, join, self.record)
+        return existing(settings, join, self.record)

@@ -22,13 +22,7 @@
 from typing import ClassVar
 
 from wallarood.control import effects as do
-from wallarood.control.events import (
-    ConnectionLost,
-    ConnectionMessage,
-    ConnectionOpened,
-    Event,
-    TimerFired,
-)
+from wallarood.control import events as on
 from wallarood.control.formation.refusals import refuse
 from wallarood.control.membership.attaching import Attaching
 from wallarood.control.membership.presence import (
@@ -63,7 +57,7 @@ STALL_FACTOR = 3
 class Membership:
     """The machine of one worker. Times are in seconds."""
 
-    INPUTS: ClassVar[tuple[type, ...]] = (ConnectionOpened, ConnectionLost, TimerFired)
+    INPUTS: ClassVar[tuple[type, ...]] = (on.ConnectionOpened, on.ConnectionLost, on.TimerFired)
 
     def __init__(
         self,
@@ -120,23 +114,23 @@ class Membership:
                 return name
         return None
 
-    def step(self, event: Event, now: float) -> list[do.Effect]:
+    def step(self, event: on.Event, now: float) -> list[do.Effect]:
         """Take one event, return what is to be done about it."""
         match event:
-            case ConnectionOpened(connection, name) if name in self.peers:
+            case on.ConnectionOpened(connection, name) if name in self.peers:
                 self._unanswered[connection] = now + self._liveness_deadline_s
                 return [do.SendOnConnection(connection, self._attaching.own)]
-            case ConnectionMessage(connection, Attach() as attach):
+            case on.ConnectionMessage(connection, Attach() as attach):
                 return self._attach(connection, attach, now)
-            case ConnectionMessage(connection, Attached(member)):
+            case on.ConnectionMessage(connection, Attached(member)):
                 return self._up(connection, member, now)
-            case ConnectionMessage(_, NewTopology(topology, members)):
+            case on.ConnectionMessage(_, NewTopology(topology, members)):
                 return self._attaching.overtaken(topology, members)
-            case ConnectionMessage(connection, message):
+            case on.ConnectionMessage(connection, message):
                 return self._message(connection, message, now)
-            case ConnectionLost(connection):
+            case on.ConnectionLost(connection):
                 return self._lost(connection, now)
-            case TimerFired():
+            case on.TimerFired():
                 return self._timer(now)
             case _:
                 return []
@@ -242,7 +236,7 @@ class Membership:
             newcomer, member, _ = peer.newcomer
             peer.newcomer = None
             return [do.PeerDown(name), *self._admit(peer, newcomer, member=member, now=now)]
-        peer.taken(ConnectionLost)
+        peer.taken(on.ConnectionLost)
         expected = peer.presence is Presence.LEFT or self._gate.completed
         said = [] if expected else [gone(name, "connection closed")]
         return [*said, do.PeerDown(name), *self._hold_or_let_go()]
@@ -269,7 +263,7 @@ class Membership:
             if silent and peer.connection is not None:
                 effects += [gone(name, f"not heard for {now - peer.last_heard:.1f} s")]
                 effects += [do.Close(peer.connection), do.PeerDown(name)]
-                peer.taken(TimerFired)
+                peer.taken(on.TimerFired)
                 peer.connection = None
         if now >= self._next_beat:
             self._next_beat = now + self._heartbeat_s
@@ -283,10 +277,6 @@ class Membership:
             for peer in self.peers.values()
             if peer.connection is not None
         ]
-
-    def refused(self, message: Refused) -> list[do.Effect]:
-        """The leader does not take this worker as it is."""
-        return [do.Fail(refusal(message.reason, message.exit_code))]
 
     def fail(self, error: WallaroodError) -> list[do.Effect]:
         """The job cannot go on here. If it can nowhere, tell all; then end."""

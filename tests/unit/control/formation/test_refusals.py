@@ -16,7 +16,7 @@ from wallarood.model.topology import Topology
 HERE = Address("127.0.0.1", 1)
 
 
-def founder(name: str, **options: Any) -> FormationSettings:
+def founding(name: str, **options: Any) -> FormationSettings:
     made = FormationSettings(
         Member(name, HERE, HERE, Incarnation(1, name)), f"nonce-{name}", "app", (), 3, (),
         lambda workers, _: Topology(1, "app", workers, (), ()),
@@ -30,17 +30,17 @@ def said(machine: Initializer | Joiner, inquiry: Inquiry) -> list[object]:
 
 
 def test_an_initializer_does_not_know_what_became_of_the_proposal_of_another() -> None:
-    answers = said(Initializer(founder("delta"), 0.0), Inquiry("wc-1", "beta", "alpha"))
+    answers = said(Initializer(founding("delta"), 0.0), Inquiry("wc-1", "beta", "alpha"))
     (refused,) = [each for each in answers if isinstance(each, Refused)]
     assert "start alpha with --topology-initializer" in refused.reason
     assert PersistNever("wc-1") not in answers
 
 
 def test_a_cluster_that_is_not_in_doubt_is_given_up_by_any_initializer_that_lacks_it() -> None:
-    answers = said(Initializer(founder("delta"), 0.0), Inquiry("wc-1", "beta"))
+    answers = said(Initializer(founding("delta"), 0.0), Inquiry("wc-1", "beta"))
     assert answers == [PersistNever("wc-1"), Never("wc-1")]
 
 
 def test_a_joiner_says_what_became_of_its_own_proposal() -> None:
-    answers = said(Joiner(founder("alpha"), 0.0), Inquiry("wc-1", "beta", "alpha"))
+    answers = said(Joiner(founding("alpha"), 0.0), Inquiry("wc-1", "beta", "alpha"))
     assert answers == [PersistNever("wc-1"), Never("wc-1")]

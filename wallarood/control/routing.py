@@ -1,0 +1,66 @@
+"""Which machines of a worker take an event, and in which order."""
+# Theory of operation
+# ===================
+# Before a cluster exists, the machine of formation takes all messages. Then membership takes them
+# first, since each is a sign of life; those of formation go on to that machine, since a worker that
+# comes late may still ask what became of the cluster; any other comes from a member, and the
+# machines of rounds know it by its name.
+
+from collections.abc import Sequence
+
+from wallarood.control import effects as do
+from wallarood.control import events as on
+from wallarood.control.formation.founding import FORMATION_MESSAGES
+from wallarood.control.formation.joiner import Joiner
+from wallarood.control.machine import Machine
+from wallarood.control.machines import Machines
+from wallarood.model.ids import WorkerName
+
+
+def give(machines: Sequence[Machine], event: on.Event, now: float) -> list[do.Effect]:
+    """Have those of *machines* take an event that it is an input of."""
+    kind = on.kind_of(event)
+    takers = [machine for machine in machines if kind in machine.INPUTS]
+    return [effect for machine in takers for effect in machine.step(event, now)]
+
+
+def opened(
+    machines: Machines, event: on.ConnectionOpened, *, leader: WorkerName | None, now: float
+) -> list[do.Effect]:
+    """A connection is open. One that names no peer is that of a joiner to the initializer."""
+    effects = [] if event.peer else give([machines.formation], event, now)
+    if machines.membership is None or leader is None:
+        return effects
+    between = on.ConnectionOpened(event.connection, event.peer or leader)
+    return [*effects, *machines.membership.step(between, now)]
+
+
+def heard(
+    machines: Machines, event: on.ConnectionMessage, now: float
+) -> tuple[list[do.Effect], on.MemberMessage | None]:
+    """A message has come. What is to be done, and what a member said to the machines of rounds."""
+    membership = machines.membership
+    if membership is None:
+        return machines.formation.step(event, now), None
+    effects = membership.step(event, now)
+    if isinstance(event.message, FORMATION_MESSAGES):
+        return [*effects, *machines.formation.step(event, now)], None
+    sender = membership.name_on(event.connection)
+    return effects, None if sender is None else on.MemberMessage(sender, event.message)
+
+
+def fire(machines: Machines, now: float) -> list[do.Effect]:
+    """The time of at least one deadline has come: tell those machines."""
+    effects: list[do.Effect] = []
+    for machine in machines.all:
+        if machine.deadline is not None and machine.deadline <= now:
+            effects += machine.step(on.TimerFired(), now)
+    return effects
+
+
+def reuse_connection(machines: Machines, leader: WorkerName, now: float) -> list[do.Effect]:
+    """A joiner's connection to the initializer continues as that between two members."""
+    formation, membership = machines.formation, machines.membership
+    if not isinstance(formation, Joiner) or formation.connection is None or membership is None:
+        return []
+    return membership.step(on.ConnectionOpened(formation.connection, leader), now)
