@@ -12,18 +12,21 @@ KILLS ?= 500
 JOBS ?= 2
 RUNS ?= 5
 BENCH_OUTPUT ?= $(CURDIR)/bench.json
+KAFKA := tests/servers/kafka
+MVN ?= mvn
 BENCH = cd tests && ../$(BIN)/python -m bench
 ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: bench bench-time bench-files bench-growth bench-peers deb docs help demo chaos test test-all simulate kills lint \
-	format types big check-tools clean
+	format types big servers check-tools clean
 
 help:
 	@echo "make demo    count the words of a text on $(WORKERS) local workers (WORKERS=N, ARGS=...)"
 	@echo "make chaos   the same, while workers are killed and started again"
 	@echo "make test    run the tests, JOBS=$(JOBS) at a time"
 	@echo "make test-all  the same, and more random kills and simulated lives"
+	@echo "make servers  fetch the Kafka broker that tests/servers starts (needs Maven and a JRE)"
 	@echo "make simulate  run SEEDS=$(SEEDS) simulated lives of a cluster, on all cores"
 	@echo "make kills   kill the workers of a cluster KILLS=$(KILLS) times, and check its output"
 	@echo "make bench   measure ours beside a hand-written loop and Bytewax (RUNS=$(RUNS))"
@@ -50,6 +53,13 @@ test: .venv/.installed
 
 test-all: .venv/.installed
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "long or not long"
+
+servers: $(KAFKA)/lib/.installed
+
+$(KAFKA)/lib/.installed: $(KAFKA)/pom.xml
+	@$(MVN) --quiet --batch-mode --file $< dependency:copy-dependencies \
+	    -DoutputDirectory=$(CURDIR)/$(KAFKA)/lib
+	@touch $@
 
 simulate: .venv/.installed
 	@cd tests && ../$(BIN)/python -m world $(SEEDS)

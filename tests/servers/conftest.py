@@ -1,0 +1,51 @@
+"""The servers: one of each for all tests of a run that are on the same process."""
+
+from collections.abc import Iterator
+
+import pytest
+from support.servers import kafka as kafkas
+from support.servers import mosquitto as mosquittos
+from support.servers import nats as natses
+from support.servers import postgres as postgreses
+from support.servers import redis as redises
+from support.servers.process import Server, demand, serving
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Server]:
+    """A broker of Apache Kafka."""
+    demand(kafkas.missing())
+    with serving(kafkas.broker) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Server]:
+    """A Redis that writes to disk before it answers."""
+    demand(redises.missing())
+    with serving(redises.server) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL with logical replication."""
+    demand(postgreses.missing())
+    with serving(postgreses.server) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def nats() -> Iterator[Server]:
+    """A NATS with JetStream."""
+    demand(natses.missing())
+    with serving(natses.server) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mosquitto() -> Iterator[Server]:
+    """A broker of MQTT."""
+    demand(mosquittos.missing())
+    with serving(mosquittos.broker) as server:
+        yield server

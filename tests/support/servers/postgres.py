@@ -1,0 +1,56 @@
+"""PostgreSQL, as Debian has it. It does not run as root, so there it runs as `postgres`."""
+
+import os
+import pwd
+import subprocess
+from pathlib import Path
+
+from support.servers.process import Server, no_program
+
+PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/usr/lib/postgresql/bin"))
+USER = "postgres"
+SETTINGS = """
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+wal_level = logical
+max_wal_senders = 8
+max_replication_slots = 8
+shared_buffers = 32MB
+"""
+
+
+def missing() -> str:
+    """Why there can be no server here; empty if there can."""
+    if not (PROGRAMS / "postgres").exists():
+        return f"there is no {PROGRAMS}/postgres"
+    return no_program("setpriv")
+
+
+def _unprivileged() -> list[str]:
+    if os.geteuid():
+        return []
+    return ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
+
+
+def server(directory: Path, port: int) -> Server:
+    """A server with an empty database that is not yet started; anybody on loopback is trusted.
+
+    The user `guarded` has the password `open sesame`.
+    """
+    if not os.geteuid():
+        user = pwd.getpwnam(USER)
+        os.chown(directory, user.pw_uid, user.pw_gid)
+    data = directory / "data"
+    initdb = (str(PROGRAMS / "initdb"), "-D", str(data), "-U", USER, "-A", "trust", "-N")
+    subprocess.run([*_unprivileged(), *initdb], check=True, capture_output=True, cwd=directory)
+    with (data / "postgresql.conf").open("a") as file:
+        file.write(SETTINGS + f"port = {port}\n")
+    trust = (data / "pg_hba.conf").read_text()
+    (data / "pg_hba.conf").write_text(f"host all guarded 127.0.0.1/32 scram-sha-256\n{trust}")
+    command = [*_unprivileged(), str(PROGRAMS / "postgres"), "-D", str(data)]
+
+    def ready() -> bool:
+        asked = [str(PROGRAMS / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
+        return subprocess.run(asked, check=False).returncode == 0
+
+    return Server("postgres", command, directory, port, ready)

@@ -1,0 +1,91 @@
+"""Topics of a Kafka broker, as a test makes, fills and reads them."""
+
+from collections.abc import Iterable
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+
+QUIET = {"log_level": 0}
+Message = tuple[bytes | None, bytes | None, int]
+"""Key, value and partition."""
+
+
+class Topics:
+    """The topics of the broker at an address."""
+
+    def __init__(self, address: str) -> None:
+        self.settings = {"bootstrap.servers": address, **QUIET}
+        self.admin = AdminClient(self.settings)
+
+    def create(self, name: str, *, partitions: int = 1, **config: str) -> None:
+        """A new topic; *config* with _ for the dots of its names."""
+        dotted = {key.replace("_", "."): value for key, value in config.items()}
+        self._done(self.admin.create_topics([NewTopic(name, partitions, 1, config=dotted)]))
+
+    def delete(self, name: str) -> None:
+        """Delete a topic."""
+        self._done(self.admin.delete_topics([name]))
+
+    def grow(self, name: str, partitions: int) -> None:
+        """Give a topic so many partitions."""
+        self._done(self.admin.create_partitions([NewPartitions(name, partitions)]))
+
+    def trim(self, name: str, partition: int, before: int) -> None:
+        """Delete the messages of a partition below an offset."""
+        self._done(self.admin.delete_records([TopicPartition(name, partition, before)]))
+
+    def _done(self, futures: dict) -> None:  # type: ignore[type-arg]
+        for future in futures.values():
+            future.result(30)
+
+    def produce(self, name: str, messages: Iterable[Message], **message: object) -> None:
+        """Produce messages and wait until the broker has them."""
+        producer = Producer({**self.settings, "linger.ms": 5})
+        for key, value, partition in messages:
+            while True:
+                try:
+                    producer.produce(name, value, key, partition, **message)
+                    break
+                except BufferError:
+                    producer.poll(0.1)
+        assert producer.flush(60) == 0
+
+    def ends(self, name: str) -> dict[int, int]:
+        """The offset after the last message of each partition, those not committed not counted."""
+        consumer = self._consumer()
+        numbers = self.admin.list_topics(name, timeout=30).topics[name].partitions
+        ends = {
+            number: consumer.get_watermark_offsets(TopicPartition(name, number), timeout=30)[1]
+            for number in numbers
+        }
+        consumer.close()
+        return ends
+
+    def _consumer(self) -> Consumer:
+        return Consumer(
+            {
+                **self.settings,
+                "group.id": "test",
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "auto.offset.reset": "error",
+            }
+        )
+
+    def read(self, name: str) -> list[tuple[int, bytes | None, bytes | None]]:
+        """Partition, key and value of all that is committed, in order within a partition."""
+        waiting = set(self.admin.list_topics(name, timeout=30).topics[name].partitions)
+        consumer = self._consumer()
+        consumer.assign([TopicPartition(name, number, 0) for number in waiting])
+        found = []
+        while waiting:
+            message = consumer.poll(60)
+            assert message is not None, f"{name}: partitions {waiting} have no end"
+            if message.error():
+                assert message.error().name() == "_PARTITION_EOF", message.error()
+                waiting.discard(message.partition())
+            else:
+                found.append((message.partition(), message.key(), message.value()))
+        consumer.close()
+        return sorted(found, key=lambda each: each[0])
