@@ -76,6 +76,8 @@ if TYPE_CHECKING:
     from wallarood.connectors.file.sink import FileSink
     from wallarood.connectors.file.source import FileSource
     from wallarood.connectors.generator import GeneratorSource
+    from wallarood.connectors.kafka.message import KafkaMessage
+    from wallarood.connectors.kafka.source import KafkaSource
     from wallarood.connectors.memory import ListSink, ListSource
     from wallarood.connectors.spool.sink import SpooledSink
     from wallarood.connectors.spool.target import Marker, MarkerMovedError, Target
@@ -103,6 +105,8 @@ __all__ = [
     "FileSource",
     "Forever",
     "GeneratorSource",
+    "KafkaMessage",
+    "KafkaSource",
     "KeyedStream",
     "LineTcpSource",
     "ListSink",
@@ -188,6 +192,8 @@ _WHERE = {
     "FileSource": "wallarood.connectors.file.source",
     "Forever": "wallarood.app.forever",
     "GeneratorSource": "wallarood.connectors.generator",
+    "KafkaMessage": "wallarood.connectors.kafka.message",
+    "KafkaSource": "wallarood.connectors.kafka.source",
     "KeyedStream": "wallarood.app.streams.keyed",
     "LineTcpSource": "wallarood.connectors.tcp.source",
     "ListSink": "wallarood.connectors.memory",

@@ -14,6 +14,7 @@ class Topics:
     """The topics of the broker at an address."""
 
     def __init__(self, address: str) -> None:
+        self.address = address
         self.settings = {"bootstrap.servers": address, **QUIET}
         self.admin = AdminClient(self.settings)
 

@@ -1,0 +1,1 @@
+"""Apache Kafka: a source of topics, and a sink by transactions."""

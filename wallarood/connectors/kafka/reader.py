@@ -1,0 +1,172 @@
+"""An open partition of a Kafka topic."""
+# Theory of operation
+# ===================
+# librdkafka fetches ahead in threads of its own; `consume` without a timeout takes what is there
+# and blocks for nothing, so it is called on the event loop. Only when there is nothing a thread
+# waits, for one message, and keeps it for whoever reads next: a read that is cancelled loses none.
+# A position is the offset of the next message and the ID of its topic. Where the server no longer
+# has that offset, librdkafka is told to raise (auto.offset.reset=error), never to go elsewhere.
+
+import contextlib
+from typing import Any
+
+import attrs
+import structlog
+import trio
+
+from wallarood.app.connector import SourceBatch
+from wallarood.connectors.kafka.broker import Broker, Trouble, kafka
+from wallarood.connectors.kafka.positions import Place, ends_of, gone
+from wallarood.connectors.kafka.records import Reading, read
+from wallarood.connectors.kafka.topics import Partition, Topics
+from wallarood.model.errors import ConfigurationError, PeersGoneError
+
+log = structlog.get_logger(__name__)
+
+WAIT_S = 0.2
+"""How long a thread waits for a message before it looks whether it is still wanted."""
+CHECK_S = 10.0
+"""How often the topic is looked at, whether it is still the same."""
+
+
+@attrs.define(eq=False)
+class KafkaReader:
+    """See `SourceReader`."""
+
+    broker: Broker
+    partition: Partition
+    reading: Reading
+    place: Place
+    batch_records_max: int
+    topics: Topics
+    caught_up: bool = attrs.field(default=False, init=False)
+    trouble: Trouble = attrs.field(factory=Trouble, init=False)
+    _consumer: Any = attrs.field(init=False)
+    _waited_for: list[Any] = attrs.field(factory=list, init=False)
+    _waiting: trio.Event | None = attrs.field(default=None, init=False)
+    _checked: float = attrs.field(factory=trio.current_time, init=False)
+    _closed: bool = attrs.field(default=False, init=False)
+
+    @_consumer.default
+    def _made(self) -> Any:
+        client = kafka()
+        settings = self.broker.client_settings(
+            self.trouble,
+            group_id="wallarood",
+            enable_auto_commit=False,
+            enable_auto_offset_store=False,
+            enable_partition_eof=True,
+            auto_offset_reset="error",
+            isolation_level="read_committed",
+        )
+        settings.setdefault("queued.max.messages.kbytes", 16_384)
+        settings.setdefault("fetch.wait.max.ms", 100)
+        settings.setdefault("topic.metadata.refresh.interval.ms", 30_000)
+        return self.broker.made(client.Consumer, settings)
+
+    async def begin(self) -> "KafkaReader":
+        """Read from the place."""
+        where = kafka().TopicPartition(
+            self.partition.topic, self.partition.number, self.place.offset
+        )
+        await trio.to_thread.run_sync(self._consumer.assign, [where])
+        return self
+
+    async def read(self) -> SourceBatch[Any] | None:
+        """See `SourceReader.read`.
+
+        Raises ApplicationError: the position, the topic or a message is gone or unreadable.
+        """
+        while True:
+            if self.place.end is not None and self.place.offset >= self.place.end:
+                return None
+            if trio.current_time() > self._checked + CHECK_S:
+                await self._check_topic()
+            if self._waiting is not None:
+                await self._waiting.wait()
+            messages, self._waited_for = self._waited_for, []
+            messages += self._consumer.consume(self.batch_records_max - len(messages), 0)
+            if not messages:
+                await self._wait()
+                continue
+            if (batch := await self._batch(messages)) is not None:
+                return batch
+
+    async def _wait(self) -> None:
+        """Wait for a message, or a short time, in a thread that may outlive a cancelled read."""
+        arrived = self._waiting = trio.Event()
+        token = trio.lowlevel.current_trio_token()
+
+        def wait() -> None:
+            try:
+                message = None if self._closed else self._consumer.poll(WAIT_S)
+                if message is not None:
+                    self._waited_for.append(message)
+            finally:
+                with contextlib.suppress(trio.RunFinishedError):
+                    token.run_sync_soon(done)
+
+        def done() -> None:
+            self._waiting = None
+            arrived.set()
+
+        await trio.to_thread.run_sync(wait, abandon_on_cancel=True)
+        await arrived.wait()
+
+    async def _batch(self, messages: list[Any]) -> SourceBatch[Any] | None:
+        """What *messages* hold; None: nothing but news of the partition."""
+        errors = [each for each in messages if each.error() is not None]
+        if errors:
+            messages = [each for each in messages if each.error() is None]
+        if messages:
+            self.caught_up, self.trouble.last = False, None
+        for each in errors:
+            await self._take_error(each)
+        if self.place.end is not None:
+            messages = [each for each in messages if each.offset() < self.place.end]
+        if not messages:
+            return None
+        batch = read(messages, self.reading, self.partition)
+        self.place.offset = messages[-1].offset() + 1
+        return attrs.evolve(batch, position=self.place.position)
+
+    async def _take_error(self, message: Any) -> None:
+        error = message.error()
+        match error.name():
+            case "_PARTITION_EOF":
+                self.caught_up = True
+                if self.place.end is not None and message.offset() >= self.place.end:
+                    self.place.offset = message.offset()
+            case "_AUTO_OFFSET_RESET" | "OFFSET_OUT_OF_RANGE":
+                await self._say_gone()
+            case _:
+                self._checked = trio.current_time()
+                await self._check_topic()
+                found = self.broker.what(error, self.trouble)
+                if isinstance(found, ConfigurationError):
+                    raise found
+                log.warning("source cannot read", partition=str(self.partition), reason=str(found))
+                await trio.sleep(1)
+
+    async def _check_topic(self) -> None:
+        """Raises ApplicationError: the topic is gone, or another one of the same name is there."""
+        self._checked = trio.current_time()
+        with contextlib.suppress(PeersGoneError):  # no answer: then nothing is read either
+            await trio.to_thread.run_sync(
+                self.topics.check_same, self.partition, self.place.topic, abandon_on_cancel=True
+            )
+
+    async def _say_gone(self) -> None:
+        await self._check_topic()
+        low, high = await ends_of(self._consumer, self.partition, self.broker)
+        raise gone(self.broker, self.partition, self.place.offset, low=low, high=high)
+
+    async def committed(self, position: Any) -> None:
+        """See `SourceReader.committed`. The server is not told: positions are in checkpoints."""
+
+    async def aclose(self) -> None:
+        """See `SourceReader.aclose`."""
+        self._closed = True
+        if self._waiting is not None:
+            await self._waiting.wait()
+        await trio.to_thread.run_sync(self._consumer.close)

@@ -1,0 +1,171 @@
+"""A source that reads topics of Apache Kafka."""
+# Theory of operation
+# ===================
+# Every partition of the topics is a partition of the source, read by a client of its own. Positions
+# are in the checkpoints alone: no group of the broker decides who reads what, and no offsets are
+# committed there, since those expire.
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, Literal, TypeVar
+
+import attrs
+import structlog
+import trio
+import typing_extensions
+
+from wallarood.app.connector import Scope, SourceContext, SourceReader
+from wallarood.app.functions.declared import OnError
+from wallarood.app.functions.declaring import policy_of
+from wallarood.connectors.kafka.broker import Broker
+from wallarood.connectors.kafka.message import KafkaMessage
+from wallarood.connectors.kafka.positions import Place, ends_of, gone
+from wallarood.connectors.kafka.reader import KafkaReader
+from wallarood.connectors.kafka.records import Reading
+from wallarood.connectors.kafka.topics import Partition, Topics
+from wallarood.connectors.values import ValueFormat, decoder_of, record_of
+from wallarood.model.errors import ApplicationError, PeersGoneError
+from wallarood.model.pipeline import ErrorPolicy
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+T_co = typing_extensions.TypeVar("T_co", covariant=True, default=Any)
+Start = Literal["earliest", "latest"]
+
+RETRY_FIRST_S = 0.2
+RETRY_MAX_S = 10.0
+
+
+@attrs.frozen(init=False)
+class KafkaSource(Generic[T_co]):
+    """The messages of topics of Apache Kafka; each partition is read independently, in order.
+
+    *servers* is HOST:PORT of brokers, with commas between. A topic that begins with ``^`` is a
+    regular expression. Needs ``pip install 'wallarood[kafka]'``.
+
+    Records are the values: `format` is "bytes" (default), "text" (UTF-8), "json" or "msgpack" (of
+    type `record` if given). With ``messages=True`` they are `KafkaMessage`: value, key, headers,
+    time, topic, partition and offset; only so tombstones can be read. `on_error` is what becomes of
+    a value that cannot be read: "stop" (default), "skip", or `dead_letter(sink)`.
+
+    `start` is where a new cluster begins: "earliest" (default) or "latest". ``follow=False`` reads
+    what is there when the partition is first opened, then ends. Messages of transactions count when
+    these are committed. ``time=w.event_time()`` stamps records by the time of the message.
+
+    `settings` are those of librdkafka, such as ``{"security.protocol": "SASL_SSL",
+    "sasl.mechanism": "SCRAM-SHA-512", "sasl.username": "app"}``; `secrets` the same with the names
+    of files that hold the values: ``{"sasl.password": "/run/credentials/kafka-password"}``.
+
+    Guarantee: exactly once. Positions are in the checkpoint, nothing is kept at the server. If the
+    server no longer has a position, or the topic was made anew, the source stops and says so.
+
+    >>> import wallarood as w
+    >>> words = w.source("words", w.KafkaSource("localhost:9092", "words", format="text"))
+    """
+
+    broker: Broker
+    topics: tuple[str, ...]
+    format: ValueFormat
+    value: Any
+    messages: bool
+    start: Start
+    follow: bool
+    on_error: OnError
+    scope: Scope = Scope.SHARED
+    stamped: bool = True
+
+    def __init__(
+        self,
+        servers: str,
+        *topics: str,
+        format: ValueFormat = "bytes",
+        record: Any = None,
+        messages: bool = False,
+        start: Start = "earliest",
+        follow: bool = True,
+        on_error: OnError = "stop",
+        settings: Mapping[str, str | int | float | bool] | None = None,
+        secrets: Mapping[str, str] | None = None,
+    ) -> None:
+        broker = Broker(servers, dict(settings or {}), dict(secrets or {}))
+        broker.check("KafkaSource")
+        if not topics or not all(isinstance(each, str) and each for each in topics):
+            raise ApplicationError("KafkaSource: expected at least one topic")
+        if start not in ("earliest", "latest"):
+            raise ApplicationError(f"KafkaSource: start={start!r}: expected 'earliest' or 'latest'")
+        policy_of(on_error)
+        value = record_of("KafkaSource", format, record)
+        self.__attrs_init__(broker, topics, format, value, messages, start, follow, on_error)
+
+    @property
+    def record(self) -> Any:
+        """The type of the records."""
+        message: Any = KafkaMessage
+        return message[self.value] if self.messages else self.value
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the topics are only read to where they end now."""
+        return not self.follow
+
+    def partitions(self) -> Sequence[str]:
+        """See `Source.partitions`. Waits for a server that is away.
+
+        Raises ApplicationError: there is no such topic. Raises ConfigurationError: the server does
+        not take the user, or a right is missing. Raises PeersGoneError: it has not come.
+        """
+        return tuple(map(str, Topics(self.broker).listed_when_there(self.topics)))
+
+    def size_bytes(self, partition: str) -> int | None:  # noqa: ARG002
+        """See `Source.size_bytes`."""
+        return None
+
+    async def check_connected(self) -> None:
+        """Raises WallaroodError: the server or a topic cannot be used. Changes nothing there."""
+        await trio.to_thread.run_sync(Topics(self.broker).listed, self.topics)
+
+    async def open(
+        self, partition: str, position: Any, context: SourceContext
+    ) -> SourceReader[T_co]:
+        """See `Source.open`. A position is an offset and the ID of the topic.
+
+        Raises ApplicationError: the server does not have the position, or the topic was made anew.
+        """
+        delay_s = RETRY_FIRST_S
+        while True:
+            try:
+                return await self._opened(Partition.of(partition), position, context)
+            except PeersGoneError as error:
+                log.warning("waiting for a server", source=context.step, reason=error.message)
+            await trio.sleep(delay_s)
+            delay_s = min(2 * delay_s, RETRY_MAX_S)
+
+    async def _opened(
+        self, partition: Partition, position: Any, context: SourceContext
+    ) -> KafkaReader:
+        topics = Topics(self.broker)
+        known = (position or {}).get("topic", "")
+        topic = await trio.to_thread.run_sync(topics.id_of, partition.topic)
+        if known and topic != known:
+            await trio.to_thread.run_sync(topics.check_same, partition, known)
+        reading = Reading(
+            str(self.broker),
+            decoder_of(self.format, self.value),
+            self.messages,
+            policy_of(self.on_error) is ErrorPolicy.STOP,
+        )
+        place = Place((position or {}).get("offset", 0), topic, (position or {}).get("end"))
+        records_max = context.limits.batch_records_max
+        reader = KafkaReader(self.broker, partition, reading, place, records_max, topics)
+        try:
+            low, high = await ends_of(reader._consumer, partition, self.broker)
+            if position is None:
+                place.offset = low if self.start == "earliest" else high
+                place.end = None if self.follow else high
+            elif not low <= place.offset <= high:
+                raise gone(self.broker, partition, place.offset, low=low, high=high)
+            return await reader.begin()
+        except BaseException:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+                await reader.aclose()
+            raise

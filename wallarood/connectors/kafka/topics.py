@@ -1,0 +1,130 @@
+"""Topics: which partitions they have, whether they are still the same, where they begin and end."""
+
+import re
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import structlog
+
+from wallarood.connectors.kafka.broker import TRY_S, Broker, Trouble, kafka
+from wallarood.model.errors import ApplicationError, ConfigurationError, PeersGoneError
+
+log = structlog.get_logger(__name__)
+
+LIST_WAIT_S = 60.0
+"""How long a server that is away is waited for when partitions are listed."""
+NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
+"""The topic ID of a server that knows none (before 2.8)."""
+
+
+@attrs.frozen
+class Partition:
+    """A partition of a topic. Its name in wallarood is TOPIC/NUMBER."""
+
+    topic: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.number}"
+
+    @classmethod
+    def of(cls, name: str) -> "Partition":
+        """From its name."""
+        topic, _, number = name.rpartition("/")
+        return cls(topic, int(number))
+
+
+@attrs.define(eq=False)
+class Topics:
+    """Asks a server about topics; all methods block, and raise as `Broker.what` says."""
+
+    broker: Broker
+    trouble: Trouble = attrs.field(factory=Trouble, init=False)
+    _admin: Any = attrs.field(default=None, init=False)
+
+    @property
+    def admin(self) -> Any:
+        """A client that asks and creates."""
+        if self._admin is None:
+            kafka()
+            from confluent_kafka.admin import AdminClient  # noqa: PLC0415  an extra
+
+            settings = self.broker.client_settings(self.trouble)
+            self._admin = self.broker.made(AdminClient, settings)
+        return self._admin
+
+    def listed(self, wanted: Sequence[str]) -> list[Partition]:
+        """The partitions of topics, of which a name that begins with ^ is a regular expression.
+
+        Raises ConfigurationError: there is no such topic.
+        """
+        try:
+            found = self.admin.list_topics(timeout=TRY_S).topics
+        except kafka().KafkaException as error:
+            self.admin.poll(0)
+            raise self.broker.what(error, self.trouble) from error
+        names: dict[str, None] = {}
+        for each in wanted:
+            matching = [each] if each in found else []
+            if each.startswith("^"):
+                matching = sorted(name for name in found if re.match(each, name))
+            if not matching:
+                raise ConfigurationError(
+                    f"{self.broker} has no topic {each!r}: create it, or correct its name"
+                )
+            names.update(dict.fromkeys(matching))
+        return [
+            Partition(name, number) for name in names for number in sorted(self._of(found, name))
+        ]
+
+    def _of(self, found: Any, name: str) -> Any:
+        if (error := found[name].error) is not None:
+            raise self.broker.what(error, self.trouble)
+        return found[name].partitions
+
+    def listed_when_there(self, wanted: Sequence[str]) -> list[Partition]:
+        """The same; a server that is away is waited for.
+
+        Raises PeersGoneError: it has not come within `LIST_WAIT_S`.
+        """
+        until, told = time.monotonic() + LIST_WAIT_S, False
+        while True:
+            try:
+                return self.listed(wanted)
+            except PeersGoneError as error:
+                if time.monotonic() > until:
+                    raise
+                if not told:
+                    log.warning("waiting for a server", server=str(self.broker), reason=str(error))
+                    told = True
+                time.sleep(0.5)
+
+    def id_of(self, topic: str) -> str:
+        """The ID of a topic, by which one that was made anew is found out; empty if it has none.
+
+        Raises ApplicationError: there is no such topic.
+        """
+        client = kafka()
+        asked = self.admin.describe_topics(client.TopicCollection([topic]), request_timeout=TRY_S)
+        try:
+            found = str(asked[topic].result(TRY_S + 1).topic_id)
+        except client.KafkaException as error:
+            self.admin.poll(0)
+            if error.args[0].name() == "UNKNOWN_TOPIC_OR_PART":
+                raise ApplicationError(
+                    f"{self.broker} has no topic {topic!r}: it was deleted, or its name is wrong"
+                ) from None
+            raise self.broker.what(error, self.trouble) from error
+        return "" if found == NO_ID else found
+
+    def check_same(self, partition: Partition, known: str) -> None:
+        """Raises ApplicationError: the topic is not the one that was read until now."""
+        found = self.id_of(partition.topic)
+        if known and found and found != known:
+            raise ApplicationError(
+                f"topic {partition.topic!r} of {self.broker} was deleted and made anew (its ID is "
+                f"{found}, that of the topic read until now was {known}): positions in the old one "
+                "mean nothing in the new one. Form a new cluster to read it from its beginning"
+            )
