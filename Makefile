@@ -18,7 +18,7 @@ BENCH = cd tests && ../$(BIN)/python -m bench
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-time bench-files bench-growth bench-peers deb docs help demo chaos test test-all simulate kills lint \
+.PHONY: bench bench-time bench-files bench-growth bench-peers deb docs help demo chaos test test-all simulate kills kills-kafka lint \
 	format types big servers check-tools clean
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo "make servers  fetch the Kafka broker that tests/servers starts (needs Maven and a JRE)"
 	@echo "make simulate  run SEEDS=$(SEEDS) simulated lives of a cluster, on all cores"
 	@echo "make kills   kill the workers of a cluster KILLS=$(KILLS) times, and check its output"
+	@echo "make kills-kafka  the same from Kafka to Kafka, a quarter as often the broker"
 	@echo "make bench   measure ours beside a hand-written loop and Bytewax (RUNS=$(RUNS))"
 	@echo "make bench-peers  measure ours beside Pathway and Quix Streams"
 	@echo "make bench-files  measure files in, files out beside hand-written loops and Bytewax"
@@ -66,6 +67,9 @@ simulate: .venv/.installed
 
 kills: .venv/.installed
 	@cd tests && ../$(BIN)/python -m support.killer $(KILLS)
+
+kills-kafka: .venv/.installed servers
+	@cd tests && ../$(BIN)/python -m servers.test_kafka_words $(KILLS) $$(($(KILLS) / 4))
 
 bench: .venv/.installed
 	@$(BENCH) throughput --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)

@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from wallarood.connectors.file.source import FileSource
     from wallarood.connectors.generator import GeneratorSource
     from wallarood.connectors.kafka.message import KafkaMessage
+    from wallarood.connectors.kafka.sink import KafkaSink
     from wallarood.connectors.kafka.source import KafkaSource
     from wallarood.connectors.memory import ListSink, ListSource
     from wallarood.connectors.spool.sink import SpooledSink
@@ -106,6 +107,7 @@ __all__ = [
     "Forever",
     "GeneratorSource",
     "KafkaMessage",
+    "KafkaSink",
     "KafkaSource",
     "KeyedStream",
     "LineTcpSource",
@@ -193,6 +195,7 @@ _WHERE = {
     "Forever": "wallarood.app.forever",
     "GeneratorSource": "wallarood.connectors.generator",
     "KafkaMessage": "wallarood.connectors.kafka.message",
+    "KafkaSink": "wallarood.connectors.kafka.sink",
     "KafkaSource": "wallarood.connectors.kafka.source",
     "KeyedStream": "wallarood.app.streams.keyed",
     "LineTcpSource": "wallarood.connectors.tcp.source",

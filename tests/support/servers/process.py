@@ -91,6 +91,14 @@ class Server:
         assert self.process is not None
         self.process.wait(30)
 
+    def pause(self) -> None:
+        """SIGSTOP."""
+        self.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self.signal(signal.SIGCONT)
+
     def restart_killed(self) -> None:
         """Kill it and start it with the same data."""
         self.kill()

@@ -93,6 +93,22 @@ class Broker:
             **{name.replace("_", "."): value for name, value in ours.items()},
         }
 
+    def consumer(self, trouble: "Trouble", **ours: Any) -> Any:
+        """A client that reads what is committed, and says where a partition ends."""
+        settings = self.client_settings(
+            trouble,
+            group_id="wallarood",
+            enable_auto_commit=False,
+            enable_auto_offset_store=False,
+            enable_partition_eof=True,
+            isolation_level="read_committed",
+            **ours,
+        )
+        settings.setdefault("queued.max.messages.kbytes", 16_384)
+        settings.setdefault("fetch.wait.max.ms", 100)
+        settings.setdefault("topic.metadata.refresh.interval.ms", 30_000)
+        return self.made(kafka().Consumer, settings)
+
     def made(self, make: Callable[[dict[str, Any]], Any], settings: dict[str, Any]) -> Any:
         """A client. Raises ConfigurationError: librdkafka does not take a setting."""
         try:

@@ -49,20 +49,7 @@ class KafkaReader:
 
     @_consumer.default
     def _made(self) -> Any:
-        client = kafka()
-        settings = self.broker.client_settings(
-            self.trouble,
-            group_id="wallarood",
-            enable_auto_commit=False,
-            enable_auto_offset_store=False,
-            enable_partition_eof=True,
-            auto_offset_reset="error",
-            isolation_level="read_committed",
-        )
-        settings.setdefault("queued.max.messages.kbytes", 16_384)
-        settings.setdefault("fetch.wait.max.ms", 100)
-        settings.setdefault("topic.metadata.refresh.interval.ms", 30_000)
-        return self.broker.made(client.Consumer, settings)
+        return self.broker.consumer(self.trouble, auto_offset_reset="error")
 
     async def begin(self) -> "KafkaReader":
         """Read from the place."""

@@ -56,7 +56,7 @@ def read(messages: list[Any], reading: Reading, partition: Partition) -> SourceB
                 readable.append(each)
             except (ValueError, *DECODE_ERRORS) as error:
                 place = f"{partition} offset {each.offset()}"
-                unreadable.append(_unreadable(each, reading, place, str(error)))
+                unreadable.append(_unreadable(each, reading, place=place, error=str(error)))
         messages = readable
     times = [each.timestamp()[1] * 1000 for each in messages]
     if reading.whole:
@@ -75,7 +75,7 @@ def read(messages: list[Any], reading: Reading, partition: Partition) -> SourceB
     return SourceBatch(values, None, tuple(unreadable), times)
 
 
-def _unreadable(message: Any, reading: Reading, place: str, error: str) -> Unreadable:
+def _unreadable(message: Any, reading: Reading, *, place: str, error: str) -> Unreadable:
     raw = message.value()
     if reading.stops:
         raise ApplicationError(

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import structlog
 
+from wallarood.connectors.extra import imported
 from wallarood.connectors.kafka.broker import TRY_S, Broker, Trouble, kafka
 from wallarood.model.errors import ApplicationError, ConfigurationError, PeersGoneError
 
@@ -48,12 +49,13 @@ class Topics:
     def admin(self) -> Any:
         """A client that asks and creates."""
         if self._admin is None:
-            kafka()
-            from confluent_kafka.admin import AdminClient  # noqa: PLC0415  an extra
-
             settings = self.broker.client_settings(self.trouble)
-            self._admin = self.broker.made(AdminClient, settings)
+            self._admin = self.broker.made(self._module.AdminClient, settings)
         return self._admin
+
+    @property
+    def _module(self) -> Any:
+        return imported("confluent_kafka.admin", extra="kafka", owner="Kafka")
 
     def listed(self, wanted: Sequence[str]) -> list[Partition]:
         """The partitions of topics, of which a name that begins with ^ is a regular expression.
@@ -128,3 +130,48 @@ class Topics:
                 f"{found}, that of the topic read until now was {known}): positions in the old one "
                 "mean nothing in the new one. Form a new cluster to read it from its beginning"
             )
+
+    def end_of(self, topic: str, partition: int) -> int:
+        """The offset after the last message, those of open transactions included."""
+        client = kafka()
+        where = client.TopicPartition(topic, partition)
+        (found,) = self.admin.list_offsets(
+            {where: self._module.OffsetSpec.latest()},
+            isolation_level=client.IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=TRY_S,
+        ).values()
+        return int(self._result(found).offset)
+
+    def make_if_missing(self, topic: str, config: dict[str, str]) -> None:
+        """Make a topic of one partition, with as many replicas as the server makes by itself."""
+        try:
+            if topic in self.admin.list_topics(timeout=TRY_S).topics:
+                return
+        except kafka().KafkaException as error:
+            raise self.broker.what(error, self.trouble) from error
+        new = self._module.NewTopic(topic, num_partitions=1, replication_factor=-1, config=config)
+        (made,) = self.admin.create_topics([new], request_timeout=TRY_S).values()
+        try:
+            made.result(TRY_S + 1)
+        except kafka().KafkaException as error:
+            if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
+                raise self.broker.what(error, self.trouble) from error
+
+    def check_compacted(self, topic: str) -> None:
+        """Raises ConfigurationError: a topic would forget the last message of a key."""
+        resource = self._module.ConfigResource(self._module.ConfigResource.Type.TOPIC, topic)
+        (asked,) = self.admin.describe_configs([resource], request_timeout=TRY_S).values()
+        policy = self._result(asked)["cleanup.policy"].value
+        if policy != "compact":
+            raise ConfigurationError(
+                f"{self.broker}: topic {topic!r} has cleanup.policy={policy}: expected compact, so "
+                "that it keeps the last marker of each writer. Set it (kafka-configs), or name "
+                "another marker_topic="
+            )
+
+    def _result(self, asked: Any) -> Any:
+        try:
+            return asked.result(TRY_S + 1)
+        except kafka().KafkaException as error:
+            self.admin.poll(0)
+            raise self.broker.what(error, self.trouble) from error

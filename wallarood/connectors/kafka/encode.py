@@ -1,0 +1,78 @@
+"""Records as messages: what a sink keeps on disk until it is sent."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import attrs
+
+from wallarood.connectors.kafka.message import KafkaMessage
+from wallarood.connectors.values import Encode
+from wallarood.model.errors import ApplicationError
+
+Kept: TypeAlias = tuple[bytes | None, bytes | None, Any, int]
+"""What is sent: value, key, headers, and time in milliseconds; 0 for that of sending."""
+Key: TypeAlias = Callable[[Any], str | bytes | None]
+
+MESSAGE_BYTES_MAX = 1_000_000
+"""What librdkafka takes unless its setting message.max.bytes says otherwise, and brokers too."""
+OVERHEAD_BYTES = 1_000
+
+
+@attrs.frozen
+class MessageEncoder:
+    """Makes what is kept of records for *step*; a message has at most so many bytes."""
+
+    values: Encode
+    key: Key | None
+    step: str
+    bytes_max: int = MESSAGE_BYTES_MAX
+
+    def __call__(self, records: list[Any]) -> list[Kept]:
+        """Raises ApplicationError: a record cannot be sent; it is named."""
+        if any(isinstance(each, KafkaMessage) for each in records):
+            kept = [self._one(record) for record in records]
+        else:
+            keys = self._keys(records)
+            kept = [
+                (value, key, None, 0) for value, key in zip(self.values(records), keys, strict=True)
+            ]
+        limit = self.bytes_max - OVERHEAD_BYTES
+        for (value, key, _, _), record in zip(kept, records, strict=True):
+            if len(value or b"") + len(key or b"") > limit:
+                raise ApplicationError(
+                    f"sink {self.step!r}: a record has {len(value or b''):,} bytes, and a message "
+                    f"has at most {self.bytes_max:,}: make it smaller, or raise message.max.bytes "
+                    f"in settings= and at the topic\n  record: {record!r:.200}"
+                )
+        return kept
+
+    def _keys(self, records: list[Any]) -> list[bytes | None]:
+        return [None] * len(records) if self.key is None else [self._key(r) for r in records]
+
+    def _key(self, record: Any) -> bytes | None:
+        assert self.key is not None
+        try:
+            key = self.key(record)
+        except Exception as error:
+            raise ApplicationError(
+                f"sink {self.step!r}: key= raised {type(error).__name__}: {error}\n"
+                f"  record: {record!r:.200}"
+            ) from error
+        if isinstance(key, str):
+            return key.encode("utf-8")
+        if key is None or isinstance(key, bytes):
+            return key
+        raise ApplicationError(
+            f"sink {self.step!r}: key= gave a {type(key).__name__}, expected str, bytes or None\n"
+            f"  record: {record!r:.200}"
+        )
+
+    def _one(self, record: Any) -> Kept:
+        if not isinstance(record, KafkaMessage):
+            return self.values([record])[0], self._keys([record])[0], None, 0
+        value = None if record.value is None else self.values([record.value])[0]
+        key = record.key
+        if key is None and self.key is not None:
+            key = self._key(record)
+        stamp = 0 if record.time is None else record.time // 1000
+        return value, key, list(record.headers) or None, stamp
