@@ -18,7 +18,7 @@ from collections.abc import Iterable, Set
 
 from wallarood.model.batch import Barrier, EndOfStream, Mark, Watermark
 from wallarood.model.ids import InputId
-from wallarood.model.time import MIN_TIME
+from wallarood.model.time import MAX_TIME, MIN_TIME
 
 
 class Alignment:
@@ -110,7 +110,9 @@ class Alignment:
         if not self._watermarks or self._later:
             return ()  # what is held until the others have ended is not to be late then
         silent = Watermark(MIN_TIME)
-        live = [self._watermarks.get(each, silent) for each in self._inputs - self.ended]
+        told = [self._watermarks.get(each, silent) for each in self._inputs - self.ended]
+        # Who says that all has come is about to end: the others are not at the end by that.
+        live = [each for each in told if each.time != MAX_TIME]
         active = [each.time for each in live if not each.idle]
         if active:
             reached = min(active)

@@ -94,6 +94,15 @@ def test_an_input_that_has_ended_does_not_end_time_while_another_is_idle() -> No
     assert alignment.take(B, Watermark(MAX_TIME)) == (Watermark(MAX_TIME),)
 
 
+def test_an_input_at_its_end_does_not_end_time_while_another_has_been_idle_before() -> None:
+    alignment = Alignment([A, B])
+    alignment.take(A, Watermark(5))
+    assert alignment.take(B, Watermark(7, idle=True)) == (Watermark(5),)
+    assert alignment.take(A, Watermark(MAX_TIME)) == (Watermark(7, idle=True),)
+    assert alignment.take(A, END) == ()
+    assert alignment.take(B, Watermark(8)) == (Watermark(8),)
+
+
 def test_the_watermark_of_an_input_never_falls() -> None:
     alignment = Alignment([A])
     assert alignment.take(A, Watermark(5)) == (Watermark(5),)
