@@ -1,14 +1,24 @@
 """Lives of event time, and bugs planted in them, each caught by its own violation."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
 import pytest
 from world.errors import ViolationError
-from world.times import Life, Parts
+from world.time_stage import Parts
+from world.times import Life
 
+from wallarood.flow.failures import Failure
 from wallarood.flow.source_time import SourceTime
+from wallarood.flow.state.buckets import Bucket, BucketState, Rows
+from wallarood.flow.state.keyed import KeyedState
+from wallarood.flow.timed.computation import TimedComputation
+from wallarood.flow.timed.rows import Row
+from wallarood.flow.transactions import Transactions
 from wallarood.flow.watermarks import Clock
+from wallarood.flow.windows.aligned import AlignedWindows
+from wallarood.model.batch import Batch
 from wallarood.model.time import MIN_TIME, Condition, TimeSettings
 
 LIVES = 400
@@ -77,6 +87,61 @@ def live(lives: int, parts: Parts) -> None:
         Life(seed, parts).run()
 
 
+class HoldingSource(SourceTime):
+    """Counts partitions that are idle or have ended among those that hold up others."""
+
+    def _stands(self) -> dict[str, int]:
+        partitions = self.partitions.items()
+        return {name: each.watermark for name, each in partitions if each.watermark > MIN_TIME}
+
+
+class LenientWindows(AlignedWindows):
+    """Takes records whose window has fired, and opens it again."""
+
+    def on_batch(self, batch: Batch, failures: list[Failure], side: int = 0) -> Batch:
+        watermark, self._clock.time = self._clock.time, MIN_TIME
+        try:
+            return super().on_batch(batch, failures, side)
+        finally:
+            self._clock.time = watermark
+
+
+class ForgetfulBuckets(BucketState):
+    """Does not tell checkpoints which buckets were dropped."""
+
+    def drop(self, bucket: Bucket) -> Rows:
+        try:
+            return super().drop(bucket)
+        finally:
+            self._dropped.clear()
+
+
+class ForgetfulRows(KeyedState):
+    """Does not tell checkpoints which keys were deleted."""
+
+    def delete(self, keys: Iterable[Any]) -> None:
+        gone = list(keys)
+        super().delete(gone)
+        self._changed.difference_update(gone)
+
+
+class ForgetfulTimers(TimedComputation):
+    """Does not look for timers in what was restored."""
+
+    def _list(self, held: Any, row: Row) -> None:
+        timers, row.timers = row.timers, None
+        super()._list(held, row)
+        row.timers = timers
+
+
+class HastyTransactions(Transactions):
+    """Publishes late letters that are prepared, whatever checkpoint is committed."""
+
+    def due(self, number: int) -> bool:
+        letters = self._prepared and self.oldest[1][0][0] == "late"
+        return bool(letters) or super().due(number)
+
+
 PLANTED: dict[str, tuple[Any, str]] = {
     "the watermark is not in the checkpoint": (
         Parts(ForgetfulSource, ForgetfulClock),
@@ -86,6 +151,31 @@ PLANTED: dict[str, tuple[Any, str]] = {
     "an idle partition holds all": (Parts(WaitingSource), "an idle partition holds time"),
     "an unopened partition does not count": (Parts(HastySource), "is late, though it is in order"),
     "what is out of order is not allowed for": (Parts(early), "is late, though it is in"),
+    "an idle partition holds up others": (
+        Parts(HoldingSource),
+        "the slowest partition is held up",
+    ),
+    "some are not told how far time has come": (
+        Parts(marks_all=False),
+        "time differs at a barrier",
+    ),
+    "a window that has fired opens again": (
+        Parts(windows=LenientWindows),
+        "a window that has fired has opened again",
+    ),
+    "the tombstone of a window is lost": (
+        Parts(buckets=ForgetfulBuckets),
+        "a window is back that was dropped",
+    ),
+    "the tombstone of a key is lost": (
+        Parts(rows=ForgetfulRows),
+        "a key is back that was forgotten",
+    ),
+    "a timer is lost": (Parts(timed=ForgetfulTimers), "a timer is lost"),
+    "a late letter of an abandoned checkpoint is published": (
+        Parts(transactions=HastyTransactions),
+        "a late letter was published twice|a record is late and in a window",
+    ),
 }
 
 

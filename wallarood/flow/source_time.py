@@ -19,6 +19,7 @@
 
 import json
 from collections.abc import Iterable
+from itertools import chain
 from typing import Final
 
 import attrs
@@ -49,6 +50,8 @@ class SourceTime:
     partitions: dict[str, PartitionTime] = attrs.field(factory=dict)
     _passing_since: int | None = None
     """When the watermark of idle partitions last went on."""
+    _elsewhere: dict[str, int] = attrs.field(factory=dict, init=False)
+    """Where the slowest partition of this source stands on each other worker."""
 
     def expect(self, names: Iterable[str]) -> None:
         """These are the partitions that are read here, and no others."""
@@ -122,12 +125,29 @@ class SourceTime:
 
         One that came back late stands where the source stands, so it holds up nobody.
         """
-        stands = {
+        stands = self._stands()
+        if partition not in stands:
+            return 0
+        return stands[partition] - min(chain(stands.values(), self._elsewhere.values()))
+
+    @property
+    def slowest(self) -> int | None:
+        """Where the slowest partition here stands, see `ahead`; None if none counts."""
+        return min(self._stands().values(), default=None)
+
+    def elsewhere(self, worker: str, slowest: int | None) -> None:
+        """Where the slowest partition of this source stands on another worker."""
+        if slowest is None:
+            self._elsewhere.pop(worker, None)
+        else:
+            self._elsewhere[worker] = slowest
+
+    def _stands(self) -> dict[str, int]:
+        return {
             name: max(each.watermark, self.watermark)
             for name, each in self.partitions.items()
             if each.condition is Condition.ACTIVE and each.watermark > MIN_TIME
         }
-        return stands[partition] - min(stands.values()) if partition in stands else 0
 
     @property
     def wall_due(self) -> int | None:
