@@ -49,6 +49,7 @@ class TableParser:
     where: str
     names: list[str] | None
     _make: Callable[[list[Row]], list[Any]] | None = attrs.field(default=None, init=False)
+    _hinted: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         csv.field_size_limit(max(csv.field_size_limit(), 1 << 30))
@@ -117,7 +118,8 @@ class TableParser:
             raise ApplicationError(f"input file {self.where}: {error}") from None
         self.names = row
         hint = _other_delimiter(self.form, row)
-        if hint:
+        if hint and not self._hinted:
+            self._hinted = True
             log.warning(f"there is one column only{hint}", file=self.where, name=row[0])
 
     def _records(self, rows: list[Row]) -> list[Any]:

@@ -124,6 +124,14 @@ def test_one_column_that_holds_another_delimiter_is_hinted_at() -> None:
     assert "did you mean delimiter=';'?" in faults[0].error
 
 
+@pytest.mark.parametrize("rows", [b"1;2\n", b"1;3,50\n"])
+def test_the_hint_is_logged_once_whatever_the_rows_are(
+    rows: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut(b"id;price\n" + rows)
+    assert capsys.readouterr().out.count("there is one column only") == 1
+
+
 @attrs.frozen
 class Attrs:
     id: int
