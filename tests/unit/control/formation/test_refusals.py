@@ -1,27 +1,12 @@
 """Who may say that a cluster in doubt will never be."""
 
-from typing import Any
-
-import attrs
+from support.founders import founding
 
 from wallarood.control.effects import PersistNever, SendOnConnection
 from wallarood.control.events import ConnectionMessage
-from wallarood.control.formation.founding import FormationSettings
 from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner
-from wallarood.model.ids import Address, Incarnation
-from wallarood.model.messages import Inquiry, Member, Never, Refused
-from wallarood.model.topology import Topology
-
-HERE = Address("127.0.0.1", 1)
-
-
-def founding(name: str, **options: Any) -> FormationSettings:
-    made = FormationSettings(
-        Member(name, HERE, HERE, Incarnation(1, name)), f"nonce-{name}", "app", (), 3, (),
-        lambda workers, _: Topology(1, "app", workers, (), ()),
-    )  # fmt: skip
-    return attrs.evolve(made, **options)
+from wallarood.model.messages import Inquiry, Never, Refused
 
 
 def said(machine: Initializer | Joiner, inquiry: Inquiry) -> list[object]:
