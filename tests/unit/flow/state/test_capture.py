@@ -11,11 +11,11 @@ from wallarood.flow.state.capture import (
     PIECE_KEYS,
     PIECE_KEYS_FIRST,
     UNSURE_MAX,
-    All,
     Bases,
     Chunks,
+    DeltaCapture,
+    FullCapture,
     Pieces,
-    Some,
     Waiting,
 )
 from wallarood.model.checkpoint import StatePart
@@ -24,11 +24,11 @@ STATES = {f"k{number}": number for number in range(5)}
 
 
 def all_waiting() -> Waiting:
-    return All(STATES)
+    return FullCapture(STATES)
 
 
 def some_waiting() -> Waiting:
-    return Some(set(STATES), STATES)
+    return DeltaCapture(set(STATES), STATES)
 
 
 @pytest.mark.parametrize("waiting", [all_waiting(), some_waiting()], ids=["all", "some"])
@@ -47,14 +47,14 @@ def test_each_key_leaves_once_with_its_state(waiting: Waiting) -> None:
 
 def test_a_copy_of_all_does_not_see_what_changes_after_the_barrier() -> None:
     by_key = dict(STATES)
-    waiting = All(by_key)
+    waiting = FullCapture(by_key)
     by_key["new"] = 7
     del by_key["k0"]
     assert dict(zip(*waiting.take(100), strict=True)) == STATES
 
 
 def test_a_changed_key_that_is_gone_is_captured_as_deleted() -> None:
-    waiting = Some({"k1", "gone"}, STATES)
+    waiting = DeltaCapture({"k1", "gone"}, STATES)
     assert dict(zip(*waiting.take(2), strict=True)) == {"k1": 1, "gone": DELETED}
 
 
@@ -63,7 +63,7 @@ def test_looking_for_a_deleted_key_makes_no_state() -> None:
         def __missing__(self, key: Any) -> Any:
             raise AssertionError(f"a state was made for {key}")
 
-    assert Some({"gone"}, Table()).take(1) == (["gone"], [DELETED])
+    assert DeltaCapture({"gone"}, Table()).take(1) == (["gone"], [DELETED])
 
 
 def test_pieces_are_joined_to_few_large_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
