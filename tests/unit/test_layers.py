@@ -31,7 +31,6 @@ LONG = {
     "daemon/main.py",
     "runtime/dataflow/build/job.py",
     "runtime/dataflow/tasks/stage_task.py",
-    "runtime/rounds.py",
     "storage/checkpoints.py",
     "testing/stages.py",
     "wire/records.py",

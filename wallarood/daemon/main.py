@@ -272,7 +272,7 @@ class _Daemon:
                 worker.round.scope.cancel()
                 await worker.round.ended.wait()
             await worker.setups.close()
-            await worker.store_task.wait_idle()
+            await worker.turns.wait_idle()
             await worker.connections.close_all()
         if worker.checkpoints is not None:
             worker.checkpoints.close()

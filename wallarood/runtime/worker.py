@@ -26,7 +26,7 @@ from wallarood.runtime.peers.links import LinkLimits, Links
 from wallarood.runtime.ports import CheckpointStore, DialData, RecordStore
 from wallarood.runtime.profile import Profile
 from wallarood.runtime.setups import Setups
-from wallarood.runtime.store_task import StoreTask
+from wallarood.runtime.store.turns import Turns
 from wallarood.wire.records import PickleRule
 
 
@@ -117,7 +117,7 @@ class Worker:
     on_status: Callable[[WorkerName, StatusWanted | StatusTold], None] = lambda _, __: None
     profile: Profile | None = None
     checkpoints: CheckpointStore | None = None
-    store_task: StoreTask = attrs.field(factory=StoreTask)
+    turns: Turns = attrs.field(factory=Turns)
     setups: Setups = attrs.field(
         init=False, default=attrs.Factory(lambda self: Setups(self.application.setups), True)
     )

@@ -1,0 +1,76 @@
+"""The line before the checkpoint store."""
+
+import threading
+import time
+
+import pytest
+import trio
+
+from wallarood.model.errors import CannotCreateError, DamagedStateError
+from wallarood.runtime.store.turns import Turn, Turns
+
+
+async def test_calls_are_made_in_the_order_of_their_turns_one_at_a_time() -> None:
+    turns, done, at_once = Turns(), list[int](), threading.Lock()
+
+    async def ask(turn: Turn, number: int) -> None:
+        def call() -> None:
+            assert at_once.acquire(blocking=False)
+            time.sleep(0.001)
+            done.append(number)
+            at_once.release()
+
+        await turns.run(turn, call)
+
+    taken = [turns.take() for _ in range(20)]
+    async with trio.open_nursery() as nursery:
+        for number, turn in reversed(list(enumerate(taken))):
+            nursery.start_soon(ask, turn, number)
+    assert done == list(range(20))
+
+
+async def test_a_full_disk_lets_the_next_have_its_turn() -> None:
+    turns = Turns()
+
+    def full() -> None:
+        raise CannotCreateError("no space left on device")
+
+    first, second = turns.take(), turns.take()
+    with pytest.raises(CannotCreateError):
+        await turns.run(first, full)
+    assert await turns.run(second, lambda: 7) == 7
+
+
+async def test_after_any_other_failure_nothing_is_done() -> None:
+    turns = Turns()
+
+    def damaged() -> None:
+        raise DamagedStateError("a row is damaged")
+
+    first, second, calls = turns.take(), turns.take(), list[int]()
+    with pytest.raises(DamagedStateError):
+        await turns.run(first, damaged)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(turns.run, second, lambda: calls.append(2))
+        await turns.wait_idle()
+        nursery.cancel_scope.cancel()
+    assert calls == []
+
+
+async def test_idle_is_when_the_last_turn_is_over() -> None:
+    turns, ran = Turns(), list[str]()
+    await turns.wait_idle()
+    turn = turns.take()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(turns.run, turn, lambda: ran.append("call"))
+        await turns.wait_idle()
+        ran.append("idle")
+    assert ran == ["call", "idle"]
+
+
+async def test_a_turn_that_is_cancelled_is_over() -> None:
+    turns = Turns()
+    with trio.move_on_after(0) as scope:
+        scope.cancel()
+        await turns.run(turns.take(), lambda: None)
+    await turns.wait_idle()

@@ -1,0 +1,1 @@
+"""One round on this worker: how it begins and ends, and its part in checkpoints."""

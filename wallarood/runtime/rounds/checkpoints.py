@@ -1,0 +1,128 @@
+"""The part of a round in checkpoints: barriers, writing, publishing."""
+
+import structlog
+import trio
+
+from wallarood.control.events import SnapshotFailed, SnapshotMoved, SnapshotWritten
+from wallarood.model.batch import Barrier
+from wallarood.model.checkpoint import CheckpointPart
+from wallarood.model.errors import CannotCreateError
+from wallarood.model.messages import Purpose
+from wallarood.runtime.dataflow.job import Job
+from wallarood.runtime.store.turns import Turn
+from wallarood.runtime.worker import LastCheckpoint, Round, Worker
+
+PAUSING = {
+    Purpose.LEAVE: "a worker is leaving",
+    Purpose.SHUTDOWN: "the cluster is being shut down",
+}
+
+PROGRESS_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+def take_barrier(worker: Worker, number: int, *, purpose: Purpose, keep: str) -> None:
+    """Put the barrier of a checkpoint behind what was read, as soon as the job stands."""
+    round_ = worker.running
+    if round_ is None:
+        return
+    round_.taken_at[number] = trio.current_time()
+    if keep:
+        round_.keeping[number] = keep
+
+    def put(job: Job, _: trio.Nursery) -> None:
+        if purpose in PAUSING:
+            round_.stopping_at = round_.stopping_at or number
+            worker.gate.close("stop", PAUSING[purpose])
+            worker.notify()
+        job.put_barrier(Barrier(round_.proposal.round, number))
+
+    round_.works.send_nowait(put)
+
+
+def leave_out(worker: Worker, number: int) -> None:
+    """A checkpoint can never be committed: a part of it that is not written yet never will be."""
+    if worker.running is not None:
+        worker.running.oldest_part = max(worker.running.oldest_part, number + 1)
+
+
+def hold_sources(worker: Worker, reason: str) -> None:
+    """Have sources pause for *reason*, or go on if it is empty. Barriers pass meanwhile."""
+    if reason:
+        log.warning("sources pause", reason=reason)
+        worker.gate.close("hold", reason)
+    else:
+        worker.gate.open("hold")
+    worker.notify()
+
+
+def release(worker: Worker, number: int) -> None:
+    """A checkpoint was given up: nothing waits for its barrier any longer."""
+    round_ = worker.running
+    if round_ is not None and round_.job is not None:
+        round_.job.release(number)
+
+
+def moved(worker: Worker, round_: Round) -> None:
+    """The checkpoint that is being collected has come nearer."""
+    job = round_.job
+    if job is not None and job.collector.barrier is not None:
+        round_.awaiting = job.awaiting
+        number = job.collector.barrier.number
+        worker.post(SnapshotMoved(number, job.steps, round_.awaiting))
+
+
+async def tell_progress(worker: Worker, round_: Round) -> None:
+    """Say now and then how far the checkpoint in progress is, also between two of its parts."""
+    while True:
+        await trio.sleep(PROGRESS_S)
+        if round_.job is not None and round_.job.collector.in_progress:
+            moved(worker, round_)
+
+
+async def write_part(worker: Worker, turn: Turn, *, round_: Round, part: CheckpointPart) -> None:
+    """Write *part*; not if a newer one waits by then: this checkpoint was abandoned long ago."""
+    store, number = worker.checkpoints, part.checkpoint.number
+    assert store is not None
+    round_.oldest_part = max(round_.oldest_part, number)
+    keep = round_.keeping.pop(number, "")
+
+    def write() -> int | None:
+        if number < round_.oldest_part:
+            return None
+        size_bytes = store.write(part)
+        if keep:
+            store.keep(keep, number)
+        return size_bytes
+
+    try:
+        size_bytes = await worker.turns.run(turn, write)
+    except CannotCreateError as error:
+        worker.disk_problem = error.message
+        if worker.running is round_:
+            worker.post(SnapshotFailed(number, error.message))
+        return
+    began = round_.taken_at.pop(number, trio.current_time())
+    if size_bytes is None:
+        return
+    now = trio.current_time()
+    worker.disk_problem = ""
+    worker.last_checkpoint = LastCheckpoint(number, now, now - began, size_bytes)
+    if worker.running is round_ and round_.job is not None:
+        worker.post(SnapshotWritten(number, size_bytes, round_.job.unpublished))
+
+
+def publish(worker: Worker, number: int) -> None:
+    """A checkpoint is durably known committed here: let sinks publish."""
+    round_ = worker.running
+    if round_ is None:
+        return
+
+    def committed(job: Job, nursery: trio.Nursery) -> None:
+        job.committed(number)
+        # A checkpoint that is kept may be gone back to: then sources must have what is behind it.
+        if worker.checkpoints is not None and not worker.checkpoints.kept:
+            nursery.start_soon(job.forget, number)
+
+    round_.works.send_nowait(committed)

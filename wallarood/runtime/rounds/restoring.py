@@ -1,0 +1,108 @@
+"""Building the links and the job of a round from the checkpoint that it starts from."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import structlog
+import trio
+
+from wallarood.control.events import JobBroke, SinksPublished
+from wallarood.model.checkpoint import Restored
+from wallarood.model.errors import first_error
+from wallarood.model.pipeline import Application
+from wallarood.model.topology import Topology
+from wallarood.runtime.dataflow.build.job import (
+    Plan,
+    Reporting,
+    build_job,
+    codecs_of,
+    restore_states,
+)
+from wallarood.runtime.dataflow.build.wiring import Wiring
+from wallarood.runtime.dataflow.inbox import Inbox
+from wallarood.runtime.dataflow.limits import before_slow
+from wallarood.runtime.peers.links import Links
+from wallarood.runtime.profile import profile_codecs, profile_job
+from wallarood.runtime.rounds.checkpoints import moved, write_part
+from wallarood.runtime.store.calls import in_turn
+from wallarood.runtime.worker import Round, Worker
+from wallarood.wire.records import RecordCodec
+
+log = structlog.get_logger(__name__)
+
+
+async def restore(worker: Worker, round_: Round, failed: Callable[[BaseException], None]) -> None:
+    """Build links and job from the proposed checkpoint; *failed* is told of a link that breaks."""
+    record, settings = worker.node.record, worker.settings
+    assert record is not None
+    assert worker.checkpoints is not None
+    await worker.setups.open(worker.nursery, lambda error: worker.post(JobBroke(error)))
+    wiring = Wiring(record.topology, worker.member.name)
+    number = round_.proposal.checkpoint.number
+    restored: Restored = await trio.to_thread.run_sync(worker.checkpoints.restore, number)
+    states = await trio.to_thread.run_sync(restore_states, worker.application, wiring, restored)
+    codecs = codecs_of(worker.application, record.topology, rule=settings.pickle)
+    if len(record.topology.workers) > 1:
+        _say_what_is_pickled(codecs)
+    if worker.profile is not None:
+        codecs = profile_codecs(worker.profile, record.topology, codecs)
+    links = round_.links = Links(
+        round=round_.proposal.round,
+        cluster_id=record.cluster_id,
+        member=worker.member,
+        members={
+            each.name: each for each in round_.proposal.members if each.name != worker.member.name
+        },
+        dial=worker.dial_data,
+        limits=settings.links,
+        codecs=codecs,
+        on_failed=lambda error: failed(first_error(error)),
+        inbox=lambda edge: _inbox(round_, edge),
+        narrow=_narrow(worker.application, record.topology),
+    )
+    plan = Plan(
+        application=worker.application,
+        wiring=wiring,
+        cluster_id=record.cluster_id,
+        cluster_path=worker.store.cluster_path,
+        life=worker.member.incarnation.short,
+        line=round_.proposal.line,
+        restored=restored,
+        gate=worker.gate,
+        limits=settings.job,
+        remote_port=links.remote_port,
+        codecs=codecs,
+        reporting=Reporting(
+            lambda: moved(worker, round_),
+            lambda part: in_turn(worker, partial(write_part, round_=round_, part=part)),
+            lambda: round_.works.send_nowait(
+                lambda job, nursery: nursery.start_soon(job.encode_ended)
+            ),
+        ),
+    )
+    round_.job = build_job(plan, states)
+    round_.job.on_published = lambda number: worker.post(SinksPublished(number))
+    if worker.profile is not None:
+        profile_job(worker.profile, round_.job, worker.application)
+    log.info("running", round=round_.proposal.round, checkpoint=str(round_.proposal.checkpoint))
+    worker.notify()
+
+
+def _say_what_is_pickled(codecs: Mapping[int, RecordCodec]) -> None:
+    """Name the steps whose type hints cost speed; that others have none is no news."""
+    slow = {each.maker: each for each in codecs.values() if each.why_untyped}
+    for maker, codec in slow.items():
+        if codec.record is not Any:
+            log.info("records are pickled between workers", by=maker, reason=codec.why_untyped)
+
+
+def _inbox(round_: Round, edge: int) -> Inbox:
+    assert round_.job is not None
+    return round_.job.inbox(edge)
+
+
+def _narrow(application: Application, topology: Topology) -> frozenset[int]:
+    """The edges of which little is to be in flight: what they lead to is slow."""
+    stages = before_slow(application, topology)
+    return frozenset(edge.index for edge in topology.edges if edge.target in stages)

@@ -1,0 +1,1 @@
+"""What this worker has its checkpoint store do, in the order in which it was decided."""

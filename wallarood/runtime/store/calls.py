@@ -1,0 +1,138 @@
+"""What the decisions of the cluster want of the checkpoint store, each until it is done."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+import structlog
+import trio
+
+from wallarood.control.events import CommitRecorded, HoldingsRead, HostFailed, RoundWritten
+from wallarood.model.errors import CannotCreateError, WallaroodError
+from wallarood.model.messages import Holdings, RoundProposal
+from wallarood.runtime.ports import CheckpointStore
+from wallarood.runtime.store.turns import Turn
+from wallarood.runtime.worker import Worker
+
+WRITE_AGAIN_S = 1.0
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+def in_turn(worker: Worker, work: Callable[[Worker, Turn], Awaitable[None]]) -> None:
+    """Start *work*, with the turn that is taken now."""
+    turn = worker.turns.take()
+    worker.nursery.start_soon(_ending_this_worker, worker, partial(work, worker, turn))
+
+
+async def _ending_this_worker(worker: Worker, work: Callable[[], Awaitable[None]]) -> None:
+    """What the store cannot do without ends this worker, and no other."""
+    try:
+        await work()
+    except WallaroodError as error:
+        worker.post(HostFailed(error))
+
+
+async def stored(worker: Worker, turn: Turn, call: Callable[[CheckpointStore], T]) -> T:
+    """Have the store do *call*; if the disk fails it is tried again, and status says so.
+
+    The store is opened by the first call for which the disk has room.
+    """
+
+    def opened() -> T:
+        if worker.checkpoints is None:
+            assert worker.node.record is not None
+            cluster_id = worker.node.record.cluster_id
+            worker.checkpoints = worker.store.open_checkpoints(cluster_id)
+        return call(worker.checkpoints)
+
+    while True:
+        try:
+            result = await worker.turns.run(turn, opened)
+        except CannotCreateError as error:
+            if error.message != worker.disk_problem:
+                log.warning("the state directory cannot be written", reason=error.message)
+            worker.disk_problem = error.message
+            await trio.sleep(WRITE_AGAIN_S)
+            turn = worker.turns.take()
+        else:
+            worker.disk_problem = ""
+            return result
+
+
+async def open_store(worker: Worker, turn: Turn) -> None:
+    """Open the store."""
+    await stored(worker, turn, lambda _: None)
+
+
+async def read_holdings(worker: Worker, turn: Turn, *, attempt: str) -> None:
+    """Say what the store holds, with no write in flight."""
+
+    def read(store: CheckpointStore) -> Holdings:
+        return Holdings(
+            attempt,
+            store.round,
+            store.held,
+            store.committed,
+            store.highest,
+            store.line,
+            tuple(store.kept.values()),
+        )
+
+    worker.post(HoldingsRead(await stored(worker, turn, read)))
+
+
+async def write_round(worker: Worker, turn: Turn, *, proposal: RoundProposal) -> None:
+    """Make the proposal of a round durable."""
+
+    def write(store: CheckpointStore) -> None:
+        before = store.line
+        store.choose(
+            proposal.round, proposal.checkpoint, highest=proposal.highest, line=proposal.line
+        )
+        if proposal.line > before:
+            log.info(
+                f"line {proposal.line} of the output begins: exactly-once TCP sinks are clients "
+                f"with -line-{proposal.line} in their names, which replace what came after the "
+                "checkpoint",
+                checkpoint=str(proposal.checkpoint),
+            )
+
+    await stored(worker, turn, write)
+    worker.post(RoundWritten(proposal.round))
+
+
+async def drop_kept(worker: Worker, turn: Turn, *, name: str) -> None:
+    """A checkpoint that is kept by name may go."""
+    await stored(worker, turn, lambda store: store.drop(name))
+
+
+# ---- what means nothing in a later round ---------------------------------------------------------
+# Numbers of checkpoints that were never written here may come again there. *ours* is the round.
+
+
+async def record_committed(worker: Worker, turn: Turn, *, ours: int, number: int) -> None:
+    """Make durable that a checkpoint is committed."""
+    if await _stored_in(worker, turn, ours, call=lambda store: store.record_committed(number)):
+        worker.post(CommitRecorded(number))
+
+
+async def discard(worker: Worker, turn: Turn, *, ours: int, number: int) -> None:
+    """Delete what is held of a checkpoint that will never be committed."""
+    await _stored_in(worker, turn, ours, call=lambda store: store.discard(number))
+
+
+async def _stored_in(
+    worker: Worker, turn: Turn, ours: int, *, call: Callable[[CheckpointStore], None]
+) -> bool:
+    """Whether *call* was carried out: the store is still in round *ours*."""
+
+    def if_ours(store: CheckpointStore) -> bool:
+        if store.round != ours:
+            return False
+        call(store)
+        return True
+
+    return await stored(worker, turn, if_ours)
