@@ -33,7 +33,7 @@ help:
 	@echo "make bench   measure ours beside a hand-written loop and Bytewax (RUNS=$(RUNS))"
 	@echo "make bench-peers  measure ours beside Pathway and Quix Streams"
 	@echo "make bench-files  measure files in, files out beside hand-written loops and Bytewax"
-	@echo "make bench-time  measure joins, distinct records and expiry beside hand-written loops"
+	@echo "make bench-time  measure windows, joins, distinct records and expiry beside hand-written loops"
 	@echo "make bench-growth  measure how cost grows with keys, sizes, stages, workers, partitions"
 	@echo "make lint    check style and format"
 	@echo "make types   check types"
@@ -91,6 +91,7 @@ bench-files: .venv/.installed
 	@$(BENCH) files --runs 7 --output $(BENCH_OUTPUT) $(ARGS)
 
 bench-time: .venv/.installed
+	@$(BENCH) windowing --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)
 	@$(BENCH) joining --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)
 
 bench-growth: .venv/.installed

@@ -18,6 +18,7 @@ from bench import (
     report,
     throughput,
     wholefiles,
+    windowing,
 )
 from bench.venvs import NotInstalledError
 
@@ -80,6 +81,8 @@ def parser() -> argparse.ArgumentParser:
     curves.set_defaults(run=growth.run)
     timed = commands.add_parser("joining", parents=[common], help="joins, distinct records, ttl")
     timed.set_defaults(run=joining.run)
+    windowed = commands.add_parser("windowing", parents=[common], help="windows, by hand and ours")
+    windowed.set_defaults(run=windowing.run)
     resting = commands.add_parser("idle", parents=[common], help="W8: idle, READY, formation")
     resting.add_argument("--seconds", type=float, default=20.0, help="of rest (default 20)")
     resting.add_argument("--workers", type=int, nargs="+", default=[8], help="that form a cluster")

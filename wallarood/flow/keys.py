@@ -133,6 +133,11 @@ def original(held: Any) -> Any:
     return held.key if type(held) is Held else held
 
 
+def originals(held: list[Any]) -> list[Any]:
+    """`original` of each; the list itself if all stand for themselves."""
+    return list(map(original, held)) if Held in set(map(type, held)) else held
+
+
 def encoded(held: Any) -> bytes:
     """The bytes of the key of which *held* is the canonical form."""
     if canonical(held) == held:

@@ -230,6 +230,8 @@ class AlignedWindows:
         for number, pane in enumerate(panes):
             for keys in in_slices(self._state.rows(pane)):
                 if number:
+                    if seen.issuperset(keys):
+                        continue
                     keys = [key for key in keys if key not in seen]  # noqa: PLW2901
                 if number < len(panes) - 1:
                     seen.update(keys)

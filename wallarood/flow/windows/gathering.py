@@ -90,6 +90,9 @@ class Gathering(Protocol):
     def value(self, row: Any) -> Any:
         """What a result says of a row."""
 
+    def values(self, rows: list[Any]) -> list[Any]:
+        """`value` of each. Raises if it fails for one of them."""
+
 
 def gathering_of(computation: Computation) -> Gathering:
     """How the records of *computation* are gathered."""
@@ -164,6 +167,10 @@ class Aggregates:
         results = self._tally.shown(row)
         return results[0] if self._single else tuple(results)
 
+    def values(self, rows: list[Any]) -> list[Any]:
+        """See `Gathering.values`."""
+        return rows if self._direct else [self.value(row) for row in rows]
+
 
 class Folds:
     """Accumulators that a function of the application brings forward."""
@@ -237,6 +244,10 @@ class Folds:
             return copy.deepcopy(row)
         return row
 
+    def values(self, rows: list[Any]) -> list[Any]:
+        """See `Gathering.values`."""
+        return [self.value(row) for row in rows] if self._kept else rows
+
 
 def _made(total: Any) -> Any:
     if total is None:
@@ -284,3 +295,7 @@ class Collects:
     def value(self, row: Any) -> Any:
         """See `Gathering.value`."""
         return list(row)
+
+    def values(self, rows: list[Any]) -> list[Any]:
+        """See `Gathering.values`."""
+        return list(map(list, rows))

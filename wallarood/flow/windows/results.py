@@ -7,7 +7,7 @@ from operator import lt
 from typing import Any, Final, TypeAlias
 
 from wallarood.flow.failures import Failure, fail, late, late_stream, pass_on
-from wallarood.flow.keys import original
+from wallarood.flow.keys import original, originals
 from wallarood.flow.windows.gathering import Gathering
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation, ErrorPolicy
@@ -59,13 +59,11 @@ class Results:
         start, end = window
         rows = list(rows)
         try:
-            values = list(map(self._gathering.value, rows))
-            if len(values) < len(rows):
-                raise StopIteration
+            values = self._gathering.values(rows)
         except BaseException as error:
             pass_on(error)
             keys, values = self._valued(window, keys, rows, failures=failures)
-        keys = list(map(original, keys))
+        keys = originals(keys)
         made = map(Windowed, keys, repeat(start), repeat(end), values, repeat(pane))
         return Batch(list(made), keys, times=[end - 1] * len(keys))
 

@@ -1,6 +1,7 @@
 """Tumbling, hopping and calendar windows: what they say when, against an oracle too."""
 
 from datetime import UTC, datetime
+from fractions import Fraction
 
 import pytest
 from support.timed import SECOND, Driven
@@ -146,6 +147,15 @@ def test_the_greatest_of_hopping_windows_needs_no_inverse() -> None:
 
     first = [("a", start, start + 60, 9) for start in range(-50, 10, 10)]
     assert said(run) == first + [("a", start, start + 60, 1) for start in range(10, 70, 10)]
+
+
+def test_parts_of_several_sums_are_merged_whoever_has_a_row_in_them() -> None:
+    run = driven(hopping(30, 10), w.sum(), w.count(), w.mean())
+    run.feed([("a", 0, 1), ("b", 1, 2), ("a", 11, 4.5), ("c", 21, Fraction(1, 2)), ("a", 29, 2)])
+    run.watermark(30)
+
+    last = {key: value for key, start, _, value in said(run) if start == 0}
+    assert last == {"a": (7.5, 3, 2.5), "b": (2, 1, 2.0), "c": (Fraction(1, 2), 1, Fraction(1, 2))}
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial, reduce
 from itertools import compress, repeat
-from operator import is_not, truediv
+from operator import add, is_not, truediv
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -94,6 +95,10 @@ def _cells(
             return [make(column)], show
 
 
+def _turned(rows: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    return list(zip(*rows, strict=True))
+
+
 def _empty(_key: Any, empty: Any) -> Any:
     return empty
 
@@ -105,6 +110,7 @@ class Tally:
         self._computation = computation
         self._layout = layout = Layout.of(computation.aggregations)
         self._bare = len(layout.cells) == 1
+        self._adds = all(type(cell) in (Count, Sum) for cell in layout.cells)
         empties = tuple(cell.empty for cell in layout.cells)
         self.empty = empties[0] if self._bare else empties
         """The row of no records."""
@@ -217,6 +223,8 @@ class Tally:
 
     def merge(self, keys: list[Any], panes: Sequence[Mapping[Any, Any]]) -> dict[Any, Any]:
         """The rows of *keys*, each of which one of *panes* has, over all of these, in order."""
+        if self._adds:
+            return self._added(keys, panes)
         cells = self._layout.cells
         if self._bare:
             pairs = [(key, pane[key]) for pane in panes for key in keys if key in pane]
@@ -228,6 +236,16 @@ class Tally:
         ]
         merged = zip(*(column.values() for column in columns), strict=True)
         return dict(zip(columns[0], merged, strict=True))
+
+    def _added(self, keys: list[Any], panes: Sequence[Mapping[Any, Any]]) -> dict[Any, Any]:
+        """`merge` where all cells add: column by column, pane after pane, without a step a key."""
+        columns = [map(pane.get, keys, repeat(self.empty)) for pane in panes]
+        if self._bare:
+            return dict(zip(keys, reduce(partial(map, add), columns), strict=True))
+        cells = [
+            reduce(partial(map, add), cells) for cells in zip(*map(_turned, columns), strict=True)
+        ]
+        return dict(zip(keys, zip(*cells, strict=True), strict=True))
 
     @property
     def direct(self) -> bool:
