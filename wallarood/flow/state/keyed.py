@@ -137,6 +137,10 @@ class KeyedState:
         """What `by_key` has of these keys was changed, by whoever told `touch` of them before."""
         self._changed.update(self.by_key.keys() & keys)
 
+    def mark_all(self, keys: Iterable[Any]) -> None:
+        """As `mark`, of keys that are all in `by_key`."""
+        self._changed.update(keys)
+
     def delete(self, keys: Iterable[Any]) -> None:
         """Forget these keys; one that has no state is none the worse for it.
 

@@ -60,8 +60,41 @@ class Adding:
         self._step = gathering.stepping(part)
         self._done = Added()
 
-    def run(self, failures: list[Failure]) -> Added:
-        """Add all records, and note no changes but keys in `begun`: for where nobody asks."""
+    def run(self, failures: list[Failure], gap: int) -> Added:
+        """Add all records, and note no changes but keys in `begun`: for where nobody asks.
+
+        Sessions end *gap* after their last record: then none overlap, so that a record that is not
+        before the last one of its key goes on with it, or begins another.
+        """
+        get, step, now, begun = self._by_key.get, self._step, self._now, self._done.begun
+        for place, (held, time) in enumerate(zip(self._part.held, self._times, strict=True)):
+            sessions = get(held)
+            try:
+                if time < now:
+                    pass
+                elif sessions is None:
+                    self._by_key[held] = [[time, time, step(None, place), ()]]
+                    begun[held] = None
+                    continue
+                else:
+                    session = sessions[-1]
+                    last = session[1]
+                    if time >= last + gap:
+                        sessions.append([time, time, step(None, place), ()])
+                        continue
+                    if time >= session[0]:
+                        session[2] = step(session[2], place)
+                        if time > last:
+                            session[1] = time
+                        continue
+            except BaseException as error:
+                fail(self._computation, self._part.values[place], error, failures=failures)
+                continue
+            self._add(place, held, sessions or [], failures=failures)
+        return self._done
+
+    def run_bounded(self, failures: list[Failure]) -> Added:
+        """As `run`, where sessions have a greatest length as well."""
         get, end_of, step, now = self._by_key.get, self._end, self._step, self._now
         for place, (held, time) in enumerate(zip(self._part.held, self._times, strict=True)):
             sessions = get(held)

@@ -85,6 +85,24 @@ class Results:
         self, found: "list[Result]", failures: list[Failure], *, stamps: Stamps = AT_THE_END
     ) -> Batch:
         """The results of rows each of which has a window of its own, with these *stamps*."""
+        if not found:
+            return Batch([], [], times=None if stamps is None else [])
+        held, windows, rows, panes, replaces = map(list, zip(*found, strict=True))
+        try:
+            values = self._gathering.values(rows)
+        except BaseException as error:
+            pass_on(error)
+            return self._one_by_one(found, failures, stamps=stamps)
+        keys = originals(held)
+        starts, ends = zip(*windows, strict=True)
+        times = [end - 1 for end in ends] if stamps is AT_THE_END else stamps
+        return Batch(
+            list(map(Windowed, keys, starts, ends, values, panes, replaces)), keys, times=times
+        )
+
+    def _one_by_one(
+        self, found: "list[Result]", failures: list[Failure], *, stamps: Stamps
+    ) -> Batch:
         done: list[Windowed[Any, Any]] = []
         times: list[int] = []
         own = [window[1] - 1 for _, window, _, _, _ in found] if stamps is AT_THE_END else stamps

@@ -11,19 +11,23 @@
 # Most records go on with the only session of their key, which a short loop sees to.
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from wallarood.flow.failures import Failure
 from wallarood.flow.keys import hold_all
 from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.steps.timed import Making
-from wallarood.flow.timed.agenda import Reminders
+from wallarood.flow.timed.agenda import Schedule
 from wallarood.flow.windows.adding import LAST, ROW, SAID, START, Adding, Session
 from wallarood.flow.windows.gathering import Part, gathering_of
 from wallarood.flow.windows.results import RESULTS_MAX, Result, Results, nothing
 from wallarood.model.batch import Batch
 from wallarood.model.time import MIN_TIME
 from wallarood.model.timing.windows import Emit, Extent, Pane, WindowSpec
+
+PARTS: Final = 1024
+"""Keys are looked at by parts of a gap, but for those whose part it is."""
+_PART_MAX: Final = 1_000_000
 
 
 class Sessions:
@@ -38,7 +42,7 @@ class Sessions:
         self._results = Results(making.computation, self._gathering)
         self._gap, self._longest = self._spec.windows.size, self._spec.windows.longest
         self._computation = making.computation
-        self._reminders: Reminders[Any] = Reminders()
+        self._schedule: Schedule[Any] = Schedule(min(self._gap // PARTS, _PART_MAX))
         self._changed: dict[Any, None] = {}
         """Keys that have changed since they last said so on the wall clock."""
         self._wall_due: int | None = None
@@ -52,7 +56,7 @@ class Sessions:
 
     def _remind(self, held: Any, sessions: list[Session], now: int) -> None:
         ends = map(self._end, sessions)
-        self._reminders.put(min(end if end > now else end + self._spec.grace for end in ends), held)
+        self._schedule.put(min(end if end > now else end + self._spec.grace for end in ends), held)
 
     # ---- records ---------------------------------------------------------------------------------
 
@@ -65,6 +69,7 @@ class Sessions:
         now = self._clock.time
         bound = now - self._spec.grace if now != MIN_TIME else MIN_TIME
         self._state.touch(part.held)
+        failed = len(failures)
         adding = Adding(
             self._computation,
             self._gathering,
@@ -74,8 +79,16 @@ class Sessions:
             now=now,
             bound=bound,
         )
-        done = adding.run_noting(failures) if self._spec.corrects else adding.run(failures)
-        self._state.mark(part.held)
+        if self._spec.corrects:
+            done = adding.run_noting(failures)
+        elif self._longest is None:
+            done = adding.run(failures, self._gap)
+        else:
+            done = adding.run_bounded(failures)
+        if done.late or len(failures) > failed:
+            self._state.mark(part.held)
+        else:
+            self._state.mark_all(part.held)
         if done.late:
             gone = batch.reorder(done.late)
             windows = (f"its session up to {time + self._gap}" for time in gone.times or ())
@@ -105,9 +118,10 @@ class Sessions:
     def _said(self, held: Any, session: Session, pane: Pane) -> Result:
         """A result of *session*, which takes the place of those before."""
         window: Extent = (session[START], self._end(session))
+        if not self._spec.corrects:
+            return held, window, session[ROW], pane, ()
         replaces = tuple(each for each in session[SAID] if each != window)
-        if self._spec.corrects:
-            session[SAID] = (window,)
+        session[SAID] = (window,)
         return held, window, session[ROW], pane, replaces
 
     def _note_changed(self, held: Any) -> None:
@@ -142,28 +156,46 @@ class Sessions:
 
     def on_watermark(self, time: int, failures: list[Failure]) -> Iterator[Batch]:
         """The results of sessions that end at *time* or before, and let go of what is over."""
-        before = self._clock.time
+        for items in self._schedule.take(time):
+            if self._spec.corrects:
+                self._state.touch(items)
+            found, gone = self._look_at(items, time)
+            self._state.delete(gone)
+            yield self._results.of_each(found, failures) if found else nothing()
+
+    def _look_at(self, items: list[Any], time: int) -> tuple[list[Result], list[Any]]:
+        """The results that keys of *items* have at *time*, and the keys that go with them."""
+        before, grace, get = self._clock.time, self._spec.grace, self._state.by_key.get
+        end_of, put = self._end, self._schedule.put
         found: list[Result] = []
         gone: list[Any] = []
-        for _, items in self._reminders.take(time):
-            for held in items:
-                sessions = self._state.by_key.get(held)
-                if sessions is None:
+        kept: dict[Any, list[Session]] = {}
+        for held in items:
+            sessions = get(held)
+            if sessions is None:
+                continue
+            if len(sessions) == 1:
+                session = sessions[0]
+                end = end_of(session)
+                if end > time:
+                    put(end, held)
                     continue
-                self._state.touch((held,))
-                for session in sessions:
-                    if before < self._end(session) <= time:
+                if not grace:
+                    if before < end:  # else it was said before a restart, when there was grace
                         found.append(self._said(held, session, "on_time"))
-                sessions = [s for s in sessions if self._end(s) + self._spec.grace > time]
-                if sessions:
-                    self._state.put({held: sessions})
-                    self._remind(held, sessions, time)
-                else:
                     gone.append(held)
-                if len(found) >= RESULTS_MAX:
-                    self._state.delete(gone)
-                    yield self._results.of_each(found, failures)
-                    found, gone = [], []
-        self._state.delete(gone)
-        if found:
-            yield self._results.of_each(found, failures)
+                    continue
+            left = []
+            for session in sessions:
+                end = end_of(session)
+                if before < end <= time:
+                    found.append(self._said(held, session, "on_time"))
+                if end + grace > time:
+                    left.append(session)
+            if left:
+                kept[held] = left
+                self._remind(held, left, time)
+            else:
+                gone.append(held)
+        self._state.put(kept)
+        return found, gone

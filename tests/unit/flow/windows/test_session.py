@@ -226,3 +226,16 @@ def test_what_is_left_of_corrections_is_that_of_the_oracle(seed: int) -> None:
         left[each.key, each.start // SECOND, each.end // SECOND] = each.value
     assert left == oracle(9, work)
     assert run.failures == []
+
+
+def test_what_was_said_is_not_said_again_after_a_restart_without_grace() -> None:
+    run = driven(session(10), grace=20 * SECOND)
+    run.one("a", 0, 1)
+    run.watermark(15)
+    run.checkpoint()
+    run.computation = driven(session(10)).computation
+    run.crash()
+    run.end()
+
+    assert said(run) == [("a", 0, 10, 1)]
+    assert len(run.state.by_key) == 0
