@@ -19,8 +19,8 @@ import wallarood as w
 from bench import handmade
 from bench.handmade import SECOND, Batches, Result
 from bench.report import Results, progress, table
-from wallarood.flow.state import KeyedState
-from wallarood.flow.steps.aggregate import Aggregator
+from wallarood.flow.state.keyed import KeyedState
+from wallarood.flow.steps.aggregates.aggregate import Aggregator
 from wallarood.model.aggregation import row
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation, Shape, Where

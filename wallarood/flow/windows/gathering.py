@@ -19,8 +19,6 @@ from wallarood.model.pipeline import Computation
 from wallarood.model.timing.windows import Gathers, WindowKind, WindowSpec
 
 _UNCHANGING: Final = frozenset({int, float, bool, str, bytes, frozenset})
-
-
 Stepping: TypeAlias = Callable[[Any, int], Any]
 """From a row and the place of a record to the next row."""
 
