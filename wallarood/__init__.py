@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from wallarood.connectors.memory import ListSink, ListSource
     from wallarood.connectors.spool.sink import SpooledSink
     from wallarood.connectors.spool.target import Marker, MarkerMovedError, Target
+    from wallarood.connectors.sqlite.sink import SqliteSink
     from wallarood.connectors.stdin import StdinSource
     from wallarood.connectors.stdout import StdoutSink
     from wallarood.connectors.tcp.sink import TcpSink
@@ -128,6 +129,7 @@ __all__ = [
     "SourceLimits",
     "SourceReader",
     "SpooledSink",
+    "SqliteSink",
     "StdinSource",
     "StdoutSink",
     "Stream",
@@ -216,6 +218,7 @@ _WHERE = {
     "SourceLimits": "wallarood.app.connector",
     "SourceReader": "wallarood.app.connector",
     "SpooledSink": "wallarood.connectors.spool.sink",
+    "SqliteSink": "wallarood.connectors.sqlite.sink",
     "StdinSource": "wallarood.connectors.stdin",
     "StdoutSink": "wallarood.connectors.stdout",
     "Stream": "wallarood.app.streams.stream",

@@ -10,7 +10,7 @@ from wallarood.connectors.spool.blocks import ENDING
 from wallarood.connectors.spool.files import check_files, opened_files
 from wallarood.connectors.spool.target import Target, writer_name
 from wallarood.connectors.spool.writer import SpooledWriter
-from wallarood.model.errors import ApplicationError
+from wallarood.model.errors import ApplicationError, PeersGoneError, WallaroodError
 
 SPOOL_BYTES_MAX = 1 << 30
 CHECKED = "wallarood-check"
@@ -70,8 +70,11 @@ class SpooledSink:
         """Raises WallaroodError: the server cannot be reached or used. Changes nothing there."""
         target = self.connect(CHECKED)
         try:
-            if (check := getattr(target, "check", None)) is not None:
-                await check()
+            await getattr(target, "check", target.marker)()
+        except WallaroodError:
+            raise
+        except Exception as error:
+            raise PeersGoneError(f"{self.server}: {error}") from error
         finally:
             if (close := getattr(target, "aclose", None)) is not None:
                 await close()

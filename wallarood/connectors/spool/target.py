@@ -47,7 +47,7 @@ class Target(Protocol):
     that is called when records come in, and returns for each what is to be kept on disk and given
     to `apply`, so that a record which cannot be sent is found where it is made; ``await aclose()``;
     ``await check()``, which raises a `WallaroodError` if the server cannot be used, and changes
-    nothing there (``wallarood check --connect``).
+    nothing there: ``wallarood check --connect`` calls it, or `marker` for a writer without records.
     """
 
     async def marker(self) -> Marker:

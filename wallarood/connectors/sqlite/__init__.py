@@ -1,0 +1,1 @@
+"""Tables of SQLite: a sink that is exactly once, and a source by rowid."""
