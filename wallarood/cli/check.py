@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from wallarood.cli.common import add_config_flags, config_from, target_of
 from wallarood.config.keys import KEYS, Config
 from wallarood.config.load import CONFIGURATION_DIRECTORY, read_config
+from wallarood.disk.durable import nearest_existing
 from wallarood.model.errors import (
     ApplicationError,
-    CannotCreateError,
     ConfigurationError,
     KeyRefusedError,
     WallaroodError,
@@ -39,6 +39,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--values", action="store_true", help="print every effective value and where it comes from"
     )
     parser.add_argument(
+        "--connect",
+        action="store_true",
+        help="let sources and sinks connect to their servers, with their credentials",
+    )
+    parser.add_argument(
         "--is-configured",
         action="store_true",
         help="only test whether an application is configured: exit status 0, or 1 if none is",
@@ -56,7 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
             value = key.show(config[key.full_name]) or "(none)"
             print(f"{key.full_name} = {value}    # {config.origin(key.full_name)}")
     problems: list[WallaroodError] = []
-    for check in (_application, _key, _certificate, _state_directory):
+    application = _application_and_servers if arguments.connect else _application
+    for check in (application, _key, _certificate, _state_directory):
         _collect(check, config, problems)
     if problems:
         first, *_ = problems
@@ -81,7 +87,7 @@ def _is_configured(arguments: argparse.Namespace) -> int:
 
 
 def _collect(
-    check: Callable[[Config], None], config: Config, problems: list[WallaroodError]
+    check: Callable[[Config], object], config: Config, problems: list[WallaroodError]
 ) -> None:
     try:
         check(config)
@@ -89,7 +95,8 @@ def _collect(
         problems.append(error)
 
 
-def _application(config: Config) -> None:
+def _application(config: Config) -> "Application":
+    from wallarood.checks import check_connectors
     from wallarood.devcluster.local import worker_names
     from wallarood.loader import add_paths, load_application
     from wallarood.planning.keeping import advice
@@ -105,7 +112,14 @@ def _application(config: Config) -> None:
     for line in (*advice(application), *advice_of_time(application, listings)):
         print(line)
     _pickled(application, topology, config)
-    _sinks(application)
+    check_connectors(application)
+    return application
+
+
+def _application_and_servers(config: Config) -> None:
+    from wallarood.checks import check_servers
+
+    check_servers(_application(config))
 
 
 def _pickled(application: "Application", topology: "Topology", config: Config) -> None:
@@ -136,24 +150,6 @@ def _pickled(application: "Application", topology: "Topology", config: Config) -
         raise ApplicationError("\n".join(refused))
 
 
-def _sinks(application: "Application") -> None:
-    """Whether files can be written where sinks write them, by who runs this, as this is run."""
-    from wallarood.connectors.file.sink import FileSink, how_to_allow
-
-    problems = []
-    for step in application.steps:
-        if isinstance(step.connector, FileSink):
-            directory = Path(step.connector.directory)
-            nearest = _nearest(directory)
-            if not os.access(nearest, os.W_OK | os.X_OK):
-                problems.append(
-                    f"{step.where}: {step.name}: no permission to write in {nearest}; "
-                    + how_to_allow(directory)
-                )
-    if problems:
-        raise CannotCreateError("\n".join(problems))
-
-
 def _key(config: Config) -> None:
     from wallarood.daemon.settings import credentials
 
@@ -180,16 +176,11 @@ def _certificate(config: Config) -> None:
         print(f"{where}: it expires in {left:.0f} days: issue it again")
 
 
-def _nearest(path: Path) -> Path:
-    """*path*, or what of it is there."""
-    return next(each for each in (path, *path.absolute().parents) if each.exists())
-
-
 def _state_directory(config: Config) -> None:
     path = Path(config["worker.state-directory"])
     where = f"{config.origin('worker.state-directory')}: worker.state-directory: {path}"
     if path.exists() and not path.is_dir():
         raise ConfigurationError(f"{where}: it is not a directory")
-    nearest = _nearest(path)
+    nearest = nearest_existing(path)
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise ConfigurationError(f"{where}: no permission to write in {nearest}")

@@ -18,3 +18,8 @@ def write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def nearest_existing(path: Path) -> Path:
+    """*path*, or the nearest directory above it that is there."""
+    return next(each for each in (path, *path.absolute().parents) if each.exists())

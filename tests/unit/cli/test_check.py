@@ -82,3 +82,21 @@ def test_check_names_sinks_that_cannot_be_written(tmp_path: Path) -> None:
     assert done.returncode == 73
     assert f"no permission to write in {tmp_path}/taken" in done.stderr
     assert f"ReadWritePaths={tmp_path}/taken/counts" in done.stderr
+
+
+LEDGER = """
+import wallarood as w
+from support.ledger_sink import LedgerSink
+
+numbers = w.source("in", w.GeneratorSource(count=1))
+app = w.application("x", numbers.to_sink(LedgerSink("127.0.0.1:1")))
+"""
+
+
+def test_servers_are_connected_to_only_if_that_is_wanted(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(LEDGER)
+    (tmp_path / "support").symlink_to(Path(__file__).parents[2] / "support")
+    assert wallarood("check", "app.py", cwd=tmp_path).returncode == 0
+    done = wallarood("check", "app.py", "--connect", cwd=tmp_path)
+    assert done.returncode == 69
+    assert "app.py:6: spooled-sink: ledger 127.0.0.1:1: " in done.stderr

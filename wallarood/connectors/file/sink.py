@@ -13,7 +13,7 @@ import trio
 from wallarood.app.connector import SinkContext
 from wallarood.connectors.file.parts import Appeared, PartNames, final_name, parts_of_others
 from wallarood.connectors.text import SUFFIXES, LineEncoder, LineFormat, LineOptions, Nan, encoder
-from wallarood.disk.durable import sync_directory, write_all
+from wallarood.disk.durable import nearest_existing, sync_directory, write_all
 from wallarood.model.errors import ApplicationError, CannotCreateError, DamagedStateError
 
 BUFFER_BYTES = 1 << 20
@@ -71,6 +71,15 @@ class FileSink:
         if self.if_exists not in ("error", "append", "replace"):
             raise ApplicationError(
                 f"FileSink: if_exists={self.if_exists!r}: expected 'error', 'append' or 'replace'"
+            )
+
+    def check(self) -> None:
+        """Raises CannotCreateError: who runs this may not write into the directory."""
+        directory = Path(self.directory)
+        nearest = nearest_existing(directory)
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            raise CannotCreateError(
+                f"no permission to write in {nearest}; {how_to_allow(directory)}"
             )
 
     async def open(self, context: SinkContext, state: Any) -> "FileSinkWriter":
