@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 from support.harness import free_port
+from support.ledger_server import ledger_server, read_ledger
 from support.ledger_sink import LedgerSink
-from support.servers import ledger_server, read_ledger
 from support.shelf import Shelf
 
 from wallarood.testing.connectors.killing import publish_and_die

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.harness import free_port
-from support.servers import ledger_server, read_ledger
+from support.ledger_server import ledger_server, read_ledger
 
 from wallarood.testing.connectors import ServerProcess
 
