@@ -310,6 +310,8 @@ class Node:
                 self._publish(number)
             case do.ForgetKept(name):
                 self.stored(lambda store: store.drop(name), lambda _: None)
+            case do.SlowestElsewhere():
+                pass
             case _:
                 assert_never(effect)
 

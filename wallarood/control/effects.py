@@ -208,6 +208,13 @@ class HandToStatus(msgspec.Struct, frozen=True):
     message: StatusWanted | StatusTold
 
 
+class SlowestElsewhere(msgspec.Struct, frozen=True):
+    """Where the slowest partitions of sources stand on a member, as its heartbeat says."""
+
+    worker: WorkerName
+    slowest: tuple[tuple[str, int | None], ...]
+
+
 class StopOrderly(msgspec.Struct, frozen=True):
     """An operator ends the whole cluster: publish what can be, then say `OutputPublished`."""
 
@@ -226,6 +233,7 @@ OfARound: TypeAlias = (
     | RecordCommitted
     | PublishSinks
     | ForgetKept
+    | SlowestElsewhere
 )
 """What is done to the job and to the store of checkpoints."""
 

@@ -135,6 +135,10 @@ class SourceTime:
         """Where the slowest partition here stands, see `ahead`; None if none counts."""
         return min(self._stands().values(), default=None)
 
+    def await_word(self, workers: Iterable[str]) -> None:
+        """These read partitions of this source too: until they say where, none here goes on."""
+        self._elsewhere = dict.fromkeys(workers, MIN_TIME)
+
     def elsewhere(self, worker: str, slowest: int | None) -> None:
         """Where the slowest partition of this source stands on another worker."""
         if slowest is None:

@@ -3,11 +3,13 @@
 from functools import partial
 from typing import assert_never
 
+import attrs
 import structlog
 
 from wallarood.control import effects as do
 from wallarood.control.effects import Level, OfARound, ShellEffect
 from wallarood.model.cluster_record import ClusterRecord
+from wallarood.model.messages import ControlMessage, Heartbeat
 from wallarood.runtime.leaving import stop_orderly
 from wallarood.runtime.rounds import checkpoints
 from wallarood.runtime.rounds.running import begin_round, halt
@@ -27,7 +29,7 @@ def perform(worker: Worker, effects: list[ShellEffect]) -> None:
 def _perform(worker: Worker, effect: ShellEffect) -> None:  # noqa: PLR0912 - a branch an effect
     match effect:
         case do.SendOnConnection(connection, message, stamp):
-            worker.connections.send(connection, message, stamp)
+            worker.connections.send(connection, _filled(worker, message), stamp)
         case do.Close(connection):
             worker.connections.close(connection)
         case do.Persist(record):
@@ -96,10 +98,20 @@ def _perform_in_round(worker: Worker, effect: OfARound) -> None:  # noqa: PLR091
             in_turn(worker, partial(calls.record_committed, ours=ours, number=number))
         case do.PublishSinks(number):
             checkpoints.publish(worker, number)
+        case do.SlowestElsewhere(name, slowest):
+            if worker.job is not None:
+                worker.job.slowest_elsewhere(name, slowest)
         case do.ForgetKept(name):
             in_turn(worker, partial(calls.drop_kept, name=name))
         case _:
             assert_never(effect)
+
+
+def _filled(worker: Worker, message: ControlMessage) -> ControlMessage:
+    """*message*; a heartbeat with what the job knows and the node does not."""
+    if isinstance(message, Heartbeat) and worker.job is not None:
+        return attrs.evolve(message, slowest=worker.job.slowest)
+    return message
 
 
 def _waiting_for(worker: Worker, text: str) -> None:

@@ -186,9 +186,11 @@ class Membership:
                 newcomer, f"duplicate worker name: {name} is connected and alive; is this a copy?"
             )
         match message:
-            case Heartbeat(missing):
+            case Heartbeat(missing, slowest):
                 changed = peer.misses != missing
                 peer.misses = missing
+                if slowest:
+                    effects = [*effects, do.SlowestElsewhere(name, slowest)]
                 return [*effects, *(self._hold_or_let_go() if changed else [])]
             case Leaving():
                 return [*effects, *self._leaving(name, message)]

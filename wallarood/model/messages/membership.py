@@ -37,9 +37,14 @@ class NewTopology:
 
 @attrs.frozen
 class Heartbeat:
-    """The sender lives. `missing` are the workers that it does not hear from."""
+    """The sender lives. `missing` are the workers that it does not hear from.
+
+    `slowest` says where the slowest partition stands that it reads of each source whose partitions
+    may not drift apart, in microseconds since 1970 UTC; None if none counts. See `event_time`.
+    """
 
     missing: tuple[WorkerName, ...]
+    slowest: tuple[tuple[str, int | None], ...] = ()
 
 
 @attrs.frozen

@@ -65,6 +65,23 @@ class Job:
                 return task.alignment.watermark.time if time is None else time.watermark
         return next(each.alignment.watermark.time for each in self.sinks if each.stage == stage)
 
+    @property
+    def slowest(self) -> tuple[tuple[str, int | None], ...]:
+        """Where the slowest partition here stands of each source whose drift is limited."""
+        return tuple(
+            (name, each.drift.time.slowest)
+            for name, each in self.sources.items()
+            if each.drift is not None
+        )
+
+    def slowest_elsewhere(self, worker: str, slowest: tuple[tuple[str, int | None], ...]) -> None:
+        """What another worker says of its own."""
+        for name, stands in slowest:
+            source = self.sources.get(name)
+            if source is not None and source.drift is not None:
+                source.drift.time.elsewhere(worker, stands)
+                source.drift.moved()
+
     def inbox(self, edge: int) -> Inbox:
         """The inbox of the instance here that *edge* leads to."""
         return self.inboxes[self.wiring.topology.edges[edge].target]

@@ -132,6 +132,13 @@ def test_a_newcomer_takes_the_place_of_one_that_does_not_speak() -> None:
     assert machine.name_on(9) == "beta"
 
 
+def test_a_heartbeat_says_where_the_slowest_partitions_of_its_sender_stand() -> None:
+    machine = running()
+    slowest = (("lines", 5), ("orders", None))
+    effects = machine.step(ConnectionMessage(GAMMA, Heartbeat((), slowest)), 1.0)
+    assert effects == [do.SlowestElsewhere("gamma", slowest)]
+
+
 def test_what_another_worker_misses_holds_our_sources_too() -> None:
     machine = running()
     effects = machine.step(ConnectionMessage(GAMMA, Heartbeat(("beta",))), 1.0)

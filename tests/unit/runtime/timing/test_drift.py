@@ -54,6 +54,21 @@ async def test_nobody_waits_for_a_partition_that_is_idle_or_has_ended() -> None:
         assert not await waits(held, "b")
 
 
+async def test_the_slowest_may_be_on_another_worker() -> None:
+    held = drift(a=100, b=105)
+    held.time.await_word(["other", "third"])
+    assert await waits(held, "a"), "nobody has said where theirs are"
+    assert not await waits(held, "silent"), "its first record says where it is"
+    held.time.elsewhere("other", None)
+    assert await waits(held, "a")
+    held.time.elsewhere("third", 94)
+    assert not await waits(held, "a")
+    assert await waits(held, "b")
+    held.time.elsewhere("third", 95)
+    assert not await waits(held, "b")
+    assert held.time.slowest == 100
+
+
 async def test_one_that_comes_back_late_stops_nobody() -> None:
     held = drift(a=20, b=200)
     held.time.tell("silent", Condition.IDLE)

@@ -277,6 +277,10 @@ def _source_time(job: Job, stage: Stage) -> SourceTime | None:
                 for each in stage.source_partitions
                 if each.worker == job.wiring.worker
             )
+            if state.of.settings.drift is not None:
+                state.of.await_word(
+                    {each.worker for each in stage.source_partitions} - {job.wiring.worker}
+                )
             return state.of
     return None
 
