@@ -8,7 +8,6 @@
 # behind the first open transaction, of any writer: so it must have come as far as the topic went
 # when all of ours was ended, however long that takes, or it would take an older marker for ours.
 
-import contextlib
 import time
 from typing import Any
 
@@ -57,9 +56,11 @@ class KafkaTarget:
 
     def _check(self) -> None:
         self.topics.listed([self.topic])
-        with contextlib.suppress(ConfigurationError):  # missing: it is made when it is needed
+        try:
             self.topics.listed([self.marker_topic])
-            self.topics.check_compacted(self.marker_topic)
+        except ConfigurationError:
+            return  # it is made when it is needed
+        self.topics.check_compacted(self.marker_topic)
 
     async def marker(self) -> Marker:
         """See `wallarood.Target`."""
