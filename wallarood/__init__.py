@@ -80,6 +80,9 @@ if TYPE_CHECKING:
     from wallarood.connectors.kafka.sink import KafkaSink
     from wallarood.connectors.kafka.source import KafkaSource
     from wallarood.connectors.memory import ListSink, ListSource
+    from wallarood.connectors.postgres.sink import PostgresSink
+    from wallarood.connectors.redis.sink import RedisHashSink, RedisSink
+    from wallarood.connectors.redis.source import RedisSource
     from wallarood.connectors.spool.sink import SpooledSink
     from wallarood.connectors.spool.target import Marker, MarkerMovedError, Target
     from wallarood.connectors.sqlite.sink import SqliteSink
@@ -118,6 +121,10 @@ __all__ = [
     "Marker",
     "MarkerMovedError",
     "PipelineError",
+    "PostgresSink",
+    "RedisHashSink",
+    "RedisSink",
+    "RedisSource",
     "Scope",
     "Setup",
     "Sink",
@@ -207,6 +214,10 @@ _WHERE = {
     "Marker": "wallarood.connectors.spool.target",
     "MarkerMovedError": "wallarood.connectors.spool.target",
     "PipelineError": "wallarood.model.errors",
+    "PostgresSink": "wallarood.connectors.postgres.sink",
+    "RedisHashSink": "wallarood.connectors.redis.sink",
+    "RedisSink": "wallarood.connectors.redis.sink",
+    "RedisSource": "wallarood.connectors.redis.source",
     "Scope": "wallarood.app.connector",
     "Setup": "wallarood.app.setups",
     "Sink": "wallarood.app.connector",

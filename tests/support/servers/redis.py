@@ -1,8 +1,10 @@
 """Redis, as Debian has it, with every write on disk before it is answered."""
 
+import contextlib
+import socket
 from pathlib import Path
 
-from support.servers.process import Server, answers, no_program
+from support.servers.process import Server, no_program
 
 
 def missing() -> str:
@@ -16,4 +18,15 @@ def server(directory: Path, port: int, *options: str) -> Server:
         *("redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory)),
         *("--appendonly", "yes", "--appendfsync", "always", "--save", "", *options),
     ]
-    return Server("redis", command, directory, port, lambda: answers(port))
+    return Server("redis", command, directory, port, lambda: _loaded(port))
+
+
+def _loaded(port: int) -> bool:
+    """Whether it answers, and has read what it had written."""
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection(("127.0.0.1", port), timeout=5) as connection,
+    ):
+        connection.sendall(b"PING\r\n")
+        return connection.recv(100).startswith(b"+PONG")
+    return False

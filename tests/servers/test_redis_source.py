@@ -1,0 +1,152 @@
+"""The Redis source against a real server."""
+
+import random
+from pathlib import Path
+
+import pytest
+import trio
+from servers.test_redis_sink import NUMBERS, ask, url
+from support.harness import hosts_in, wait_for
+from support.killer import Killer
+from support.servers.process import Server
+
+import wallarood as w
+from wallarood.app.connector import SourceContext, SourceLimits, SourceReader
+
+CONTEXT = SourceContext("in", limits=SourceLimits(batch_records_max=10))
+
+
+@pytest.fixture
+def stream() -> str:
+    return f"in-{next(NUMBERS)}"
+
+
+async def opened(source: w.RedisSource, position: object = None) -> SourceReader:
+    return await source.open(source.partitions()[0], position, CONTEXT)
+
+
+async def test_entries_come_in_order_and_positions_continue(redis: Server, stream: str) -> None:
+    for number in range(25):
+        ask(redis, "XADD", stream, f"{1 + number}-0", "value", number)
+    source = w.RedisSource(url(redis), stream, format="json", record=int)
+    with trio.fail_after(30):
+        reader = await opened(source)
+        first = await reader.read()
+        await reader.aclose()
+        assert first is not None
+        assert first.times == [1000 * (1 + number) for number in range(10)]
+        reader = await opened(source, first.position)
+        second, third = await reader.read(), await reader.read()
+        assert second is not None
+        assert third is not None
+        assert first.records + second.records + third.records == list(range(25))
+        with trio.move_on_after(0.2):
+            await reader.read()
+        ask(redis, "XADD", stream, "*", "value", 25)
+        fourth = await reader.read()
+        assert fourth is not None
+        assert fourth.records == [25]
+        await reader.aclose()
+
+
+async def test_fields_are_records_and_what_is_unreadable_is_handed_on(
+    redis: Server, stream: str
+) -> None:
+    ask(redis, "XADD", stream, "1-0", "a", "1", "b", "é")
+    ask(redis, "XADD", stream, "2-0", "a", b"\xff")
+    with trio.fail_after(30):
+        reader = await opened(w.RedisSource(url(redis), stream, on_error="skip"))
+        batch = await reader.read()
+        await reader.aclose()
+        assert batch is not None
+        assert batch.records == [{"a": "1", "b": "é"}]
+        assert [each.place for each in batch.unreadable] == [f"{stream} 2-0"]
+        reader = await opened(w.RedisSource(url(redis), stream, format="json"))
+        with pytest.raises(w.ApplicationError, match="it has no field 'value', but a, b"):
+            await reader.read()
+        await reader.aclose()
+
+
+async def test_entries_that_are_gone_stop(redis: Server, stream: str) -> None:
+    for number in range(50):
+        ask(redis, "XADD", stream, f"{1 + number}-0", "value", number)
+    ask(redis, "XTRIM", stream, "MAXLEN", 45)  # before the cluster began
+    source = w.RedisSource(url(redis), stream)
+    with trio.fail_after(30):
+        reader = await opened(source)
+        first = await reader.read()
+        assert first is not None
+        assert first.records[0] == {"value": "5"}
+        ask(redis, "XTRIM", stream, "MAXLEN", 35)  # just what was read
+        second = await reader.read()
+        assert second is not None
+        ask(redis, "XTRIM", stream, "MAXLEN", 20)
+        said = "entries after 25-0 are gone: 5 were trimmed .* lowest available is 31-0"
+        with pytest.raises(w.ApplicationError, match=said):
+            await reader.read()
+        await reader.aclose()
+        ask(redis, "DEL", stream)
+        reader = await opened(source, second.position)
+        with pytest.raises(w.ApplicationError, match=r"has no stream .* any more"):
+            await reader.read()
+        ask(redis, "XADD", stream, "1-0", "value", 1)
+        with pytest.raises(w.ApplicationError, match="deleted and made anew"):
+            await reader.read()
+        await reader.aclose()
+
+
+APPLICATION = """
+import wallarood as w
+
+class Seen:
+    count = 0
+
+@w.state_computation(state=Seen)
+def seen(entry: dict[str, str], state: Seen) -> dict[str, int]:
+    state.count += 1
+    return {{"rest": int(entry["n"]) % 97, "count": state.count}}
+
+app = w.application(
+    "through",
+    w.source("in", w.RedisSource("{url}", *[f"{stream}-{{part}}" for part in range(3)]))
+    .key_by(lambda entry: int(entry["n"]) % 97, name="by-rest")
+    .to(seen)
+    .to_sink(w.RedisSink("{url}", "{stream}-out", format="fields"), name="out"),
+)
+"""
+
+
+def test_streams_are_counted_into_a_stream_exactly_once(
+    redis: Server, stream: str, tmp_path: Path
+) -> None:
+    """Through Redis: workers and server are killed while entries come."""
+    rng, each = random.Random(3), 3000
+    file = tmp_path / "through.py"
+    file.write_text(APPLICATION.format(url=url(redis), stream=stream))
+
+    def add(part: int, numbers: range) -> None:
+        script = "for i, n in ipairs(ARGV) do redis.call('XADD', KEYS[1], '*', 'n', n) end"
+        ask(redis, "EVAL", script, 1, f"{stream}-{part}", *numbers)
+
+    def found() -> list[tuple[int, int]]:
+        entries = ask(redis, "XRANGE", f"{stream}-out", "-", "+")
+        return [(int(pairs[1]), int(pairs[3])) for _, pairs in entries]
+
+    with hosts_in(tmp_path) as hosts:
+        cluster = Killer(hosts, str(file), 3)
+        cluster.until("running")
+        for turn in range(5):
+            for part in range(3):
+                first = part * each + turn * each // 5
+                add(part, range(first, first + each // 5))
+            cluster.strike(rng, most=2)
+            if turn % 2:
+                redis.restart_killed()
+        wait_for("all is counted", lambda: len(found()) >= 3 * each, wait_s=90)
+        cluster.until("running")
+        cluster.end()
+    counts: dict[int, list[int]] = {}
+    for rest, count in found():
+        counts.setdefault(rest, []).append(count)
+    numbers = [n % 97 for n in range(3 * each)]
+    assert counts == {r: list(range(1, numbers.count(r) + 1)) for r in range(97)}

@@ -1,0 +1,83 @@
+"""Numbers, counted by their rests, into a sink under test: on three workers that are killed."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from support.harness import hosts_in
+from support.killer import Killer
+from support.servers.process import Server
+
+RESTS = 97
+NUMBERS_FOR_A_KILL = 3000
+APPLICATION = """
+import wallarood as w
+
+class Seen:
+    count = 0
+
+@w.state_computation(state=Seen)
+def seen(number: int, state: Seen) -> tuple[int, int]:
+    state.count += 1
+    return number % {rests}, state.count
+
+app = w.application(
+    "counting",
+    w.source("numbers", w.GeneratorSource(rate=2000, count={numbers}, partitions=3))
+    .key_by(lambda number: number % {rests}, name="by-rest")
+    .to(seen)
+    .to_sink({sink}, name="out"),
+)
+"""
+Pair = tuple[int, int]
+
+
+def expected_counts(numbers: int) -> dict[int, list[int]]:
+    """What comes out: every rest is counted 1, 2, 3, …"""
+    times = Counter(number % RESTS for number in range(numbers))
+    return {rest: list(range(1, count + 1)) for rest, count in times.items()}
+
+
+def check_all(found: Sequence[Pair], numbers: int) -> None:
+    """Every rest was counted 1, 2, 3, … in this order, as often as there were such numbers."""
+    counts: dict[int, list[int]] = {}
+    for rest, count in found:
+        counts.setdefault(rest, []).append(count)
+    expected = expected_counts(numbers)
+    wrong = {rest for rest in expected | counts if expected.get(rest) != counts.get(rest)}
+    assert not wrong, [(rest, counts.get(rest), expected.get(rest)) for rest in sorted(wrong)[:2]]
+
+
+def check_last(found: Sequence[Pair], numbers: int) -> None:
+    """Every rest has its last count, and only that."""
+    last = {rest: counts[-1] for rest, counts in expected_counts(numbers).items()}
+    assert sorted(found) == sorted(last.items())
+
+
+def count_into(
+    sink: str,
+    read: Callable[[], Sequence[Pair]],
+    *,
+    directory: Path,
+    server: Server,
+    kills: int = 5,
+    server_kills: int = 2,
+    check: Callable[[Sequence[Pair], int], None] = check_all,
+) -> Counter[str]:
+    """Kill workers, and the server, while counts go into *sink*; check what a reader sees."""
+    rng, numbers = random.Random(kills), NUMBERS_FOR_A_KILL * kills
+    file = directory / "counting.py"
+    file.write_text(APPLICATION.format(rests=RESTS, numbers=numbers, sink=sink))
+    with hosts_in(directory) as hosts:
+        cluster = Killer(hosts, str(file), 3)
+        cluster.until("running")
+        for number in range(kills):
+            cluster.strike(rng, most=2)
+            if server_kills and number % max(1, kills // server_kills) == 0:
+                server.restart_killed()
+        cluster.until("completed", wait_s=300)
+        check(read(), numbers)
+        cluster.end()
+    check(read(), numbers)
+    return cluster.kills

@@ -1,0 +1,1 @@
+"""PostgreSQL: a sink of rows by COPY or by key."""

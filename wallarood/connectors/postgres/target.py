@@ -1,0 +1,216 @@
+"""A table of PostgreSQL for one writer: rows and the marker change in one transaction."""
+# Theory of operation
+# ===================
+# The marker is a row. A transaction begins by changing it from what is expected, which also locks
+# it; so of two processes of one writer the second waits, and then finds another marker. To read it
+# is to lock it, too: what an earlier process has under way is over when it has been read.
+
+from typing import Any
+
+import attrs
+import trio
+
+from wallarood.connectors.columns import Columns
+from wallarood.connectors.postgres.server import Database, Session, psycopg
+from wallarood.connectors.spool.target import Marker, MarkerMovedError
+from wallarood.model.errors import ApplicationError, ConfigurationError
+
+MARKERS = "wallarood_markers"
+STAGED = "wallarood_staged"
+
+
+@attrs.frozen
+class Table:
+    """A table as *table* or *schema.table*, and the columns that are written.
+
+    With *key* a row replaces the one that has the same values in these columns.
+    """
+
+    name: str
+    columns: Columns
+    key: tuple[str, ...]
+
+    @property
+    def identifier(self) -> Any:
+        """The name for a query."""
+        return _sql().Identifier(*self.name.split("."))
+
+    @property
+    def copy(self) -> Any:
+        """The statement that adds rows."""
+        sql = _sql()
+        into = self.identifier if not self.key else sql.Identifier(STAGED)
+        return sql.SQL("COPY {} ({}) FROM STDIN").format(into, self._listed(self.columns.names))
+
+    def _listed(self, names: tuple[str, ...]) -> Any:
+        sql = _sql()
+        return sql.SQL(", ").join(map(sql.Identifier, names))
+
+    @property
+    def stage(self) -> Any:
+        """The statement that makes a place for rows that replace others."""
+        sql = _sql()
+        return sql.SQL(
+            "CREATE TEMPORARY TABLE IF NOT EXISTS {} ON COMMIT DELETE ROWS "
+            "AS SELECT {} FROM {} WITH NO DATA"
+        ).format(sql.Identifier(STAGED), self._listed(self.columns.names), self.identifier)
+
+    @property
+    def replace(self) -> Any:
+        """The statement that puts them into the table."""
+        sql = _sql()
+        others = [name for name in self.columns.names if name not in self.key]
+        pairs = [sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(name)) for name in others]
+        update = sql.SQL("UPDATE SET {}").format(sql.SQL(", ").join(pairs))
+        return sql.SQL("INSERT INTO {} ({}) SELECT * FROM {} ON CONFLICT ({}) DO {}").format(
+            self.identifier,
+            self._listed(self.columns.names),
+            sql.Identifier(STAGED),
+            self._listed(self.key),
+            update if others else sql.SQL("NOTHING"),
+        )
+
+    def last_of_each_key(self, rows: list[Any]) -> list[Any]:
+        """The rows that count: a later one replaces those before it."""
+        if not self.key:
+            return rows
+        places = [self.columns.names.index(name) for name in self.key]
+        return list({tuple(row[place] for place in places): row for row in rows}.values())
+
+
+def _quoted(name: str) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
+
+
+def _sql() -> Any:
+    return psycopg().sql
+
+
+@attrs.define(eq=False)
+class TableTarget:
+    """See `wallarood.Target`."""
+
+    database: Database
+    table: Table
+    writer: str
+    _session: Session | None = attrs.field(default=None, init=False)
+
+    def encode(self, records: list[Any]) -> list[tuple[Any, ...]]:
+        """See `wallarood.Target`. Raises ApplicationError: a record does not fit the columns."""
+        rows = self.table.columns.rows(records)
+        for row in rows:
+            for value in row:
+                if type(value) is str and "\0" in value:
+                    raise ApplicationError(
+                        f"{self.table.columns.named}: PostgreSQL takes no text with a character "
+                        f"NUL in it: found {value!r:.100}"
+                    )
+        return rows
+
+    async def marker(self) -> Marker:
+        """See `wallarood.Target`."""
+        await self.aclose()
+        self._session = Session(self.database)
+        try:
+            return await self._session.run(self._read)
+        except BaseException:
+            with trio.CancelScope(shield=True):
+                await self.aclose()
+            raise
+
+    def _read(self, connection: Any) -> Marker:
+        self._check_table(connection)
+        if self._columns_of(connection, MARKERS) is None:
+            try:
+                connection.execute(
+                    f"CREATE TABLE IF NOT EXISTS {MARKERS} "
+                    "(writer text PRIMARY KEY, line integer NOT NULL, last bigint NOT NULL)"
+                )
+            except psycopg().errors.UniqueViolation:
+                pass  # another writer makes it at the same moment
+        connection.execute(
+            f"INSERT INTO {MARKERS} VALUES (%s, 0, 0) ON CONFLICT DO NOTHING", (self.writer,)
+        )
+        return Marker(
+            *connection.execute(
+                f"SELECT line, last FROM {MARKERS} WHERE writer = %s FOR UPDATE", (self.writer,)
+            ).fetchone()
+        )
+
+    async def apply(self, records: list[Any], expected: Marker, new: Marker) -> None:
+        """See `wallarood.Target`."""
+        assert self._session is not None
+        rows = self.table.last_of_each_key(records)
+
+        def apply(connection: Any) -> None:
+            with connection.transaction(), connection.cursor() as cursor:
+                cursor.execute(
+                    f"UPDATE {MARKERS} SET line = %s, last = %s "
+                    "WHERE writer = %s AND line = %s AND last = %s",
+                    (new.line, new.last, self.writer, expected.line, expected.last),
+                )
+                if cursor.rowcount != 1:
+                    raise MarkerMovedError(f"{self.database}: the marker is not {expected}")
+                if self.table.key:
+                    cursor.execute(self.table.stage)
+                with cursor.copy(self.table.copy) as copy:
+                    for row in rows:
+                        copy.write_row(row)
+                if self.table.key:
+                    cursor.execute(self.table.replace)
+
+        await self._session.run(apply)
+
+    async def check(self) -> None:
+        """See `wallarood.Target`."""
+        session = Session(self.database)
+        try:
+            await session.run(self._check_table)
+        finally:
+            await session.drop()
+
+    def _check_table(self, connection: Any) -> None:
+        """Raises ConfigurationError: the table is not there, or has other columns."""
+        found, name = self._columns_of(connection, self.table.name), self.table.name
+        if found is None:
+            raise ConfigurationError(f"{self.database} has no table {name!r}: create it")
+        for column in self.table.columns.names:
+            if column not in found:
+                raise ConfigurationError(
+                    f"{self.database}: table {name!r} has no column {column!r}, but "
+                    f"{', '.join(found)}: add it, or correct columns="
+                )
+        if self.table.key and not self._has_unique_key(connection):
+            raise ConfigurationError(
+                f"{self.database}: table {name!r} has no unique index on "
+                f"({', '.join(self.table.key)}): create one, or correct key="
+            )
+
+    def _columns_of(self, connection: Any, table: str) -> list[str] | None:
+        """The names of a table's columns; None: there is no such table."""
+        quoted = _quoted(table)
+        (there,) = connection.execute("SELECT to_regclass(%s)", (quoted,)).fetchone()
+        if there is None:
+            return None
+        rows = connection.execute(
+            "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) "
+            "AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+            (quoted,),
+        )
+        return [name for (name,) in rows]
+
+    def _has_unique_key(self, connection: Any) -> bool:
+        rows = connection.execute(
+            "SELECT array_agg(a.attname::text) FROM pg_index i JOIN pg_attribute a "
+            "ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey) "
+            "WHERE i.indrelid = to_regclass(%s) AND i.indisunique AND i.indpred IS NULL "
+            "GROUP BY i.indexrelid",
+            (_quoted(self.table.name),),
+        )
+        return any(sorted(names) == sorted(self.table.key) for (names,) in rows)
+
+    async def aclose(self) -> None:
+        """See `wallarood.Target`."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.drop()

@@ -1,0 +1,1 @@
+"""Redis: streams as source and sink, and a hash of latest values."""
