@@ -106,7 +106,8 @@ class SpooledWriter:
 
     def _named(self, error: Exception) -> PeersGoneError:
         what = error.message if isinstance(error, WallaroodError) else str(error)
-        return PeersGoneError(f"{self.server}: {what or type(error).__name__}")
+        named = what.startswith(self.server)
+        return PeersGoneError(what if named else f"{self.server}: {what or type(error).__name__}")
 
     async def _apply(self, prepared: Any) -> None:
         if self._marker is None:
