@@ -11,6 +11,7 @@ SEEDS ?= 100000
 KILLS ?= 500
 JOBS ?= 2
 RUNS ?= 5
+MINUTES ?= 20
 BENCH_OUTPUT ?= $(CURDIR)/bench.json
 KAFKA := tests/servers/kafka
 MVN ?= mvn
@@ -18,7 +19,7 @@ BENCH = cd tests && ../$(BIN)/python -m bench
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-time bench-files bench-growth bench-peers deb docs help demo chaos test test-all simulate kills kills-kafka lint \
+.PHONY: bench bench-time bench-expiry bench-files bench-growth bench-peers deb docs help demo chaos test test-all simulate kills kills-kafka lint \
 	format types big servers check-tools clean
 
 help:
@@ -33,7 +34,8 @@ help:
 	@echo "make bench   measure ours beside a hand-written loop and Bytewax (RUNS=$(RUNS))"
 	@echo "make bench-peers  measure ours beside Pathway and Quix Streams"
 	@echo "make bench-files  measure files in, files out beside hand-written loops and Bytewax"
-	@echo "make bench-time  measure windows, joins, distinct records and expiry beside hand-written loops"
+	@echo "make bench-time  measure windows, joins and expiry beside loops by hand, Bytewax, Pathway and Quix"
+	@echo "make bench-expiry  let keys come and go for MINUTES=$(MINUTES), and tell memory and restarts"
 	@echo "make bench-growth  measure how cost grows with keys, sizes, stages, workers, partitions"
 	@echo "make lint    check style and format"
 	@echo "make types   check types"
@@ -93,6 +95,19 @@ bench-files: .venv/.installed
 bench-time: .venv/.installed
 	@$(BENCH) windowing --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)
 	@$(BENCH) joining --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)
+	@$(BENCH) throughput --workers 1 --runs $(RUNS) --output $(BENCH_OUTPUT) \
+	    --contestants ours bytewax pathway --workloads T1 T2
+	@$(BENCH) throughput --workers 1 --runs $(RUNS) --output $(BENCH_OUTPUT) \
+	    --contestants ours pathway --workloads T3 T4
+	@$(BENCH) throughput --workers 2 --runs $(RUNS) --output $(BENCH_OUTPUT) \
+	    --contestants ours bytewax pathway --workloads T1 T2
+	@$(BENCH) throughput --workers 2 --runs $(RUNS) --output $(BENCH_OUTPUT) \
+	    --contestants ours pathway --workloads T3 T4
+	@$(BENCH) throughput --runs $(RUNS) --output $(BENCH_OUTPUT) --contestants ours quix \
+	    --workloads T1
+
+bench-expiry: .venv/.installed
+	@$(BIN)/python tests/bench/expiring.py --minutes $(MINUTES)
 
 bench-growth: .venv/.installed
 	@$(BENCH) growth --runs 3 --output $(BENCH_OUTPUT) $(ARGS)

@@ -17,6 +17,7 @@ from bench import (
     latency,
     report,
     throughput,
+    timedata,
     wholefiles,
     windowing,
 )
@@ -42,8 +43,10 @@ def parser() -> argparse.ArgumentParser:
     )
     whole = argparse.ArgumentParser(prog="bench", description=__doc__)
     commands = whole.add_subparsers(dest="what", required=True)
-    rates = commands.add_parser("throughput", parents=[common], help="W1, W2, W3")
-    rates.add_argument("--workloads", nargs="+", choices=data.SIZES, default=list(data.SIZES))
+    rates = commands.add_parser("throughput", parents=[common], help="W1 to W3, T1 to T4")
+    rates.add_argument(
+        "--workloads", nargs="+", choices=[*data.SIZES, *timedata.SIZES], default=list(data.SIZES)
+    )
     rates.add_argument("--workers", type=int, default=1, help="processes of each (default 1)")
     rates.add_argument("--scale", type=float, default=1.0, help="of the input (default 1.0)")
     rates.add_argument(

@@ -5,12 +5,19 @@ import itertools
 import random
 from typing import Any
 
+from bench import timedata
+
 WORDS = 10_000
 WORDS_IN_LINE = 10
 KEYS = 10_000
 ORDER = '{{"id":{id},"user":"user-{user}","amount":{amount},"note":"as agreed by telephone"}}'
 SIZES = {"W1": 100_000, "W2": 1_500_000, "W3": 1_000_000}
 """Records in all: lines in W1."""
+
+
+def size_of(workload: str) -> int:
+    """Records in all."""
+    return SIZES[workload] if workload in SIZES else timedata.SIZES[workload]
 
 
 def counted(workload: str, size: int, parts: int) -> int:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.data import records_of
+from bench.timedata import Reading, sides_of
 
 VARIABLE = "WALLAROOD_BENCH_JOB"
 
@@ -63,6 +64,16 @@ class Job(NamedTuple):
         gc.collect()
         gc.freeze()
         return records
+
+    def sides(self) -> list[list[list[Reading]]]:
+        """The records of each part of a workload with time, by side."""
+        sides = [
+            sides_of(self.workload, self.size, part=part, parts=self.parts, seed=self.seed)
+            for part in range(self.parts)
+        ]
+        gc.collect()
+        gc.freeze()
+        return sides
 
 
 class Probe:

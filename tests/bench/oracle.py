@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from bench import timedata
 from bench.data import ORDER, orders, records_of
 from bench.job import Job
 
@@ -21,6 +22,8 @@ def mistake_in(
 
     With *finals* not every update is asked for, but that the last of each key is right.
     """
+    if job.workload in timedata.SIZES:
+        return timedata.mistake_in(outputs, job.workload, [job.sides()[part] for part in taken])
     if job.workload == "W3":
         return _orders(outputs, job, taken, ordered=len(taken) == 1 and not finals)
     records: list[Any] = []

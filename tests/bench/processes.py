@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import files
+from bench import files, timedata
 from bench.job import Job, Result, result_in
 from bench.venvs import python_of
 
@@ -35,6 +35,8 @@ def ours_commands(
 ) -> list[list[str]]:
     """`wallarood run` for each worker: at its defaults, but for the interval of W4 and W7."""
     [port] = free_ports(1)
+    if job.workload in timedata.SIZES:
+        application = "ours_timed:app"
     application = {"W4": "ours_latency:app", "W7": "ours_growth:app"}.get(job.workload, application)
     config = directory / "bench.toml"
     if job.workload in ("W4", "W7"):
@@ -64,6 +66,8 @@ def ours_commands(
 def bytewax_commands(job: Job, workers: int, directory: Path) -> list[list[str]]:
     """`python -m bytewax.run`: one process, or several that know each other's addresses."""
     module = "bytewax_latency" if job.workload == "W4" else "bytewax_flow"
+    if job.workload in timedata.SIZES:
+        module = "bytewax_timed"
     run = ["-m", "bytewax.run", f"bench.contestants.{module}:flow"]
     if job.checkpoint_s:
         run += ["-r", str(directory / "recovery"), "-s", str(job.checkpoint_s), "-b", "0"]
@@ -84,7 +88,8 @@ def commands_of(contestant: str, job: Job, *, workers: int, directory: Path) -> 
     if contestant == "loop":
         module = "loop_growth" if job.workload == "W7" else "loop"
         return [["-m", f"bench.contestants.{module}"] for _ in range(workers)]
-    return [["-m", f"bench.contestants.{contestant}_app"] for _ in range(workers)]
+    kind = "timed" if job.workload in timedata.SIZES else "app"
+    return [["-m", f"bench.contestants.{contestant}_{kind}"] for _ in range(workers)]
 
 
 @contextlib.contextmanager

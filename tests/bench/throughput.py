@@ -17,8 +17,8 @@ from bench.venvs import NotInstalledError, python_of
 BATCH = 1024
 BATCHES = {"bytewax": 4096}
 """The batch of an input, where another one than 1,024 makes the contestant faster."""
-SHARES = {"quix": 0.02}
-"""The share of the input for a contestant that would need minutes for all of it."""
+SHARES = {"quix": 0.02, "bytewax T1": 0.25, "bytewax T2": 0.25}
+"""The share of the input for a contestant that would need minutes for all of it; of a workload."""
 FINALS = ("aggregated", "pathway")
 """Those that do not tell of every record, but of each key now and then, or at the end."""
 
@@ -41,8 +41,8 @@ def measure(
     for turn, name in ((turn, name) for turn, names in enumerate(turns) for name in names):
         if name in errors:
             continue
-        share = chosen.scale * SHARES.get(name, 1.0)
-        size = max(workers, int(data.SIZES[workload] * share))
+        share = chosen.scale * SHARES.get(f"{name} {workload}", SHARES.get(name, 1.0))
+        size = max(workers, int(data.size_of(workload) * share))
         batch = BATCHES.get(name, BATCH)
         job = Job(workload, size, chosen.seed, parts=workers, batch=batch, out="")
         try:

@@ -23,7 +23,7 @@ from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.steps.aggregates.aggregate import Aggregator
 from wallarood.model.aggregation import row
 from wallarood.model.batch import Batch
-from wallarood.model.pipeline import Computation, Shape, Where
+from wallarood.model.pipeline import Computation, FunctionShape, Where
 from wallarood.model.time import MAX_TIME, MIN_TIME
 from wallarood.model.timing.windows import Gathers, WindowKind
 
@@ -95,7 +95,7 @@ def shown(batches: list[Batch]) -> list[Result]:
 def without_windows(work: Batches) -> None:
     """The same aggregate without windows: it tells of each key of a batch."""
     where = Where("bench", 1)
-    computation = Computation("work", row, Shape.AGGREGATE, where, aggregations=(NUMBER,))
+    computation = Computation("work", row, FunctionShape.AGGREGATE, where, aggregations=(NUMBER,))
     operator = Aggregator(computation, KeyedState("work", int))
     for batch, _ in work:
         operator.on_batch(batch, [])

@@ -4,9 +4,8 @@ from typing import Any
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
-from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
-from bytewax.outputs import DynamicSink, StatelessSinkPartition
 
+from bench.contestants.bytewax_parts import MemorySink, MemorySource
 from bench.functions import (
     Total,
     add,
@@ -23,41 +22,6 @@ from bench.job import Job, Probe
 JOB = Job.here()
 PROBE = Probe(JOB)
 PARTS = [JOB.input(part) for part in range(JOB.parts)]
-
-
-class Part(StatefulSourcePartition):
-    def __init__(self, records: list[Any]) -> None:
-        self.records = records
-        self.position = 0
-
-    def next_batch(self) -> list[Any]:
-        PROBE.reads()
-        batch = self.records[self.position : self.position + JOB.batch]
-        if not batch:
-            raise StopIteration
-        self.position += len(batch)
-        return batch
-
-    def snapshot(self) -> int:
-        return self.position
-
-
-class MemorySource(FixedPartitionedSource):
-    def list_parts(self) -> list[str]:
-        return [str(part) for part in range(JOB.parts)]
-
-    def build_part(self, step_id: str, for_part: str, resume_state: Any) -> Part:
-        return Part(PARTS[int(for_part)])
-
-
-class Writer(StatelessSinkPartition):
-    def write_batch(self, items: list[Any]) -> None:
-        PROBE.wrote(items)
-
-
-class MemorySink(DynamicSink):
-    def build(self, step_id: str, worker_index: int, worker_count: int) -> Writer:
-        return Writer()
 
 
 def count_word(total: Total | None, word: str) -> tuple[Total, tuple[str, int]]:
@@ -87,4 +51,5 @@ def steps(workload: str, source: Any) -> Any:
 
 
 flow = Dataflow("bench")
-op.output("out", steps(JOB.workload, op.input("in", flow, MemorySource())), MemorySink())
+source = op.input("in", flow, MemorySource(PARTS, PROBE, JOB.batch))
+op.output("out", steps(JOB.workload, source), MemorySink(PROBE))

@@ -9,14 +9,11 @@ topic again. Changelogs are on, as they are if nothing is said: state that is no
 with its host.
 """
 
-import logging
-from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Producer
-from quixstreams import Application, State
-from quixstreams.models.topics import Topic, TopicAdmin, TopicConfig, TopicManager
+from quixstreams import State
 
+from bench.contestants.quix_topics import started
 from bench.data import counted as counted_of
 from bench.functions import (
     Total,
@@ -33,22 +30,6 @@ from bench.job import Job, Probe
 
 JOB = Job.here()
 PROBE = Probe(JOB)
-KEPT = {"retention.ms": "604800000", "retention.bytes": "-1"}
-MOCK = {
-    "bootstrap.servers": "mock",
-    "test.mock.num.brokers": 1,
-    "log_level": 0,
-    "linger.ms": 200,  # what is produced together is fetched together
-}
-
-
-class Topics(TopicManager):
-    """The mock broker has every topic that it is asked for."""
-
-    def _fetch_topic(self, topic: Topic) -> Topic:
-        self._admin.admin_client.list_topics(topic.name, timeout=10)
-        topic.broker_config = TopicConfig(num_partitions=1, replication_factor=1, extra_config=KEPT)
-        return topic
 
 
 def began(value: Any) -> None:
@@ -91,18 +72,7 @@ def message_of(record: Any) -> tuple[bytes, bytes]:
 
 def main() -> None:
     """Fill the topic, then run the application until all is read."""
-    broker = Producer(MOCK)
-    [node] = broker.list_topics(timeout=10).brokers.values()
-    address = f"{node.host}:{node.port}"
-    admin = TopicAdmin(address, logging.getLogger())
-    app = Application(
-        address,
-        consumer_group="bench",
-        auto_offset_reset="earliest",
-        state_dir=Path(JOB.out) / "state",
-        topic_manager=Topics(admin, consumer_group="bench"),
-        loglevel="WARNING",
-    )
+    broker, app = started(JOB.out)
     kind = {"W1": "str", "W2": "int", "W3": "bytes"}[JOB.workload]
     topic = app.topic("input", key_deserializer="str", value_deserializer=kind)
     records = JOB.input(0)
