@@ -53,8 +53,8 @@ def add_paths(paths: Sequence[str]) -> None:
 def load_application(target: str, args: Sequence[str] = ()) -> Application:
     """Load the application that *target* names; a function gets the list *args*.
 
-    A file is loaded under its own stem, never as ``__main__``, so that its classes have the same
-    names on every worker.
+    A file is loaded under its own stem, with an underscore for each dot, never as ``__main__``, so
+    that its classes have the same names on every worker.
 
     Raises ApplicationError: there is none, or loading it failed. Raises PipelineError: it is wrong.
     """
@@ -108,7 +108,7 @@ def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise ApplicationError(f"application file {path}: it does not exist")
     _import_what_is_hidden(path.resolve().parent)
-    name = path.stem
+    name = path.stem.replace(".", "_")  # a dot would make it a part of a package
     known = sys.modules.get(name)
     if known is not None:
         if getattr(known, "__file__", None) == str(path.resolve()):

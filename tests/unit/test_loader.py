@@ -1,5 +1,6 @@
 """Loading applications: by module, by path, by function, and the errors of each."""
 
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,14 @@ def test_a_file_a_name_and_a_function(tmp_path: Path) -> None:
 def test_a_module_by_name() -> None:
     app = load_application("wallarood.examples.word_count:app", ["--input", "README.md"])
     assert app.name == "word count"
+
+
+@pytest.mark.parametrize("name", ["my_app.v2.py", "my_app-2.py", "my_app 3.py", "my_app..py"])
+def test_objects_of_a_file_of_any_name_can_be_pickled(tmp_path: Path, name: str) -> None:
+    """Else they could not cross to another worker."""
+    load_application(str(application_file(tmp_path, name=name)))
+    (module,) = [m for key, m in sys.modules.items() if key.startswith("my_app")]
+    assert isinstance(pickle.loads(pickle.dumps(module.Total())), module.Total)
 
 
 def test_a_file_is_a_module_of_its_own_name_and_never_main(tmp_path: Path) -> None:
