@@ -143,7 +143,7 @@ class Naming:
         if isinstance(error, WallaroodError | LocalProtocolError):
             return
         called = f"{self.what} {self.step!r}"
-        if isinstance(error, OSError):
+        if is_of_host(error):
             raise host_failed(called, error) from error
         raise ApplicationError(f"{called} failed{place_of(error)}: {text_of(error)}") from error
 
@@ -156,7 +156,14 @@ def place_of(error: BaseException) -> str:
     return f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
 
 
-def host_failed(what: str, error: OSError) -> CannotCreateError:
+def is_of_host(error: BaseException) -> bool:
+    """Whether the operating system has refused something: a file, memory, a thread."""
+    if isinstance(error, RuntimeError):
+        return str(error) == "can't start new thread"
+    return isinstance(error, OSError | MemoryError)
+
+
+def host_failed(what: str, error: BaseException) -> CannotCreateError:
     """What the operating system refuses is the trouble of this host, not of the application."""
     return CannotCreateError(f"{what} failed{place_of(error)}: {text_of(error)}")
 

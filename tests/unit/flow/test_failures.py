@@ -4,6 +4,8 @@ import asyncio
 import inspect
 import json
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +14,15 @@ import trio
 
 import wallarood as w
 from wallarood import testing
-from wallarood.flow.failures import ComputationFailed, Failure, fail, letter_of, text_of
+from wallarood.flow.failures import (
+    ComputationFailed,
+    Failure,
+    Naming,
+    fail,
+    letter_of,
+    text_of,
+)
+from wallarood.model.errors import ApplicationError, CannotCreateError, WallaroodError
 from wallarood.model.pipeline import Computation, ErrorPolicy, FunctionShape, Where
 
 
@@ -257,3 +267,33 @@ def test_a_coroutine_for_asyncio_is_told_of_trio() -> None:
         asyncio.get_running_loop()
     assert "coroutines run under Trio, not asyncio: use trio.sleep" in text_of(raised.value)
     assert "Trio" not in text_of(RuntimeError("another"))
+
+
+def refused_thread() -> Exception:
+    """What Python raises where the system gives it no more threads."""
+    code = "import resource, threading\nresource.setrlimit(resource.RLIMIT_NPROC, (0, 0))\n"
+    code += "import os; os.setuid(65534)\ntry: threading.Thread(target=int).start()\n"
+    code += "except RuntimeError as error: print(error)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if not done.stdout:
+        pytest.skip("needs to be another user for a moment")
+    return RuntimeError(done.stdout.strip())
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (OSError(28, "No space left on device"), CannotCreateError),
+        (MemoryError(), CannotCreateError),
+        (refused_thread, CannotCreateError),
+        (RuntimeError("it is broken"), ApplicationError),
+        (ValueError("it is broken"), ApplicationError),
+    ],
+)
+def test_what_the_system_refuses_is_the_trouble_of_one_worker_and_not_of_the_job(
+    error: Any, kind: type[WallaroodError]
+) -> None:
+    raised = error() if callable(error) else error
+    with pytest.raises(kind, match="sink 'out' failed"), Naming("sink", "out"):
+        raise raised

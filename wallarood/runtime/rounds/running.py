@@ -12,7 +12,7 @@ import structlog
 import trio
 
 from wallarood.control.events import JobBroke, JobDrained, JobHalted
-from wallarood.flow.failures import host_failed, place_of, text_of
+from wallarood.flow.failures import host_failed, is_of_host, place_of, text_of
 from wallarood.model.errors import (
     ApplicationError,
     LocalProtocolError,
@@ -68,7 +68,7 @@ async def _run(worker: Worker, round_: Round) -> None:
 def _fail(worker: Worker, error: BaseException) -> None:
     """The job cannot go on here; if that is its own fault, all workers are to end."""
     log.debug("the job cannot go on", exc_info=error)
-    if isinstance(error, OSError):
+    if is_of_host(error):
         error = host_failed("the job", error)
     elif not isinstance(error, WallaroodError):
         log.error("unexpected error in the job", exc_info=error)
