@@ -29,8 +29,6 @@ LONG = {
     "app/streams/stream.py",
     "app/streams/windowed.py",
     "daemon/main.py",
-    "runtime/dataflow/build/job.py",
-    "runtime/dataflow/tasks/stage_task.py",
     "storage/checkpoints.py",
     "testing/stages.py",
     "wire/records.py",

@@ -127,7 +127,7 @@ def _pickled(application: "Application", topology: "Topology", config: Config) -
 
     Raises ApplicationError: they would leave this host without TLS, so the job would be refused.
     """
-    from wallarood.runtime.dataflow.build.job import codecs_of
+    from wallarood.runtime.dataflow.build.crossing import codecs_of
     from wallarood.wire.records import PickleRule, RecordCodec
 
     has_tls = config["security.certificate"] is not None

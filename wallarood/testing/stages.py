@@ -29,13 +29,8 @@ from wallarood.model.pipeline import Application, Step, StepKind
 from wallarood.model.time import MAX_TIME, MIN_TIME, Condition
 from wallarood.model.topology import Stage, StageKind, Topology
 from wallarood.planning.plan import plan
-from wallarood.runtime.dataflow.build.job import (
-    codecs_of,
-    copiers_of,
-    guards_of,
-    read_first,
-    sides_of,
-)
+from wallarood.runtime.dataflow.build.crossing import codecs_of, copiers_of, guards_of
+from wallarood.runtime.dataflow.build.stages import read_first, sides_of
 from wallarood.runtime.dataflow.build.wiring import SOURCE_EDGE, Wiring
 from wallarood.runtime.dataflow.tasks.segments import run_segments
 from wallarood.runtime.timing.clock import wall_clock

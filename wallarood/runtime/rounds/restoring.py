@@ -12,13 +12,9 @@ from wallarood.model.checkpoint import Restored
 from wallarood.model.errors import first_error
 from wallarood.model.pipeline import Application
 from wallarood.model.topology import Topology
-from wallarood.runtime.dataflow.build.job import (
-    Plan,
-    Reporting,
-    build_job,
-    codecs_of,
-    restore_states,
-)
+from wallarood.runtime.dataflow.build.crossing import codecs_of
+from wallarood.runtime.dataflow.build.job import build_job, restore_states
+from wallarood.runtime.dataflow.build.plan import Plan, Reporting
 from wallarood.runtime.dataflow.build.wiring import Wiring
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.limits import before_slow

@@ -6,19 +6,15 @@ User code runs on the event loop, so a batch is cut into slices that should take
 time budget; the size of a slice follows what the records before have cost. Between two slices
 other tasks run: heartbeats, connections, the operator's questions.
 
-A stage with a source that knows time follows how far that has come: the watermark goes out behind
-the records that moved it, at once when nothing waits and every now and then under load. What a
-watermark makes operators emit is drawn slice by slice, and each slice goes out before the next: a
-million keys that fire at once are under the same backpressure as all else, and the watermark goes
-on behind the last of them. An operator that waits for a time of the wall clock has the stage take a
-tick from its inbox then.
+What a watermark makes operators emit is drawn slice by slice, and each slice goes out before the
+next: a million keys that fire at once are under the same backpressure as all else, and the
+watermark continues after the last of them.
 
 A mark goes through `flow.align`, which says which marks pass on. When a barrier passes, the state
-here is captured as it is at that moment, and the barrier goes on at once; chunks of the capture are
+here is captured as it is at that moment, and the barrier passes at once; chunks of the capture are
 encoded between batches. The end of all inputs ends the task.
 """
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -27,7 +23,7 @@ import structlog
 import trio
 
 from wallarood.flow.align import Alignment
-from wallarood.flow.compile import Concurrent, Inline, InThread, Segment
+from wallarood.flow.compile import Concurrent, Inline, InThread, Segment, Split
 from wallarood.flow.failures import Failure
 from wallarood.flow.source_time import SourceTime
 from wallarood.flow.state.state import State
@@ -44,28 +40,23 @@ from wallarood.model.batch import (
     Watermark,
 )
 from wallarood.model.ids import InputId
-from wallarood.model.pipeline import LATE_LETTERS_OUTPUT, DeadLetter, ErrorPolicy
-from wallarood.model.time import MAX_TIME, MIN_TIME
+from wallarood.model.time import MAX_TIME
 from wallarood.model.topology import Stage
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.limits import JobLimits, Pace
 from wallarood.runtime.dataflow.outputs import Outputs
 from wallarood.runtime.dataflow.part_collector import PartCollector
+from wallarood.runtime.dataflow.tasks.letters import Letters
 from wallarood.runtime.dataflow.tasks.segments import run_segments
+from wallarood.runtime.dataflow.tasks.stage_time import StageTime
 from wallarood.runtime.timing.clock import wall_clock
 from wallarood.runtime.timing.drift import Drift
-from wallarood.runtime.timing.ticker import Ticker
 
 OVERRUN_S = 1.0
 SMALL_SHARE = 16
-SKIPPED_INTERVAL_S = 1.0
-WATERMARK_INTERVAL_S = 0.05
-"""How often a source says under load how far time has come."""
 
 log = structlog.get_logger(__name__)
-
-Split = Callable[[Batch, list[Failure]], tuple[Batch, Batch]]
 
 
 @attrs.define(eq=False)
@@ -100,12 +91,8 @@ class StageTask:
     """The checkpoint whose capture is being encoded."""
     _slice_records: int = attrs.field(default=16, init=False)
     _timed: bool = attrs.field(init=False)
-    _said: Watermark = attrs.field(default=Watermark(MIN_TIME), init=False)
-    """What went out last of how far the source has come."""
-    _said_at: float = attrs.field(default=-math.inf, init=False)
-    _ticker: Ticker = attrs.field(init=False)
-    _skipped_unsaid: int = attrs.field(default=0, init=False)
-    _skipped_said_at: float = attrs.field(default=-math.inf, init=False)
+    _time: StageTime = attrs.field(init=False)
+    _letters: Letters = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._inline = all(isinstance(segment, Inline) for segment in self.segments)
@@ -115,7 +102,10 @@ class StageTask:
         self._timed = self.source_time is not None or any(
             isinstance(each, Inline) and each.timed for each in self.segments
         )
-        self._ticker = Ticker(self.wall, self.inbox.tick)
+        self._time = StageTime(
+            self.source_time, self.drift, self.segments, self.inbox, self.alignment, self.wall
+        )
+        self._letters = Letters(self.stage.name, self.outputs, self.counters)
 
     @property
     def called(self) -> str:
@@ -135,9 +125,9 @@ class StageTask:
         if not self._timed:
             await self._work()
             return
-        self._wait_for_clock()  # what was restored may wait for a time, though nothing comes
+        self._time.wait_for_clock()  # what was restored may wait for a time, though nothing comes
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._ticker.run, name=f"{self.called}: time")
+            nursery.start_soon(self._time.ticker.run, name=f"{self.called}: time")
             await self._work()
             nursery.cancel_scope.cancel()
 
@@ -160,12 +150,12 @@ class StageTask:
         """Take what is no batch; whether it was the end of all inputs."""
         match item:
             case Unread():
-                await self._report(item.failures)
+                await self._letters.send(item.failures)
             case Reading():
                 if self.source_time is not None:
                     self.source_time.tell(item.partition, item.condition)
             case Tick():
-                self._ticker.taken()
+                self._time.ticker.taken()
                 now = self.wall()
                 await self._draw(lambda segment, failures: segment.on_wall(now, failures))
             case Barrier() | Watermark() | EndOfStream():
@@ -177,8 +167,6 @@ class StageTask:
                 for mark in marks:
                     if await self._pass(mark):
                         return True
-            case Batch():
-                raise AssertionError
         if self._timed:
             await self._time_moved()
         return False
@@ -189,7 +177,7 @@ class StageTask:
             await self._advance(mark.time)
         if isinstance(mark, EndOfStream) and self._timed:
             await self._advance(MAX_TIME)
-            if self.source_time is not None and self._said.time < MAX_TIME:
+            if self.source_time is not None and self._time.said.time < MAX_TIME:
                 self.outputs.mark(Watermark(MAX_TIME))
         if isinstance(mark, Barrier) and self.collector.begin(mark):
             self.collector.capture_now(self.stage.index)
@@ -203,24 +191,11 @@ class StageTask:
 
     async def _time_moved(self) -> None:
         """Say how far the source has come, if it is time to, and what is waited for."""
-        if self.source_time is not None:
-            now_s = time.monotonic()
-            held = now_s - self._said_at < WATERMARK_INTERVAL_S
-            if not held or not self.inbox.has_some(self.alignment):
-                watermark = Watermark(self.source_time.advance(self.wall()), self.source_time.idle)
-                if watermark != self._said:
-                    self._said, self._said_at = watermark, now_s
-                    await self._advance(watermark.time)
-                    self.outputs.mark(watermark)
-        if self.drift is not None:
-            self.drift.moved()
-        self._wait_for_clock()
-
-    def _wait_for_clock(self) -> None:
-        dues = [each.wall_due for each in self.segments if isinstance(each, Inline)]
-        if self.source_time is not None:
-            dues.append(self.source_time.wall_due)
-        self._ticker.wait_for(min((each for each in dues if each is not None), default=None))
+        watermark = self._time.news()
+        if watermark is not None:
+            await self._advance(watermark.time)
+            self.outputs.mark(watermark)
+        self._time.moved()
 
     async def _advance(self, watermark: int) -> None:
         await self._draw(lambda segment, failures: segment.advance(watermark, failures))
@@ -243,7 +218,7 @@ class StageTask:
                 failures.clear()
                 await trio.lowlevel.checkpoint()
             if failures:
-                await self._report(failures)
+                await self._letters.send(failures)
 
     async def _encode_some(self, number: int) -> None:
         """Encode the capture for checkpoint *number* until it is whole or there is other work."""
@@ -302,7 +277,7 @@ class StageTask:
             self.counters.records_out += len(refused)
             await self.outputs.send(1, refused, failures)
         if failures:
-            await self._report(failures)
+            await self._letters.send(failures)
 
     def _account(self, part: Batch, took_s: float) -> None:
         self.counters.records_in += len(part)
@@ -323,39 +298,3 @@ class StageTask:
                 stage=self.stage.name,
                 records=len(part),
             )
-
-    async def _report(self, failures: Sequence[Failure]) -> None:
-        for each in failures:
-            if each.late:
-                count = 1 if each.batch is None else len(each.batch)
-                self.counters.late[each.late] = self.counters.late.get(each.late, 0) + count
-            if each.batch is not None:
-                await self.outputs.send_late(each.letter.computation, each.batch)
-        dead = [each for each in failures if each.policy is ErrorPolicy.DEAD_LETTER]
-        letters = [each.letter for each in dead if not each.late]
-        skipped = [each.letter for each in failures if each.policy is ErrorPolicy.SKIP]
-        self.counters.dead_letters += len(dead)
-        self.counters.skipped += len(skipped)
-        if skipped:
-            self._log_skipped(skipped[0], len(skipped))
-        if letters:
-            await self.outputs.send_letters(letters)
-        if len(letters) < len(dead):
-            late = [each.letter for each in dead if each.late]
-            await self.outputs.send_letters(late, LATE_LETTERS_OUTPUT)
-
-    def _log_skipped(self, first: DeadLetter, count: int) -> None:
-        """One line a second at most, with the number since the line before and an example."""
-        self._skipped_unsaid += count
-        now = time.monotonic()
-        if now - self._skipped_said_at < SKIPPED_INTERVAL_S:
-            return
-        log.warning(
-            "records skipped",
-            count=self._skipped_unsaid,
-            computation=first.computation,
-            error=first.error,
-            where=f"{first.file}:{first.line}",
-            record=first.record,
-        )
-        self._skipped_unsaid, self._skipped_said_at = 0, now

@@ -11,13 +11,8 @@ from wallarood.model.batch import Barrier
 from wallarood.model.checkpoint import FIRST_CHECKPOINT, Restored
 from wallarood.model.messages import Listing
 from wallarood.planning.plan import plan
-from wallarood.runtime.dataflow.build.job import (
-    HOPS_AT_ONCE_MAX,
-    Plan,
-    Reporting,
-    build_job,
-    restore_states,
-)
+from wallarood.runtime.dataflow.build.job import HOPS_AT_ONCE_MAX, build_job, restore_states
+from wallarood.runtime.dataflow.build.plan import Plan, Reporting
 from wallarood.runtime.dataflow.build.wiring import Wiring
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.job import POSITIONS_MAX, Job

@@ -13,7 +13,8 @@ from wallarood.model.checkpoint import FIRST_CHECKPOINT, Restored
 from wallarood.model.messages import Listing
 from wallarood.model.time import SECOND
 from wallarood.planning.plan import plan
-from wallarood.runtime.dataflow.build.job import Plan, Reporting, build_job, restore_states
+from wallarood.runtime.dataflow.build.job import build_job, restore_states
+from wallarood.runtime.dataflow.build.plan import Plan, Reporting
 from wallarood.runtime.dataflow.build.wiring import Wiring
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.job import Job

@@ -1,0 +1,90 @@
+"""Building the instances of sources and sinks, with what their connectors are told."""
+
+from wallarood.app.connector import Scope, SinkContext, SourceContext
+from wallarood.flow.align import Alignment
+from wallarood.model.pipeline import (
+    StepKind,
+)
+from wallarood.model.topology import Stage
+from wallarood.runtime.dataflow.build.plan import Plan
+from wallarood.runtime.dataflow.build.wiring import SOURCE_EDGE
+from wallarood.runtime.dataflow.counters import SourceCounters
+from wallarood.runtime.dataflow.job import Job
+from wallarood.runtime.dataflow.limits import (
+    Pace,
+    batches_at_once,
+)
+from wallarood.runtime.dataflow.tasks.sink_task import SinkTask
+from wallarood.runtime.dataflow.tasks.source_task import SourceTask
+
+
+def source_task_of(job: Job, plan: Plan, stage: Stage, *, pace: Pace | None) -> SourceTask:
+    """The task that reads the partitions here of the source of *stage*."""
+    most = plan.limits.source_with(batches_at_once(plan.application, plan.wiring, stage))
+    step = plan.application.step(stage.steps[0])
+    known = {
+        each.partition: SourceCounters(0, each.position, each.ended)
+        for each in plan.restored.sources
+        if each.source == step.name
+    }
+    listed = tuple(
+        each.partition
+        for each in stage.source_partitions
+        if step.connector.scope is Scope.SHARED or each.worker == job.wiring.worker
+    )
+    stamping = job.stages[-1]
+    return SourceTask(
+        step=step.name,
+        source=step.connector,
+        partitions={
+            each.partition: known.get(each.partition, SourceCounters())
+            for each in stage.source_partitions
+            if each.worker == job.wiring.worker
+        },
+        inbox=job.inboxes[stage.index],
+        input=(SOURCE_EDGE, job.wiring.worker),
+        gate=job.gate,
+        context=SourceContext(
+            step=step.name,
+            worker=job.wiring.worker,
+            cluster_id=plan.cluster_id,
+            directory=str(plan.cluster_path / "sources" / step.name.replace("/", "_")),
+            limits=most if pace is None else pace.limits,
+            partitions=listed,
+            positions={name: each.position for name, each in known.items()},
+        ),
+        source_time=stamping.source_time,
+        drift=stamping.drift,
+    )
+
+
+def sink_task_of(job: Job, plan: Plan, stage: Stage) -> SinkTask:
+    """The task of the sink that *stage* is."""
+    step = next(
+        plan.application.step(name)
+        for name in stage.steps
+        if plan.application.step(name).kind is StepKind.SINK
+    )
+    worker = job.wiring.worker
+    instance = stage.workers.index(worker)
+    name = f"{step.name}-{instance}".replace("/", "_")
+    return SinkTask(
+        stage=stage.index,
+        sink=step.connector,
+        context=SinkContext(
+            application=plan.application.name,
+            cluster_id=plan.cluster_id,
+            worker=worker,
+            step=step.name,
+            instance=instance,
+            directory=str(plan.cluster_path / "sinks" / name),
+            life=plan.life,
+            line=plan.line,
+        ),
+        inbox=job.inboxes[stage.index],
+        alignment=Alignment(job.wiring.inputs(stage)),
+        counters=job.counters[stage.index],
+        collector=job.collector,
+        on_published=job.sink_published,
+        restored=next((each for each in plan.restored.sinks if each.step == step.name), None),
+    )

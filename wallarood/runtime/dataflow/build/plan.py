@@ -1,0 +1,55 @@
+"""What a job is built from."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import attrs
+
+from wallarood.flow.steps.timed import Wall
+from wallarood.model.checkpoint import CheckpointPart, Restored
+from wallarood.model.ids import ClusterId, WorkerName
+from wallarood.model.pipeline import (
+    Application,
+)
+from wallarood.model.topology import Edge
+from wallarood.runtime.dataflow.build.wiring import Wiring
+from wallarood.runtime.dataflow.gate import Gate
+from wallarood.runtime.dataflow.limits import (
+    JobLimits,
+)
+from wallarood.runtime.dataflow.outputs import Port
+from wallarood.runtime.timing.clock import wall_clock
+from wallarood.wire.records import RecordCodec
+
+MakePort = Callable[[Edge, WorkerName], Port]
+
+
+@attrs.frozen
+class Reporting:
+    """What the job tells its worker while a checkpoint is collected; see `PartCollector`."""
+
+    on_moved: Callable[[], None]
+    on_done: Callable[[CheckpointPart], None]
+    on_slow: Callable[[], None]
+
+
+@attrs.frozen
+class Plan:
+    """What a job is built from. `cluster_path` is where connectors keep things.
+
+    `life` names this life of the worker; `line` is the round's.
+    """
+
+    application: Application
+    wiring: Wiring
+    cluster_id: ClusterId
+    cluster_path: Path
+    life: str
+    line: int
+    restored: Restored
+    gate: Gate
+    limits: JobLimits
+    remote_port: MakePort
+    codecs: Mapping[int, RecordCodec]
+    reporting: Reporting
+    wall: Wall = wall_clock
