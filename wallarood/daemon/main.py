@@ -5,9 +5,7 @@ directory, the listeners, the machines, the admin socket. A stop goes the other 
 """
 
 import gc
-import secrets
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -22,37 +20,30 @@ from wallarood.admin.orders import Orders
 from wallarood.admin.reporter import StatusReporter
 from wallarood.admin.server import serve_admin
 from wallarood.config.keys import Config
-from wallarood.control.events import Event, KeyRefused, LeaveWanted
-from wallarood.control.formation.founding import FormationSettings
+from wallarood.control.events import Event, LeaveWanted
 from wallarood.control.formation.joiner import Joiner
-from wallarood.control.formation.startup import AskFor, FormNew, GoOn, Stop, decide, role_now
-from wallarood.control.node import ClusterNode
 from wallarood.control.worker_state import WorkerState
 from wallarood.daemon.addresses import ask_occupant, listen
+from wallarood.daemon.building import Parts, build_worker, formation_settings
 from wallarood.daemon.ending import Ending
 from wallarood.daemon.reload import Reloader
 from wallarood.daemon.roles import LeaderSought, role_of
-from wallarood.daemon.settings import credentials, net_limits, node_settings, runtime_settings
+from wallarood.daemon.settings import credentials, net_limits
+from wallarood.daemon.start import Start, starting_as
 from wallarood.daemon.stopping import LATE_S, Signals, checkpoint_first, leave_s
+from wallarood.daemon.telling import log_context, stuck, tell_status
 from wallarood.logs import add_context
-from wallarood.model.cluster_record import ClusterRecord, RecordState
-from wallarood.model.errors import CannotCreateError, RefusedError, WallaroodError, first_error
-from wallarood.model.ids import ClusterId, Incarnation, parse_address
+from wallarood.model.errors import CannotCreateError, WallaroodError, first_error
+from wallarood.model.ids import Incarnation, parse_address
 from wallarood.model.messages import Listing, Member
 from wallarood.model.pipeline import Application
-from wallarood.net.auth import ClusterKey
-from wallarood.net.control import dial_control, load_websocket, serve_control
-from wallarood.net.listen import NetLimits
-from wallarood.net.tcp import DataChannel, dial_data, serve_data
-from wallarood.planning.listings import check_size, list_partitions
-from wallarood.planning.plan import plan
-from wallarood.runtime.control_task import ControlConnections
+from wallarood.net.control import load_websocket, serve_control
+from wallarood.net.tcp import DataChannel, serve_data
 from wallarood.runtime.driver import drive, step
 from wallarood.runtime.peers.links import refuse_data
-from wallarood.runtime.ports import DialData
-from wallarood.runtime.profile import Profile, profile_accepted, profile_dial
+from wallarood.runtime.profile import Profile, profile_accepted
 from wallarood.runtime.worker import Woken, Worker
-from wallarood.storage.state_directory import StateDirectory, open_state_directory
+from wallarood.storage.state_directory import open_state_directory
 from wallarood.systemd import listeners
 from wallarood.systemd.notify import notify
 from wallarood.systemd.watchdog import keep_watch
@@ -65,7 +56,6 @@ seconds."""
 GC_ALLOCATIONS = 50_000
 """After how many new objects the garbage collector looks at them. A batch in flight makes some
 thousand and drops them again; with Python's default of 700 most of them are looked at in vain."""
-STATUS_S = 5.0
 
 Events: TypeAlias = trio.MemoryReceiveChannel[Event | Woken]
 
@@ -115,10 +105,9 @@ async def _run_worker(
         listeners.take()
         state = open_state_directory(Path(config["worker.state-directory"]))
         try:
-            key = credentials(config)
-            limits = net_limits(config)
-            daemon = _Daemon(config, application, state, signals, key, limits, read, profile)
-            await daemon.run()
+            key, limits = credentials(config), net_limits(config)
+            parts = Parts(config, application, state, key, limits, profile)
+            await _Daemon(parts, signals, read).run()
         finally:
             state.close()
         nursery.cancel_scope.cancel()
@@ -126,130 +115,84 @@ async def _run_worker(
 
 @attrs.define(eq=False)
 class _Daemon:
-    config: Config
-    application: Application
-    state: StateDirectory
+    parts: Parts
     signals: Signals
-    key: ClusterKey
-    limits: NetLimits
     read: Callable[[], Config]
-    profile: Profile | None
+
+    @property
+    def _stop_s(self) -> float:
+        stop_s: float = self.parts.config["timing.stop"]
+        return stop_s
 
     async def run(self) -> None:
         """Run until the worker ends; one that was brought up to date restarts."""
-        while await self._run():
+        parts = self.parts
+        while await self._serve(await starting_as(parts.config, parts.application, parts.state)):
             log.info("restarting with the updated topology")
 
-    async def _run(self) -> bool:
-        decision = decide(
-            self.state.load_record(),
-            self.config["worker.cluster-id"],
-            worker=self.config["worker.name"],
-            fingerprint=self.application.fingerprint,
-            role=role_of(self.config),
-        )
-        listings: tuple[Listing, ...] = ()
-        if not (isinstance(decision, GoOn) and decision.has_topology):
-            listings = await trio.to_thread.run_sync(
-                list_partitions, self.application, abandon_on_cancel=True
-            )
-            here = (self.config["worker.name"], listings)
-            check_size((here,) * self.config["worker.count"])
-        match decision:
-            case Stop(error):
-                raise error
-            case FormNew(old):
-                if old is not None:
-                    where = str(self.state.archive_record())
-                    log.info("former cluster archived", cluster_id=old.cluster_id, file=where)
-                return await self._serve(None, None, listings)
-            case GoOn(record):
-                return await self._serve(self._go_on(record), None, listings)
-            case AskFor(cluster_id):
-                if self.state.bring_back(cluster_id):
-                    log.info("cluster brought back from the archive", cluster_id=cluster_id)
-                    return await self._run()
-                self._check_may_ask(cluster_id)
-                return await self._serve(None, cluster_id, listings)
-
-    def _check_may_ask(self, cluster_id: ClusterId) -> None:
-        """The initializer has no worker to ask for a cluster it holds no state of."""
-        if self.config["worker.topology-initializer"]:
-            raise RefusedError(
-                f"wrong cluster ID: {self.state.path} holds no state of {cluster_id}; put its "
-                "state directory back, or start without --cluster-id to form a new cluster"
-            )
-
-    def _go_on(self, record: ClusterRecord) -> ClusterRecord | None:
-        """A founding was interrupted. What the initializer has not committed will never be."""
-        if record.state is RecordState.PREPARED and record.worker == record.initializer:
-            log.warning("the proposed cluster is abandoned", cluster_id=record.cluster_id)
-            self.state.record_never(record.cluster_id)
-            self.state.archive_record()
-            return None
-        log.info("rejoining the cluster", cluster_id=record.cluster_id, state=record.state.value)
-        return record
-
-    async def _serve(
-        self,
-        record: ClusterRecord | None,
-        asked: ClusterId | None,
-        listings: tuple[Listing, ...],
-    ) -> bool:
-        life = self.state.next_incarnation()
-        if self.config["worker.count"] > 1:
+    async def _serve(self, start: Start) -> bool:
+        """Run a worker until it ends; whether it is to start again."""
+        parts = self.parts
+        life = parts.state.next_incarnation()
+        if parts.config["worker.count"] > 1:
             load_websocket()
         try:
-            listening = await listen(self.config, record, life)
+            listening = await listen(parts.config, start.record, life)
         except CannotCreateError:
-            await self._ask_occupant(listings)
+            await self._ask_occupant(start.listings)
             raise
         member = listening.member
         log.info("listening", control=str(member.control), data=str(member.data))
-        founding = attrs.evolve(self._founding(member, listings), wanted_cluster_id=asked)
+        founding = formation_settings(parts, member, start.listings)
+        founding = attrs.evolve(founding, wanted_cluster_id=start.asked)
         events_in, events = trio.open_memory_channel[Event | Woken](QUEUE_EVENTS_MAX)
         async with trio.open_nursery() as nursery:
-            worker = self._worker(
-                founding, record, events=events_in, nursery=nursery, data=listening.data
+            worker = build_worker(
+                parts,
+                founding,
+                start.record,
+                events=events_in,
+                nursery=nursery,
+                data=listening.data,
             )
-            net: dict[str, Any] = {"key": self.key, "limits": self.limits}
+            net: dict[str, Any] = {"key": parts.key, "limits": parts.limits}
             nursery.start_soon(
                 partial(serve_control, **net), listening.control, worker.connections.accept
             )
             nursery.start_soon(
                 partial(serve_data, **net), listening.data, partial(_accept_data, worker)
             )
-            reloader = Reloader(self.config, self.read, worker, self.limits, self.key.tls)
+            reloader = Reloader(parts.config, self.read, worker, parts.limits, parts.key.tls)
             self.signals.reload = reloader.reload
-            add_context(partial(_log_context, worker))
+            add_context(partial(log_context, worker))
             await nursery.start(self._serve_admin, worker, reloader)
             if isinstance(worker.node.machines.formation, Joiner) and not worker.node.leads:
-                seek = LeaderSought(worker, role_of(self.config))
+                seek = LeaderSought(worker, role_of(parts.config))
                 nursery.start_soon(worker.connections.keep_dialling, "", seek)
             notify("READY=1", f"STATUS={worker.status_text}")
-            nursery.start_soon(_tell_status, worker)
-            nursery.start_soon(keep_watch, partial(_stuck, worker))
+            nursery.start_soon(tell_status, worker)
+            nursery.start_soon(keep_watch, partial(stuck, worker))
             await self._drive(worker, events)
             nursery.cancel_scope.cancel()
         if worker.node.failure is not None:
-            raise self.state.with_archived(worker.node.failure)
+            raise parts.state.with_archived(worker.node.failure)
         outdated = worker.node.state is WorkerState.OUTDATED
         return outdated and not self.signals.stopping.is_set()
 
     async def _ask_occupant(self, listings: tuple[Listing, ...]) -> None:
-        if self.config["worker.topology-initializer"]:
-            address = parse_address(self.config["worker.control-channel"])
-            me = Member(self.config["worker.name"], address, address, Incarnation(0, ""))
-            join = self._founding(me, listings).join(nonce="")
+        if self.parts.config["worker.topology-initializer"]:
+            address = parse_address(self.parts.config["worker.control-channel"])
+            me = Member(self.parts.config["worker.name"], address, address, Incarnation(0, ""))
+            join = formation_settings(self.parts, me, listings).join(nonce="")
             join = attrs.evolve(join, initializer=True)
-            await ask_occupant(address, join, key=self.key, limits=self.limits)
+            await ask_occupant(address, join, key=self.parts.key, limits=self.parts.limits)
 
     async def _drive(self, worker: Worker, events: Events) -> None:
         async with trio.open_nursery() as nursery:
 
             async def stop() -> None:
                 await self.signals.stopping.wait()
-                await checkpoint_first(worker, self.config["timing.stop"], self.signals.ending)
+                await checkpoint_first(worker, self._stop_s, self.signals.ending)
                 nursery.cancel_scope.cancel()
 
             self.signals.driving = True
@@ -265,8 +208,11 @@ class _Daemon:
         failure = worker.node.failure
         if worker.node.state is not WorkerState.OUTDATED:
             self.signals.ending.code = failure.exit_code if failure else 0
-            self.signals.ending.within(leave_s(self.config["timing.stop"]) + LATE_S)
-        with trio.CancelScope(shield=True), trio.move_on_after(leave_s(self.config["timing.stop"])):
+            self.signals.ending.within(leave_s(self._stop_s) + LATE_S)
+        with (
+            trio.CancelScope(shield=True),
+            trio.move_on_after(leave_s(self._stop_s)),
+        ):
             step(worker, LeaveWanted())
             if worker.round is not None:
                 worker.round.scope.cancel()
@@ -277,62 +223,6 @@ class _Daemon:
         if worker.checkpoints is not None:
             worker.checkpoints.close()
 
-    def _founding(self, member: Member, listings: tuple[Listing, ...]) -> FormationSettings:
-        config = self.config
-        return FormationSettings(
-            member,
-            secrets.token_hex(16),
-            self.application.name,
-            self.application.fingerprint,
-            config["worker.count"],
-            listings,
-            partial(plan, self.application),
-            formation_deadline_s=config["timing.formation-deadline"],
-            name_taken_wait_s=config["timing.name-taken-wait"],
-            anew=config["worker.cluster-id"] is None,
-        )
-
-    def _worker(
-        self,
-        founding: FormationSettings,
-        record: ClusterRecord | None,
-        *,
-        events: trio.MemorySendChannel[Event | Woken],
-        nursery: trio.Nursery,
-        data: list[trio.SocketListener],
-    ) -> Worker:
-        config = self.config
-        net: dict[str, Any] = {"key": self.key, "limits": self.limits}
-        dial: DialData = partial(dial_data, **net)
-        if self.profile is not None:
-            dial = profile_dial(self.profile, dial)
-
-        worker = Worker(
-            node=ClusterNode(
-                founding,
-                role_now(record, role_of(config)),
-                record,
-                settings=node_settings(config),
-                now=trio.current_time(),
-            ),
-            application=self.application,
-            store=self.state,
-            dial_data=dial,
-            settings=runtime_settings(config, data),
-            connections=ControlConnections(
-                events,
-                partial(dial_control, **net),
-                lambda: worker.node.stamp,
-                config["timing.connect-backoff-max"],
-                lambda error: worker.post(KeyRefused(error)),
-            ),
-            events=events,
-            nursery=nursery,
-            notify=lambda: notify(f"STATUS={worker.status_text}"),
-            profile=self.profile,
-        )
-        return worker
-
     async def _serve_admin(
         self,
         worker: Worker,
@@ -342,39 +232,13 @@ class _Daemon:
         reporter = StatusReporter(worker)
         worker.nursery.start_soon(reporter.keep_rates)
         await serve_admin(
-            Path(self.config["admin.socket"]),
+            Path(self.parts.config["admin.socket"]),
             status=reporter.status,
             cluster=Gathering(worker, reporter.status).gather,
             topology=lambda: worker.node.record.topology if worker.node.record else None,
-            orders=Orders(worker, self.config["timing.stop"], reloader.reload).by_name,
+            orders=Orders(worker, self._stop_s, reloader.reload).by_name,
             task_status=task_status,
         )
-
-
-def _log_context(worker: Worker) -> dict[str, str]:
-    """The fields that every entry of the journal has."""
-    stamp = worker.node.stamp
-    return {
-        "WALLAROOD_WORKER": worker.member.name,
-        "WALLAROOD_CLUSTER_ID": stamp.cluster_id,
-        "WALLAROOD_EPOCH": str(stamp.epoch),
-        "WALLAROOD_ROUND": str(stamp.round),
-    }
-
-
-def _stuck(worker: Worker) -> str:
-    """Why this worker does not get on, though it could; empty if it does."""
-    job = worker.job
-    if job is None:
-        return ""
-    return job.stuck(time.perf_counter(), worker.settings.job.blocking_call_s)
-
-
-async def _tell_status(worker: Worker) -> None:
-    """Keep the age of the last checkpoint fresh in what systemd shows."""
-    while True:
-        await trio.sleep(STATUS_S)
-        notify(f"STATUS={worker.status_text}")
 
 
 async def _accept_data(worker: Worker, channel: DataChannel) -> None:

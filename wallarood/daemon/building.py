@@ -1,0 +1,106 @@
+"""Building the worker and what it forms a cluster with, from the configuration."""
+
+import secrets
+from functools import partial
+from typing import Any, TypeAlias
+
+import attrs
+import trio
+
+from wallarood.config.keys import Config
+from wallarood.control.events import Event, KeyRefused
+from wallarood.control.formation.founding import FormationSettings
+from wallarood.control.formation.startup import role_now
+from wallarood.control.node import ClusterNode
+from wallarood.daemon.roles import role_of
+from wallarood.daemon.settings import node_settings, runtime_settings
+from wallarood.model.cluster_record import ClusterRecord
+from wallarood.model.messages import Listing, Member
+from wallarood.model.pipeline import Application
+from wallarood.net.auth import ClusterKey
+from wallarood.net.control import dial_control
+from wallarood.net.listen import NetLimits
+from wallarood.net.tcp import dial_data
+from wallarood.planning.plan import plan
+from wallarood.runtime.control_task import ControlConnections
+from wallarood.runtime.ports import DialData
+from wallarood.runtime.profile import Profile, profile_dial
+from wallarood.runtime.worker import Woken, Worker
+from wallarood.storage.state_directory import StateDirectory
+from wallarood.systemd.notify import notify
+
+Events: TypeAlias = trio.MemorySendChannel[Event | Woken]
+
+
+@attrs.frozen
+class Parts:
+    """What the daemon has before there is a worker."""
+
+    config: Config
+    application: Application
+    state: StateDirectory
+    key: ClusterKey
+    limits: NetLimits
+    profile: Profile | None
+
+
+def formation_settings(
+    parts: Parts, member: Member, listings: tuple[Listing, ...]
+) -> FormationSettings:
+    """What *member* forms a cluster with."""
+    config = parts.config
+    return FormationSettings(
+        member,
+        secrets.token_hex(16),
+        parts.application.name,
+        parts.application.fingerprint,
+        config["worker.count"],
+        listings,
+        partial(plan, parts.application),
+        formation_deadline_s=config["timing.formation-deadline"],
+        name_taken_wait_s=config["timing.name-taken-wait"],
+        anew=config["worker.cluster-id"] is None,
+    )
+
+
+def build_worker(
+    parts: Parts,
+    founding: FormationSettings,
+    record: ClusterRecord | None,
+    *,
+    events: Events,
+    nursery: trio.Nursery,
+    data: list[trio.SocketListener],
+) -> Worker:
+    """A worker that has not begun: it listens for data on *data*."""
+    config = parts.config
+    net: dict[str, Any] = {"key": parts.key, "limits": parts.limits}
+    dial: DialData = partial(dial_data, **net)
+    if parts.profile is not None:
+        dial = profile_dial(parts.profile, dial)
+
+    worker = Worker(
+        node=ClusterNode(
+            founding,
+            role_now(record, role_of(config)),
+            record,
+            settings=node_settings(config),
+            now=trio.current_time(),
+        ),
+        application=parts.application,
+        store=parts.state,
+        dial_data=dial,
+        settings=runtime_settings(config, data),
+        connections=ControlConnections(
+            events,
+            partial(dial_control, **net),
+            lambda: worker.node.stamp,
+            config["timing.connect-backoff-max"],
+            lambda error: worker.post(KeyRefused(error)),
+        ),
+        events=events,
+        nursery=nursery,
+        notify=lambda: notify(f"STATUS={worker.status_text}"),
+        profile=parts.profile,
+    )
+    return worker

@@ -1,0 +1,84 @@
+"""What a worker starts as: by its record, by what it was told, and by what its sources list."""
+
+import attrs
+import structlog
+import trio
+
+from wallarood.config.keys import Config
+from wallarood.control.formation.startup import AskFor, FormNew, GoOn, Stop, decide
+from wallarood.daemon.roles import role_of
+from wallarood.model.cluster_record import ClusterRecord, RecordState
+from wallarood.model.errors import RefusedError
+from wallarood.model.ids import ClusterId
+from wallarood.model.messages import Listing
+from wallarood.model.pipeline import Application
+from wallarood.planning.listings import check_size, list_partitions
+from wallarood.storage.state_directory import StateDirectory
+
+log = structlog.get_logger(__name__)
+
+
+@attrs.frozen
+class Start:
+    """The cluster on disk to continue, if any, or the one to *ask* for; what the sources list."""
+
+    record: ClusterRecord | None
+    asked: ClusterId | None
+    listings: tuple[Listing, ...]
+
+
+async def starting_as(config: Config, application: Application, state: StateDirectory) -> Start:
+    """Choose what this worker starts as; what is on disk is archived or brought back for that.
+
+    Raises WallaroodError: it cannot start so.
+    """
+    decision = decide(
+        state.load_record(),
+        config["worker.cluster-id"],
+        worker=config["worker.name"],
+        fingerprint=application.fingerprint,
+        role=role_of(config),
+    )
+    listings: tuple[Listing, ...] = ()
+    if not (isinstance(decision, GoOn) and decision.has_topology):
+        listings = await trio.to_thread.run_sync(
+            list_partitions, application, abandon_on_cancel=True
+        )
+        here = (config["worker.name"], listings)
+        check_size((here,) * config["worker.count"])
+    match decision:
+        case Stop(error):
+            raise error
+        case FormNew(old):
+            if old is not None:
+                where = str(state.archive_record())
+                log.info("former cluster archived", cluster_id=old.cluster_id, file=where)
+            return Start(None, None, listings)
+        case GoOn(record):
+            return Start(_go_on(record, state), None, listings)
+        case AskFor(cluster_id):
+            if state.bring_back(cluster_id):
+                log.info("cluster brought back from the archive", cluster_id=cluster_id)
+                return await starting_as(config, application, state)
+            _check_may_ask(cluster_id, config, state)
+            return Start(None, cluster_id, listings)
+
+
+def _check_may_ask(cluster_id: ClusterId, config: Config, state: StateDirectory) -> None:
+    """The initializer has no worker to ask for a cluster it holds no state of."""
+    if config["worker.topology-initializer"]:
+        raise RefusedError(
+            f"wrong cluster ID: {state.path} holds no state of {cluster_id}; put its "
+            "state directory back, or start without --cluster-id to form a new cluster"
+        )
+
+
+def _go_on(record: ClusterRecord, state: StateDirectory) -> ClusterRecord | None:
+    """A founding was interrupted. What the initializer has not committed will never be."""
+    if record.state is RecordState.PREPARED and record.worker == record.initializer:
+        log.warning("the proposed cluster is abandoned", cluster_id=record.cluster_id)
+        state.record_never(record.cluster_id)
+        state.archive_record()
+        return None
+    log.info("rejoining the cluster", cluster_id=record.cluster_id, state=record.state.value)
+    return record
