@@ -55,8 +55,8 @@ if TYPE_CHECKING:
         variance,
     )
     from wallarood.app.streams.collected import CollectedStream
-    from wallarood.app.streams.joinable import table
-    from wallarood.app.streams.joins import Table
+    from wallarood.app.streams.joining.joinable import table
+    from wallarood.app.streams.joining.joins import Table
     from wallarood.app.streams.keyed import KeyedStream
     from wallarood.app.streams.nodes import End
     from wallarood.app.streams.options import Branch
@@ -233,7 +233,7 @@ _WHERE = {
     "StdinSource": "wallarood.connectors.stdin",
     "StdoutSink": "wallarood.connectors.stdout",
     "Stream": "wallarood.app.streams.stream",
-    "Table": "wallarood.app.streams.joins",
+    "Table": "wallarood.app.streams.joining.joins",
     "Target": "wallarood.connectors.spool.target",
     "TcpSink": "wallarood.connectors.tcp.sink",
     "TcpSource": "wallarood.connectors.tcp.source",
@@ -277,7 +277,7 @@ _WHERE = {
     "state_computation_timed": "wallarood.app.functions.timed",
     "stddev": "wallarood.app.statistics",
     "sum": "wallarood.app.aggregations:total",
-    "table": "wallarood.app.streams.joinable",
+    "table": "wallarood.app.streams.joining.joinable",
     "top": "wallarood.app.statistics",
     "tumbling": "wallarood.app.windows",
     "variance": "wallarood.app.statistics",

@@ -24,16 +24,6 @@ IMPURE = {
 }  # fmt: skip
 
 FILE_LINES_MAX = 300
-LONG_FILE_LINES_MAX = 400
-LONG = {
-    "app/streams/stream.py",
-    "app/streams/windowed.py",
-    "daemon/main.py",
-    "storage/checkpoints.py",
-    "testing/stages.py",
-    "wire/records.py",
-}
-"""Files that may have more lines, until they are split: this list may only shrink."""
 TEST_FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 70
 MODULES_IN_FOLDER_MAX = 12
@@ -126,18 +116,11 @@ def test_the_two_inner_rings_ask_no_clock() -> None:
     assert asked == []
 
 
-def lines_allowed(path: Path) -> int:
-    if not path.is_relative_to(PACKAGE):
-        return TEST_FILE_LINES_MAX
-    is_long = str(path.relative_to(PACKAGE)) in LONG
-    return LONG_FILE_LINES_MAX if is_long else FILE_LINES_MAX
-
-
 def test_files_and_functions_are_short() -> None:
     """Each that is too long holds more than one idea: split it."""
     long = []
     for path in (*MODULES, *TESTS):
-        lines_max = lines_allowed(path)
+        lines_max = FILE_LINES_MAX if path.is_relative_to(PACKAGE) else TEST_FILE_LINES_MAX
         lines = len(path.read_text(encoding="utf-8").splitlines())
         if lines > lines_max:
             long.append(f"{shown(path)} has {lines} lines")

@@ -10,9 +10,9 @@ from wallarood.app.functions.declaring import policy_of
 from wallarood.app.hints import show
 from wallarood.app.mistakes import mistake, mistake_at, place_of
 from wallarood.app.setups import Setup, check_setups, check_used
+from wallarood.app.streams.joining.waits import check_waits
 from wallarood.app.streams.nodes import End, Node
 from wallarood.app.streams.stream import Stream
-from wallarood.app.streams.waits import check_waits
 from wallarood.model.pipeline import (
     ERRORS_OUTPUT,
     LATE_LETTERS_OUTPUT,

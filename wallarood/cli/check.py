@@ -128,7 +128,8 @@ def _pickled(application: "Application", topology: "Topology", config: Config) -
     Raises ApplicationError: they would leave this host without TLS, so the job would be refused.
     """
     from wallarood.runtime.dataflow.build.crossing import codecs_of
-    from wallarood.wire.records import PickleRule, RecordCodec
+    from wallarood.wire.records.codec import RecordCodec
+    from wallarood.wire.records.untyped import PickleRule
 
     has_tls = config["security.certificate"] is not None
     where = config["listen.data"] or config["listen.control"] or config["worker.control-channel"]

@@ -17,7 +17,7 @@ from wallarood.net.tls import Tls, TlsFiles
 from wallarood.runtime.dataflow.limits import JobLimits
 from wallarood.runtime.peers.links import LinkLimits
 from wallarood.runtime.worker import Settings
-from wallarood.wire.records import PickleRule
+from wallarood.wire.records.untyped import PickleRule
 
 
 def credentials(config: Config) -> ClusterKey:

@@ -31,7 +31,7 @@ class NotSendableError(ApplicationError):
 
 
 class Codec(Protocol):
-    """What the guard asks of the codec of records; see `wallarood.wire.records.RecordCodec`."""
+    """What the guard asks of a `wallarood.wire.records.codec.RecordCodec`."""
 
     @property
     def is_trusted(self) -> bool:

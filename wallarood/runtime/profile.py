@@ -34,7 +34,7 @@ from wallarood.runtime.dataflow.outputs import LocalPort, Port
 from wallarood.runtime.dataflow.tasks.stage_task import StageTask
 from wallarood.runtime.peers.sender import RemotePort
 from wallarood.runtime.ports import DataChannel, DialData
-from wallarood.wire.records import RecordCodec
+from wallarood.wire.records.codec import RecordCodec
 
 _WITH_OPERATOR = frozenset(
     {

@@ -27,7 +27,7 @@ from wallarood.runtime.ports import CheckpointStore, DialData, RecordStore
 from wallarood.runtime.profile import Profile
 from wallarood.runtime.setups import Setups
 from wallarood.runtime.store.turns import Turns
-from wallarood.wire.records import PickleRule
+from wallarood.wire.records.untyped import PickleRule
 
 
 @attrs.frozen

@@ -47,18 +47,11 @@ from wallarood.storage.checkpoint_rows import (
     put_marks,
     read_chunks,
 )
+from wallarood.storage.place import Place
 
 BUSY_MS = 5000
 
 log = structlog.get_logger(__name__)
-
-
-def _inode_of(path: Path) -> int | None:
-    """The number of the file; None: there is none. Raises OSError."""
-    try:
-        return path.stat().st_ino
-    except (FileNotFoundError, NotADirectoryError):
-        return None
 
 
 @attrs.define(eq=False)
@@ -80,11 +73,11 @@ class CheckpointStore:
     """The highest checkpoint that is known committed, also if the disk had no room to say so."""
     _void: set[int] = attrs.field(factory=set, init=False)
     """Those above it that can never be committed."""
-    _inode: int | None = attrs.field(init=False)
+    _place: Place = attrs.field(init=False)
     """Of the file that was opened."""
 
     def __attrs_post_init__(self) -> None:
-        self._inode = _inode_of(self.path)
+        self._place = Place.of(self.path)
 
     @property
     def held(self) -> tuple[CheckpointId, ...]:
@@ -269,7 +262,7 @@ class CheckpointStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Cursor]:
-        self._check_place()
+        self._place.check()
         cursor = self._connection.cursor()
         try:
             cursor.execute("BEGIN IMMEDIATE")
@@ -281,20 +274,6 @@ class CheckpointStore:
             raise CannotCreateError(f"{self.path}: {error}") from error
         finally:
             cursor.close()
-
-    def _check_place(self) -> None:
-        """SQLite would continue to write into a file that no directory has any more."""
-        try:
-            now = _inode_of(self.path)
-        except OSError:  # the write that follows says it
-            return
-        if now != self._inode:
-            done = "removed" if now is None else "replaced"
-            raise DamagedStateError(
-                f"{self.path} was {done} while this worker ran: what it would write there is lost. "
-                "Put a copy of its state directory back that was made at a checkpoint which all "
-                "have kept (wallarooctl checkpoint --keep), or end the cluster and form a new one"
-            )
 
     def close(self) -> None:
         """Close the database."""

@@ -27,7 +27,7 @@ from wallarood.model.pipeline import (
 from wallarood.model.topology import Edge
 from wallarood.wire.copies import Copier
 from wallarood.wire.portable import dumps
-from wallarood.wire.records import RecordCodec
+from wallarood.wire.records.codec import RecordCodec
 
 
 class HintWarning(UserWarning):

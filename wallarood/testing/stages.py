@@ -9,35 +9,31 @@ stand in their places. A checkpoint encodes the state as a worker does, and a cr
 but what was encoded. The wall clock shows what the test says.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import attrs
-
 from wallarood.flow.align import Alignment
-from wallarood.flow.compile import Inline, Segment, compile_branch, compile_stage, make_states
-from wallarood.flow.failures import Failure
+from wallarood.flow.compile import compile_branch, compile_stage, make_states
 from wallarood.flow.route import Router
 from wallarood.flow.source_time import SourceTime
 from wallarood.flow.state.at_once import AtOnce
 from wallarood.flow.state.state import State
 from wallarood.flow.watermarks import restored_watermark
-from wallarood.model.batch import Batch, EndOfStream, Mark, Watermark
+from wallarood.model.batch import Batch, EndOfStream, Mark
 from wallarood.model.errors import ApplicationError
 from wallarood.model.messages import Listing
 from wallarood.model.pipeline import Application, Step, StepKind
-from wallarood.model.time import MAX_TIME, MIN_TIME, Condition
+from wallarood.model.time import Condition
 from wallarood.model.topology import Stage, StageKind, Topology
 from wallarood.planning.plan import plan
 from wallarood.runtime.dataflow.build.crossing import codecs_of, copiers_of, guards_of
 from wallarood.runtime.dataflow.build.stages import read_first, sides_of
 from wallarood.runtime.dataflow.build.wiring import SOURCE_EDGE, Wiring
-from wallarood.runtime.dataflow.tasks.segments import run_segments
 from wallarood.runtime.timing.clock import wall_clock
 from wallarood.testing.outlets import Emitted, Outlets
-from wallarood.wire.records import PickleRule
+from wallarood.testing.running import WORKER, RunningStage
+from wallarood.wire.records.untyped import PickleRule
 
-_WORKER = "test"
 PARTITION = "list"
 """What the partition is called that a list stands for."""
 
@@ -56,88 +52,6 @@ def sources_of(application: Application, inputs: Mapping[str, Sequence[Any]]) ->
 def source_names(application: Application) -> list[str]:
     """The names of the sources."""
     return [step.name for step in application.steps if step.kind is StepKind.SOURCE]
-
-
-@attrs.define(eq=False)
-class _Running:
-    """A stage while it lives."""
-
-    segments: Sequence[Segment]
-    branch: Any
-    outlets: Outlets
-    alignment: Alignment
-    sides: Mapping[int, int]
-    source_time: SourceTime | None
-    said: Watermark = attrs.field(default=Watermark(MIN_TIME), init=False)
-
-    def hold(self) -> None:
-        """Records of a stream wait until a table has been read."""
-        segment = self.segments[0]
-        assert isinstance(segment, Inline)
-        segment.hold()
-
-    async def take(self, edge: int, item: Batch | Mark) -> None:
-        """Do with *item* what the task of a stage does."""
-        if isinstance(item, Batch):
-            failures: list[Failure] = []
-            side = self.sides.get(edge, 0)
-            self._send(await run_segments(self.segments, item, failures, side=side), failures)
-            return
-        waited = self.alignment.waits
-        marks = self.alignment.take((edge, _WORKER), item)
-        if waited and not self.alignment.waits:
-            await self._draw(lambda segment, failures: segment.loaded(failures))
-        for mark in marks:
-            if isinstance(mark, EndOfStream):
-                await self.advance(MAX_TIME)
-                if self.source_time is not None and self.said.time < MAX_TIME:
-                    self.outlets.mark(Watermark(MAX_TIME))
-            if isinstance(mark, Watermark):
-                await self.advance(mark.time)
-            self.outlets.mark(mark)
-
-    async def follow(self, now: int) -> None:
-        """Say how far the source has come."""
-        if self.source_time is None:
-            return
-        watermark = Watermark(self.source_time.advance(now), self.source_time.idle)
-        if watermark != self.said:
-            self.said = watermark
-            await self.advance(watermark.time)
-            self.outlets.mark(watermark)
-
-    async def advance(self, watermark: int) -> None:
-        """Let operators that know time emit what follows from *watermark*."""
-        await self._draw(lambda segment, failures: segment.advance(watermark, failures))
-
-    async def look_at_clock(self, now: int) -> None:
-        """Let them emit what follows from the wall clock."""
-        await self._draw(lambda segment, failures: segment.on_wall(now, failures))
-
-    async def _draw(self, emit: Callable[[Inline, list[Failure]], Iterator[Batch]]) -> None:
-        for place, segment in enumerate(self.segments):
-            if isinstance(segment, Inline) and segment.timed:
-                failures: list[Failure] = []
-                for part in emit(segment, failures):
-                    rest = self.segments[place + 1 :]
-                    self._send(await run_segments(rest, part, failures), failures)
-                    failures.clear()
-                self.outlets.send_failed(failures)
-
-    def _send(self, done: Batch, failures: list[Failure]) -> None:
-        if self.branch is not None:
-            done, refused = self.branch(done, failures)
-            self.outlets.send(1, refused, failures)
-        self.outlets.send(0, done, failures)
-        self.outlets.send_failed(failures)
-
-    @property
-    def wall_due(self) -> int | None:
-        """When something is to happen next though nothing comes; None if nothing is."""
-        dues = [each.wall_due for each in self.segments if isinstance(each, Inline)]
-        if self.source_time is not None:
-            dues.append(self.source_time.wall_due)
-        return min((due for due in dues if due is not None), default=None)
 
 
 class Stages:
@@ -173,9 +87,9 @@ class Stages:
     def _begin(self) -> None:
         """What a new process builds, from the last checkpoint if there is one."""
         self._states: dict[int, dict[str, State]] = {}
-        self._runs: dict[int, _Running] = {}
+        self._runs: dict[int, RunningStage] = {}
         self._waiting.clear()
-        wiring = Wiring(self._topology, _WORKER)
+        wiring = Wiring(self._topology, WORKER)
         for stage in self._topology.stages:
             if stage.kind is StageKind.SINK:
                 continue
@@ -183,7 +97,7 @@ class Stages:
             for name, state in states.items():
                 state.restore(self._chunks.get((stage.index, name), ()))
             first = read_first(self._application, wiring, stage)
-            running = self._runs[stage.index] = _Running(
+            running = self._runs[stage.index] = RunningStage(
                 compile_stage(self._application, stage, states, wall=lambda: self.now),
                 compile_branch(self._application, stage),
                 self._outlets(stage),
@@ -212,7 +126,7 @@ class Stages:
             guard.full = True
         return Outlets(
             edges,
-            {edge.index: Router(edge, topology, _WORKER) for edge in edges},
+            {edge.index: Router(edge, topology, WORKER) for edge in edges},
             self._codecs,
             guards,
             copiers_of(application, topology, stage),
@@ -311,7 +225,7 @@ class Stages:
 
 def _plan(application: Application, sources: Sequence[Step]) -> Topology:
     listings = tuple(Listing(step.name, (PARTITION,)) for step in sources)
-    return plan(application, (_WORKER,), ((_WORKER, listings),))
+    return plan(application, (WORKER,), ((WORKER, listings),))
 
 
 def _listed(names: Any) -> str:

@@ -11,7 +11,7 @@ from wallarood.daemon.addresses import exposed, listen
 from wallarood.daemon.settings import runtime_settings
 from wallarood.model.errors import ConfigurationError
 from wallarood.model.ids import Incarnation
-from wallarood.wire.records import PickleRule
+from wallarood.wire.records.untyped import PickleRule
 
 LIFE = Incarnation(1, "a")
 

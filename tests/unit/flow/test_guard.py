@@ -12,7 +12,8 @@ from wallarood.model.errors import ApplicationError
 from wallarood.model.messages import Listing
 from wallarood.model.pipeline import ErrorPolicy, Step
 from wallarood.planning.plan import plan
-from wallarood.wire.records import PickleRule, RecordCodec
+from wallarood.wire.records.codec import RecordCodec
+from wallarood.wire.records.untyped import PickleRule
 
 
 def make(number: int) -> int:

@@ -24,7 +24,8 @@ from wallarood.wire.peer import (
     decode_peer,
     encode_peer,
 )
-from wallarood.wire.records import PickleRule, RecordCodec, RecordCodecError
+from wallarood.wire.records.codec import RecordCodec
+from wallarood.wire.records.untyped import PickleRule, RecordCodecError
 
 PEER_MESSAGES = [
     LinkHello("wc-1", "alpha", Incarnation(1, "x"), 0, ((1, 2), (3, 4))),

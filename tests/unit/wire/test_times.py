@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from wallarood.model.batch import Batch
 from wallarood.model.errors import RemoteProtocolError
-from wallarood.wire.records import PickleRule, RecordCodec
+from wallarood.wire.records.codec import RecordCodec
+from wallarood.wire.records.untyped import PickleRule
 from wallarood.wire.times import decode_times, encode_times
 
 TIMES = st.lists(st.integers(-(1 << 63), (1 << 63) - 1))

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 from wallarood.app.aggregations import AggregateOptions
 from wallarood.app.functions.declared import Declared, Lists, Many, One, Rows
 from wallarood.app.functions.timed import Timers
-from wallarood.app.streams.joinable import Joinable
+from wallarood.app.streams.joining.joinable import Joinable
 from wallarood.app.streams.options import Branch, StepOptions
 from wallarood.app.streams.stream import Stream
-from wallarood.app.streams.windowed import Windowable
+from wallarood.app.streams.windowable import Windowable
 from wallarood.model.aggregation import Aggregation
 from wallarood.model.pipeline import StepKind
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, cast, overload
 import attrs
 
 from wallarood.app.aggregations import AggregateOptions
-from wallarood.app.connector import Sink
 from wallarood.app.functions.declared import Declared, Lists, Many, One, OnError, Rows
-from wallarood.app.functions.declaring import check_sink, declare
+from wallarood.app.functions.declaring import declare
 from wallarood.app.mistakes import mistake
 from wallarood.app.spans import Span
 from wallarood.app.streams.classes import CLASSES, merge_all, stream_at
-from wallarood.app.streams.joins import JoinOptions, distinct
-from wallarood.app.streams.nodes import End, connect
+from wallarood.app.streams.ends import Ending
+from wallarood.app.streams.joining.joins import JoinOptions, distinct
+from wallarood.app.streams.nodes import connect
 from wallarood.app.streams.options import Branch, StepOptions
-from wallarood.app.streams.outlet import Outlet, kebab
+from wallarood.app.streams.outlet import Outlet
 from wallarood.model.pipeline import FunctionShape, StepKind
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ NEED_KEYS = ("enrich", "join", "join_asof", "join_window")
 
 
 @attrs.frozen
-class Stream(Generic[T_co]):
+class Stream(Ending, Generic[T_co]):
     """Records of type T in motion; begins with `source`, ends with `to_sink` or `to_sinks`.
 
     Every method that takes a function also takes `name`, the name of the step (default: that of the
@@ -257,30 +257,6 @@ class Stream(Generic[T_co]):
         """
         accepted, refused = self._at.split(predicate, name=name, on_error=on_error)
         return Branch(stream_at(accepted), stream_at(refused))
-
-    def to_sink(self, sink: Sink, *, name: str = "") -> End:
-        """End the stream in *sink*.
-
-        >>> import wallarood as w
-        >>> end = w.source("words", w.ListSource(["to", "be"])).to_sink(w.StdoutSink())
-        """
-        check_sink(sink)
-        node = self._at.plain(StepKind.SINK, kebab(type(sink).__name__), name)
-        node.connector = sink
-        return End((connect(node),))
-
-    def to_sinks(self, *sinks: Sink) -> End:
-        """End the stream in several sinks; each gets all records.
-
-        >>> import wallarood as w
-        >>> words = w.source("words", w.ListSource(["to", "be"]))
-        >>> end = words.to_sinks(w.StdoutSink(), w.FileSink("words"))
-        """
-        if not sinks:
-            raise mistake("to_sinks: expected at least one sink")
-        for sink in sinks:
-            check_sink(sink)
-        return End(tuple(node for sink in sinks for node in self.to_sink(sink).nodes))
 
     def _call(
         self,

@@ -15,7 +15,7 @@ from wallarood.model.pipeline import ERRORS_OUTPUT, LATE_OUTPUT, DeadLetter
 from wallarood.model.topology import Edge
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.wire.copies import Copier
-from wallarood.wire.records import RecordCodecError
+from wallarood.wire.records.untyped import RecordCodecError
 
 log = structlog.get_logger(__name__)
 

@@ -18,7 +18,8 @@ from wallarood.runtime.peers.sender import PeerSender, RemotePort
 from wallarood.runtime.ports import DataChannel, DialData
 from wallarood.wire.frames import FrameDecoder, encode_frame
 from wallarood.wire.peer import LinkHello, LinkRefused, decode_peer, encode_peer
-from wallarood.wire.records import RecordCodec, RecordCodecError
+from wallarood.wire.records.codec import RecordCodec
+from wallarood.wire.records.untyped import RecordCodecError
 
 HELLO_DEADLINE_S = 5.0
 

@@ -31,7 +31,7 @@ from wallarood.wire.peer import (
     decode_peer,
     encode_peer,
 )
-from wallarood.wire.records import RecordCodec
+from wallarood.wire.records.codec import RecordCodec
 
 RECEIVE_BYTES_MAX = 256 << 10
 ALIVE = encode_frame(encode_peer(Alive()))

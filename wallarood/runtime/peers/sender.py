@@ -45,7 +45,8 @@ from wallarood.wire.peer import (
     decode_peer,
     encode_peer,
 )
-from wallarood.wire.records import RecordCodec, RecordCodecError, is_typed
+from wallarood.wire.records.codec import RecordCodec, is_typed
+from wallarood.wire.records.untyped import RecordCodecError
 
 SEND_BYTES_MAX = 256 << 10
 FRAME_BYTES_WANTED = 256 << 10

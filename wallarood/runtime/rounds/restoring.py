@@ -23,7 +23,7 @@ from wallarood.runtime.profile import profile_codecs, profile_job
 from wallarood.runtime.rounds.checkpoints import moved, write_part
 from wallarood.runtime.store.calls import in_turn
 from wallarood.runtime.worker import Round, Worker
-from wallarood.wire.records import RecordCodec
+from wallarood.wire.records.codec import RecordCodec
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,8 @@ from wallarood.model.pipeline import Computation, ErrorPolicy, FunctionShape, St
 from wallarood.model.topology import Edge, Routing, Stage, StageKind, Topology
 from wallarood.runtime.dataflow.outputs import EdgeOutput, Outputs
 from wallarood.wire.copies import Copier
-from wallarood.wire.records import PickleRule, RecordCodec, RecordCodecError
+from wallarood.wire.records.codec import RecordCodec
+from wallarood.wire.records.untyped import PickleRule, RecordCodecError
 
 
 @attrs.define

@@ -20,7 +20,8 @@ from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.peers.receiver import PeerReceiver
 from wallarood.wire.frames import FrameDecoder, encode_frame
 from wallarood.wire.peer import Alive, Data, Grant, LinkHello, MarkFrame, decode_peer, encode_peer
-from wallarood.wire.records import PickleRule, RecordCodec, RecordCodecError
+from wallarood.wire.records.codec import RecordCodec
+from wallarood.wire.records.untyped import PickleRule, RecordCodecError
 
 EDGE, WINDOW_BYTES = 1, 1000
 INPUT = (EDGE, "alpha")

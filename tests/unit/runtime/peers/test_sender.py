@@ -16,7 +16,8 @@ from wallarood.net.tcp import DataChannel
 from wallarood.runtime.peers.sender import FRAME_BYTES_WANTED, PeerSender, RemotePort
 from wallarood.wire.frames import FrameDecoder, encode_frame
 from wallarood.wire.peer import Alive, Data, LinkHello, decode_peer, encode_peer
-from wallarood.wire.records import PickleRule, RecordCodec
+from wallarood.wire.records.codec import RecordCodec
+from wallarood.wire.records.untyped import PickleRule
 
 FRAME_BYTES_MAX = 1 << 20
 EDGE = 1

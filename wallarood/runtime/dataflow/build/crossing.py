@@ -13,7 +13,8 @@ from wallarood.model.pipeline import (
 )
 from wallarood.model.topology import Edge, Routing, Stage, StageKind, Topology
 from wallarood.wire.copies import Copier
-from wallarood.wire.records import PickleRule, RecordCodec
+from wallarood.wire.records.codec import RecordCodec
+from wallarood.wire.records.untyped import PickleRule
 
 
 def codecs_of(

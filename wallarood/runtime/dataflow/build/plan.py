@@ -19,7 +19,7 @@ from wallarood.runtime.dataflow.limits import (
 )
 from wallarood.runtime.dataflow.outputs import Port
 from wallarood.runtime.timing.clock import wall_clock
-from wallarood.wire.records import RecordCodec
+from wallarood.wire.records.codec import RecordCodec
 
 MakePort = Callable[[Edge, WorkerName], Port]
 

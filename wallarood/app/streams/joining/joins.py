@@ -12,9 +12,9 @@ from wallarood.app.functions.declaring import check_options, inline
 from wallarood.app.hints import can_flow, show
 from wallarood.app.mistakes import mistake
 from wallarood.app.spans import Span, span_us
+from wallarood.app.streams.joining.waits import sources_of
 from wallarood.app.streams.nodes import Node, connect, need_time, refuse_corrections
 from wallarood.app.streams.outlet import Outlet
-from wallarood.app.streams.waits import sources_of
 from wallarood.model.pipeline import ErrorPolicy, FunctionShape, StepKind
 from wallarood.model.timing.computations import DistinctSpec
 from wallarood.model.timing.joins import AsOfSpec, EnrichSpec, How, IntervalSpec

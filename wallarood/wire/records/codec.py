@@ -9,20 +9,27 @@ the records, or a field of them, are not sent: the field, as a number among thos
 is the key column instead.
 """
 
-import pickle
 import struct
 from collections.abc import Callable
-from enum import Enum
-from operator import attrgetter, itemgetter
-from typing import Any, get_args, get_origin
+from typing import Any
 
 import attrs
 import msgspec
 
 from wallarood.model.batch import Batch
 from wallarood.model.errors import ApplicationError, RemoteProtocolError
-from wallarood.wire.exact import Check, NotExactError, compile_check, fields_of
+from wallarood.wire.exact import Check, NotExactError, compile_check
 from wallarood.wire.portable import NotPortableError, all_flat, can_be_imported, dumps
+from wallarood.wire.records.columns import (
+    SIMPLE_KEYS,
+    decoded,
+    encode_plain,
+    plain_keys,
+    shown,
+    unpickled,
+)
+from wallarood.wire.records.key_fields import SAME_IF_EQUAL, KeyField, key_fields_of
+from wallarood.wire.records.untyped import PickleRule, RecordCodecError, Untyped
 from wallarood.wire.tagged import NotPlainError, decode_tagged, encode_tagged
 from wallarood.wire.times import decode_times, encode_times
 
@@ -30,77 +37,9 @@ _head = struct.Struct(">BI")
 _VALUES_PICKLED, _KEYS_PICKLED, _HAS_KEYS, _KEYS_ARE_VALUES, _KEYS_ARE_FIELD = 1, 2, 4, 8, 16
 _VALUES_TAGGED, _KEYS_TAGGED, _HAS_TIMES = 32, 64, 128
 _VALUES_UNTYPED = _VALUES_PICKLED | _VALUES_TAGGED
-_PLAIN_KEYS = frozenset({str, bytes, bool})
-_SIMPLE_KEYS = _PLAIN_KEYS | {int}
-_SAME_IF_EQUAL = (str, bytes)
-"""Types of which nothing of another type equals a value, as 1 equals True."""
-_PRIMITIVES = (str, bytes, bool, int, float, type(None))
-_INT64 = 1 << 63
 _NOT_MSGPACK = (OverflowError, TypeError, ValueError)
 """What msgpack raises for numbers beyond 64 bits and text with lone surrogates."""
-_FIELDS_MAX = 16
-"""How many fields of a record may be found to be its key."""
 _NEEDS_TLS = "between hosts needs mutual TLS (security.certificate)"
-
-
-class PickleRule(Enum):
-    """Whether records without a type may be pickled: only where every peer is trusted."""
-
-    ALLOWED = "allowed"
-    FORBIDDEN = "forbidden"
-
-
-class RecordCodecError(ApplicationError):
-    """A record cannot be sent, or what has arrived cannot be made a record again; `why` in short.
-
-    `first` is the place of the first record that was not sent.
-    """
-
-    def __init__(self, message: str, why: str = "", first: int = 0) -> None:
-        super().__init__(message)
-        self.why = why
-        self.first = first
-
-
-@attrs.define
-class Untyped:
-    """Counts the records that did not go as typed msgpack.
-
-    `examples` has the first that is not of its hinted type, if there is one.
-    """
-
-    records: int = 0
-    examples: list[Any] = attrs.field(factory=list)
-    said: bool = False
-
-    def note(self, values: list[Any], check: Check) -> None:
-        """*values* hold one that is not what the hint says."""
-        if not self.examples:
-            self.examples.append(next((each for each in values if not check([each])), values[0]))
-
-
-@attrs.frozen
-class _Field:
-    """A field of a record that may be its key: how to get it, its type, its number in a tuple."""
-
-    of: Callable[[Any], Any]
-    kind: type
-    check: Check | None = None
-    """Whether the other items of tuples are right."""
-    item: int | None = None
-
-
-def _fields_of(record: Any) -> tuple[_Field, ...]:
-    """The fields of an exact type that may be keys."""
-    found: list[_Field] = []
-    if get_origin(record) is tuple and Ellipsis not in get_args(record):
-        for item, hint in enumerate(get_args(record)):
-            if hint in _SAME_IF_EQUAL:
-                check = compile_check(record, known_item=item)
-                found.append(_Field(itemgetter(item), hint, check, item))
-    elif isinstance(record, type) and record not in _PRIMITIVES and not issubclass(record, Enum):
-        found = [_Field(attrgetter(name), hint) for name, hint in fields_of(record).items()]
-    return tuple([each for each in found if each.kind in _SAME_IF_EQUAL][:_FIELDS_MAX])
 
 
 @attrs.frozen
@@ -118,7 +57,7 @@ class RecordCodec:
     untyped: Untyped = attrs.field(factory=Untyped, eq=False)
     _check: Check | None = None
     _decode_values: Callable[[Any], Any] | None = None
-    _fields: tuple[_Field, ...] = ()
+    _fields: tuple[KeyField, ...] = ()
 
     @classmethod
     def for_types(cls, record: Any, *, rule: PickleRule, maker: str = "") -> "RecordCodec":
@@ -129,12 +68,12 @@ class RecordCodec:
         try:
             check = compile_check(record)
             decode = msgspec.msgpack.Decoder(list[record]).decode
-            fields = _fields_of(record)
+            fields = key_fields_of(record)
         except (NotExactError, TypeError) as error:
             why = "there is no type hint" if record is Any else str(error)
             if rule is PickleRule.FORBIDDEN:
                 raise ApplicationError(
-                    f"{maker or 'a step'} makes records of type {_shown(record)}, which have to be "
+                    f"{maker or 'a step'} makes records of type {shown(record)}, which have to be "
                     f"pickled to be sent to another worker ({why}); pickle {_NEEDS_TLS}: "
                     "configure it, or "
                     "give the step a type hint made of str, bytes, bool, int, float, list, tuple, "
@@ -159,7 +98,7 @@ class RecordCodec:
         return self.pickle is PickleRule.ALLOWED and all_flat(batch.values)
 
     def _keys_go(self, batch: Batch) -> bool:
-        kinds = set() if batch.keys is None else set(map(type, batch.keys)) - _SIMPLE_KEYS
+        kinds = set() if batch.keys is None else set(map(type, batch.keys)) - SIMPLE_KEYS
         return not kinds or (self.pickle is PickleRule.ALLOWED and all(map(can_be_imported, kinds)))
 
     def faults(self, batch: Batch) -> dict[int, str]:
@@ -185,7 +124,7 @@ class RecordCodec:
         example = self.untyped.examples[0]
         return (
             f"{self.maker or 'a step'} makes a record that is not exactly of its type hint: "
-            f"found {type(example).__qualname__} {example!r:.200}, expected {_shown(self.record)}"
+            f"found {type(example).__qualname__} {example!r:.200}, expected {shown(self.record)}"
         )
 
     def encode(self, batch: Batch) -> bytes:
@@ -203,7 +142,7 @@ class RecordCodec:
             elif (field := self._key_field(flags, batch)) is not None:
                 flags |= _KEYS_ARE_FIELD
                 keys = bytes([field])
-            elif (plain := _plain(batch)) is not None:
+            elif (plain := plain_keys(batch)) is not None:
                 keys = plain
             else:
                 flag, keys = self._encoded(batch.keys, _KEYS_PICKLED, _KEYS_TAGGED)
@@ -214,7 +153,7 @@ class RecordCodec:
 
     def _are_keys(self, flags: int, batch: Batch) -> bool:
         """Whether the records are the keys."""
-        if flags & _VALUES_UNTYPED or self.record not in _SAME_IF_EQUAL:
+        if flags & _VALUES_UNTYPED or self.record not in SAME_IF_EQUAL:
             return False
         return batch.keys is batch.values or batch.keys == batch.values
 
@@ -245,7 +184,7 @@ class RecordCodec:
                     check = field.check
         if check is None or check(batch.values):
             try:
-                return _encode(batch.values)
+                return encode_plain(batch.values)
             except _NOT_MSGPACK:
                 pass
         self.untyped.note(batch.values, self._check)
@@ -263,7 +202,7 @@ class RecordCodec:
         except NotPortableError as error:
             why = str(error)
         except NotPlainError as error:
-            hint = f", {_shown(self.record)} by its type hint" if what == "records" else ""
+            hint = f", {shown(self.record)} by its type hint" if what == "records" else ""
             why = f"a {type(column[0]).__qualname__}{hint}: {error}, and pickle {_NEEDS_TLS}"
         raise RecordCodecError(
             f"{what} of {self.maker or 'a step'}, such as {column[0]!r:.200}, cannot be sent to "
@@ -276,7 +215,7 @@ class RecordCodec:
         if self._check is None or not self._check([value]):
             return None
         try:
-            return _encode([value])
+            return encode_plain([value])
         except _NOT_MSGPACK:
             return None
 
@@ -311,7 +250,7 @@ class RecordCodec:
 
     def _keyed(self, flags: int, column: memoryview, values: list[Any]) -> Batch:
         if flags & _KEYS_ARE_VALUES:
-            if flags & _VALUES_UNTYPED or self.record not in _SAME_IF_EQUAL:
+            if flags & _VALUES_UNTYPED or self.record not in SAME_IF_EQUAL:
                 raise RemoteProtocolError("malformed records: they are no keys")
             return Batch(values, values, self.record)
         if flags & _KEYS_ARE_FIELD:
@@ -342,53 +281,12 @@ class RecordCodec:
             return decode_tagged(column)
         if pickled and self.pickle is PickleRule.FORBIDDEN:
             raise RemoteProtocolError("pickled records, which are not allowed here")
-        values = self._unpickled(column) if pickled else _decoded(column)
+        values = unpickled(column, self) if pickled else decoded(column)
         if not isinstance(values, list):
             raise RemoteProtocolError(f"a column is a {type(values).__name__}, not a list")
         return values
-
-    def _unpickled(self, column: memoryview) -> Any:
-        try:
-            return pickle.loads(column)
-        except pickle.UnpicklingError as error:
-            raise RemoteProtocolError(f"malformed records: {error}") from error
-        except (Exception, SystemExit, GeneratorExit) as error:
-            raise RecordCodecError(
-                f"records of {self.maker or 'a step'} (type {_shown(self.record)}) cannot be "
-                f"unpickled on this worker: {type(error).__name__}: {error}"
-            ) from error
-
-
-def _shown(hint: Any) -> str:
-    return hint.__qualname__ if isinstance(hint, type) and not get_args(hint) else str(hint)
 
 
 def is_typed(payload: bytes) -> bool:
     """Whether the records in what `RecordCodec.encode` gave are typed msgpack."""
     return not payload[0] & _VALUES_UNTYPED
-
-
-_encode = msgspec.msgpack.Encoder().encode
-
-
-def _decoded(column: memoryview) -> Any:
-    try:
-        return msgspec.msgpack.decode(column)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise RemoteProtocolError(f"malformed records: {error}") from error
-
-
-def _plain(batch: Batch) -> bytes | None:
-    """The keys in msgpack; None if it does not give back exactly these."""
-    keys = batch.keys or []
-    if batch.kind not in _PLAIN_KEYS:
-        kinds = set(map(type, keys))
-        if not kinds <= _PLAIN_KEYS and not (
-            kinds <= _SIMPLE_KEYS
-            and all(-_INT64 <= key < _INT64 for key in keys if type(key) is int)
-        ):
-            return None
-    try:
-        return _encode(keys)
-    except ValueError:  # lone surrogates
-        return None

@@ -36,7 +36,8 @@ from support.record_types import (
 
 from wallarood.model.batch import Batch
 from wallarood.model.errors import ApplicationError, RemoteProtocolError
-from wallarood.wire.records import PickleRule, RecordCodec, RecordCodecError, is_typed
+from wallarood.wire.records.codec import RecordCodec, is_typed
+from wallarood.wire.records.untyped import PickleRule, RecordCodecError
 
 ints = st.integers(-(1 << 70), 1 << 70)
 texts = st.text(st.characters(codec=None), max_size=4)  # lone surrogates too

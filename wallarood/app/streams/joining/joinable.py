@@ -7,7 +7,7 @@ from wallarood.app.forever import Forever
 from wallarood.app.functions.declared import OnError
 from wallarood.app.spans import Span
 from wallarood.app.streams.classes import stream_at
-from wallarood.app.streams.joins import (
+from wallarood.app.streams.joining.joins import (
     JoinOptions,
     Table,
     enriched,

@@ -1,0 +1,1 @@
+"""Streams that meet other streams and tables."""

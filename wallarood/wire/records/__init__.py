@@ -1,0 +1,1 @@
+"""Records between workers: batches as encoded columns."""
