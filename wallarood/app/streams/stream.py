@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, cast, overload
 import attrs
 
 from wallarood.app.aggregations import AggregateOptions
+from wallarood.app.connector import Sink
 from wallarood.app.functions.declared import Declared, Lists, Many, One, OnError, Rows
-from wallarood.app.functions.declaring import declare
+from wallarood.app.functions.declaring import check_sink, declare
 from wallarood.app.mistakes import mistake
 from wallarood.app.spans import Span
 from wallarood.app.streams.classes import CLASSES, merge_all, stream_at
-from wallarood.app.streams.ends import Ending
 from wallarood.app.streams.joining.joins import JoinOptions, distinct
-from wallarood.app.streams.nodes import connect
+from wallarood.app.streams.nodes import End, connect
 from wallarood.app.streams.options import Branch, StepOptions
-from wallarood.app.streams.outlet import Outlet
+from wallarood.app.streams.outlet import Outlet, kebab
 from wallarood.model.pipeline import FunctionShape, StepKind
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ NEED_KEYS = ("enrich", "join", "join_asof", "join_window")
 
 
 @attrs.frozen
-class Stream(Ending, Generic[T_co]):
+class Stream(Generic[T_co]):
     """Records of type T in motion; begins with `source`, ends with `to_sink` or `to_sinks`.
 
     Every method that takes a function also takes `name`, the name of the step (default: that of the
@@ -200,10 +200,8 @@ class Stream(Ending, Generic[T_co]):
         >>> first = clicks.distinct(lambda click: click, within="1d")
         """
         keyed = self._at.keyed(by, name="", on_error=None)
-        return cast(
-            "KeyedStream[K, T_co]",
-            stream_at(distinct(keyed, within, on_late=on_late, **options)),
-        )
+        outlet = distinct(keyed, within, on_late=on_late, **options)
+        return cast("KeyedStream[K, T_co]", stream_at(outlet))
 
     def collect(self, *, name: str = "") -> "CollectedStream[T_co]":
         """Bring all records together: the next state computation has one state for all of them.
@@ -241,11 +239,7 @@ class Stream(Ending, Generic[T_co]):
         return merged
 
     def branch(
-        self,
-        predicate: Callable[[T_co], Any],
-        *,
-        name: str = "",
-        on_error: OnError | None = None,
+        self, predicate: Callable[[T_co], Any], *, name: str = "", on_error: OnError | None = None
     ) -> "Branch[Stream[T_co]]":
         """Split the stream in two: the records for which *predicate* is true, and the others.
 
@@ -258,18 +252,34 @@ class Stream(Ending, Generic[T_co]):
         accepted, refused = self._at.split(predicate, name=name, on_error=on_error)
         return Branch(stream_at(accepted), stream_at(refused))
 
+    def to_sink(self, sink: Sink, *, name: str = "") -> End:
+        """End the stream in *sink*.
+
+        >>> import wallarood as w
+        >>> end = w.source("words", w.ListSource(["to", "be"])).to_sink(w.StdoutSink())
+        """
+        check_sink(sink)
+        node = self._at.plain(StepKind.SINK, kebab(type(sink).__name__), name)
+        node.connector = sink
+        return End((connect(node),))
+
+    def to_sinks(self, *sinks: Sink) -> End:
+        """End the stream in several sinks; each gets all records.
+
+        >>> import wallarood as w
+        >>> words = w.source("words", w.ListSource(["to", "be"]))
+        >>> end = words.to_sinks(w.StdoutSink(), w.FileSink("words"))
+        """
+        if not sinks:
+            raise mistake("to_sinks: expected at least one sink")
+        for sink in sinks:
+            check_sink(sink)
+        return End(tuple(node for sink in sinks for node in self.to_sink(sink).nodes))
+
     def _call(
-        self,
-        function: Callable[..., Any],
-        shape: FunctionShape,
-        word: str,
-        *,
-        name: str,
-        on_error: OnError | None,
+        self, function: Callable[..., Any], shape: FunctionShape, word: str, **named: Any
     ) -> "Stream[Any]":
-        stream: Stream[Any] = stream_at(
-            self._at.call(function, shape, word, name=name, on_error=on_error)
-        )
+        stream: Stream[Any] = stream_at(self._at.call(function, shape, word, **named))
         return stream
 
     def _aggregate(
