@@ -6,6 +6,7 @@
 # operation merely times out. So whoever has waited in vain asks for the last trouble: some kinds of
 # it are for the operator to mend, all others are waited for.
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,6 +20,11 @@ log = structlog.get_logger(__name__)
 
 TRY_S = 5.0
 """How long one request may take before it is tried again."""
+
+_QUIET = logging.getLogger("wallarood.kafka")
+"""Where librdkafka logs, which is nowhere: what matters comes as an error or as trouble."""
+_QUIET.addHandler(logging.NullHandler())
+_QUIET.propagate = False
 
 OPERATORS = {
     "_AUTHENTICATION": "wrong user or password: check sasl.username and sasl.password",
@@ -86,6 +92,7 @@ class Broker:
                 raise ConfigurationError(f"{self}: {name}: {file}: {reason}") from error
         return {
             "log_level": 0,
+            "logger": _QUIET,
             **self.settings,
             **secrets,
             "bootstrap.servers": self.servers,

@@ -29,7 +29,8 @@ MARKER_CONFIG = {
 }
 TRANSACTION_S = 60.0
 """After which time a server ends a transaction by itself: librdkafka's transaction.timeout.ms."""
-ANSWER_S = 30.0
+ANSWER_S = 20.0
+"""How long to wait for a step of a transaction before it is begun again."""
 FENCED = ("_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH")
 
 
@@ -127,7 +128,7 @@ class KafkaTarget:
             marker = msgspec.json.encode({"line": new.line, "last": new.last})
             key = self.writer.encode("utf-8")
             self._produce(producer, self.marker_topic, marker, key=key, partition=0)
-            producer.commit_transaction(TRANSACTION_S)
+            producer.commit_transaction(ANSWER_S)
         except client.KafkaException as error:
             if error.args[0].name() in FENCED:
                 raise MarkerMovedError(

@@ -1,0 +1,1 @@
+"""Applications that need a server: run them with `wallarood dev`."""
