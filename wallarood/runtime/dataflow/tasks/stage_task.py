@@ -52,6 +52,7 @@ from wallarood.runtime.dataflow.tasks.segments import run_segments
 from wallarood.runtime.dataflow.tasks.stage_time import StageTime
 from wallarood.runtime.timing.clock import wall_clock
 from wallarood.runtime.timing.drift import Drift
+from wallarood.runtime.timing.preempted import Ran, fitting_records, ran
 
 OVERRUN_S = 1.0
 SMALL_SHARE = 16
@@ -256,14 +257,13 @@ class StageTask:
 
     async def _process_slice(self, part: Batch, side: int) -> None:
         failures: list[Failure] = []
-        began = time.perf_counter()
+        began, before = time.perf_counter(), ran() if len(part) > SMALL_SHARE else None
         self.counters.in_thread_since = began if self._in_thread else None
         self.counters.in_hand = 0 if self._inline else len(part)
         done = await run_segments(self.segments, part, failures, side=side)
-        self.counters.in_hand = 0
-        self.counters.in_thread_since = None
+        self.counters.in_hand, self.counters.in_thread_since = 0, None
         done, refused = self._split(done, failures)
-        self._account(part, time.perf_counter() - began)
+        self._account(part, time.perf_counter() - began, before)
         await self._send(done, refused, failures)
 
     def _split(self, done: Batch, failures: list[Failure]) -> tuple[Batch, Batch | None]:
@@ -279,7 +279,7 @@ class StageTask:
         if failures:
             await self._letters.send(failures)
 
-    def _account(self, part: Batch, took_s: float) -> None:
+    def _account(self, part: Batch, took_s: float, before: Ran | None) -> None:
         self.counters.records_in += len(part)
         self.counters.busy_s += took_s
         most = self.limits.source.batch_records_max * self.batches_at_once
@@ -288,7 +288,7 @@ class StageTask:
             for pace in self.paces:
                 pace.took(self.stage.index, len(part), took_s)
             return
-        fitting = int(self.limits.time_budget_s / max(took_s, 1e-9) * len(part))
+        fitting = fitting_records(len(part), took_s, before, budget_s=self.limits.time_budget_s)
         self._slice_records = max(1, min(fitting, self._slice_records * 4, most))
         if took_s > OVERRUN_S:
             self.counters.overruns += 1

@@ -1,0 +1,37 @@
+"""A slice that ended late is judged by its CPU where this thread has not waited."""
+
+import time
+
+from wallarood.runtime.timing.preempted import CLOCK_COUNTS, fitting_records, own_s, ran
+
+BOUND_S = 0.005
+
+
+def test_the_time_of_others_does_not_count() -> None:
+    before = ran()
+    assert own_s(BOUND_S * 4, before, bound_s=BOUND_S) < BOUND_S
+
+
+def test_what_waited_took_as_long_as_the_clock_says() -> None:
+    before = ran()
+    time.sleep(0.001)
+    assert own_s(BOUND_S * 4, before, bound_s=BOUND_S) == BOUND_S * 4
+
+
+def test_fewer_records_fit_if_their_own_time_was_long_and_not_that_of_others() -> None:
+    before = ran()
+    assert fitting_records(100, BOUND_S * 4, before, budget_s=BOUND_S) > 100
+    assert fitting_records(100, BOUND_S * 4, None, budget_s=BOUND_S) == 25
+
+
+def test_within_the_bound_and_far_above_it_the_clock_counts() -> None:
+    before = ran()
+    for took_s in (BOUND_S, BOUND_S * CLOCK_COUNTS):
+        assert own_s(took_s, before, bound_s=BOUND_S) == took_s
+
+
+def test_the_cpu_of_this_thread_is_what_it_has_worked() -> None:
+    before = ran()
+    while ran().cpu_s - before.cpu_s < BOUND_S:
+        pass
+    assert BOUND_S <= own_s(BOUND_S * 9, before, bound_s=BOUND_S) < BOUND_S * 9
