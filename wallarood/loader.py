@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.machinery import all_suffixes
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -155,11 +156,21 @@ def _import_what_is_hidden(directory: Path) -> None:
     for each in map(Path, sys.path):
         if each.is_dir() and each.resolve() != directory:
             taken |= {entry.partition(".")[0] for entry in os.listdir(each)}
-    if taken.isdisjoint(entry.partition(".")[0] for entry in os.listdir(directory)):
+    if taken.isdisjoint(_modules_in(directory)):
         return
     for module in pkgutil.walk_packages(wallarood.__path__, "wallarood.", onerror=_not_there):
         if not module.name.startswith(_NOT_OURS):
             importlib.import_module(module.name)
+
+
+def _modules_in(directory: Path) -> set[str]:
+    """The names of the modules and packages in *directory*; one without __init__ hides nothing."""
+    parts = [(entry, entry.partition(".")) for entry in os.listdir(directory)]
+    return {
+        name
+        for entry, (name, dot, ending) in parts
+        if dot + ending in all_suffixes() or (directory / entry / "__init__.py").is_file()
+    }
 
 
 def _not_there(_name: str) -> None:

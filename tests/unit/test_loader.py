@@ -166,3 +166,41 @@ def test_a_neighbour_does_not_hide_a_module_from_ours(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "configuration OK\n"), done.stderr
+
+
+SHOWS_WHAT_IS_IMPORTED = """
+import sys
+from wallarood.loader import load_application
+
+load_application("my_app.py")
+print(sorted(each for each in sys.modules if each.startswith("wallarood.devcluster")))
+"""
+
+
+@pytest.mark.parametrize(
+    ("neighbour", "hides"),
+    [
+        ("csv.py", True),
+        ("csv/__init__.py", True),
+        ("csv.txt", False),
+        ("csv.data.py", False),
+        ("csv/table.txt", False),
+        ("csv", False),
+    ],
+)
+def test_only_modules_and_packages_beside_the_application_count(
+    tmp_path: Path, neighbour: str, hides: bool
+) -> None:
+    """If one hides another, all of ours are imported before, which takes time."""
+    application_file(tmp_path, HIDING)
+    (tmp_path / neighbour).parent.mkdir(exist_ok=True)
+    (tmp_path / neighbour).write_text("")
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", SHOWS_WHAT_IS_IMPORTED],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert (done.stdout.strip() != "[]") is hides
