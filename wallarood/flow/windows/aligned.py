@@ -16,6 +16,7 @@ from wallarood.flow.failures import Failure
 from wallarood.flow.keys import hold_all
 from wallarood.flow.state.buckets import BucketState
 from wallarood.flow.steps.timed import Making
+from wallarood.flow.windows.changes import Changes
 from wallarood.flow.windows.gathering import Part, gathering_of
 from wallarood.flow.windows.panes import panes_of
 from wallarood.flow.windows.results import Results, before, in_slices, nothing
@@ -35,7 +36,7 @@ class AlignedWindows:
         self._spec: WindowSpec = making.computation.spec
         assert isinstance(making.state, BucketState)
         self._state = making.state
-        self._clock, self._wall = making.clock, making.wall
+        self._clock, wall = making.clock, making.wall
         self._gathering = gathering_of(making.computation)
         self._results = Results(making.computation, self._gathering)
         self._panes = panes_of(self._spec.windows)
@@ -44,9 +45,8 @@ class AlignedWindows:
         self._listed: set[Extent] = set()
         self._going: list[tuple[int, Extent]] = []
         """When a pane is to be dropped: a heap."""
-        self._changed: dict[Extent, dict[Any, None]] = {}
-        """Keys of open windows that have changed since these last said so on the wall clock."""
-        self._wall_due: int | None = None
+        self._changes: Changes[Extent, dict[Any, None]] = Changes(wall, self._spec.emit_every)
+        """Keys of open windows."""
         self._judged_at, self._open_from = MAX_TIME, MIN_TIME
         for pane, rows in list(self._state.buckets.items()):
             self._list(pane)
@@ -162,18 +162,17 @@ class AlignedWindows:
     def _note_changed(self, pane: Extent, keys: Iterable[Any]) -> None:
         for window in self._panes.windows(pane):
             if window[1] > self._clock.time:
-                self._changed.setdefault(window, {}).update(dict.fromkeys(keys))
-                if self._wall_due is None:
-                    self._wall_due = self._wall() + self._spec.emit_every
+                self._changes.since.setdefault(window, {}).update(dict.fromkeys(keys))
+                self._changes.noted()
 
     @property
     def wall_due(self) -> int | None:
         """When windows that have changed say so on the wall clock."""
-        return self._wall_due
+        return self._changes.due
 
     def on_wall(self, now: int, failures: list[Failure]) -> Iterator[Batch]:  # noqa: ARG002
         """What has changed in windows that are open."""
-        changed, self._changed, self._wall_due = self._changed, {}, None
+        changed = self._changes.take()
         for window in sorted(changed):
             for keys in in_slices(changed[window]):
                 yield self._of(window, keys, "early", failures=failures)
@@ -217,12 +216,10 @@ class AlignedWindows:
             end, start = heappop(self._due)
             window = (start, end)
             self._listed.discard(window)
-            self._changed.pop(window, None)
+            self._changes.forget(window)
             yield from self._close(window, failures)
             self._drop(end)
         self._drop(time)
-        if not self._changed:
-            self._wall_due = None
 
     def _close(self, window: Extent, failures: list[Failure]) -> Iterator[Batch]:
         panes = [each for each in self._panes.panes(window) if each in self._state.buckets]

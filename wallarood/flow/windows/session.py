@@ -19,6 +19,7 @@ from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.steps.timed import Making
 from wallarood.flow.timed.agenda import Schedule
 from wallarood.flow.windows.adding import LAST, ROW, SAID, START, Adding, Session
+from wallarood.flow.windows.changes import Changes
 from wallarood.flow.windows.gathering import Part, gathering_of
 from wallarood.flow.windows.results import RESULTS_MAX, Result, Results, nothing
 from wallarood.model.batch import Batch
@@ -37,15 +38,14 @@ class Sessions:
         self._spec: WindowSpec = making.computation.spec
         assert isinstance(making.state, KeyedState)
         self._state = making.state
-        self._clock, self._wall = making.clock, making.wall
+        self._clock = making.clock
         self._gathering = gathering_of(making.computation)
         self._results = Results(making.computation, self._gathering)
         self._gap, self._longest = self._spec.windows.size, self._spec.windows.longest
         self._computation = making.computation
         self._schedule: Schedule[Any] = Schedule(min(self._gap // PARTS, _PART_MAX))
-        self._changed: dict[Any, None] = {}
-        """Keys that have changed since they last said so on the wall clock."""
-        self._wall_due: int | None = None
+        self._changes: Changes[Any, None] = Changes(making.wall, self._spec.emit_every)
+        """Keys."""
         for held, sessions in self._state.by_key.items():
             self._remind(held, sessions, self._clock.time)
             self._note_changed(held)
@@ -126,18 +126,17 @@ class Sessions:
 
     def _note_changed(self, held: Any) -> None:
         if self._spec.emit is Emit.EVERY:
-            self._changed[held] = None
-            if self._wall_due is None:
-                self._wall_due = self._wall() + self._spec.emit_every
+            self._changes.since[held] = None
+            self._changes.noted()
 
     @property
     def wall_due(self) -> int | None:
         """When sessions that have changed say so on the wall clock."""
-        return self._wall_due
+        return self._changes.due
 
     def on_wall(self, now: int, failures: list[Failure]) -> Iterator[Batch]:  # noqa: ARG002
         """What is in open sessions of keys that have changed."""
-        changed, self._changed, self._wall_due = self._changed, {}, None
+        changed = self._changes.take()
         found: list[Result] = []
         for held in changed:
             sessions = self._state.by_key.get(held, ())
