@@ -141,6 +141,9 @@ class StdinSource(Generic[T_co]):
         """The type of the records."""
         return self.form.record
 
+    makes_plain = property(lambda self: self.form.makes_plain)
+    """See `Format.makes_plain`."""
+
     verify = staticmethod(check_journals)
 
     def partitions(self) -> Sequence[str]:

@@ -78,3 +78,14 @@ def test_with_an_exact_type_batches_are_looked_at_in_samples_until_one_is_not_of
     assert sum(not batch.values for batch in found) >= 1
     assert sifted(guard, [odd])[0] == Batch([], [])
     assert sifted(guard, [True])[0] == Batch([True], ["k0"])
+
+
+def test_what_json_has_made_is_not_looked_at_but_its_keys_are() -> None:
+    codec = RecordCodec.for_types(dict, rule=PickleRule.ALLOWED)
+    guard = Guard(codec, steps()[1], sure=True)
+    batch = Batch([{"a": [{"b": 1}]}, {"a": []}], ["k", "l"])
+    assert guard.sift(batch, []) is batch
+    assert not guard.full
+    failures: list[Failure] = []
+    assert guard.sift(Batch([{}, {}], ["k", lambda: 1]), failures) == Batch([{}], ["k"])
+    assert len(failures) == 1

@@ -199,6 +199,9 @@ class FileSource(Generic[T_co]):
     def _stops(self) -> bool:
         return policy_of(self.on_error) is ErrorPolicy.STOP
 
+    makes_plain = property(lambda self: self.form.makes_plain)
+    """See `Format.makes_plain`."""
+
     verify = staticmethod(check_journals)
 
     def partitions(self) -> Sequence[str]:

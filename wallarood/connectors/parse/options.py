@@ -15,6 +15,8 @@ Errors: TypeAlias = Literal[
 ]
 Header: TypeAlias = bool | list[str] | tuple[str, ...]
 
+PLAIN = (Any, dict, list)
+"""Types of records that JSON makes without knowing more."""
 WIDE = ("utf-16", "utf-32")
 """Encodings in which a line end is not the byte 0x0A: they are turned into UTF-8 while reading."""
 
@@ -90,6 +92,11 @@ class Format:
     ragged: Literal["error", "fill"] = "error"
     located: bool = False
     """Whether records come as `Located`."""
+
+    @property
+    def makes_plain(self) -> bool:
+        """Whether records are what JSON decodes to at every depth, and nothing else."""
+        return self.format == "json" and self.record in PLAIN and not self.located
 
     @property
     def wide(self) -> bool:

@@ -89,7 +89,7 @@ class RecordCodec:
 
     def all_go(self, batch: Batch) -> bool:
         """Whether all records surely can be sent to another worker; False also in doubt."""
-        if not self._keys_go(batch):
+        if not self.keys_go(batch):
             return False
         if self._check is not None:
             if self._check(batch.values):
@@ -97,8 +97,11 @@ class RecordCodec:
             self.untyped.note(batch.values, self._check)
         return self.pickle is PickleRule.ALLOWED and all_flat(batch.values)
 
-    def _keys_go(self, batch: Batch) -> bool:
-        kinds = set() if batch.keys is None else set(map(type, batch.keys)) - SIMPLE_KEYS
+    def keys_go(self, batch: Batch) -> bool:
+        """Whether all keys surely can be sent to another worker; False also in doubt."""
+        if batch.keys is None or batch.kind in SIMPLE_KEYS:
+            return True
+        kinds = set(map(type, batch.keys)) - SIMPLE_KEYS
         return not kinds or (self.pickle is PickleRule.ALLOWED and all(map(can_be_imported, kinds)))
 
     def faults(self, batch: Batch) -> dict[int, str]:

@@ -40,3 +40,20 @@ def test_a_wrong_option_is_a_clear_error(options: dict[str, Any], message: str) 
 def test_on_error_is_checked() -> None:
     with pytest.raises(w.PipelineError, match="on_error='ignore'"):
         w.FileSource("f", on_error="ignore")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "plain"),
+    [
+        ({"format": "json"}, True),
+        ({"format": "json", "record": dict}, True),
+        ({"format": "json", "record": dict[str, Any]}, False),
+        ({"format": "json", "record": dict, "located": True}, False),
+        ({"format": "csv"}, False),
+        ({}, False),
+    ],
+)
+def test_records_are_plain_where_json_alone_has_made_them(
+    options: dict[str, Any], plain: bool
+) -> None:
+    assert w.FileSource("x", **options).makes_plain is plain

@@ -9,6 +9,7 @@ from wallarood.model.pipeline import (
     SIDE_OUTPUTS,
     Application,
     Computation,
+    Step,
     StepKind,
 )
 from wallarood.model.topology import Edge, Routing, Stage, StageKind, Topology
@@ -54,10 +55,16 @@ def guards_of(
     maker = maker_of(application, stage)
     crossing = {edge.output: codecs[edge.index] for edge in edges if edge.index in codecs}
     return {
-        output: Guard(codec, maker)
+        output: Guard(codec, maker, _is_sure(maker, codec))
         for output, codec in crossing.items()
         if output not in SIDE_OUTPUTS
     }
+
+
+def _is_sure(maker: Step, codec: RecordCodec) -> bool:
+    """Whether *maker* is a source that makes only what can be sent."""
+    plain = maker.kind is StepKind.SOURCE and getattr(maker.connector, "makes_plain", False)
+    return plain and codec.pickle is PickleRule.ALLOWED
 
 
 def copiers_of(application: Application, topology: Topology, stage: Stage) -> dict[int, Copier]:

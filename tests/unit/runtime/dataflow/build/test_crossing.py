@@ -1,5 +1,7 @@
 """What records need where they leave a stage."""
 
+from pathlib import Path
+
 import wallarood as w
 from wallarood.model.pipeline import Application
 from wallarood.planning.listings import list_partitions
@@ -46,3 +48,33 @@ def test_a_stream_that_is_used_twice_is_copied_unless_by_sinks_alone() -> None:
     copied = [bool(copiers_of(application, topology, stage)) for stage in topology.stages]
     assert any(copied)
     assert not copied[-1]
+
+
+def sure_of(stream: w.Stream[dict], rule: PickleRule) -> list[bool]:
+    """Whether the guards behind *stream* take for granted that its records can be sent."""
+    keyed = stream.key_by(str)
+    kept = keyed.to(w.state_computation(state=dict, name="keep")(lambda record, _: record))
+    application = w.application("orders", kept.to_sink(w.ListSink([])))
+    topology = plan(application, ("alpha",), (("alpha", list_partitions(application)),))
+    codecs = codecs_of(application, topology, rule=rule)
+    return [
+        guard.sure
+        for stage in topology.stages
+        for guard in guards_of(
+            application,
+            stage,
+            codecs=codecs,
+            edges=[each for each in topology.edges if each.source == stage.index],
+        ).values()
+    ]
+
+
+def test_what_a_source_of_json_makes_is_sure_until_user_code_makes_another(tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("{}\n")
+
+    def orders() -> w.Stream[dict]:
+        return w.source("in", w.FileSource(tmp_path / "in", format="json", record=dict))
+
+    assert sure_of(orders(), PickleRule.ALLOWED) == [True]
+    assert sure_of(orders().filter(bool), PickleRule.ALLOWED) == [True]
+    assert sure_of(orders().map(dict, name="copy"), PickleRule.ALLOWED) == [False]
