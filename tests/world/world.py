@@ -335,7 +335,7 @@ class World:
             formation_deadline_s=8.0,
             name_taken_wait_s=0.5,
             inquiry_interval_s=0.5,
-            anew=self.founders.how.wanted is None and self.founders.how.gives_way,
+            forms_new=self.founders.how.wanted is None and self.founders.how.gives_way,
         )
 
     def member_of(self, node: Node) -> Member:

@@ -43,7 +43,7 @@ class Persist(msgspec.Struct, frozen=True):
 
 
 class Adopt(msgspec.Struct, frozen=True):
-    """The cluster has become another while this worker was away: record that, and begin anew."""
+    """The cluster has become another while this worker was away: record that, and restart."""
 
     topology: Topology
     members: tuple[Member, ...]
@@ -86,7 +86,7 @@ class WaitingFor(msgspec.Struct, frozen=True):
 
 
 class Fail(msgspec.Struct, frozen=True):
-    """The process cannot go on."""
+    """The process cannot continue."""
 
     error: WallaroodError
 
@@ -110,13 +110,13 @@ class PauseSources(msgspec.Struct, frozen=True):
 
 
 class ResumeSources(msgspec.Struct, frozen=True):
-    """Let sources go on."""
+    """Let sources read again."""
 
 
 class SendToMember(msgspec.Struct, frozen=True):
-    """Say something to a member, whatever connection it is on; to oneself it comes right back.
+    """Say something to a member, whatever connection it is on; to this worker itself too.
 
-    To a member that is away it is not said at all: who must know hears it when it is back.
+    A member that is away does not get it: what it must know is said when it is back.
     """
 
     name: WorkerName
@@ -124,17 +124,17 @@ class SendToMember(msgspec.Struct, frozen=True):
 
 
 class HaltJob(msgspec.Struct, frozen=True):
-    """End all tasks and links of the round, then say `JobHalted`."""
+    """End all tasks and links of the round, then report `JobHalted`."""
 
 
 class ReadHoldings(msgspec.Struct, frozen=True):
-    """Ask the store what it holds, then say `HoldingsRead`."""
+    """Read what the store holds, then report `HoldingsRead`."""
 
     attempt: str
 
 
 class WriteRound(msgspec.Struct, frozen=True):
-    """Make a proposal durable, then say `RoundWritten`."""
+    """Make a proposal durable, then report `RoundWritten`."""
 
     proposal: RoundProposal
 
@@ -146,7 +146,7 @@ class BeginRound(msgspec.Struct, frozen=True):
 
 
 class TakeBarrier(msgspec.Struct, frozen=True):
-    """Put a barrier behind what the sources here have read; then *pausing* sources stand still."""
+    """Put a barrier after what the sources here have read."""
 
     number: int
     purpose: Purpose
@@ -154,13 +154,13 @@ class TakeBarrier(msgspec.Struct, frozen=True):
 
 
 class ReleaseBarrier(msgspec.Struct, frozen=True):
-    """No alignment for this checkpoint or a lower one holds anything up any more."""
+    """Alignment for this checkpoint or a lower one holds up no input any longer."""
 
     number: int
 
 
 class HoldSources(msgspec.Struct, frozen=True):
-    """Sources stand still as long as there is a reason; an empty one lets them go on."""
+    """Sources pause while there is a reason; an empty one lets them read again."""
 
     reason: str
 
@@ -172,13 +172,13 @@ class DiscardCheckpoint(msgspec.Struct, frozen=True):
 
 
 class RecordCommitted(msgspec.Struct, frozen=True):
-    """Make it durable that a checkpoint is committed, then say `CommitRecorded`."""
+    """Make it durable that a checkpoint is committed, then report `CommitRecorded`."""
 
     number: int
 
 
 class PublishSinks(msgspec.Struct, frozen=True):
-    """The checkpoint is committed, durably known: publish, then say `SinksPublished`."""
+    """The checkpoint is committed, durably known: publish, then report `SinksPublished`."""
 
     number: int
 
@@ -202,7 +202,7 @@ class JobDone(msgspec.Struct, frozen=True):
 
 
 class HandToStatus(msgspec.Struct, frozen=True):
-    """Hand a member's question about status, or its answer, to whoever gathers it."""
+    """Hand a member's question about status, or its answer, to what gathers it."""
 
     sender: WorkerName
     message: StatusWanted | StatusTold
@@ -216,7 +216,7 @@ class SlowestElsewhere(msgspec.Struct, frozen=True):
 
 
 class StopOrderly(msgspec.Struct, frozen=True):
-    """An operator ends the whole cluster: publish what can be, then say `OutputPublished`."""
+    """An operator ends the whole cluster: publish what can be, then report `OutputPublished`."""
 
 
 OfARound: TypeAlias = (

@@ -13,7 +13,7 @@ from wallarood.model.messages import ControlMessage, Holdings, Member, RequestCh
 
 
 class ConnectionOpened(msgspec.Struct, frozen=True):
-    """A control connection that we dialled is open. `peer` is whom we sought.
+    """A control connection that this worker dialled is open. `peer` is the member it sought.
 
     The initializer of a new cluster has no name yet: `peer` is empty.
     """
@@ -90,7 +90,7 @@ class SnapshotFailed(msgspec.Struct, frozen=True):
 
 
 class SnapshotMoved(msgspec.Struct, frozen=True):
-    """This worker's part of a checkpoint has come a step further."""
+    """This worker's part of a checkpoint has made progress."""
 
     number: int
     steps: int
@@ -120,24 +120,24 @@ class CheckpointWanted(msgspec.Struct, frozen=True):
 
 
 class TimingChanged(msgspec.Struct, frozen=True):
-    """An operator has configured the checkpoints of this worker anew."""
+    """An operator has changed the timing of checkpoints."""
 
     checkpoint_interval_s: float
     checkpoint_deadline_s: float
 
 
 class ShutdownWanted(msgspec.Struct, frozen=True):
-    """An operator ends the whole cluster; for its checkpoint there is so much time."""
+    """An operator ends the whole cluster; its checkpoint may take *wait_s* seconds."""
 
     wait_s: float
 
 
 class LeaveWanted(msgspec.Struct, frozen=True):
-    """This worker ends now, in an orderly way or by its failure: the others are to hear of it."""
+    """This worker ends now, in an orderly way or by its failure: the others are told."""
 
 
 class OutputPublished(msgspec.Struct, frozen=True):
-    """What could be published at a shutdown is: this worker ends."""
+    """What could be published at a shutdown has been: this worker ends."""
 
 
 class DropWanted(msgspec.Struct, frozen=True):
@@ -177,7 +177,7 @@ class JobDrained(msgspec.Struct, frozen=True):
 
 
 class JobBroke(msgspec.Struct, frozen=True):
-    """The job cannot go on here: user code, a source or a sink has failed."""
+    """The job cannot continue here: user code, a source or a sink has failed."""
 
     error: WallaroodError
 

@@ -69,7 +69,7 @@ class ClusterNode:
 
     @property
     def workers(self) -> tuple[WorkerName, ...]:
-        """All members of the cluster, the leader first; nobody before there is one."""
+        """All members of the cluster, the leader first; empty before there is one."""
         return self.record.topology.workers if self.record is not None else ()
 
     @property

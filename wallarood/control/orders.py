@@ -1,8 +1,8 @@
 """What an operator, the configuration and the host want of a worker."""
 # Theory of operation
 # ===================
-# A shutdown waits for its checkpoint until a deadline, and does without it then. Before there is a
-# cluster, nobody has to be told: the worker ends. What cannot be done without ends it as well.
+# A shutdown waits for its checkpoint until a deadline, and then does without it. Before there is a
+# cluster, no other worker has to be told: this one ends.
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, assert_never
@@ -63,12 +63,12 @@ def _tell(names: Iterable[WorkerName], message: say.ControlMessage) -> list[do.E
 
 
 def _ask_leader(node: "ClusterNode", request: say.RequestCheckpoint) -> list[do.Effect]:
-    """A checkpoint out of turn: the leader's affair."""
+    """A checkpoint out of turn: the leader decides."""
     return _tell(node.workers[:1], request) if node.active_round is not None else []
 
 
 def _shut_down(node: "ClusterNode", until: float) -> list[do.Effect]:
-    """End the cluster: behind a checkpoint, if there can be one by then."""
+    """End the cluster: after a checkpoint, if there can be one by then."""
     if node.machines.membership is None:
         node.ended_as = WorkerState.FINISHED
         return []

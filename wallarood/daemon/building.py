@@ -59,7 +59,7 @@ def formation_settings(
         partial(plan, parts.application),
         formation_deadline_s=config["timing.formation-deadline"],
         name_taken_wait_s=config["timing.name-taken-wait"],
-        anew=config["worker.cluster-id"] is None,
+        forms_new=config["worker.cluster-id"] is None,
     )
 
 

@@ -184,8 +184,8 @@ def test_no_sequence_of_events_brings_a_machine_out_of_its_table(seed: int) -> N
     machines: list[Initializer | Joiner] = [
         Initializer(founding("alpha"), now),
         Joiner(founding("beta"), now),
-        Initializer(founding("alpha", anew=True), now, committed("alpha")),
-        Joiner(founding("beta", anew=True), now, committed("beta")),
+        Initializer(founding("alpha", forms_new=True), now, committed("alpha")),
+        Joiner(founding("beta", forms_new=True), now, committed("beta")),
     ]
     for _ in range(100):
         now += rng.random()
@@ -199,7 +199,7 @@ def test_a_founding_machine_that_waits_has_a_deadline(seed: int) -> None:
     rng = random.Random(seed)
     machine = Initializer(founding("alpha"), 0.0)
     other = Joiner(founding("beta"), 0.0)
-    returned = Initializer(founding("alpha", anew=True), 0.0, committed("alpha"))
+    returned = Initializer(founding("alpha", forms_new=True), 0.0, committed("alpha"))
     for step in range(50):
         event = any_event(rng)
         for each in (machine, other, returned):

@@ -44,7 +44,7 @@ class FormationSettings:
     name_taken_wait_s: float = 2.0
     inquiry_interval_s: float = 1.0
     wanted_cluster_id: ClusterId | None = None
-    anew: bool = False
+    forms_new: bool = False
     """Started without ``--cluster-id``: a cluster of which no round has begun here gives way to a
     new one if others have put it aside."""
 
@@ -132,11 +132,11 @@ def in_question(settings: FormationSettings, record: ClusterRecord | None) -> bo
     One in which a round has begun was put aside at such a start: if that is so anywhere, it can
     never be completed. If it is so nowhere, it is the new one.
     """
-    return settings.anew and record is not None and record.state is RecordState.COMMITTED
+    return settings.forms_new and record is not None and record.state is RecordState.COMMITTED
 
 
 def next_nonce(nonce: str) -> str:
-    """Another nonce, derived from the last: a proposal that was given up leaves no ID behind."""
+    """Another nonce, derived from the last: no ID names two proposals."""
     return hashlib.sha256(nonce.encode()).hexdigest()[:32]
 
 

@@ -4,8 +4,8 @@
 # It gathers joins until it has all. Then it makes the cluster ID and the topology, writes its own
 # record as *prepared*, and proposes. A worker that agrees is prepared too, and from then on in
 # doubt: only the initializer may say what becomes of it. When all are prepared, the initializer
-# writes *committed*: from this write on, the cluster exists. It announces that, and to whoever asks
-# later too. The first round begins as every round does, see `control.rounds.recovery_leader`.
+# writes *committed*: from this write on, the cluster exists, and each worker that asks is told. The
+# first round begins as every round does, see `control.rounds.recovery_leader`.
 #
 # A proposal is abandoned when a worker that has not prepared it comes back as another process, or
 # when time runs out: first it becomes durable that this cluster will never be, then it is said, and
@@ -76,7 +76,7 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
 
 
 class Initializer:
-    """The machine. A *record* that is committed lets it go on where it was."""
+    """The machine. A *record* that is committed lets it continue where it was."""
 
     TRANSITIONS: ClassVar[Table] = TRANSITIONS
     INPUTS: ClassVar[tuple[type, ...]] = (*_SAID, ConnectionLost, TimerFired)
@@ -105,7 +105,7 @@ class Initializer:
         return min(each for each in waits if each is not None)
 
     def begin(self, now: float) -> list[do.Effect]:
-        """What is to be done first: a cluster of one is proposed at once, a known one goes on."""
+        """What is to be done first: a cluster of one is proposed at once, a known one continues."""
         if self.phase is Phase.FORMED and self._record is not None:
             return [do.Formed(self._record)]
         return [self._waiting_for()] if self.phase is Phase.RETURNED else self._gathered(now)
@@ -217,7 +217,7 @@ class Initializer:
         ]
 
     def _abandon(self, now: float, why: str) -> list[do.Effect]:
-        """The proposal will never be: that is durable before anybody hears of it."""
+        """The proposal will never be: that is durable before any worker is told."""
         assert self._record is not None
         never = self._record.cluster_id
         told = self._joined.say(say.Never(never))

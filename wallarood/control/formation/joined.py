@@ -1,8 +1,8 @@
 """The workers that have joined an initializer, with the connections on which they did."""
 # Theory of operation
 # ===================
-# A name that is taken: the worker that has it is asked, and keeps it if it answers in time. Then
-# whoever wants its name is a copy, and is refused. If it does not answer, the newcomer takes its
+# When a worker asks for a name that is taken, the worker that has it is asked, and keeps it if it
+# answers in time: then the newcomer is a copy, and is refused. Otherwise the newcomer takes its
 # place.
 
 import attrs

@@ -95,7 +95,7 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
 
 
 class Joiner:
-    """The machine. A *record* lets it go on where it was: prepared or committed."""
+    """The machine. A *record* lets it continue where it was: prepared or committed."""
 
     TRANSITIONS: ClassVar[Table] = TRANSITIONS
     INPUTS: ClassVar[tuple[type, ...]] = (
@@ -144,7 +144,7 @@ class Joiner:
         return transition(self, event, now)
 
     def _asked(self, event: ConnectionMessage) -> list[do.Effect]:
-        """Somebody takes us for the initializer, or is ahead of us."""
+        """Another worker takes this one for the initializer, or is ahead of it."""
         if isinstance(event.message, Attach):
             busy = say.Busy("the cluster is not committed here yet")
             return [do.SendOnConnection(event.connection, busy)]
@@ -169,7 +169,7 @@ class Joiner:
         match event:
             case on.ConnectionOpened(connection):
                 self._connection = connection
-                return self._say_where_we_are()
+                return self._say_where_it_is()
             case on.ConnectionLost(connection):
                 if connection == self._connection:
                     self._connection = None
@@ -199,8 +199,8 @@ class Joiner:
             case _:
                 return []
 
-    def _say_where_we_are(self) -> list[do.Effect]:
-        """What the initializer must know of us on a new connection."""
+    def _say_where_it_is(self) -> list[do.Effect]:
+        """What the initializer must know of this worker on a new connection."""
         if self._connection is None:
             return []
         match self.phase, self._record:
@@ -257,7 +257,7 @@ class Joiner:
         return [
             do.Archive(),
             do.Report(f"the proposed cluster {cluster_id} was abandoned", do.Level.WARNING),
-            *self._say_where_we_are(),
+            *self._say_where_it_is(),
         ]
 
     def _timer(self, now: float) -> list[do.Effect]:
@@ -266,7 +266,7 @@ class Joiner:
         if now < self._ask_at or self.phase is not Phase.PREPARED:
             return []
         self._ask_at = now + self._settings.inquiry_interval_s
-        return self._say_where_we_are()
+        return self._say_where_it_is()
 
     def _why_no_cluster(self) -> str:
         seconds = self._settings.formation_deadline_s

@@ -33,7 +33,7 @@ class Newcomers:
         self._waiting[join.member.name] = Newcomer(connection, join, until)
 
     def refuse(self, name: WorkerName | None) -> list[Effect]:
-        """The worker called *name* is alive: whoever wants its name is a copy."""
+        """The worker called *name* is alive: a newcomer that wants its name is a copy."""
         newcomer = self._waiting.pop(name, None) if name is not None else None
         if newcomer is None:
             return []

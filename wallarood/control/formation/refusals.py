@@ -22,7 +22,7 @@ LOST = (
     "kept (wallarooctl checkpoint --keep); or end the cluster and form a new one, by a start of "
     "all workers without --cluster-id"
 )
-"""What becomes of a worker without its state: nobody else has it."""
+"""What to do about a worker that has lost its state: no other worker has it."""
 
 
 def not_new(settings: FormationSettings, join: Join, others: Sequence[WorkerName]) -> str:
@@ -125,7 +125,7 @@ def never(connection: int, cluster_id: ClusterId) -> list[Effect]:
 
 
 def refuse(connection: int, reason: str) -> list[Effect]:
-    """Refuse whoever is on a connection."""
+    """Refuse the worker on a connection."""
     return [
         Report(f"refused: {reason}", Level.WARNING),
         SendOnConnection(connection, Refused(reason, RefusedError.exit_code)),

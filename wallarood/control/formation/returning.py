@@ -52,7 +52,7 @@ class Returning:
                 self._holders[name] = None
 
     def complete(self) -> list[Effect]:
-        """All hold it: it goes on."""
+        """All hold it: it continues."""
         assert self.record is not None
         said = Committed(self.record.cluster_id)
         return [*(SendOnConnection(each, said) for each in self.asked), Formed(self.record)]

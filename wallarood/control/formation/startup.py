@@ -64,7 +64,7 @@ class AskFor:
 
 @attrs.frozen
 class Stop:
-    """The process cannot go on."""
+    """The process cannot continue."""
 
     error: WallaroodError
 

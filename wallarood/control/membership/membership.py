@@ -2,19 +2,19 @@
 # Theory of operation
 # ===================
 # Every member has a connection with every other; of two, the one later in the topology dials. A
-# connection begins with Attach, answered by Attached. Everybody sends heartbeats; a peer that was
-# not heard for the liveness deadline is missing, and its connections are closed, so that they are
-# made anew. A heartbeat says whom its sender misses: sources everywhere are held while anybody
-# misses anybody. That costs time and never results: a peer that comes back with the same
-# incarnation goes on where it was.
+# connection begins with Attach, answered by Attached. Every member sends heartbeats; a peer that
+# was not heard for the liveness deadline is missing, and its connections are closed, so that new
+# ones are made. A heartbeat lists the members that its sender misses: all sources pause while any
+# member misses another. That costs time and no results: a peer that comes back with the same
+# incarnation continues where it was.
 #
 # Another incarnation has lost its memory; what follows from that is the leader's affair (see
 # `wallarood.control.rounds.recovery_leader`). The one that is connected is asked first: if it
-# speaks within two seconds, the newcomer is a copy and refused; else the old one is dead and the
-# newcomer is it.
+# speaks within two seconds, the newcomer is a copy and is refused; otherwise the old one is dead,
+# and the newcomer takes its place.
 #
-# A connection that was opened and is not answered within the deadline is closed as well: whoever
-# accepted it may have vanished without a word.
+# A connection that was opened and is not answered within the deadline is closed as well: the
+# process that accepted it may be gone.
 #
 # A worker that was itself held up hears nothing in that time either: when the timer is late, every
 # peer gets a whole deadline again, and messages that wait in the queue come first.
@@ -210,7 +210,7 @@ class Membership:
         return [left(name, message), *self._hold_or_let_go()]
 
     def _job_failed(self, message: JobFailed) -> list[do.Effect]:
-        """End as well; whoever cannot hear the one that failed hears it from here."""
+        """End as well; members that cannot hear the one that failed hear it from here."""
         return [*self._tell_all(message), do.Fail(failure(message))]
 
     def _from_stranger(self, connection: int, message: object) -> list[do.Effect]:
@@ -281,7 +281,7 @@ class Membership:
         ]
 
     def fail(self, error: WallaroodError) -> list[do.Effect]:
-        """The job cannot go on here. If it can nowhere, tell all; then end."""
+        """The job cannot continue here. If it cannot continue anywhere, tell all; then end."""
         failed = JobFailed(self._member.name, error.message, error.exit_code)
         return [*(self._tell_all(failed) if error.of_the_job else ()), do.Fail(error)]
 

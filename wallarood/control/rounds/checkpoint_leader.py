@@ -1,23 +1,23 @@
 """The checkpoint coordinator: the leader decides when one starts, and when it counts."""
 # Theory of operation
 # ===================
-# One checkpoint is in flight at a time. Its time has come, or somebody asks: every worker is told
-# to put a barrier behind what its sources have read. Each says when its part is durable; when all
-# have, the checkpoint is committed, and all hear so. It *is* committed from the moment the last
-# part is durable: this machine only finds out.
+# One checkpoint is in flight at a time. When its time has come, or when one is asked for, every
+# worker is told to put a barrier after what its sources have read. Each says when its part is
+# durable; when all have, the checkpoint is committed, and all are told. It *is* committed from the
+# moment the last part is durable: this machine only finds out.
 #
-# If nothing moves for the deadline, or a part cannot be written, the checkpoint is given up. That
+# If nothing moves for the deadline, or a part cannot be written, the checkpoint is abandoned. That
 # undoes nothing, anywhere: it only lets the next begin, with a new number. A part that is written
 # late still counts, and if it was the last, the checkpoint is committed after all. So that a part
 # which takes longer than the deadline can be the last in time, each silent checkpoint doubles the
 # patience with the next, up to a bound. One of which a part could not be written is void for good.
 #
 # What is prepared and not yet committed, or committed and not yet published, must not grow without
-# bound. So when too many checkpoints in a row were given up, or too many transactions of a sink
-# wait to be published, all sources are told to pause with the next checkpoint. Barriers go on:
-# what waits is waited for by no checkpoint, and the first one behind it lets sources go on.
+# bound. So when too many checkpoints in a row were abandoned, or too many transactions of a sink
+# wait to be published, all sources are told to pause with the next checkpoint. Barriers still pass:
+# no checkpoint waits for what is held up, and the first one that commits lets sources read again.
 #
-# Somebody who was away hears again what he may have missed: the number in flight, and the last one
+# A member that was away hears again what it may have missed: the number in flight, and the last one
 # that is known committed. A machine belongs to one round and ends with it.
 
 from enum import Enum
@@ -47,10 +47,10 @@ from wallarood.model.messages import (
 )
 
 LATE_NUMBERS_MAX = 16
-"""How many given-up checkpoints may still prove committed in the leader's eyes."""
+"""How many abandoned checkpoints the leader may still find committed."""
 DOUBLINGS_MAX = 4
 IN_VAIN_MAX = 64
-"""After how many checkpoints in a row that were given up sources pause."""
+"""After how many abandoned checkpoints in a row sources pause."""
 UNPUBLISHED_MAX = 64
 """How many committed transactions of one sink may wait before sources pause."""
 
@@ -215,7 +215,7 @@ class CheckpointLeader:
             return self._start(RequestCheckpoint(Purpose.INTERVAL), now)
         why = f"no progress for {self._patience_s:g} s: {self.waiting_for}"
         self._silent += 1
-        return [*self._give_up(now, why), *self._tell(CheckpointAbandoned(self._taking.number))]
+        return [*self._abandon(now, why), *self._tell(CheckpointAbandoned(self._taking.number))]
 
     def _failed(self, number: int, why: str, now: float) -> list[Effect]:
         """A worker will never hold its part of a checkpoint: it is void."""
@@ -225,7 +225,7 @@ class CheckpointLeader:
         void = self._tell(CheckpointAbandoned(number, void=True))
         if self.phase is not Phase.IN_FLIGHT or number != self._taking.number:
             return void
-        return [*self._give_up(now, why), *void]
+        return [*self._abandon(now, why), *void]
 
     def _tell(self, message: ControlMessage) -> list[Effect]:
         return [SendToMember(name, message) for name in self._workers]
@@ -234,8 +234,8 @@ class CheckpointLeader:
         if self.phase is Phase.ENDED:
             return self._tell(CheckpointCommitted(self.committed))
         if self.phase is Phase.IN_FLIGHT:
-            # Whoever asks for one wants what is there now, or a name of its own: the one in flight
-            # is not that. Of the other purposes one is as good as another.
+            # An operator wants what is there now, or a name of its own: the one in flight is not
+            # that. Of the other purposes one is as good as another.
             served = request.purpose is self._taking.purpose is not Purpose.ASKED
             if request not in self._wanted and not served:
                 self._wanted.append(request)
@@ -278,7 +278,7 @@ class CheckpointLeader:
         self.phase = Phase.IDLE
         return self._start(self._wanted.pop(0), now) if self._wanted else []
 
-    def _give_up(self, now: float, why: str) -> list[Effect]:
+    def _abandon(self, now: float, why: str) -> list[Effect]:
         number = self._taking.number
         self.phase, self._next_at = Phase.IDLE, now + self._interval_s
         self._in_vain, self._why = self._in_vain + 1, why

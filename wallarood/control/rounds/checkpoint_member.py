@@ -1,19 +1,19 @@
 """Every worker's part in checkpoints: take it, keep it, know it committed, publish."""
 # Theory of operation
 # ===================
-# The leader's word puts a barrier behind the sources here. When every instance here has let it
-# pass and its state is written, this worker holds its part and says so. It says so again to a
-# leader that it has been parted from: what is held stays held.
+# When the leader says so, a barrier is put after what the sources here have read. When every
+# instance here has let it pass and its state is written, this worker holds its part and says so. It
+# says so again to a leader that it has lost contact with: what is held stays held.
 #
-# Nothing is published before it is committed, and before it is durable here that it is: whoever
+# Nothing is published before it is committed, and before it is durable here that it is: a life that
 # finds the published output after a crash finds that knowledge too. Numbers that come late or
 # twice change nothing: they only ever rise.
 #
-# A worker that is told to stop asks for a checkpoint behind whose barrier all sources stand still,
+# A worker that is told to stop asks for a checkpoint after whose barrier all sources stand still,
 # and may leave when that is durably known committed: its restart replays nothing. What is not
 # published by then is prepared, and listed in the checkpoint: the next life publishes it. The final
-# checkpoint serves as well, and so does that of another who leaves: nothing moves behind them.
-# Where no checkpoint can be had, since somebody is away, it leaves at once.
+# checkpoint serves as well, and so does that of another that leaves: nothing moves after them.
+# Where no checkpoint can be had, since a member is away, it leaves at once.
 #
 # A checkpoint that is void, since a worker could not write its part, can never be committed: what
 # is held of it goes. A machine belongs to one round and ends with it.
@@ -75,7 +75,7 @@ class Phase(Enum):
 W, L, X = Phase
 
 STANDING = (Purpose.LEAVE, Purpose.FINAL)
-"""Checkpoints behind which no source moves, and whoever is told to stop may."""
+"""Checkpoints after which no source moves, and a worker that is told to stop may."""
 
 _MESSAGES = (TakeCheckpoint, CheckpointCommitted, CheckpointAbandoned, DropKept)
 _OWN = (SnapshotMoved, SnapshotWritten, SnapshotFailed, SinksPublished, CommitRecorded, MemberUp)
@@ -121,7 +121,6 @@ class CheckpointMember:
         self.taken = committed
         self.held = committed
         self.committed = committed
-        self.published = committed
         self._saying = CheckpointHeld(committed, 0)
         self._hold = ""
         self._recording = committed
@@ -202,7 +201,6 @@ class CheckpointMember:
         return [PublishSinks(number)]
 
     def _is_published(self, number: int) -> list[Effect]:
-        self.published = max(self.published, number)
         return [PublishedFinal()] if self._purposes.get(number) is Purpose.FINAL else []
 
     def _stop(self) -> list[Effect]:
@@ -224,7 +222,7 @@ class CheckpointMember:
         return [ReadyToLeave()]
 
     def _say_again(self) -> list[Effect]:
-        """What the leader may have missed while we were parted."""
+        """What the leader may have missed while there was no connection."""
         asking = [SendToMember(self._leader, RequestCheckpoint(Purpose.LEAVE))]
         wanted = asking if self.phase is Phase.LEAVING else []
         held = [SendToMember(self._leader, self._saying)]

@@ -2,11 +2,11 @@
 # Theory of operation
 # ===================
 # A worker whose instances have all ended is drained, and tells the leader. When all are drained,
-# the leader has the final checkpoint taken: it holds the ends of all inputs, so whoever rolls back
-# to it comes here again. Committed, its output is published by each worker, which says so; when all
-# have, the job is completed. What was said is said again to a peer that comes back. A worker that
-# has published and then misses a peer for too long ends with a warning: its own part is done.
-# A machine belongs to one round and ends with it.
+# the leader has the final checkpoint taken: it holds the ends of all inputs, so a worker that rolls
+# back to it comes here again. Committed, its output is published by each worker, which says so;
+# when all have, the job is completed. What was said is said again to a peer that comes back. A
+# worker that has published and then misses a peer for too long ends with a warning: its own part is
+# done. A machine belongs to one round and ends with it.
 
 from enum import Enum
 from typing import ClassVar
@@ -22,7 +22,7 @@ from wallarood.control.events import (
     TimerFired,
 )
 from wallarood.control.machine import Table, transition
-from wallarood.model.errors import PeersGoneError
+from wallarood.control.membership.presence import alone
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import Completed, Drained, Published, Purpose, RequestCheckpoint
 
@@ -122,7 +122,7 @@ class Completion:
                     self._missing_since = now
                 return []
             case TimerFired() if self.deadline is not None and now >= self.deadline:
-                return [Fail(self._alone())]
+                return [Fail(alone(self._completion_wait_s))]
             case _:
                 return []
 
@@ -161,9 +161,3 @@ class Completion:
             return []
         done = self.phase in (Phase.PUBLISHED, Phase.COMPLETED)
         return [SendToMember(name, Drained()), *([SendToMember(name, Published())] if done else [])]
-
-    def _alone(self) -> PeersGoneError:
-        return PeersGoneError(
-            "this worker has published its part of the output, but a peer has been missing for "
-            f"{self._completion_wait_s:g} s (timing.completion-wait): its part may be missing"
-        )

@@ -1,21 +1,21 @@
-"""The leader's part of recovery: when a round begins, and which checkpoint it goes on from."""
+"""The leader's part of recovery: when a round begins, and which checkpoint it starts from."""
 # Theory of operation
 # ===================
 # A round is a set of lives: the incarnations of all members that run together. It begins when all
 # members are attached to the leader, the first time as well as after a loss, and it lasts until one
 # of them comes back as another incarnation: that one has lost its memory, so what was in flight is
-# lost, and all roll back. A member that only was away, however long, changes nothing.
+# lost, and all roll back. A member that was only disconnected, however long, changes nothing.
 #
 # The leader asks each member what it holds; a member stops its part of the job before it answers,
-# so nothing it says can change behind its back. A checkpoint is committed when all hold it, known
-# or not, so the highest that all hold is the one to go on from. The proposal is durable on every
-# member before any acts on it: whoever dies now, the next round cannot go back before it, nor
-# forward to what was void.
+# so what it says stays true. A checkpoint is committed when all hold it, known or not, so the
+# highest that all hold is the one to start from. The proposal is durable on every member before any
+# acts on it: whichever member dies then, the next round cannot go back before it, nor forward to
+# what was void.
 #
-# Whoever comes back in the middle as the same life hears the last question again; as another life
-# it makes the question begin anew. A silent phase has a deadline, after which those who have not
-# answered are asked again. Before everybody is there, the leader waits for as long as it takes:
-# nothing can proceed without them.
+# A member that comes back in the middle as the same incarnation hears the last question again; as
+# another incarnation it makes the leader ask again from the start. A silent phase has a deadline,
+# after which those who have not answered are asked again. Until all members are there, the leader
+# waits as long as it takes: nothing can proceed without them.
 
 from enum import Enum
 from typing import ClassVar
@@ -251,7 +251,7 @@ class RecoveryLeader:
         A member that was alone in knowing it committed may have come back with a copy of its state
         that was made before. That cannot be told from a member that never held it. Another line is
         safe in either case; it is not begun at each crash because copies are put back only while a
-        checkpoint is kept, which need not be the one that is gone on from.
+        checkpoint is kept, which need not be the one that the round starts from.
         """
         everything = self._holdings.values()
         kept = any(each <= number for holdings in everything for each in holdings.kept)

@@ -1,11 +1,11 @@
-"""Every worker's part of recovery: stop, say what is held, keep the proposal, go on from it."""
+"""Every worker's part of recovery: stop, say what is held, accept the proposal, start from it."""
 # Theory of operation
 # ===================
 # The leader asks; this worker first ends its part of the job, and with it every write, then says
 # what it holds. It makes the leader's proposal durable before it says so, and acts on it only when
 # the leader says that all have done so. A question that comes meanwhile is answered after the step
 # that is under way: the newest counts. Nothing here has a deadline, since the leader's has: it asks
-# again, and after its own death it begins anew.
+# again, and after its own restart it begins from the start.
 
 from enum import Enum
 from typing import ClassVar
@@ -34,7 +34,7 @@ class Phase(Enum):
     """How far this worker is in the round."""
 
     IDLE = "idle"
-    """Nothing runs; nothing is chosen."""
+    """Nothing runs; nothing is proposed."""
     HALTING = "halting"
     READING = "reading"
     REPORTED = "reported"

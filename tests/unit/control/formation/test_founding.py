@@ -78,9 +78,11 @@ def test_a_proposal_is_recorded_as_prepared_by_whoever_agrees() -> None:
 def test_only_a_committed_record_at_a_start_without_an_id_is_in_question(
     state: RecordState, anew: bool
 ) -> None:
-    asked = in_question(founding("alpha", anew=anew), record("alpha", "alpha", "beta", state=state))
+    asked = in_question(
+        founding("alpha", forms_new=anew), record("alpha", "alpha", "beta", state=state)
+    )
     assert asked == (anew and state is RecordState.COMMITTED)
-    assert not in_question(founding("alpha", anew=anew), None)
+    assert not in_question(founding("alpha", forms_new=anew), None)
 
 
 def test_an_attempt_that_failed_leaves_no_nonce_behind() -> None:

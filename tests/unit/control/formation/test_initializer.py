@@ -314,11 +314,11 @@ def test_a_committed_cluster_is_gone_on_with() -> None:
 
 
 def returned(*events: Event) -> Initializer:
-    return initializer(*events, of=KNOWN, anew=True)
+    return initializer(*events, of=KNOWN, forms_new=True)
 
 
 def test_started_anew_it_hears_all_members_before_it_goes_on() -> None:
-    machine = Initializer(attrs.evolve(SETTINGS, anew=True), 0.0, KNOWN)
+    machine = Initializer(attrs.evolve(SETTINGS, forms_new=True), 0.0, KNOWN)
     assert machine.begin(0.0) == [WaitingFor("waiting for 2 of 3 workers: beta, gamma")]
     asked = Inquiry(KNOWN.cluster_id, "beta")
     assert machine.step(said(BETA, asked), NOW) == [WaitingFor("waiting for 1 of 3 workers: gamma")]

@@ -190,7 +190,7 @@ def test_a_committed_record_is_gone_on_with_at_once() -> None:
 
 def test_started_anew_it_asks_about_a_cluster_of_which_no_round_has_begun() -> None:
     known = record("beta", *TRIO, state=RecordState.COMMITTED)
-    machine = Joiner(attrs.evolve(SETTINGS, anew=True), 0.0, known)
+    machine = Joiner(attrs.evolve(SETTINGS, forms_new=True), 0.0, known)
     assert machine.phase is Phase.PREPARED
     opened = machine.step(ConnectionOpened(1, ""), 0.0)
     assert sent(opened) == [(1, Inquiry(CLUSTER, "beta", ""))]  # whoever leads now may answer
