@@ -36,6 +36,7 @@ help:
 	@echo "make bench-files  measure files in, files out beside hand-written loops and Bytewax"
 	@echo "make bench-time  measure windows, joins and expiry beside loops by hand, Bytewax, Pathway and Quix"
 	@echo "make bench-expiry  let keys come and go for MINUTES=$(MINUTES), and tell memory and restarts"
+	@echo "make bench-kafka  measure Kafka in, Kafka out beside a hand-written loop"
 	@echo "make bench-growth  measure how cost grows with keys, sizes, stages, workers, partitions"
 	@echo "make lint    check style and format"
 	@echo "make types   check types"
@@ -108,6 +109,9 @@ bench-time: .venv/.installed
 
 bench-expiry: .venv/.installed
 	@$(BIN)/python tests/bench/expiring.py --minutes $(MINUTES)
+
+bench-kafka: .venv/.installed servers
+	@$(BENCH) brokers --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)
 
 bench-growth: .venv/.installed
 	@$(BENCH) growth --runs 3 --output $(BENCH_OUTPUT) $(ARGS)

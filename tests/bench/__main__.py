@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from bench import (
+    brokers,
     checkpoints,
     crossing,
     data,
@@ -86,6 +87,8 @@ def parser() -> argparse.ArgumentParser:
     timed.set_defaults(run=joining.run)
     windowed = commands.add_parser("windowing", parents=[common], help="windows, by hand and ours")
     windowed.set_defaults(run=windowing.run)
+    through = commands.add_parser("brokers", parents=[common], help="Kafka, keyed sum, Kafka")
+    through.set_defaults(run=brokers.run)
     resting = commands.add_parser("idle", parents=[common], help="W8: idle, READY, formation")
     resting.add_argument("--seconds", type=float, default=20.0, help="of rest (default 20)")
     resting.add_argument("--workers", type=int, nargs="+", default=[8], help="that form a cluster")

@@ -99,6 +99,7 @@ async def test_messages_bring_key_headers_and_time(topics: Topics, topic: str) -
         await apply(target, records, 3)
         source = w.KafkaSource(topics.address, topic, format="json", messages=True, follow=False)
         reader = await source.open(f"{topic}/0", None, w.SourceContext("in"))
+        await reader.read()
         batch = await reader.read()
         await reader.aclose()
     assert batch is not None

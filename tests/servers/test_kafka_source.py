@@ -50,8 +50,11 @@ async def test_values_come_in_order_and_positions_continue(topics: Topics, topic
     context = SourceContext("in", limits=SourceLimits(batch_records_max=100))
     with trio.fail_after(60):
         reader = await source.open(f"{topic}/1", None, context)
-        first = await reader.read()
+        begin, first = await reader.read(), await reader.read()
         await reader.aclose()
+        assert begin is not None
+        assert begin.records == []
+        assert begin.position["offset"] == 0
         assert first is not None
         reader = await source.open(f"{topic}/1", first.position, context)
         second = await reader.read()
@@ -59,6 +62,25 @@ async def test_values_come_in_order_and_positions_continue(topics: Topics, topic
     assert second is not None
     assert first.records == list(range(1, 1 + 2 * len(first.records), 2))
     assert second.records[0] == first.records[-1] + 2
+
+
+async def test_latest_is_where_the_topic_ended_when_the_cluster_began(
+    topics: Topics, topic: str
+) -> None:
+    topics.create(topic)
+    topics.produce(topic, [(None, b"old", 0)] * 3)
+    source = w.KafkaSource(topics.address, topic, start="latest")
+    with trio.fail_after(60):
+        reader = await source.open(f"{topic}/0", None, SourceContext("in"))
+        begin = await reader.read()
+        await reader.aclose()
+        assert begin is not None
+        topics.produce(topic, [(None, b"new", 0)])  # while the worker is away
+        reader = await source.open(f"{topic}/0", begin.position, SourceContext("in"))
+        batch = await reader.read()
+        await reader.aclose()
+    assert batch is not None
+    assert batch.records == [b"new"]
 
 
 async def test_a_read_that_is_cancelled_takes_nothing(topics: Topics, topic: str) -> None:
@@ -135,6 +157,7 @@ async def test_a_position_that_is_gone_stops(
     context = SourceContext("in", limits=SourceLimits(batch_records_max=10))
     with trio.fail_after(60):
         reader = await source.open(f"{topic}/0", None, context)
+        await reader.read()
         batch = await reader.read()
         await reader.aclose()
         assert batch is not None
@@ -160,6 +183,7 @@ async def test_a_topic_made_anew_stops(topics: Topics, topic: str, monkeypatch) 
     source = w.KafkaSource(topics.address, topic)
     with trio.fail_after(90):
         reader = await source.open(f"{topic}/0", None, SourceContext("in"))
+        await reader.read()
         batch = await reader.read()
         assert batch is not None
         topics.delete(topic)
@@ -179,6 +203,7 @@ async def test_a_broker_that_is_killed_is_waited_for(kafka: Server, topics: Topi
     source = w.KafkaSource(kafka.address, "killed")
     with trio.fail_after(120):
         reader = await source.open("killed/0", None, SourceContext("in"))
+        await reader.read()  # where it begins
         batch = await reader.read()
         assert batch is not None
         kafka.kill()

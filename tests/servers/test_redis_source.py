@@ -31,6 +31,7 @@ async def test_entries_come_in_order_and_positions_continue(redis: Server, strea
     source = w.RedisSource(url(redis), stream, format="json", record=int)
     with trio.fail_after(30):
         reader = await opened(source)
+        await reader.read()  # where it begins
         first = await reader.read()
         await reader.aclose()
         assert first is not None
@@ -56,12 +57,14 @@ async def test_fields_are_records_and_what_is_unreadable_is_handed_on(
     ask(redis, "XADD", stream, "2-0", "a", b"\xff")
     with trio.fail_after(30):
         reader = await opened(w.RedisSource(url(redis), stream, on_error="skip"))
+        await reader.read()
         batch = await reader.read()
         await reader.aclose()
         assert batch is not None
         assert batch.records == [{"a": "1", "b": "é"}]
         assert [each.place for each in batch.unreadable] == [f"{stream} 2-0"]
         reader = await opened(w.RedisSource(url(redis), stream, format="json"))
+        await reader.read()
         with pytest.raises(w.ApplicationError, match="it has no field 'value', but a, b"):
             await reader.read()
         await reader.aclose()
@@ -74,6 +77,7 @@ async def test_entries_that_are_gone_stop(redis: Server, stream: str) -> None:
     source = w.RedisSource(url(redis), stream)
     with trio.fail_after(30):
         reader = await opened(source)
+        await reader.read()  # where it begins
         first = await reader.read()
         assert first is not None
         assert first.records[0] == {"value": "5"}

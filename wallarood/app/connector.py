@@ -93,7 +93,8 @@ class SourceBatch(Generic[T_co]):
 
     There is at least one record, or something *unreadable*, to which the policy of the source's
     `on_error` applies: "skip", or `wallarood.dead_letter(sink)`. A source without that attribute,
-    or with "stop", raises ApplicationError itself.
+    or with "stop", raises ApplicationError itself. A batch with neither only says a position: where
+    the partition begins, if that must not be found out a second time.
 
     `times` has the stamp of each record, in microseconds since 1970 UTC, if the source has an
     attribute `stamped` that is true: it knows when its records happened.

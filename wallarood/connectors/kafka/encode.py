@@ -1,6 +1,7 @@
 """Records as messages: what a sink keeps on disk until it is sent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Any, TypeAlias
 
 import attrs
@@ -29,13 +30,17 @@ class MessageEncoder:
 
     def __call__(self, records: list[Any]) -> list[Kept]:
         """Raises ApplicationError: a record cannot be sent; it is named."""
-        if any(isinstance(each, KafkaMessage) for each in records):
+        if any(issubclass(kind, KafkaMessage) for kind in set(map(type, records))):
             kept = [self._one(record) for record in records]
         else:
-            keys = self._keys(records)
-            kept = [
-                (value, key, None, 0) for value, key in zip(self.values(records), keys, strict=True)
-            ]
+            values, keys = self.values(records), self._keys(records)
+            kept = list(zip(values, keys, repeat(None), repeat(0)))
+            if longest(values) + longest(keys) <= self.bytes_max - OVERHEAD_BYTES:
+                return kept
+        self._check_sizes(kept, records)
+        return kept
+
+    def _check_sizes(self, kept: list[Kept], records: list[Any]) -> None:
         limit = self.bytes_max - OVERHEAD_BYTES
         for (value, key, _, _), record in zip(kept, records, strict=True):
             if len(value or b"") + len(key or b"") > limit:
@@ -44,10 +49,14 @@ class MessageEncoder:
                     f"has at most {self.bytes_max:,}: make it smaller, or raise message.max.bytes "
                     f"in settings= and at the topic\n  record: {record!r:.200}"
                 )
-        return kept
 
     def _keys(self, records: list[Any]) -> list[bytes | None]:
-        return [None] * len(records) if self.key is None else [self._key(r) for r in records]
+        if self.key is None:
+            return [None] * len(records)
+        try:
+            return [key.encode() for key in map(self.key, records)]  # type: ignore[union-attr]
+        except Exception:  # one that is bytes or None, or wrong: see each
+            return [self._key(record) for record in records]
 
     def _key(self, record: Any) -> bytes | None:
         assert self.key is not None
@@ -59,7 +68,7 @@ class MessageEncoder:
                 f"  record: {record!r:.200}"
             ) from error
         if isinstance(key, str):
-            return key.encode("utf-8")
+            return key.encode()
         if key is None or isinstance(key, bytes):
             return key
         raise ApplicationError(
@@ -76,3 +85,11 @@ class MessageEncoder:
             key = self._key(record)
         stamp = 0 if record.time is None else record.time // 1000
         return value, key, list(record.headers) or None, stamp
+
+
+def longest(strings: Sequence[bytes | None]) -> int:
+    """The length of the longest of *strings*, of which some may be missing."""
+    try:
+        return max(map(len, strings), default=0)  # type: ignore[arg-type]
+    except TypeError:
+        return max(len(each or b"") for each in strings)

@@ -39,6 +39,8 @@ class KafkaReader:
     place: Place
     batch_records_max: int
     topics: Topics
+    says_where_it_begins: bool = False
+    """Whether the first read only tells the position: where to begin may not be asked for twice."""
     caught_up: bool = attrs.field(default=False, init=False)
     trouble: Trouble = attrs.field(factory=Trouble, init=False)
     _consumer: Any = attrs.field(init=False)
@@ -64,6 +66,9 @@ class KafkaReader:
 
         Raises ApplicationError: the position, the topic or a message is gone or unreadable.
         """
+        if self.says_where_it_begins:
+            self.says_where_it_begins = False
+            return SourceBatch([], self.place.position, (), [])
         while True:
             if self.place.end is not None and self.place.offset >= self.place.end:
                 return None

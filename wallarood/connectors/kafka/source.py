@@ -162,6 +162,7 @@ class KafkaSource(Generic[T_co]):
             if position is None:
                 place.offset = low if self.start == "earliest" else high
                 place.end = None if self.follow else high
+                reader.says_where_it_begins = True
             elif not low <= place.offset <= high:
                 raise gone(self.broker, partition, place.offset, low=low, high=high)
             return await reader.begin()

@@ -123,11 +123,10 @@ class KafkaTarget:
         client, producer = kafka(), producers[0]
         try:
             producer.begin_transaction()
-            for value, key, headers, stamp in records:
-                self._produce(producer, self.topic, value, key=key, headers=headers, stamp=stamp)
+            self._produce(producer, records)
             marker = msgspec.json.encode({"line": new.line, "last": new.last})
             key = self.writer.encode("utf-8")
-            self._produce(producer, self.marker_topic, marker, key=key, partition=0)
+            producer.produce(self.marker_topic, marker, key, 0)
             producer.commit_transaction(ANSWER_S)
         except client.KafkaException as error:
             if error.args[0].name() in FENCED:
@@ -136,25 +135,18 @@ class KafkaTarget:
                 ) from error
             raise self.broker.what(error, Trouble()) from error
 
-    def _produce(
-        self,
-        producer: Any,
-        topic: str,
-        value: bytes | None,
-        *,
-        key: bytes | None,
-        headers: Any = None,
-        stamp: int = 0,
-        partition: int = -1,
-    ) -> None:
-        while True:
-            try:
-                producer.produce(
-                    topic, value, key, partition, None, timestamp=stamp, headers=headers
-                )
-                return
-            except BufferError:
-                producer.poll(0.1)
+    def _produce(self, producer: Any, records: list[Kept]) -> None:
+        produce, topic = producer.produce, self.topic
+        for value, key, headers, stamp in records:
+            while True:
+                try:
+                    if headers is None and not stamp:
+                        produce(topic, value, key)
+                    else:
+                        produce(topic, value, key, timestamp=stamp, headers=headers)
+                    break
+                except BufferError:
+                    producer.poll(0.1)
 
     async def _drop(self) -> None:
         """Free the producer: whatever a thread still does with it, the next one fences it."""

@@ -129,6 +129,11 @@ class Place:
     id: str
     number: int
 
+    @property
+    def position(self) -> dict[str, Any]:
+        """As a position of a source."""
+        return {"id": self.id, "number": self.number}
+
 
 @attrs.frozen
 class Entries:
@@ -151,8 +156,7 @@ class Entries:
                 times.append(int(name.partition(b"-")[0]) * 1000)
             except (ValueError, *DECODE_ERRORS) as error:
                 unreadable.append(self._unreadable(name.decode(), pairs, str(error)))
-        position = {"id": place.id, "number": place.number}
-        return SourceBatch(records, position, tuple(unreadable), times)
+        return SourceBatch(records, place.position, tuple(unreadable), times)
 
     def _record(self, pairs: Mapping[bytes, bytes], wanted: bytes) -> Any:
         if self.decode is None:
@@ -217,6 +221,7 @@ class RedisReader:
             return None
         if self.place is None:
             self.place = await self._first(self._connection)
+            return SourceBatch([], self.place.position, (), [])
         count = self.batch_records_max
         *_, (info, found) = await call(
             ("MULTI",),
