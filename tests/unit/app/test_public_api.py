@@ -69,7 +69,8 @@ MAN_PAGE = Path(__file__).parents[3] / "man" / "wallarood-app.7"
 
 @pytest.mark.parametrize("name", [*w.__all__, *METHODS, *testing.__all__, *OPTIONS])
 def test_every_name_is_in_the_man_page(name: str) -> None:
-    text = MAN_PAGE.read_text(encoding="utf-8")
+    pages = (MAN_PAGE, MAN_PAGE.with_name("wallarood-connectors.7"))
+    text = "".join(page.read_text(encoding="utf-8") for page in pages)
     assert re.search(rf"(?<![A-Za-z_]){name}(?![A-Za-z_])", text)
 
 
