@@ -65,7 +65,7 @@ LIMITS: tuple[Key, ...] = (
         "stop",
         Kind.DURATION,
         8.0,
-        "How long a worker that stops may take; a last checkpoint that gets on prolongs it.",
+        "How long a worker that stops may take; a last checkpoint that makes progress prolongs it.",
         0.5,
         3600,
     ),

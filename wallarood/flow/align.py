@@ -5,10 +5,10 @@
 # - The end passes when every input has ended.
 # - A watermark passes when the lowest over all active inputs has risen: those that are not idle and
 #   have not ended. When none is, the highest of them counts. Neither that of an input nor what has
-#   passed ever falls, so an input that comes back late stops nobody.
+#   passed ever falls, so an input that comes back late holds up no other.
 # - A barrier blocks its input until the others have shown it too; an ended input counts as
 #   aligned. A higher barrier on any input releases the alignment of a lower one and begins its own;
-#   a late lower one is dropped. The driver may release an alignment that was given up.
+#   a late lower one is dropped. The driver may release an alignment that was abandoned.
 # - Inputs may have to wait until others have ended: a stream for the table that it is joined with.
 #   While a barrier is being aligned they do not wait, or it would never come.
 # (Chandy and Lamport, "Distributed Snapshots", 1985; aligned as in Carbone et al., "Lightweight
@@ -43,7 +43,7 @@ class Alignment:
         self._watermarks: dict[InputId, Watermark] = {}
         self.watermark = watermark
         """What has passed last."""
-        # Who comes behind knows nothing yet of what had passed before a restart.
+        # What comes after this stage knows nothing yet of what had passed before a restart.
         self._untold = watermark.time > MIN_TIME
         self._first = frozenset(first)
         self._later = self._inputs - self._first if self._first else frozenset()

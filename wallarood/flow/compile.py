@@ -83,7 +83,7 @@ class Inline:
     def advance(self, time: int, failures: list[Failure]) -> Iterator[Batch]:
         """What follows from no record before *time* being still to come, slice by slice.
 
-        What an operator emits passes those behind it before they are told. Raises as `run`.
+        What an operator emits passes those after it before they are told. Raises as `run`.
         """
         for each in self.timed:
             if time > each.clock.time:
@@ -221,7 +221,7 @@ def compile_stage(
 
 
 def _add(operator: Operator, fused: list[Operator]) -> None:
-    """Put *operator* behind those there are, in one loop with the last one if they can be one."""
+    """Put *operator* after those there are, in one loop with the last one if they can be one."""
     joined = None
     if fused and isinstance(operator, Chain) and isinstance(fused[-1], Chain):
         joined = fused[-1].joined(operator)

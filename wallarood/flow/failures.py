@@ -25,10 +25,10 @@ _CANCELLED = ("trio", "Cancelled")
 
 @attrs.frozen
 class Failure:
-    """A record that was given up, and by which policy (never STOP).
+    """A record that failed or was late, and by which policy it is treated (never STOP).
 
     `late` says why it came too late, and is empty if it did not. `batch` has the records themselves
-    if they are to go on in a stream of late ones.
+    if they go to a stream of late ones.
     """
 
     policy: ErrorPolicy
@@ -223,7 +223,7 @@ def late(
 def late_stream(
     computation: Computation, batch: Batch, cause: str, *, failures: list[Failure]
 ) -> None:
-    """All records of *batch* came too late, and go on in the stream of late ones of the step."""
+    """All records of *batch* came too late, and go to the stream of late ones of the step."""
     where = computation.where
     letter = DeadLetter(computation.name, f"late: {cause}", where.file, where.line, "")
     failures.append(Failure(ErrorPolicy.STREAM, letter, cause, batch))

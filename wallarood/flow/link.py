@@ -16,8 +16,8 @@
 # granted when it is taken, so that a barrier has little before it.
 #
 # A new connection begins with what the receiver has received on each edge: the sender forgets
-# nothing, rewinds to there and goes on. The receiver takes exactly the next number; a lower one is
-# a repeat and dropped; a higher one is a gap, which no correct sender makes.
+# nothing, rewinds to there and continues. The receiver takes exactly the next number; a lower one
+# is a repeat and dropped; a higher one is a gap, which no correct sender makes.
 
 from collections import deque
 from collections.abc import Mapping

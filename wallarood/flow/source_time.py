@@ -3,13 +3,13 @@
 # ===================
 # A partition's watermark is its highest stamp less what may come out of order. That of the source
 # is the least over its active partitions, and never falls. So a partition that was away and comes
-# back with old records stops nobody: it counts as if it stood where the source stands.
-# - A partition that has not been opened yet counts as minus infinity: nobody knows what is in it.
+# back with old records holds up no other: it counts as if it stood where the source stands.
+# - A partition that has not been opened yet counts as minus infinity: what is in it is not known.
 #   Where partitions follow each other in time, it counts as the one before it instead.
 # - One that is open and has shown no record yet holds the watermark, until its first, or until it
 #   counts as idle.
 # - One that is idle or has ended does not count.
-# - When none counts any more, the watermark is the highest of all, and then goes on by the time
+# - When none counts any more, the watermark is the highest of all, and then advances by the time
 #   that passes: it never jumps to the clock, for the records may be of a year ago. When all have
 #   ended it is MAX_TIME.
 # What is told of partitions comes in one order with their records, through the inbox of the stage.
@@ -29,7 +29,7 @@ from wallarood.model.time import MAX_TIME, MIN_TIME, Condition, TimeSettings, Wh
 PASSING_MAX: Final = 5_000_000
 """How much time passes between two looks at the clock at most; more is a stall of our own."""
 PASSING_EVERY: Final = 500_000
-"""How often a watermark of idle partitions goes on."""
+"""How often a watermark of idle partitions advances."""
 
 
 @attrs.define(eq=False)
@@ -123,7 +123,7 @@ class SourceTime:
     def ahead(self, partition: str) -> int:
         """How far *partition* is ahead of the slowest that is active and has shown a stamp.
 
-        One that came back late stands where the source stands, so it holds up nobody.
+        One that came back late stands where the source stands, so it holds up no other.
         """
         stands = self._stands()
         if partition not in stands:
@@ -136,7 +136,7 @@ class SourceTime:
         return min(self._stands().values(), default=None)
 
     def await_word(self, workers: Iterable[str]) -> None:
-        """These read partitions of this source too: until they say where, none here goes on."""
+        """These read partitions of this source too: until they say where, none here continues."""
         self._elsewhere = dict.fromkeys(workers, MIN_TIME)
 
     def elsewhere(self, worker: str, slowest: int | None) -> None:

@@ -1,11 +1,11 @@
 """What a sink has prepared and not yet published."""
 # Theory of operation
 # ===================
-# Every checkpoint lists all transactions that are prepared and not known to be published, so that
-# whoever goes on from it publishes them, which changes nothing where it was done already. One that
-# was prepared for a checkpoint that was given up is carried by the next: nothing is ever taken back
-# but by a rollback. They are published in their order, each when a checkpoint that holds it is
-# known committed.
+# Every checkpoint lists all transactions that are prepared and not known to be published, so that a
+# life that starts from it publishes them, which changes nothing where it was done already. One that
+# was prepared for a checkpoint that was abandoned is carried by the next: only a rollback takes
+# anything back. They are published in their order, each when a checkpoint that holds it is known
+# committed.
 
 from collections import deque
 from typing import Any

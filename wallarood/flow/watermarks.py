@@ -30,7 +30,7 @@ class Clock:
 def restored_watermark(states: Iterable[object]) -> Watermark:
     """How far time had come at the instance whose *states* were restored.
 
-    Its alignment goes on from there: an input that was idle counts again after a restart, and its
+    Its alignment continues from there: an input that was idle counts again after a restart, and its
     watermark may be lower.
     """
     clocks = [each.of for each in states if isinstance(each, AtOnce)]

@@ -23,11 +23,11 @@ class Batch:
 
     `values` has one entry a record. `keys`, on a keyed stream, has the key of each record in the
     same order; None on a stream without keys. `kind` is the type of all keys, None where they are
-    of several or nobody has looked: it is looked at once, and then travels with the keys. `item` is
-    the number of the item that the key is of its record, None if it is none or nobody knows.
+    of several or not known yet: it is looked at once, and then travels with the keys. `item` is
+    the number of the item that the key is of its record, None if it is none or not known.
     `times` has the stamp of each record, in microseconds since 1970 UTC; None on a stream without
     event time. `runs` says of which source partitions the records are, between a source and what
-    stamps its records. A batch that was handed on belongs to the receiver: nobody changes it
+    stamps its records. A batch that was handed on belongs to the receiver: it is not changed
     afterwards.
     """
 
@@ -125,7 +125,7 @@ class Batch:
 
     @staticmethod
     def join(batches: "Sequence[Batch]") -> "Batch":
-        """The records of *batches*, of which there is one at least, one behind the other."""
+        """The records of *batches*, of which there is one at least, one after the other."""
         first = batches[0]
         if len(batches) == 1:
             return first
@@ -206,7 +206,7 @@ class Barrier:
 class Watermark:
     """No record with an earlier event time (microseconds since 1970 UTC) will follow.
 
-    An *idle* sender has nothing to say about time: whoever has other inputs goes by these.
+    An *idle* sender has nothing to say about time: a receiver with other inputs goes by these.
     """
 
     time: int
@@ -227,7 +227,7 @@ class Unread:
 
 @attrs.frozen
 class Reading:
-    """What a source does with *partition* from here on, behind what it has read of it."""
+    """What a source does with *partition* from here on, after what it has read of it."""
 
     partition: str
     condition: Condition

@@ -102,7 +102,7 @@ class ErrorPolicy(Enum):
     DEAD_LETTER = "dead letter"
     """A `DeadLetter` goes to a sink in the record's place."""
     STREAM = "stream"
-    """The record itself goes on in a stream of its own: only for what is late."""
+    """The record itself goes to a stream of its own: only for what is late."""
 
 
 ERRORS_OUTPUT = -1

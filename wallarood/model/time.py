@@ -28,7 +28,7 @@ class WhenAllIdle(Enum):
     """What becomes of a watermark when no partition has anything more to read."""
 
     ADVANCE = "advance"
-    """It goes on by the time that passes."""
+    """It advances by the time that passes."""
     HOLD = "hold"
     """It stays where it is."""
 

@@ -81,7 +81,7 @@ class Round:
     """Parts of checkpoints below this one need not be written any more."""
     keeping: dict[int, str] = attrs.field(factory=dict)
     stopping_at: int = 0
-    """The first checkpoint behind whose barrier sources stand still until the next round."""
+    """The first checkpoint after whose barrier sources stand still until the next round."""
     taken_at: dict[int, float] = attrs.field(factory=dict)
     awaiting: str = ""
 

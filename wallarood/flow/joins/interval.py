@@ -7,8 +7,8 @@
 # A record is kept while a partner may come that is not late: one of the left until the watermark W
 # is above its time + hi + grace, one of the right until W is above its time - lo + grace; if the
 # partners all precede it, until W has passed it itself. By the same bound a record is late: it
-# could meet nobody any more. What is beyond its bound meets nobody, whether it is still there or
-# not, so the outcome does not depend on when rows are tidied up.
+# could meet no other any more. What is beyond its bound meets no other, whether it is still there
+# or not, so the outcome does not depend on when rows are tidied up.
 #
 # Where a side is outer, a record that goes unmatched is emitted as it goes: its row is looked at
 # exactly then. To tidy up, rows are looked at a few times in the span that their records are kept.

@@ -21,7 +21,7 @@ SLICE_PAIRS: Final = 1024
 class Side:
     """The records of one side: columns of times, values, and whether each has met a partner.
 
-    The last is None where nobody asks.
+    The last is None where it is not asked for.
     """
 
     __slots__ = ("matched", "times", "values")
@@ -32,7 +32,7 @@ class Side:
         self.matched: list[bool] | None = None
 
     def add(self, time: int, value: Any) -> int:
-        """Put a record behind all that are not later; its place."""
+        """Put a record after all that are not later; its place."""
         times = self.times
         if not times or time >= times[-1]:
             times.append(time)
@@ -50,7 +50,7 @@ class Side:
         self.matched.insert(place, met > 0)
 
     def first_unmatched(self) -> int | None:
-        """The time of the first record that has met nobody."""
+        """The time of the first record that has met no other."""
         if not self.matched or all(self.matched):
             return None
         return self.times[self.matched.index(False)]
@@ -61,7 +61,7 @@ class Side:
         self.matched[start:end] = [True] * (end - start)
 
     def unmatched(self, count: int) -> Iterator[tuple[int, Any]]:
-        """Time and value of those of the first *count* records that have met nobody."""
+        """Time and value of those of the first *count* records that have met no other."""
         open_ = [not each for each in (self.matched or ())[:count]]
         return compress(zip(self.times, self.values, strict=True), open_)
 

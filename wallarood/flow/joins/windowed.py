@@ -1,7 +1,8 @@
 """The join of the records that two streams have of a key in a window."""
 # Theory of operation
 # ===================
-# It is a window that collects: its records say of which side they are, and its results are parted.
+# It is a window that collects: its records say of which side they are, and its results are split by
+# side.
 
 from collections.abc import Iterator
 from typing import Any

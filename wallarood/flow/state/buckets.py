@@ -117,7 +117,7 @@ class BucketState:
     def capture(self, number: int, since: int) -> None:
         """Begin to capture the state as it is now, for checkpoint *number*.
 
-        *since* is the last checkpoint that is known committed. A capture in progress is given up.
+        *since* is the last checkpoint that is known committed. A capture in progress is dropped.
         """
         changed, dropped = self._take_marks()
         marked = sum(map(len, changed.values())) + sum(len(self.buckets[b]) for b in self._born)
@@ -136,7 +136,7 @@ class BucketState:
             self._capture.chunks.add(list(map(encode_bucket_deleted, sorted(dropped))))
 
     def _take_marks(self) -> tuple[dict[Bucket, set[Any]], set[Bucket]]:
-        """The keys in older buckets that have changed, and what was dropped; all begin anew."""
+        """The keys in older buckets that have changed, and what was dropped; both end empty."""
         changed, self._changed = self._changed, {}
         dropped, self._dropped = self._dropped, set()
         dropped |= self._newest_dropped

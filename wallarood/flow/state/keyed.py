@@ -10,7 +10,7 @@
 #
 # To mark the key of each record as changed would be one more look-up in a table that may be far
 # from the processor. So while a state is small, its objects are found in a table of those in use,
-# which begins empty behind each capture: a key is marked when it is taken in there.
+# which is empty after each capture: a key is marked when it is taken in there.
 #
 # A capture holds what has changed since the last checkpoint that is known *committed*: what was
 # captured for others stays marked until then. When the changes since the last base outgrow the
@@ -134,7 +134,7 @@ class KeyedState:
         self._changed.update(states)
 
     def mark(self, keys: Iterable[Any]) -> None:
-        """What `by_key` has of these keys was changed, by whoever told `touch` of them before."""
+        """What `by_key` has of these keys was changed; `touch` was told of them before."""
         self._changed.update(self.by_key.keys() & keys)
 
     def mark_all(self, keys: Iterable[Any]) -> None:
@@ -172,7 +172,7 @@ class KeyedState:
     def capture(self, number: int, since: int) -> None:
         """Begin to capture the state as it is now, for checkpoint *number*.
 
-        *since* is the last checkpoint that is known committed. A capture in progress is given up.
+        *since* is the last checkpoint that is known committed. A capture in progress is dropped.
         """
         changed, self._changed = self._changed, set()
         self._in_use.clear()

@@ -1,6 +1,6 @@
 """Computations over Arrow record batches: records become columns, and rows become records.
 
-pyarrow is imported when such a computation is compiled, by nobody else.
+pyarrow is imported when such a computation is compiled, and nowhere else.
 """
 
 import importlib

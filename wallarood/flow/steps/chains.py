@@ -9,7 +9,7 @@
 # Each step stands on lines of its own, and assigns `record` only once it is done. So when user code
 # raises, the traceback says in which step, and `record` is what that step was given: no record
 # costs anything for that. The policy of the step is applied, and the loop is entered again with the
-# same iterator, which is behind that record: no record is passed to user code twice.
+# same iterator, which is past that record: no record is passed to user code twice.
 #
 # Where something stands beside the records, as their keys do, the loop adds exactly one result for
 # each record, a list where the last step makes many, and DROPPED if it has none; then what is
@@ -131,7 +131,7 @@ class Chain:
         self._loops: dict[_Results, _Loop] = {}
 
     def joined(self, other: "Chain") -> "Chain | None":
-        """This chain and the *other* one behind it as one; None if they are two loops."""
+        """This chain and the *other* one after it as one; None if they are two loops."""
         if self._many or other._state is not None:
             return None
         return Chain(self._computations + other._computations, self._state)

@@ -42,7 +42,7 @@ class _Dropped:
 
 
 DROPPED: Final = _Dropped()
-"""In the place of a result: the computation raised, and its policy let the others go on."""
+"""In the place of a result: the computation raised, and its policy let the others pass."""
 _ABSENT: Final = frozenset({NoneType, _Dropped})
 
 

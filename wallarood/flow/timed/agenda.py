@@ -46,7 +46,7 @@ class Agenda(Generic[T]):
 class Reminders(Generic[T]):
     """An agenda of which each item counts once: the earliest time that was asked for it.
 
-    A later time for an item that is listed changes nothing: when it is drawn, whoever owns it
+    A later time for an item that is listed changes nothing: when it is drawn, its owner
     knows whether it is due, and puts it again if not. So postponing costs a look into a table.
     """
 

@@ -27,7 +27,7 @@ class TimerIndex:
     """Which timers are due, of those on one clock.
 
     While a timer fires, those that are set for no later than it wait for the next watermark, so
-    that one that sets itself again does not go round for ever.
+    that one that sets itself again does not loop without end.
     """
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ class Added:
 
     `begun` are keys with a session that is new, or ends otherwise than it would have. `changed`
     has, by their identity, the sessions that have new records, or had before they joined another;
-    it is empty where nobody asked. `late` are the places of records that were late.
+    it is empty where it was not asked for. `late` are the places of records that were late.
     """
 
     begun: dict[Any, None] = attrs.field(factory=dict)
@@ -61,7 +61,7 @@ class Adding:
         self._done = Added()
 
     def run(self, failures: list[Failure], gap: int) -> Added:
-        """Add all records, and note no changes but keys in `begun`: for where nobody asks.
+        """Add all records, and note no changes but keys in `begun`: where none are asked for.
 
         Sessions end *gap* after their last record: then none overlap, so that a record that is not
         before the last one of its key goes on with it, or begins another.

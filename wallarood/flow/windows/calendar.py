@@ -7,7 +7,7 @@
 # the zone's rules: nothing here asks what time it is.
 #
 # Dates have years from 1 to 9999; stamps go beyond, such as one that stands for none. All that is
-# before the first dates is one window, and so is all behind the last.
+# before the first dates is one window, and so is all after the last.
 
 from bisect import bisect_right
 from datetime import UTC, date, datetime, time, timedelta, tzinfo

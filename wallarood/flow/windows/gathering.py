@@ -2,7 +2,7 @@
 # Theory of operation
 # ===================
 # Which records are in which window, and who keeps the rows, is not known here. Rows of aggregations
-# are values. An accumulator of a fold, and a list, is changed in place: whoever keeps it tells a
+# are values. An accumulator of a fold, and a list, is changed in place: what keeps it tells a
 # capture before, and what is handed out while the row is kept is a copy.
 
 import copy
@@ -68,7 +68,7 @@ class Gathering(Protocol):
         """What is looked at of the records, and the records that have it all."""
 
     def add(self, rows: dict[Any, Any], part: Part, failures: list[Failure]) -> Iterable[Any]:
-        """Put the rows of the keys of *part* behind its records into *rows*; these keys."""
+        """Put the rows of the keys of *part* after its records into *rows*; these keys."""
 
     def one(self, row: Any, part: Part, place: int) -> Any:
         """The row after the record at *place*; *row* is None before the first. Raises if it fails.

@@ -12,7 +12,7 @@
 # is merged of them is made again.
 #
 # Rows that cannot be merged fail the windows that have them all, and no later one: what was merged
-# is then given up, and made again of the records of the window alone.
+# is then dropped, and made again of the records of the window alone.
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
@@ -173,7 +173,7 @@ class RollingWindows:
     # ---- corrections -----------------------------------------------------------------------------
 
     def _insert(self, held: Any, line: Line, item: tuple[int, Any]) -> None:
-        """Put a record among those whose windows were emitted; the stacks are made anew."""
+        """Put a record among those whose windows were emitted; the stacks are made again."""
         place = bisect_right(line.items, item[0], key=_time_of)
         line.items.insert(place, item)
         line.low += place < line.low

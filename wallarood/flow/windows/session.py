@@ -8,7 +8,7 @@
 # Whether a session has closed follows from the watermark. What was emitted of it is kept where
 # there may be further results of it: those say which windows they take the place of.
 #
-# Most records go on with the only session of their key, which a short loop sees to.
+# Most records continue the only session of their key, which a short loop sees to.
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final

@@ -70,9 +70,9 @@ class AsOfSpec:
 class EnrichSpec:
     """A record meets the row of a table that has its key.
 
-    `ttl` is how long a row is kept, None for ever; `deleted` says which records of the table delete
-    their row. `at_event`: a record waits for the table as it was at its time. `inner`: a record
-    without a row is dropped.
+    `ttl` is how long a row is kept, None without end; `deleted` says which records of the table
+    delete their row. `at_event`: a record waits for the table as it was at its time. `inner`: a
+    record without a row is dropped.
     """
 
     stamped: bool

@@ -24,7 +24,7 @@ class StageCounters:
 
 @attrs.define
 class SourceCounters:
-    """Of one source partition. `position` is where the next read goes on."""
+    """Of one source partition. `position` is where the next read begins."""
 
     records: int = 0
     position: object = None

@@ -6,14 +6,14 @@ import trio
 
 @attrs.define(eq=False)
 class Gate:
-    """Open as long as nobody holds it closed. Each holder has a reason of its own."""
+    """Open while no holder keeps it closed. Each holder has a reason of its own."""
 
     _reasons: dict[str, str] = attrs.field(factory=lambda: {"start": "starting"})
     _open: trio.Event = attrs.field(factory=trio.Event, init=False)
 
     @property
     def is_open(self) -> bool:
-        """Whether sources may go on."""
+        """Whether sources may read."""
         return not self._reasons
 
     @property

@@ -7,7 +7,7 @@ a barrier holds up no other. A local sender waits until its queue has room. What
 never waits here, because its credit window has already bounded it: the reader of a connection
 that serves many edges must not stand still for one of them. Marks take no room.
 
-Batches that lie one behind the other in a queue are handed out as one, up to a bound in records:
+Batches that lie one after the other in a queue are handed out as one, up to a bound in records:
 a slow consumer gets full batches, and a fast one gets each batch at once.
 
 To wake a task costs more than a few records do. So a local sender that has a small batch for a
@@ -148,7 +148,7 @@ class Inbox:
     def mark_nowait(
         self, source: InputId, mark: Mark | Unread | Reading, taken: Taken = nothing
     ) -> None:
-        """Queue a mark behind what is there; what a source tells is queued so too."""
+        """Queue a mark after what is there; what a source tells is queued so too."""
         self._queues[source].items.append((mark, taken))
         self._wake()
 

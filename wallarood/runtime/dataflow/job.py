@@ -112,7 +112,7 @@ class Job:
             raise failure
 
     def put_barrier(self, barrier: Barrier) -> bool:
-        """Put a barrier behind what the sources here have read; False if it is an old one."""
+        """Put a barrier after what the sources here have read; False if it is an old one."""
         if not self.collector.begin(barrier):
             return False
         positions = [

@@ -1,6 +1,6 @@
 """Bounds on what the instances of a job hold, and on their time.
 
-A barrier passes a stage behind all records that came before it. Where user code awaits or blocks,
+A barrier passes a stage after all records that came before it. Where user code awaits or blocks,
 a record may take a second, and a full batch an hour. So before such a slow stage little is queued:
 one batch from each sender, whose size follows what the stage gets done: what lies before a barrier
 takes some seconds, or one record, or as many as are in flight at once.
@@ -17,7 +17,7 @@ from wallarood.model.topology import Stage, Topology
 from wallarood.runtime.dataflow.build.wiring import Wiring
 
 AGGREGATED_BATCHES = 8
-PARTED_BATCHES_MAX = 4
+SPLIT_BATCHES_MAX = 4
 BEFORE_BARRIER_S = 4.0
 """How long a slow stage may take for what is queued before a barrier."""
 GROWTH = 4
@@ -119,14 +119,14 @@ def batches_at_once(application: Application, wiring: Wiring, stage: Stage) -> i
     """How many full batches a stage may take as one.
 
     An aggregation looks a key up once for all of its records that come together, so it gets more.
-    Batches that are parted among several workers are larger before, and their parts are put
-    together again behind: a small batch costs much beside its records.
+    Batches that are split among several workers are larger before, and their parts are joined
+    again after that: a small batch costs much beside its records.
     """
     steps = (application.step(name) for name in stage.steps)
     shapes = {step.computation.shape for step in steps if step.computation is not None}
     parts = [wiring.parts(edge) for edge in wiring.edges_of(stage)]
-    parted = min(max(parts, default=1), PARTED_BATCHES_MAX)
-    return max(parted, AGGREGATED_BATCHES if FunctionShape.AGGREGATE in shapes else 1)
+    split = min(max(parts, default=1), SPLIT_BATCHES_MAX)
+    return max(split, AGGREGATED_BATCHES if FunctionShape.AGGREGATE in shapes else 1)
 
 
 @attrs.define

@@ -27,7 +27,7 @@ class Port(Protocol):
         """Hand over a batch; waits while the target has no room: this is backpressure."""
 
     def mark(self, mark: Mark) -> None:
-        """Hand over a mark, behind every batch that was sent before. Never waits."""
+        """Hand over a mark, after every batch that was sent before. Never waits."""
 
 
 @attrs.frozen

@@ -10,7 +10,7 @@ lower one, of which nothing is lost: what it held is marked as changed still.
 
 What an instance hands over names the checkpoint that it is of. To prepare a sink or to encode a
 state takes time, and when it is done another checkpoint may be collected: a late part is of a cut
-that nobody waits for, and is left out. The instance then meets the barrier of the newer checkpoint
+that is not waited for, and is left out. The instance then meets the barrier of the newer checkpoint
 in its own time, and hands over a part of that one.
 """
 
@@ -91,7 +91,7 @@ class PartCollector:
         return self.barrier is not None and self.barrier.number == number
 
     def sources_at(self, number: int, positions: tuple[SourcePosition, ...]) -> None:
-        """The barrier of checkpoint *number* stands behind what was read up to *positions*."""
+        """The barrier of checkpoint *number* stands after what was read up to *positions*."""
         if not self._collects(number):
             return
         self._sources = positions
@@ -118,7 +118,7 @@ class PartCollector:
         self._moved()
 
     def sink_prepared(self, number: int, stage: int, part: SinkPart) -> None:
-        """A sink has prepared behind the barrier of checkpoint *number*."""
+        """A sink has prepared after the barrier of checkpoint *number*."""
         if not self._collects(number):
             return
         self._sinks[stage] = part

@@ -10,7 +10,7 @@ import trio
 
 @attrs.define(eq=False)
 class Waker:
-    """One task waits in `wait` until somebody calls `wake`; a call while nobody waits is lost."""
+    """One task waits in `wait` until `wake` is called; a call while no task waits is lost."""
 
     _waiting: trio.lowlevel.Task | None = attrs.field(default=None, init=False)
 
@@ -26,7 +26,7 @@ class Waker:
         return trio.lowlevel.Abort.SUCCEEDED
 
     def wake(self) -> None:
-        """The task that waits goes on, if there is one."""
+        """The task that waits continues, if there is one."""
         if self._waiting is not None:
             task, self._waiting = self._waiting, None
             trio.lowlevel.reschedule(task)

@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 def take_barrier(worker: Worker, number: int, *, purpose: Purpose, keep: str) -> None:
-    """Put the barrier of a checkpoint behind what was read, as soon as the job stands."""
+    """Put the barrier of a checkpoint after what was read, as soon as the job stands."""
     round_ = worker.running
     if round_ is None:
         return
@@ -48,7 +48,7 @@ def leave_out(worker: Worker, number: int) -> None:
 
 
 def hold_sources(worker: Worker, reason: str) -> None:
-    """Have sources pause for *reason*, or go on if it is empty. Barriers pass meanwhile."""
+    """Have sources pause for *reason*, or read again if it is empty. Barriers pass meanwhile."""
     if reason:
         log.warning("sources pause", reason=reason)
         worker.gate.close("hold", reason)
@@ -58,7 +58,7 @@ def hold_sources(worker: Worker, reason: str) -> None:
 
 
 def release(worker: Worker, number: int) -> None:
-    """A checkpoint was given up: nothing waits for its barrier any longer."""
+    """A checkpoint was abandoned: nothing waits for its barrier any longer."""
     round_ = worker.running
     if round_ is not None and round_.job is not None:
         round_.job.release(number)
@@ -121,7 +121,7 @@ def publish(worker: Worker, number: int) -> None:
 
     def committed(job: Job, nursery: trio.Nursery) -> None:
         job.committed(number)
-        # A checkpoint that is kept may be gone back to: then sources must have what is behind it.
+        # A checkpoint that is kept may be restored: then sources must have what comes after it.
         if worker.checkpoints is not None and not worker.checkpoints.kept:
             nursery.start_soon(job.forget, number)
 

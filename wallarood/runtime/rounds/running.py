@@ -66,8 +66,8 @@ async def _run(worker: Worker, round_: Round) -> None:
 
 
 def _fail(worker: Worker, error: BaseException) -> None:
-    """The job cannot go on here; if that is its own fault, all workers are to end."""
-    log.debug("the job cannot go on", exc_info=error)
+    """The job cannot continue here; if that is its own fault, all workers end."""
+    log.debug("the job cannot continue", exc_info=error)
     if is_of_host(error):
         error = host_failed("the job", error)
     elif not isinstance(error, WallaroodError):

@@ -46,6 +46,6 @@ class Ticker:
                     await self._changed.wait()
                 if self.wall() >= began:
                     continue
-                # The clock was set back: who waits for a time that has passed by it says it anew.
+                # The clock was set back: a stage that waits for a time that had passed asks again.
             self._ticked = True
             self.tick()

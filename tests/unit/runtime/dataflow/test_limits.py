@@ -13,7 +13,7 @@ from wallarood.runtime.dataflow.build.wiring import Wiring
 from wallarood.runtime.dataflow.limits import (
     AGGREGATED_BATCHES,
     BEFORE_BARRIER_S,
-    PARTED_BATCHES_MAX,
+    SPLIT_BATCHES_MAX,
     JobLimits,
     Pace,
     batches_at_once,
@@ -33,7 +33,7 @@ def test_what_is_aggregated_or_parted_among_workers_is_taken_in_larger_batches(c
     topology = plan(app, workers, (("alpha", list_partitions(app)),))
     wiring = Wiring(topology, "alpha")
     taken = {stage.steps[0]: batches_at_once(app, wiring, stage) for stage in topology.stages}
-    assert taken["in"] == min(count, PARTED_BATCHES_MAX)
+    assert taken["in"] == min(count, SPLIT_BATCHES_MAX)
     assert taken["counts"] == AGGREGATED_BATCHES
     assert {each for name, each in taken.items() if name not in ("in", "counts")} == {1}
 
@@ -55,7 +55,7 @@ def test_parts_that_come_from_several_workers_are_put_together_again(count: int)
     topology = plan(app, workers, (("alpha", list_partitions(app)),))
     wiring = Wiring(topology, "alpha")
     taken = {stage.steps[0]: batches_at_once(app, wiring, stage) for stage in topology.stages}
-    assert taken["in"] == taken["seen"] == min(count, PARTED_BATCHES_MAX)
+    assert taken["in"] == taken["seen"] == min(count, SPLIT_BATCHES_MAX)
 
 
 def test_a_source_of_larger_batches_heeds_changes_too() -> None:

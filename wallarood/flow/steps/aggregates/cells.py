@@ -54,7 +54,7 @@ class Cell(Protocol):
         """Whether `advance` may be tried."""
 
     def advance(self, old_of: OldOf, keyed: Keyed) -> News:
-        """The cells of the keys of a batch behind it."""
+        """The cells of the keys of a batch after it."""
 
     def step(self, old: Any, values: Sequence[Any], time: int) -> Any:
         """The cell after one more record. Raises if its value cannot be added or compared."""

@@ -1,7 +1,7 @@
 """Rows of plain cells brought forward in one loop, written for just these cells."""
 # Theory of operation
 # ===================
-# Where the rows are at hand in one table, and nobody else asks what has changed, a cell at a time
+# Where the rows are at hand in one table, and nothing else asks what has changed, a cell at a time
 # is a detour. So for counts, sums, least and greatest values a loop is written out as an author
 # would, as text, and compiled: it takes a row apart, and puts the next one in its place. A row is
 # put last, so whatever raises has changed nothing, and how far the loop has come says which record

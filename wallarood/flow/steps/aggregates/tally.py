@@ -104,7 +104,7 @@ def _empty(_key: Any, empty: Any) -> Any:
 
 
 class Tally:
-    """The rows of the aggregations of *computation*, whoever keeps them."""
+    """The rows of the aggregations of *computation*, wherever they are kept."""
 
     def __init__(self, computation: Computation) -> None:
         self._computation = computation
@@ -168,7 +168,7 @@ class Tally:
     def advance(
         self, rows: Mapping[Any, Any], keyed: Keyed
     ) -> tuple[dict[Any, Any], list[News]] | None:
-        """The new rows, and the cells of each aggregation, of the keys of a batch behind *rows*.
+        """The new rows, and the cells of each aggregation, of the keys of a batch after *rows*.
 
         None, or an exception: it must be done record by record.
         """

@@ -94,7 +94,7 @@ def build_job(plan: Plan, states: Mapping[int, Mapping[str, State]]) -> Job:
 def _always_queued(wiring: Wiring) -> set[int]:
     """The stages that take every batch in their own task, so that no stack gets too deep.
 
-    Elsewhere whoever hands over a small batch may process it, and what follows from it, and so on.
+    Elsewhere the task that hands over a small batch may process it, and what follows from it.
     """
     hops = {stage.index: 0 for stage in wiring.stages}
     for edge in sorted(wiring.topology.edges, key=lambda edge: edge.source):

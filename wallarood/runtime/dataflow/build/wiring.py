@@ -50,6 +50,6 @@ class Wiring:
         )
 
     def parts(self, edge: Edge) -> int:
-        """Among how many workers the records of *edge* are parted."""
+        """Among how many workers the records of *edge* are split."""
         keyed = edge.routing is Routing.KEYED
         return len(self.topology.stages[edge.target].workers) if keyed else 1

@@ -8,7 +8,7 @@ published when the checkpoint is committed (see `wallarood.flow.transactions`).
 Publishing is a task of its own, for each sink: one whose receiver is away holds up no other sink,
 and no barrier. What fails is tried again. How many committed transactions wait is part of what a
 worker says of each checkpoint; when there are too many, the leader has all sources pause, and
-checkpoints go on (see `wallarood.control.rounds.checkpoint_leader`).
+checkpoints continue (see `wallarood.control.rounds.checkpoint_leader`).
 """
 
 import random
@@ -119,7 +119,7 @@ class SinkTask:
                     return
 
     def is_small(self, records: int) -> bool:
-        """See `Consumer.is_small`: not where writing waits, and others had better go on."""
+        """See `Consumer.is_small`: not where writing waits: others can work meanwhile."""
         return records <= SMALL_RECORDS and self._took_s < SLOW_S
 
     async def process(self, batch: Batch, source: InputId) -> None:  # noqa: ARG002
@@ -151,7 +151,7 @@ class SinkTask:
             self._prepared.add(transaction)
 
     def part_at(self, number: int) -> SinkPart:
-        """What this sink holds behind its last `prepare`, for checkpoint *number*."""
+        """What this sink holds after its last `prepare`, for checkpoint *number*."""
         assert self._writer is not None
         return SinkPart(self.context.step, self._writer.state, self._prepared.held_by(number))
 
@@ -218,7 +218,7 @@ class SinkTask:
         self._prepared.published()
 
     async def aclose(self) -> None:
-        """Close the sink; what was not prepared is given up."""
+        """Close the sink; what was not prepared is dropped."""
         if self._writer is not None:
             writer, self._writer = self._writer, None
             await writer.aclose()

@@ -4,9 +4,9 @@ Theory of operation
 ===================
 Partitions of a bounded source are read a few at a time and in the order of the topology, so that
 ten thousand files do not mean ten thousand open ones; those of an endless source are read all at
-once, since the first would never make room for the second. The position behind a batch is noted
+once, since the first would never make room for the second. The position after a batch is noted
 and the batch handed over in one step without a checkpoint between: a barrier that is put into the
-inbox later comes behind the batch, also if that is still being processed, and its positions fit.
+inbox later comes after the batch, also if that is still being processed, and its positions fit.
 """
 
 from collections.abc import Iterator
@@ -102,7 +102,7 @@ class SourceTask:
         return sorted(partitions) if self.time is not None and self.time.ordered else partitions
 
     def _tell(self, partition: str, condition: Condition) -> None:
-        """Tell the stage, behind the records that were read, what the partition is doing."""
+        """Tell the stage, after the records that were read, what the partition is doing."""
         if self.time is not None:
             self.inbox.mark_nowait(self.input, Reading(partition, condition))
 
@@ -184,7 +184,7 @@ class SourceTask:
         )
 
     def put_barrier(self, barrier: Barrier) -> tuple[SourcePosition, ...]:
-        """Put a barrier behind what was read; the positions that belong to it."""
+        """Put a barrier after what was read; the positions that belong to it."""
         self.inbox.mark_nowait(self.input, barrier)
         return tuple(
             SourcePosition(self.step, partition, counters.position, counters.ended)
