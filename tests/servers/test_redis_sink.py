@@ -141,3 +141,41 @@ async def test_what_is_wrong_is_said_with_the_server(
                 await w.RedisSink(url(redis), "x").check_connected()
         finally:
             ask(redis, "CONFIG", "SET", "maxmemory-policy", "noeviction")
+
+
+async def test_a_script_that_fails_has_added_nothing(redis: Server, key: str) -> None:
+    """Else what was added before the failure is added again with each attempt."""
+    ask(redis, "ACL", "SETUSER", "adder", "on", ">adder", "~*", "+@all", "-set")
+    target = target_of(w.RedisSink(f"redis://adder:adder@{redis.address}/0", key), "w")
+    with trio.fail_after(60):
+        await target.marker()
+        with pytest.raises(ConfigurationError, match="give the user the rights to GET and SET"):
+            await target.apply(target.encode([1, 2]), Marker(), Marker(0, 2))
+        await target.aclose()
+    assert ask(redis, "EXISTS", key) == 0
+
+
+async def test_an_entry_of_more_fields_than_a_script_can_add_is_refused(
+    redis: Server, key: str
+) -> None:
+    target = target_of(w.RedisSink(url(redis), key, format="fields", maxlen=10_000), "w")
+    wide = {f"f{number}": number for number in range(3_900)}
+    with pytest.raises(w.ApplicationError, match="3,901 fields"):
+        target.encode([{"a": 1}, {**wide, "more": 1}])
+    with trio.fail_after(60):
+        await target.marker()
+        await target.apply(target.encode([{"a": 1}, wide]), Marker(), Marker(0, 2))
+        await target.aclose()
+    assert ask(redis, "XLEN", key) == 2
+
+
+@pytest.mark.parametrize("wrong", [{"a": "\ud800"}, {"\ud800": "a"}])
+def test_text_that_is_not_unicode_is_refused_where_it_is_made(wrong: dict[str, str]) -> None:
+    fields = target_of(w.RedisSink("redis://x", "k", format="fields"), "w")
+    latest = target_of(
+        w.RedisHashSink("redis://x", "k", key=lambda record: next(iter(record))), "w"
+    )
+    with pytest.raises(w.ApplicationError, match="surrogate"):
+        fields.encode([wrong])
+    with pytest.raises(w.ApplicationError, match="surrogate"):
+        latest.encode([dict.fromkeys(["\ud800"])])

@@ -13,6 +13,9 @@ from wallarood.model.errors import ApplicationError
 EntryFormat: TypeAlias = Literal["fields", "bytes", "text", "json", "msgpack"]
 Key: TypeAlias = Callable[[Any], str | bytes]
 
+FIELDS_MAX = 3_900
+"""A script cannot hand on more than 8,000 strings at once, and what it did before stays done."""
+
 
 def text_of(value: Any) -> str | bytes | None:
     """A value as Redis has it; None: it has no such values."""
@@ -54,6 +57,11 @@ class EntryEncoder:
                 f'sink {self.step!r} has format="fields" and cannot add a record without fields: '
                 f"expected a dict or an object with fields\n  record: {record!r:.200}"
             )
+        if len(pairs) > FIELDS_MAX:
+            raise ApplicationError(
+                f"sink {self.step!r}: a record has {len(pairs):,} fields, and an entry at most "
+                f'{FIELDS_MAX:,}: choose format="json"\n  record: {record!r:.200}'
+            )
         entry: list[str | bytes] = [str(2 * len(pairs))]
         for name, value in pairs:
             text = text_of(value)
@@ -63,7 +71,7 @@ class EntryEncoder:
                     f'str, bytes, int, float or bool; or choose format="json"\n'
                     f"  record: {record!r:.200}"
                 )
-            entry += (name, text)
+            entry += (_utf8(name, self.step, record), _utf8(text, self.step, record))
         return tuple(entry)
 
 
@@ -93,4 +101,14 @@ class FieldEncoder:
                 f"sink {self.step!r}: key= gave a {type(key).__name__}, expected str or bytes\n"
                 f"  record: {record!r:.200}"
             )
-        return key
+        return _utf8(key, self.step, record)
+
+
+def _utf8(text: str | bytes, step: str, record: Any) -> bytes:
+    """The bytes of a text, found out here whether there are any: later no record is to blame."""
+    try:
+        return text.encode() if isinstance(text, str) else text
+    except UnicodeEncodeError as error:
+        raise ApplicationError(
+            f"sink {step!r}: a text is not UTF-8: {error}\n  record: {record!r:.200}"
+        ) from error

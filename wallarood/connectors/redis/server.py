@@ -22,6 +22,8 @@ REFUSALS = {
     "WRONGPASS": "check user and password_file=",
     "NOAUTH": "it wants a password: say password_file=",
     "NOPERM": "give the user this right (ACL SETUSER)",
+    "ERR The user executing the script can't run": "give the user the rights to GET and SET and to "
+    "XADD, or to HSET and HDEL (ACL SETUSER)",
     "WRONGTYPE": "the key holds something else: use another key",
     "READONLY": "it is a replica: connect to the primary",
     "ERR Client sent AUTH": "it wants no password: leave password_file= out",

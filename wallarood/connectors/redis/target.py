@@ -3,7 +3,8 @@
 # ===================
 # A script runs alone, and its effects go to the append-only file together. It compares the marker
 # first, so what an earlier process has sent and is still on its way changes nothing any more once
-# the marker has moved; and if it comes first, we find that it did.
+# the marker has moved; and if it comes first, we find that it did. A script that fails is not
+# rolled back: whatever could make it fail must do so before its first change.
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -20,7 +21,9 @@ Kept: TypeAlias = tuple[str | bytes, ...]
 
 COMPARE = """
 if (redis.call('GET', KEYS[2]) or '0 0') ~= ARGV[1] then return 'moved' end
+redis.call('SET', KEYS[2], ARGV[1])
 """
+"""The marker is set to what it is, so that a user who may not set it changes nothing."""
 STREAM = f"""{COMPARE}
 local i = 4
 while i <= #ARGV do
