@@ -168,5 +168,26 @@ async def test_a_row_that_the_table_refuses_is_named(postgres: Server, table: st
         await target.apply([(1, 1)], Marker(), Marker(0, 1))
         await target.aclose()
     assert query(postgres, f"SELECT count FROM {table}") == [(1,)]
-    with pytest.raises(w.ApplicationError, match="no text with a character NUL"):
-        target.encode([("a\0", 1)])
+
+
+async def test_the_last_row_of_a_key_counts_as_the_table_compares_keys(postgres: Server) -> None:
+    """Two texts may be one UUID, and 1, 1.0 and True are three texts."""
+    query(postgres, "CREATE TABLE by_id (id uuid PRIMARY KEY, count int)")
+    query(postgres, "CREATE TABLE by_text (id text PRIMARY KEY, count int)")
+    name = "{}bcdef00-0000-4000-8000-000000000000"
+    for table, rows, due in (
+        (
+            "by_id",
+            [(name.format("a"), 1), (name.format("A"), 2), (name.format("a"), 3)],
+            [(name.format("a"), 3)],
+        ),
+        ("by_text", [(1, 1), (1.0, 2), (True, 3), (1, 4)], [("1", 4), ("1.0", 2), ("t", 3)]),
+    ):
+        sink = w.PostgresSink(where(postgres), table, columns=["id", "count"], key=["id"])
+        target = target_of(sink, table)
+        with trio.fail_after(60):
+            await target.marker()
+            await target.apply(target.encode(rows), Marker(), Marker(0, 3))
+            await target.apply(target.encode(rows), Marker(0, 3), Marker(0, 6))
+            await target.aclose()
+        assert query(postgres, f"SELECT id::text, count FROM {table} ORDER BY id") == due

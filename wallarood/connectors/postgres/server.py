@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 OPTIONS = {
     "application_name": "wallarood",
+    "client_encoding": "utf8",
     "connect_timeout": "10",
     "keepalives_idle": "10",
     "keepalives_interval": "5",

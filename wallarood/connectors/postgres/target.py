@@ -5,12 +5,14 @@
 # it; so of two processes of one writer the second waits, and then finds another marker. To read it
 # is to lock it, too: what an earlier process has under way is over when it has been read.
 
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
 import trio
 
 from wallarood.connectors.columns import Columns
+from wallarood.connectors.postgres.rows import is_taken, last_of_each_key, problem_of
 from wallarood.connectors.postgres.server import Database, Session, psycopg
 from wallarood.connectors.spool.target import Marker, MarkerMovedError
 from wallarood.model.errors import ApplicationError, ConfigurationError
@@ -39,8 +41,18 @@ class Table:
     def copy(self) -> Any:
         """The statement that adds rows."""
         sql = _sql()
-        into = self.identifier if not self.key else sql.Identifier(STAGED)
-        return sql.SQL("COPY {} ({}) FROM STDIN").format(into, self._listed(self.columns.names))
+        into, names = self.identifier, self.columns.names
+        if self.key:
+            into, names = sql.Identifier(STAGED), (self.order, *names)
+        return sql.SQL("COPY {} ({}) FROM STDIN").format(into, self._listed(names))
+
+    @property
+    def order(self) -> str:
+        """The column by which staged rows are in order."""
+        name = "wallarood_order"
+        while name in self.columns.names:
+            name += "_"
+        return name
 
     def _listed(self, names: tuple[str, ...]) -> Any:
         sql = _sql()
@@ -52,8 +64,13 @@ class Table:
         sql = _sql()
         return sql.SQL(
             "CREATE TEMPORARY TABLE IF NOT EXISTS {} ON COMMIT DELETE ROWS "
-            "AS SELECT {} FROM {} WITH NO DATA"
-        ).format(sql.Identifier(STAGED), self._listed(self.columns.names), self.identifier)
+            "AS SELECT 0 AS {}, {} FROM {} WITH NO DATA"
+        ).format(
+            sql.Identifier(STAGED),
+            sql.Identifier(self.order),
+            self._listed(self.columns.names),
+            self.identifier,
+        )
 
     @property
     def replace(self) -> Any:
@@ -62,20 +79,36 @@ class Table:
         others = [name for name in self.columns.names if name not in self.key]
         pairs = [sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(name)) for name in others]
         update = sql.SQL("UPDATE SET {}").format(sql.SQL(", ").join(pairs))
-        return sql.SQL("INSERT INTO {} ({}) SELECT * FROM {} ON CONFLICT ({}) DO {}").format(
+        return sql.SQL(
+            "INSERT INTO {0} ({1}) SELECT DISTINCT ON ({2}) {1} FROM {3} ORDER BY {2}, {4} DESC "
+            "ON CONFLICT ({2}) DO {5}"
+        ).format(
             self.identifier,
             self._listed(self.columns.names),
-            sql.Identifier(STAGED),
             self._listed(self.key),
+            sql.Identifier(STAGED),
+            sql.Identifier(self.order),
             update if others else sql.SQL("NOTHING"),
         )
 
-    def last_of_each_key(self, rows: list[Any]) -> list[Any]:
-        """The rows that count: a later one replaces those before it."""
+    def staged(self, rows: list[Any]) -> Iterable[Any]:
+        """The rows as they are copied."""
         if not self.key:
             return rows
-        places = [self.columns.names.index(name) for name in self.key]
-        return list({tuple(row[place] for place in places): row for row in rows}.values())
+        last = last_of_each_key(rows, [self.columns.names.index(name) for name in self.key])
+        return ((number, *row) for number, row in enumerate(last))
+
+    def check(self, rows: list[tuple[Any, ...]]) -> None:
+        """Raises ApplicationError: PostgreSQL cannot take one."""
+        for row in rows:
+            for name, value in zip(self.columns.names, row, strict=True):
+                if not is_taken(value) and (problem := self._problem_of(name, value)):
+                    raise ApplicationError(f"{self.columns.named}: column {name!r}: {problem}")
+
+    def _problem_of(self, name: str, value: Any) -> str:
+        if value is None and name in self.key:
+            return "it is in key=, and None is no key: no row would be replaced"
+        return problem_of(value)
 
 
 def _quoted(name: str) -> str:
@@ -98,13 +131,7 @@ class TableTarget:
     def encode(self, records: list[Any]) -> list[tuple[Any, ...]]:
         """See `wallarood.Target`. Raises ApplicationError: a record does not fit the columns."""
         rows = self.table.columns.rows(records)
-        for row in rows:
-            for value in row:
-                if type(value) is str and "\0" in value:
-                    raise ApplicationError(
-                        f"{self.table.columns.named}: PostgreSQL takes no text with a character "
-                        f"NUL in it: found {value!r:.100}"
-                    )
+        self.table.check(rows)
         return rows
 
     async def marker(self) -> Marker:
@@ -140,7 +167,7 @@ class TableTarget:
     async def apply(self, records: list[Any], expected: Marker, new: Marker) -> None:
         """See `wallarood.Target`."""
         assert self._session is not None
-        rows = self.table.last_of_each_key(records)
+        rows = self.table.staged(records)
 
         def apply(connection: Any) -> None:
             with connection.transaction(), connection.cursor() as cursor:
