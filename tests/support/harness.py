@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ import attrs
 
 from wallarood.admin import client
 from wallarood.admin.status import Status
+from wallarood.devcluster.local import free_port
 from wallarood.model.errors import WallaroodError
 
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon")
@@ -30,13 +30,6 @@ formation-deadline = "{formation}"
 [checkpoint]
 interval = "{interval}"
 """
-
-
-def free_port() -> int:
-    """A TCP port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(what: str, condition: Callable[[], object], *, wait_s: float = WAIT_S) -> None:

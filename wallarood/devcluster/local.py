@@ -1,5 +1,7 @@
 """What a cluster on this host consists of: names, ports, directories and command lines."""
 
+import contextlib
+import random
 import socket
 import sys
 from pathlib import Path
@@ -11,6 +13,8 @@ from wallarood.model.ids import WorkerName
 
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon")
 WORKERS_MAX = 64
+PORTS = (20_000, 32_000)
+"""Where `free_port` looks: below those that Linux hands out by itself."""
 
 
 def worker_names(count: int) -> tuple[WorkerName, ...]:
@@ -81,7 +85,13 @@ def profile_of(file: Path, worker: WorkerName) -> Path:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that no process listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of 127.0.0.1 that no process listens on at the moment.
+
+    It is none of those that a system gives to who asks for any: another worker could get it before
+    the one that it is meant for.
+    """
+    while True:
+        port = random.SystemRandom().randrange(*PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
