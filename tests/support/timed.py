@@ -111,6 +111,15 @@ class Driven:
         del self.out[out:], self.failures[failures:]
         self._begin()
 
+    def restart(self, computation: Computation) -> None:
+        """Stop, and start as another version of the application: with *computation*."""
+        self.checkpoint()
+        data = self.clock.encode()
+        self.clock = Clock()
+        self.clock.decode(data)
+        self.computation = computation
+        self.crash()
+
     @property
     def results(self) -> list[Any]:
         """The results alone."""

@@ -43,6 +43,7 @@ class IntervalJoin:
         self._spec = spec
         self._state = making.state
         self._clock = making.clock
+        self._clock.grace = spec.grace
         self._outer = (spec.how in (How.LEFT, How.OUTER), spec.how in (How.RIGHT, How.OUTER))
         self._reach = ((spec.lo, spec.hi), (-spec.hi, -spec.lo))
         """Between which distances the partners of a record lie, for either side."""
@@ -77,7 +78,7 @@ class IntervalJoin:
 
     def _in_time(self, batch: Batch, failures: list[Failure], side: int) -> Batch:
         """*batch* without the records that are late."""
-        times, bound = batch.times or [], self._clock.time - self._keep[side]
+        times, bound = batch.times or [], self._bound(side)
         if not times or min(times) >= bound:
             return batch
         lo, hi = self._reach[side]
@@ -96,12 +97,16 @@ class IntervalJoin:
                 )
         return batch.sift([time >= bound for time in times])
 
+    def _bound(self, side: int) -> int:
+        """Records of *side* from before this time are not kept any longer."""
+        return self._clock.bound - self._keep[side] + self._spec.grace
+
     def _meet(
         self, batch: Batch, rows: list[Row], side: int
     ) -> tuple[list[int], list[Any], list[int], list[int]]:
         """Places, pairs and their times; and the places of records that are the first to go."""
         lo, hi = self._reach[side]
-        bound = self._clock.time - self._keep[1 - side]
+        bound = self._bound(1 - side)
         outer_own, outer_other = self._outer[side], self._outer[1 - side]
         pairs_of = _pairs_of_left if side == 0 else _pairs_of_right
         places: list[int] = []

@@ -37,6 +37,7 @@ class AlignedWindows:
         assert isinstance(making.state, BucketState)
         self._state = making.state
         self._clock, wall = making.clock, making.wall
+        self._clock.grace = self._spec.grace
         self._gathering = gathering_of(making.computation)
         self._results = Results(making.computation, self._gathering)
         self._panes = panes_of(self._spec.windows)
@@ -98,7 +99,7 @@ class AlignedWindows:
     def _first_open(self, now: int) -> int:
         if now in (MIN_TIME, MAX_TIME):
             return now
-        return self._panes.first_open(now - self._spec.grace)
+        return self._panes.first_open(self._clock.bound)
 
     def _last_end(self, time: int) -> int:
         return self._panes.windows(self._panes.pane(time))[-1][1]
@@ -138,13 +139,13 @@ class AlignedWindows:
 
     def _say(self, touched: dict[Extent, Iterable[Any]], failures: list[Failure]) -> Batch:
         """Results of windows that are open or in their grace, of the keys that have changed."""
-        now, grace = self._clock.time, self._spec.grace
+        now, bound = self._clock.time, self._clock.bound
         windows: dict[Extent, dict[Any, None]] = {}
         for pane, keys in touched.items():
             if self._spec.emit is Emit.EVERY:
                 self._note_changed(pane, keys)
             for window in self._panes.windows(pane):
-                if window[1] <= now < window[1] + grace or (
+                if bound < window[1] <= now or (
                     window[1] > now and self._spec.emit is Emit.UPDATES
                 ):
                     windows.setdefault(window, {}).update(dict.fromkeys(keys))

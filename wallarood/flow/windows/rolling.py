@@ -27,7 +27,7 @@ from wallarood.flow.timed.agenda import Reminders
 from wallarood.flow.windows.gathering import Gathering, Part, gathering_of
 from wallarood.flow.windows.results import RESULTS_MAX, Result, Results, before, nothing
 from wallarood.model.batch import Batch
-from wallarood.model.time import MAX_TIME, MIN_TIME
+from wallarood.model.time import MAX_TIME
 from wallarood.model.timing.windows import WindowSpec
 
 _time_of: Final = itemgetter(0)
@@ -109,6 +109,7 @@ class RollingWindows:
         self._computation = making.computation
         self._state = making.state
         self._clock = making.clock
+        self._clock.grace = self._spec.grace
         self._gathering = gathering_of(making.computation)
         self._results = Results(making.computation, self._gathering)
         self._size, self._grace = self._spec.windows.size, self._spec.grace
@@ -161,10 +162,10 @@ class RollingWindows:
 
     def _in_time(self, batch: Batch, failures: list[Failure]) -> Batch:
         """*batch* without records whose windows are beyond their grace."""
-        times, now = batch.times, self._clock.time
-        if not times or now == MIN_TIME or min(times) >= now - self._grace:
+        times, now, bound = batch.times, self._clock.time, self._clock.bound
+        if not times or min(times) >= bound:
             return batch
-        flags = before(times, now - self._grace)
+        flags = before(times, bound)
         gone = batch.sift(flags)
         windows = (f"the window up to {time}" for time in gone.times or ())
         self._results.late(gone, windows, watermark=now, failures=failures)
@@ -189,7 +190,7 @@ class RollingWindows:
             stamps = dict.fromkeys(time for time, _ in items)
             for stamp in stamps:
                 own = any(stamp - self._size < time <= stamp for time in times)
-                if own and now - self._grace <= stamp < now:
+                if own and self._clock.bound <= stamp < now:
                     start = bisect_right(items, stamp - self._size, key=_time_of)
                     end = bisect_right(items, stamp, key=_time_of)
                     window = (stamp - self._size + 1, stamp + 1)

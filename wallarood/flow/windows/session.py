@@ -23,7 +23,6 @@ from wallarood.flow.windows.changes import Changes
 from wallarood.flow.windows.gathering import Part, gathering_of
 from wallarood.flow.windows.results import RESULTS_MAX, Result, Results, nothing
 from wallarood.model.batch import Batch
-from wallarood.model.time import MIN_TIME
 from wallarood.model.timing.windows import Emit, Extent, Pane, WindowSpec
 
 PARTS: Final = 1024
@@ -39,6 +38,7 @@ class Sessions:
         assert isinstance(making.state, KeyedState)
         self._state = making.state
         self._clock = making.clock
+        self._clock.grace = self._spec.grace
         self._gathering = gathering_of(making.computation)
         self._results = Results(making.computation, self._gathering)
         self._gap, self._longest = self._spec.windows.size, self._spec.windows.longest
@@ -67,7 +67,6 @@ class Sessions:
             return nothing()
         part = Part(hold_all(batch), batch.values, batch.times, columns)
         now = self._clock.time
-        bound = now - self._spec.grace if now != MIN_TIME else MIN_TIME
         self._state.touch(part.held)
         failed = len(failures)
         adding = Adding(
@@ -77,7 +76,7 @@ class Sessions:
             by_key=self._state.by_key,
             end=self._end,
             now=now,
-            bound=bound,
+            bound=self._clock.bound,
         )
         if self._spec.corrects:
             done = adding.run_noting(failures)

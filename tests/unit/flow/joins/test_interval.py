@@ -192,3 +192,15 @@ def test_outer_rows_come_in_the_order_of_time_though_a_record_came_late_to_an_ol
     assert work.results == [("first", None)]
     work.watermark(200)
     assert work.results == [("first", None), ("second", None)]
+
+
+def test_a_longer_grace_at_a_restart_takes_no_record_whose_partners_were_let_go_of() -> None:
+    run = join(0, 10, How.RIGHT)
+    run.one("a", 5, "L", side=LEFT)
+    run.one("a", 6, "R", side=RIGHT)
+    run.watermark(30)
+    run.restart(join(0, 10, How.RIGHT, grace=60 * SECOND).computation)
+    run.one("a", 7, "S", side=RIGHT)
+    run.end()
+    assert run.results == [("L", "R")]
+    assert run.late == ["'S'"]
