@@ -3,7 +3,7 @@
 import random
 from pathlib import Path
 
-from support.harness import hosts_in
+from support.harness import hosts_in, wait_for
 from support.killer import Killer
 
 ORDERS, ROWS = 20_000, 6_000
@@ -32,8 +32,10 @@ def test_no_order_overtakes_the_table(tmp_path: Path) -> None:
     with hosts_in(tmp_path) as hosts:
         cluster = Killer(hosts, str(file), 3)
         cluster.until("running")
+        wait_for("the status says what is waited for", lambda: waits(cluster))
         cluster.strike(rng, most=3)
         cluster.until("completed")
+        assert not waits(cluster)
         cluster.end()
     lines = [
         line
@@ -41,3 +43,10 @@ def test_no_order_overtakes_the_table(tmp_path: Path) -> None:
         for line in part.read_text().splitlines()
     ]
     assert sorted(lines) == sorted(f"{n}\tname {n % ROWS}" for n in range(ORDERS))
+
+
+def waits(cluster: Killer) -> set[str]:
+    """What stages wait for, as the workers say."""
+    statuses = [each.status() for each in cluster.workers.values()]
+    stages = [stage for status in statuses if status for stage in status.stages]
+    return {f"{stage.name}: {stage.waits}" for stage in stages if stage.waits}

@@ -126,6 +126,7 @@ class StatusReporter:
         )
 
     def _stages(self, job: Job, now: float) -> tuple[StageStatus, ...]:
+        waits = {each.stage.index: each.waits for each in job.stages}
         failing = {each.stage: each.waits for each in job.sinks}
         pickled = self._pickled(job)
         return tuple(
@@ -144,6 +145,7 @@ class StatusReporter:
                 pickled=pickled[stage.index],
                 failing=failing.get(stage.index, ""),
                 watermark=stamp_or_none(job.watermark(stage.index)),
+                waits=waits.get(stage.index, ""),
                 late=tuple(sorted(counters.late.items())),
             )
             for stage in job.wiring.stages

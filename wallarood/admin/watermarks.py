@@ -29,6 +29,13 @@ def watermarks_text(cluster: ClusterStatus, now: int) -> str:
     ]
     heads = ("stage", "name", "worker", "watermark", "behind the clock", "late records")
     parts.append(table(heads, sorted(rows)))
+    waiting = {
+        f"{each.name} waits: {each.waits}"
+        for status in workers
+        for each in status.stages
+        if each.waits
+    }
+    parts += ["\n".join(sorted(waiting))] if waiting else []
     if cluster.silent:
         parts.append(f"no answer from {', '.join(cluster.silent)}: their partitions are missing")
     return "\n\n".join(parts)

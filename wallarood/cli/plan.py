@@ -31,13 +31,14 @@ def run(arguments: argparse.Namespace) -> int:
     from wallarood.planning.keeping import keeping
     from wallarood.planning.listings import list_partitions
     from wallarood.planning.plan import plan
+    from wallarood.planning.times import describe_time
 
     workers = workers_of(arguments.workers)
     application = load_application(arguments.application, arguments.args)
     mine = list_partitions(application)
     topology = plan(application, workers, tuple((worker, mine) for worker in workers))
     shown = {"text": explain.as_text, "json": explain.as_json, "dot": explain.as_dot}
-    print(shown[arguments.format](topology, keeping(application)))
+    print(shown[arguments.format](topology, keeping(application), describe_time(application)))
     return 0
 
 

@@ -11,10 +11,14 @@ from wallarood.model.topology import Routing, Stage, StageKind, Topology
 NOTHING: Final[Mapping[str, str]] = {}
 
 
-def as_text(topology: Topology, keeping: Mapping[str, str] = NOTHING) -> str:
+def as_text(
+    topology: Topology,
+    keeping: Mapping[str, str] = NOTHING,
+    times: Mapping[str, str] = NOTHING,
+) -> str:
     """Each stage: what was joined, where it runs, what it keeps, and what stopped the chain.
 
-    *keeping* says what steps keep, by their names.
+    *keeping* says what steps keep, *times* how they stamp records, by their names.
     """
     lines = [
         f"application {topology.application!r} on {len(topology.workers)} workers: "
@@ -30,6 +34,8 @@ def as_text(topology: Topology, keeping: Mapping[str, str] = NOTHING) -> str:
         for name in stage.steps:
             if name in keeping:
                 lines.append(f"  keeps:     {name}: {keeping[name]}")
+            if name in times:
+                lines.append(f"  time:      {name}: {times[name]}")
         lines.append(f"  ends here: {stage.stopped_by}")
         for edge in topology.edges:
             if edge.source == stage.index:
@@ -79,13 +85,17 @@ def _way(topology: Topology, index: int) -> str:
     return f"{_OUTPUTS[edge.output]} {_WAYS[edge.routing]}"
 
 
-def as_json(topology: Topology, keeping: Mapping[str, str] = NOTHING) -> str:
+def as_json(
+    topology: Topology,
+    keeping: Mapping[str, str] = NOTHING,
+    times: Mapping[str, str] = NOTHING,
+) -> str:
     """The topology as JSON, with the partitions of each worker counted, and what steps keep."""
     value: dict[str, Any] = {
         "application": topology.application,
         "workers": list(topology.workers),
         "key_hash": topology.key_hash,
-        "stages": [_stage(stage, keeping) for stage in topology.stages],
+        "stages": [_stage(stage, keeping, times) for stage in topology.stages],
         "edges": [
             {
                 "source": edge.source,
@@ -100,7 +110,7 @@ def as_json(topology: Topology, keeping: Mapping[str, str] = NOTHING) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _stage(stage: Stage, keeping: Mapping[str, str]) -> dict[str, Any]:
+def _stage(stage: Stage, keeping: Mapping[str, str], times: Mapping[str, str]) -> dict[str, Any]:
     owned = Counter(stage.workers[owner] for owner in stage.partition_owners)
     return {
         "index": stage.index,
@@ -111,11 +121,16 @@ def _stage(stage: Stage, keeping: Mapping[str, str]) -> dict[str, Any]:
         "workers": list(stage.workers),
         "partitions": dict(owned),
         "keeps": {name: keeping[name] for name in stage.steps if name in keeping},
+        "time": {name: times[name] for name in stage.steps if name in times},
         "source_partitions": {each.partition: each.worker for each in stage.source_partitions},
     }
 
 
-def as_dot(topology: Topology, _keeping: Mapping[str, str] = NOTHING) -> str:
+def as_dot(
+    topology: Topology,
+    _keeping: Mapping[str, str] = NOTHING,
+    _times: Mapping[str, str] = NOTHING,
+) -> str:
     """The topology as a graph for ``dot``."""
     lines = [f"digraph {_quoted(topology.application)} {{", "  rankdir=LR; node [shape=box];"]
     for stage in topology.stages:

@@ -4,6 +4,7 @@ import attrs
 import pytest
 
 from wallarood.admin.status import ClusterStatus, JobState, SourceStatus, StageStatus, Status
+from wallarood.admin.text import status_text
 from wallarood.admin.times import held_by, time_line
 from wallarood.admin.watermarks import watermarks_text
 from wallarood.model.time import MAX_TIME, SECOND
@@ -59,3 +60,12 @@ def test_without_event_time_that_is_said() -> None:
     assert "no source of this application has event time" in watermarks_text(
         ClusterStatus(plain), NOW
     )
+
+
+def test_a_stream_that_waits_for_its_table_is_named_once() -> None:
+    one = status(source("a", "active", NOW))
+    stages = (attrs.evolve(one.stages[0], name="enrich", waits="its table is being read"),)
+    one = attrs.evolve(one, stages=stages)
+    text = watermarks_text(ClusterStatus(one, (attrs.evolve(one, worker="beta"),)), NOW)
+    assert text.count("enrich waits: its table is being read") == 1
+    assert "waits:       enrich: its table is being read" in status_text(one)
