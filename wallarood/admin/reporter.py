@@ -126,7 +126,8 @@ class StatusReporter:
         )
 
     def _stages(self, job: Job, now: float) -> tuple[StageStatus, ...]:
-        waits = {each.stage.index: each.waits for each in job.stages}
+        table = "its table is being read"
+        waits = {each.stage.index: table for each in job.stages if each.alignment.waits}
         failing = {each.stage: each.waits for each in job.sinks}
         pickled = self._pickled(job)
         return tuple(

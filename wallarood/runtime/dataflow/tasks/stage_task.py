@@ -113,11 +113,6 @@ class StageTask:
         """What this task is called where it is waited for."""
         return f"stage {self.stage.name!r}"
 
-    @property
-    def waits(self) -> str:
-        """What the records of a stream wait for here; empty if they do not."""
-        return "its table is being read" if self.alignment.waits else ""
-
     async def run(self) -> None:
         """Work until all inputs have ended.
 
