@@ -122,9 +122,6 @@ def with_more(number: int) -> Open:
     return made
 
 
-CONTAINERS = (list, tuple, set, frozenset, dict, collections.deque, collections.OrderedDict)
-
-
 def same(left: Any, right: Any) -> bool:
     """Whether two values are equal in type and value at every depth."""
     if type(left) is not type(right):

@@ -1,0 +1,93 @@
+"""What a worker starts as, and what becomes of what is on disk for that."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import wallarood as w
+from wallarood.config.load import Config, load_config
+from wallarood.daemon.start import starting_as
+from wallarood.model.cluster_record import ClusterRecord, RecordState
+from wallarood.model.errors import RefusedError
+from wallarood.model.pipeline import Application
+from wallarood.model.topology import Topology
+from wallarood.storage.state_directory import StateDirectory, open_state_directory
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[StateDirectory]:
+    directory = open_state_directory(tmp_path / "state")
+    yield directory
+    directory.close()
+
+
+@pytest.fixture
+def application() -> Application:
+    return w.application("a", w.source("in", w.ListSource(["x"])).to_sink(w.StdoutSink()))
+
+
+def config(**given: object) -> Config:
+    given = {"name": "alpha", "control-channel": "127.0.0.1:7700", **given}
+    return load_config([], {f"worker.{key}": ("test", value) for key, value in given.items()})
+
+
+def record(application: Application, state: RecordState, worker: str = "alpha") -> ClusterRecord:
+    topology = Topology(1, "a", ("alpha", "beta"), (), ())
+    return ClusterRecord("wc-1", state, worker, "alpha", application.fingerprint, topology, ())
+
+
+async def test_without_a_record_a_new_cluster_is_formed_from_what_the_sources_list(
+    state: StateDirectory, application: Application
+) -> None:
+    start = await starting_as(config(), application, state)
+    assert (start.record, start.asked) == (None, None)
+    assert [each.source for each in start.listings] == ["in"]
+
+
+async def test_a_cluster_that_has_started_is_rejoined_without_listing(
+    state: StateDirectory, application: Application
+) -> None:
+    state.save_record(record(application, RecordState.STARTED))
+    start = await starting_as(config(**{"cluster-id": "auto"}), application, state)
+    assert start.record is not None
+    assert start.listings == ()
+
+
+async def test_a_former_cluster_is_archived_for_a_new_one(
+    state: StateDirectory, application: Application
+) -> None:
+    state.save_record(record(application, RecordState.STARTED))
+    start = await starting_as(config(), application, state)
+    assert start.record is None
+    assert state.load_record() is None
+    assert [each.name.partition("-")[2] for each in state.archives()] == ["wc-1"]
+
+
+async def test_what_the_initializer_has_proposed_and_not_committed_will_never_be(
+    state: StateDirectory, application: Application
+) -> None:
+    state.save_record(record(application, RecordState.PREPARED))
+    start = await starting_as(config(**{"topology-initializer": True}), application, state)
+    assert start.record is None
+    assert state.load_record() is None
+
+
+async def test_an_archived_cluster_is_brought_back_when_it_is_asked_for(
+    state: StateDirectory, application: Application
+) -> None:
+    state.save_record(record(application, RecordState.STARTED))
+    state.archive_record()
+    start = await starting_as(config(**{"cluster-id": "wc-1"}), application, state)
+    assert start.record is not None
+
+
+async def test_an_initializer_has_no_worker_to_ask(
+    state: StateDirectory, application: Application
+) -> None:
+    asking = config(**{"cluster-id": "wc-9", "topology-initializer": True})
+    with pytest.raises(RefusedError, match="holds no state of wc-9"):
+        await starting_as(asking, application, state)
+    asking = config(**{"cluster-id": "wc-9", "topology-initializer": False, "count": 2})
+    start = await starting_as(asking, application, state)
+    assert start.asked == "wc-9"
