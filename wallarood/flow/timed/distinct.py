@@ -11,7 +11,7 @@
 # by generations of a part of `within`, and so do rows: that costs what is forgotten, not what is
 # there.
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, compress
 from typing import Any, Final
 
@@ -53,7 +53,8 @@ class Distinct:
         for held, row in self._state.by_key.items():
             for time in _times_of(row):
                 passed.setdefault(time // self._step, []).append(held)
-        self._list(passed)
+        for part, keys in passed.items():
+            self._list(keys, part * self._step, (part + 1) * self._step - 1, sure=True)
 
     def on_batch(self, batch: Batch, failures: list[Failure], side: int = 0) -> Batch:  # noqa: ARG002
         """The records of *batch* that pass."""
@@ -63,17 +64,82 @@ class Distinct:
         times = batch.times if self._spec.stamped else None
         if times is None:
             times = [self._wall()] * len(held)
-        lowest = min(times)
-        self._leave(max(times) - self._spec.within)
-        if lowest > self._latest - self._spec.within and lowest >= self._now():
-            known = bytes(map(self._sure.__contains__, held))
-            places = list(compress(range(len(held)), known.translate(_NOT)))
-        else:
-            places = list(range(len(held)))
-        passed = self._judge(batch, held, times, places=places, failures=failures)
+        lowest, highest, within = min(times), max(times), self._spec.within
+        self._leave(highest - within)
+        passed: list[int] | None = None
+        places: Sequence[int] = range(len(held))
+        if lowest > max(self._latest, highest) - within and lowest >= self._now():
+            if self._sure:
+                known = bytes(map(self._sure.__contains__, held))
+                places = list(compress(places, known.translate(_NOT)))
+            if len(places) > len(held) // 2:
+                passed = self._quickly(held, times, places)
+        if passed is None:
+            passed = self._judge(batch, held, times, places=places, failures=failures)
         if len(passed) == len(held):
             return batch
         return batch.reorder(passed)
+
+    def _quickly(
+        self, held: list[Any], times: list[int], places: Sequence[int]
+    ) -> list[int] | None:
+        """Those of *places* whose records pass; None if they are to be judged one by one.
+
+        None of them is late, nor `within` before one that has passed, nor that far from another.
+        """
+        count = len(held)
+        if len(places) < count:
+            held, times = (list(map(each.__getitem__, places)) for each in (held, times))
+        columns: list[list[Any]] = [list(places), held, times]
+        rows = list(map(self._state.by_key.get, columns[1]))
+        earlier: dict[Any, int] = {}
+        if rows.count(None) < len(rows):
+            near = self._near(rows, columns[1], columns[2], earlier=earlier)
+            if near is None:
+                return None
+            if near:
+                flags = _flags_without(near, len(rows))
+                columns = [list(compress(each, flags)) for each in columns]
+        passed, held, times = columns
+        if not held:
+            return passed
+        news: dict[Any, Any] = dict(zip(held, times, strict=True))
+        if len(news) < len(held):
+            # Of several records of a key the first passes, and the others are near it.
+            news, chosen = {}, []
+            for place, each in enumerate(held):
+                if each not in news:
+                    news[each] = times[place]
+                    chosen.append(place)
+            passed = list(map(passed.__getitem__, chosen))
+            held, times = list(news), list(news.values())
+        lowest, highest = min(times), max(times)
+        for key, time in earlier.items():
+            news[key] = (time, news[key])
+        self._state.put(news)
+        self._list(held, lowest, highest, sure=10 * len(held) < 9 * count)
+        return passed
+
+    def _near(
+        self, rows: list[Any], held: list[Any], times: list[int], *, earlier: dict[Any, int]
+    ) -> list[int] | None:
+        """The places of records that are near the time in their row; None if a row has several.
+
+        Those that are far from it go into *earlier*, if one that is not late may be near it.
+        """
+        within = self._spec.within
+        bound = self._now() - within if self._spec.stamped else MAX_TIME
+        near = []
+        for place, row in enumerate(rows):
+            if row is None:
+                continue
+            if type(row) is tuple:
+                return None
+            if times[place] - row < within:
+                near.append(place)
+            elif row > bound:
+                earlier[held[place]] = row
+        return near
 
     def _now(self) -> int:
         return self._clock.time if self._spec.stamped else MIN_TIME
@@ -89,17 +155,15 @@ class Distinct:
         held: list[Any],
         times: list[int],
         *,
-        places: list[int],
+        places: Sequence[int],
         failures: list[Failure],
     ) -> list[int]:
-        """Those of *places* whose records pass."""
+        """Those of *places* whose records pass, judged one by one."""
         within, now, by_key = self._spec.within, self._now(), self._state.by_key
         stamped = self._spec.stamped
         forgotten = now - within
         passed: list[int] = []
         news: dict[Any, Any] = {}
-        listed: dict[int, list[Any]] = {}
-        generation, step = None, self._step
         for place in places:
             each, time = held[place], times[place]
             row = news.get(each)
@@ -120,12 +184,10 @@ class Distinct:
                 news[each] = tuple(sorted((*kept, time)))
             else:
                 news[each] = time
-            if time // step != generation:
-                generation = time // step
-                listing = listed.setdefault(generation, [])
-            listing.append(each)
-        self._state.put(news)
-        self._list(listed)
+        if passed:
+            self._state.put(news)
+            own = list(map(times.__getitem__, passed))
+            self._list(list(news), min(own), max(own), sure=True)
         return passed
 
     def _late(self, batch: Batch, place: int, failures: list[Failure]) -> None:
@@ -143,15 +205,14 @@ class Distinct:
             failures=failures,
         )
 
-    def _list(self, passed: dict[int, list[Any]]) -> None:
-        """Records of these keys have passed, by the generation of their times."""
+    def _list(self, keys: list[Any], lowest: int, highest: int, *, sure: bool) -> None:
+        """Records of these keys have passed, at times from *lowest* to *highest*."""
         step = self._step
-        for generation, keys in passed.items():
-            self._leaving.put(generation * step, keys)
-            self._going.put((generation + 1) * step + self._spec.within, keys)
+        if sure:
+            self._leaving.put(lowest // step * step, keys)
             self._sure.update(keys)
-        if passed:
-            self._latest = max(self._latest, (max(passed) + 1) * step)
+        self._going.put((highest // step + 1) * step + self._spec.within, keys)
+        self._latest = max(self._latest, highest)
 
     def on_watermark(self, time: int, failures: list[Failure]) -> Iterator[Batch]:  # noqa: ARG002
         """Forget the keys whose time is over; the end forgets nothing."""
@@ -174,21 +235,41 @@ class Distinct:
         for _, lists in self._going.take(now):
             items = list(chain.from_iterable(lists))
             for start in range(0, len(items), _SLICE_ROWS):
-                gone, shorter = [], {}
                 keys = items[start : start + _SLICE_ROWS]
-                for each, row in zip(keys, map(by_key.get, keys), strict=True):
-                    if type(row) is int:
-                        if row <= bound:
-                            gone.append(each)
-                    elif row is not None:
-                        kept = tuple([time for time in row if time > bound])
-                        if not kept:
-                            gone.append(each)
-                        else:
-                            shorter[each] = kept[0] if len(kept) == 1 else kept
+                rows = list(map(by_key.get, keys))
+                try:
+                    gone = [
+                        key
+                        for key, row in zip(keys, rows, strict=True)
+                        if row is not None and row <= bound
+                    ]
+                except TypeError:  # a row has several times
+                    gone = self._shorten(keys, rows, bound)
                 self._state.delete(gone)
-                self._state.put(shorter)
                 yield Batch([], [], times=[] if self._spec.stamped else None)
+
+    def _shorten(self, keys: list[Any], rows: list[Any], bound: int) -> list[Any]:
+        """Forget the times up to *bound* of rows with several; the keys that have no other."""
+        gone: list[Any] = []
+        shorter: dict[Any, Any] = {}
+        for key, row in zip(keys, rows, strict=True):
+            if type(row) is tuple:
+                kept = tuple([time for time in row if time > bound])
+                if kept:
+                    shorter[key] = kept[0] if len(kept) == 1 else kept
+                    continue
+            elif row is None or row > bound:
+                continue
+            gone.append(key)
+        self._state.put(shorter)
+        return gone
+
+
+def _flags_without(places: list[int], count: int) -> bytearray:
+    flags = bytearray(b"\1") * count
+    for place in places:
+        flags[place] = 0
+    return flags
 
 
 def times_of_keys(step: Step) -> KeyedState:
