@@ -3,7 +3,7 @@
 # ===================
 # A bucket is a stretch of event time, [start, end), and holds a row for each key that had a record
 # in it. To drop one is a step for the bucket and none for each key: the table is taken out, and a
-# checkpoint gets one tombstone for it.
+# checkpoint gets one tombstone for it. The memory of a table of a million rows is freed in slices.
 #
 # Captures work as those of `KeyedState`: what has changed since the last checkpoint that is known
 # committed. A bucket that was begun since the last capture holds nothing that was captured, so
@@ -34,6 +34,8 @@ __all__ = ["Bucket", "BucketState", "Rows"]
 
 Rows: TypeAlias = dict[Any, Any]
 """Key → row of one bucket."""
+FREED_AT_ONCE: Final = 4096
+"""How many rows are freed in one step."""
 _NO_ROWS: Final[Mapping[Any, Any]] = {}
 
 
@@ -61,6 +63,8 @@ class BucketState:
     """Begun since the last capture: all that is in them has changed."""
     _changed: dict[Bucket, set[Any]] = attrs.field(factory=dict)
     _dropped: set[Bucket] = attrs.field(factory=set)
+    _going: list[tuple[Bucket, Rows]] = attrs.field(factory=list)
+    """What was dropped and has memory that is to be freed."""
     _newest: dict[Bucket, list[Any]] = attrs.field(factory=dict)
     """The keys of the last capture, if it is not known committed; none before had any other."""
     _newest_dropped: set[Bucket] = attrs.field(factory=set)
@@ -103,10 +107,37 @@ class BucketState:
         rows = self.buckets.pop(bucket, None)
         if rows is None:
             return {}
-        self._born.discard(bucket)
+        if bucket in self._born:  # no capture has it, or that one has the tombstone already
+            self._born.discard(bucket)
+        else:
+            self._dropped.add(bucket)
         self._changed.pop(bucket, None)
-        self._dropped.add(bucket)
         return rows
+
+    def let_go(self, bucket: Bucket) -> None:
+        """As `drop`; the memory of the rows is freed by `free_some`, for that takes its time."""
+        if rows := self.drop(bucket):
+            self._going.append((bucket, rows))
+
+    def free_some(self) -> bool:
+        """Free some of the rows that were let go; whether there are more that can be freed now.
+
+        Those of a bucket that a capture still has to encode stay until it has.
+        """
+        capture, left = self._capture, FREED_AT_ONCE
+        kept: list[tuple[Bucket, Rows]] = []
+        more = False
+        for bucket, rows in self._going:
+            held = capture is not None and capture.waiting.get(bucket)
+            if not held:
+                for _ in range(min(left, len(rows))):
+                    rows.popitem()
+                    left -= 1
+            if rows:
+                kept.append((bucket, rows))
+                more = more or not held
+        self._going = kept
+        return more
 
     def __len__(self) -> int:
         """How many rows there are."""

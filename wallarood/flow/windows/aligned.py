@@ -8,7 +8,7 @@
 # Whether a window has closed follows from the watermark, which is in the checkpoint: nothing is
 # kept of it, and a window that has closed does not open again after a recovery.
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from typing import Any, Final
 
@@ -219,23 +219,26 @@ class AlignedWindows:
             self._listed.discard(window)
             self._changes.forget(window)
             yield from self._close(window, failures)
-            self._drop(end)
-        self._drop(time)
+            yield from self._drop(end)
+        yield from self._drop(time)
 
     def _close(self, window: Extent, failures: list[Failure]) -> Iterator[Batch]:
-        panes = [each for each in self._panes.panes(window) if each in self._state.buckets]
-        seen: set[Any] = set()
-        for number, pane in enumerate(panes):
-            for keys in in_slices(self._state.rows(pane)):
-                if number:
-                    if seen.issuperset(keys):
-                        continue
-                    keys = [key for key in keys if key not in seen]  # noqa: PLW2901
-                if number < len(panes) - 1:
-                    seen.update(keys)
+        earlier: list[Mapping[Any, Any]] = []
+        for pane in self._panes.panes(window):
+            rows = self._state.rows(pane)
+            for keys in in_slices(rows):
+                for other in earlier:
+                    keys = [key for key in keys if key not in other]  # noqa: PLW2901
+                    if not keys:
+                        break
                 if keys:
                     yield self._of(window, keys, "on_time", failures=failures)
+            if rows:
+                earlier.append(rows)
 
-    def _drop(self, time: int) -> None:
+    def _drop(self, time: int) -> Iterator[Batch]:
+        """Let go of panes whose last window is over at *time*, in slices."""
         while self._going and self._going[0][0] <= time:
-            self._state.drop(heappop(self._going)[1])
+            self._state.let_go(heappop(self._going)[1])
+        while self._state.free_some():
+            yield nothing()

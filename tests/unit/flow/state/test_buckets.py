@@ -59,6 +59,12 @@ class Trial:
         bucket = self._bucket()
         assert self.state.drop(bucket) == self.truth.pop(bucket, {})
 
+    def let_go(self) -> None:
+        bucket = self._bucket()
+        self.state.let_go(bucket)
+        self.truth.pop(bucket, None)
+        self.state.free_some()
+
     def capture(self) -> None:
         self.number += 1
         self.state.capture(self.number, self.committed)
@@ -90,10 +96,10 @@ class Trial:
             self.capture()
 
     def run(self, steps: int) -> None:
-        actions = [self.put, self.change, self.drop]
+        actions = [self.put, self.change, self.drop, self.let_go]
         actions += [self.capture, self.encode, self.commit, self.crash]
         for _ in range(steps):
-            self.random.choices(actions, (8, 4, 0.7, 1, 16, 2, 0.1))[0]()
+            self.random.choices(actions, (8, 4, 0.4, 0.4, 1, 16, 2, 0.1))[0]()
 
 
 @pytest.mark.parametrize("seed", range(200))
@@ -134,3 +140,31 @@ def test_a_bucket_of_many_keys_goes_by_one_small_tombstone() -> None:
     assert not second.base
     assert sum(map(len, second.chunks)) < 100
     assert contents([*first.chunks, *second.chunks]) == {(10, 20): dict.fromkeys(range(10000), 1)}
+
+
+def test_without_checkpoints_nothing_is_kept_of_buckets_that_have_gone() -> None:
+    state = BucketState("sums")
+    for start in range(0, 1000, 10):
+        state.put((start, start + 10), {1: start})
+        state.let_go((start, start + 10))
+        while state.free_some():
+            pass
+
+    state.capture(1, 0)
+    part = state.finish()
+
+    assert part.chunks == ()
+    state.committed(1)
+    state.put((0, 10), {1: 1})
+    state.capture(2, 1)
+    while state.capturing:
+        state.encode_some()
+    state.finish()
+    state.committed(2)
+    state.let_go((0, 10))
+    state.put((0, 10), {2: 2})
+    state.let_go((0, 10))
+    state.capture(3, 2)
+    third = state.finish()
+    assert contents([*third.chunks]) == {}
+    assert third.base or third.chunks

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from support.timed import SECOND, Driven
@@ -187,10 +188,42 @@ def test_a_pane_whose_windows_are_over_is_dropped() -> None:
 def test_a_million_keys_close_in_slices() -> None:
     run = driven(tumbling(10), w.count())
     run.feed([(key, 1, 1) for key in range(5000)])
-    slices = list(run.operator.on_watermark(10 * SECOND, []))
+    slices = [each for each in run.operator.on_watermark(10 * SECOND, []) if each.values]
 
     assert [len(each) for each in slices] == [1024, 1024, 1024, 1024, 904]
     assert sorted(key for each in slices for key in each.keys or ()) == list(range(5000))
+
+
+class Kept:
+    """An accumulator that says how many of them there are."""
+
+    alive = 0
+
+    def __init__(self) -> None:
+        Kept.alive += 1
+
+    def __del__(self) -> None:
+        Kept.alive -= 1
+
+
+@pytest.mark.parametrize("which", [tumbling(10), hopping(10, 5)])
+def test_the_memory_of_many_keys_is_freed_in_slices(which: Windows) -> None:
+    run = driven(
+        which,
+        gathers=Gathers.FOLD,
+        make=Kept,
+        step=lambda kept, _: kept,
+        merge=lambda _, kept: kept,
+    )
+    run.feed([(key, 1, 1) for key in range(20_000)])
+    alive = [Kept.alive]
+    for part in run.operator.on_watermark(30 * SECOND, []):
+        part.values.clear()
+        alive.append(Kept.alive)
+    alive.append(Kept.alive)
+
+    assert alive[-1] == 0
+    assert max(before - after for before, after in pairwise(alive)) <= 5_000
 
 
 def test_late_records_go_to_the_stream_of_them_as_they_are() -> None:
