@@ -15,6 +15,7 @@ from wallarood.model.topology import Topology
 from wallarood.runtime.dataflow.build.crossing import codecs_of
 from wallarood.runtime.dataflow.build.job import build_job, restore_states
 from wallarood.runtime.dataflow.build.plan import Plan, Reporting
+from wallarood.runtime.dataflow.build.stages import compile_stages
 from wallarood.runtime.dataflow.build.wiring import Wiring
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.limits import before_slow
@@ -38,6 +39,7 @@ async def restore(worker: Worker, round_: Round, failed: Callable[[BaseException
     number = round_.proposal.checkpoint.number
     restored: Restored = await trio.to_thread.run_sync(worker.checkpoints.restore, number)
     states = await trio.to_thread.run_sync(restore_states, worker.application, wiring, restored)
+    segments = await trio.to_thread.run_sync(compile_stages, worker.application, wiring, states)
     codecs = codecs_of(worker.application, record.topology, rule=settings.pickle)
     if len(record.topology.workers) > 1:
         _say_what_is_pickled(codecs)
@@ -76,6 +78,7 @@ async def restore(worker: Worker, round_: Round, failed: Callable[[BaseException
                 lambda job, nursery: nursery.start_soon(job.encode_ended)
             ),
         ),
+        segments=segments,
     )
     round_.job = build_job(plan, states)
     round_.job.on_published = lambda number: worker.post(SinksPublished(number))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import attrs
 
+from wallarood.flow.compile import Segment
 from wallarood.flow.steps.timed import Wall
 from wallarood.model.checkpoint import CheckpointPart, Restored
 from wallarood.model.ids import ClusterId, WorkerName
@@ -53,3 +54,5 @@ class Plan:
     codecs: Mapping[int, RecordCodec]
     reporting: Reporting
     wall: Wall = wall_clock
+    segments: Mapping[int, tuple[Segment, ...]] | None = None
+    """Those of each stage, by `compile_stages`; None: they are compiled as the job is built."""

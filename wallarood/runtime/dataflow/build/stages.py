@@ -1,17 +1,20 @@
 """Building the instances of stages, with what they know of their inputs and of time."""
 
+from collections.abc import Mapping
+
 from wallarood.flow.align import Alignment
-from wallarood.flow.compile import compile_branch, compile_stage
+from wallarood.flow.compile import Segment, compile_branch, compile_stage
 from wallarood.flow.route import Router
 from wallarood.flow.source_time import SourceTime
 from wallarood.flow.state.at_once import AtOnce
+from wallarood.flow.state.state import State
 from wallarood.flow.watermarks import restored_watermark
 from wallarood.model.ids import InputId
 from wallarood.model.pipeline import (
     Application,
     StepKind,
 )
-from wallarood.model.topology import Stage
+from wallarood.model.topology import Stage, StageKind
 from wallarood.planning.tables import waits_for_table
 from wallarood.runtime.dataflow.build.crossing import copiers_of, guards_of
 from wallarood.runtime.dataflow.build.plan import Plan
@@ -22,16 +25,34 @@ from wallarood.runtime.dataflow.limits import (
 )
 from wallarood.runtime.dataflow.outputs import EdgeOutput, LocalPort, Outputs
 from wallarood.runtime.dataflow.tasks.stage_task import StageTask
+from wallarood.runtime.timing.clock import wall_clock
 from wallarood.runtime.timing.drift import Drift
+
+
+def compile_stages(
+    application: Application, wiring: Wiring, states: Mapping[int, Mapping[str, State]]
+) -> dict[int, tuple[Segment, ...]]:
+    """The segments of every stage here, working on *states*.
+
+    Those that know time make indexes of all keys. May take long: not on the loop.
+    """
+    return {
+        stage.index: compile_stage(application, stage, states[stage.index], wall=wall_clock)
+        for stage in wiring.stages
+        if stage.kind is not StageKind.SINK
+    }
 
 
 def stage_task_of(job: Job, plan: Plan, stage: Stage) -> StageTask:
     """The task of the instance of *stage* here."""
     states = job.collector.states[stage.index]
     source_time = _source_time(job, stage)
+    segments = (plan.segments or {}).get(stage.index)
+    if segments is None:
+        segments = compile_stage(plan.application, stage, states, wall=plan.wall)
     return StageTask(
         stage=stage,
-        segments=compile_stage(plan.application, stage, states, wall=plan.wall),
+        segments=segments,
         branch=compile_branch(plan.application, stage),
         inbox=job.inboxes[stage.index],
         alignment=Alignment(

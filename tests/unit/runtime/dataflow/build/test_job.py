@@ -1,6 +1,7 @@
 """Jobs as they are built: however long a pipeline is, a record passes it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -13,6 +14,7 @@ from wallarood.model.messages import Listing
 from wallarood.planning.plan import plan
 from wallarood.runtime.dataflow.build.job import HOPS_AT_ONCE_MAX, build_job, restore_states
 from wallarood.runtime.dataflow.build.plan import Plan, Reporting
+from wallarood.runtime.dataflow.build.stages import compile_stages
 from wallarood.runtime.dataflow.build.wiring import Wiring
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.job import POSITIONS_MAX, Job
@@ -43,8 +45,8 @@ def long_application(results: list[int], stages: int) -> w.Application:
     return w.application("long", stream.to_sink(w.ListSink(results), name="out"))
 
 
-def job_of(application: w.Application, path: Path) -> Job:
-    """The job of a single worker that begins from nothing."""
+def job_of(application: w.Application, path: Path, compiled: dict[int, Any] | None = None) -> Job:
+    """The job of a single worker that begins from nothing; into *compiled* its segments."""
     listings = (("alpha", (Listing("numbers", ("0",)),)),)
     wiring = Wiring(plan(application, ("alpha",), listings), "alpha")
     restored = Restored(FIRST_CHECKPOINT)
@@ -54,6 +56,10 @@ def job_of(application: w.Application, path: Path) -> Job:
     def no_port(*_: object) -> None:
         raise AssertionError("there is no other worker")
 
+    states = restore_states(application, wiring, restored)
+    segments = compile_stages(application, wiring, states)
+    if compiled is not None:
+        compiled.update(segments)
     return build_job(
         Plan(
             application=application,
@@ -68,9 +74,18 @@ def job_of(application: w.Application, path: Path) -> Job:
             remote_port=no_port,  # type: ignore[arg-type]
             codecs={},
             reporting=Reporting(lambda *_: None, lambda _: None, lambda: None),
+            segments=segments,
         ),
-        restore_states(application, wiring, restored),
+        states,
     )
+
+
+def test_stages_are_not_compiled_again_where_that_was_done_off_the_loop(tmp_path: Path) -> None:
+    compiled: dict[int, Any] = {}
+    job = job_of(long_application([], 2), tmp_path, compiled)
+
+    assert [task.stage.index for task in job.stages] == list(compiled)
+    assert all(task.segments is compiled[task.stage.index] for task in job.stages)
 
 
 def test_a_single_record_passes_hundreds_of_stages(tmp_path: Path) -> None:
