@@ -54,7 +54,8 @@ class Distinct:
             for time in _times_of(row):
                 passed.setdefault(time // self._step, []).append(held)
         for part, keys in passed.items():
-            self._list(keys, part * self._step, (part + 1) * self._step - 1, sure=True)
+            self._be_sure(keys, part * self._step)
+            self._list(keys, (part + 1) * self._step - 1)
 
     def on_batch(self, batch: Batch, failures: list[Failure], side: int = 0) -> Batch:  # noqa: ARG002
         """The records of *batch* that pass."""
@@ -117,7 +118,9 @@ class Distinct:
         for key, time in earlier.items():
             news[key] = (time, news[key])
         self._state.put(news)
-        self._list(held, lowest, highest, sure=10 * len(held) < 9 * count)
+        if 10 * len(held) < 9 * count:
+            self._be_sure(held, lowest)
+        self._list(held, highest)
         return passed
 
     def _near(
@@ -187,7 +190,8 @@ class Distinct:
         if passed:
             self._state.put(news)
             own = list(map(times.__getitem__, passed))
-            self._list(list(news), min(own), max(own), sure=True)
+            self._be_sure(list(news), min(own))
+            self._list(list(news), max(own))
         return passed
 
     def _late(self, batch: Batch, place: int, failures: list[Failure]) -> None:
@@ -205,12 +209,14 @@ class Distinct:
             failures=failures,
         )
 
-    def _list(self, keys: list[Any], lowest: int, highest: int, *, sure: bool) -> None:
-        """Records of these keys have passed, at times from *lowest* to *highest*."""
+    def _be_sure(self, keys: list[Any], lowest: int) -> None:
+        """Records of these keys have passed, at *lowest* or later: others are repeats for now."""
+        self._leaving.put(lowest // self._step * self._step, keys)
+        self._sure.update(keys)
+
+    def _list(self, keys: list[Any], highest: int) -> None:
+        """Records of these keys have passed, at *highest* or before."""
         step = self._step
-        if sure:
-            self._leaving.put(lowest // step * step, keys)
-            self._sure.update(keys)
         self._going.put((highest // step + 1) * step + self._spec.within, keys)
         self._latest = max(self._latest, highest)
 
