@@ -64,7 +64,7 @@ class Router:
         else:
             chosen = (self._owners[self._partition_of(key)] for key in keys)
         if kind is not batch.kind:
-            batch = batch.rekey(keys, kind, item=batch.item)
+            batch = batch.rekey(keys, kind, key_index=batch.key_index)
         parts = batch.deal(chosen, len(self.targets))
         return [
             (worker, part) for worker, part in zip(self.targets, parts, strict=True) if part.values

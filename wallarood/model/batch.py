@@ -23,8 +23,8 @@ class Batch:
 
     `values` has one entry a record. `keys`, on a keyed stream, has the key of each record in the
     same order; None on a stream without keys. `kind` is the type of all keys, None where they are
-    of several or not known yet: it is looked at once, and then travels with the keys. `item` is
-    the number of the item that the key is of its record, None if it is none or not known.
+    of several or not known yet: it is looked at once, and then travels with the keys. `key_index`
+    is which item of each record is its key, None if none is or it is not known.
     `times` has the stamp of each record, in microseconds since 1970 UTC; None on a stream without
     event time. `runs` says of which source partitions the records are, between a source and what
     stamps its records. A batch that was handed on belongs to the receiver: it is not changed
@@ -34,7 +34,7 @@ class Batch:
     values: list[Any]
     keys: list[Any] | None = None
     kind: type | None = attrs.field(default=None, eq=False, repr=False)
-    item: int | None = attrs.field(default=None, eq=False, repr=False)
+    key_index: int | None = attrs.field(default=None, eq=False, repr=False)
     times: list[int] | None = None
     runs: Runs | None = attrs.field(default=None, eq=False, repr=False)
 
@@ -46,29 +46,29 @@ class Batch:
         """Whether there is nothing beside the records."""
         return self.keys is None and self.times is None and self.runs is None
 
-    def replace(self, values: list[Any], *, item: int | None = None) -> "Batch":
-        """*values* in the place of the records; *item* is the one that the key is of each."""
-        return Batch(values, self.keys, self.kind, item, self.times, self.runs)
+    def replace(self, values: list[Any], *, key_index: int | None = None) -> "Batch":
+        """*values* in the place of the records; *key_index* is which item of each is its key."""
+        return Batch(values, self.keys, self.kind, key_index, self.times, self.runs)
 
     def rekey(
-        self, keys: list[Any] | None, kind: type | None = None, *, item: int | None = None
+        self, keys: list[Any] | None, kind: type | None = None, *, key_index: int | None = None
     ) -> "Batch":
         """The same records with other *keys*, or without."""
-        return Batch(self.values, keys, kind, item, self.times, self.runs)
+        return Batch(self.values, keys, kind, key_index, self.times, self.runs)
 
     def stamp(self, times: list[int] | None) -> "Batch":
         """The same records with other *times*, or without; of which partition is not known."""
-        return Batch(self.values, self.keys, self.kind, self.item, times)
+        return Batch(self.values, self.keys, self.kind, self.key_index, times)
 
     def sift(self, flags: Iterable[Any], values: list[Any] | None = None) -> "Batch":
         """Where *flags* are true, the records, or *values*, which stand beside them."""
         flags = list(flags)
-        item = self.item if values is None else None
+        key_index = self.key_index if values is None else None
         values = list(compress(self.values if values is None else values, flags))
         keys = None if self.keys is None else list(compress(self.keys, flags))
         times = None if self.times is None else list(compress(self.times, flags))
         runs = None if self.runs is None else _sifted(self.runs, flags)
-        return Batch(values, keys, self.kind, item, times, runs)
+        return Batch(values, keys, self.kind, key_index, times, runs)
 
     def spread(self, lists: Sequence[Sequence[Any]]) -> "Batch":
         """What is in *lists*, each of which is what a record gave."""
@@ -86,20 +86,20 @@ class Batch:
         values = list(map(self.values.__getitem__, places))
         keys = None if self.keys is None else list(map(self.keys.__getitem__, places))
         times = None if self.times is None else list(map(self.times.__getitem__, places))
-        return Batch(values, keys, self.kind, self.item, times)
+        return Batch(values, keys, self.kind, self.key_index, times)
 
     def cut(self, start: int, end: int) -> "Batch":
         """The records from *start* to before *end*."""
         keys = None if self.keys is None else self.keys[start:end]
         times = None if self.times is None else self.times[start:end]
         runs = None if self.runs is None else _cut(self.runs, start, end=end)
-        return Batch(self.values[start:end], keys, self.kind, self.item, times, runs)
+        return Batch(self.values[start:end], keys, self.kind, self.key_index, times, runs)
 
     def every(self, first: int, step: int) -> "Batch":
         """The record at *first*, and then one of so many."""
         keys = None if self.keys is None else self.keys[first::step]
         times = None if self.times is None else self.times[first::step]
-        return Batch(self.values[first::step], keys, self.kind, self.item, times)
+        return Batch(self.values[first::step], keys, self.kind, self.key_index, times)
 
     def deal(self, chosen: Iterable[int], count: int) -> "list[Batch]":
         """*count* batches: each record goes to the one whose number stands beside it."""
@@ -117,7 +117,7 @@ class Batch:
                 part[0],
                 None if keys is None else part[1 if own_keys else 0],
                 self.kind,
-                self.item,
+                self.key_index,
                 None if times is None else part[-1],
             )
             for part in parts

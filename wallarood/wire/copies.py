@@ -41,7 +41,7 @@ class Copier:
         if self._are_fixed(values):
             return [batch] * count
         copied = [_copied(values) for _ in range(count - 1)]
-        return [batch.replace(each, item=batch.item) for each in copied] + [batch]
+        return [batch.replace(each, key_index=batch.key_index) for each in copied] + [batch]
 
     def _are_fixed(self, values: list[Any]) -> bool:
         if self._check is not None and self._check(values):

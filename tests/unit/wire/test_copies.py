@@ -41,7 +41,11 @@ def test_what_can_be_changed_is_copied(hint: Any, value: Any) -> None:
     first, second = Copier.for_type(hint).copies(batch, 2)
     assert first.values[0] is not second.values[0]
     assert same(first.values, second.values)
-    assert (first.keys, first.kind, first.item) == (second.keys, second.kind, second.item)
+    assert (first.keys, first.kind, first.key_index) == (
+        second.keys,
+        second.kind,
+        second.key_index,
+    )
 
 
 def test_what_cannot_be_copied_is_shared() -> None:

@@ -99,20 +99,7 @@ class CheckpointMember:
     """The machine of one worker for one round. *committed* is known when the round begins."""
 
     TRANSITIONS: ClassVar[Table] = TRANSITIONS
-    INPUTS: ClassVar[tuple[type, ...]] = (
-        TakeCheckpoint,
-        CheckpointCommitted,
-        CheckpointAbandoned,
-        DropKept,
-        SnapshotMoved,
-        SnapshotWritten,
-        SnapshotFailed,
-        CommitRecorded,
-        SinksPublished,
-        StopWanted,
-        MemberUp,
-        MemberDown,
-    )
+    INPUTS: ClassVar[tuple[type, ...]] = (*_MESSAGES, *_OWN, StopWanted, MemberDown)
 
     def __init__(self, worker: WorkerName, leader: WorkerName, *, committed: int) -> None:
         self.phase = Phase.WORKING

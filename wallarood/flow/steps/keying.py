@@ -29,7 +29,7 @@ def key_by(computation: Computation) -> Operator:
                 keys = select.all_of(batch.values)
                 kind = kind_of(keys)
                 if kind in KEY_TYPES_EXACT or can_all_be_keys(keys, kind):
-                    return batch.rekey(keys, kind, item=select.item)
+                    return batch.rekey(keys, kind, key_index=select.item)
             except BaseException as error:
                 pass_on(error)
         failed = len(failures)

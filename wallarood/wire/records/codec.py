@@ -166,7 +166,7 @@ class RecordCodec:
         if flags & _VALUES_UNTYPED or not keys:
             return None
         for place, field in enumerate(self._fields):
-            if field.item == batch.item is not None and field.kind is batch.kind:
+            if field.item == batch.key_index is not None and field.kind is batch.kind:
                 return place  # a tuple: it is still as `key_by` has seen it
             if batch.kind not in (None, field.kind):
                 continue
@@ -181,9 +181,9 @@ class RecordCodec:
         check: Check | None = self._check
         if batch.kind is self.record and batch.keys is batch.values:
             check = None  # as keys they have been looked at
-        elif batch.item is not None:
+        elif batch.key_index is not None:
             for field in self._fields:
-                if field.item == batch.item and field.kind is batch.kind:
+                if field.item == batch.key_index and field.kind is batch.kind:
                     check = field.check
         if check is None or check(batch.values):
             try:
