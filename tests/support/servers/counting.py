@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from support.harness import hosts_in
+from support.harness import hosts_in, wait_for
 from support.killer import Killer
 from support.servers.process import Server
 
@@ -25,6 +25,25 @@ def seen(number: int, state: Seen) -> tuple[int, int]:
 app = w.application(
     "counting",
     w.source("numbers", w.GeneratorSource(rate=2000, count={numbers}, partitions=3))
+    .key_by(lambda number: number % {rests}, name="by-rest")
+    .to(seen)
+    .to_sink({sink}, name="out"),
+)
+"""
+THROUGH = """
+import wallarood as w
+
+class Seen:
+    count = 0
+
+@w.state_computation(state=Seen)
+def seen(number: int, state: Seen) -> tuple[int, int]:
+    state.count += 1
+    return number % {rests}, state.count
+
+app = w.application(
+    "through",
+    w.source("in", {source})
     .key_by(lambda number: number % {rests}, name="by-rest")
     .to(seen)
     .to_sink({sink}, name="out"),
@@ -81,3 +100,31 @@ def count_into(
         cluster.end()
     check(read(), numbers)
     return cluster.kills
+
+
+def count_through(
+    source: str,
+    sink: str,
+    *,
+    feed: Callable[[range], None],
+    read: Callable[[], Sequence[Pair]],
+    directory: Path,
+    server: Server,
+    turns: int = 5,
+) -> None:
+    """The same from a source of that server, which *feed* gives numbers between the strikes."""
+    rng, each = random.Random(turns), NUMBERS_FOR_A_KILL // 2
+    file = directory / "through.py"
+    file.write_text(THROUGH.format(rests=RESTS, source=source, sink=sink))
+    with hosts_in(directory) as hosts:
+        cluster = Killer(hosts, str(file), 3)
+        cluster.until("running")
+        for turn in range(turns):
+            feed(range(turn * each, (turn + 1) * each))
+            cluster.strike(rng, most=2)
+            if turn % 2:
+                server.restart_killed()
+        wait_for("all is counted", lambda: len(read()) >= turns * each, wait_s=90)
+        cluster.until("running")
+        cluster.end()
+    check_all(read(), turns * each)

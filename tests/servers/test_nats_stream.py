@@ -1,0 +1,230 @@
+"""The NATS source and sink against a real server."""
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from support.harness import free_port
+from support.servers.counting import count_into, count_through
+from support.servers.process import Server
+
+import wallarood as w
+from wallarood.app.connector import SourceContext, SourceLimits, SourceReader
+from wallarood.connectors.nats.protocol import Message
+from wallarood.connectors.nats.server import Address, Connection
+from wallarood.connectors.nats.target import NatsTarget
+from wallarood.connectors.spool.target import Marker, MarkerMovedError
+from wallarood.model.errors import ConfigurationError
+from wallarood.testing.connectors import SinkCase, prove_sink
+
+NUMBERS = itertools.count()
+CONTEXT = SourceContext("in", limits=SourceLimits(batch_records_max=10))
+
+
+def url(server: Server) -> str:
+    return f"nats://{server.address}"
+
+
+async def connected(server: Server) -> Connection:
+    return await Address(url(server)).connected()
+
+
+async def api(server: Server, call: str, **options: Any) -> dict[str, Any]:
+    connection = await connected(server)
+    answer = await connection.api(call, **options)
+    await connection.aclose()
+    assert "error" not in answer, answer
+    return answer
+
+
+async def create(server: Server, **options: Any) -> str:
+    """A stream and its subjects."""
+    name = f"S{next(NUMBERS)}"
+    config = {"name": name, "subjects": [f"{name}.>"], "allow_atomic": True, "allow_direct": True}
+    await api(server, f"STREAM.CREATE.{name}", **{**config, **options})
+    return name
+
+
+async def send(server: Server, subject: str, *payloads: str) -> None:
+    connection = await connected(server)
+    for payload in payloads:
+        await connection.request(subject, payload.encode())
+    await connection.aclose()
+
+
+async def stored(server: Server, stream: str, subject: str) -> list[bytes]:
+    """All payloads of a subject."""
+    connection, found, sequence = await connected(server), list[Message](), 1
+    while True:
+        asked = json.dumps({"seq": sequence, "batch": 1000, "next_by_subj": subject}).encode()
+        *messages, end = await connection.many(f"$JS.API.DIRECT.GET.{stream}", asked)
+        found += messages
+        if end.status.startswith("404") or end.headers.get("Nats-Num-Pending") == "0":
+            await connection.aclose()
+            return [each.payload for each in found]
+        sequence = int(messages[-1].headers["Nats-Sequence"]) + 1
+
+
+def sink_of(server: Server, stream: str, **options: Any) -> w.NatsSink:
+    prefix = f"{stream}.markers"
+    return w.NatsSink(url(server), stream, f"{stream}.out", marker_prefix=prefix, **options)
+
+
+def target_of(sink: w.NatsSink, writer: str) -> NatsTarget:
+    target = sink._spooled("out").connect(writer)
+    assert isinstance(target, NatsTarget)
+    return target
+
+
+def test_counts_are_in_the_stream_once_in_order(nats: Server, tmp_path: Path) -> None:
+    stream = trio.run(create, nats)
+    sink = (
+        f'w.NatsSink("{url(nats)}", "{stream}", "{stream}.out", marker_prefix="{stream}.markers")'
+    )
+
+    def read() -> list[tuple[int, int]]:
+        found = trio.run(stored, nats, stream, f"{stream}.out")
+        return [tuple(json.loads(each)) for each in found]
+
+    count_into(sink, read, directory=tmp_path, server=nats)
+
+
+def test_a_stream_is_counted_into_another_exactly_once(nats: Server, tmp_path: Path) -> None:
+    """Through NATS: workers and server are killed while messages come."""
+    stream, counts = trio.run(create, nats), trio.run(create, nats)
+    source = f'w.NatsSource("{url(nats)}", "{stream}", format="json", record=int)'
+    sink = (
+        f'w.NatsSink("{url(nats)}", "{counts}", "{counts}.out", marker_prefix="{counts}.markers")'
+    )
+
+    def feed(numbers: range) -> None:
+        trio.run(send, nats, f"{stream}.in", *map(str, numbers))
+
+    def read() -> list[tuple[int, int]]:
+        found = trio.run(stored, nats, counts, f"{counts}.out")
+        return [tuple(json.loads(each)) for each in found]
+
+    count_through(source, sink, feed=feed, read=read, directory=tmp_path, server=nats)
+
+
+async def test_an_earlier_process_gets_nothing_in(nats: Server) -> None:
+    stream = await create(nats)
+    sink = sink_of(nats, stream, format="text")
+    zombie, heir = target_of(sink, "w"), target_of(sink, "w")
+    with trio.fail_after(60):
+        assert await zombie.marker() == await heir.marker() == Marker()
+        await heir.apply(heir.encode(list(range(2500))), Marker(), Marker(0, 2500))
+        with pytest.raises(MarkerMovedError):
+            await zombie.apply(zombie.encode(["no"]), Marker(), Marker(0, 1))
+        await heir.apply(heir.encode(["last"]), Marker(0, 2500), Marker(0, 2501))
+        assert await zombie.marker() == Marker(0, 2501)
+        await zombie.aclose()
+        await heir.aclose()
+    expected = [*(str(n).encode() for n in range(2500)), b"last"]
+    assert await stored(nats, stream, f"{stream}.out") == expected
+
+
+async def test_what_is_wrong_is_said_with_the_server(nats: Server) -> None:
+    good, bare = await create(nats), await create(nats, allow_atomic=False, allow_direct=False)
+    port = free_port()
+    with trio.fail_after(60):
+        for sink, said in (
+            (sink_of(nats, "NONE"), "has no stream 'NONE': create it"),
+            (sink_of(nats, bare), f"stream '{bare}' takes no atomic batches: set allow_atomic"),
+            (
+                w.NatsSink(url(nats), good, f"{good}.out"),
+                "add wallarood.markers.\\* to them",
+            ),
+        ):
+            for ask in (sink.check_connected, target_of(sink, "w").marker):
+                with pytest.raises(ConfigurationError, match=said) as caught:
+                    await ask()
+                assert caught.value.message.startswith(f"NATS at {nats.address}")
+        with pytest.raises(ConfigurationError, match="does not allow direct gets"):
+            await w.NatsSource(url(nats), bare).check_connected()
+        nowhere = w.NatsSink(f"nats://me:geheim@127.0.0.1:{port}", "X", "x")
+        with pytest.raises(w.WallaroodError, match=f"127.0.0.1:{port} cannot be reached") as other:
+            await nowhere.check_connected()
+        assert "geheim" not in other.value.message + repr(nowhere)
+
+
+async def opened(source: w.NatsSource, position: object = None) -> SourceReader:
+    return await source.open(source.partitions()[0], position, CONTEXT)
+
+
+async def read_all(reader: SourceReader, count: int) -> list[Any]:
+    found: list[Any] = []
+    with trio.fail_after(30):
+        while len(found) < count:
+            batch = await reader.read()
+            assert batch is not None
+            found += batch.records
+    return found
+
+
+async def test_messages_come_in_order_and_positions_continue(nats: Server) -> None:
+    stream = await create(nats)
+    await send(nats, f"{stream}.a", *map(str, range(25)))
+    await send(nats, f"{stream}.b", "other")
+    source = w.NatsSource(url(nats), stream, f"{stream}.a", format="json", record=int)
+    with trio.fail_after(60):
+        reader = await opened(source)
+        begin, first = await reader.read(), await reader.read()
+        await reader.aclose()
+        assert begin is not None
+        assert begin.records == []
+        assert first is not None
+        assert first.records == list(range(10))
+        assert first.times == sorted(first.times or [])
+        reader = await opened(source, first.position)
+        assert await read_all(reader, 15) == list(range(10, 25))
+        with trio.move_on_after(0.3):
+            await reader.read()
+        await send(nats, f"{stream}.a", "25")
+        assert await read_all(reader, 1) == [25]
+        await reader.aclose()
+
+
+async def test_messages_that_are_gone_stop(nats: Server) -> None:
+    stream = await create(nats)
+    await send(nats, f"{stream}.a", *map(str, range(50)))
+    source = w.NatsSource(url(nats), stream)
+    with trio.fail_after(60):
+        reader = await opened(source)
+        await reader.read()
+        first = await reader.read()
+        assert first is not None
+        await api(nats, f"STREAM.PURGE.{stream}", seq=11)  # just what was read
+        assert await read_all(reader, 10) == [str(n).encode() for n in range(10, 20)]
+        await api(nats, f"STREAM.PURGE.{stream}", seq=31)
+        with pytest.raises(w.ApplicationError, match=r"after 20 are gone: the lowest .* is 31"):
+            await reader.read()
+        await reader.aclose()
+        await api(nats, f"STREAM.DELETE.{stream}")
+        reader = await opened(source, first.position)
+        with pytest.raises(ConfigurationError, match="has no stream"):
+            await reader.read()
+        config = {"name": stream, "subjects": [f"{stream}.>"], "allow_direct": True}
+        await api(nats, f"STREAM.CREATE.{stream}", **config)
+        await send(nats, f"{stream}.a", *map(str, range(50)))
+        with pytest.raises(w.ApplicationError, match="was deleted and made anew"):
+            await reader.read()
+        await reader.aclose()
+
+
+@pytest.mark.long
+async def test_the_sink_keeps_its_guarantee(nats: Server, tmp_path: Path) -> None:
+    stream = await create(nats)
+    sink = sink_of(nats, stream, format="text")
+
+    def read() -> list[str]:
+        return [each.decode() for each in trio.run(stored, nats, stream, f"{stream}.out")]
+
+    wrong = {"stream": (w.NatsSink(url(nats), "NONE", "x"), "has no stream 'NONE'")}
+    case = SinkCase(sink=sink, read=read, server=nats, kills=5, wrong=wrong)
+    proof = await prove_sink(case, tmp_path)
+    print(proof)
+    assert list(proof.untried) == []

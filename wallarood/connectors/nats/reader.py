@@ -1,0 +1,186 @@
+"""An open subject of a stream of JetStream."""
+# Theory of operation
+# ===================
+# Messages are taken by direct gets of many at once, from a sequence number on: no consumer at the
+# server, which could answer another number than was asked for. Everything up to the *position* was
+# read. It follows the stream also where others have subjects in it: if a get leaves nothing, all is
+# read up to where the stream ended before that get. After each get the stream says where it begins;
+# if that is behind the position, something may be gone: unless the very next message came.
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+import structlog
+import trio
+
+from wallarood.app.connector import SourceBatch, SourceLimits, Unreadable
+from wallarood.connectors.nats.protocol import Message
+from wallarood.connectors.nats.server import Address, Connection
+from wallarood.connectors.values import DECODE_ERRORS, Decode
+from wallarood.model.errors import ApplicationError, ConfigurationError, PeersGoneError
+
+log = structlog.get_logger(__name__)
+
+GET_MAX = 1000
+WAIT_S = 0.1
+"""How often a stream is asked whether there is more."""
+TELL_S = 1.0
+"""How often a position that has moved without records is told."""
+RETRY_FIRST_S = 0.2
+RETRY_MAX_S = 5.0
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@attrs.frozen
+class Reading:
+    """How messages become records; without `decode` they are their payloads."""
+
+    server: str
+    stream: str
+    subject: str
+    decode: Decode | None
+    stops: bool
+
+    def batch(self, messages: Sequence[Message], position: Any) -> SourceBatch[Any]:
+        """Raises ApplicationError: one cannot be read, and that stops."""
+        records, times, unreadable = [], [], []
+        for each in messages:
+            try:
+                records.append(each.payload if self.decode is None else self.decode(each.payload))
+                times.append(_micros(each.headers["Nats-Time-Stamp"]))
+            except DECODE_ERRORS as error:
+                unreadable.append(self._unreadable(each, str(error)))
+        return SourceBatch(records, position, tuple(unreadable), times)
+
+    def _unreadable(self, message: Message, error: str) -> Unreadable:
+        place = f"{self.stream} {message.headers['Nats-Sequence']}"
+        if self.stops:
+            raise ApplicationError(
+                f"message {place} of {self.server} cannot be read: {error}\n"
+                f"  payload: {message.payload!r:.200}\n"
+                "Correct format= and record=, or say on_error="
+            )
+        return Unreadable(error, message.payload, place)
+
+
+def _micros(text: str) -> int:
+    since = datetime.fromisoformat(text) - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def check_stream(info: Mapping[str, Any], address: Address, stream: str) -> None:
+    """Raises ConfigurationError: messages cannot be got."""
+    if not info["config"].get("allow_direct"):
+        raise ConfigurationError(
+            f"{address}: stream {stream!r} does not allow direct gets: set allow_direct "
+            f"(nats stream edit {stream} --allow-direct)"
+        )
+
+
+@attrs.define(eq=False)
+class NatsReader:
+    """See `SourceReader`. `position` is None at the beginning."""
+
+    address: Address
+    reading: Reading
+    position: dict[str, Any] | None
+    start: str
+    limits: SourceLimits
+    caught_up: bool = attrs.field(default=False, init=False)
+    _connection: Connection | None = attrs.field(default=None, init=False)
+    _told: float = attrs.field(factory=trio.current_time, init=False)
+
+    async def read(self) -> SourceBatch[Any] | None:
+        """See `SourceReader.read`.
+
+        Raises ApplicationError: messages are gone that were not read, or one cannot be read.
+        """
+        delay_s = RETRY_FIRST_S
+        while True:
+            try:
+                if (batch := await self._read()) is not None:
+                    self._told = trio.current_time()
+                    return batch
+                delay_s = RETRY_FIRST_S
+                continue
+            except PeersGoneError as error:
+                await self.aclose()
+                self.caught_up = False
+                log.warning("source cannot read", stream=self.reading.stream, reason=error.message)
+            except BaseException:  # cancelled: an answer may be on its way
+                with trio.CancelScope(shield=True):
+                    await self.aclose()
+                raise
+            await trio.sleep(delay_s)
+            delay_s = min(2 * delay_s, RETRY_MAX_S)
+
+    async def _read(self) -> SourceBatch[Any] | None:
+        if self._connection is None:
+            self._connection = await self.address.connected()
+        connection, stream = self._connection, self.reading.stream
+        before = await connection.stream_info(stream)
+        check_stream(before, self.address, stream)
+        if self.position is None:
+            state = before["state"]
+            sequence = state["first_seq"] - 1 if self.start == "earliest" else state["last_seq"]
+            self.position = {"sequence": max(0, sequence), "created": before["created"]}
+            return SourceBatch([], dict(self.position), (), [])
+        sequence = self.position["sequence"]
+        count = min(GET_MAX, self.limits.batch_records_max)
+        asked = {
+            "seq": sequence + 1,
+            "batch": count,
+            "max_bytes": self.limits.batch_bytes_max,
+            "next_by_subj": self.reading.subject,
+        }
+        *messages, end = await connection.many(
+            f"$JS.API.DIRECT.GET.{stream}", json.dumps(asked).encode()
+        )
+        after = await connection.stream_info(stream)
+        self._check(after, messages)
+        whole = end.status.startswith("404") or end.headers.get("Nats-Num-Pending") == "0"
+        if not whole and not messages:
+            raise PeersGoneError(f"{self.address}: {end.status or 'no messages'}")
+        last = int(messages[-1].headers["Nats-Sequence"]) if messages else sequence
+        self.caught_up = whole
+        moved = max(last, before["state"]["last_seq"]) if whole else last
+        self.position = {"sequence": moved, "created": self.position["created"]}
+        if messages:
+            return self.reading.batch(messages, dict(self.position))
+        if moved > sequence and trio.current_time() > self._told + TELL_S:
+            return SourceBatch([], dict(self.position), (), [])
+        await trio.sleep(WAIT_S)
+        return None
+
+    def _check(self, info: Mapping[str, Any], messages: Sequence[Message]) -> None:
+        """Raises ApplicationError: the stream is another one, or messages are gone."""
+        assert self.position is not None
+        place = f"stream {self.reading.stream!r} of {self.address}"
+        sequence, state = self.position["sequence"], info["state"]
+        if info["created"] != self.position["created"] or state["last_seq"] < sequence:
+            raise ApplicationError(
+                f"{place} was deleted and made anew, or has lost messages: it was read up to "
+                f"{sequence:,}, and ends at {state['last_seq']:,}. Put its data back, or form a "
+                "new cluster to read it from its beginning"
+            )
+        first = state["first_seq"]
+        next_came = messages and int(messages[0].headers["Nats-Sequence"]) == sequence + 1
+        if first > sequence + 1 and not next_came:
+            raise ApplicationError(
+                f"{place}: messages after {sequence:,} are gone: the lowest available is "
+                f"{first:,}, so up to {first - sequence - 1:,} were deleted before they were read. "
+                "Nothing was skipped. Raise the limits of the stream, and form a new cluster to "
+                "read from the lowest"
+            )
+
+    async def committed(self, position: Any) -> None:
+        """See `SourceReader.committed`. The server is not told."""
+
+    async def aclose(self) -> None:
+        """See `SourceReader.aclose`."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.aclose()

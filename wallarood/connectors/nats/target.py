@@ -1,0 +1,159 @@
+"""JetStream as a target of `SpooledSink`: atomic batches that end with a marker."""
+# Theory of operation
+# ===================
+# A batch is stored whole or not at all, and only if the last message of the marker's subject is the
+# one that was expected: so of two processes of one writer, one gets its batch in. A server takes at
+# most a thousand messages in a batch; more records go in several, each with a marker of its own.
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import attrs
+import trio
+from xxhash import xxh3_64_hexdigest
+
+from wallarood.connectors.nats.protocol import publish
+from wallarood.connectors.nats.server import Address, Connection
+from wallarood.connectors.spool.target import Marker, MarkerMovedError
+from wallarood.model.errors import ConfigurationError, PeersGoneError
+
+BATCH_MAX = 1000
+WRONG_LAST_SEQUENCE = (10071, 10164)
+NO_MESSAGE = 10037
+VERSION_MIN = (2, 12)
+
+Kept: TypeAlias = tuple[str, bytes]
+"""What is sent: subject and payload."""
+
+
+@attrs.define(eq=False)
+class NatsTarget:
+    """See `wallarood.Target`."""
+
+    address: Address
+    stream: str
+    marker_prefix: str
+    writer: str
+    encode: Callable[[list[Any]], list[Kept]]
+    _connection: Connection | None = attrs.field(default=None, init=False)
+    _sequence: int = attrs.field(default=0, init=False)
+    """Of the marker in the stream; 0 if there is none."""
+    _batches: int = attrs.field(default=0, init=False)
+
+    @property
+    def subject(self) -> str:
+        """Of the markers of this writer: a name may have what a subject may not."""
+        return f"{self.marker_prefix}.{xxh3_64_hexdigest(self.writer.encode())}"
+
+    async def check(self) -> None:
+        """See `wallarood.Target`."""
+        connection = await self.address.connected()
+        try:
+            await self._check(connection)
+        finally:
+            with trio.CancelScope(shield=True):
+                await connection.aclose()
+
+    async def _check(self, connection: Connection) -> None:
+        """Raises ConfigurationError: it is too old, or the stream is not as it must be."""
+        if connection.version < VERSION_MIN:
+            found = ".".join(map(str, connection.version))
+            raise ConfigurationError(
+                f"{self.address} has version {found}: expected 2.12 or newer, for atomic batches"
+            )
+        config = (await connection.stream_info(self.stream))["config"]
+        if not config.get("allow_atomic"):
+            raise ConfigurationError(
+                f"{self.address}: stream {self.stream!r} takes no atomic batches: set allow_atomic "
+                f"(nats stream edit {self.stream} --allow-batch)"
+            )
+        if not any(_covers(pattern, self.subject) for pattern in config.get("subjects", ())):
+            raise ConfigurationError(
+                f"{self.address}: stream {self.stream!r} has subjects "
+                f"{', '.join(config.get('subjects', ()))}: add {self.marker_prefix}.* to them, for "
+                "the markers"
+            )
+
+    async def marker(self) -> Marker:
+        """See `wallarood.Target`."""
+        await self.aclose()
+        connection = self._connection = await self.address.connected()
+        try:
+            await self._check(connection)
+            call = f"STREAM.MSG.GET.{self.stream}"
+            answer = await connection.api(call, last_by_subj=self.subject)
+        except BaseException:
+            with trio.CancelScope(shield=True):
+                await self.aclose()
+            raise
+        if "error" in answer:
+            if answer["error"].get("err_code") != NO_MESSAGE:
+                raise self.address.what(answer["error"].get("description", "unknown error"))
+            self._sequence = 0
+            return Marker()
+        message = answer["message"]
+        self._sequence = message["seq"]
+        found = json.loads(base64.b64decode(message["data"]))
+        return Marker(found["line"], found["last"])
+
+    async def apply(self, records: list[Kept], expected: Marker, new: Marker) -> None:
+        """See `wallarood.Target`."""
+        first = new.last - len(records)
+        step = BATCH_MAX - 1
+        for start in range(0, len(records), step):
+            some = records[start : start + step]
+            await self._batch(some, Marker(new.line, first + start + len(some)), expected)
+
+    async def _batch(self, records: list[Kept], new: Marker, expected: Marker) -> None:
+        if self._connection is None:
+            raise PeersGoneError(f"{self.address}: there is no connection")
+        self._batches += 1
+        name = f"{self.writer[-24:]}-{id(self):x}-{self._batches}"
+        before = b"".join(
+            publish(
+                subject,
+                payload,
+                headers={"Nats-Batch-Id": name, "Nats-Batch-Sequence": str(number)},
+            )
+            for number, (subject, payload) in enumerate(records, 1)
+        )
+        answer = await self._connection.request(
+            self.subject,
+            json.dumps({"line": new.line, "last": new.last, "writer": self.writer}).encode(),
+            before=before,
+            headers={
+                "Nats-Batch-Id": name,
+                "Nats-Batch-Sequence": str(len(records) + 1),
+                "Nats-Batch-Commit": "1",
+                "Nats-Expected-Last-Subject-Sequence": str(self._sequence),
+            },
+        )
+        said = json.loads(answer.payload)
+        if "error" in said:
+            if said["error"].get("err_code") in WRONG_LAST_SEQUENCE:
+                raise MarkerMovedError(f"{self.address}: the marker is not {expected}")
+            raise self.address.what(said["error"].get("description", "unknown error"))
+        if said.get("count") != len(records) + 1 or said.get("stream") != self.stream:
+            raise PeersGoneError(
+                f"{self.address} has stored a batch of {len(records) + 1} as {said}: its subjects "
+                f"are not all in stream {self.stream!r}"
+            )
+        self._sequence = said["seq"]
+
+    async def aclose(self) -> None:
+        """See `wallarood.Target`."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.aclose()
+
+
+def _covers(pattern: str, subject: str) -> bool:
+    """Whether a pattern with * and > has *subject*."""
+    wanted, found = pattern.split("."), subject.split(".")
+    if wanted[-1] == ">":
+        wanted, found = wanted[:-1], found[: len(wanted) - 1] if len(found) >= len(wanted) else []
+    return len(wanted) == len(found) and all(
+        each in ("*", other) for each, other in zip(wanted, found, strict=True)
+    )
