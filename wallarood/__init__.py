@@ -80,8 +80,6 @@ if TYPE_CHECKING:
     from wallarood.connectors.kafka.sink import KafkaSink
     from wallarood.connectors.kafka.source import KafkaSource
     from wallarood.connectors.memory import ListSink, ListSource
-    from wallarood.connectors.nats.sink import NatsSink
-    from wallarood.connectors.nats.source import NatsSource
     from wallarood.connectors.postgres.sink import PostgresSink
     from wallarood.connectors.redis.sink import RedisHashSink, RedisSink
     from wallarood.connectors.redis.source import RedisSource
@@ -122,8 +120,6 @@ __all__ = [
     "Located",
     "Marker",
     "MarkerMovedError",
-    "NatsSink",
-    "NatsSource",
     "PipelineError",
     "PostgresSink",
     "RedisHashSink",
@@ -218,8 +214,6 @@ _WHERE = {
     "Marker": "wallarood.connectors.spool.target",
     "MarkerMovedError": "wallarood.connectors.spool.target",
     "PipelineError": "wallarood.model.errors",
-    "NatsSink": "wallarood.connectors.nats.sink",
-    "NatsSource": "wallarood.connectors.nats.source",
     "PostgresSink": "wallarood.connectors.postgres.sink",
     "RedisHashSink": "wallarood.connectors.redis.sink",
     "RedisSink": "wallarood.connectors.redis.sink",

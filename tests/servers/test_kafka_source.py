@@ -145,6 +145,12 @@ async def test_only_what_is_committed_is_read(topics: Topics, topic: str) -> Non
         producer.commit_transaction(30) if commits else producer.abort_transaction(30)
     source = w.KafkaSource(topics.address, topic, follow=False)
     assert await read(source, f"{topic}/0") == [b"a", b"c"]
+    with trio.fail_after(30):  # and the end is found, also if it comes with the last message
+        reader = await source.open(f"{topic}/0", None, SourceContext("in"))
+        await reader.read()
+        await trio.sleep(1)
+        await read_on(reader)
+        await reader.aclose()
 
 
 @pytest.mark.parametrize("while_reading", [False, True])

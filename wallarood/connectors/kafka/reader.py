@@ -47,6 +47,7 @@ class KafkaReader:
     _waited_for: list[Any] = attrs.field(factory=list, init=False)
     _waiting: trio.Event | None = attrs.field(default=None, init=False)
     _checked: float = attrs.field(factory=trio.current_time, init=False)
+    _ended_at: int = attrs.field(default=-1, init=False)
     _closed: bool = attrs.field(default=False, init=False)
 
     @_consumer.default
@@ -112,23 +113,32 @@ class KafkaReader:
             messages = [each for each in messages if each.error() is None]
         if messages:
             self.caught_up, self.trouble.last = False, None
-        for each in errors:
+        others = [each for each in errors if not self._is_end(each)]
+        if messages:
+            self._waited_for += others  # for the next read: this one must not wait any more
+        for each in () if messages else others:
             await self._take_error(each)
-        if self.place.end is not None:
-            messages = [each for each in messages if each.offset() < self.place.end]
-        if not messages:
-            return None
-        batch = read(messages, self.reading, self.partition)
-        self.place.offset = messages[-1].offset() + 1
-        return attrs.evolve(batch, position=self.place.position)
+        end = self.place.end
+        if end is not None:
+            messages = [each for each in messages if each.offset() < end]
+        batch = read(messages, self.reading, self.partition) if messages else None
+        if messages:
+            self.place.offset = messages[-1].offset() + 1
+        if end is not None and self._ended_at >= end:
+            self.place.offset = max(self.place.offset, self._ended_at)  # what ends a transaction
+        return batch and attrs.evolve(batch, position=self.place.position)
+
+    def _is_end(self, message: Any) -> bool:
+        """Whether an error only says that the partition has no more; then that is noted."""
+        if message.error().name() != "_PARTITION_EOF":
+            return False
+        self.caught_up = True
+        self._ended_at = max(self._ended_at, message.offset())
+        return True
 
     async def _take_error(self, message: Any) -> None:
         error = message.error()
         match error.name():
-            case "_PARTITION_EOF":
-                self.caught_up = True
-                if self.place.end is not None and message.offset() >= self.place.end:
-                    self.place.offset = message.offset()
             case "_AUTO_OFFSET_RESET" | "OFFSET_OUT_OF_RANGE":
                 await self._say_gone()
             case _:

@@ -38,7 +38,8 @@ class NatsSource(Generic[T_co]):
     deleted or replaced.
 
     >>> import wallarood as w
-    >>> orders = w.source("orders", w.NatsSource("nats://localhost", "ORDERS", "orders.>"))
+    >>> from wallarood.connectors.nats import NatsSource
+    >>> orders = w.source("orders", NatsSource("nats://localhost", "ORDERS", "orders.>"))
     """
 
     address: Address
