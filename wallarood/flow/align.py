@@ -9,14 +9,15 @@
 # - A barrier blocks its input until the others have shown it too; an ended input counts as
 #   aligned. A higher barrier on any input releases the alignment of a lower one and begins its own;
 #   a late lower one is dropped. The driver may release an alignment that was abandoned.
-# - Inputs may have to wait until others have ended: a stream for the table that it is joined with.
+# - Inputs may have to wait until others have ended, or have been read as far as they went: a stream
+#   for the table that it is joined with. That one is loaded passes when all are, or have ended.
 #   While a barrier is being aligned they do not wait, or it would never come.
 # (Chandy and Lamport, "Distributed Snapshots", 1985; aligned as in Carbone et al., "Lightweight
 # Asynchronous Snapshots for Distributed Dataflows", 2015.)
 
 from collections.abc import Iterable, Set
 
-from wallarood.model.batch import Barrier, EndOfStream, Mark, Watermark
+from wallarood.model.batch import Barrier, EndOfStream, Loaded, Mark, Watermark
 from wallarood.model.ids import InputId
 from wallarood.model.time import MAX_TIME, MIN_TIME
 
@@ -25,7 +26,7 @@ class Alignment:
     """The marks of *inputs*: which may pass on, and which inputs must wait meanwhile.
 
     *watermark* is what had passed before a restart. Inputs that are not in *first* wait until all
-    of *first* have ended.
+    of *first* have ended or are loaded.
     """
 
     def __init__(
@@ -37,6 +38,8 @@ class Alignment:
     ) -> None:
         self._inputs = frozenset(inputs)
         self.ended: set[InputId] = set()
+        self._loaded: set[InputId] = set()
+        self._loaded_told = False
         self._shown: set[InputId] = set()
         self._barrier: Barrier | None = None
         self._highest: tuple[int, int] = (-1, -1)
@@ -68,13 +71,28 @@ class Alignment:
                 before = self._watermarks.get(source, mark)
                 self._watermarks[source] = Watermark(max(mark.time, before.time), mark.idle)
                 return self._risen()
+            case Loaded():
+                self._loaded.add(source)
+                self._look_at_first()
+                return (*self._all_loaded(), *self._risen())
             case EndOfStream():
                 self.ended.add(source)
-                if self._later and self._first <= self.ended:
-                    self._later = frozenset()
-                    self.blocked = frozenset(self._shown)
-                passed = (*self._aligned(), *self._risen())
+                self._look_at_first()
+                passed = (*self._aligned(), *self._all_loaded(), *self._risen())
                 return (*passed, mark) if self.ended == self._inputs else passed
+
+    def _look_at_first(self) -> None:
+        if self._later and self._first <= self.ended | self._loaded:
+            self._later = frozenset()
+            self.blocked = frozenset(self._shown)
+
+    def _all_loaded(self) -> tuple[Mark, ...]:
+        """That all has been loaded, once; an end says it by itself."""
+        done = self._loaded and self._loaded | self.ended == self._inputs
+        if not done or self._loaded_told:
+            return ()
+        self._loaded_told = True
+        return (Loaded(),)
 
     def release(self, number: int) -> bool:
         """Give up an alignment for checkpoint *number* or a lower one; whether there was one."""

@@ -219,6 +219,11 @@ class EndOfStream:
 
 
 @attrs.frozen
+class Loaded:
+    """All that there was of an endless input when it was begun has come, and more may follow."""
+
+
+@attrs.frozen
 class Unread:
     """What a source could not read, between its batches: `wallarood.flow.failures.Failure`s."""
 
@@ -238,5 +243,5 @@ class Tick:
     """The wall clock has come to where an instance is to look at it."""
 
 
-Mark: TypeAlias = Barrier | Watermark | EndOfStream
+Mark: TypeAlias = Barrier | Watermark | Loaded | EndOfStream
 Item: TypeAlias = Batch | Mark | Unread | Reading | Tick

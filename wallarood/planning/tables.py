@@ -4,18 +4,55 @@ from wallarood.model.pipeline import Application, FunctionShape, Step, StepKind
 
 
 def waits_for_table(application: Application, step: Step) -> bool:
-    """Whether *step* joins a stream with a table as it is now, all of whose sources have an end.
+    """Whether *step* joins a stream with a table as it is now, all of whose sources have an end."""
+    return _is_enriched(step) and all(
+        each.connector.bounded for each in sources_of(application, step.inputs[1].step)
+    )
 
-    A table that is read by an endless source is not waited for: it is never whole.
+
+def waits_for_rows(application: Application, step: Step) -> bool:
+    """Whether *step* waits for its table, to its end or for what there is when a worker starts.
+
+    The latter not if a source of the table feeds a stream that waits too: it could not be read.
     """
+    if waits_for_table(application, step):
+        return True
+    endless = _endless_of(application, step) if _is_enriched(step) else set()
+    return bool(endless) and not endless & _waiting(application)
+
+
+def loaded_first(application: Application) -> set[str]:
+    """The endless sources of which a stream waits for what there is when a worker starts."""
+    return {
+        name
+        for step in application.steps
+        if not waits_for_table(application, step) and waits_for_rows(application, step)
+        for name in _endless_of(application, step)
+    }
+
+
+def _is_enriched(step: Step) -> bool:
     computation = step.computation
-    if (
-        computation is None
-        or computation.shape is not FunctionShape.ENRICH
-        or computation.spec.at_event
-    ):
-        return False
-    return all(each.connector.bounded for each in sources_of(application, step.inputs[1].step))
+    return (
+        computation is not None
+        and computation.shape is FunctionShape.ENRICH
+        and not computation.spec.at_event
+    )
+
+
+def _endless_of(application: Application, step: Step) -> set[str]:
+    sources = sources_of(application, step.inputs[1].step)
+    return {each.name for each in sources if not each.connector.bounded}
+
+
+def _waiting(application: Application) -> set[str]:
+    """The sources of all streams that may wait for a table."""
+    return {
+        source.name
+        for step in application.steps
+        if _is_enriched(step)
+        for source in sources_of(application, step.inputs[0].step)
+    }
 
 
 def sources_of(application: Application, name: str) -> list[Step]:

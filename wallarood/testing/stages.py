@@ -26,6 +26,7 @@ from wallarood.model.pipeline import Application, Step, StepKind
 from wallarood.model.time import Condition
 from wallarood.model.topology import Stage, StageKind, Topology
 from wallarood.planning.plan import plan
+from wallarood.planning.tables import waits_for_table
 from wallarood.runtime.dataflow.build.crossing import codecs_of, copiers_of, guards_of
 from wallarood.runtime.dataflow.build.stages import read_first, sides_of
 from wallarood.runtime.dataflow.build.wiring import SOURCE_EDGE, Wiring
@@ -96,7 +97,7 @@ class Stages:
             states = self._states[stage.index] = make_states(self._application, stage)
             for name, state in states.items():
                 state.restore(self._chunks.get((stage.index, name), ()))
-            first = read_first(self._application, wiring, stage)
+            first = read_first(self._application, wiring, stage, waits_for_table)
             running = self._runs[stage.index] = RunningStage(
                 compile_stage(self._application, stage, states, wall=lambda: self.now),
                 compile_branch(self._application, stage),

@@ -6,7 +6,8 @@ The first byte is the kind. Hello and refusal are JSON after it; the others are 
 data        edge u32, sequence u64, round u32, records u32, encoded columns
 mark        edge u32, sequence u64, round u32, kind u8, then for a barrier its
             round u32 and number u64, for a watermark its time i64 and
-            whether the sender is idle u8
+            whether the sender is idle u8; the others are an end, and that
+            an endless input has been read as far as it went
 grant       edge u32, sequence u64: this and all before it are taken
 alive       nothing: the connection carries bytes to this end
 ==========  =====================================================================
@@ -18,12 +19,12 @@ from typing import TypeAlias
 import attrs
 import msgspec
 
-from wallarood.model.batch import Barrier, EndOfStream, Mark, Watermark
+from wallarood.model.batch import Barrier, EndOfStream, Loaded, Mark, Watermark
 from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.ids import ClusterId, Incarnation, WorkerName
 
 _HELLO, _REFUSED, _DATA, _MARK, _GRANT, _ALIVE = 1, 2, 3, 4, 5, 6
-_BARRIER, _WATERMARK, _END = 1, 2, 3
+_BARRIER, _WATERMARK, _END, _LOADED = 1, 2, 3, 4
 
 _data = struct.Struct(">BIQII")
 _mark = struct.Struct(">BIQIB")
@@ -116,6 +117,8 @@ def _encode_mark(mark: Mark) -> tuple[int, bytes]:
             return _WATERMARK, _watermark.pack(time, idle)
         case EndOfStream():
             return _END, b""
+        case Loaded():
+            return _LOADED, b""
 
 
 def decode_peer(data: bytes) -> PeerMessage:
@@ -155,5 +158,7 @@ def _decode_mark(kind: int, rest: bytes) -> Mark:
             return Watermark(*_watermark.unpack(rest))
         case 3 if not rest:
             return EndOfStream()
+        case 4 if not rest:
+            return Loaded()
         case _:
             raise RemoteProtocolError(f"malformed mark of kind {kind}")

@@ -7,7 +7,7 @@ import pytest
 from wallarood.flow.align import Alignment
 from wallarood.flow.state.at_once import AtOnce
 from wallarood.flow.watermarks import Clock, restored_watermark
-from wallarood.model.batch import Barrier, EndOfStream, Watermark
+from wallarood.model.batch import Barrier, EndOfStream, Loaded, Watermark
 from wallarood.model.time import MAX_TIME
 
 A, B, C = (1, "alpha"), (1, "beta"), (2, "alpha")
@@ -182,3 +182,28 @@ def test_every_barrier_passes_once_and_in_order_over_random_inputs(seed: int) ->
     assert barriers == sorted(set(barriers), key=lambda each: each.number)
     assert passed.count(END) == 1
     assert passed[-1] == END
+
+
+def test_inputs_wait_until_the_first_have_been_read_as_far_as_they_went() -> None:
+    alignment = Alignment([A, B, C], first=[B, C])
+    assert alignment.blocked == {A}
+    assert alignment.take(B, Loaded()) == ()
+    assert alignment.waits
+    assert alignment.take(C, END) == ()
+    assert not alignment.waits
+    assert alignment.blocked == frozenset()
+    assert alignment.take(A, Watermark(5)) == ()
+    assert alignment.take(B, Watermark(3)) == (Watermark(3),)
+
+
+def test_that_all_is_loaded_passes_once_and_not_where_all_has_ended() -> None:
+    alignment = Alignment([A, B])
+    assert alignment.take(A, Loaded()) == ()
+    assert alignment.take(B, Loaded()) == (Loaded(),)
+    assert alignment.take(B, Loaded()) == ()
+    other = Alignment([A, B])
+    assert other.take(A, Loaded()) == ()
+    assert other.take(B, END) == (Loaded(),)
+    bounded = Alignment([A, B])
+    assert bounded.take(A, END) == ()
+    assert bounded.take(B, END) == (END,)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallarood.model.batch import Barrier, EndOfStream, Watermark
+from wallarood.model.batch import Barrier, EndOfStream, Loaded, Watermark
 from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.ids import Incarnation
 from wallarood.wire.peer import (
@@ -26,6 +26,7 @@ marks = (
     st.builds(Barrier, u32, u64)
     | st.builds(Watermark, st.integers(-(2**63), 2**63 - 1), st.booleans())
     | st.just(EndOfStream())
+    | st.just(Loaded())
 )
 hellos = st.builds(
     LinkHello,
@@ -90,7 +91,7 @@ def test_data_that_is_cut_short_in_its_head_is_refused(size: int) -> None:
         (b"", "unknown kind None"),
         (b"\x00", "unknown kind 0"),
         (b"\x07anything", "unknown kind 7"),
-        (encode_peer(MARK)[:17] + b"\x04", "malformed mark of kind 4"),
+        (encode_peer(MARK)[:17] + b"\x05", "malformed mark of kind 5"),
         (encode_peer(MarkFrame(1, 2, 3, EndOfStream())) + b"more", "malformed mark of kind 3"),
         (encode_peer(MARK) + b"more", "malformed message"),
         (encode_peer(Grant(1, 2)) + b"more", "malformed message"),

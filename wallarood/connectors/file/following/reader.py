@@ -50,6 +50,8 @@ class FollowReader:
     limits: SourceLimits
     stops: bool
     position: Any
+    caught_up: bool = attrs.field(default=False, init=False)
+    """See `SourceReader.read`: all that there was when the files were looked at has been read."""
     _files: dict[Inode, Followed] = attrs.field(factory=dict, init=False)
     _due: deque[Followed] = attrs.field(factory=deque, init=False)
     """Files that have more to read."""
@@ -81,8 +83,10 @@ class FollowReader:
                     self._due.rotate(-1)
                 else:
                     self._due.popleft().queued = False
+            self.caught_up = self._scanned
             written = await self._waking.wait(self._named.keys())
             await trio.to_thread.run_sync(self._look, written, trio.current_time())
+            self.caught_up = self._scanned and not self._due
 
     def _fill(self, file: Followed) -> bool:
         filled = file.fill()

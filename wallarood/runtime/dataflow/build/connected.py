@@ -6,6 +6,7 @@ from wallarood.model.pipeline import (
     StepKind,
 )
 from wallarood.model.topology import Stage
+from wallarood.planning.tables import loaded_first
 from wallarood.runtime.dataflow.build.plan import Plan
 from wallarood.runtime.dataflow.build.wiring import SOURCE_EDGE
 from wallarood.runtime.dataflow.counters import SourceCounters
@@ -55,6 +56,7 @@ def source_task_of(job: Job, plan: Plan, stage: Stage, *, pace: Pace | None) -> 
         ),
         source_time=stamping.source_time,
         drift=stamping.drift,
+        of_table=step.name in loaded_first(plan.application),
     )
 
 

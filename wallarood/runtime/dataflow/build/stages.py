@@ -1,6 +1,6 @@
 """Building the instances of stages, with what they know of their inputs and of time."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from wallarood.flow.align import Alignment
 from wallarood.flow.compile import Segment, compile_branch, compile_stage
@@ -10,12 +10,9 @@ from wallarood.flow.state.at_once import AtOnce
 from wallarood.flow.state.state import State
 from wallarood.flow.watermarks import restored_watermark
 from wallarood.model.ids import InputId
-from wallarood.model.pipeline import (
-    Application,
-    StepKind,
-)
+from wallarood.model.pipeline import Application, Step, StepKind
 from wallarood.model.topology import Stage, StageKind
-from wallarood.planning.tables import waits_for_table
+from wallarood.planning.tables import waits_for_rows
 from wallarood.runtime.dataflow.build.crossing import copiers_of, guards_of
 from wallarood.runtime.dataflow.build.plan import Plan
 from wallarood.runtime.dataflow.build.wiring import Wiring
@@ -114,10 +111,15 @@ def _outputs(job: Job, plan: Plan, stage: Stage) -> Outputs:
     )
 
 
-def read_first(application: Application, wiring: Wiring, stage: Stage) -> list[InputId]:
-    """The inputs of a table that *stage* joins a stream with, which is read first if it ends."""
+def read_first(
+    application: Application,
+    wiring: Wiring,
+    stage: Stage,
+    waits: Callable[[Application, Step], bool] = waits_for_rows,
+) -> list[InputId]:
+    """The inputs of a table that *stage* joins a stream with, and which is read first."""
     head = application.step(stage.steps[0])
-    if not waits_for_table(application, head):
+    if not waits(application, head):
         return []
     sides = sides_of(application, wiring, stage)
     return [each for each in wiring.inputs(stage) if sides.get(each[0])]

@@ -22,13 +22,14 @@ from wallarood.app.functions.declaring import policy_of
 from wallarood.disk.noted import note_connector
 from wallarood.flow.failures import Naming, unread
 from wallarood.flow.source_time import SourceTime
-from wallarood.model.batch import Barrier, Batch, EndOfStream, Reading, Unread
+from wallarood.model.batch import Barrier, Batch, EndOfStream, Loaded, Reading, Unread
 from wallarood.model.checkpoint import SourcePosition
 from wallarood.model.ids import InputId
 from wallarood.model.time import SECOND, Condition, TimeSettings
 from wallarood.runtime.dataflow.counters import SourceCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox
+from wallarood.runtime.dataflow.tasks.loading import Loading
 from wallarood.runtime.timing.drift import Drift
 from wallarood.runtime.timing.idleness import Idleness
 
@@ -53,8 +54,11 @@ class SourceTask:
     context: SourceContext
     source_time: SourceTime | None = None
     drift: Drift | None = None
+    of_table: bool = False
+    """Whether a stream waits until what there is now of this endless source has been read."""
     _readers: dict[str, SourceReader] = attrs.field(factory=dict, init=False)
     _idleness: Idleness | None = attrs.field(init=False)
+    _loading: Loading | None = attrs.field(init=False)
 
     @_idleness.default
     def _watch_idleness(self) -> Idleness | None:
@@ -66,6 +70,10 @@ class SourceTask:
             lambda partition: bool(getattr(self._readers.get(partition), "caught_up", True)),
             lambda partition: self._tell(partition, Condition.IDLE),
         )
+
+    @_loading.default
+    def _watch_loading(self) -> Loading | None:
+        return Loading(len(self.partitions), self._readers) if self.of_table else None
 
     @property
     def time(self) -> TimeSettings | None:
@@ -90,11 +98,17 @@ class SourceTask:
         async with trio.open_nursery() as watching:
             if self._idleness is not None:
                 watching.start_soon(self._idleness.run, name=f"{self.called}: idleness")
+            if self._loading is not None:
+                watching.start_soon(self._tell_loaded, self._loading)
             async with trio.open_nursery() as nursery:
                 for _ in range(readers):
                     nursery.start_soon(self._read_some, waiting, name=self.called)
             watching.cancel_scope.cancel()
         self.inbox.mark_nowait(self.input, EndOfStream())
+
+    async def _tell_loaded(self, loading: Loading) -> None:
+        await loading.wait()
+        self.inbox.mark_nowait(self.input, Loaded())
 
     def _in_order(self) -> list[tuple[str, SourceCounters]]:
         """The partitions as they are opened: by their names if they follow each other in time."""
@@ -121,6 +135,8 @@ class SourceTask:
         for partition, counters in waiting:
             if not counters.ended:
                 await self._read_one(partition, counters)
+            if self._loading is not None:
+                self._loading.ended(partition)
             self._tell(partition, Condition.ENDED)
 
     async def _read_one(self, partition: str, counters: SourceCounters) -> None:
@@ -130,17 +146,21 @@ class SourceTask:
             reader = await self.source.open(partition, counters.position, self.context)
         self._readers[partition] = reader
         self._tell(partition, Condition.ACTIVE)
-        idleness = self._idleness
+        idleness, loading = self._idleness, self._loading
         try:
             while True:
                 if self.drift is not None:
                     await self.drift.wait(partition)
                 if idleness is not None:
                     idleness.reads(partition)
+                if loading is not None:
+                    loading.reads(partition)
                 with naming:
                     batch = await reader.read()
                 if idleness is not None:
                     idleness.has_read(partition)
+                if loading is not None:
+                    loading.has_read(partition)
                 if batch is None:
                     break
                 await self.gate.wait_open()

@@ -6,9 +6,8 @@ User code runs on the event loop, so a batch is cut into slices that should take
 time budget; the size of a slice follows what the records before have cost. Between two slices
 other tasks run: heartbeats, connections, the operator's questions.
 
-What a watermark makes operators emit is drawn slice by slice, and each slice goes out before the
-next: a million keys that fire at once are under the same backpressure as all else, and the
-watermark continues after the last of them.
+Each slice of what a watermark makes operators emit goes out before the next: a million keys that
+fire at once are under the same backpressure as all else, and the watermark follows the last.
 
 A mark goes through `flow.align`, which says which marks pass on. When a barrier passes, the state
 here is captured as it is at that moment, and the barrier passes at once; chunks of the capture are
@@ -33,6 +32,7 @@ from wallarood.model.batch import (
     Batch,
     EndOfStream,
     Item,
+    Loaded,
     Mark,
     Reading,
     Tick,
@@ -159,7 +159,7 @@ class StageTask:
                 self._time.ticker.taken()
                 now = self.wall()
                 await self._draw(lambda segment, failures: segment.on_wall(now, failures))
-            case Barrier() | Watermark() | EndOfStream():
+            case Barrier() | Watermark() | Loaded() | EndOfStream():
                 waited = self.alignment.waits
                 marks = self.alignment.take(source, item)
                 if waited and not self.alignment.waits:
