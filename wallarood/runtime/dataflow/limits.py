@@ -17,6 +17,8 @@ from wallarood.model.topology import Stage, Topology
 from wallarood.runtime.dataflow.build.wiring import Wiring
 
 AGGREGATED_BATCHES = 8
+GROWN_BATCHES_MAX = 4
+"""How many full batches a slice may grow to: more would not stay in the caches of a core."""
 SPLIT_BATCHES_MAX = 4
 BEFORE_BARRIER_S = 4.0
 """How long a slow stage may take for what is queued before a barrier."""
@@ -142,6 +144,11 @@ class JobLimits:
     time_budget_s: float
     blocking_call_s: float
     _larger: dict[int, SourceLimits] = attrs.field(factory=dict, init=False)
+
+    def slice_max(self, batches: int, records: int, made: int) -> int:
+        """How many records a slice of up to *batches* may have, if so many made *made*."""
+        most = self.source.batch_records_max * batches
+        return max(1, min(most, most * GROWN_BATCHES_MAX * records // max(made, 1)))
 
     def source_with(self, batches: int) -> SourceLimits:
         """Those of a source that fills *batches* at once. `change_source` changes them too."""

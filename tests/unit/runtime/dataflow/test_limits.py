@@ -122,3 +122,14 @@ def test_a_pace_grows_step_by_step_and_heeds_what_is_configured() -> None:
     most.batch_records_max = 10
     pace.took(0, 1000, 0.001)
     assert pace.limits.batch_records_max == 10
+
+
+@pytest.mark.parametrize(
+    ("records", "made", "most"),
+    [(10, 10, 20), (10, 0, 20), (10, 40, 20), (10, 80, 10), (1, 1000, 1)],
+)
+def test_a_slice_is_smaller_where_it_grows_to_more_than_some_full_batches(
+    records: int, made: int, most: int
+) -> None:
+    limits = JobLimits(SourceLimits(10, 20, 30), 4, 0.005, 60.0)
+    assert limits.slice_max(2, records, made) == most

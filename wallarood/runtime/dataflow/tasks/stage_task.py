@@ -263,7 +263,7 @@ class StageTask:
         done = await run_segments(self.segments, part, failures, side=side)
         self.counters.in_hand, self.counters.in_thread_since = 0, None
         done, refused = self._split(done, failures)
-        self._account(part, time.perf_counter() - began, before)
+        self._account(part, time.perf_counter() - began, before, made=len(done))
         await self._send(done, refused, failures)
 
     def _split(self, done: Batch, failures: list[Failure]) -> tuple[Batch, Batch | None]:
@@ -279,10 +279,10 @@ class StageTask:
         if failures:
             await self._letters.send(failures)
 
-    def _account(self, part: Batch, took_s: float, before: Ran | None) -> None:
+    def _account(self, part: Batch, took_s: float, before: Ran | None, *, made: int) -> None:
         self.counters.records_in += len(part)
         self.counters.busy_s += took_s
-        most = self.limits.source.batch_records_max * self.batches_at_once
+        most = self.limits.slice_max(self.batches_at_once, len(part), made if self._inline else 0)
         if not self._inline:
             self._slice_records = most
             for pace in self.paces:
