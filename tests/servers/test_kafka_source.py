@@ -1,9 +1,11 @@
 """The Kafka source against a real broker."""
 
 import itertools
+from typing import Any
 
 import pytest
 import trio
+from confluent_kafka import Producer
 from support.harness import free_port, wait_for
 from support.servers.process import Server
 from support.servers.topics import Topics
@@ -133,8 +135,6 @@ async def test_what_cannot_be_read_stops_or_is_handed_on(topics: Topics, topic: 
 
 
 async def test_only_what_is_committed_is_read(topics: Topics, topic: str) -> None:
-    from confluent_kafka import Producer  # noqa: PLC0415
-
     topics.create(topic)
     producer = Producer({**topics.settings, "transactional.id": topic})
     producer.init_transactions(30)
@@ -151,6 +151,60 @@ async def test_only_what_is_committed_is_read(topics: Topics, topic: str) -> Non
         await trio.sleep(1)
         await read_on(reader)
         await reader.aclose()
+
+
+def commit(topics: Topics, topic: str, *values: bytes) -> None:
+    """One transaction of messages."""
+    producer = Producer({**topics.settings, "transactional.id": topic})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    for value in values:
+        producer.produce(topic, value)
+    producer.commit_transaction(30)
+
+
+async def test_a_position_is_behind_the_end_of_a_transaction(topics: Topics, topic: str) -> None:
+    """Else a topic that was read to its end would seem to have lost something by retention."""
+    topics.create(topic)
+    commit(topics, topic, b"a", b"b")
+    source = w.KafkaSource(topics.address, topic)
+    with trio.fail_after(30):
+        reader = await source.open(f"{topic}/0", None, SourceContext("in"))
+        found: list[object] = []
+        position = {"offset": 0}
+        while position["offset"] < 3:
+            batch = await reader.read()
+            assert batch is not None
+            found += batch.records
+            position = batch.position
+        await reader.aclose()
+        assert found == [b"a", b"b"]
+        topics.trim(topic, 0, 3)
+        topics.produce(topic, [(None, b"c", 0)])
+        reader = await source.open(f"{topic}/0", position, SourceContext("in"))
+        more = await reader.read()
+        await reader.aclose()
+    assert more is not None
+    assert more.records == [b"c"]
+
+
+async def test_the_end_of_a_transaction_is_an_end(topics: Topics, topic: str) -> None:
+    """Also if messages and the news that there are no more are taken at once."""
+    topics.create(topic)
+    commit(topics, topic, b"a", b"b")
+    reader = await w.KafkaSource(topics.address, topic, follow=False).open(
+        f"{topic}/0", None, SourceContext("in")
+    )
+    with trio.fail_after(30):
+        taken: list[Any] = []
+        while len(taken) < 3:
+            taken += reader._consumer.consume(3, 0.1)
+        reader._waited_for = taken
+        found = []
+        while (batch := await reader.read()) is not None:
+            found += batch.records
+        await reader.aclose()
+    assert found == [b"a", b"b"]
 
 
 @pytest.mark.parametrize("while_reading", [False, True])

@@ -5,7 +5,9 @@
 # and blocks for nothing, so it is called on the event loop. Only when there is nothing a thread
 # waits, for one message, and keeps it for whoever reads next: a read that is cancelled loses none.
 # A position is the offset of the next message and the ID of its topic. Where the server no longer
-# has that offset, librdkafka is told to raise (auto.offset.reset=error), never to go elsewhere.
+# has that offset, librdkafka is told to raise (auto.offset.reset=error), never to go elsewhere. The
+# ends of transactions have offsets too, and no message: behind the last one the position goes on to
+# where the partition ends, else it would seem to be gone when retention has passed it.
 
 import contextlib
 from typing import Any
@@ -118,15 +120,13 @@ class KafkaReader:
             self._waited_for += others  # for the next read: this one must not wait any more
         for each in () if messages else others:
             await self._take_error(each)
-        end = self.place.end
-        if end is not None:
-            messages = [each for each in messages if each.offset() < end]
-        batch = read(messages, self.reading, self.partition) if messages else None
-        if messages:
-            self.place.offset = messages[-1].offset() + 1
-        if end is not None and self._ended_at >= end:
-            self.place.offset = max(self.place.offset, self._ended_at)  # what ends a transaction
-        return batch and attrs.evolve(batch, position=self.place.position)
+        before = self.place.offset
+        behind = max(before, self._ended_at, *(each.offset() + 1 for each in messages[-1:]))
+        if self.place.end is not None:
+            messages = [each for each in messages if each.offset() < self.place.end]
+        batch = read(messages, self.reading, self.partition)
+        self.place.offset = behind
+        return attrs.evolve(batch, position=self.place.position) if behind > before else None
 
     def _is_end(self, message: Any) -> bool:
         """Whether an error only says that the partition has no more; then that is noted."""
