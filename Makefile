@@ -19,7 +19,7 @@ BENCH = cd tests && ../$(BIN)/python -m bench
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-time bench-expiry bench-files bench-growth bench-peers deb docs help demo chaos test test-all simulate kills kills-kafka lint \
+.PHONY: bench bench-kafka bench-time bench-expiry bench-files bench-growth bench-peers deb docs help demo chaos test test-all simulate kills kills-kafka lint \
 	format types big servers check-tools clean
 
 help:

@@ -70,5 +70,9 @@ async def test_kafka_sink_keeps_its_guarantee(kafka: Server, tmp_path: Path) -> 
         return [(value or b"").decode() for _, _, value in topics.read("proven")]
 
     wrong = {"topic": (w.KafkaSink(kafka.address, "nowhere"), "has no topic 'nowhere'")}
-    proof = await prove(sink, read, kafka, directory=tmp_path, wrong=wrong)
-    assert list(proof.untried) == []
+    # A broker takes long to start, and each writer a second to be fenced: the rest of the trials is
+    # what test_kafka_words does.
+    only = ("published again", "process killed", "zombie writer", "marker ahead", "marker lost")
+    only += ("checkpoint put back", "server away", "server slow", "refused")
+    proof = await prove(sink, read, kafka, directory=tmp_path, wrong=wrong, only=only)
+    assert list(proof.shown) == list(only)
