@@ -99,6 +99,64 @@ async def test_entries_that_are_gone_stop(redis: Server, stream: str) -> None:
         await reader.aclose()
 
 
+async def after_ten(redis: Server, stream: str) -> SourceReader:
+    """A reader that has read 10 of 12 entries."""
+    for number in range(12):
+        ask(redis, "XADD", stream, f"{1 + number}-0", "value", number)
+    ask(redis, "XDEL", stream, "12-0")  # before the cluster began
+    ask(redis, "XADD", stream, "13-0", "value", 13)
+    reader = await opened(w.RedisSource(url(redis), stream))
+    for _ in range(2):
+        batch = await reader.read()
+    assert batch is not None
+    assert batch.position["id"] == "10-0"
+    await reader.aclose()
+    return await opened(w.RedisSource(url(redis), stream), batch.position)
+
+
+async def test_an_entry_that_is_deleted_before_it_is_read_stops(redis: Server, stream: str) -> None:
+    with trio.fail_after(30):
+        reader = await after_ten(redis, stream)
+        ask(redis, "XDEL", stream, "5-0", "13-0")
+        with pytest.raises(w.ApplicationError, match="entry 13-0 was deleted before it was read"):
+            await reader.read()
+        await reader.aclose()
+
+
+async def test_entries_that_were_deleted_before_the_beginning_do_not_matter(
+    redis: Server, stream: str
+) -> None:
+    with trio.fail_after(30):
+        reader = await after_ten(redis, stream)
+        ask(redis, "XDEL", stream, "5-0")
+        batch = await reader.read()
+        await reader.aclose()
+    assert batch is not None
+    assert [each["value"] for each in batch.records] == ["10", "13"]
+
+
+async def test_a_stream_made_anew_stops_also_if_its_entries_are_newer(
+    redis: Server, stream: str
+) -> None:
+    with trio.fail_after(30):
+        reader = await after_ten(redis, stream)
+        ask(redis, "DEL", stream)
+        ask(redis, "XADD", stream, "*", "value", 1)
+        with pytest.raises(w.ApplicationError, match="deleted and made anew"):
+            await reader.read()
+        await reader.aclose()
+
+
+async def test_a_key_that_is_no_stream_any_more_is_said(redis: Server, stream: str) -> None:
+    with trio.fail_after(30):
+        reader = await after_ten(redis, stream)
+        ask(redis, "DEL", stream)
+        ask(redis, "SET", stream, "text")
+        with pytest.raises(w.WallaroodError, match=r"WRONGTYPE .*use another key"):
+            await reader.read()
+        await reader.aclose()
+
+
 APPLICATION = """
 import wallarood as w
 

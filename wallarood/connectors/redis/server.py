@@ -153,8 +153,9 @@ class Connection:
                 await trio.aclose_forcefully(self.stream)
             raise
         for reply in replies:
-            if isinstance(reply, hiredis.ReplyError):
-                raise self.address.what(str(reply))
+            for each in reply if isinstance(reply, list) else [reply]:  # EXEC has a list of them
+                if isinstance(each, hiredis.ReplyError):
+                    raise self.address.what(str(each))
         return replies
 
     async def _reply(self) -> Any:

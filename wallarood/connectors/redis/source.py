@@ -4,7 +4,8 @@
 # A stream is a partition, which one worker reads, without a consumer group: positions are in the
 # checkpoint alone. A position is the ID of the last entry, and its *number*, counted from the first
 # that the stream ever had. With every read goes a look at the stream in the same transaction: it
-# says how many entries were removed; more than were read, and some are lost.
+# says how many entries were removed; more than were read, and some are lost. It says, too, which
+# was the last that was deleted by its ID, and how many it ever had: a new one has had fewer.
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Literal
@@ -18,6 +19,7 @@ from wallarood.app.connector import Scope, SourceBatch, SourceContext, SourceRea
 from wallarood.app.functions.declared import OnError
 from wallarood.app.functions.declaring import policy_of
 from wallarood.connectors.redis.encode import EntryFormat
+from wallarood.connectors.redis.positions import Place, check_whole
 from wallarood.connectors.redis.server import Address, Connection
 from wallarood.connectors.values import DECODE_ERRORS, Decode, decoder_of, record_of
 from wallarood.model.errors import ApplicationError, PeersGoneError
@@ -111,7 +113,7 @@ class RedisSource(Generic[T_co]):
         """See `Source.open`. A position is the ID and the number of the last entry."""
         stops = policy_of(self.on_error) is ErrorPolicy.STOP
         entries = Entries(str(self.address), partition, self._decode, self.field, stops)
-        place = None if position is None else Place(position["id"], position["number"])
+        place = None if position is None else Place.of(position)
         records_max = context.limits.batch_records_max
         return RedisReader(self.address, entries, place, self.start, records_max)
 
@@ -120,19 +122,6 @@ class RedisSource(Generic[T_co]):
         if self.format == "fields":
             return None
         return decoder_of(self.format, self.record) or bytes
-
-
-@attrs.define
-class Place:
-    """The ID and the number of the last entry that was read."""
-
-    id: str
-    number: int
-
-    @property
-    def position(self) -> dict[str, Any]:
-        """As a position of a source."""
-        return {"id": self.id, "number": self.number}
 
 
 @attrs.frozen
@@ -229,7 +218,8 @@ class RedisReader:
             ("XREAD", "COUNT", count, "STREAMS", stream, self.place.id),
             ("EXEC",),
         )
-        self._check(dict(zip(info[::2], info[1::2], strict=True)), self.place)
+        known = dict(zip(info[::2], info[1::2], strict=True))
+        check_whole(known, self.place, stream=stream, server=str(self.address))
         if not found:
             self.caught_up = True
             block = ("XREAD", "COUNT", 1, "BLOCK", WAIT_MS, "STREAMS", stream, self.place.id)
@@ -237,7 +227,8 @@ class RedisReader:
             return None
         ((_, entries),) = found
         self.caught_up = len(entries) < count
-        self.place = Place(entries[-1][0].decode(), self.place.number + len(entries))
+        last, number = entries[-1][0].decode(), self.place.number + len(entries)
+        self.place = attrs.evolve(self.place, id=last, number=number)
         return self.entries.batch(entries, self.place)
 
     async def _first(self, connection: Connection) -> Place:
@@ -248,30 +239,10 @@ class RedisReader:
                 f"{self.address} is older than version 7, and does not say which entries were "
                 "removed: use a newer one"
             )
+        deleted = known[b"max-deleted-entry-id"].decode()
         if self.start == "latest":
-            return Place(known[b"last-generated-id"].decode(), known[b"entries-added"])
-        return Place("0-0", known[b"entries-added"] - known[b"length"])
-
-    def _check(self, known: Mapping[bytes, Any], place: Place) -> None:
-        """Raises ApplicationError: the stream is another one, or entries are gone."""
-        stream = self.entries.stream
-        last = known[b"last-generated-id"].decode()
-        if _order(last) < _order(place.id):
-            raise ApplicationError(
-                f"stream {stream!r} of {self.address} ends at {last}, and was read up to "
-                f"{place.id}: it was deleted and made anew, or the server has lost entries. Put "
-                "its data back, or form a new cluster to read it from its beginning"
-            )
-        removed = known[b"entries-added"] - known[b"length"]
-        if removed > place.number:
-            first = known[b"first-entry"]
-            lowest = first[0].decode() if first else "none"
-            raise ApplicationError(
-                f"stream {stream!r} of {self.address}: entries after {place.id} are gone: "
-                f"{removed - place.number:,} were trimmed or deleted before they were read; the "
-                f"lowest available is {lowest}. Nothing was skipped. Let it keep more (MAXLEN), "
-                "and form a new cluster to read from the lowest"
-            )
+            return Place(known[b"last-generated-id"].decode(), known[b"entries-added"], deleted)
+        return Place("0-0", known[b"entries-added"] - known[b"length"], deleted)
 
     async def _wait_for_stream(self) -> None:
         if self.place is not None and self.place.id != "0-0":
@@ -290,8 +261,3 @@ class RedisReader:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.aclose()
-
-
-def _order(name: str) -> tuple[int, int]:
-    time, _, number = name.partition("-")
-    return int(time), int(number)
