@@ -28,7 +28,8 @@ def measure(
 ) -> dict[str, dict[str, list[float]]]:
     """Rates and CPU of each contestant, in the order of the runs; into *results* as they come.
 
-    A contestant that fails is left out from then on.
+    A contestant that fails is left out from then on. That another one's results are wrong is said;
+    those of the first must be right.
     """
     rates: dict[str, list[float]] = {name: [] for name in contestants}
     costs: dict[str, list[float]] = {name: [] for name in contestants}
@@ -53,8 +54,11 @@ def measure(
             continue
         outputs = result.outputs
         wrong = mistake_of(name, outputs, job)
-        if wrong:
+        if wrong and name == contestants[0]:
             raise SystemExit(f"{workload}: {name} is wrong: {wrong}")
+        if wrong:
+            errors.setdefault(f"{name}, wrong", wrong)
+            report.progress(f"{workload}: {name} is wrong: {wrong}")
         count = data.counted(workload, size, workers)
         rate = sum(result.rates) if name == "loop" else count / result.seconds
         rates[name].append(rate)

@@ -1,7 +1,8 @@
 """Bytewax: windows with its windowing operators. It has no join by how far stamps are apart.
 
 Records are as it wants them before the clock starts: keyed, with datetimes. The system's time
-stands still: as that passes, it would count what it reads slower than it happened as late.
+stands still: as that passes, it would count what it reads slower than it happened as late. It
+keeps time by key and not by partition, so it waits longer than records of a partition are late.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -46,7 +47,7 @@ def shown(item: tuple[str, tuple[int, int]]) -> tuple[str, int]:
 
 
 CLOCK: Any = win.EventClock(
-    stamp_of, timedelta(seconds=OUT_OF_ORDER_S), now_getter=lambda: NOW, to_system_utc=never
+    stamp_of, timedelta(seconds=12 * OUT_OF_ORDER_S), now_getter=lambda: NOW, to_system_utc=never
 )
 WINDOWER: Any = (
     win.TumblingWindower(length=timedelta(seconds=WINDOW_S), align_to=EPOCH)

@@ -4,6 +4,7 @@ As in `pathway_app` the input is files that are written before the clock starts,
 static mode: it need not keep time, judges nothing as late and tells of each window once.
 """
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,16 @@ class Readings(pw.Schema):
     key: str
     number: int
     stamp: int
+
+
+class NettingProbe(Probe):
+    """Leaves out, once the clock has stopped, what was told and taken back."""
+
+    def _write(self) -> None:
+        added = Counter(row for is_addition, row in self.outputs if is_addition)
+        added.subtract(row for is_addition, row in self.outputs if not is_addition)
+        self.outputs = list(added.elements())
+        super()._write()
 
 
 def side(name: str) -> Any:
@@ -49,10 +60,10 @@ def table_of(workload: str) -> Any:
 
 def main() -> None:
     """Run this process of the program; the first one has the outputs."""
-    probe = Probe(JOB)
+    probe = NettingProbe(JOB)
 
     def arrived(key: Any, row: dict[str, Any], time: int, is_addition: bool) -> None:
-        probe.wrote([tuple(row.values())])
+        probe.wrote([(is_addition, tuple(row.values()))])
 
     pw.io.subscribe(table_of(JOB.workload), on_change=arrived)
     probe.reads()

@@ -15,6 +15,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from itertools import repeat
 from typing import Any, Final
 
 from wallarood.flow.failures import Failure, late
@@ -24,7 +25,7 @@ from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.steps.timed import Making
 from wallarood.flow.timed.agenda import Reminders
 from wallarood.model.batch import Batch
-from wallarood.model.time import MAX_TIME
+from wallarood.model.time import MAX_TIME, MIN_TIME
 from wallarood.model.timing.joins import How, IntervalSpec
 
 SLICE_ROWS: Final = 256
@@ -108,7 +109,6 @@ class IntervalJoin:
         lo, hi = self._reach[side]
         bound = self._bound(1 - side)
         outer_own, outer_other = self._outer[side], self._outer[1 - side]
-        pairs_of = _pairs_of_left if side == 0 else _pairs_of_right
         places: list[int] = []
         pairs: list[Any] = []
         pair_times: list[int] = []
@@ -125,11 +125,13 @@ class IntervalJoin:
                 first.append(place)
             near = other.times
             start = end = 0
-            if near and near[-1] >= time + lo:
-                start = bisect_left(near, max(time + lo, bound))
+            first_near = time + lo if time + lo > bound else bound
+            if near and near[-1] >= first_near:
+                start = 0 if near[0] >= first_near else bisect_left(near, first_near)
                 end = len(near) if near[-1] <= time + hi else bisect_right(near, time + hi, start)
                 if end > start:
-                    pairs += pairs_of(value, other.values[start:end])
+                    others = other.values[start:end]
+                    pairs += zip(repeat(value), others) if side == 0 else zip(others, repeat(value))
                     if near[end - 1] <= time:
                         pair_times += [time] * (end - start)
                     else:
@@ -190,24 +192,15 @@ class IntervalJoin:
     def _remind(self, held: Any, row: Row) -> None:
         """Look at *row* again when the first record goes that must be emitted then.
 
-        For the others it is time when their span is over once more, or when all can go: so a row
-        that gets many records is seldom looked at.
+        For the others it is time when the span of both sides is over once more, or when all can go:
+        so a row that gets many records is seldom looked at.
         """
-        due = MAX_TIME
+        tidy, due = MIN_TIME, MAX_TIME
         for side, kept in enumerate(row.sides):
             times = kept.times
             if times:
                 keep = self._keep[side]
-                tidy = min(times[-1], times[0] + keep) + keep + 1
-                due = min(due, -(-tidy // self._step) * self._step)
+                tidy = max(tidy, min(times[-1], times[0] + keep) + keep + 1)
                 if self._outer[side] and (unmet := kept.first_unmatched()) is not None:
                     due = min(due, unmet + keep + 1)
-        self._rows.put(due, held)
-
-
-def _pairs_of_left(value: Any, others: list[Any]) -> list[tuple[Any, Any]]:
-    return [(value, other) for other in others]
-
-
-def _pairs_of_right(value: Any, others: list[Any]) -> list[tuple[Any, Any]]:
-    return [(other, value) for other in others]
+        self._rows.put(min(due, -(-tidy // self._step) * self._step), held)
