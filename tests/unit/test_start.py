@@ -19,6 +19,7 @@ NOT_NEEDED = (
     "wallarood.connectors.file",
     "wallarood.devcluster",
     "wallarood.flow.joins",
+    "wallarood.flow.steps.aggregates",
     "wallarood.flow.timed",
     "wallarood.flow.windows",
     "wallarood.net.authority",

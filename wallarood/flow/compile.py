@@ -16,7 +16,6 @@ from wallarood.flow.state.at_once import AtOnce, SharedObject
 from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.state.state import State
 from wallarood.flow.steps import grouped, operators
-from wallarood.flow.steps.aggregates.aggregate import Aggregator
 from wallarood.flow.steps.arrow import columnar
 from wallarood.flow.steps.chains import CHAINED, Chain
 from wallarood.flow.steps.keying import key_by
@@ -266,6 +265,10 @@ def _operator(step: Step, states: Mapping[str, State]) -> tuple[Operator, ...]:
             return (grouped.together(computation, state),)
         case StepKind.PARTITIONED, Computation() as computation, KeyedState() as state:
             if computation.shape is FunctionShape.AGGREGATE:
+                from wallarood.flow.steps.aggregates.aggregate import (  # noqa: PLC0415 - few do
+                    Aggregator,
+                )
+
                 return (Aggregator(computation, state),)
             return (grouped.by_key(computation, state),)
         case _:
