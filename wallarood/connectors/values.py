@@ -71,12 +71,19 @@ def encoder_of(owner: str, value_format: str, sink: str) -> Encode:
             return lambda values: [str(value).encode("utf-8") for value in values]
         case "json":
             lines = encoder("json", sink=sink)
-            return lambda values: lines(values).split(b"\n")[:-1]
+            return lambda values: _lines(lines, values)
         case "msgpack":
             return lambda values: _packed(values, sink)
     raise ApplicationError(
         f"{owner}: format={value_format!r}: expected one of {', '.join(FORMATS)}"
     )
+
+
+def _lines(encode: Callable[[list[Any]], bytes], values: list[Any]) -> list[bytes]:
+    lines = encode(values).split(b"\n")[:-1]
+    if len(lines) == len(values):
+        return lines
+    return [encode([value])[:-1] for value in values]  # `msgspec.Raw` may have line ends in it
 
 
 def _plain(values: list[Any], sink: str) -> list[bytes]:

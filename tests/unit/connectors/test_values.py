@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from wallarood.connectors.values import decoded, decoder_of, encoder_of, record_of
@@ -46,3 +47,8 @@ def test_a_format_that_cannot_be_is_refused(name: str, record: Any, said: str) -
 def test_what_cannot_be_sent_is_named(name: str, value: Any) -> None:
     with pytest.raises(ApplicationError, match=r"sink 'out' .*\n  record: "):
         encoder_of("Sink", name, "out")([value])
+
+
+def test_json_that_has_line_ends_in_it_stays_one_value() -> None:
+    encode = encoder_of("KafkaSink", "json", "out")
+    assert encode([msgspec.Raw(b'{"a":\n1}'), 2]) == [b'{"a":\n1}', b"2"]

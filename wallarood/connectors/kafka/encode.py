@@ -84,7 +84,18 @@ class MessageEncoder:
         if key is None and self.key is not None:
             key = self._key(record)
         stamp = 0 if record.time is None else record.time // 1000
+        if stamp < 0:
+            raise self._error(record, "its time is before 1970, which Kafka cannot keep")
+        for header in record.headers:
+            match header:
+                case (str(), bytes() | str() | None):
+                    pass
+                case _:
+                    raise self._error(record, f"header {header!r:.100}: expected (str, bytes)")
         return value, key, list(record.headers) or None, stamp
+
+    def _error(self, record: Any, what: str) -> ApplicationError:
+        return ApplicationError(f"sink {self.step!r}: {what}\n  record: {record!r:.200}")
 
 
 def longest(strings: Sequence[bytes | None]) -> int:

@@ -111,7 +111,7 @@ class Topics:
         client = kafka()
         asked = self.admin.describe_topics(client.TopicCollection([topic]), request_timeout=TRY_S)
         try:
-            found = str(asked[topic].result(TRY_S + 1).topic_id)
+            found = str(self._waited(asked[topic]).topic_id)
         except client.KafkaException as error:
             self.admin.poll(0)
             if error.args[0].name() == "UNKNOWN_TOPIC_OR_PART":
@@ -152,7 +152,7 @@ class Topics:
         new = self._module.NewTopic(topic, num_partitions=1, replication_factor=-1, config=config)
         (made,) = self.admin.create_topics([new], request_timeout=TRY_S).values()
         try:
-            made.result(TRY_S + 1)
+            self._waited(made)
         except kafka().KafkaException as error:
             if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
                 raise self.broker.what(error, self.trouble) from error
@@ -171,7 +171,13 @@ class Topics:
 
     def _result(self, asked: Any) -> Any:
         try:
-            return asked.result(TRY_S + 1)
+            return self._waited(asked)
         except kafka().KafkaException as error:
             self.admin.poll(0)
             raise self.broker.what(error, self.trouble) from error
+
+    def _waited(self, asked: Any) -> Any:
+        try:
+            return asked.result(TRY_S + 1)
+        except TimeoutError:
+            raise PeersGoneError(f"{self.broker} does not answer") from None

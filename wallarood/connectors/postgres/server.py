@@ -8,7 +8,6 @@
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import attrs
 import trio
@@ -63,8 +62,9 @@ class Database:
     def _shown(self) -> str:
         """Host, port and database, without user and password."""
         if self.conninfo.startswith(("postgresql://", "postgres://")):
-            _, _, place = urlsplit(self.conninfo).netloc.rpartition("@")
-            return f"{place}{urlsplit(self.conninfo).path}"
+            # Also where a password has characters that would have to be written as %2F or the like.
+            place, _, query = self.conninfo.partition("://")[2].partition("?")
+            return "a URL" if "@" in query and "@" not in place else place.rpartition("@")[2]
         pairs = dict(each.split("=", 1) for each in self.conninfo.split() if "=" in each)
         host, port = pairs.get("host", "localhost"), pairs.get("port", "5432")
         return f"{host}:{port}/{pairs.get('dbname', '')}"

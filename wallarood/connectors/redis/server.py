@@ -52,13 +52,28 @@ class Address:
     @name.default
     def _shown(self) -> str:
         parts = urlsplit(self.url)
-        return f"{parts.hostname}:{parts.port or 6379}"
+        return f"{parts.hostname}:{parts.port or 6379}" if self._is_readable else "a URL"
+
+    @property
+    def _is_readable(self) -> bool:
+        """Whether host and port are no parts of a password, as where that has a / in it."""
+        parts = urlsplit(self.url)
+        try:
+            return parts.port != 0 and "@" not in parts.path + parts.query + parts.fragment
+        except ValueError:
+            return False
 
     def __str__(self) -> str:
         return f"Redis at {self.name}"
 
     def check(self, owner: str) -> None:
         """Raises ApplicationError: it is no URL of a server."""
+        if not self._is_readable:
+            raise ApplicationError(
+                f'{owner}: expected "redis://HOST:PORT/DATABASE" or "rediss://…": what is special '
+                "in a password is written as %2F for /, %3F for ?, %23 for #, %40 for @; or say "
+                "password_file="
+            )
         parts = urlsplit(self.url)
         if parts.scheme not in ("redis", "rediss") or not parts.hostname:
             raise ApplicationError(
