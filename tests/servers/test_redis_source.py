@@ -12,6 +12,7 @@ from support.servers.process import Server
 
 import wallarood as w
 from wallarood.app.connector import SourceContext, SourceLimits, SourceReader
+from wallarood.connectors.redis.source import COUNT_FIRST
 
 CONTEXT = SourceContext("in", limits=SourceLimits(batch_records_max=10))
 
@@ -97,6 +98,22 @@ async def test_entries_that_are_gone_stop(redis: Server, stream: str) -> None:
         with pytest.raises(w.ApplicationError, match="deleted and made anew"):
             await reader.read()
         await reader.aclose()
+
+
+async def test_batches_of_large_entries_are_small(redis: Server, stream: str) -> None:
+    for number in range(COUNT_FIRST + 20):
+        ask(redis, "XADD", stream, f"{1 + number}-0", "value", b"x" * 200_000)
+    source = w.RedisSource(url(redis), stream, format="bytes")
+    with trio.fail_after(30):
+        reader = await source.open(stream, None, SourceContext("in"))
+        await reader.read()  # where it begins
+        sizes = []
+        while sum(sizes) < COUNT_FIRST + 20:
+            batch = await reader.read()
+            assert batch is not None
+            sizes.append(len(batch.records))
+        await reader.aclose()
+    assert sizes == [COUNT_FIRST, 5, 5, 5, 5]
 
 
 async def after_ten(redis: Server, stream: str) -> SourceReader:

@@ -15,7 +15,14 @@ import structlog
 import trio
 import typing_extensions
 
-from wallarood.app.connector import Scope, SourceBatch, SourceContext, SourceReader, Unreadable
+from wallarood.app.connector import (
+    Scope,
+    SourceBatch,
+    SourceContext,
+    SourceLimits,
+    SourceReader,
+    Unreadable,
+)
 from wallarood.app.functions.declared import OnError
 from wallarood.app.functions.declaring import policy_of
 from wallarood.connectors.redis.encode import EntryFormat
@@ -31,6 +38,7 @@ T_co = typing_extensions.TypeVar("T_co", covariant=True, default=Any)
 Start = Literal["earliest", "latest"]
 
 WAIT_MS = 1000
+COUNT_FIRST = 100
 RETRY_FIRST_S = 0.2
 RETRY_MAX_S = 5.0
 
@@ -114,8 +122,7 @@ class RedisSource(Generic[T_co]):
         stops = policy_of(self.on_error) is ErrorPolicy.STOP
         entries = Entries(str(self.address), partition, self._decode, self.field, stops)
         place = None if position is None else Place.of(position)
-        records_max = context.limits.batch_records_max
-        return RedisReader(self.address, entries, place, self.start, records_max)
+        return RedisReader(self.address, entries, place, self.start, context.limits)
 
     @property
     def _decode(self) -> Decode | None:
@@ -173,9 +180,11 @@ class RedisReader:
     entries: Entries
     place: Place | None
     start: Start
-    batch_records_max: int
+    limits: SourceLimits
     caught_up: bool = attrs.field(default=False, init=False)
     _connection: Connection | None = attrs.field(default=None, init=False)
+    _count: int = attrs.field(default=COUNT_FIRST, init=False)
+    """How many entries are asked for, by the size of the last."""
 
     async def read(self) -> SourceBatch[Any] | None:
         """See `SourceReader.read`.
@@ -211,7 +220,7 @@ class RedisReader:
         if self.place is None:
             self.place = await self._first(self._connection)
             return SourceBatch([], self.place.position, (), [])
-        count = self.batch_records_max
+        count = min(self._count, self.limits.batch_records_max)
         *_, (info, found) = await call(
             ("MULTI",),
             ("XINFO", "STREAM", stream),
@@ -227,6 +236,8 @@ class RedisReader:
             return None
         ((_, entries),) = found
         self.caught_up = len(entries) < count
+        size_bytes = sum(len(string) for _, pairs in entries for string in pairs)
+        self._count = max(1, self.limits.batch_bytes_max * len(entries) // max(1, size_bytes))
         last, number = entries[-1][0].decode(), self.place.number + len(entries)
         self.place = attrs.evolve(self.place, id=last, number=number)
         return self.entries.batch(entries, self.place)
