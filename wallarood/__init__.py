@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from wallarood.app.aggregations import total as sum
     from wallarood.app.application import application
     from wallarood.app.connector import (
+        Discovering,
         Located,
         Scope,
         Sink,
@@ -86,12 +87,19 @@ if TYPE_CHECKING:
     from wallarood.connectors.spool.sink import SpooledSink
     from wallarood.connectors.spool.target import Marker, MarkerMovedError, Target
     from wallarood.connectors.sqlite.sink import SqliteSink
+    from wallarood.connectors.sqlite.source import SqliteSource
     from wallarood.connectors.stdin import StdinSource
     from wallarood.connectors.stdout import StdoutSink
     from wallarood.connectors.tcp.sink import TcpSink
     from wallarood.connectors.tcp.source import LineTcpSource, TcpSource
     from wallarood.model.aggregation import Aggregation
-    from wallarood.model.errors import ApplicationError, PipelineError, WallaroodError
+    from wallarood.model.errors import (
+        ApplicationError,
+        PipelineError,
+        PositionGoneError,
+        ServerAwayError,
+        WallaroodError,
+    )
     from wallarood.model.pipeline import Application, DeadLetter
     from wallarood.model.timing.windows import Windowed, Windows
 
@@ -104,6 +112,7 @@ __all__ = [
     "Branch",
     "CollectedStream",
     "DeadLetter",
+    "Discovering",
     "End",
     "Every",
     "FileSink",
@@ -121,11 +130,13 @@ __all__ = [
     "Marker",
     "MarkerMovedError",
     "PipelineError",
+    "PositionGoneError",
     "PostgresSink",
     "RedisHashSink",
     "RedisSink",
     "RedisSource",
     "Scope",
+    "ServerAwayError",
     "Setup",
     "Sink",
     "SinkContext",
@@ -137,6 +148,7 @@ __all__ = [
     "SourceReader",
     "SpooledSink",
     "SqliteSink",
+    "SqliteSource",
     "StdinSource",
     "StdoutSink",
     "Stream",
@@ -197,6 +209,7 @@ _WHERE = {
     "Branch": "wallarood.app.streams.options",
     "CollectedStream": "wallarood.app.streams.collected",
     "DeadLetter": "wallarood.model.pipeline",
+    "Discovering": "wallarood.app.connector",
     "End": "wallarood.app.streams.nodes",
     "Every": "wallarood.app.windows",
     "FileSink": "wallarood.connectors.file.sink",
@@ -214,11 +227,13 @@ _WHERE = {
     "Marker": "wallarood.connectors.spool.target",
     "MarkerMovedError": "wallarood.connectors.spool.target",
     "PipelineError": "wallarood.model.errors",
+    "PositionGoneError": "wallarood.model.errors",
     "PostgresSink": "wallarood.connectors.postgres.sink",
     "RedisHashSink": "wallarood.connectors.redis.sink",
     "RedisSink": "wallarood.connectors.redis.sink",
     "RedisSource": "wallarood.connectors.redis.source",
     "Scope": "wallarood.app.connector",
+    "ServerAwayError": "wallarood.model.errors",
     "Setup": "wallarood.app.setups",
     "Sink": "wallarood.app.connector",
     "SinkContext": "wallarood.app.connector",
@@ -230,6 +245,7 @@ _WHERE = {
     "SourceReader": "wallarood.app.connector",
     "SpooledSink": "wallarood.connectors.spool.sink",
     "SqliteSink": "wallarood.connectors.sqlite.sink",
+    "SqliteSource": "wallarood.connectors.sqlite.source",
     "StdinSource": "wallarood.connectors.stdin",
     "StdoutSink": "wallarood.connectors.stdout",
     "Stream": "wallarood.app.streams.stream",

@@ -129,6 +129,9 @@ class StatusReporter:
         table = "its table is being read"
         waits = {each.stage.index: table for each in job.stages if each.alignment.waits}
         failing = {each.stage: each.waits for each in job.sinks}
+        for stage in job.wiring.stages:
+            if (source := job.sources.get(stage.steps[0])) is not None:
+                failing[stage.index] = source.waits
         pickled = self._pickled(job)
         return tuple(
             StageStatus(

@@ -47,10 +47,10 @@ class StageStatus:
     how many records are awaited, or in a thread. `pickled` is how many records went to other
     workers as pickle, or in a way as slow, since the last recovery. `backlog` is the number of
     batches that wait for the stage. `rate` is in records in a second, over the last few seconds.
-    `failing` says why a sink cannot publish; empty if it can. `watermark` is how far event time has
-    come here, in microseconds since 1970 UTC; None if the stage has heard of none. `waits` says
-    what the records of a stream wait for here; empty if they do not. `late` has how many records
-    came too late, by cause.
+    `failing` says what a source or sink waits for outside, and since when; empty if for nothing.
+    `watermark` is how far event time has come here, in microseconds since 1970 UTC; None if the
+    stage has heard of none. `waits` says what the records of a stream wait for here; empty if they
+    do not. `late` has how many records came too late, by cause.
     """
 
     index: int

@@ -105,7 +105,7 @@ def status_text(status: Status) -> str:
         ("in flight", status.checkpoint.waiting_for),
         ("disk", status.checkpoint.failing),
         ("kept", ", ".join(f"{name} ({number})" for name, number in status.checkpoint.kept)),
-        ("sinks", "; ".join(f"{s.name}: {s.failing}" for s in status.stages if s.failing)),
+        ("outside", "; ".join(f"{s.name}: {s.failing}" for s in status.stages if s.failing)),
         ("waits", "; ".join(f"{s.name}: {s.waits}" for s in status.stages if s.waits)),
         ("failure", status.failure),
         ("overruns", _overruns(status)),

@@ -132,6 +132,12 @@ class Source(Protocol[T_co]):
     """Where records of type T come from.
 
     `record` is the type of the records. `bounded` is whether the source ends by itself.
+
+    An endless source whose partitions come and go also has what `Discovering` has; its `partitions`
+    is not called. When its server is away, `open`, `read` and `discover` raise ServerAwayError:
+    the reader is closed, and opened again at the position after the last batch, after a pause that
+    grows to ten seconds; status says whom it waits for and since when. A position that the server
+    no longer has is a PositionGoneError: nothing is ever skipped in silence.
     """
 
     @property
@@ -156,6 +162,24 @@ class Source(Protocol[T_co]):
         self, partition: str, position: Any, context: SourceContext
     ) -> SourceReader[T_co]:
         """Open *partition* at *position*, None for its beginning."""
+
+
+class Discovering(Protocol):
+    """What an endless source has whose partitions may appear while it runs.
+
+    Every worker watches them; who reads a new one follows from its name. It may also have
+    `discover_s`, the pause between two listings in seconds (default 60), and `on_gone`: "stop"
+    (default) if a partition that is no longer listed is an error, "end" if it has just ended.
+    """
+
+    async def discover(self) -> Sequence[str]:
+        """List all partitions there are now.
+
+        With scope LOCAL, those that this worker is to read. A name stands for the same records as
+        long as the cluster lives: a partition that was removed and made again needs another one.
+
+        Raises ServerAwayError: it is to be asked again.
+        """
 
 
 @attrs.frozen

@@ -29,6 +29,20 @@ class ApplicationError(WallaroodError):
     of_the_job = True
 
 
+class PositionGoneError(ApplicationError):
+    """A source is to continue from a position that its server no longer has.
+
+    `server` and `partition` say where, *position* what was asked for and *lowest* what is there.
+    """
+
+    def __init__(self, server: str, partition: str, *, position: object, lowest: object) -> None:
+        super().__init__(
+            f"{server}: position {position} of {partition} is gone: the lowest that is there is "
+            f"{lowest}. What is between them was removed before it was read, as when retention is "
+            "too short: put it back; or form a new cluster, which begins at what is there"
+        )
+
+
 class PipelineError(ApplicationError):
     """A pipeline was built wrongly; the message names the line of the application."""
 
@@ -43,6 +57,10 @@ class PeersGoneError(WallaroodError):
     """No initializer within the deadline, or a peer is gone for good."""
 
     exit_code = 69
+
+
+class ServerAwayError(PeersGoneError):
+    """A server that a source or sink needs is away: it is tried again, and nothing is lost."""
 
 
 class CannotCreateError(WallaroodError):

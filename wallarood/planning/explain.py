@@ -49,6 +49,8 @@ def _where(stage: Stage) -> str:
             owned = Counter(stage.workers[owner] for owner in stage.partition_owners)
             shares = ", ".join(f"{worker} {owned[worker]}" for worker in stage.workers)
             return f"{shares} of {len(stage.partition_owners)} partitions"
+        case StageKind.SOURCE if not stage.source_partitions:
+            return f"{', '.join(stage.workers)} (partitions are found while it runs)"
         case StageKind.SOURCE:
             reads = Counter(each.worker for each in stage.source_partitions)
             return ", ".join(f"{worker} (reads {reads[worker]})" for worker in stage.workers)

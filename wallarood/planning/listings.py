@@ -44,7 +44,14 @@ def list_partitions(application: Application) -> tuple[Listing, ...]:
     return tuple(Listing(step.name, _partitions(step)) for step in sources)
 
 
+def is_watched(source: Step) -> bool:
+    """Whether partitions are found while the source runs, so none is listed before."""
+    return hasattr(source.connector, "discover")
+
+
 def _partitions(source: Step) -> tuple[str, ...]:
+    if is_watched(source):
+        return ()
     try:
         return tuple(source.connector.partitions())
     except WallaroodError:

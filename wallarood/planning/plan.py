@@ -3,7 +3,8 @@
 # ===================
 # Chains are placed in topological order, so whatever feeds a chain has its place already.
 # - A source with one partition is a single stage; with several, its partitions are dealt out, and
-#   its chain has an instance wherever a partition is read.
+#   its chain has an instance wherever a partition is read. One whose partitions are found while it
+#   runs has an instance on every worker.
 # - A partitioned computation has an instance on every worker, and an equal share of the slots.
 # - A stateful computation is a single stage, and so is what follows it.
 # - What is redistributed has an instance on every worker.
@@ -23,7 +24,7 @@ from wallarood.model.messages import Listing
 from wallarood.model.pipeline import Application, Step, StepKind
 from wallarood.model.topology import Edge, Routing, SourcePartition, Stage, StageKind, Topology
 from wallarood.planning.coalesce import Chain, coalesce, consumers
-from wallarood.planning.listings import Listings, check_size
+from wallarood.planning.listings import Listings, check_size, is_watched
 from wallarood.planning.partitions import assign
 
 LOCAL = "local"
@@ -103,6 +104,8 @@ class _Planner:
         return attrs.evolve(stage, workers=self.workers, partition_owners=slots)
 
     def _place_source(self, stage: Stage, head: Step) -> Stage:
+        if is_watched(head):
+            return attrs.evolve(stage, workers=self.workers)
         if head.connector.scope.value == LOCAL:
             partitions = tuple(
                 SourcePartition(each, worker)

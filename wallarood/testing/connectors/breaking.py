@@ -12,17 +12,15 @@ import trio
 from wallarood.app.connector import Sink, SinkWriter
 from wallarood.model.errors import DamagedStateError, WallaroodError
 from wallarood.testing.connectors.cases import SinkTrials
-from wallarood.testing.connectors.fencing import NOT_TRIED, Trial
-from wallarood.testing.connectors.servers import Server
+from wallarood.testing.connectors.fencing import Trial
+from wallarood.testing.connectors.proofs import NOT_TRIED
+from wallarood.testing.connectors.servers import Server, work_while_paused
 
 KILLS = 5
 LARGE = 3000
 AGAIN_S = 0.2
 SAID_WITHIN_S = 60.0
 BACK_WITHIN_S = 120.0
-PAUSE_S = 3.0
-HELD_MAX_S = 1.0
-LOOK_S = 0.05
 NO_SERVER = NOT_TRIED + "no server was given"
 
 
@@ -113,23 +111,12 @@ async def server_slow(trials: SinkTrials) -> str:
     await trials.checkpoint(life, writer)
     await life.publish(writer)
     await trials.checkpoint(life, writer)
-    held_s = 0.0
-    await trio.to_thread.run_sync(server.pause)
-    async with trio.open_nursery() as nursery:
-
-        async def watch() -> None:
-            nonlocal held_s
-            until = trio.current_time() + PAUSE_S
-            while (before := trio.current_time()) < until:
-                await trio.sleep(LOOK_S)
-                held_s = max(held_s, trio.current_time() - before - LOOK_S)
-            await trio.to_thread.run_sync(server.resume)
-
-        nursery.start_soon(watch)
-        await _publish_until_done(writer, life.unpublished)
-    await writer.aclose()
-    assert held_s < HELD_MAX_S, f"the event loop stood still for {held_s:.1f} s"
-    return f"stopped for {PAUSE_S:.0f} s; the event loop was held for {held_s:.2f} s at most"
+    try:
+        return await work_while_paused(
+            server, partial(_publish_until_done, writer, life.unpublished)
+        )
+    finally:
+        await writer.aclose()
 
 
 async def refused(trials: SinkTrials) -> str:

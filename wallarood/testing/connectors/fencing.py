@@ -5,6 +5,7 @@ Each returns what was shown, in words, or what begins with "not tried: ".
 
 import shutil
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ from wallarood.app.connector import SinkWriter
 from wallarood.connectors.spool.writer import SpooledWriter
 from wallarood.model.errors import DamagedStateError, PeersGoneError
 from wallarood.testing.connectors.cases import SinkTrials
-from wallarood.testing.connectors.killing import any_delay, publish_and_die
+from wallarood.testing.connectors.killing import any_delay, cancelled_at, publish_and_die
 from wallarood.testing.connectors.lives import Life
+from wallarood.testing.connectors.proofs import NOT_TRIED
 
 Trial = Callable[[SinkTrials], Awaitable[str]]
 
-NOT_TRIED = "not tried: "
 STEPS_MAX = 200
 RACES = 10
 LARGE = 3000
@@ -49,7 +50,7 @@ async def cancelled(trials: SinkTrials) -> str:
     for turn in range(STEPS_MAX):
         writer = await life.open()
         prepared = await trials.checkpoint(life, writer)
-        ended = await _cancelled_at(writer, prepared, turn)
+        ended = not await cancelled_at(partial(writer.commit, prepared), turn)
         await writer.aclose()
         writer = await life.open()
         await life.publish(writer)
@@ -57,34 +58,6 @@ async def cancelled(trials: SinkTrials) -> str:
         if ended:
             return f"at each of {turn} points where it waits"
     raise AssertionError(f"publishing three records waits more than {STEPS_MAX} times")
-
-
-async def _cancelled_at(writer: SinkWriter, prepared: Any, turn: int) -> bool:
-    """Commit, but cancel at the time of number *turn* that it waits; whether it ended before."""
-    watch = _Watch(trio.lowlevel.current_task(), turn, trio.CancelScope())
-    trio.lowlevel.add_instrument(watch)
-    try:
-        with watch.scope:
-            await writer.commit(prepared)
-    finally:
-        trio.lowlevel.remove_instrument(watch)
-    return not watch.scope.cancelled_caught
-
-
-@attrs.define(eq=False)
-class _Watch(trio.abc.Instrument):
-    """Cancels *scope* at the time of number *left* that a task stops to wait."""
-
-    task: trio.lowlevel.Task
-    left: int
-    scope: trio.CancelScope
-
-    def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        """See `trio.abc.Instrument`."""
-        if task is self.task:
-            if self.left == 0:
-                self.scope.cancel()
-            self.left -= 1
 
 
 async def dies_at_each_step(trials: SinkTrials) -> str:

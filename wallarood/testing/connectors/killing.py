@@ -1,4 +1,4 @@
-"""Trials in which a process that publishes dies: by itself at each step, or at any moment."""
+"""Ways to end what is at work: a process by SIGKILL, a call by cancelling it where it waits."""
 
 import os
 import pickle
@@ -6,8 +6,10 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from functools import partial
 
+import attrs
 import trio
 
 from wallarood.testing.connectors.lives import Life
@@ -64,3 +66,31 @@ def _run(life: Life, die_at: int, *, delay_s: float | None) -> bool:
 def any_delay() -> float:
     """How long a process may publish before it is killed."""
     return random.uniform(0, DELAY_MAX_S)
+
+
+async def cancelled_at(call: Callable[[], Awaitable[object]], turn: int) -> bool:
+    """Call, and cancel at the time of number *turn* that it waits; whether that came to be."""
+    watch = _Watch(trio.lowlevel.current_task(), turn, trio.CancelScope())
+    trio.lowlevel.add_instrument(watch)
+    try:
+        with watch.scope:
+            await call()
+    finally:
+        trio.lowlevel.remove_instrument(watch)
+    return watch.scope.cancelled_caught
+
+
+@attrs.define(eq=False)
+class _Watch(trio.abc.Instrument):
+    """Cancels *scope* at the time of number *left* that a task stops to wait."""
+
+    task: trio.lowlevel.Task
+    left: int
+    scope: trio.CancelScope
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        """See `trio.abc.Instrument`."""
+        if task is self.task:
+            if self.left == 0:
+                self.scope.cancel()
+            self.left -= 1

@@ -1,6 +1,13 @@
 """What was shown of a connector, and what was not tried."""
 
+from collections.abc import Awaitable, Callable, Collection, Mapping
+
 import attrs
+
+from wallarood.model.errors import first_error
+
+NOT_TRIED = "not tried: "
+"""What begins like this is why a trial was not done."""
 
 
 @attrs.define
@@ -34,3 +41,27 @@ def compare(when: str, found: list[object], expected: list[object]) -> None:
         f"{when}, a reader sees {len(found):,} records where {len(expected):,} are due; "
         f"the first that differs is number {place:,}: {seen} instead of {due}"
     )
+
+
+async def try_all(
+    proof: Proof, trials: Mapping[str, Callable[[], Awaitable[str]]], only: Collection[str]
+) -> Proof:
+    """Do the trials, all or *only* some, and note in *proof* what each has shown.
+
+    Raises AssertionError: something else was found; the message names the trial.
+    """
+    for name, trial in trials.items():
+        if only and name not in only:
+            proof.untried[name] = "left out"
+            continue
+        try:
+            what = await trial()
+        except Exception as group:
+            error = first_error(group)
+            kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
+            raise AssertionError(f"{name}: {kind}{error}") from error
+        if what.startswith(NOT_TRIED):
+            proof.untried[name] = what.removeprefix(NOT_TRIED)
+        else:
+            proof.shown[name] = what
+    return proof

@@ -4,14 +4,17 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import attrs
+import trio
 
 READY_S = 60.0
 LOOK_S = 0.05
+PAUSE_S = 3.0
+HELD_MAX_S = 1.0
 
 
 class Server(Protocol):
@@ -89,3 +92,33 @@ class ServerProcess:
 
     def __exit__(self, *failure: object) -> None:
         self.kill()
+
+
+async def work_while_paused(server: Server, work: Callable[[], Awaitable[object]]) -> str:
+    """Do *work* while *server* does nothing for a while; what was shown.
+
+    Raises AssertionError: the event loop was held up meanwhile.
+    """
+    held_s = 0.0
+
+    async def watch(task_status: trio.TaskStatus[None]) -> None:
+        nonlocal held_s
+        task_status.started()
+        while True:
+            before = trio.current_time()
+            await trio.sleep(LOOK_S)
+            held_s = max(held_s, trio.current_time() - before - LOOK_S)
+
+    async def resume() -> None:
+        await trio.sleep(PAUSE_S)
+        await trio.to_thread.run_sync(server.resume)
+
+    await trio.to_thread.run_sync(server.pause)
+    async with trio.open_nursery() as watching:
+        await watching.start(watch)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(resume)
+            await work()
+        watching.cancel_scope.cancel()
+    assert held_s < HELD_MAX_S, f"the event loop stood still for {held_s:.1f} s"
+    return f"stopped for {PAUSE_S:.0f} s; the event loop was held for {held_s:.2f} s at most"

@@ -1,11 +1,12 @@
 """Does an exactly-once sink keep its guarantee? `prove_sink` tries what breaks it."""
 
+from functools import partial
 from pathlib import Path
 
 from wallarood.testing.connectors.breaking import BREAKING
 from wallarood.testing.connectors.cases import SinkCase, SinkTrials
-from wallarood.testing.connectors.fencing import FENCING, NOT_TRIED, Trial
-from wallarood.testing.connectors.proofs import Proof
+from wallarood.testing.connectors.fencing import FENCING, Trial
+from wallarood.testing.connectors.proofs import NOT_TRIED, Proof, try_all
 
 CLAIM = "every record once and in order, whichever side dies"
 
@@ -20,19 +21,10 @@ async def prove_sink(case: SinkCase, directory: Path) -> Proof:
     """
     proof = Proof(getattr(case.sink, "server", type(case.sink).__name__), CLAIM)
     trials = SinkTrials(case, directory)
-    for name, trial in {**FENCING, **BREAKING}.items():
-        if case.only and name not in case.only:
-            proof.untried[name] = "left out"
-            continue
-        try:
-            what = await _tried(trials, trial)
-        except AssertionError as error:
-            raise AssertionError(f"{name}: {error}") from error
-        if what.startswith(NOT_TRIED):
-            proof.untried[name] = what.removeprefix(NOT_TRIED)
-        else:
-            proof.shown[name] = what
-    return proof
+    attempts = {
+        name: partial(_tried, trials, trial) for name, trial in {**FENCING, **BREAKING}.items()
+    }
+    return await try_all(proof, attempts, case.only)
 
 
 async def _tried(trials: SinkTrials, trial: Trial) -> str:
@@ -40,10 +32,8 @@ async def _tried(trials: SinkTrials, trial: Trial) -> str:
         what = await trial(trials)
         if not what.startswith(NOT_TRIED):
             await trials.check()
-    except Exception as error:
+    except Exception:
         for life in trials.lives:
             await life.close_all()
-        if isinstance(error, AssertionError):
-            raise
-        raise AssertionError(f"{type(error).__name__}: {error}") from error
+        raise
     return what

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+import trio
 from support.harness import free_port
 from support.ledger_server import ledger_server, read_ledger
 from support.ledger_sink import LedgerSink
 from support.shelf import Shelf
 
-from wallarood.testing.connectors.killing import publish_and_die
+from wallarood.testing.connectors.killing import cancelled_at, publish_and_die
 from wallarood.testing.connectors.lives import Life
 
 
@@ -41,3 +42,15 @@ async def test_what_it_has_failed_of_is_said(tmp_path: Path) -> None:
 async def test_a_sink_that_cannot_be_sent_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="the sink must be a value that can be pickled"):
         await publish_and_die(Life.begun(Shelf().sink(), tmp_path, "1"))
+
+
+async def test_a_call_is_cancelled_where_it_waits() -> None:
+    waited: list[int] = []
+
+    async def call() -> None:
+        for number in range(3):
+            await trio.lowlevel.checkpoint()
+            waited.append(number)
+
+    assert [await cancelled_at(call, turn) for turn in range(4)] == [True, True, True, False]
+    assert waited == [0, 0, 1, 0, 1, 2]

@@ -1,15 +1,15 @@
 """Building the instances of sources and sinks, with what their connectors are told."""
 
-from wallarood.app.connector import Scope, SinkContext, SourceContext
+from wallarood.app.connector import SinkContext, SourceContext
 from wallarood.flow.align import Alignment
 from wallarood.model.pipeline import (
     StepKind,
 )
 from wallarood.model.topology import Stage
 from wallarood.planning.tables import loaded_first
+from wallarood.runtime.dataflow.build.partitions import listed_of, partitions_here, readers_rule
 from wallarood.runtime.dataflow.build.plan import Plan
 from wallarood.runtime.dataflow.build.wiring import SOURCE_EDGE
-from wallarood.runtime.dataflow.counters import SourceCounters
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.dataflow.limits import (
     Pace,
@@ -22,38 +22,29 @@ from wallarood.runtime.dataflow.tasks.source_task import SourceTask
 def source_task_of(job: Job, plan: Plan, stage: Stage, *, pace: Pace | None) -> SourceTask:
     """The task that reads the partitions here of the source of *stage*."""
     most = plan.limits.source_with(batches_at_once(plan.application, plan.wiring, stage))
+    worker, stamping = job.wiring.worker, job.stages[-1]
     step = plan.application.step(stage.steps[0])
-    known = {
-        each.partition: SourceCounters(0, each.position, each.ended)
-        for each in plan.restored.sources
-        if each.source == step.name
-    }
-    listed = tuple(
-        each.partition
-        for each in stage.source_partitions
-        if step.connector.scope is Scope.SHARED or each.worker == job.wiring.worker
-    )
-    stamping = job.stages[-1]
     return SourceTask(
         step=step.name,
         source=step.connector,
-        partitions={
-            each.partition: known.get(each.partition, SourceCounters())
-            for each in stage.source_partitions
-            if each.worker == job.wiring.worker
-        },
+        partitions=partitions_here(plan.application, plan.restored, stage=stage, worker=worker),
         inbox=job.inboxes[stage.index],
-        input=(SOURCE_EDGE, job.wiring.worker),
+        input=(SOURCE_EDGE, worker),
         gate=job.gate,
         context=SourceContext(
             step=step.name,
-            worker=job.wiring.worker,
+            worker=worker,
             cluster_id=plan.cluster_id,
             directory=str(plan.cluster_path / "sources" / step.name.replace("/", "_")),
             limits=most if pace is None else pace.limits,
-            partitions=listed,
-            positions={name: each.position for name, each in known.items()},
+            partitions=listed_of(step, stage, worker),
+            positions={
+                each.partition: each.position
+                for each in plan.restored.sources
+                if each.source == step.name
+            },
         ),
+        is_mine=readers_rule(step, stage, worker),
         source_time=stamping.source_time,
         drift=stamping.drift,
         of_table=step.name in loaded_first(plan.application),

@@ -14,6 +14,7 @@ from wallarood.model.pipeline import Application, Step, StepKind
 from wallarood.model.topology import Stage, StageKind
 from wallarood.planning.tables import waits_for_rows
 from wallarood.runtime.dataflow.build.crossing import copiers_of, guards_of
+from wallarood.runtime.dataflow.build.partitions import expected, partitions_here
 from wallarood.runtime.dataflow.build.plan import Plan
 from wallarood.runtime.dataflow.build.wiring import Wiring
 from wallarood.runtime.dataflow.job import Job
@@ -43,7 +44,7 @@ def compile_stages(
 def stage_task_of(job: Job, plan: Plan, stage: Stage) -> StageTask:
     """The task of the instance of *stage* here."""
     states = job.collector.states[stage.index]
-    source_time = _source_time(job, stage)
+    source_time = _source_time(job, plan, stage)
     segments = (plan.segments or {}).get(stage.index)
     if segments is None:
         segments = compile_stage(plan.application, stage, states, wall=plan.wall)
@@ -75,19 +76,15 @@ def _drift_of(time: SourceTime | None) -> Drift | None:
     return None if time is None or drift is None else Drift(time, drift)
 
 
-def _source_time(job: Job, stage: Stage) -> SourceTime | None:
+def _source_time(job: Job, plan: Plan, stage: Stage) -> SourceTime | None:
     """How far the source of *stage* has come; None if its records are not stamped."""
     for state in job.collector.states[stage.index].values():
         if isinstance(state, AtOnce) and isinstance(state.of, SourceTime):
-            state.of.expect(
-                each.partition
-                for each in stage.source_partitions
-                if each.worker == job.wiring.worker
-            )
+            worker = job.wiring.worker
+            here = partitions_here(plan.application, plan.restored, stage=stage, worker=worker)
+            state.of.expect(expected(plan.application, stage, here))
             if state.of.settings.drift is not None:
-                state.of.await_word(
-                    {each.worker for each in stage.source_partitions} - {job.wiring.worker}
-                )
+                state.of.await_word({each.worker for each in stage.source_partitions} - {worker})
             return state.of
     return None
 

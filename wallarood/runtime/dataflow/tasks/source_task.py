@@ -9,7 +9,7 @@ and the batch handed over in one step without a checkpoint between: a barrier th
 inbox later comes after the batch, also if that is still being processed, and its positions fit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,14 @@ import attrs
 import structlog
 import trio
 
-from wallarood.app.connector import Source, SourceBatch, SourceContext, SourceReader, Unreadable
+from wallarood.app.connector import (
+    Discovering,
+    Source,
+    SourceBatch,
+    SourceContext,
+    SourceReader,
+    Unreadable,
+)
 from wallarood.app.functions.declaring import policy_of
 from wallarood.disk.noted import note_connector
 from wallarood.flow.failures import Naming, unread
@@ -30,10 +37,14 @@ from wallarood.runtime.dataflow.counters import SourceCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.tasks.loading import Loading
+from wallarood.runtime.dataflow.tasks.away import Away
+from wallarood.runtime.dataflow.tasks.discovery import Discovery
 from wallarood.runtime.timing.drift import Drift
 from wallarood.runtime.timing.idleness import Idleness
 
 PARTITIONS_OPEN_MAX = 8
+LISTING = "(listing)"
+"""Counts as a partition for time, until it is known which there are."""
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +54,7 @@ class SourceTask:
     """Everything that one source instance needs. `partitions` maps each one to its counters.
 
     `source_time` is how far its stage finds that time has come; None if it stamps no records.
+    `is_mine` is whether a partition that is found while the source runs is read here.
     """
 
     step: str
@@ -52,11 +64,15 @@ class SourceTask:
     input: InputId
     gate: Gate
     context: SourceContext
+    is_mine: Callable[[str], bool] = lambda _: True
     source_time: SourceTime | None = None
     drift: Drift | None = None
     of_table: bool = False
     """Whether a stream waits until what there is now of this endless source has been read."""
+    aways: dict[str, Away] = attrs.field(factory=dict, init=False)
+    """Of partitions, and of the listing: whether their server is away."""
     _readers: dict[str, SourceReader] = attrs.field(factory=dict, init=False)
+    _gone: dict[str, trio.CancelScope] = attrs.field(factory=dict, init=False)
     _idleness: Idleness | None = attrs.field(init=False)
     _loading: Loading | None = attrs.field(init=False)
 
@@ -103,12 +119,43 @@ class SourceTask:
             async with trio.open_nursery() as nursery:
                 for _ in range(readers):
                     nursery.start_soon(self._read_some, waiting, name=self.called)
+                if hasattr(self.source, "discover"):
+                    watched: Any = self.source
+                    nursery.start_soon(self._discover, watched, nursery)
             watching.cancel_scope.cancel()
         self.inbox.mark_nowait(self.input, EndOfStream())
 
     async def _tell_loaded(self, loading: Loading) -> None:
         await loading.wait()
         self.inbox.mark_nowait(self.input, Loaded())
+
+    @property
+    def waits(self) -> str:
+        """Whom it waits for, and since when; empty if for nobody."""
+        return next((each.waits for each in self.aways.values() if each.waits), "")
+
+    def _away(self, name: str) -> Away:
+        return self.aways.setdefault(name, Away(f"{self.called}, {name}"))
+
+    async def _discover(self, source: Discovering, nursery: trio.Nursery) -> None:
+        """Read what appears, from its beginning; see `Discovery`."""
+
+        def found(name: str) -> None:
+            self.partitions[name] = SourceCounters()
+            self._tell(name, Condition.UNOPENED)
+            nursery.start_soon(self._read_some, iter([(name, self.partitions[name])]))
+
+        await Discovery(
+            step=self.step,
+            source=source,
+            away=self._away(LISTING),
+            known=lambda: [name for name, each in self.partitions.items() if not each.ended],
+            is_known=self.partitions.__contains__,
+            is_mine=self.is_mine,
+            on_new=found,
+            on_gone=lambda name: self._gone[name].cancel(),
+            on_listed=lambda: self._tell(LISTING, Condition.IDLE),
+        ).run()
 
     def _in_order(self) -> list[tuple[str, SourceCounters]]:
         """The partitions as they are opened: by their names if they follow each other in time."""
@@ -140,6 +187,19 @@ class SourceTask:
             self._tell(partition, Condition.ENDED)
 
     async def _read_one(self, partition: str, counters: SourceCounters) -> None:
+        """Read to the end, or until it is gone; a server that is away is waited for."""
+        away = self._away(partition)
+        scope = self._gone.setdefault(partition, trio.CancelScope())
+        with scope:
+            while not counters.ended:
+                with away.noticed():
+                    await self._read_on(partition, counters, away)
+                if away.reason:
+                    await away.pause()
+        counters.ended = True
+        log.debug("source partition ended", source=self.step, partition=partition)
+
+    async def _read_on(self, partition: str, counters: SourceCounters, away: Away) -> None:
         await self.gate.wait_open()
         naming = Naming("source", self.step)
         with naming:
@@ -157,6 +217,8 @@ class SourceTask:
                     loading.reads(partition)
                 with naming:
                     batch = await reader.read()
+                if away.reason:
+                    away.is_there()
                 if idleness is not None:
                     idleness.has_read(partition)
                 if loading is not None:
@@ -175,8 +237,9 @@ class SourceTask:
                     await self.inbox.put(self.input, self._made(partition, batch))
                 await trio.lowlevel.checkpoint()
             counters.ended = True
-            log.debug("source partition ended", source=self.step, partition=partition)
         finally:
+            if idleness is not None:
+                idleness.has_read(partition)  # what is away is not idle
             del self._readers[partition]
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
                 await reader.aclose()

@@ -1,0 +1,178 @@
+"""A source instance whose partitions appear and go, and whose server may be away."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+import trio
+from support.shelves import ShelvesSource
+
+import wallarood as w
+from wallarood.flow.align import Alignment
+from wallarood.flow.source_time import SourceTime
+from wallarood.model.batch import Barrier, Batch, Reading
+from wallarood.model.checkpoint import SourcePosition
+from wallarood.model.errors import errors_in
+from wallarood.model.time import Condition, TimeSettings
+from wallarood.runtime.dataflow.counters import SourceCounters
+from wallarood.runtime.dataflow.gate import Gate
+from wallarood.runtime.dataflow.inbox import Inbox
+from wallarood.runtime.dataflow.tasks.source_task import LISTING, SourceTask
+
+INPUT = (-1, "alpha")
+
+
+async def eventually(is_so: Callable[[], object]) -> None:
+    with trio.fail_after(10):
+        while not is_so():  # noqa: ASYNC110
+            await trio.sleep(0.01)
+
+
+@attrs.define(eq=False)
+class Read:
+    """A running source, and what it has handed over."""
+
+    task: SourceTask
+    items: list[Any] = attrs.field(factory=list)
+
+    @property
+    def records(self) -> list[str]:
+        return [each for item in self.items if isinstance(item, Batch) for each in item.values]
+
+    def told(self, partition: str) -> list[Condition]:
+        found = [each for each in self.items if isinstance(each, Reading)]
+        return [each.condition for each in found if each.partition == partition]
+
+    async def until(self, *records: str) -> None:
+        await eventually(lambda: sorted(self.records) == sorted(records))
+
+
+@asynccontextmanager
+async def reading(
+    source: ShelvesSource, *positions: SourcePosition, mine: str = ""
+) -> AsyncIterator[Read]:
+    """Run *source* with the *positions* of a checkpoint; read only names that begin with *mine*."""
+    gate, inbox = Gate(), Inbox([INPUT], batches_max=8, batch_records_max=100)
+    gate.open("start")
+    task = SourceTask(
+        step="in",
+        source=source,
+        partitions={each.partition: SourceCounters(0, each.position) for each in positions},
+        inbox=inbox,
+        input=INPUT,
+        gate=gate,
+        context=w.SourceContext("in", "alpha"),
+        is_mine=lambda name: name.startswith(mine),
+        source_time=SourceTime(TimeSettings()),
+    )
+    made = Read(task)
+
+    async def take() -> None:
+        alignment = Alignment([INPUT])
+        while True:
+            made.items.append((await inbox.get(alignment))[1])
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(take)
+        nursery.start_soon(task.run)
+        yield made
+        nursery.cancel_scope.cancel()
+
+
+def append(path: Path, *lines: str) -> None:
+    with path.open("a") as file:
+        file.writelines(f"{each}\n" for each in lines)
+
+
+async def test_a_partition_that_appears_is_read_and_is_in_the_next_checkpoint(
+    tmp_path: Path,
+) -> None:
+    append(tmp_path / "a", "a1")
+    append(tmp_path / "other", "o1")
+    source = ShelvesSource(str(tmp_path))
+    async with reading(source, mine="a") as made:
+        await made.until("a1")
+        assert made.task.put_barrier(Barrier(1, 1)) == (SourcePosition("in", "a", 1, False),)
+        append(tmp_path / "a2", "b1", "b2")
+        await made.until("a1", "b1", "b2")
+        positions = made.task.put_barrier(Barrier(1, 2))
+        append(tmp_path / "a2", "b3")
+        await made.until("a1", "b1", "b2", "b3")
+    assert positions == (
+        SourcePosition("in", "a", 1, False),
+        SourcePosition("in", "a2", 2, False),
+    )
+    async with reading(source, *positions, mine="a") as made:
+        await made.until("b3")
+
+
+async def test_time_waits_for_the_first_listing_and_for_what_it_finds(tmp_path: Path) -> None:
+    directory = tmp_path / "later"
+    async with reading(ShelvesSource(str(directory))) as made:
+        await trio.sleep(0.1)
+        assert made.told(LISTING) == []
+        directory.mkdir()
+        append(directory / "a", "a1")
+        await made.until("a1")
+        assert made.told(LISTING) == [Condition.IDLE]
+        assert made.told("a") == [Condition.UNOPENED, Condition.ACTIVE]
+        conditions = [each for each in made.items if isinstance(each, Reading)]
+        assert conditions[0].partition == "a", "it holds time before the listing lets it go"
+
+
+async def test_a_server_that_is_away_is_waited_for_and_nothing_is_read_twice(
+    tmp_path: Path,
+) -> None:
+    directory = tmp_path / "shelves"
+    directory.mkdir()
+    append(directory / "a", "a1")
+    async with reading(ShelvesSource(str(directory))) as made:
+        await made.until("a1")
+        directory.rename(tmp_path / "away")
+        await eventually(lambda: made.task.waits)
+        assert f"{directory} is not there (since " in made.task.waits
+        append(tmp_path / "away" / "a", "a2")
+        (tmp_path / "away").rename(directory)
+        await made.until("a1", "a2")
+        await eventually(lambda: not made.task.waits)
+
+
+async def test_one_that_may_go_ends(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        append(tmp_path / name, f"{name}1")
+    async with reading(ShelvesSource(str(tmp_path), on_gone="end")) as made:
+        await made.until("a1", "b1")
+        (tmp_path / "a").unlink()
+        await eventually(lambda: Condition.ENDED in made.told("a"))
+        append(tmp_path / "b", "b2")
+        await made.until("a1", "b1", "b2")
+        assert made.task.put_barrier(Barrier(1, 1))[0] == SourcePosition("in", "a", 1, True)
+
+
+async def _until_it_goes(directory: Path) -> None:
+    async with reading(ShelvesSource(str(directory))) as made:
+        await made.until("a1")
+        (directory / "a").unlink()
+        await trio.sleep(10)
+
+
+async def test_one_that_must_not_go_stops_the_source(tmp_path: Path) -> None:
+    append(tmp_path / "a", "a1")
+    with pytest.raises(ExceptionGroup) as caught:
+        await _until_it_goes(tmp_path)
+    (error,) = errors_in(caught.value)
+    assert isinstance(error, w.ApplicationError)
+    assert "source 'in': partition 'a' is gone" in error.message
+
+
+async def test_a_position_that_is_gone_is_never_skipped(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("removed 5\na6\n")
+    with pytest.raises(ExceptionGroup) as caught:
+        async with reading(ShelvesSource(str(tmp_path)), SourcePosition("in", "a", 3, False)):
+            await trio.sleep(10)
+    (error,) = errors_in(caught.value)
+    assert isinstance(error, w.PositionGoneError)
+    assert error.message.startswith("shelves: position 3 of a is gone: the lowest that is there is")
