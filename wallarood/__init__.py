@@ -202,111 +202,73 @@ __all__ = [
     "variance",
 ]
 
-_WHERE = {
-    "Aggregation": "wallarood.model.aggregation",
-    "Application": "wallarood.model.pipeline",
-    "ApplicationError": "wallarood.model.errors",
-    "Branch": "wallarood.app.streams.options",
-    "CollectedStream": "wallarood.app.streams.collected",
-    "DeadLetter": "wallarood.model.pipeline",
-    "Discovering": "wallarood.app.connector",
-    "End": "wallarood.app.streams.nodes",
-    "Every": "wallarood.app.windows",
-    "FileSink": "wallarood.connectors.file.sink",
-    "FileSource": "wallarood.connectors.file.source",
-    "Forever": "wallarood.app.forever",
-    "GeneratorSource": "wallarood.connectors.generator",
-    "KafkaMessage": "wallarood.connectors.kafka.message",
-    "KafkaSink": "wallarood.connectors.kafka.sink",
-    "KafkaSource": "wallarood.connectors.kafka.source",
-    "KeyedStream": "wallarood.app.streams.keyed",
-    "LineTcpSource": "wallarood.connectors.tcp.source",
-    "ListSink": "wallarood.connectors.memory",
-    "ListSource": "wallarood.connectors.memory",
-    "Located": "wallarood.app.connector",
-    "Marker": "wallarood.connectors.spool.target",
-    "MarkerMovedError": "wallarood.connectors.spool.target",
-    "PipelineError": "wallarood.model.errors",
-    "PositionGoneError": "wallarood.model.errors",
-    "PostgresSink": "wallarood.connectors.postgres.sink",
-    "RedisHashSink": "wallarood.connectors.redis.sink",
-    "RedisSink": "wallarood.connectors.redis.sink",
-    "RedisSource": "wallarood.connectors.redis.source",
-    "Scope": "wallarood.app.connector",
-    "ServerAwayError": "wallarood.model.errors",
-    "Setup": "wallarood.app.setups",
-    "Sink": "wallarood.app.connector",
-    "SinkContext": "wallarood.app.connector",
-    "SinkWriter": "wallarood.app.connector",
-    "Source": "wallarood.app.connector",
-    "SourceBatch": "wallarood.app.connector",
-    "SourceContext": "wallarood.app.connector",
-    "SourceLimits": "wallarood.app.connector",
-    "SourceReader": "wallarood.app.connector",
-    "SpooledSink": "wallarood.connectors.spool.sink",
-    "SqliteSink": "wallarood.connectors.sqlite.sink",
-    "SqliteSource": "wallarood.connectors.sqlite.source",
-    "StdinSource": "wallarood.connectors.stdin",
-    "StdoutSink": "wallarood.connectors.stdout",
-    "Stream": "wallarood.app.streams.stream",
-    "Table": "wallarood.app.streams.joining.joins",
-    "Target": "wallarood.connectors.spool.target",
-    "TcpSink": "wallarood.connectors.tcp.sink",
-    "TcpSource": "wallarood.connectors.tcp.source",
-    "Time": "wallarood.app.time",
-    "Timers": "wallarood.app.functions.timed",
-    "Unreadable": "wallarood.app.connector",
-    "WallaroodError": "wallarood.model.errors",
-    "Windowed": "wallarood.model.timing.windows",
-    "WindowedStream": "wallarood.app.streams.windowed",
-    "Windows": "wallarood.model.timing.windows",
-    "application": "wallarood.app.application",
-    "calendar": "wallarood.app.windows",
-    "collect": "wallarood.app.statistics",
-    "computation": "wallarood.app.functions.computations",
-    "computation_arrow": "wallarood.app.functions.batches",
-    "computation_batch": "wallarood.app.functions.computations",
-    "computation_multi": "wallarood.app.functions.computations",
-    "count": "wallarood.app.aggregations",
-    "count_window": "wallarood.app.windows",
-    "dead_letter": "wallarood.app.functions.computations",
-    "distinct_count": "wallarood.app.statistics",
-    "event_time": "wallarood.app.time",
-    "every": "wallarood.app.windows",
-    "first": "wallarood.app.statistics",
-    "forever": "wallarood.app.forever",
-    "hopping": "wallarood.app.windows",
-    "ingest_time": "wallarood.app.time",
-    "last": "wallarood.app.statistics",
-    "max": "wallarood.app.aggregations:maximum",
-    "mean": "wallarood.app.aggregations",
-    "merge": "wallarood.app.pipeline",
-    "min": "wallarood.app.aggregations:minimum",
-    "quantile": "wallarood.app.statistics",
-    "rolling": "wallarood.app.windows",
-    "session": "wallarood.app.windows",
-    "setup": "wallarood.app.setups",
-    "source": "wallarood.app.pipeline",
-    "state_computation": "wallarood.app.functions.computations",
-    "state_computation_batch": "wallarood.app.functions.batches",
-    "state_computation_multi": "wallarood.app.functions.computations",
-    "state_computation_timed": "wallarood.app.functions.timed",
-    "stddev": "wallarood.app.statistics",
-    "sum": "wallarood.app.aggregations:total",
-    "table": "wallarood.app.streams.joining.joinable",
-    "top": "wallarood.app.statistics",
-    "tumbling": "wallarood.app.windows",
-    "variance": "wallarood.app.statistics",
+_HELD: dict[str, str] = {
+    "wallarood.app.aggregations": "count max:maximum mean min:minimum sum:total",
+    "wallarood.app.application": "application",
+    "wallarood.app.connector": (
+        "Discovering Located Scope Sink SinkContext SinkWriter Source SourceBatch "
+        "SourceContext SourceLimits SourceReader Unreadable"
+    ),
+    "wallarood.app.forever": "Forever forever",
+    "wallarood.app.functions.batches": "computation_arrow state_computation_batch",
+    "wallarood.app.functions.computations": (
+        "computation computation_batch computation_multi dead_letter state_computation "
+        "state_computation_multi"
+    ),
+    "wallarood.app.functions.timed": "Timers state_computation_timed",
+    "wallarood.app.pipeline": "merge source",
+    "wallarood.app.setups": "Setup setup",
+    "wallarood.app.statistics": "collect distinct_count first last quantile stddev top variance",
+    "wallarood.app.streams.collected": "CollectedStream",
+    "wallarood.app.streams.joining.joinable": "table",
+    "wallarood.app.streams.joining.joins": "Table",
+    "wallarood.app.streams.keyed": "KeyedStream",
+    "wallarood.app.streams.nodes": "End",
+    "wallarood.app.streams.options": "Branch",
+    "wallarood.app.streams.stream": "Stream",
+    "wallarood.app.streams.windowed": "WindowedStream",
+    "wallarood.app.time": "Time event_time ingest_time",
+    "wallarood.app.windows": "Every calendar count_window every hopping rolling session tumbling",
+    "wallarood.connectors.file.sink": "FileSink",
+    "wallarood.connectors.file.source": "FileSource",
+    "wallarood.connectors.generator": "GeneratorSource",
+    "wallarood.connectors.kafka.message": "KafkaMessage",
+    "wallarood.connectors.kafka.sink": "KafkaSink",
+    "wallarood.connectors.kafka.source": "KafkaSource",
+    "wallarood.connectors.memory": "ListSink ListSource",
+    "wallarood.connectors.postgres.sink": "PostgresSink",
+    "wallarood.connectors.redis.sink": "RedisHashSink RedisSink",
+    "wallarood.connectors.redis.source": "RedisSource",
+    "wallarood.connectors.spool.sink": "SpooledSink",
+    "wallarood.connectors.spool.target": "Marker MarkerMovedError Target",
+    "wallarood.connectors.sqlite.sink": "SqliteSink",
+    "wallarood.connectors.sqlite.source": "SqliteSource",
+    "wallarood.connectors.stdin": "StdinSource",
+    "wallarood.connectors.stdout": "StdoutSink",
+    "wallarood.connectors.tcp.sink": "TcpSink",
+    "wallarood.connectors.tcp.source": "LineTcpSource TcpSource",
+    "wallarood.model.aggregation": "Aggregation",
+    "wallarood.model.errors": (
+        "ApplicationError PipelineError PositionGoneError ServerAwayError WallaroodError"
+    ),
+    "wallarood.model.pipeline": "Application DeadLetter",
+    "wallarood.model.timing.windows": "Windowed Windows",
 }
-"""Where each name is defined; after a colon, what it is called there."""
+"""The names that each module has; after a colon, what a name is called there."""
+
+_WHERE = {
+    name: (module, called or name)
+    for module, names in _HELD.items()
+    for name, _, called in (each.partition(":") for each in names.split())
+}
 
 
 def __getattr__(name: str) -> "Any":
     """Import a name when it is first used: a command that needs none of them starts at once."""
-    module, _, called = _WHERE.get(name, "").partition(":")
-    if not module:
+    if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(module), called or name)
+    module, called = _WHERE[name]
+    value = getattr(importlib.import_module(module), called)
     globals()[name] = value
     return value
 
