@@ -1,6 +1,7 @@
 """A spooled sink in a cluster: every result is in the database once, whoever is killed."""
 
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from support.command import wallarood
 from support.harness import hosts_in, wait_for
 from support.killer import Killer
 
@@ -122,3 +124,50 @@ def test_what_is_made_again_after_a_kept_checkpoint_is_applied(tmp_path: Path) -
     assert sorted(found.values()) == list(range(1, 1401)), "results of both lines are mixed"
     lines = {line for (line,) in select(out, "SELECT line FROM wallarood_markers")}
     assert 1 in lines
+
+
+BOUNDED = """
+import wallarood as w
+
+numbers = w.source("in", w.GeneratorSource(lambda n: ("x" * 100, n), count=60_000, rate=10_000))
+sink = w.SqliteSink("out.db", "numbers", columns=["text", "n"], spool_bytes_max=200_000)
+app = w.application("bounded", numbers.to_sink(sink, name="out"))
+"""
+
+
+def test_sources_pause_when_too_much_waits_for_a_server(tmp_path: Path) -> None:
+    """Another process writes for long: what waits is bounded, and nothing is lost."""
+    (tmp_path / "app.py").write_text(BOUNDED)
+    out = tmp_path / "out.db"
+    other = sqlite3.connect(out, isolation_level=None)
+    other.execute("PRAGMA journal_mode = WAL")
+    other.execute("BEGIN EXCLUSIVE")
+    with hosts_in(tmp_path) as hosts:
+        (worker,) = hosts.start_cluster(1, str(tmp_path / "app.py"))
+
+        def status() -> Any:
+            found = worker.status()
+            assert found is not None
+            return found
+
+        wait_for("it runs", lambda: worker.phase() == "running")
+        wait_for("sources pause", lambda: "too much output waits" in status().phase, wait_s=60)
+
+        def failing() -> str:
+            return "; ".join(each.failing for each in status().stages)
+
+        wait_for("it is said", lambda: "out.db: database is locked (since " in failing())
+        (spool,) = worker.state.glob("*/sinks/out-0")
+        checkpoint = status().checkpoint.committed
+        read = sum(each.records for each in status().sources)
+        wait_for("checkpoints go on", lambda: status().checkpoint.committed > checkpoint + 3)
+        assert sum(each.records for each in status().sources) == read
+        shown = wallarood("state", "show", "--state-directory", str(worker.state)).stdout
+        assert re.search(r"sink out-0 +\d+ +\d", shown), shown
+        waiting = sum(each.stat().st_size for each in spool.glob("*.spool"))
+        assert 200_000 <= waiting < 3_000_000
+        other.execute("COMMIT")
+        wait_for("it ends", lambda: worker.phase() == "completed", wait_s=60)
+    found = select(out, "SELECT n FROM numbers ORDER BY rowid")
+    assert found == [(n,) for n in range(60_000)]
+    other.close()

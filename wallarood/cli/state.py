@@ -85,6 +85,8 @@ def _show(path: Path, *, as_json: bool) -> int:
             print(_checkpoints(store))
         finally:
             store.close()
+        if kept := _kept(state.cluster_path):
+            print(kept)
     for archive in state.archives():
         print(f"archived: {archive.name}{_damage(state, archive)}")
     return 0
@@ -103,6 +105,25 @@ def _checkpoints(store: CheckpointStore) -> str:
     ]
     listed = table(("checkpoint", "state", "bytes", "kept as"), rows)
     return f"round       {store.round}\n{listed}"
+
+
+def _kept(path: Path) -> str:
+    """What sources and sinks keep: journals, and records that are to be published."""
+    rows = []
+    for what in ("source", "sink"):
+        for directory in sorted((path / f"{what}s").glob("*/")):
+            sizes = [size for each in directory.rglob("[!.]*") if (size := _size_of(each))]
+            if sizes:
+                rows.append((f"{what} {directory.name}", len(sizes), sum(sizes)))
+    return table(("kept for", "files", "bytes"), rows) if rows else ""
+
+
+def _size_of(path: Path) -> int:
+    """The size of a file; 0 if it is none, or gone by now."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except FileNotFoundError:
+        return 0
 
 
 def _damage(state: StateDirectory, archive: Path) -> str:
