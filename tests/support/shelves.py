@@ -62,7 +62,7 @@ class Shelf:
             there(self.path.parent)
             removed, lines = lines_of(self.path)
             if self.position < removed:
-                raise w.PositionGoneError(
+                raise w.PositionGoneError.of(
                     "shelves", self.path.name, position=self.position, lowest=removed
                 )
             if found := lines[self.position - removed :][: self.most]:

@@ -46,7 +46,9 @@ class SourceContext:
 
     It is the same after a restart, belongs to this cluster, worker and source alone, and need not
     exist; empty outside a cluster. `partitions` are all of the source that are known to this
-    worker, and `positions` those of its own that a checkpoint had.
+    worker, and `positions` those of its own that a checkpoint had. `appeared` is whether the
+    partition has appeared since the cluster was formed: it is read from its beginning then, also by
+    a source that would begin at the end of what a new cluster finds.
     """
 
     step: str = ""
@@ -56,6 +58,7 @@ class SourceContext:
     limits: SourceLimits = attrs.field(factory=SourceLimits)
     partitions: tuple[str, ...] = ()
     positions: Mapping[str, Any] = attrs.field(factory=dict)
+    appeared: bool = False
 
 
 @attrs.frozen
@@ -110,7 +113,12 @@ class SourceBatch(Generic[T_co]):
 
 
 class SourceReader(Protocol[T_co]):
-    """An open partition."""
+    """An open partition.
+
+    One that was opened at None may have an attribute `begins_at`, the position where it has begun:
+    it is in the next checkpoint then, also if nothing was read by that time. A source that begins
+    at the end of what is there needs it, or what comes while its worker is down is never read.
+    """
 
     async def read(self) -> SourceBatch[T_co] | None:
         """Wait for at least one record and return what is there; None at the end.
@@ -133,11 +141,11 @@ class Source(Protocol[T_co]):
 
     `record` is the type of the records. `bounded` is whether the source ends by itself.
 
-    An endless source whose partitions come and go also has what `Discovering` has; its `partitions`
-    is not called. When its server is away, `open`, `read` and `discover` raise ServerAwayError:
-    the reader is closed, and opened again at the position after the last batch, after a pause that
-    grows to ten seconds; status says whom it waits for and since when. A position that the server
-    no longer has is a PositionGoneError: nothing is ever skipped in silence.
+    A source whose partitions come and go also has what `Discovering` has: while it is endless,
+    `partitions` is not called. When its server is away, `open`, `read` and `discover` raise
+    ServerAwayError: the reader is closed, and opened again at the position after the last batch,
+    after a pause that grows to ten seconds; status says whom it waits for and since when. A
+    position that the server no longer has is a PositionGoneError: nothing is skipped in silence.
     """
 
     @property

@@ -30,13 +30,14 @@ class ApplicationError(WallaroodError):
 
 
 class PositionGoneError(ApplicationError):
-    """A source is to continue from a position that its server no longer has.
+    """A source is to continue from a position that its server no longer has."""
 
-    `server` and `partition` say where, *position* what was asked for and *lowest* what is there.
-    """
-
-    def __init__(self, server: str, partition: str, *, position: object, lowest: object) -> None:
-        super().__init__(
+    @classmethod
+    def of(
+        cls, server: str, partition: str, *, position: object, lowest: object
+    ) -> "PositionGoneError":
+        """Of *partition* of *server*, with what was asked for and the *lowest* that is there."""
+        return cls(
             f"{server}: position {position} of {partition} is gone: the lowest that is there is "
             f"{lowest}. What is between them was removed before it was read, as when retention is "
             "too short: put it back; or form a new cluster, which begins at what is there"

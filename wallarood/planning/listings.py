@@ -46,7 +46,7 @@ def list_partitions(application: Application) -> tuple[Listing, ...]:
 
 def is_watched(source: Step) -> bool:
     """Whether partitions are found while the source runs, so none is listed before."""
-    return hasattr(source.connector, "discover")
+    return hasattr(source.connector, "discover") and not source.connector.bounded
 
 
 def _partitions(source: Step) -> tuple[str, ...]:

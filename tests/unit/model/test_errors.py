@@ -33,3 +33,10 @@ def test_an_error_for_a_person_has_its_message_and_a_code_of_sysexits(
     error = kind("what, why, and what to do")
     assert error.message == str(error) == "what, why, and what to do"
     assert error.exit_code == 0 or 64 <= error.exit_code <= 78
+
+
+def test_a_position_that_is_gone_is_named_with_what_is_there() -> None:
+    error = errors.PositionGoneError.of("redis x:1", "orders", position=3, lowest=7)
+    said = "redis x:1: position 3 of orders is gone: the lowest that is there is 7. What"
+    assert error.message.startswith(said)
+    assert isinstance(error, errors.ApplicationError)

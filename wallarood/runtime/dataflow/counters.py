@@ -24,8 +24,12 @@ class StageCounters:
 
 @attrs.define
 class SourceCounters:
-    """Of one source partition. `position` is where the next read begins."""
+    """Of one source partition. `position` is where the next read begins.
+
+    `appeared` is whether the partition has appeared since the cluster was formed.
+    """
 
     records: int = 0
     position: object = None
     ended: bool = False
+    appeared: bool = False

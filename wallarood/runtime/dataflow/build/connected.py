@@ -43,6 +43,7 @@ def source_task_of(job: Job, plan: Plan, stage: Stage, *, pace: Pace | None) -> 
                 for each in plan.restored.sources
                 if each.source == step.name
             },
+            appeared=plan.restored.checkpoint.number > 0,
         ),
         is_mine=readers_rule(step, stage, worker),
         source_time=stamping.source_time,

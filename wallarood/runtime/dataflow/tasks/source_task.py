@@ -119,7 +119,7 @@ class SourceTask:
             async with trio.open_nursery() as nursery:
                 for _ in range(readers):
                     nursery.start_soon(self._read_some, waiting, name=self.called)
-                if hasattr(self.source, "discover"):
+                if hasattr(self.source, "discover") and not self.source.bounded:
                     watched: Any = self.source
                     nursery.start_soon(self._discover, watched, nursery)
             watching.cancel_scope.cancel()
@@ -139,11 +139,18 @@ class SourceTask:
 
     async def _discover(self, source: Discovering, nursery: trio.Nursery) -> None:
         """Read what appears, from its beginning; see `Discovery`."""
+        first = True
 
         def found(name: str) -> None:
-            self.partitions[name] = SourceCounters()
+            appeared = self.context.appeared or not first
+            self.partitions[name] = SourceCounters(appeared=appeared)
             self._tell(name, Condition.UNOPENED)
             nursery.start_soon(self._read_some, iter([(name, self.partitions[name])]))
+
+        def listed() -> None:
+            nonlocal first
+            first = False
+            self._tell(LISTING, Condition.IDLE)
 
         await Discovery(
             step=self.step,
@@ -154,7 +161,7 @@ class SourceTask:
             is_mine=self.is_mine,
             on_new=found,
             on_gone=lambda name: self._gone[name].cancel(),
-            on_listed=lambda: self._tell(LISTING, Condition.IDLE),
+            on_listed=listed,
         ).run()
 
     def _in_order(self) -> list[tuple[str, SourceCounters]]:
@@ -203,7 +210,11 @@ class SourceTask:
         await self.gate.wait_open()
         naming = Naming("source", self.step)
         with naming:
-            reader = await self.source.open(partition, counters.position, self.context)
+            reader = await self.source.open(
+                partition, counters.position, attrs.evolve(self.context, appeared=counters.appeared)
+            )
+        if counters.position is None:
+            counters.position = getattr(reader, "begins_at", None)
         self._readers[partition] = reader
         self._tell(partition, Condition.ACTIVE)
         idleness, loading = self._idleness, self._loading

@@ -36,5 +36,5 @@ def test_other_failures_pass() -> None:
     away = Away("source 'in'")
     gone = r"position 3 of x is gone: the lowest .* is 5"
     with pytest.raises(w.PositionGoneError, match=gone), away.noticed():
-        raise w.PositionGoneError("redis", "x", position=3, lowest=5)
+        raise w.PositionGoneError.of("redis", "x", position=3, lowest=5)
     assert away.waits == ""

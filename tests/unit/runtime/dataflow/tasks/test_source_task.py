@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 import trio
-from support.shelves import ShelvesSource
+from support.shelves import Shelf, ShelvesSource, lines_of
 
 import wallarood as w
 from wallarood.flow.align import Alignment
@@ -52,7 +52,10 @@ class Read:
 
 @asynccontextmanager
 async def reading(
-    source: ShelvesSource, *positions: SourcePosition, mine: str = ""
+    source: ShelvesSource,
+    *positions: SourcePosition,
+    mine: str = "",
+    **context: Any,
 ) -> AsyncIterator[Read]:
     """Run *source* with the *positions* of a checkpoint; read only names that begin with *mine*."""
     gate, inbox = Gate(), Inbox([INPUT], batches_max=8, batch_records_max=100)
@@ -64,7 +67,7 @@ async def reading(
         inbox=inbox,
         input=INPUT,
         gate=gate,
-        context=w.SourceContext("in", "alpha"),
+        context=w.SourceContext("in", "alpha", **context),
         is_mine=lambda name: name.startswith(mine),
         source_time=SourceTime(TimeSettings()),
     )
@@ -176,3 +179,38 @@ async def test_a_position_that_is_gone_is_never_skipped(tmp_path: Path) -> None:
     (error,) = errors_in(caught.value)
     assert isinstance(error, w.PositionGoneError)
     assert error.message.startswith("shelves: position 3 of a is gone: the lowest that is there is")
+
+
+@attrs.frozen
+class LatestSource(ShelvesSource):
+    """One that begins at the end of what a new cluster finds."""
+
+    async def open(self, partition: str, position: Any, context: w.SourceContext) -> Shelf:
+        if position is None and not context.appeared:
+            position = len(lines_of(Path(self.directory) / partition)[1])
+        reader = await ShelvesSource.open(self, partition, position, context)
+        return Begun(reader.path, reader.position, reader.most)
+
+
+class Begun(Shelf):
+    """A reader that says where it has begun."""
+
+    @property
+    def begins_at(self) -> int:
+        return self.position
+
+
+async def test_one_that_begins_at_the_end_reads_from_the_beginning_what_appears(
+    tmp_path: Path,
+) -> None:
+    append(tmp_path / "a", "old")
+    source = LatestSource(str(tmp_path))
+    async with reading(source) as made:
+        await eventually(lambda: made.told("a")[-1:] == [Condition.ACTIVE])
+        positions = made.task.put_barrier(Barrier(1, 1))
+        assert positions == (SourcePosition("in", "a", 1, False),), "where it has begun"
+        append(tmp_path / "b", "b1")
+        await made.until("b1")
+    append(tmp_path / "a", "a2")
+    async with reading(source, *positions, appeared=True) as made:
+        await made.until("a2", "b1")
