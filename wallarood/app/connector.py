@@ -113,12 +113,7 @@ class SourceBatch(Generic[T_co]):
 
 
 class SourceReader(Protocol[T_co]):
-    """An open partition.
-
-    One that was opened at None may have an attribute `begins_at`, the position where it has begun:
-    it is in the next checkpoint then, also if nothing was read by that time. A source that begins
-    at the end of what is there needs it, or what comes while its worker is down is never read.
-    """
+    """An open partition."""
 
     async def read(self) -> SourceBatch[T_co] | None:
         """Wait for at least one record and return what is there; None at the end.

@@ -55,7 +55,7 @@ async def _batches(trials: SourceTrials, partition: str) -> list[tuple[int, Any]
                 batch = await reader.read()
             assert batch is not None, "it has ended before all was read"
             most = trials.limits.batch_records_max
-            assert 0 < len(batch.records) <= most, f"{len(batch.records)} records, not 1 to {most}"
+            assert len(batch.records) <= most, f"{len(batch.records)} records, not 1 to {most}"
             done += len(batch.records)
             found.append((done, batch.position))
             await reader.committed(found[0][1])  # which lets nothing go that is asked for below

@@ -213,8 +213,6 @@ class SourceTask:
             reader = await self.source.open(
                 partition, counters.position, attrs.evolve(self.context, appeared=counters.appeared)
             )
-        if counters.position is None:
-            counters.position = getattr(reader, "begins_at", None)
         self._readers[partition] = reader
         self._tell(partition, Condition.ACTIVE)
         idleness, loading = self._idleness, self._loading
