@@ -3,7 +3,8 @@
 # ===================
 # Every partition of the topics is a partition of the source, read by a client of its own. Positions
 # are in the checkpoints alone: no group of the broker decides who reads what, and no offsets are
-# committed there, since those expire.
+# committed there, since those expire. Partitions, and topics that match, are looked for while the
+# source runs; one that has appeared is read from its beginning.
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Literal, TypeVar
@@ -23,7 +24,7 @@ from wallarood.connectors.kafka.reader import KafkaReader
 from wallarood.connectors.kafka.records import Reading
 from wallarood.connectors.kafka.topics import Partition, Topics
 from wallarood.connectors.values import ValueFormat, decoder_of, record_of
-from wallarood.model.errors import ApplicationError, PeersGoneError
+from wallarood.model.errors import ApplicationError, PeersGoneError, ServerAwayError
 from wallarood.model.pipeline import ErrorPolicy
 
 log = structlog.get_logger(__name__)
@@ -31,6 +32,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 T_co = typing_extensions.TypeVar("T_co", covariant=True, default=Any)
 Start = Literal["earliest", "latest"]
+Gone = Literal["stop", "end"]
 
 RETRY_FIRST_S = 0.2
 RETRY_MAX_S = 10.0
@@ -47,6 +49,10 @@ class KafkaSource(Generic[T_co]):
     type `record` if given). With ``messages=True`` they are `KafkaMessage`: value, key, headers,
     time, topic, partition and offset; only so tombstones can be read. `on_error` is what becomes of
     a value that cannot be read: "stop" (default), "skip", or `dead_letter(sink)`.
+
+    Partitions that are added, and topics that a regular expression matches, are found within
+    *discover_s* seconds (default 60) and read from their beginning, without a restart; one that is
+    gone stops the job, or with ``on_gone="end"`` has ended.
 
     `start` is where a new cluster begins: "earliest" (default) or "latest". ``follow=False`` reads
     what is there when the partition is first opened, then ends. Messages of transactions count when
@@ -71,6 +77,8 @@ class KafkaSource(Generic[T_co]):
     start: Start
     follow: bool
     on_error: OnError
+    discover_s: float
+    on_gone: Gone
     scope: Scope = Scope.SHARED
     stamped: bool = True
 
@@ -84,6 +92,8 @@ class KafkaSource(Generic[T_co]):
         start: Start = "earliest",
         follow: bool = True,
         on_error: OnError = "stop",
+        discover_s: float = 60.0,
+        on_gone: Gone = "stop",
         settings: Mapping[str, str | int | float | bool] | None = None,
         secrets: Mapping[str, str] | None = None,
     ) -> None:
@@ -93,9 +103,16 @@ class KafkaSource(Generic[T_co]):
             raise ApplicationError("KafkaSource: expected at least one topic")
         if start not in ("earliest", "latest"):
             raise ApplicationError(f"KafkaSource: start={start!r}: expected 'earliest' or 'latest'")
+        if not discover_s > 0 or on_gone not in ("stop", "end"):
+            raise ApplicationError(
+                f"KafkaSource: discover_s={discover_s!r}, on_gone={on_gone!r}: expected seconds, "
+                "and 'stop' or 'end'"
+            )
         policy_of(on_error)
         value = record_of("KafkaSource", format, record)
-        self.__attrs_init__(broker, topics, format, value, messages, start, follow, on_error)
+        self.__attrs_init__(
+            broker, topics, format, value, messages, start, follow, on_error, discover_s, on_gone
+        )
 
     @property
     def record(self) -> Any:
@@ -115,6 +132,17 @@ class KafkaSource(Generic[T_co]):
         not take the user, or a right is missing. Raises PeersGoneError: it has not come.
         """
         return tuple(map(str, Topics(self.broker).listed_when_there(self.topics)))
+
+    async def discover(self) -> Sequence[str]:
+        """See `Discovering.discover`.
+
+        Raises ServerAwayError, and otherwise what `partitions` raises.
+        """
+        try:
+            found = await trio.to_thread.run_sync(Topics(self.broker).listed, self.topics)
+        except PeersGoneError as error:
+            raise ServerAwayError(error.message) from error
+        return list(map(str, found))
 
     def size_bytes(self, partition: str) -> int | None:  # noqa: ARG002
         """See `Source.size_bytes`."""
@@ -160,7 +188,8 @@ class KafkaSource(Generic[T_co]):
         try:
             low, high = await ends_of(reader._consumer, partition, self.broker)
             if position is None:
-                place.offset = low if self.start == "earliest" else high
+                from_low = self.start == "earliest" or context.appeared
+                place.offset = low if from_low else high
                 place.end = None if self.follow else high
                 reader.says_where_it_begins = True
             elif not low <= place.offset <= high:
