@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import attrs
 import structlog
 
-from wallarood.flow.failures import Failure
+from wallarood.app.connector import Unreadable
+from wallarood.app.functions.declaring import policy_of
+from wallarood.flow.failures import Failure, unread
+from wallarood.model.batch import Unread
 from wallarood.model.pipeline import LATE_LETTERS_OUTPUT, DeadLetter, ErrorPolicy
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.outputs import Outputs
@@ -63,3 +66,21 @@ class Letters:
             record=first.record,
         )
         self._unsaid, self._said_at = 0, now
+
+
+def unread_of(step: str, source: object, unreadable: Sequence[Unreadable]) -> Unread:
+    """What *source*, the one of *step*, could not read, with what its `on_error` says of it."""
+    policy = policy_of(getattr(source, "on_error", "stop"))
+    return Unread(
+        tuple(
+            unread(
+                step,
+                policy,
+                each.error if each.byte is None else f"at byte {each.byte:,}: {each.error}",
+                raw=each.raw,
+                file=each.place,
+                line=each.line or 0,
+            )
+            for each in unreadable
+        )
+    )

@@ -23,22 +23,21 @@ from wallarood.app.connector import (
     SourceBatch,
     SourceContext,
     SourceReader,
-    Unreadable,
 )
-from wallarood.app.functions.declaring import policy_of
 from wallarood.disk.noted import note_connector
-from wallarood.flow.failures import Naming, unread
+from wallarood.flow.failures import Naming
 from wallarood.flow.source_time import SourceTime
-from wallarood.model.batch import Barrier, Batch, EndOfStream, Loaded, Reading, Unread
+from wallarood.model.batch import Barrier, Batch, EndOfStream, Loaded, Reading
 from wallarood.model.checkpoint import SourcePosition
 from wallarood.model.ids import InputId
 from wallarood.model.time import SECOND, Condition, TimeSettings
 from wallarood.runtime.dataflow.counters import SourceCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox
-from wallarood.runtime.dataflow.tasks.loading import Loading
 from wallarood.runtime.dataflow.tasks.away import Away
 from wallarood.runtime.dataflow.tasks.discovery import Discovery
+from wallarood.runtime.dataflow.tasks.letters import unread_of
+from wallarood.runtime.dataflow.tasks.loading import Loading
 from wallarood.runtime.timing.drift import Drift
 from wallarood.runtime.timing.idleness import Idleness
 
@@ -89,7 +88,14 @@ class SourceTask:
 
     @_loading.default
     def _watch_loading(self) -> Loading | None:
-        return Loading(len(self.partitions), self._readers) if self.of_table else None
+        if not self.of_table:
+            return None
+        return Loading(len(self.partitions) + self._is_watched, self._readers)
+
+    @property
+    def _is_watched(self) -> bool:
+        """Whether partitions are found while it runs."""
+        return hasattr(self.source, "discover") and not self.source.bounded
 
     @property
     def time(self) -> TimeSettings | None:
@@ -119,7 +125,7 @@ class SourceTask:
             async with trio.open_nursery() as nursery:
                 for _ in range(readers):
                     nursery.start_soon(self._read_some, waiting, name=self.called)
-                if hasattr(self.source, "discover") and not self.source.bounded:
+                if self._is_watched:
                     watched: Any = self.source
                     nursery.start_soon(self._discover, watched, nursery)
             watching.cancel_scope.cancel()
@@ -144,6 +150,8 @@ class SourceTask:
         def found(name: str) -> None:
             appeared = self.context.appeared or not first
             self.partitions[name] = SourceCounters(appeared=appeared)
+            if self._loading is not None and first:
+                self._loading.partitions += 1
             self._tell(name, Condition.UNOPENED)
             nursery.start_soon(self._read_some, iter([(name, self.partitions[name])]))
 
@@ -151,6 +159,8 @@ class SourceTask:
             nonlocal first
             first = False
             self._tell(LISTING, Condition.IDLE)
+            if self._loading is not None:
+                self._loading.ended(LISTING)
 
         await Discovery(
             step=self.step,
@@ -226,8 +236,7 @@ class SourceTask:
                     loading.reads(partition)
                 with naming:
                     batch = await reader.read()
-                if away.reason:
-                    away.is_there()
+                away.is_there()
                 if idleness is not None:
                     idleness.has_read(partition)
                 if loading is not None:
@@ -239,7 +248,8 @@ class SourceTask:
                 while not self.gate.is_open:
                     await self.gate.wait_open()
                 if batch.unreadable:
-                    self.inbox.mark_nowait(self.input, self._unread(batch.unreadable))
+                    unread = unread_of(self.step, self.source, batch.unreadable)
+                    self.inbox.mark_nowait(self.input, unread)
                 counters.records += len(batch.records)
                 counters.position = batch.position
                 if batch.records:
@@ -247,33 +257,23 @@ class SourceTask:
                 await trio.lowlevel.checkpoint()
             counters.ended = True
         finally:
-            if idleness is not None:
-                idleness.has_read(partition)  # what is away is not idle
+            self._awaits_no_more(partition)
             del self._readers[partition]
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
                 await reader.aclose()
+
+    def _awaits_no_more(self, partition: str) -> None:
+        """What is away is neither idle nor has it caught up."""
+        if self._idleness is not None:
+            self._idleness.has_read(partition)
+        if self._loading is not None:
+            self._loading.has_read(partition)
 
     def _made(self, partition: str, read: SourceBatch[Any]) -> Batch:
         if self.time is None:
             return Batch(read.records)
         runs = [(partition, len(read.records))]
         return Batch(read.records, times=read.times, runs=runs)
-
-    def _unread(self, unreadable: tuple[Unreadable, ...]) -> Unread:
-        policy = policy_of(getattr(self.source, "on_error", "stop"))
-        return Unread(
-            tuple(
-                unread(
-                    self.step,
-                    policy,
-                    each.error if each.byte is None else f"at byte {each.byte:,}: {each.error}",
-                    raw=each.raw,
-                    file=each.place,
-                    line=each.line or 0,
-                )
-                for each in unreadable
-            )
-        )
 
     def put_barrier(self, barrier: Barrier) -> tuple[SourcePosition, ...]:
         """Put a barrier after what was read; the positions that belong to it."""

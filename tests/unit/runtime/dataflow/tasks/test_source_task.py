@@ -13,7 +13,7 @@ from support.shelves import Shelf, ShelvesSource, lines_of
 import wallarood as w
 from wallarood.flow.align import Alignment
 from wallarood.flow.source_time import SourceTime
-from wallarood.model.batch import Barrier, Batch, Reading
+from wallarood.model.batch import Barrier, Batch, Loaded, Reading
 from wallarood.model.checkpoint import SourcePosition
 from wallarood.model.errors import errors_in
 from wallarood.model.time import Condition, TimeSettings
@@ -70,6 +70,7 @@ async def reading(
         context=w.SourceContext("in", "alpha", **context),
         is_mine=lambda name: name.startswith(mine),
         source_time=SourceTime(TimeSettings()),
+        of_table=True,
     )
     made = Read(task)
 
@@ -124,6 +125,18 @@ async def test_time_waits_for_the_first_listing_and_for_what_it_finds(tmp_path: 
         assert made.told("a") == [Condition.UNOPENED, Condition.ACTIVE]
         conditions = [each for each in made.items if isinstance(each, Reading)]
         assert conditions[0].partition == "a", "it holds time before the listing lets it go"
+
+
+async def test_a_table_is_loaded_when_what_the_first_listing_finds_is_read(tmp_path: Path) -> None:
+    directory = tmp_path / "later"
+    async with reading(ShelvesSource(str(directory))) as made:
+        await eventually(lambda: made.task.waits)
+        assert not any(isinstance(each, Loaded) for each in made.items)
+        directory.mkdir()
+        append(directory / "a", "a1")
+        append(directory / "b", "b1")
+        await eventually(lambda: any(isinstance(each, Loaded) for each in made.items))
+        assert sorted(made.records) == ["a1", "b1"]
 
 
 async def test_a_server_that_is_away_is_waited_for_and_nothing_is_read_twice(
