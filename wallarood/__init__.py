@@ -81,6 +81,8 @@ if TYPE_CHECKING:
     from wallarood.connectors.kafka.sink import KafkaSink
     from wallarood.connectors.kafka.source import KafkaSource
     from wallarood.connectors.memory import ListSink, ListSource
+    from wallarood.connectors.nats.sink import NatsSink
+    from wallarood.connectors.nats.source import NatsSource
     from wallarood.connectors.postgres.sink import PostgresSink
     from wallarood.connectors.redis.sink import RedisHashSink, RedisSink
     from wallarood.connectors.redis.source import RedisSource
@@ -129,6 +131,8 @@ __all__ = [
     "Located",
     "Marker",
     "MarkerMovedError",
+    "NatsSink",
+    "NatsSource",
     "PipelineError",
     "PositionGoneError",
     "PostgresSink",
@@ -236,6 +240,8 @@ _HELD: dict[str, str] = {
     "wallarood.connectors.kafka.sink": "KafkaSink",
     "wallarood.connectors.kafka.source": "KafkaSource",
     "wallarood.connectors.memory": "ListSink ListSource",
+    "wallarood.connectors.nats.sink": "NatsSink",
+    "wallarood.connectors.nats.source": "NatsSource",
     "wallarood.connectors.postgres.sink": "PostgresSink",
     "wallarood.connectors.redis.sink": "RedisHashSink RedisSink",
     "wallarood.connectors.redis.source": "RedisSource",

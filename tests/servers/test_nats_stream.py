@@ -13,7 +13,6 @@ from support.servers.process import Server
 
 import wallarood as w
 from wallarood.app.connector import SourceContext, SourceLimits, SourceReader
-from wallarood.connectors import nats as nats_
 from wallarood.connectors.nats.protocol import Message
 from wallarood.connectors.nats.server import Address, Connection
 from wallarood.connectors.nats.target import NatsTarget
@@ -69,12 +68,12 @@ async def stored(server: Server, stream: str, subject: str) -> list[bytes]:
         sequence = int(messages[-1].headers["Nats-Sequence"]) + 1
 
 
-def sink_of(server: Server, stream: str, **options: Any) -> nats_.NatsSink:
+def sink_of(server: Server, stream: str, **options: Any) -> w.NatsSink:
     prefix = f"{stream}.markers"
-    return nats_.NatsSink(url(server), stream, f"{stream}.out", marker_prefix=prefix, **options)
+    return w.NatsSink(url(server), stream, f"{stream}.out", marker_prefix=prefix, **options)
 
 
-def target_of(sink: nats_.NatsSink, writer: str) -> NatsTarget:
+def target_of(sink: w.NatsSink, writer: str) -> NatsTarget:
     target = sink._spooled("out").connect(writer)
     assert isinstance(target, NatsTarget)
     return target
@@ -83,7 +82,7 @@ def target_of(sink: nats_.NatsSink, writer: str) -> NatsTarget:
 def test_counts_are_in_the_stream_once_in_order(nats: Server, tmp_path: Path) -> None:
     stream = trio.run(create, nats)
     subjects = f'"{stream}.out", marker_prefix="{stream}.markers"'
-    sink = f'nats.NatsSink("{url(nats)}", "{stream}", {subjects})'
+    sink = f'w.NatsSink("{url(nats)}", "{stream}", {subjects})'
 
     def read() -> list[tuple[int, int]]:
         found = trio.run(stored, nats, stream, f"{stream}.out")
@@ -95,9 +94,9 @@ def test_counts_are_in_the_stream_once_in_order(nats: Server, tmp_path: Path) ->
 def test_a_stream_is_counted_into_another_exactly_once(nats: Server, tmp_path: Path) -> None:
     """Through NATS: workers and server are killed while messages come."""
     stream, counts = trio.run(create, nats), trio.run(create, nats)
-    source = f'nats.NatsSource("{url(nats)}", "{stream}", format="json", record=int)'
+    source = f'w.NatsSource("{url(nats)}", "{stream}", format="json", record=int)'
     subjects = f'"{counts}.out", marker_prefix="{counts}.markers"'
-    sink = f'nats.NatsSink("{url(nats)}", "{counts}", {subjects})'
+    sink = f'w.NatsSink("{url(nats)}", "{counts}", {subjects})'
 
     def feed(numbers: range) -> None:
         trio.run(send, nats, f"{stream}.in", *map(str, numbers))
@@ -134,7 +133,7 @@ async def test_what_is_wrong_is_said_with_the_server(nats: Server) -> None:
             (sink_of(nats, "NONE"), "has no stream 'NONE': create it"),
             (sink_of(nats, bare), f"stream '{bare}' takes no atomic batches: set allow_atomic"),
             (
-                nats_.NatsSink(url(nats), good, f"{good}.out"),
+                w.NatsSink(url(nats), good, f"{good}.out"),
                 "add wallarood.markers.\\* to them",
             ),
         ):
@@ -143,14 +142,14 @@ async def test_what_is_wrong_is_said_with_the_server(nats: Server) -> None:
                     await ask()
                 assert caught.value.message.startswith(f"NATS at {nats.address}")
         with pytest.raises(ConfigurationError, match="does not allow direct gets"):
-            await nats_.NatsSource(url(nats), bare).check_connected()
-        nowhere = nats_.NatsSink(f"nats://me:geheim@127.0.0.1:{port}", "X", "x")
+            await w.NatsSource(url(nats), bare).check_connected()
+        nowhere = w.NatsSink(f"nats://me:geheim@127.0.0.1:{port}", "X", "x")
         with pytest.raises(w.WallaroodError, match=f"127.0.0.1:{port} cannot be reached") as other:
             await nowhere.check_connected()
         assert "geheim" not in other.value.message + repr(nowhere)
 
 
-async def opened(source: nats_.NatsSource, position: object = None) -> SourceReader:
+async def opened(source: w.NatsSource, position: object = None) -> SourceReader:
     return await source.open(source.partitions()[0], position, CONTEXT)
 
 
@@ -168,7 +167,7 @@ async def test_messages_come_in_order_and_positions_continue(nats: Server) -> No
     stream = await create(nats)
     await send(nats, f"{stream}.a", *map(str, range(25)))
     await send(nats, f"{stream}.b", "other")
-    source = nats_.NatsSource(url(nats), stream, f"{stream}.a", format="json", record=int)
+    source = w.NatsSource(url(nats), stream, f"{stream}.a", format="json", record=int)
     with trio.fail_after(60):
         reader = await opened(source)
         begin, first = await reader.read(), await reader.read()
@@ -190,7 +189,7 @@ async def test_messages_come_in_order_and_positions_continue(nats: Server) -> No
 async def test_messages_that_are_gone_stop(nats: Server) -> None:
     stream = await create(nats)
     await send(nats, f"{stream}.a", *map(str, range(50)))
-    source = nats_.NatsSource(url(nats), stream)
+    source = w.NatsSource(url(nats), stream)
     with trio.fail_after(60):
         reader = await opened(source)
         await reader.read()
@@ -222,7 +221,7 @@ async def test_the_sink_keeps_its_guarantee(nats: Server, tmp_path: Path) -> Non
     def read() -> list[str]:
         return [each.decode() for each in trio.run(stored, nats, stream, f"{stream}.out")]
 
-    wrong = {"stream": (nats_.NatsSink(url(nats), "NONE", "x"), "has no stream 'NONE'")}
+    wrong = {"stream": (w.NatsSink(url(nats), "NONE", "x"), "has no stream 'NONE'")}
     case = SinkCase(sink=sink, read=read, server=nats, kills=5, wrong=wrong)
     proof = await prove_sink(case, tmp_path)
     print(proof)

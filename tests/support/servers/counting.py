@@ -13,7 +13,6 @@ RESTS = 97
 NUMBERS_FOR_A_KILL = 3000
 APPLICATION = """
 import wallarood as w
-from wallarood.connectors import nats
 
 class Seen:
     count = 0
@@ -33,7 +32,6 @@ app = w.application(
 """
 THROUGH = """
 import wallarood as w
-from wallarood.connectors import nats
 
 class Seen:
     count = 0
