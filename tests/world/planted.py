@@ -17,7 +17,8 @@ from wallarood.control.effects import (
 from wallarood.control.events import CommitRecorded, Event, SinksPublished
 from wallarood.control.rounds.checkpoint_leader import CheckpointLeader
 from wallarood.control.rounds.checkpoint_member import CheckpointMember, Phase
-from wallarood.control.rounds.recovery_leader import Phase, RecoveryLeader
+from wallarood.control.rounds.recovery_leader import Phase as Recovery
+from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.control.settings import MachineClasses as Classes
 from wallarood.control.stale import Stamp
 from wallarood.flow.align import Alignment
@@ -52,7 +53,7 @@ class HastyLeader(RecoveryLeader):
 
     def _absent(self) -> list[WorkerName]:
         absent = super()._absent()
-        return absent[1:] if self.phase is Phase.PROPOSED else absent
+        return absent[1:] if self.phase is Recovery.PROPOSED else absent
 
 
 class SameLine(RecoveryLeader):
