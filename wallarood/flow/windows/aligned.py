@@ -48,7 +48,8 @@ class AlignedWindows:
         """When a pane is to be dropped: a heap."""
         self._changes: Changes[Extent, dict[Any, None]] = Changes(wall, self._spec.emit_every)
         """Keys of open windows."""
-        self._judged_at, self._open_from = MAX_TIME, MIN_TIME
+        self._judged_at: int | None = None
+        self._open_from = MIN_TIME
         for pane, rows in list(self._state.buckets.items()):
             self._list(pane)
             if self._spec.emit is Emit.EVERY:

@@ -60,3 +60,18 @@ def test_a_shorter_grace_lets_go_of_more() -> None:
     restarted(run, which, 0)
     run.one("a", 3, 4)
     assert run.late == ["4"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_source_has_after_its_end_and_a_restart_is_late(kind: str) -> None:
+    run = driven(KINDS[kind])
+    run.one("a", 1, 1)
+    run.end()
+    before = said(run)
+
+    run.restart(run.computation)
+    run.one("a", 99, 4)
+    run.end()
+
+    assert said(run) == before
+    assert run.late == ["4"]
