@@ -17,8 +17,10 @@ def waits_for_rows(application: Application, step: Step) -> bool:
     """
     if waits_for_table(application, step):
         return True
-    endless = _endless_of(application, step) if _is_enriched(step) else set()
-    return bool(endless) and not endless & _waiting(application)
+    if not _is_enriched(step) or not _endless_of(application, step):
+        return False
+    tables = {each.name for each in sources_of(application, step.inputs[1].step)}
+    return not tables & _waiting(application)
 
 
 def loaded_first(application: Application) -> set[str]:

@@ -61,3 +61,12 @@ def test_what_a_waiting_stream_is_read_from_cannot_be_waited_for() -> None:
     app = w.application("test", first, second)
     assert loaded_first(app) == set()
     assert not any(waits_for_rows(app, step) for step in app.steps)
+
+
+def test_a_table_with_a_bounded_source_that_waits_itself_is_not_waited_for() -> None:
+    file, live, orders = keyed("file"), keyed("live", w.GeneratorSource()), keyed("orders")
+    mixed = w.table(file.merge(live), ttl="1h")
+    one = orders.enrich(mixed, name="one").to_sink(w.ListSink([]), name="a")
+    two = file.enrich(w.table(orders, ttl="1h"), name="two").to_sink(w.ListSink([]), name="b")
+    app = w.application("test", one, two)
+    assert [step.name for step in app.steps if waits_for_rows(app, step)] == ["two"]
