@@ -103,13 +103,16 @@ class Enrich:
     def _hold(self, batch: Batch) -> Batch:
         times: Any = batch.times or [None] * len(batch)
         by_key = self._state.by_key
-        news: dict[Any, tuple[Any, ...]] = {}
+        fresh: dict[Any, list[Any]] = {}
         columns = zip(canonical_all(batch), batch.values, times, batch.keys or (), strict=True)
-        for held, value, time, key in columns:
-            old = news.get(held) or by_key.get(held) or _NO_ROW
-            waiting = old[2] if len(old) > 2 else ()
-            news[held] = (*old[:2], (*waiting, (self._arrivals, value, time, key)))
-            self._arrivals += 1
+        for arrival, (held, value, time, key) in enumerate(columns, self._arrivals):
+            fresh.setdefault(held, []).append((arrival, value, time, key))
+        self._arrivals += len(batch)
+        news: dict[Any, tuple[Any, ...]] = {}
+        for held, waiting in fresh.items():
+            row = by_key.get(held, _NO_ROW)
+            before = row[2] if len(row) > 2 else ()
+            news[held] = (*row[:2], (*before, *waiting))
         self._state.put(news)
         self._holding.update(news)
         return self._nothing()
