@@ -2,10 +2,11 @@
 # Theory of operation
 # ===================
 # One request at a time, each with an inbox of its own, so that an answer that comes late, to a
-# request that was cancelled, is told from the one that is waited for.
+# request that was cancelled, or by an earlier connection, is told from the one that is waited for.
 
 import contextlib
 import json
+import secrets
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -102,6 +103,11 @@ class Connection:
     version: tuple[int, ...] = ()
     _parser: Parser = attrs.field(factory=Parser, init=False)
     _requests: int = attrs.field(default=0, init=False)
+    _inbox: str = attrs.field(init=False)
+
+    @_inbox.default
+    def _of_its_own(self) -> str:
+        return f"_INBOX.{secrets.token_hex(11)}"
 
     async def begin(self, user: str, password: str | None) -> None:
         """Introduce each other. Raises as `Address.what` says."""
@@ -126,10 +132,6 @@ class Connection:
             await self.stream.send_all(hello.encode())
             while not isinstance(await self._heard(), Pong):
                 pass
-
-    @property
-    def _inbox(self) -> str:
-        return f"_INBOX.{id(self):x}"
 
     async def _encrypt(self) -> None:
         context = ssl.create_default_context(cafile=self.address.ca_file)

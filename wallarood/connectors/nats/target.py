@@ -7,6 +7,7 @@
 
 import base64
 import json
+import secrets
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -40,6 +41,8 @@ class NatsTarget:
     _connection: Connection | None = attrs.field(default=None, init=False)
     _sequence: int = attrs.field(default=0, init=False)
     """Of the marker in the stream; 0 if there is none."""
+    _name: str = attrs.field(factory=lambda: secrets.token_hex(11), init=False)
+    """Of its batches, before their number: no other process may have it."""
     _batches: int = attrs.field(default=0, init=False)
 
     @property
@@ -110,7 +113,7 @@ class NatsTarget:
         if self._connection is None:
             raise PeersGoneError(f"{self.address}: there is no connection")
         self._batches += 1
-        name = f"{self.writer[-24:]}-{id(self):x}-{self._batches}"
+        name = f"{self._name}-{self._batches}"
         before = b"".join(
             publish(
                 subject,
