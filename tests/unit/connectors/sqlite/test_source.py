@@ -87,6 +87,32 @@ async def test_rows_become_objects_or_what_on_error_says(path: Path) -> None:
         await read(w.SqliteSource(path, "orders", columns=["item", "count"], record=Order))
 
 
+async def test_a_text_that_is_not_utf8_is_unreadable(path: Path) -> None:
+    add(path, ("a", 1), ("b", 2))
+    execute(path, "UPDATE orders SET item = CAST(x'ff' AS TEXT) WHERE id = 1")
+    batch = await read(w.SqliteSource(path, "orders", columns=["item"], on_error="skip"))
+    assert batch is not None
+    assert (batch.records, batch.position) == ([{"item": "b"}], 2)
+    assert [(each.error, each.raw) for each in batch.unreadable] == [
+        ("text that is not UTF-8", rb"(b'\xff',)")
+    ]
+    with pytest.raises(w.ApplicationError, match="rowid 1: text that is not UTF-8"):
+        await read(w.SqliteSource(path, "orders", columns=["item"]))
+
+
+async def test_it_has_caught_up_when_there_are_no_more_rows(path: Path) -> None:
+    add(path, ("a", 1))
+    reader = await w.SqliteSource(path, "orders", columns=["item"]).open("orders", None, CONTEXT)
+    caught_up = [reader.caught_up]  # type: ignore[attr-defined]
+    await reader.read()
+    caught_up.append(reader.caught_up)  # type: ignore[attr-defined]
+    with trio.move_on_after(0.2):
+        await reader.read()
+    caught_up.append(reader.caught_up)  # type: ignore[attr-defined]
+    await reader.aclose()
+    assert caught_up == [False, False, True]
+
+
 async def test_one_that_does_not_follow_ends(path: Path) -> None:
     add(path, ("a", 1))
     source = w.SqliteSource(path, "orders", columns=["item"], follow=False)
