@@ -181,6 +181,7 @@ async def test_messages_come_in_order_and_positions_continue(nats: Server) -> No
         assert await read_all(reader, 15) == list(range(10, 25))
         with trio.move_on_after(0.3):
             await reader.read()
+        assert reader.caught_up  # the leader has no other of this subject
         await send(nats, f"{stream}.a", "25")
         assert await read_all(reader, 1) == [25]
         await reader.aclose()

@@ -4,8 +4,10 @@
 # Messages are taken by direct gets of many at once, from a sequence number on: no consumer at the
 # server, which could answer another number than was asked for. Everything up to the *position* was
 # read. It follows the stream also where others have subjects in it: if a get leaves nothing, all is
-# read up to where the stream ended before that get. After each get the stream says where it begins;
-# if that is behind the position, something may be gone: unless the very next message came.
+# read up to where the stream ended before that get. But a get may be answered by a replica that is
+# behind the leader: so before the position passes the last message, the leader, which also says
+# where the stream ends, is asked whether there is one between. After each get the stream says where
+# it begins; if that is behind the position, something may be gone: unless the very next came.
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,7 +20,7 @@ import trio
 
 from wallarood.app.connector import SourceBatch, SourceLimits, Unreadable
 from wallarood.connectors.nats.protocol import Message
-from wallarood.connectors.nats.server import Address, Connection
+from wallarood.connectors.nats.server import NO_MESSAGE, Address, Connection
 from wallarood.connectors.values import DECODE_ERRORS, Decode
 from wallarood.model.errors import ApplicationError, ConfigurationError, PeersGoneError
 
@@ -92,6 +94,12 @@ class NatsReader:
     caught_up: bool = attrs.field(default=False, init=False)
     _connection: Connection | None = attrs.field(default=None, init=False)
     _told: float = attrs.field(factory=trio.current_time, init=False)
+    """When a position was told last, and which."""
+    _told_sequence: int = attrs.field(init=False)
+
+    @_told_sequence.default
+    def _opened_at(self) -> int:
+        return self.position["sequence"] if self.position else 0
 
     async def read(self) -> SourceBatch[Any] | None:
         """See `SourceReader.read`.
@@ -103,6 +111,7 @@ class NatsReader:
             try:
                 if (batch := await self._read()) is not None:
                     self._told = trio.current_time()
+                    self._told_sequence = batch.position["sequence"]
                     return batch
                 delay_s = RETRY_FIRST_S
                 continue
@@ -139,21 +148,44 @@ class NatsReader:
         *messages, end = await connection.many(
             f"$JS.API.DIRECT.GET.{stream}", json.dumps(asked).encode()
         )
+        self._check_origin(messages)
         after = await connection.stream_info(stream)
         self._check(after, messages)
         whole = end.status.startswith("404") or end.headers.get("Nats-Num-Pending") == "0"
         if not whole and not messages:
             raise PeersGoneError(f"{self.address}: {end.status or 'no messages'}")
         last = int(messages[-1].headers["Nats-Sequence"]) if messages else sequence
+        moved, ends = last, min(each["state"]["last_seq"] for each in (before, after))
+        if whole and ends > last:
+            whole = not await self._has_more(connection, last, ends)
+            moved = ends if whole else last
         self.caught_up = whole
-        moved = max(last, before["state"]["last_seq"]) if whole else last
         self.position = {"sequence": moved, "created": self.position["created"]}
         if messages:
             return self.reading.batch(messages, dict(self.position))
-        if moved > sequence and trio.current_time() > self._told + TELL_S:
+        if moved > self._told_sequence and trio.current_time() > self._told + TELL_S:
             return SourceBatch([], dict(self.position), (), [])
         await trio.sleep(WAIT_S)
         return None
+
+    async def _has_more(self, connection: Connection, last: int, ends: int) -> bool:
+        """Whether the leader has a message of the subject behind *last* and up to *ends*."""
+        call = f"STREAM.MSG.GET.{self.reading.stream}"
+        answer = await connection.api(call, seq=last + 1, next_by_subj=self.reading.subject)
+        if "error" not in answer:
+            return bool(answer["message"]["seq"] <= ends)
+        if answer["error"].get("err_code") == NO_MESSAGE:
+            return False
+        raise self.address.what(answer["error"].get("description", "unknown error"))
+
+    def _check_origin(self, messages: Sequence[Message]) -> None:
+        """Raises PeersGoneError: a mirror has answered, which may have only some of them."""
+        for other in {each.headers.get("Nats-Stream", "") for each in messages}:
+            if other != self.reading.stream:
+                raise PeersGoneError(
+                    f"{self.address}: messages of stream {self.reading.stream!r} came from "
+                    f"{other!r}: set mirror_direct of that one to false"
+                )
 
     def _check(self, info: Mapping[str, Any], messages: Sequence[Message]) -> None:
         """Raises ApplicationError: the stream is another one, or messages are gone."""

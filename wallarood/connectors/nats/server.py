@@ -27,6 +27,8 @@ from wallarood.connectors.nats.protocol import (
 from wallarood.model.errors import ApplicationError, ConfigurationError, PeersGoneError
 
 ANSWER_S = 15.0
+NO_MESSAGE = 10037
+"""The error of a call that asks for a message that is not there."""
 RECEIVE_BYTES = 256 << 10
 REFUSALS = ("Authorization Violation", "Permissions Violation", "Authentication", "JetStream not")
 

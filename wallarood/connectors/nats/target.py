@@ -16,13 +16,12 @@ import trio
 from xxhash import xxh3_64_hexdigest
 
 from wallarood.connectors.nats.protocol import publish
-from wallarood.connectors.nats.server import Address, Connection
+from wallarood.connectors.nats.server import NO_MESSAGE, Address, Connection
 from wallarood.connectors.spool.target import Marker, MarkerMovedError
 from wallarood.model.errors import ConfigurationError, PeersGoneError
 
 BATCH_MAX = 1000
 WRONG_LAST_SEQUENCE = (10071, 10164)
-NO_MESSAGE = 10037
 VERSION_MIN = (2, 12)
 
 Kept: TypeAlias = tuple[str, bytes]

@@ -1,0 +1,127 @@
+"""What the NATS reader makes of answers that a server alone would not give in a test."""
+
+import itertools
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+import trio
+
+import wallarood as w
+from wallarood.app.connector import SourceContext, SourceReader
+
+STATUS = b"NATS/1.0 "
+
+
+@attrs.define
+class Cluster:
+    """Leader and replica: messages of subjects by number; gets see those up to one of `gets`."""
+
+    subjects: list[str]
+    gets: Iterator[int]
+    names: Iterator[str] = attrs.field(factory=lambda: itertools.repeat("S"))
+    """Of the streams that answer gets."""
+    refusals: list[str] = attrs.field(factory=list)
+    """What the next calls for the stream are answered with instead."""
+
+    def answers(self, call: str, asked: dict[str, Any]) -> list[bytes]:
+        """Messages without subject and size: head, and payload."""
+        if call == "$JS.API.STREAM.INFO.S":
+            state = {"first_seq": 1, "last_seq": len(self.subjects)}
+            info = {"config": {"allow_direct": True}, "created": "then", "state": state}
+            return [self._json(info)]
+        if call == "$JS.API.STREAM.MSG.GET.S":
+            for number in self._of(asked, len(self.subjects)):
+                return [self._json({"message": {"seq": number}})]
+            return [self._json({"error": {"err_code": 10037}})]
+        assert call == "$JS.API.DIRECT.GET.S"
+        found = [self._message(number) for number in self._of(asked, next(self.gets))]
+        head = b"204 EOB\r\nNats-Num-Pending: 0" if found else b"404 No Messages"
+        return [*found, STATUS + head + b"\r\n\r\n"]
+
+    def _of(self, asked: dict[str, Any], end: int) -> list[int]:
+        wanted = range(asked["seq"], end + 1)
+        return [each for each in wanted if self.subjects[each - 1] == asked["next_by_subj"]]
+
+    def _message(self, number: int) -> bytes:
+        stamp = "2026-01-01T00:00:00.000000000Z"
+        lines = f"Nats-Stream: {next(self.names)}\r\nNats-Sequence: {number}\r\n"
+        head = f"NATS/1.0\r\n{lines}Nats-Time-Stamp: {stamp}\r\n\r\n"
+        return (head + str(number)).encode()
+
+    @staticmethod
+    def _json(value: Any) -> bytes:
+        return b"NATS/1.0\r\n\r\n" + json.dumps(value).encode()
+
+    async def serve(self, stream: trio.abc.Stream) -> None:
+        """Speak with one client."""
+        said = b""
+        await stream.send_all(b'INFO {"version":"2.12.0","jetstream":true}\r\n')
+        while data := await stream.receive_some():
+            said += data
+            while b"\r\n" in said:
+                line, _, said = said.partition(b"\r\n")
+                words = line.decode().split(" ")
+                if words[0] == "PING":
+                    await stream.send_all(b"PONG\r\n")
+                if words[0] != "PUB":
+                    continue
+                size = int(words[3])
+                while len(said) < size + 2:
+                    said += await stream.receive_some()
+                asked, said = json.loads(said[:size] or "{}"), said[size + 2 :]
+                answers = self.answers(words[1], asked)
+                if self.refusals:
+                    answers = [STATUS + self.refusals.pop(0).encode() + b"\r\n\r\n"]
+                for each in answers:
+                    head = each.index(b"\r\n\r\n") + 4
+                    sizes = f"{head} {len(each)}"
+                    await stream.send_all(
+                        f"HMSG {words[2]} 1 {sizes}\r\n".encode() + each + b"\r\n"
+                    )
+
+
+@asynccontextmanager
+async def reading(cluster: Cluster, position: int) -> AsyncIterator[SourceReader]:
+    """A reader of subject ``a``, after a position."""
+    async with trio.open_nursery() as nursery:
+        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        nursery.start_soon(trio.serve_listeners, cluster.serve, listeners)
+        port = listeners[0].socket.getsockname()[1]
+        source = w.NatsSource(f"nats://127.0.0.1:{port}", "S", "a")
+        at = {"sequence": position, "created": "then"}
+        reader = await source.open("a", at, SourceContext("in"))
+        with trio.fail_after(5):
+            yield reader
+        await reader.aclose()
+        nursery.cancel_scope.cancel()
+
+
+async def test_no_message_is_passed_that_a_replica_does_not_have_yet() -> None:
+    cluster = Cluster(["a", "b", "a", "b"], iter([0, 2, 2, 4]))
+    async with reading(cluster, 0) as reader:
+        first, second = await reader.read(), await reader.read()
+    assert first is not None
+    assert second is not None
+    assert (first.records, first.position["sequence"]) == ([b"1"], 1)
+    assert (second.records, second.position["sequence"]) == ([b"3"], 4)
+    assert reader.caught_up
+
+
+async def test_what_a_mirror_answers_is_not_taken() -> None:
+    cluster = Cluster(["a"], iter([1, 1, 77]), names=iter(["MIRROR", "S"]))
+    async with reading(cluster, 0) as reader:
+        batch = await reader.read()
+    assert batch is not None
+    assert batch.records == [b"1"]
+    assert next(cluster.gets) == 77  # after two gets
+
+
+async def test_a_position_that_others_have_moved_is_told() -> None:
+    cluster = Cluster(["a", "b", "b"], iter([3] * 100))
+    async with reading(cluster, 1) as reader:
+        batch = await reader.read()
+    assert batch is not None
+    assert (batch.records, batch.position["sequence"]) == ([], 3)
