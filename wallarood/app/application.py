@@ -223,7 +223,7 @@ def _fingerprint(name: str, steps: tuple[Step, ...]) -> tuple[str, ...]:
     """What all workers of a cluster must agree on: a readable line for each fact.
 
     It is the same in every process: names, kinds, wiring, types of records and keys, partition
-    counts. Neither code nor arguments are in it.
+    counts, and which sources are watched for partitions. Neither code nor arguments are in it.
     """
     return (f"application {name}", *(_line(step) for step in steps))
 
@@ -247,4 +247,6 @@ def _line(step: Step) -> str:
         facts.append(facts_of)
     if step.connector is not None:
         facts.append(type(step.connector).__name__)
+    if step.is_watched:
+        facts.append("watched")
     return "; ".join(facts)

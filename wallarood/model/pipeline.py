@@ -189,6 +189,15 @@ class Step:
     partitions: int = 256
     stamped: bool = False
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether it is a source of which partitions are found while it runs, and none before."""
+        return (
+            self.kind is StepKind.SOURCE
+            and hasattr(self.connector, "discover")
+            and not self.connector.bounded
+        )
+
 
 @attrs.frozen
 class Application:

@@ -44,13 +44,8 @@ def list_partitions(application: Application) -> tuple[Listing, ...]:
     return tuple(Listing(step.name, _partitions(step)) for step in sources)
 
 
-def is_watched(source: Step) -> bool:
-    """Whether partitions are found while the source runs, so none is listed before."""
-    return hasattr(source.connector, "discover") and not source.connector.bounded
-
-
 def _partitions(source: Step) -> tuple[str, ...]:
-    if is_watched(source):
+    if source.is_watched:
         return ()
     try:
         return tuple(source.connector.partitions())

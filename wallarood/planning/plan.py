@@ -24,7 +24,7 @@ from wallarood.model.messages import Listing
 from wallarood.model.pipeline import Application, Step, StepKind
 from wallarood.model.topology import Edge, Routing, SourcePartition, Stage, StageKind, Topology
 from wallarood.planning.coalesce import Chain, coalesce, consumers
-from wallarood.planning.listings import Listings, check_size, is_watched
+from wallarood.planning.listings import Listings, check_size
 from wallarood.planning.partitions import assign
 
 LOCAL = "local"
@@ -104,7 +104,7 @@ class _Planner:
         return attrs.evolve(stage, workers=self.workers, partition_owners=slots)
 
     def _place_source(self, stage: Stage, head: Step) -> Stage:
-        if is_watched(head):
+        if head.is_watched:
             return attrs.evolve(stage, workers=self.workers)
         if head.connector.scope.value == LOCAL:
             partitions = tuple(

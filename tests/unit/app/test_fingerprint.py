@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from support.shelves import ShelvesSource
 
 import wallarood as w
 
@@ -48,6 +49,15 @@ def test_a_line_for_each_fact() -> None:
         "partitioned count: carries tuple[str, int]; from by_word[0]; keyed by str; 256 partitions",
         "sink out: carries tuple[str, int]; from count[0]; keyed by str; StdoutSink",
     )
+
+
+def test_whether_a_source_is_watched_decides_who_reads_what() -> None:
+    def line(*, bounded: bool) -> str:
+        source = ShelvesSource("x", bounded=bounded)
+        return w.application("a", w.source("in", source).to_sink(w.StdoutSink())).fingerprint[1]
+
+    assert line(bounded=True) == "source in: carries str; ShelvesSource"
+    assert line(bounded=False) == "source in: carries str; ShelvesSource; watched"
 
 
 def test_it_does_not_depend_on_what_was_built_before() -> None:

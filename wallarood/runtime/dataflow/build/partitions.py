@@ -8,7 +8,6 @@ from wallarood.model.ids import WorkerName
 from wallarood.model.pipeline import Application, Step
 from wallarood.model.topology import Stage
 from wallarood.planning.dealing import reader_of
-from wallarood.planning.listings import is_watched
 from wallarood.runtime.dataflow.counters import SourceCounters
 from wallarood.runtime.dataflow.tasks.source_task import LISTING
 
@@ -26,7 +25,7 @@ def partitions_here(
         for each in restored.sources
         if each.source == step.name
     }
-    if is_watched(step):
+    if step.is_watched:
         return known
     return {
         each.partition: known.get(each.partition, SourceCounters())
@@ -53,4 +52,4 @@ def readers_rule(step: Step, stage: Stage, worker: WorkerName) -> Callable[[str]
 
 def expected(application: Application, stage: Stage, here: Iterable[str]) -> list[str]:
     """What holds the source's time until it is opened: also the first listing, if there is one."""
-    return [*here, LISTING] if is_watched(application.step(stage.steps[0])) else list(here)
+    return [*here, LISTING] if application.step(stage.steps[0]).is_watched else list(here)

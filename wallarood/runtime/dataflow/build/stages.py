@@ -84,7 +84,7 @@ def _source_time(job: Job, plan: Plan, stage: Stage) -> SourceTime | None:
             here = partitions_here(plan.application, plan.restored, stage=stage, worker=worker)
             state.of.expect(expected(plan.application, stage, here))
             if state.of.settings.drift is not None:
-                state.of.await_word({each.worker for each in stage.source_partitions} - {worker})
+                state.of.await_word({*stage.workers} - {worker})
             return state.of
     return None
 

@@ -276,11 +276,15 @@ class SourceTask:
         return Batch(read.records, times=read.times, runs=runs)
 
     def put_barrier(self, barrier: Barrier) -> tuple[SourcePosition, ...]:
-        """Put a barrier after what was read; the positions that belong to it."""
+        """Put a barrier after what was read; the positions that belong to it.
+
+        A partition that has appeared and shows no position yet is left out: it is to appear again.
+        """
         self.inbox.mark_nowait(self.input, barrier)
         return tuple(
             SourcePosition(self.step, partition, counters.position, counters.ended)
             for partition, counters in self.partitions.items()
+            if not (counters.appeared and counters.position is None and not counters.ended)
         )
 
     async def committed(self, positions: dict[str, object]) -> None:

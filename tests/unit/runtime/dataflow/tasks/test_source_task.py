@@ -232,3 +232,20 @@ async def test_one_that_begins_at_the_end_reads_from_the_beginning_what_appears(
     append(tmp_path / "a", "a2")
     async with reading(source, *positions, appeared=True) as made:
         await made.until("a2", "b1")
+
+
+async def test_one_that_appeared_and_was_not_read_before_the_end_appears_again(
+    tmp_path: Path,
+) -> None:
+    append(tmp_path / "a", "old")
+    source = LatestSource(str(tmp_path))
+    async with reading(source) as made:
+        await eventually(lambda: [each.position for each in made.task.partitions.values()] == [1])
+        made.task.gate.close("checkpoint", "a checkpoint is taken")
+        append(tmp_path / "b", "b1")
+        await eventually(lambda: "b" in made.task.partitions)
+        positions = made.task.put_barrier(Barrier(1, 1))
+    assert positions == (SourcePosition("in", "a", 1, False),)
+    append(tmp_path / "b", "b2")
+    async with reading(source, *positions, appeared=True) as made:
+        await made.until("b1", "b2")
