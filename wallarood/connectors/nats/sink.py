@@ -67,7 +67,7 @@ class NatsSink:
     nothing to send for that long, since its marker is gone. While the server is away, records wait
     in the state directory (*spool_bytes_max*, default 1 GiB for each instance); then sources pause.
 
-    >>> from wallarood.connectors.nats import NatsSink
+    >>> from wallarood import NatsSink
     >>> sink = NatsSink("nats://localhost:4222", "COUNTS", "counts.words")
     """
 

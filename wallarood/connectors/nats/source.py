@@ -38,7 +38,7 @@ class NatsSource(Generic[T_co]):
     deleted or replaced.
 
     >>> import wallarood as w
-    >>> from wallarood.connectors.nats import NatsSource
+    >>> from wallarood import NatsSource
     >>> orders = w.source("orders", NatsSource("nats://localhost", "ORDERS", "orders.>"))
     """
 
