@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +186,29 @@ async def test_messages_come_in_order_and_positions_continue(nats: Server) -> No
         await send(nats, f"{stream}.a", "25")
         assert await read_all(reader, 1) == [25]
         await reader.aclose()
+
+
+async def test_a_server_that_ends_in_order_is_waited_for(nats: Server) -> None:
+    stream = await create(nats)
+    source = w.NatsSource(url(nats), stream, f"{stream}.a", format="json", record=int)
+    found: list[int] = []
+
+    def end() -> None:
+        nats.signal(signal.SIGTERM)
+        assert nats.process is not None
+        nats.process.wait(30)
+        nats.start()
+
+    await send(nats, f"{stream}.a", *map(str, range(2000)))
+    reader = await opened(source)
+    with trio.fail_after(60):
+        for upto in range(400, 2001, 400):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio.to_thread.run_sync, end)
+                while len(found) < upto:
+                    found += await read_all(reader, 1)
+    await reader.aclose()
+    assert found == list(range(2000))
 
 
 async def test_messages_that_are_gone_stop(nats: Server) -> None:

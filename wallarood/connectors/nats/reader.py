@@ -93,6 +93,8 @@ class NatsReader:
     limits: SourceLimits
     caught_up: bool = attrs.field(default=False, init=False)
     _connection: Connection | None = attrs.field(default=None, init=False)
+    _worked: bool = attrs.field(default=False, init=False)
+    """Then a server that refuses is shutting down, or will be put right: it is asked again."""
     _told: float = attrs.field(factory=trio.current_time, init=False)
     """When a position was told last, and which."""
     _told_sequence: int = attrs.field(init=False)
@@ -105,6 +107,7 @@ class NatsReader:
         """See `SourceReader.read`.
 
         Raises ApplicationError: messages are gone that were not read, or one cannot be read.
+        Raises ConfigurationError: the first connection cannot be used.
         """
         delay_s = RETRY_FIRST_S
         while True:
@@ -115,8 +118,10 @@ class NatsReader:
                     return batch
                 delay_s = RETRY_FIRST_S
                 continue
-            except PeersGoneError as error:
+            except (PeersGoneError, ConfigurationError) as error:
                 await self.aclose()
+                if isinstance(error, ConfigurationError) and not self._worked:
+                    raise
                 self.caught_up = False
                 log.warning("source cannot read", stream=self.reading.stream, reason=error.message)
             except BaseException:  # cancelled: an answer may be on its way
@@ -132,6 +137,7 @@ class NatsReader:
         connection, stream = self._connection, self.reading.stream
         before = await connection.stream_info(stream)
         check_stream(before, self.address, stream)
+        self._worked = True
         if self.position is None:
             state = before["state"]
             sequence = state["first_seq"] - 1 if self.start == "earliest" else state["last_seq"]

@@ -27,10 +27,15 @@ from wallarood.connectors.nats.protocol import (
 from wallarood.model.errors import ApplicationError, ConfigurationError, PeersGoneError
 
 ANSWER_S = 15.0
+CUT_SHORT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 NO_MESSAGE = 10037
 """The error of a call that asks for a message that is not there."""
 RECEIVE_BYTES = 256 << 10
-REFUSALS = ("Authorization Violation", "Permissions Violation", "Authentication", "JetStream not")
+REFUSALS = (
+    "Authorization Violation", "Permissions Violation", "JetStream not",
+    "Authentication Expired", "Authentication Revoked",
+)  # fmt: skip
+"""Not "Authentication Timeout": a server says so under load, and while it shuts down."""
 
 
 @attrs.frozen
@@ -142,8 +147,11 @@ class Connection:
         try:
             await stream.do_handshake()
         except trio.BrokenResourceError as error:
+            cause = error.__cause__
+            if not isinstance(cause, ssl.SSLError) or isinstance(cause, CUT_SHORT):
+                raise
             raise ConfigurationError(
-                f"{self.address}: TLS failed: {error.__cause__ or error}: check ca_file="
+                f"{self.address}: TLS failed: {cause}: check ca_file="
             ) from None
         self.stream = stream
 

@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import attrs
+import pytest
 import trio
 
 import wallarood as w
 from wallarood.app.connector import SourceContext, SourceReader
+from wallarood.model.errors import ConfigurationError
 
 STATUS = b"NATS/1.0 "
 
@@ -125,3 +127,21 @@ async def test_a_position_that_others_have_moved_is_told() -> None:
         batch = await reader.read()
     assert batch is not None
     assert (batch.records, batch.position["sequence"]) == ([], 3)
+
+
+async def test_a_server_that_shuts_down_is_waited_for() -> None:
+    cluster = Cluster(["a", "a"], iter([1, 2]))
+    async with reading(cluster, 0) as reader:
+        first = await reader.read()
+        cluster.refusals.append("503")
+        second = await reader.read()
+    assert first is not None
+    assert second is not None
+    assert first.records + second.records == [b"1", b"2"]
+
+
+async def test_a_server_that_refuses_at_first_stops() -> None:
+    cluster = Cluster(["a"], iter([1]), refusals=["503"])
+    async with reading(cluster, 0) as reader:
+        with pytest.raises(ConfigurationError, match="nobody answers"):
+            await reader.read()
