@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 from support.harness import count_lines, hosts_in, wait_for
 from support.killer import Killer
 from support.servers.process import Server
 from support.servers.topics import Topics
 
 import wallarood as w
+from wallarood.connectors.kafka import reader as readers
 from wallarood.testing.connectors import SourceCase, prove_source
 
 pytestmark = pytest.mark.xdist_group("kafka")
@@ -52,6 +54,31 @@ async def test_a_source_is_proven(kafka: Server, tmp_path: Path) -> None:
     proof = await prove_source(case, tmp_path)
     print(proof)
     assert len(proof.shown) == 4
+
+
+async def test_a_topic_that_is_deleted_may_end(
+    kafka: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "CHECK_S", 0.2)
+    topics = Topics(kafka.address)
+    topics.create("kept")
+    topics.create("deleted")
+    context = w.SourceContext("in", "alpha")
+    source = w.KafkaSource(kafka.address, "kept", "deleted", on_gone="end")
+    strict = w.KafkaSource(kafka.address, "kept", "deleted")
+    reader = await source.open("deleted/0", None, context)
+    batch = await reader.read()
+    assert batch is not None
+    topics.delete("deleted")
+    with trio.fail_after(30), pytest.raises(w.ServerAwayError, match="no topic 'deleted'"):
+        await reader.read()
+    await reader.aclose()
+    assert await source.discover() == ["kept/0"]
+    with trio.fail_after(30), pytest.raises(w.ServerAwayError, match="no topic 'deleted'"):
+        await source.open("deleted/0", batch.position, context)
+    with trio.fail_after(30), pytest.raises(w.WallaroodError, match="no topic 'deleted'") as caught:
+        await strict.open("deleted/0", batch.position, context)
+    assert not isinstance(caught.value, w.ServerAwayError)
 
 
 def test_what_is_added_is_counted_once_whoever_is_killed(kafka: Server, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@
 # where the partition ends, else it would seem to be gone when retention has passed it.
 
 import contextlib
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 import structlog
@@ -20,8 +20,8 @@ from wallarood.app.connector import SourceBatch
 from wallarood.connectors.kafka.broker import Broker, Trouble, kafka
 from wallarood.connectors.kafka.positions import Place, ends_of, gone
 from wallarood.connectors.kafka.records import Reading, read
-from wallarood.connectors.kafka.topics import Partition, Topics
-from wallarood.model.errors import ConfigurationError, PeersGoneError
+from wallarood.connectors.kafka.topics import NoTopicError, Partition, Topics
+from wallarood.model.errors import ConfigurationError, PeersGoneError, ServerAwayError
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +41,8 @@ class KafkaReader:
     place: Place
     batch_records_max: int
     topics: Topics
+    on_gone: Literal["stop", "end"] = "stop"
+    """With "end" a topic that is gone is waited for, until listings end the partition."""
     says_where_it_begins: bool = False
     """Whether the first read only tells the position: where to begin may not be asked for twice."""
     caught_up: bool = attrs.field(default=False, init=False)
@@ -67,7 +69,8 @@ class KafkaReader:
     async def read(self) -> SourceBatch[Any] | None:
         """See `SourceReader.read`.
 
-        Raises ApplicationError: the position, the topic or a message is gone or unreadable.
+        Raises ApplicationError: the position, the topic or a message is gone or unreadable. Raises
+        ServerAwayError: the topic is gone, and need not be there.
         """
         if self.says_where_it_begins:
             self.says_where_it_begins = False
@@ -151,12 +154,18 @@ class KafkaReader:
                 await trio.sleep(1)
 
     async def _check_topic(self) -> None:
-        """Raises ApplicationError: the topic is gone, or another one of the same name is there."""
+        """Raises as `read`: the topic is gone, or another one of the same name is there."""
         self._checked = trio.current_time()
-        with contextlib.suppress(PeersGoneError):  # no answer: then nothing is read either
+        try:
             await trio.to_thread.run_sync(
                 self.topics.check_same, self.partition, self.place.topic, abandon_on_cancel=True
             )
+        except PeersGoneError:  # no answer: then nothing is read either
+            pass
+        except NoTopicError as error:
+            if self.on_gone == "stop":
+                raise
+            raise ServerAwayError(error.message) from error
 
     async def _say_gone(self) -> None:
         await self._check_topic()

@@ -22,7 +22,7 @@ from wallarood.connectors.kafka.message import KafkaMessage
 from wallarood.connectors.kafka.positions import Place, ends_of, gone
 from wallarood.connectors.kafka.reader import KafkaReader
 from wallarood.connectors.kafka.records import Reading
-from wallarood.connectors.kafka.topics import Partition, Topics
+from wallarood.connectors.kafka.topics import NoTopicError, Partition, Topics
 from wallarood.connectors.values import ValueFormat, decoder_of, record_of
 from wallarood.model.errors import ApplicationError, PeersGoneError, ServerAwayError
 from wallarood.model.pipeline import ErrorPolicy
@@ -51,8 +51,9 @@ class KafkaSource(Generic[T_co]):
     a value that cannot be read: "stop" (default), "skip", or `dead_letter(sink)`.
 
     Partitions that are added, and topics that a regular expression matches, are found within
-    *discover_s* seconds (default 60) and read from their beginning, without a restart; one that is
-    gone stops the job, or with ``on_gone="end"`` has ended.
+    *discover_s* seconds (default 60) and read from their beginning, without a restart. One that is
+    gone, its topic deleted, stops the job; with ``on_gone="end"`` it has ended when two listings
+    lack it, until then it is waited for, and a topic that is not there is only a warning.
 
     `start` is where a new cluster begins: "earliest" (default) or "latest". ``follow=False`` reads
     what is there when the partition is first opened, then ends. Messages of transactions count when
@@ -139,7 +140,9 @@ class KafkaSource(Generic[T_co]):
         Raises ServerAwayError, and otherwise what `partitions` raises.
         """
         try:
-            found = await trio.to_thread.run_sync(Topics(self.broker).listed, self.topics)
+            found = await trio.to_thread.run_sync(
+                lambda: Topics(self.broker).listed(self.topics, missing=self.on_gone)
+            )
         except PeersGoneError as error:
             raise ServerAwayError(error.message) from error
         return list(map(str, found))
@@ -157,7 +160,8 @@ class KafkaSource(Generic[T_co]):
     ) -> SourceReader[T_co]:
         """See `Source.open`. A position is an offset and the ID of the topic.
 
-        Raises ApplicationError: the server does not have the position, or the topic was made anew.
+        Raises ApplicationError: the server does not have the position, or the topic was made anew
+        or is gone. Raises ServerAwayError: it is gone, and need not be there.
         """
         delay_s = RETRY_FIRST_S
         while True:
@@ -165,6 +169,10 @@ class KafkaSource(Generic[T_co]):
                 return await self._opened(Partition.of(partition), position, context)
             except PeersGoneError as error:
                 log.warning("waiting for a server", source=context.step, reason=error.message)
+            except NoTopicError as error:
+                if self.on_gone == "stop":
+                    raise
+                raise ServerAwayError(error.message) from error
             await trio.sleep(delay_s)
             delay_s = min(2 * delay_s, RETRY_MAX_S)
 
@@ -184,7 +192,9 @@ class KafkaSource(Generic[T_co]):
         )
         place = Place((position or {}).get("offset", 0), topic, (position or {}).get("end"))
         records_max = context.limits.batch_records_max
-        reader = KafkaReader(self.broker, partition, reading, place, records_max, topics)
+        reader = KafkaReader(
+            self.broker, partition, reading, place, records_max, topics, self.on_gone
+        )
         try:
             low, high = await ends_of(reader._consumer, partition, self.broker)
             if position is None:

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 import structlog
@@ -37,6 +37,10 @@ class Partition:
         return cls(topic, int(number))
 
 
+class NoTopicError(ApplicationError):
+    """There is no topic of that name."""
+
+
 @attrs.define(eq=False)
 class Topics:
     """Asks a server about topics; all methods block, and raise as `Broker.what` says."""
@@ -57,10 +61,12 @@ class Topics:
     def _module(self) -> Any:
         return imported("confluent_kafka.admin", extra="kafka", owner="Kafka")
 
-    def listed(self, wanted: Sequence[str]) -> list[Partition]:
+    def listed(
+        self, wanted: Sequence[str], *, missing: Literal["stop", "end"] = "stop"
+    ) -> list[Partition]:
         """The partitions of topics, of which a name that begins with ^ is a regular expression.
 
-        Raises ConfigurationError: there is no such topic.
+        Raises ConfigurationError: there is no such topic; those that are *missing* may be left out.
         """
         try:
             found = self.admin.list_topics(timeout=TRY_S).topics
@@ -72,7 +78,9 @@ class Topics:
             matching = [each] if each in found else []
             if each.startswith("^"):
                 matching = sorted(name for name in found if re.match(each, name))
-            if not matching:
+            if not matching and missing == "end":
+                log.warning("a topic is not there", server=str(self.broker), topic=each)
+            elif not matching:
                 raise ConfigurationError(
                     f"{self.broker} has no topic {each!r}: create it, or correct its name"
                 )
@@ -106,7 +114,7 @@ class Topics:
     def id_of(self, topic: str) -> str:
         """The ID of a topic, by which one that was made anew is found out; empty if it has none.
 
-        Raises ApplicationError: there is no such topic.
+        Raises NoTopicError.
         """
         client = kafka()
         asked = self.admin.describe_topics(client.TopicCollection([topic]), request_timeout=TRY_S)
@@ -115,14 +123,14 @@ class Topics:
         except client.KafkaException as error:
             self.admin.poll(0)
             if error.args[0].name() == "UNKNOWN_TOPIC_OR_PART":
-                raise ApplicationError(
+                raise NoTopicError(
                     f"{self.broker} has no topic {topic!r}: it was deleted, or its name is wrong"
                 ) from None
             raise self.broker.what(error, self.trouble) from error
         return "" if found == NO_ID else found
 
     def check_same(self, partition: Partition, known: str) -> None:
-        """Raises ApplicationError: the topic is not the one that was read until now."""
+        """Raises ApplicationError: the topic is not the one that was read until now, or gone."""
         found = self.id_of(partition.topic)
         if known and found and found != known:
             raise ApplicationError(
