@@ -46,6 +46,8 @@ class Discovery:
     on_gone: Callable[[str], None]
     on_listed: Callable[[], None]
     _lacked: dict[str, int] = attrs.field(factory=dict, init=False)
+    _ended: set[str] = attrs.field(factory=set, init=False)
+    """Those that were gone, and of which nothing was said since."""
 
     async def run(self) -> None:
         """Watch until cancelled. Raises ApplicationError: it cannot be listed, or one is gone."""
@@ -70,6 +72,14 @@ class Discovery:
 
     def _take(self, found: Sequence[str]) -> None:
         known, there = self.known(), set(found)
+        for name in self._ended & there:
+            self._ended.discard(name)
+            log.warning(
+                "source partition is listed again after it was gone, and is not read: it has ended "
+                "here. Give what is new another name, or read it with a new cluster",
+                source=self.step,
+                partition=name,
+            )
         for name in dict.fromkeys(found):
             if not self.is_known(name) and self.is_mine(name):
                 log.info("source partition found", source=self.step, partition=name)
@@ -87,4 +97,5 @@ class Discovery:
                 "Put it back; or let the source read others without it (on_gone='end')"
             )
         log.warning("source partition is gone", source=self.step, partition=name)
+        self._ended.add(name)
         self.on_gone(name)

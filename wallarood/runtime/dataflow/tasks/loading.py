@@ -11,13 +11,13 @@ LOOK_S: Final = 0.05
 
 @attrs.define(eq=False)
 class Loading:
-    """Whether each of so many partitions has caught up, once.
+    """Whether each of *partitions* has caught up, once; others do not count.
 
     A reader that says nothing of it, by `caught_up`, has caught up when it is first asked to read:
     nobody can know, and nobody waits for it.
     """
 
-    partitions: int
+    partitions: set[str]
     readers: Mapping[str, Any]
     _read: set[str] = attrs.field(factory=set, init=False)
     """Those of which records are awaited: what was read before has been handed on."""
@@ -45,4 +45,4 @@ class Loading:
         self._done |= {
             name for name in self._read if getattr(self.readers.get(name), "caught_up", True)
         }
-        return len(self._done) >= self.partitions
+        return self.partitions <= self._done

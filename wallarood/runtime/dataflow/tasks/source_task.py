@@ -10,6 +10,7 @@ inbox later comes after the batch, also if that is still being processed, and it
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,7 @@ import attrs
 import structlog
 import trio
 
-from wallarood.app.connector import (
-    Discovering,
-    Source,
-    SourceBatch,
-    SourceContext,
-    SourceReader,
-)
+from wallarood.app.connector import Discovering, Source, SourceBatch, SourceContext, SourceReader
 from wallarood.disk.noted import note_connector
 from wallarood.flow.failures import Naming
 from wallarood.flow.source_time import SourceTime
@@ -36,6 +31,7 @@ from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.tasks.away import Away
 from wallarood.runtime.dataflow.tasks.discovery import Discovery
+from wallarood.runtime.dataflow.tasks.leaving import Leaving
 from wallarood.runtime.dataflow.tasks.letters import unread_of
 from wallarood.runtime.dataflow.tasks.loading import Loading
 from wallarood.runtime.timing.drift import Drift
@@ -71,7 +67,7 @@ class SourceTask:
     aways: dict[str, Away] = attrs.field(factory=dict, init=False)
     """Of partitions, and of the listing: whether their server is away."""
     _readers: dict[str, SourceReader] = attrs.field(factory=dict, init=False)
-    _gone: dict[str, trio.CancelScope] = attrs.field(factory=dict, init=False)
+    _leaving: dict[str, Leaving] = attrs.field(factory=dict, init=False)
     _idleness: Idleness | None = attrs.field(init=False)
     _loading: Loading | None = attrs.field(init=False)
 
@@ -90,7 +86,8 @@ class SourceTask:
     def _watch_loading(self) -> Loading | None:
         if not self.of_table:
             return None
-        return Loading(len(self.partitions) + self._is_watched, self._readers)
+        awaited = {*self.partitions, LISTING} if self._is_watched else set(self.partitions)
+        return Loading(awaited, self._readers)
 
     @property
     def _is_watched(self) -> bool:
@@ -151,7 +148,7 @@ class SourceTask:
             appeared = self.context.appeared or not first
             self.partitions[name] = SourceCounters(appeared=appeared)
             if self._loading is not None and first:
-                self._loading.partitions += 1
+                self._loading.partitions.add(name)
             self._tell(name, Condition.UNOPENED)
             nursery.start_soon(self._read_some, iter([(name, self.partitions[name])]))
 
@@ -170,7 +167,7 @@ class SourceTask:
             is_known=self.partitions.__contains__,
             is_mine=self.is_mine,
             on_new=found,
-            on_gone=lambda name: self._gone[name].cancel(),
+            on_gone=lambda name: self._leaving[name].go(),
             on_listed=listed,
         ).run()
 
@@ -206,8 +203,8 @@ class SourceTask:
     async def _read_one(self, partition: str, counters: SourceCounters) -> None:
         """Read to the end, or until it is gone; a server that is away is waited for."""
         away = self._away(partition)
-        scope = self._gone.setdefault(partition, trio.CancelScope())
-        with scope:
+        leaving = self._leaving.setdefault(partition, Leaving())
+        with leaving.scope:
             while not counters.ended:
                 with away.noticed():
                     await self._read_on(partition, counters, away)
@@ -225,7 +222,7 @@ class SourceTask:
             )
         self._readers[partition] = reader
         self._tell(partition, Condition.ACTIVE)
-        idleness, loading = self._idleness, self._loading
+        idleness, loading, leaving = self._idleness, self._loading, self._leaving[partition]
         try:
             while True:
                 if self.drift is not None:
@@ -247,13 +244,7 @@ class SourceTask:
                 await self.inbox.wait_for_room(self.input)
                 while not self.gate.is_open:
                     await self.gate.wait_open()
-                if batch.unreadable:
-                    unread = unread_of(self.step, self.source, batch.unreadable)
-                    self.inbox.mark_nowait(self.input, unread)
-                counters.records += len(batch.records)
-                counters.position = batch.position
-                if batch.records:
-                    await self.inbox.put(self.input, self._made(partition, batch))
+                await leaving.whole(partial(self._hand_on, partition, batch))
                 await trio.lowlevel.checkpoint()
             counters.ended = True
         finally:
@@ -261,6 +252,16 @@ class SourceTask:
             del self._readers[partition]
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
                 await reader.aclose()
+
+    async def _hand_on(self, partition: str, batch: SourceBatch[Any]) -> None:
+        if batch.unreadable:
+            unread = unread_of(self.step, self.source, batch.unreadable)
+            self.inbox.mark_nowait(self.input, unread)
+        counters = self.partitions[partition]
+        counters.records += len(batch.records)
+        counters.position = batch.position
+        if batch.records:
+            await self.inbox.put(self.input, self._made(partition, batch))
 
     def _awaits_no_more(self, partition: str) -> None:
         """What is away is neither idle nor has it caught up."""

@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 import wallarood as w
 from wallarood.runtime.dataflow.tasks.away import Away
@@ -69,8 +70,12 @@ async def test_one_listing_that_lacks_it_is_not_believed(autojump_clock: Any) ->
 
 async def test_one_that_may_go_ends_and_does_not_begin_again(autojump_clock: Any) -> None:
     del autojump_clock
-    source = Listed([["a"], [], [], [], ["a"]], on_gone="end")
-    assert await told(source, wait_s=200) == ["+a", "listed", "-a"]
+    source = Listed([["a", "b"], ["b"], ["b"], ["b"], ["b", "a"]], on_gone="end")
+    with capture_logs() as logs:
+        assert await told(source, wait_s=200) == ["+a", "+b", "listed", "-a"]
+    (again,) = (each for each in logs if "listed again" in each["event"])
+    assert (again["log_level"], again["source"], again["partition"]) == ("warning", "in", "a")
+    assert "another name" in again["event"]
 
 
 async def test_a_server_that_is_away_is_asked_again(autojump_clock: Any) -> None:

@@ -26,7 +26,7 @@ async def is_loaded(loading: Loading) -> bool:
 
 async def test_all_partitions_must_have_caught_up(autojump_clock: MockClock) -> None:
     readers: dict[str, Any] = {"a": Reader(), "b": Reader()}
-    loading = Loading(2, readers)
+    loading = Loading({"a", "b"}, readers)
     loading.reads("a")
     loading.reads("b")
     assert not await is_loaded(loading)
@@ -40,7 +40,7 @@ async def test_all_partitions_must_have_caught_up(autojump_clock: MockClock) -> 
 
 async def test_what_was_read_is_handed_on_before_it_counts(autojump_clock: MockClock) -> None:
     readers: dict[str, Any] = {"a": Reader()}
-    loading = Loading(1, readers)
+    loading = Loading({"a"}, readers)
     loading.reads("a")
     loading.has_read("a")
     readers["a"].caught_up = True
@@ -50,7 +50,7 @@ async def test_what_was_read_is_handed_on_before_it_counts(autojump_clock: MockC
 
 
 async def test_nobody_waits_for_a_reader_that_does_not_say(autojump_clock: MockClock) -> None:
-    loading = Loading(2, {"a": Silent(), "b": Silent()})
+    loading = Loading({"a", "b"}, {"a": Silent(), "b": Silent()})
     assert not await is_loaded(loading)
     loading.reads("a")
     assert not await is_loaded(loading)
@@ -59,4 +59,14 @@ async def test_nobody_waits_for_a_reader_that_does_not_say(autojump_clock: MockC
 
 
 async def test_a_worker_that_reads_nothing_has_it_all(autojump_clock: MockClock) -> None:
-    assert await is_loaded(Loading(0, {}))
+    assert await is_loaded(Loading(set(), {}))
+
+
+async def test_what_appears_later_stands_for_none_that_was_there(
+    autojump_clock: MockClock,
+) -> None:
+    loading = Loading({"a"}, {"a": Reader(), "later": Silent()})
+    loading.reads("a")
+    loading.reads("later")
+    loading.ended("gone")
+    assert not await is_loaded(loading)

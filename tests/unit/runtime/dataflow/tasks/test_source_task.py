@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import pytest
 import trio
+from structlog.testing import capture_logs
 from support.shelves import Shelf, ShelvesSource, lines_of
 
 import wallarood as w
@@ -139,6 +140,38 @@ async def test_a_table_is_loaded_when_what_the_first_listing_finds_is_read(tmp_p
         assert sorted(made.records) == ["a1", "b1"]
 
 
+@attrs.define(eq=False)
+class Behind(Shelf):
+    """A reader that has not caught up until its file says "end"."""
+
+    @property
+    def caught_up(self) -> bool:
+        return "end" in lines_of(self.path)[1]
+
+
+@attrs.frozen
+class BehindSource(ShelvesSource):
+    """One of which "a" is a long one."""
+
+    async def open(self, partition: str, position: Any, context: w.SourceContext) -> Shelf:
+        reader = await ShelvesSource.open(self, partition, position, context)
+        kind = Behind if partition == "a" else Shelf
+        return kind(reader.path, reader.position, reader.most)
+
+
+async def test_what_appears_later_does_not_make_a_table_loaded(tmp_path: Path) -> None:
+    append(tmp_path / "a", "a1")
+    async with reading(BehindSource(str(tmp_path))) as made:
+        await made.until("a1")
+        append(tmp_path / "b", "b1")
+        await made.until("a1", "b1")
+        append(tmp_path / "b", "b2")
+        await made.until("a1", "b1", "b2")
+        assert not any(isinstance(each, Loaded) for each in made.items)
+        append(tmp_path / "a", "end")
+        await eventually(lambda: any(isinstance(each, Loaded) for each in made.items))
+
+
 async def test_a_server_that_is_away_is_waited_for_and_nothing_is_read_twice(
     tmp_path: Path,
 ) -> None:
@@ -166,6 +199,42 @@ async def test_one_that_may_go_ends(tmp_path: Path) -> None:
         append(tmp_path / "b", "b2")
         await made.until("a1", "b1", "b2")
         assert made.task.put_barrier(Barrier(1, 1))[0] == SourcePosition("in", "a", 1, True)
+
+
+@attrs.define(eq=False)
+class Slow:
+    """A consumer that processes in the task of the source, and waits amid it."""
+
+    began: trio.Event = attrs.field(factory=trio.Event)
+    go_on: trio.Event = attrs.field(factory=trio.Event)
+    done: list[str] = attrs.field(factory=list)
+
+    def is_small(self, records: int) -> bool:
+        return records > 0
+
+    async def process(self, batch: Batch, source: Any) -> None:
+        del source
+        self.began.set()
+        await self.go_on.wait()
+        self.done.extend(batch.values)
+
+
+async def test_one_that_goes_does_not_cut_what_is_processed(tmp_path: Path) -> None:
+    append(tmp_path / "a", "a1")
+    slow = Slow()
+    async with reading(ShelvesSource(str(tmp_path), on_gone="end")) as made:
+        await made.until("a1")
+        made.task.inbox.consumer = slow
+        append(tmp_path / "a", "a2", "a3")
+        with trio.fail_after(10):
+            await slow.began.wait()
+        with capture_logs() as logs:
+            (tmp_path / "a").unlink()
+            await eventually(lambda: "source partition is gone" in [e["event"] for e in logs])
+        slow.go_on.set()
+        await eventually(lambda: Condition.ENDED in made.told("a"))
+        assert slow.done == ["a2", "a3"]
+        assert made.task.put_barrier(Barrier(1, 1)) == (SourcePosition("in", "a", 3, True),)
 
 
 async def _until_it_goes(directory: Path) -> None:
