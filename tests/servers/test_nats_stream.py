@@ -126,6 +126,39 @@ async def test_an_earlier_process_gets_nothing_in(nats: Server) -> None:
     assert await stored(nats, stream, f"{stream}.out") == expected
 
 
+async def test_what_is_too_long_for_a_message_is_said(nats: Server) -> None:
+    most = (1 << 20) - 256
+    for options, longest in (({}, most), ({"max_msg_size": 1256}, 1000)):
+        stream = await create(nats, **options)
+        target = target_of(sink_of(nats, stream, format="text"), "w")
+        good, bad = "x" * longest, "x" * (longest + 1)
+        said = f"has {longest + 1:,} bytes, and at most {longest:,} are taken: raise max_payload"
+        with trio.fail_after(60):
+            before = target.encode([good, bad])
+            assert await target.marker() == Marker()
+            with pytest.raises(ConfigurationError, match=said):
+                await target.apply(before, Marker(), Marker(0, 2))
+            with pytest.raises(w.ApplicationError, match=said):
+                target.encode([good, bad])
+            await target.apply(target.encode([good]), Marker(), Marker(0, 1))
+            await target.aclose()
+        assert await stored(nats, stream, f"{stream}.out") == [good.encode()]
+
+
+async def test_many_bytes_go_in_several_batches(nats: Server) -> None:
+    stream = await create(nats)
+    target = target_of(sink_of(nats, stream, format="text"), "w")
+    records = [str(n) * 900_000 for n in range(10)]
+    with trio.fail_after(60):
+        await target.marker()
+        await target.apply(target.encode(records), Marker(), Marker(0, 10))
+        assert await target.marker() == Marker(0, 10)
+        await target.aclose()
+    markers = await stored(nats, stream, f"{stream}.markers.*")
+    assert [json.loads(each)["last"] for each in markers] == [4, 8, 10]
+    assert await stored(nats, stream, f"{stream}.out") == [each.encode() for each in records]
+
+
 async def test_what_is_wrong_is_said_with_the_server(nats: Server) -> None:
     good, bare = await create(nats), await create(nats, allow_atomic=False, allow_direct=False)
     port = free_port()

@@ -108,6 +108,8 @@ class Connection:
     address: Address
     stream: trio.abc.Stream
     version: tuple[int, ...] = ()
+    payload_max: int = 1 << 20
+    """How many bytes of headers and payload the server takes in a message."""
     _parser: Parser = attrs.field(factory=Parser, init=False)
     _requests: int = attrs.field(default=0, init=False)
     _inbox: str = attrs.field(init=False)
@@ -123,6 +125,7 @@ class Connection:
             assert isinstance(said, Info)
             info = json.loads(said.raw)
             self.version = tuple(int(part) for part in info["version"].split("-")[0].split("."))
+            self.payload_max = info.get("max_payload", self.payload_max)
             if not info.get("jetstream"):
                 raise ConfigurationError(
                     f"{self.address} has no JetStream: switch it on in its configuration"

@@ -3,12 +3,14 @@
 # ===================
 # A batch is stored whole or not at all, and only if the last message of the marker's subject is the
 # one that was expected: so of two processes of one writer, one gets its batch in. A server takes at
-# most a thousand messages in a batch; more records go in several, each with a marker of its own.
+# most a thousand messages in a batch; more records, or many bytes, go in several, each with a
+# marker of its own. What is too long for a message is found when it is made if the server was asked
+# before; else when it is sent: then it waits until the server takes it.
 
 import base64
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import attrs
@@ -18,9 +20,11 @@ from xxhash import xxh3_64_hexdigest
 from wallarood.connectors.nats.protocol import publish
 from wallarood.connectors.nats.server import NO_MESSAGE, Address, Connection
 from wallarood.connectors.spool.target import Marker, MarkerMovedError
-from wallarood.model.errors import ConfigurationError, PeersGoneError
+from wallarood.model.errors import ApplicationError, ConfigurationError, PeersGoneError
 
 BATCH_MAX = 1000
+BATCH_BYTES_MAX = 4 << 20
+HEADER_BYTES_MAX = 256
 WRONG_LAST_SEQUENCE = (10071, 10164)
 VERSION_MIN = (2, 12)
 
@@ -36,7 +40,7 @@ class NatsTarget:
     stream: str
     marker_prefix: str
     writer: str
-    encode: Callable[[list[Any]], list[Kept]]
+    encoder: Callable[[list[Any]], list[Kept]]
     _connection: Connection | None = attrs.field(default=None, init=False)
     _sequence: int = attrs.field(default=0, init=False)
     """Of the marker in the stream; 0 if there is none."""
@@ -44,10 +48,37 @@ class NatsTarget:
     """Of its batches, before their number: no other process may have it."""
     _batches: int = attrs.field(default=0, init=False)
 
+    _payload_max: int | None = attrs.field(default=None, init=False)
+    """What server and stream take in a message; None: it was not asked yet."""
+
     @property
     def subject(self) -> str:
         """Of the markers of this writer: a name may have what a subject may not."""
         return f"{self.marker_prefix}.{xxh3_64_hexdigest(self.writer.encode())}"
+
+    def encode(self, records: list[Any]) -> list[Kept]:
+        """See `wallarood.Target`. Raises ApplicationError: a record cannot be sent; it is named."""
+        kept = self.encoder(records)
+        if (place := self._too_long(kept)) is not None:
+            raise ApplicationError(
+                f"{self._refused(kept[place])}, or make the record smaller\n"
+                f"  record: {records[place]!r:.200}"
+            )
+        return kept
+
+    def _too_long(self, kept: list[Kept]) -> int | None:
+        """Where the first is that does not fit into a message."""
+        limit = self._payload_max
+        if limit is None or max((len(payload) for _, payload in kept), default=0) <= limit:
+            return None
+        return next(place for place, (_, payload) in enumerate(kept) if len(payload) > limit)
+
+    def _refused(self, kept: Kept) -> str:
+        return (
+            f"{self.address}: a message for {kept[0]} has {len(kept[1]):,} bytes, and at most "
+            f"{self._payload_max:,} are taken: raise max_payload of the server, and max_msg_size "
+            f"of stream {self.stream!r}"
+        )
 
     async def check(self) -> None:
         """See `wallarood.Target`."""
@@ -77,6 +108,9 @@ class NatsTarget:
                 f"{', '.join(config.get('subjects', ()))}: add {self.marker_prefix}.* to them, for "
                 "the markers"
             )
+        stream_max = config.get("max_msg_size", -1)
+        limits = [connection.payload_max, *([stream_max] if stream_max > 0 else [])]
+        self._payload_max = max(0, min(limits) - HEADER_BYTES_MAX)
 
     async def marker(self) -> Marker:
         """See `wallarood.Target`."""
@@ -101,12 +135,13 @@ class NatsTarget:
         return Marker(found["line"], found["last"])
 
     async def apply(self, records: list[Kept], expected: Marker, new: Marker) -> None:
-        """See `wallarood.Target`."""
-        first = new.last - len(records)
-        step = BATCH_MAX - 1
-        for start in range(0, len(records), step):
-            some = records[start : start + step]
-            await self._batch(some, Marker(new.line, first + start + len(some)), expected)
+        """See `wallarood.Target`. Raises ConfigurationError: the server does not take one."""
+        if (place := self._too_long(records)) is not None:
+            raise ConfigurationError(self._refused(records[place]))
+        last = new.last - len(records)
+        for some in _cut(records):
+            last += len(some)
+            await self._batch(some, Marker(new.line, last), expected)
 
     async def _batch(self, records: list[Kept], new: Marker, expected: Marker) -> None:
         if self._connection is None:
@@ -149,6 +184,19 @@ class NatsTarget:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.aclose()
+
+
+def _cut(records: list[Kept]) -> Iterator[list[Kept]]:
+    some: list[Kept] = []
+    size = 0
+    for each in records:
+        size += len(each[1])
+        if some and (len(some) == BATCH_MAX - 1 or size > BATCH_BYTES_MAX):
+            yield some
+            some, size = [], len(each[1])
+        some.append(each)
+    if some:
+        yield some
 
 
 def _covers(pattern: str, subject: str) -> bool:
