@@ -6,8 +6,12 @@
 # stands at the outputs of a stage from which records may cross, before anybody knows which of them
 # will. Records of a type of which every value can be sent are looked at in samples, until one is
 # found that is not of this type: what does cross is looked at anyway when it is encoded, and then
-# it is the guard that is asked about each record. Of what a source has decoded from JSON only the
-# keys are looked at, for they are made by user code. All others are looked at, batch by batch.
+# it is the guard that is asked about each record. What a source has decoded from JSON can be sent,
+# but for two kinds: values that are nested some hundred deep, which pickle does not take, and those
+# that a function of `inspect`, `filter` or `key_by` has changed in place. So of these records the
+# first batches are looked at, and then only the keys, which user code makes: of a record of such a
+# kind that comes later, it is found only where it does cross. All others are looked at, batch by
+# batch.
 
 from typing import Protocol
 
@@ -21,7 +25,8 @@ from wallarood.model.topology import Stage
 
 SAMPLE_FIRST = 8
 SAMPLE_EVERY = 16
-"""Of a trusted type every batch of the first few is looked at, then one of so many."""
+"""Of a trusted type every batch of the first few is looked at, then one of so many; of what is
+decoded from JSON the first few."""
 
 _PASSING = (StepKind.STAMP, StepKind.KEY_BY, StepKind.COLLECT, StepKind.BRANCH, StepKind.MERGE)
 _PASSING_SHAPES = (FunctionShape.PREDICATE, FunctionShape.INSPECT)
@@ -58,7 +63,7 @@ class Guard:
     codec: Codec
     maker: Step
     sure: bool = False
-    """Whether the maker makes only values that can be sent."""
+    """Whether the maker makes only values that can be sent, if nobody changes them."""
     full: bool = False
     """Whether every batch is looked at."""
     _seen: int = attrs.field(default=0, init=False)
@@ -69,7 +74,10 @@ class Guard:
         Raises ApplicationError: a record cannot be sent, and the policy is to stop.
         """
         if self.sure and not self.full and self.codec.keys_go(batch):
-            return batch
+            self._seen += 1
+            if self._seen > SAMPLE_FIRST or not self.codec.faults(batch):
+                return batch
+            return self.sift_each(batch, failures)
         if self.codec.is_trusted and not self.full:
             self._seen += 1
             if self._seen > SAMPLE_FIRST and self._seen % SAMPLE_EVERY:

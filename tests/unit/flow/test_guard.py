@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 import wallarood as w
@@ -80,10 +81,32 @@ def test_with_an_exact_type_batches_are_looked_at_in_samples_until_one_is_not_of
     assert sifted(guard, [True])[0] == Batch([True], ["k0"])
 
 
-def test_what_json_has_made_is_not_looked_at_but_its_keys_are() -> None:
+@pytest.mark.parametrize(
+    ("record", "why"),
+    [
+        ({"a": 1, "changed by inspect": lambda: 1}, "cannot be pickled"),
+        ({"a": msgspec.json.decode(b"[" * 900 + b"]" * 900)}, "recursion"),
+    ],
+)
+def test_the_first_batches_that_json_has_made_are_looked_at(
+    record: dict[str, Any], why: str
+) -> None:
+    codec = RecordCodec.for_types(dict, rule=PickleRule.ALLOWED)
+    guard = Guard(codec, steps()[1], sure=True)
+    assert sifted(guard, [{"a": [{"b": 1}]}])[1] == []
+    batch, failures = sifted(guard, [{"a": 1}, record])
+    assert batch == Batch([{"a": 1}], ["k0"])
+    (failure,) = failures
+    assert why in failure.letter.error
+
+
+def test_what_json_has_made_is_not_looked_at_later_but_its_keys_are() -> None:
     codec = RecordCodec.for_types(dict, rule=PickleRule.ALLOWED)
     guard = Guard(codec, steps()[1], sure=True)
     batch = Batch([{"a": [{"b": 1}]}, {"a": []}], ["k", "l"])
+    for _ in range(SAMPLE_FIRST):
+        assert guard.sift(batch, []) is batch
+    batch.values[1]["a"] = lambda: 1  # nobody looks any more, or this would be refused
     assert guard.sift(batch, []) is batch
     assert not guard.full
     failures: list[Failure] = []

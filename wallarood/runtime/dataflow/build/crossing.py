@@ -62,7 +62,7 @@ def guards_of(
 
 
 def _is_sure(maker: Step, codec: RecordCodec) -> bool:
-    """Whether *maker* is a source that makes only what can be sent."""
+    """Whether *maker* is a source that makes what can be sent, if no later step changes it."""
     plain = maker.kind is StepKind.SOURCE and getattr(maker.connector, "makes_plain", False)
     return plain and codec.pickle is PickleRule.ALLOWED
 
