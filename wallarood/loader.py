@@ -155,7 +155,7 @@ def _import_what_is_hidden(directory: Path) -> None:
     taken = set(sys.stdlib_module_names)
     for each in map(Path, sys.path):
         if each.is_dir() and each.resolve() != directory:
-            taken |= {entry.partition(".")[0] for entry in os.listdir(each)}
+            taken |= {entry.partition(".")[0] for entry in _entries_of(each)}
     if taken.isdisjoint(_modules_in(directory)):
         return
     for module in pkgutil.walk_packages(wallarood.__path__, "wallarood.", onerror=_not_there):
@@ -165,12 +165,20 @@ def _import_what_is_hidden(directory: Path) -> None:
 
 def _modules_in(directory: Path) -> set[str]:
     """The names of the modules and packages in *directory*; one without __init__ hides nothing."""
-    parts = [(entry, entry.partition(".")) for entry in os.listdir(directory)]
+    parts = [(entry, entry.partition(".")) for entry in _entries_of(directory)]
     return {
         name
         for entry, (name, dot, ending) in parts
-        if dot + ending in all_suffixes() or (directory / entry / "__init__.py").is_file()
+        if dot + ending in all_suffixes() or os.path.isfile(directory / entry / "__init__.py")
     }
+
+
+def _entries_of(directory: Path) -> list[str]:
+    """What is in *directory*; nothing if it may not be read, as the state of a service may be."""
+    try:
+        return os.listdir(directory)
+    except OSError:
+        return []
 
 
 def _not_there(_name: str) -> None:

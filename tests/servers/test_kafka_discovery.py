@@ -36,18 +36,18 @@ app = w.application("words", words.key_by(str).to(seen).to_sink(w.FileSink("out"
 
 async def test_a_source_is_proven(kafka: Server, tmp_path: Path) -> None:
     topics = Topics(kafka.address)
-    topics.create("proven")
+    topics.create("growing")
     counts = itertools.count(2)
 
     def append(partition: str, records: list[Any]) -> None:
         number = int(partition.rpartition("/")[2])
-        topics.produce("proven", [(None, each.encode(), number) for each in records])
+        topics.produce("growing", [(None, each.encode(), number) for each in records])
 
     case = SourceCase(
-        source=w.KafkaSource(kafka.address, "proven", format="text"),
+        source=w.KafkaSource(kafka.address, "growing", format="text"),
         append=append,
-        add_partition=lambda: topics.grow("proven", next(counts)),
-        forget=lambda partition: topics.trim("proven", int(partition[-1]), 20),
+        add_partition=lambda: topics.grow("growing", next(counts)),
+        forget=lambda partition: topics.trim("growing", int(partition[-1]), 20),
         wrong={"topic": (w.KafkaSource(kafka.address, "no-such"), "has no topic 'no-such'")},
         only=["read again", "partition appears", "refused", "position gone"],
     )

@@ -230,7 +230,13 @@ def test_one_state_that_cannot_be_made_is_named() -> None:
         testing.run(app, {"in": []})
 
 
-def test_an_interrupt_by_a_signal_is_not_the_records_failure() -> None:
+def test_an_interrupt_by_a_signal_is_not_the_records_failure(
+    request: pytest.FixtureRequest,
+) -> None:
+    # Whoever has started the tests in the background may have had it ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+
     def interrupted(record: int) -> int:
         signal.raise_signal(signal.SIGINT)
         return record
