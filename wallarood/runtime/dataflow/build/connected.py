@@ -7,7 +7,13 @@ from wallarood.model.pipeline import (
 )
 from wallarood.model.topology import Stage
 from wallarood.planning.tables import loaded_first
-from wallarood.runtime.dataflow.build.partitions import listed_of, partitions_here, readers_rule
+from wallarood.runtime.dataflow.build.partitions import (
+    listed_of,
+    partitions_here,
+    readers_rule,
+    restored_of,
+    was_listed,
+)
 from wallarood.runtime.dataflow.build.plan import Plan
 from wallarood.runtime.dataflow.build.wiring import SOURCE_EDGE
 from wallarood.runtime.dataflow.job import Job
@@ -39,11 +45,9 @@ def source_task_of(job: Job, plan: Plan, stage: Stage, *, pace: Pace | None) -> 
             limits=most if pace is None else pace.limits,
             partitions=listed_of(step, stage, worker),
             positions={
-                each.partition: each.position
-                for each in plan.restored.sources
-                if each.source == step.name
+                name: each.position for name, each in restored_of(plan.restored, step.name).items()
             },
-            appeared=plan.restored.checkpoint.number > 0,
+            appeared=was_listed(plan.restored, step.name),
         ),
         is_mine=readers_rule(step, stage, worker),
         source_time=stamping.source_time,

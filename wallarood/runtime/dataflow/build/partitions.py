@@ -3,13 +3,30 @@
 from collections.abc import Callable, Iterable
 
 from wallarood.app.connector import Scope
-from wallarood.model.checkpoint import Restored
+from wallarood.model.checkpoint import Restored, SourcePosition
 from wallarood.model.ids import WorkerName
 from wallarood.model.pipeline import Application, Step
 from wallarood.model.topology import Stage
 from wallarood.planning.dealing import reader_of
 from wallarood.runtime.dataflow.counters import SourceCounters
 from wallarood.runtime.dataflow.tasks.source_task import LISTING
+
+
+def restored_of(restored: Restored, source: str) -> dict[str, SourcePosition]:
+    """Where the partitions of *source* stand that were found before."""
+    unlisted = _unlisted(source)
+    mine = (each for each in restored.sources if each.source == source)
+    return {each.partition: each for each in mine if each != unlisted}
+
+
+def was_listed(restored: Restored, source: str) -> bool:
+    """Whether the partitions of *source* were listed before: what is found now has appeared."""
+    return restored.checkpoint.number > 0 and _unlisted(source) not in restored.sources
+
+
+def _unlisted(source: str) -> SourcePosition:
+    """What a checkpoint has of *source* if its partitions were not listed before it."""
+    return SourcePosition(source, LISTING, None, ended=False)
 
 
 def partitions_here(
@@ -21,9 +38,8 @@ def partitions_here(
     """
     step = application.step(stage.steps[0])
     known = {
-        each.partition: SourceCounters(0, each.position, each.ended)
-        for each in restored.sources
-        if each.source == step.name
+        name: SourceCounters(0, each.position, each.ended)
+        for name, each in restored_of(restored, step.name).items()
     }
     if step.is_watched:
         return known

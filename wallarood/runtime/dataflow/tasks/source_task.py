@@ -68,6 +68,7 @@ class SourceTask:
     """Of partitions, and of the listing: whether their server is away."""
     _readers: dict[str, SourceReader] = attrs.field(factory=dict, init=False)
     _leaving: dict[str, Leaving] = attrs.field(factory=dict, init=False)
+    _listed: trio.Event = attrs.field(factory=trio.Event, init=False)
     _idleness: Idleness | None = attrs.field(init=False)
     _loading: Loading | None = attrs.field(init=False)
 
@@ -142,19 +143,17 @@ class SourceTask:
 
     async def _discover(self, source: Discovering, nursery: trio.Nursery) -> None:
         """Read what appears, from its beginning; see `Discovery`."""
-        first = True
 
         def found(name: str) -> None:
-            appeared = self.context.appeared or not first
+            appeared = self.context.appeared or self._listed.is_set()
             self.partitions[name] = SourceCounters(appeared=appeared)
-            if self._loading is not None and first:
+            if self._loading is not None and not self._listed.is_set():
                 self._loading.partitions.add(name)
             self._tell(name, Condition.UNOPENED)
             nursery.start_soon(self._read_some, iter([(name, self.partitions[name])]))
 
         def listed() -> None:
-            nonlocal first
-            first = False
+            self._listed.set()
             self._tell(LISTING, Condition.IDLE)
             if self._loading is not None:
                 self._loading.ended(LISTING)
@@ -280,13 +279,17 @@ class SourceTask:
         """Put a barrier after what was read; the positions that belong to it.
 
         A partition that has appeared and shows no position yet is left out: it is to appear again.
+        `LISTING` is among them while nothing was listed since the cluster was formed.
         """
         self.inbox.mark_nowait(self.input, barrier)
-        return tuple(
+        positions = [
             SourcePosition(self.step, partition, counters.position, counters.ended)
             for partition, counters in self.partitions.items()
             if not (counters.appeared and counters.position is None and not counters.ended)
-        )
+        ]
+        if self._is_watched and not (self._listed.is_set() or self.context.appeared):
+            positions.append(SourcePosition(self.step, LISTING, None, ended=False))
+        return tuple(positions)
 
     async def committed(self, positions: dict[str, object]) -> None:
         """The partitions will not be read from before *positions* again."""

@@ -5,7 +5,7 @@ from typing import Any
 from support.shelves import ShelvesSource
 
 import wallarood as w
-from wallarood.model.checkpoint import FIRST_CHECKPOINT, Restored, SourcePosition
+from wallarood.model.checkpoint import FIRST_CHECKPOINT, CheckpointId, Restored, SourcePosition
 from wallarood.model.messages import Listing
 from wallarood.model.topology import Stage
 from wallarood.planning.plan import plan
@@ -14,6 +14,8 @@ from wallarood.runtime.dataflow.build.partitions import (
     listed_of,
     partitions_here,
     readers_rule,
+    restored_of,
+    was_listed,
 )
 from wallarood.runtime.dataflow.tasks.source_task import LISTING
 
@@ -57,6 +59,17 @@ def test_of_a_source_that_is_watched_what_was_found_is_read() -> None:
     rules = [readers_rule(application.step("in"), stage, worker) for worker in WORKERS]
     readers = [[rule(f"a-{n}") for rule in rules] for n in range(4)]
     assert [sum(each) for each in readers] == [1, 1, 1, 1]
+
+
+def test_a_checkpoint_before_the_first_listing_says_so() -> None:
+    unlisted = SourcePosition("in", LISTING, None, ended=False)
+    restored = Restored(CheckpointId(1, 3), (*RESTORED.sources, unlisted))
+    assert not was_listed(restored, "in")
+    assert was_listed(restored, "other")
+    assert list(restored_of(restored, "in")) == ["b"]
+    assert not was_listed(RESTORED, "in"), "nothing was, before the first checkpoint"
+    application, stage = planned(ShelvesSource("x"))
+    assert list(partitions_here(application, restored, stage=stage, worker="alpha")) == ["b"]
 
 
 def test_each_worker_reads_all_that_it_finds_of_its_own() -> None:

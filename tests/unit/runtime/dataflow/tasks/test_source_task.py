@@ -15,9 +15,10 @@ import wallarood as w
 from wallarood.flow.align import Alignment
 from wallarood.flow.source_time import SourceTime
 from wallarood.model.batch import Barrier, Batch, Loaded, Reading
-from wallarood.model.checkpoint import SourcePosition
+from wallarood.model.checkpoint import CheckpointId, Restored, SourcePosition
 from wallarood.model.errors import errors_in
 from wallarood.model.time import Condition, TimeSettings
+from wallarood.runtime.dataflow.build.partitions import restored_of, was_listed
 from wallarood.runtime.dataflow.counters import SourceCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox
@@ -301,6 +302,31 @@ async def test_one_that_begins_at_the_end_reads_from_the_beginning_what_appears(
     append(tmp_path / "a", "a2")
     async with reading(source, *positions, appeared=True) as made:
         await made.until("a2", "b1")
+
+
+async def test_what_the_first_listing_finds_has_not_appeared_also_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    directory = tmp_path / "later"
+    source = LatestSource(str(directory))
+    async with reading(source) as made:
+        await eventually(lambda: made.task.waits)
+        unlisted = made.task.put_barrier(Barrier(1, 1))
+    restored = Restored(CheckpointId(1, 1), unlisted)
+    assert restored_of(restored, "in") == {}
+    directory.mkdir()
+    append(directory / "a", "old")
+    async with reading(source, appeared=was_listed(restored, "in")) as made:
+        await eventually(lambda: [each.position for each in made.task.partitions.values()] == [1])
+        positions = made.task.put_barrier(Barrier(1, 2))
+        append(directory / "a", "a2")
+        await made.until("a2")
+    assert positions == (SourcePosition("in", "a", 1, False),)
+    assert was_listed(Restored(CheckpointId(1, 2), positions), "in")
+    directory.rename(tmp_path / "away")
+    async with reading(source, *positions, appeared=True) as made:
+        await eventually(lambda: made.task.waits)
+        assert made.task.put_barrier(Barrier(1, 3)) == positions, "it was listed in another life"
 
 
 async def test_one_that_appeared_and_was_not_read_before_the_end_appears_again(
