@@ -50,10 +50,10 @@ def test_kafka_keeps_what_it_acknowledged(kafka: Server) -> None:
     from support.servers.topics import Topics  # noqa: PLC0415  needs the client
 
     topics = Topics(kafka.address)
-    topics.create("kept", partitions=2)
-    topics.produce("kept", [(b"k", b"v", 1)])
+    topics.create("acknowledged", partitions=2)
+    topics.produce("acknowledged", [(b"k", b"v", 1)])
     kafka.restart_killed()
-    assert topics.read("kept") == [(1, b"k", b"v")]
+    assert topics.read("acknowledged") == [(1, b"k", b"v")]
     assert confluent.libversion()
 
 

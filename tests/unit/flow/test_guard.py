@@ -1,5 +1,7 @@
 """Records that cannot be sent fail where they are made, also if they would stay."""
 
+import sys
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -89,8 +91,11 @@ def test_with_an_exact_type_batches_are_looked_at_in_samples_until_one_is_not_of
     ],
 )
 def test_the_first_batches_that_json_has_made_are_looked_at(
-    record: dict[str, Any], why: str
+    record: dict[str, Any], why: str, request: pytest.FixtureRequest
 ) -> None:
+    # Hypothesis raises the limit for good in the process where it runs.
+    request.addfinalizer(partial(sys.setrecursionlimit, sys.getrecursionlimit()))
+    sys.setrecursionlimit(1000)
     codec = RecordCodec.for_types(dict, rule=PickleRule.ALLOWED)
     guard = Guard(codec, steps()[1], sure=True)
     assert sifted(guard, [{"a": [{"b": 1}]}])[1] == []
