@@ -14,6 +14,7 @@ import attrs
 import structlog
 
 from wallarood.connectors.extra import imported
+from wallarood.connectors.secret import secret_of
 from wallarood.model.errors import ApplicationError, ConfigurationError, PeersGoneError
 
 log = structlog.get_logger(__name__)
@@ -82,14 +83,7 @@ class Broker:
 
         Raises ConfigurationError: the file of a secret cannot be read.
         """
-        secrets = {}
-        for name, file in self.secrets.items():
-            try:
-                with open(file, encoding="utf-8") as opened:
-                    secrets[name] = opened.read().rstrip("\r\n")
-            except (OSError, UnicodeDecodeError) as error:
-                reason = getattr(error, "strerror", None) or error
-                raise ConfigurationError(f"{self}: {name}: {file}: {reason}") from error
+        secrets = {name: secret_of(file, f"{self}: {name}") for name, file in self.secrets.items()}
         return {
             "log_level": 0,
             "logger": _QUIET,

@@ -13,6 +13,7 @@ import attrs
 import trio
 
 from wallarood.connectors.extra import imported
+from wallarood.connectors.secret import secret_of
 from wallarood.model.errors import ApplicationError, ConfigurationError, PeersGoneError
 
 T = TypeVar("T")
@@ -84,12 +85,7 @@ class Database:
         client = psycopg()
         options: dict[str, Any] = dict(OPTIONS)
         if self.password_file is not None:
-            try:
-                with open(self.password_file, encoding="utf-8") as file:
-                    options["password"] = file.read().rstrip("\r\n")
-            except (OSError, UnicodeDecodeError) as error:
-                reason = getattr(error, "strerror", None) or error
-                raise ConfigurationError(f"{self}: {self.password_file}: {reason}") from error
+            options["password"] = secret_of(self.password_file, str(self))
         try:
             connection = client.connect(self.conninfo, autocommit=True, **options)
         except client.ProgrammingError as error:

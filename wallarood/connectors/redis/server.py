@@ -14,6 +14,7 @@ import attrs
 import trio
 
 from wallarood.connectors.extra import imported
+from wallarood.connectors.secret import secret_of
 from wallarood.model.errors import ApplicationError, ConfigurationError, PeersGoneError
 
 ANSWER_S = 15.0
@@ -111,12 +112,7 @@ class Address:
     def _password(self, given: str | None) -> str | None:
         if self.password_file is None:
             return None if given is None else unquote(given)
-        try:
-            with open(self.password_file, encoding="utf-8") as file:
-                return file.read().rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise ConfigurationError(f"{self}: {self.password_file}: {reason}") from error
+        return secret_of(self.password_file, str(self))
 
     async def _stream(self, parts: Any) -> trio.abc.Stream:
         stream = await trio.open_tcp_stream(parts.hostname, parts.port or 6379)
