@@ -98,7 +98,7 @@ class Forgetful(KeyedState):
 
     def capture(self, number: int, since: int) -> None:
         super().capture(number, since)
-        self._newest = []
+        self._unsure.clear()
 
 
 class Smeared(KeyedState):

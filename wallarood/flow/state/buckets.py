@@ -10,7 +10,7 @@
 # none of its keys is marked: all of it counts as changed. In older ones the keys are marked. A
 # capture keeps hold of a table that is dropped meanwhile, in which nothing changes any more.
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -41,16 +41,24 @@ _NO_ROWS: Final[Mapping[Any, Any]] = {}
 
 @attrs.define(eq=False)
 class _Capture:
-    """A capture in progress; `encoded` are the keys that it has taken so far, by bucket."""
+    """A capture in progress; `keys` is how many of them it has encoded."""
 
     number: int
     since: int
     base: bool
     waiting: dict[Bucket, Waiting]
     dropped: set[Bucket]
-    encoded: dict[Bucket, list[Any]] = attrs.field(factory=dict)
     keys: int = 0
     chunks: Chunks = attrs.field(factory=Chunks)
+
+
+@attrs.frozen
+class _Marks:
+    """What has changed between two captures: buckets begun, keys of others, buckets dropped."""
+
+    born: Set[Bucket]
+    changed: Mapping[Bucket, Set[Any]]
+    dropped: Set[Bucket]
 
 
 @attrs.define(eq=False)
@@ -65,10 +73,8 @@ class BucketState:
     _dropped: set[Bucket] = attrs.field(factory=set)
     _going: list[tuple[Bucket, Rows]] = attrs.field(factory=list)
     """What was dropped and has memory that is to be freed."""
-    _newest: dict[Bucket, list[Any]] = attrs.field(factory=dict)
-    """The keys of the last capture, if it is not known committed; none before had any other."""
-    _newest_dropped: set[Bucket] = attrs.field(factory=set)
-    _newest_number: int = 0
+    _unsure: dict[int, _Marks] = attrs.field(factory=dict)
+    """What had changed before each capture that is not known committed, after the one before it."""
     _bases: Bases = attrs.field(factory=Bases)
     _pieces: Pieces = attrs.field(factory=Pieces)
     _capture: _Capture | None = None
@@ -150,41 +156,40 @@ class BucketState:
 
         *since* is the last checkpoint that is known committed. A capture in progress is dropped.
         """
-        changed, dropped = self._take_marks()
-        marked = sum(map(len, changed.values())) + sum(len(self.buckets[b]) for b in self._born)
+        self._unsure[number] = _Marks(self._born, self._changed, self._dropped)
+        self._born, self._changed, self._dropped = set(), {}, set()
+        born, changed, dropped = self._marked()
+        marked = sum(map(len, changed.values())) + sum(len(self.buckets[each]) for each in born)
         base = self._bases.wanted(marked + len(dropped), len(self))
         waiting: dict[Bucket, Waiting] = {}
         for bucket, rows in self.buckets.items():
-            if base or bucket in self._born:
+            if base or bucket in born:
                 waiting[bucket] = FullCapture(rows)
             elif bucket in changed:
                 waiting[bucket] = DeltaCapture(changed[bucket], rows)
-        self._born = set()
         self._capture = _Capture(number, since, base, waiting, dropped)
-        self._newest, self._newest_number = self._capture.encoded, number
-        self._newest_dropped = dropped
         if not base:
             self._capture.chunks.add(list(map(encode_bucket_deleted, sorted(dropped))))
 
-    def _take_marks(self) -> tuple[dict[Bucket, set[Any]], set[Bucket]]:
-        """The keys in older buckets that have changed, and what was dropped; both end empty."""
-        changed, self._changed = self._changed, {}
-        dropped, self._dropped = self._dropped, set()
-        dropped |= self._newest_dropped
-        # A bucket that was dropped and begun again is new: what was captured of it is gone.
-        for bucket, keys in self._newest.items():
-            if bucket in self.buckets and bucket not in self._born:
-                changed.setdefault(bucket, set()).update(keys)
-        if self._capture is not None:
-            for bucket, waiting in self._capture.waiting.items():
-                if waiting and bucket in self.buckets and bucket not in self._born:
-                    changed.setdefault(bucket, set()).update(waiting.left())
-        return changed, dropped
+    def _marked(self) -> tuple[set[Bucket], dict[Bucket, set[Any]], set[Bucket]]:
+        """Of what is not known committed: buckets that are new, changes in others, what is gone.
+
+        A bucket that was dropped and begun again is new: what was captured of it is gone.
+        """
+        born: set[Bucket] = set()
+        dropped: set[Bucket] = set()
+        changed: dict[Bucket, set[Any]] = {}
+        for marks in self._unsure.values():
+            born |= marks.born & self.buckets.keys()
+            dropped |= marks.dropped
+        for marks in self._unsure.values():
+            for bucket in marks.changed.keys() & self.buckets.keys() - born:
+                changed.setdefault(bucket, set()).update(marks.changed[bucket])
+        return born, changed, dropped
 
     def _encode(self, capture: _Capture, bucket: Bucket, taken: Taken) -> None:
         encode = partial(encode_states, self.computation, bucket=bucket)
         for keys, pieces in self._pieces.encode(taken, encode):
-            capture.encoded.setdefault(bucket, []).extend(keys)
             capture.keys += len(keys)
             capture.chunks.add(pieces)
 
@@ -223,8 +228,8 @@ class BucketState:
     def committed(self, number: int) -> None:
         """A checkpoint is known committed: what it holds is not marked as changed any longer."""
         self._bases.committed(number)
-        if number >= self._newest_number:
-            self._newest, self._newest_dropped = {}, set()
+        for held in [each for each in self._unsure if each <= number]:
+            del self._unsure[held]
 
     def restore(self, chunks: Iterable[bytes]) -> None:
         """Put captured chunks one over the other.

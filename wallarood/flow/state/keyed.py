@@ -13,7 +13,9 @@
 # which is empty after each capture: a key is marked when it is taken in there.
 #
 # A capture holds what has changed since the last checkpoint that is known *committed*: what was
-# captured for others stays marked until then. When the changes since the last base outgrow the
+# captured for others stays marked until then, each key by the capture that had it first. So where
+# a commit is heard of after the next capture, as it is if checkpoints take longer than their
+# interval, what it holds is not marked any longer. When the changes since the last base outgrow the
 # state itself, the next capture is a base, which holds everything: that bounds what is stored and
 # what a restart has to read. Base and changes are put one over the other, in their order.
 #
@@ -23,7 +25,7 @@
 # the mark, a base that is abandoned would take the deletion with it.
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import compress, repeat
 from operator import not_
@@ -86,11 +88,11 @@ class KeyedState:
     """Those that are not in `by_key` were deleted."""
     _deletes: bool = False
     """Whether a key has ever been deleted: if not, none is looked for."""
-    _newest: list[Any] = attrs.field(factory=list)
-    """The keys of the last capture, if it is not known committed; none before had any other."""
-    _newest_gone: set[Any] = attrs.field(factory=set)
-    """The keys deleted before that capture, if it is a base, which says nothing of them."""
-    _newest_number: int = 0
+    _unsure: dict[int, Collection[Any]] = attrs.field(factory=dict)
+    """What had changed before each capture that is not known committed, after the one before it.
+
+    Those that were deleted are among them, also where the capture is a base, which does without.
+    """
     _bases: Bases = attrs.field(factory=Bases)
     _pieces: Pieces = attrs.field(factory=Pieces)
     _capture: _Capture | None = None
@@ -174,16 +176,21 @@ class KeyedState:
 
         *since* is the last checkpoint that is known committed. A capture in progress is dropped.
         """
-        changed, self._changed = self._changed, set()
+        own, self._changed = self._changed, set()
         self._in_use.clear()
-        changed.update(self._newest, self._newest_gone)
-        if self._capture is not None:
-            changed.update(self._capture.waiting.left())
+        self._drop_capture()
+        changed = own.union(*self._unsure.values()) if self._unsure else own
         base = self._bases.wanted(len(changed), len(self.by_key))
         waiting = FullCapture(self.by_key) if base else DeltaCapture(changed, self.by_key)
         self._capture = _Capture(number, since, base, waiting)
-        self._newest, self._newest_number = self._capture.keys, number
-        self._newest_gone = changed - self.by_key.keys() if base and self._deletes else set()
+        # The set of a capture of changes is used up: its keys are listed as they are encoded.
+        self._unsure[number] = own if base or changed is not own else self._capture.keys
+
+    def _drop_capture(self) -> None:
+        """A capture in progress will never be whole: what it has not encoded stays marked."""
+        capture = self._capture
+        if capture is not None and self._unsure.get(capture.number) is capture.keys:
+            capture.keys += capture.waiting.left()
 
     @property
     def capturing(self) -> bool:
@@ -216,8 +223,8 @@ class KeyedState:
     def committed(self, number: int) -> None:
         """A checkpoint is known committed: what it holds is not marked as changed any longer."""
         self._bases.committed(number)
-        if number >= self._newest_number:
-            self._newest, self._newest_gone = [], set()
+        for held in [each for each in self._unsure if each <= number]:
+            del self._unsure[held]
 
     def restore(self, chunks: Iterable[bytes]) -> None:
         """Put captured chunks one over the other.

@@ -142,6 +142,35 @@ def test_a_bucket_of_many_keys_goes_by_one_small_tombstone() -> None:
     assert contents([*first.chunks, *second.chunks]) == {(10, 20): dict.fromkeys(range(10000), 1)}
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_windows_that_come_and_go_leave_nothing_behind(late: bool) -> None:
+    """Also if each commit is heard of only after the next capture: checkpoints that are slow."""
+    state, parts = BucketState("sums"), list[StatePart]()
+    for number in range(1, 101):
+        state.put((number, number + 1), dict.fromkeys(range(100), number))
+        for old in range(max(1, number - 9), number):
+            state.put((old, old + 1), {1: number})
+        state.let_go((number - 10, number - 9))
+        while state.free_some():
+            pass
+        known = max(0, number - 1 - late)
+        state.capture(number, known)
+        if late and known < number - 1:
+            state.committed(number - 1)
+        while state.capturing:
+            state.encode_some()
+        parts.append(state.finish())
+        if not late:
+            state.committed(number)
+
+    settled = parts[20:]
+    changes = [part for part in settled if not part.base]
+    assert len(changes) > len(settled) / 2
+    assert max(part.keys for part in changes) <= 2 * 110
+    tombstones = [sum(map(len, part.chunks)) for part in changes]
+    assert tombstones[-1] <= 1.2 * tombstones[0]
+
+
 def test_without_checkpoints_nothing_is_kept_of_buckets_that_have_gone() -> None:
     state = BucketState("sums")
     for start in range(0, 1000, 10):

@@ -1,6 +1,8 @@
 """Captures of keyed state while records keep changing it, against copies of the whole state."""
 
+import gc
 import random
+from types import FunctionType, ModuleType
 
 import attrs
 import pytest
@@ -187,6 +189,47 @@ def test_what_is_stored_stays_within_a_few_times_the_state(monkeypatch: pytest.M
         len(keys) for chunk in trial.chains[trial.number] for keys, _ in decode_states(chunk)
     )
     assert stored <= 2 * len(trial.truth)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_keys_that_come_and_go_leave_nothing_behind(late: bool) -> None:
+    """Also if each commit is heard of only after the next capture: checkpoints that are slow."""
+    live, fresh, rounds = 1000, 100, 150
+    state = KeyedState("sums", Sum)
+    parts: list[StatePart] = []
+    kept: list[int] = []
+    for number in range(1, rounds + 1):
+        start = number * fresh
+        state.put({key: Sum(key) for key in range(start, start + fresh)})
+        state.delete(range(start - live, start - live + fresh))
+        known = max(0, number - 1 - late)
+        state.capture(number, known)
+        if late and known < number - 1:
+            state.committed(number - 1)
+        while state.capturing:
+            state.encode_some()
+        parts.append(state.finish())
+        if not late:
+            state.committed(number)
+        kept.append(objects_in(state))
+
+    settled = parts[2 * live // fresh :]
+    changes = [part for part in settled if not part.base]
+    assert len(changes) > len(settled) / 2
+    assert max(part.keys for part in changes) <= 4 * fresh
+    assert max(part.keys for part in settled) <= live
+    assert kept[-1] <= 1.2 * kept[2 * live // fresh]
+
+
+def objects_in(whole: object) -> int:
+    """How many objects can be reached from *whole*."""
+    seen, waiting = {id(whole)}, [whole]
+    while waiting:
+        for each in gc.get_referents(waiting.pop()):
+            if id(each) not in seen and not isinstance(each, type | FunctionType | ModuleType):
+                seen.add(id(each))
+                waiting.append(each)
+    return len(seen)
 
 
 def test_no_step_of_a_capture_encodes_more_than_a_chunk() -> None:
