@@ -13,8 +13,10 @@ from wallarood.model.messages import (
     CheckpointProgress,
     Committed,
     Completed,
+    ControlMessage,
     Drained,
     Envelope,
+    Heartbeat,
     Inquiry,
     JobFailed,
     Join,
@@ -65,3 +67,13 @@ def is_stale(envelope: Envelope, ours: Stamp) -> bool:
     if (envelope.cluster_id, envelope.epoch) != (ours.cluster_id, ours.epoch):
         return True
     return isinstance(envelope.message, OF_A_ROUND) and envelope.round != ours.round
+
+
+def without_stale(envelope: Envelope, ours: Stamp) -> ControlMessage:
+    """The message; of a heartbeat of another round only that its sender lives.
+
+    Where partitions stood before a rollback says nothing of where they stand after it.
+    """
+    if isinstance(envelope.message, Heartbeat) and envelope.round != ours.round:
+        return attrs.evolve(envelope.message, slowest=())
+    return envelope.message

@@ -15,7 +15,7 @@ import structlog
 import trio
 
 from wallarood.control.events import ConnectionLost, ConnectionMessage, ConnectionOpened, Event
-from wallarood.control.stale import Stamp, is_stale
+from wallarood.control.stale import Stamp, is_stale, without_stale
 from wallarood.model.errors import KeyRefusedError, RemoteProtocolError
 from wallarood.model.ids import Address, WorkerName
 from wallarood.model.messages import Attach, Attached, ControlMessage, Envelope, Join
@@ -95,10 +95,12 @@ class ControlConnections:
                 )
             connection.sequence_in += 1
             _check_name(connection.channel.certified, envelope.message)
-            if is_stale(envelope, self.stamp()):
+            stamp = self.stamp()
+            if is_stale(envelope, stamp):
                 log.debug("stale message dropped", peer=connection.channel.peer)
                 continue
-            await self.events.send(ConnectionMessage(number, envelope.message))
+            message = without_stale(envelope, stamp)
+            await self.events.send(ConnectionMessage(number, message))
 
     def send(self, number: int, message: ControlMessage, stamp: Stamp) -> None:
         """Queue *message* on a connection; for one that is gone it is dropped."""

@@ -8,6 +8,7 @@ import structlog
 
 from wallarood.control import effects as do
 from wallarood.control.effects import Level, OfARound, ShellEffect
+from wallarood.control.stale import Stamp
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.messages import ControlMessage, Heartbeat
 from wallarood.runtime.leaving import stop_orderly
@@ -29,7 +30,7 @@ def perform(worker: Worker, effects: list[ShellEffect]) -> None:
 def _perform(worker: Worker, effect: ShellEffect) -> None:  # noqa: PLR0912 - a branch an effect
     match effect:
         case do.SendOnConnection(connection, message, stamp):
-            worker.connections.send(connection, _filled(worker, message), stamp)
+            worker.connections.send(connection, _filled(worker, message, stamp), stamp)
         case do.Close(connection):
             worker.connections.close(connection)
         case do.Persist(record):
@@ -107,11 +108,14 @@ def _perform_in_round(worker: Worker, effect: OfARound) -> None:  # noqa: PLR091
             assert_never(effect)
 
 
-def _filled(worker: Worker, message: ControlMessage) -> ControlMessage:
-    """*message*; a heartbeat with what the job knows and the node does not."""
-    if isinstance(message, Heartbeat) and worker.job is not None:
-        return attrs.evolve(message, slowest=worker.job.slowest)
-    return message
+def _filled(worker: Worker, message: ControlMessage, stamp: Stamp) -> ControlMessage:
+    """*message*; a heartbeat with what the job of its round knows and the node does not."""
+    running = worker.running
+    if not isinstance(message, Heartbeat) or running is None or running.job is None:
+        return message
+    if running.proposal.round != stamp.round:
+        return message
+    return attrs.evolve(message, slowest=running.job.slowest)
 
 
 def _waiting_for(worker: Worker, text: str) -> None:

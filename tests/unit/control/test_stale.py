@@ -4,7 +4,7 @@ import typing
 
 import pytest
 
-from wallarood.control.stale import OF_A_ROUND, OPENING, UNSTAMPED, Stamp, is_stale
+from wallarood.control.stale import OF_A_ROUND, OPENING, UNSTAMPED, Stamp, is_stale, without_stale
 from wallarood.model.messages import (
     CheckpointCommitted,
     Collect,
@@ -52,6 +52,14 @@ def test_a_message_of_recovery_begins_a_round_and_belongs_to_none(sender: str) -
     dropped = sender in ("other cluster", "older epoch", "newer epoch")
     assert stale(Collect("a"), sender) is dropped
     assert stale(Heartbeat(()), sender) is dropped
+
+
+@pytest.mark.parametrize("sender", FROM)
+def test_where_partitions_stood_in_another_round_is_left_out_of_a_heartbeat(sender: str) -> None:
+    cluster_id, epoch, round_ = FROM[sender]
+    heartbeat = Heartbeat(("beta",), (("in", 7),))
+    taken = without_stale(Envelope(cluster_id, epoch, round_, 0, heartbeat), HERE)
+    assert taken == Heartbeat(("beta",), (("in", 7),) if round_ == HERE.round else ())
 
 
 def test_before_there_is_a_cluster_nothing_is_stale() -> None:
