@@ -9,7 +9,7 @@ from wallarood.model.errors import ApplicationError
 from wallarood.model.pipeline import Application
 from wallarood.runtime.setups import opened
 from wallarood.testing.lists import batches, run_async
-from wallarood.testing.stages import Stages
+from wallarood.testing.stages import Stages, sources_of
 
 HINT = (
     "after a crash records are processed again, with the state of the last checkpoint: is "
@@ -55,11 +55,13 @@ async def run_with_crashes_async(
     expected = await run_async(application, inputs, batch_records=every)
     stages = Stages(application)
     async with opened(application.setups):
-        for source, records in batches(application, inputs, every):
-            await stages.feed(source, records)
-            stages.crash()
-            await stages.feed(source, records)
-            stages.checkpoint()
+        for source in sources_of(application, inputs):
+            for records in batches(inputs[source], every):
+                await stages.feed(source, records)
+                stages.crash()
+                await stages.feed(source, records)
+                stages.checkpoint()
+            await stages.loaded(source)
         await stages.end()
         stages.crash()
         await stages.end()

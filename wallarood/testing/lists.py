@@ -27,7 +27,8 @@ def run(
 
     *inputs* has the records of each source by the source's name; the result has those of each sink
     by the sink's name, dead-letter sinks included. Records are processed in the order of the lists,
-    in batches of *batch_records* (default 1,024). State is new in each run.
+    in batches of *batch_records* (default 1,024). State is new in each run. A list is what is there
+    when a worker starts: where a stream waits for the rows of a table, it waits for that list.
 
     Instead of lists *inputs* may be a script: a list of steps `feed`, `idle`, `wall`, `checkpoint`,
     `stop` and `crash`, for what goes by time. Each record is then a batch of its own, with the
@@ -78,20 +79,18 @@ async def run_async(
         return await run_script(application, inputs, start=start)
     stages = Stages(application, now=None if start is None else stamp_of(start))
     async with opened(application.setups):
-        for source, records in batches(application, inputs, batch_records):
-            await stages.feed(source, records)
+        for source in sources_of(application, inputs):
+            for records in batches(inputs[source], batch_records):
+                await stages.feed(source, records)
+            await stages.loaded(source)
         await stages.end()
     stages.finish()
     return stages.results
 
 
-def batches(
-    application: Application, inputs: Mapping[str, Sequence[Any]], batch_records: int
-) -> Iterator[tuple[str, list[Any]]]:
-    """What to feed, source after source. Raises ApplicationError: it is for another application."""
+def batches(records: Sequence[Any], batch_records: int) -> Iterator[list[Any]]:
+    """What to feed of a source. Raises ApplicationError: there would be nothing in a batch."""
     if batch_records < 1:
         raise ApplicationError(f"batch_records={batch_records}: expected 1 or more")
-    for source in sources_of(application, inputs):
-        records = inputs[source]
-        for start in range(0, len(records), batch_records):
-            yield source, list(records[start : start + batch_records])
+    for start in range(0, len(records), batch_records):
+        yield list(records[start : start + batch_records])

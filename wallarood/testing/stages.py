@@ -7,6 +7,9 @@ The pipeline is planned for one worker and compiled as in a cluster, so coalesci
 nothing waits, and behind it the watermark that it moved. Sources and sinks are not opened: lists
 stand in their places. A checkpoint encodes the state as a worker does, and a crash leaves nothing
 but what was encoded. The wall clock shows what the test says.
+
+A list is what an endless source has when a worker starts: a stream waits for it where it is that of
+a table. Of a script nothing is there at the start.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,14 +22,14 @@ from wallarood.flow.source_time import SourceTime
 from wallarood.flow.state.at_once import AtOnce
 from wallarood.flow.state.state import State
 from wallarood.flow.watermarks import restored_watermark
-from wallarood.model.batch import Batch, EndOfStream, Mark
+from wallarood.model.batch import Batch, EndOfStream, Loaded, Mark
 from wallarood.model.errors import ApplicationError
 from wallarood.model.messages import Listing
 from wallarood.model.pipeline import Application, Step, StepKind
 from wallarood.model.time import Condition
 from wallarood.model.topology import Stage, StageKind, Topology
 from wallarood.planning.plan import plan
-from wallarood.planning.tables import waits_for_table
+from wallarood.planning.tables import loaded_first, waits_for_rows, waits_for_table
 from wallarood.runtime.dataflow.build.crossing import codecs_of, copiers_of, guards_of
 from wallarood.runtime.dataflow.build.stages import read_first, sides_of
 from wallarood.runtime.dataflow.build.wiring import SOURCE_EDGE, Wiring
@@ -58,8 +61,9 @@ def source_names(application: Application) -> list[str]:
 class Stages:
     """All stages of *application*, with their state, and what its sinks have got so far.
 
-    *partitions* are those of each source that records are fed to; `now` is what the wall clock
-    shows, in microseconds since 1970 UTC.
+    *partitions* are those of each source that records are fed to; without them each has one, and
+    `loaded` says when all of it was fed. `now` is what the wall clock shows, in microseconds since
+    1970 UTC.
     """
 
     def __init__(
@@ -72,6 +76,9 @@ class Stages:
         self.now = wall_clock() if now is None else now
         self._application = application
         self._partitions = partitions or {}
+        self._waits = waits_for_rows if partitions is None else waits_for_table
+        self._loaded: list[str] = []
+        """The endless sources of which all was fed, and for which streams have waited."""
         sources = [step for step in application.steps if step.kind is StepKind.SOURCE]
         self._topology = _plan(application, sources)
         self._waiting: dict[int, list[tuple[int, Batch | Mark]]] = {}
@@ -97,7 +104,7 @@ class Stages:
             states = self._states[stage.index] = make_states(self._application, stage)
             for name, state in states.items():
                 state.restore(self._chunks.get((stage.index, name), ()))
-            first = read_first(self._application, wiring, stage, waits_for_table)
+            first = read_first(self._application, wiring, stage, self._waits)
             running = self._runs[stage.index] = RunningStage(
                 compile_stage(self._application, stage, states, wall=lambda: self.now),
                 compile_branch(self._application, stage),
@@ -108,6 +115,8 @@ class Stages:
             )
             if first:
                 running.hold()
+        for source in self._loaded:
+            self._put(source, Loaded())
 
     def _source_time(self, stage: Stage) -> SourceTime | None:
         for state in self._states[stage.index].values():
@@ -153,8 +162,19 @@ class Stages:
         """Let *records* of a source flow to the sinks. Raises what a computation raises."""
         runs = [(partition, len(records))]
         batch = Batch(records, times=times, runs=runs if self.time_of(source) else None)
-        self._waiting.setdefault(self._source_stage(source).index, []).append((SOURCE_EDGE, batch))
+        self._put(source, batch)
         await self.flow()
+
+    def _put(self, source: str, item: Batch | Mark) -> None:
+        stage = self._source_stage(source).index
+        self._waiting.setdefault(stage, []).append((SOURCE_EDGE, item))
+
+    async def loaded(self, source: str) -> None:
+        """All was fed of *source*: no stream waits for it any longer."""
+        if self._waits is waits_for_rows and source in loaded_first(self._application):
+            self._loaded.append(source)
+            self._put(source, Loaded())
+            await self.flow()
 
     def time_of(self, source: str) -> SourceTime | None:
         """How far *source* has come; None if its records have no stamps."""
@@ -167,8 +187,7 @@ class Stages:
             if time is not None:
                 for partition in time.partitions:
                     time.tell(partition, Condition.ENDED)
-            waiting = self._waiting.setdefault(self._source_stage(source).index, [])
-            waiting.append((SOURCE_EDGE, EndOfStream()))
+            self._put(source, EndOfStream())
         await self.flow()
 
     async def flow(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import wallarood as w
-from wallarood.testing import crash, feed, run, stop
+from wallarood.testing import crash, feed, run, run_with_crashes, stop
 from wallarood.testing.script import ScriptStep, checkpoint
 
 Record = tuple[str, float, str]
@@ -85,6 +85,24 @@ def test_29_a_record_that_comes_before_the_table_is_held(between: list[ScriptSte
     pairs = source("left").enrich(w.table(source("right"), ttl=w.forever)).map(values)
     script = [left(0, "order"), *between, right(5, "name"), left(1, "again")]
     assert results(pairs, script) == ["order-name", "again-name"]
+
+
+def test_the_list_of_an_endless_table_is_read_first_as_what_is_there_at_a_start() -> None:
+    def of(name: str, path: str) -> Any:
+        lines = w.source(name, w.FileSource(path, follow=True))
+        return lines.key_by(lambda line: line[0])
+
+    def of_pair(pair: tuple[str, str | None]) -> tuple[str, str | None]:
+        return pair[0][2:], None if pair[1] is None else pair[1][2:]
+
+    table = w.table(of("right", "customers"), ttl=w.forever)
+    pairs = of("left", "orders").enrich(table).map(of_pair)
+    app = w.application("case", pairs.to_sink(w.ListSink([]), name="out"))
+    lists = {"left": ["a order"], "right": ["b other", "a name"]}
+    assert run(app, lists) == {"out": [("order", "name")]}
+    assert run_with_crashes(app, lists, every=1) == {"out": [("order", "name")]}
+    script = [feed("left", "a order"), feed("right", "a name")]
+    assert run(app, script) == {"out": [("order", None)]}
 
 
 class Seen:
