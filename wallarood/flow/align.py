@@ -4,8 +4,11 @@
 # An instance with several inputs passes a mark on when all of them have shown it.
 # - The end passes when every input has ended.
 # - A watermark passes when the lowest over all active inputs has risen: those that are not idle and
-#   have not ended. When none is, the highest of them counts. Neither that of an input nor what has
-#   passed ever falls, so an input that comes back late holds up no other.
+#   have not ended. When none is, the highest that any has shown counts, also of those that have
+#   ended since; and when all have ended, that passes before the end of time does. Neither that of
+#   an input nor what has passed ever falls, so an input that comes back late holds up no other.
+#   Where an input was idle, two instances may stand differently at a barrier: one may have heard of
+#   another input while it was, one only when it was back.
 # - A barrier blocks its input until the others have shown it too; an ended input counts as
 #   aligned. A higher barrier on any input releases the alignment of a lower one and begins its own;
 #   a late lower one is dropped. The driver may release an alignment that was abandoned.
@@ -44,6 +47,8 @@ class Alignment:
         self._barrier: Barrier | None = None
         self._highest: tuple[int, int] = (-1, -1)
         self._watermarks: dict[InputId, Watermark] = {}
+        self._furthest = MIN_TIME
+        """The highest that an input has shown, but for the end of time."""
         self.watermark = watermark
         """What has passed last."""
         # What comes after this stage knows nothing yet of what had passed before a restart.
@@ -70,6 +75,8 @@ class Alignment:
             case Watermark():
                 before = self._watermarks.get(source, mark)
                 self._watermarks[source] = Watermark(max(mark.time, before.time), mark.idle)
+                if mark.time < MAX_TIME:
+                    self._furthest = max(self._furthest, mark.time)
                 return self._risen()
             case Loaded():
                 self._loaded.add(source)
@@ -134,10 +141,14 @@ class Alignment:
         active = [each.time for each in live if not each.idle]
         if active:
             reached = min(active)
+        elif live:
+            reached = self._furthest
         else:
-            reached = max(each.time for each in live or self._watermarks.values())
-        risen = Watermark(max(reached, self.watermark.time), bool(live) and not active)
+            reached = max(each.time for each in self._watermarks.values())
+        stood = self.watermark.time
+        risen = Watermark(max(reached, stood), bool(live) and not active)
         if risen == self.watermark and not self._untold:
             return ()
         self.watermark, self._untold = risen, False
-        return (risen,)
+        at_end = risen.time == MAX_TIME and stood < self._furthest
+        return (Watermark(self._furthest), risen) if at_end else (risen,)

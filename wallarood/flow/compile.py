@@ -85,10 +85,10 @@ class Inline:
         What an operator emits passes those after it before they are told. Raises as `run`.
         """
         for each in self.timed:
-            if time > each.clock.time:
+            if each.clock.is_news(time):
                 for batch in each.operator.on_watermark(time, failures):
                     yield self._run_from(each.place + 1, batch, failures)
-                each.clock.time = time
+                each.clock.told(time)
 
     def hold(self) -> None:
         """The first operator keeps what comes of its stream until `loaded` is called."""

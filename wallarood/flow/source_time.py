@@ -11,7 +11,8 @@
 # - One that is idle or has ended does not count.
 # - When none counts any more, the watermark is the highest of all, and then advances by the time
 #   that passes: it never jumps to the clock, for the records may be of a year ago. When all have
-#   ended it is MAX_TIME.
+#   ended it is MAX_TIME; that of the furthest is told first, so that what happens up to there does
+#   not depend on how far the watermark had been told before the end.
 # What is told of partitions comes in one order with their records, through the inbox of the stage.
 #
 # Highest stamps and watermarks are in the checkpoint, as they are when the barrier passes. Downtime
@@ -24,6 +25,7 @@ from typing import Final
 
 import attrs
 
+from wallarood.model.batch import Watermark
 from wallarood.model.time import MAX_TIME, MIN_TIME, Condition, TimeSettings, WhenAllIdle
 
 PASSING_MAX: Final = 5_000_000
@@ -99,6 +101,21 @@ class SourceTime:
             self._passing_since = now
         return self.watermark
 
+    def tell_all(self, now: int) -> tuple[Watermark, ...]:
+        """What is to be said of the source at *now*: at its end, first where the furthest is."""
+        stood = self.watermark
+        time = self.advance(now)
+        return self.tell_end(stood) if time == MAX_TIME else (Watermark(time, self.idle),)
+
+    def tell_end(self, said: int) -> tuple[Watermark, ...]:
+        """What is to be said of the source at its end, if it has said *said*: it may be all."""
+        last = Watermark(self._furthest()), Watermark(MAX_TIME)
+        return tuple(each for each in last if each.time > said)
+
+    def _furthest(self) -> int:
+        """Where the partition stands that has come furthest."""
+        return max((each.watermark for each in self.partitions.values()), default=MIN_TIME)
+
     def _reached(self) -> int:
         """How far the partitions have come by their own stamps."""
         if self.ended:
@@ -118,7 +135,7 @@ class SourceTime:
             before = max(before, each.watermark)
         if active:
             return min(active)
-        return max(each.watermark for each in self.partitions.values())
+        return self._furthest()
 
     def ahead(self, partition: str) -> int:
         """How far *partition* is ahead of the slowest that is active and has shown a stamp.

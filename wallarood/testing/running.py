@@ -48,9 +48,9 @@ class RunningStage:
             await self._draw(lambda segment, failures: segment.loaded(failures))
         for mark in marks:
             if isinstance(mark, EndOfStream):
+                if self.source_time is not None:
+                    await self._say(self.source_time.tell_end(self.said.time))
                 await self.advance(MAX_TIME)
-                if self.source_time is not None and self.said.time < MAX_TIME:
-                    self.outlets.mark(Watermark(MAX_TIME))
             if isinstance(mark, Watermark):
                 await self.advance(mark.time)
             self.outlets.mark(mark)
@@ -59,8 +59,12 @@ class RunningStage:
         """Say how far the source has come."""
         if self.source_time is None:
             return
-        watermark = Watermark(self.source_time.advance(now), self.source_time.idle)
-        if watermark != self.said:
+        told = self.source_time.tell_all(now)
+        if told and told[-1] != self.said:
+            await self._say(told)
+
+    async def _say(self, watermarks: tuple[Watermark, ...]) -> None:
+        for watermark in watermarks:
             self.said = watermark
             await self.advance(watermark.time)
             self.outlets.mark(watermark)

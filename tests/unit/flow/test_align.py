@@ -7,7 +7,7 @@ import pytest
 from wallarood.flow.align import Alignment
 from wallarood.flow.state.at_once import AtOnce
 from wallarood.flow.watermarks import Clock, restored_watermark
-from wallarood.model.batch import Barrier, EndOfStream, Loaded, Watermark
+from wallarood.model.batch import Barrier, EndOfStream, Loaded, Mark, Watermark
 from wallarood.model.time import MAX_TIME
 
 A, B, C = (1, "alpha"), (1, "beta"), (2, "alpha")
@@ -101,6 +101,47 @@ def test_an_input_at_its_end_does_not_end_time_while_another_has_been_idle_befor
     assert alignment.take(A, Watermark(MAX_TIME)) == (Watermark(7, idle=True),)
     assert alignment.take(A, END) == ()
     assert alignment.take(B, Watermark(8)) == (Watermark(8),)
+
+
+def test_an_input_that_ended_before_another_has_spoken_counts_once_that_is_idle() -> None:
+    alignment = Alignment([A, B])
+    alignment.take(A, Watermark(50))
+    alignment.take(A, Watermark(MAX_TIME))
+    alignment.take(A, END)
+    assert alignment.take(B, Watermark(30)) == (Watermark(30),)
+    assert alignment.take(B, Watermark(30, idle=True)) == (Watermark(50, idle=True),)
+    assert alignment.take(B, Watermark(40)) == (Watermark(50),)
+
+
+def test_before_the_end_time_comes_to_where_the_furthest_input_had_come() -> None:
+    alignment = Alignment([A, B])
+    alignment.take(A, Watermark(50))
+    assert alignment.take(B, Watermark(7)) == (Watermark(7),)
+    alignment.take(A, Watermark(MAX_TIME))
+    assert alignment.take(A, END) == ()
+    assert alignment.take(B, Watermark(MAX_TIME)) == (Watermark(50), Watermark(MAX_TIME))
+    assert alignment.take(B, END) == (END,)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_time_before_the_end_does_not_depend_on_which_input_ends_first(seed: int) -> None:
+    rng = random.Random(seed)
+    inputs = [(0, f"w{n}") for n in range(rng.randrange(1, 5))]
+    queues: dict[tuple[int, str], list[Mark]] = {}
+    furthest = []
+    for each in inputs:
+        times = sorted(rng.randrange(100) for _ in range(rng.randrange(1, 6)))
+        furthest.append(times[-1])
+        marks = [Watermark(time, idle=rng.random() < 0.3) for time in times]
+        queues[each] = [*marks, Watermark(MAX_TIME), END]
+    alignment, passed = Alignment(inputs), list[Mark]()
+    while any(queues.values()):
+        source = rng.choice([each for each in inputs if queues[each]])
+        passed += alignment.take(source, queues[source].pop(0))
+    times = [mark.time for mark in passed if isinstance(mark, Watermark)]
+    assert times == sorted(times)
+    assert times[-2:] == [max(furthest), MAX_TIME]
+    assert passed[-1] == END
 
 
 def test_the_watermark_of_an_input_never_falls() -> None:

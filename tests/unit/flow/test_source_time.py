@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wallarood.flow.source_time import PASSING_EVERY, PASSING_MAX, SourceTime
+from wallarood.model.batch import Watermark
 from wallarood.model.time import MAX_TIME, MIN_TIME, Condition, TimeSettings, WhenAllIdle
 
 SECOND = 1_000_000
@@ -195,3 +196,23 @@ def test_a_partition_that_had_ended_and_has_more_after_a_restart_holds_time_agai
     assert restored.advance(0) == 110
     restored.tell("a", Condition.ENDED)
     assert restored.advance(0) == MAX_TIME
+
+
+def test_at_its_end_it_says_first_where_the_furthest_partition_stands() -> None:
+    time = source("0", "1", settings=TimeSettings(out_of_order=5))
+    time.observe("0", 105)
+    time.observe("1", 12)
+    assert time.tell_all(0) == (Watermark(7),)
+    time.tell("0", Condition.ENDED)
+    assert time.tell_all(0) == (Watermark(7),)
+    time.tell("1", Condition.ENDED)
+    assert time.tell_all(0) == (Watermark(100), Watermark(MAX_TIME))
+    assert time.tell_all(0) == ()
+
+
+def test_at_its_end_it_says_what_it_was_too_soon_to_say_before() -> None:
+    time = source("0")
+    time.observe("0", 100)
+    assert time.tell_end(7) == (Watermark(100), Watermark(MAX_TIME))
+    assert time.tell_end(100) == (Watermark(MAX_TIME),)
+    assert SourceTime(HOLD).tell_end(MIN_TIME) == (Watermark(MAX_TIME),)

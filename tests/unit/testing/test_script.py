@@ -44,6 +44,47 @@ async def test_old_records_are_not_late_because_of_the_clock_of_today() -> None:
     assert await watermark_after(script) == 60
 
 
+class Beats:
+    """How often a key's timer has fired."""
+
+    count = 0
+
+
+def beat(name: str, beats: Beats, timers: w.Timers) -> int:
+    beats.count += 1
+    timers.after("10s")
+    return beats.count
+
+
+@w.state_computation_timed(state=Beats, on_timer=beat, ttl=w.forever)
+def begin(record: tuple[str, float], beats: Beats, timers: w.Timers) -> None:
+    if beats.count == 0:
+        timers.after("10s")
+
+
+def beating(args: list[str]) -> w.Application:
+    """Timers that set themselves again from the first record of each key."""
+    time = w.event_time(lambda record: record[1], unit="s", out_of_order="5s")
+    stream = w.source("in", w.ListSource([], record=tuple[str, float]), time=time)
+    beats = stream.key_by(lambda record: record[0]).to(begin)
+    return w.application("beats", beats.to_sink(w.ListSink([]), name="out"))
+
+
+@pytest.mark.parametrize("partitions", [("0", "1"), ("1", "0"), ("0", "0")])
+def test_chained_timers_fire_up_to_the_last_watermark_and_once_at_the_end(
+    partitions: tuple[str, str],
+) -> None:
+    """Up to 95, that of the furthest partition; then the one of 100, and none that it sets."""
+    first, second = partitions
+    script = [
+        testing.feed("in", ("a", 0), partition=first),
+        testing.feed("in", ("b", 3), partition=second),
+        testing.feed("in", ("c", 100), partition=second),
+    ]
+    results = testing.run(beating([]), script)
+    assert sorted(results["out"]) == sorted([*range(1, 11), *range(1, 11), 1])
+
+
 @pytest.mark.parametrize("order", [("0", "1"), ("1", "0")])
 async def test_when_all_are_idle_the_highest_counts(order: tuple[str, str]) -> None:
     script: list[testing.ScriptStep] = [

@@ -117,9 +117,19 @@ class TimedComputation:
                     yield from self._expire(failures)
                 case _:
                     yield from self._release(failures)
+        if time == MAX_TIME:
+            self._forget_timers()
         timers.settle()
         if self._calls.done.values:
             yield self._calls.take()
+
+    def _forget_timers(self) -> None:
+        """Those that were set by timers at the end do not fire, in no later life either."""
+        for due, (held, name) in self._timers.event.take_later():
+            row = self._state.by_key.get(held)
+            if row is not None and row.timers and row.timers.get(name) == due:
+                self._touched(held)
+                del row.timers[name]
 
     def on_wall(self, now: int, failures: list[Failure]) -> Iterator[Batch]:
         """What happens by the wall clock up to *now*."""

@@ -68,9 +68,13 @@ class TimerIndex:
 
     def settle(self) -> None:
         """The watermark has been worked off: what was put off may come with the next."""
-        later, self._later = self._later, []
-        for time, named in later:
+        for time, named in self.take_later():
             self._listed.put(time, named)
+
+    def take_later(self) -> list[tuple[int, Named]]:
+        """What was put off, with its times; it is not any longer."""
+        later, self._later = self._later, []
+        return later
 
 
 class RecordTimers:

@@ -25,6 +25,7 @@ import trio
 
 from wallarood.model.batch import Barrier, Batch, Item, Mark, Reading, Tick, Unread, Watermark
 from wallarood.model.ids import InputId
+from wallarood.model.time import MAX_TIME
 from wallarood.runtime.dataflow.waker import Waker
 
 Taken: TypeAlias = Callable[[], None]
@@ -66,6 +67,11 @@ TICKING: InputId = (-2, "")
 
 def _is_barrier(item: Item, number: int) -> bool:
     return isinstance(item, Barrier) and item.number == number
+
+
+def _tells_more(item: Item) -> bool:
+    """Whether *item* can take the place of the watermark before it. The end of time cannot."""
+    return isinstance(item, Watermark) and item.time < MAX_TIME
 
 
 def nothing() -> None:
@@ -222,7 +228,7 @@ class Inbox:
         item, taken = queue.items.popleft()
         taken()
         if isinstance(item, Watermark):
-            while queue.items and isinstance(queue.items[0][0], Watermark):
+            while queue.items and _tells_more(queue.items[0][0]):
                 item, taken = queue.items.popleft()
                 taken()
         if not isinstance(item, Batch):
@@ -233,7 +239,7 @@ class Inbox:
         watermark = None
         while queue.items:
             following, taken = queue.items[0]
-            if isinstance(following, Watermark):
+            if _tells_more(following):
                 watermark = following
             elif isinstance(following, Batch) and size + len(following) <= self.batch_records_max:
                 queue.batches -= 1

@@ -104,6 +104,21 @@ def test_a_timer_that_sets_itself_again_fires_once_at_the_end() -> None:
     assert work.results == ["fired"]
 
 
+def test_a_timer_that_is_set_at_the_end_fires_in_no_later_life() -> None:
+    def again(name: str, seen: Seen, timers: Any) -> str:
+        timers.after("1s")
+        return "fired"
+
+    work = timed(set_timer, on_timer=again)
+    work.one("k", 0, ("t", 100))
+    work.end()
+    work.checkpoint()
+    work.crash()
+    work.one("j", 7, ("t", 8))
+    work.end()
+    assert work.out == [("k", "fired", 100 * SECOND), ("j", "fired", 8 * SECOND)]
+
+
 def test_a_timer_set_for_the_past_fires_with_the_next_watermark_and_goes_not_round() -> None:
     def again(name: str, seen: Seen, timers: Any) -> str:
         timers.at(0, "t")

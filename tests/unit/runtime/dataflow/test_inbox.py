@@ -8,6 +8,7 @@ from trio.testing import wait_all_tasks_blocked
 from wallarood.flow.align import Alignment
 from wallarood.model.batch import Barrier, Batch, EndOfStream, Tick, Watermark
 from wallarood.model.ids import InputId
+from wallarood.model.time import MAX_TIME
 from wallarood.runtime.dataflow.inbox import Inbox
 
 A = (1, "alpha")
@@ -59,6 +60,18 @@ async def test_of_watermarks_that_wait_the_last_is_taken() -> None:
     assert await inbox.get(NONE) == (A, Watermark(2))
     assert taken == [1, 2]
     assert not inbox.has_some(NONE)
+
+
+async def test_the_end_of_time_does_not_take_the_place_of_the_watermark_before_it() -> None:
+    inbox = Inbox([A], batches_max=8, batch_records_max=100)
+    for mark in (Watermark(1), Watermark(2), Watermark(MAX_TIME)):
+        inbox.mark_nowait(A, mark)
+    inbox.put_nowait(A, Batch([1]))
+    for mark in (Watermark(3), Watermark(MAX_TIME)):
+        inbox.mark_nowait(A, mark)
+    taken = [(await inbox.get(NONE))[1] for _ in range(5)]
+    end = Watermark(MAX_TIME)
+    assert taken == [Watermark(2), end, Batch([1]), Watermark(3), end]
 
 
 async def test_a_tick_goes_before_what_waits_also_where_inputs_are_blocked() -> None:

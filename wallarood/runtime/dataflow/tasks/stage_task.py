@@ -177,9 +177,8 @@ class StageTask:
         if isinstance(mark, Watermark) and self._timed:
             await self._advance(mark.time)
         if isinstance(mark, EndOfStream) and self._timed:
+            await self._say(self._time.end())
             await self._advance(MAX_TIME)
-            if self.source_time is not None and self._time.said.time < MAX_TIME:
-                self.outputs.mark(Watermark(MAX_TIME))
         if isinstance(mark, Barrier) and self.collector.begin(mark):
             self.collector.capture_now(self.stage.index)
             self._capturing = mark.number
@@ -192,11 +191,13 @@ class StageTask:
 
     async def _time_moved(self) -> None:
         """Say how far the source has come, if it is time to, and what is waited for."""
-        watermark = self._time.news()
-        if watermark is not None:
+        await self._say(self._time.news())
+        self._time.moved()
+
+    async def _say(self, watermarks: tuple[Watermark, ...]) -> None:
+        for watermark in watermarks:
             await self._advance(watermark.time)
             self.outputs.mark(watermark)
-        self._time.moved()
 
     async def _advance(self, watermark: int) -> None:
         await self._draw(lambda segment, failures: segment.advance(watermark, failures))

@@ -16,7 +16,7 @@ from wallarood.flow.compile import Inline, Segment
 from wallarood.flow.source_time import SourceTime
 from wallarood.flow.steps.timed import Wall
 from wallarood.model.batch import Watermark
-from wallarood.model.time import MIN_TIME
+from wallarood.model.time import MAX_TIME, MIN_TIME
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.timing.drift import Drift
 from wallarood.runtime.timing.ticker import Ticker
@@ -43,19 +43,27 @@ class StageTime:
     def __attrs_post_init__(self) -> None:
         self.ticker = Ticker(self.wall, self.inbox.tick)
 
-    def news(self) -> Watermark | None:
-        """The watermark that is to go out now; None if there is none, or it is too soon."""
+    def news(self) -> tuple[Watermark, ...]:
+        """The watermarks that are to go out now; none if there is none, or it is too soon."""
         if self.source is None:
-            return None
+            return ()
         now_s = time.monotonic()
         too_soon = now_s - self._said_at < WATERMARK_INTERVAL_S
         if too_soon and self.inbox.has_some(self.alignment):
-            return None
-        watermark = Watermark(self.source.advance(self.wall()), self.source.idle)
-        if watermark == self.said:
-            return None
-        self.said, self._said_at = watermark, now_s
-        return watermark
+            return ()
+        told = self.source.tell_all(self.wall())
+        if not told or told[-1] == self.said:
+            return ()
+        self.said, self._said_at = told[-1], now_s
+        return told
+
+    def end(self) -> tuple[Watermark, ...]:
+        """The watermarks that are to go out before the end of the source."""
+        if self.source is None:
+            return ()
+        told = self.source.tell_end(self.said.time)
+        self.said = Watermark(MAX_TIME)
+        return told
 
     def moved(self) -> None:
         """Time may have moved: partitions may be let go, and other times be waited for."""
