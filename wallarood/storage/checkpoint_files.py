@@ -27,6 +27,8 @@ from wallarood.storage.checkpoint_rows import (
 from wallarood.storage.checkpoints import CheckpointStore
 
 BUSY_MS = 5000
+LOG_BYTES_MAX = 16 << 20
+"""What SQLite's log is cut to where a large checkpoint has made it longer."""
 
 
 def create_checkpoints(path: Path, cluster_id: ClusterId) -> None:
@@ -42,6 +44,7 @@ def create_checkpoints(path: Path, cluster_id: ClusterId) -> None:
         connection = sqlite3.connect(temporary, isolation_level=None)
         try:
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             fill_new(connection, cluster_id)
         finally:
             connection.close()
@@ -73,6 +76,7 @@ def open_checkpoints(path: Path, cluster_id: ClusterId) -> CheckpointStore:
     with _closed_by_errors(path, str(path)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES_MAX}")
         return read_checkpoints(path, connection, cluster_id)
 
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Set
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ OPEN_MAX = 32
 The leader looks for the last of parts of far fewer (`LATE_NUMBERS_MAX`): an older one can be
 committed no more, since no check would find out.
 """
+FREE_PAGES_MIN = 4096
+"""So many pages without content the file keeps in any case: the next checkpoint needs some."""
+SHRINK_PAGES = 2048
+"""By how many pages the file is made smaller after one write."""
 PRIMARY_CODE = 0xFF
 """The part of an SQLite error code that all errors of a kind share."""
 
@@ -133,6 +138,21 @@ def prune(
     gone = [(number,) for number in manifests if number not in retained]
     cursor.executemany("DELETE FROM checkpoint WHERE number = ?", gone)
     return retained
+
+
+def shrink(connection: sqlite3.Connection) -> None:
+    """Make the file smaller, a step at a time, while less than a third of it has content.
+
+    A state that was large once, or checkpoints that could not be committed, leave pages behind that
+    SQLite would keep. A file that was made without `auto_vacuum` stays as large as it is.
+    """
+    with suppress(sqlite3.Error):  # what was written is durable; the next write tries again
+        [(free,)] = connection.execute("PRAGMA freelist_count")
+        [(pages,)] = connection.execute("PRAGMA page_count")
+        surplus = free - max(FREE_PAGES_MIN, 2 * (pages - free))
+        if surplus > 0:
+            # By a script, which is done to its end: a single statement would free one page.
+            connection.executescript(f"PRAGMA incremental_vacuum({min(surplus, SHRINK_PAGES)})")
 
 
 def checksum(data: bytes) -> int:

@@ -12,7 +12,8 @@ that no chain of a retained checkpoint names are deleted: what is retained is th
 that is known committed, what was kept by name, and of those above it what may yet be committed: not
 those of which another worker has no part, and not more than `OPEN_MAX`. So the database is bounded
 by a base, the changes since, what an operator keeps, and some changes that are not known to be
-committed.
+committed. SQLite's file keeps the pages of what was deleted for what comes; of those that are far
+more than what is there it lets go, some after each write.
 
 One transaction holds a choice and makes void everything above it. Whatever is written belongs to
 the round of the last choice; a write of an older round is refused.
@@ -46,6 +47,7 @@ from wallarood.storage.checkpoint_rows import (
     prune,
     put_marks,
     read_chunks,
+    shrink,
 )
 from wallarood.storage.place import Place
 
@@ -144,6 +146,7 @@ class CheckpointStore:
             put_marks(cursor, marks)
             manifests = self._prune(cursor, manifests, marks)
         self.marks, self._manifests = marks, manifests
+        shrink(self._connection)
         return manifest.size_bytes
 
     def discard(self, number: int) -> None:
