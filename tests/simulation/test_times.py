@@ -9,16 +9,20 @@ from world.errors import ViolationError
 from world.time_stage import Parts
 from world.times import Life
 
+from wallarood.flow.align import Alignment
 from wallarood.flow.failures import Failure
+from wallarood.flow.joins.tables import Enrich
 from wallarood.flow.source_time import SourceTime
 from wallarood.flow.state.buckets import Bucket, BucketState, Rows
 from wallarood.flow.state.keyed import KeyedState
+from wallarood.flow.steps.timed import Making
 from wallarood.flow.timed.computation import TimedComputation
 from wallarood.flow.timed.rows import Row
 from wallarood.flow.transactions import Transactions
 from wallarood.flow.watermarks import Clock
 from wallarood.flow.windows.aligned import AlignedWindows
-from wallarood.model.batch import Batch
+from wallarood.flow.windows.session import Sessions
+from wallarood.model.batch import Batch, Mark
 from wallarood.model.time import MIN_TIME, Condition, TimeSettings
 
 LIVES = 400
@@ -134,6 +138,47 @@ class ForgetfulTimers(TimedComputation):
         row.timers = timers
 
 
+class ForgetfulSessions(Sessions):
+    """Does not look for sessions in what was restored."""
+
+    def __init__(self, making: Making) -> None:
+        self._begun = False
+        super().__init__(making)
+        self._begun = True
+
+    def _remind(self, held: Any, sessions: list[Any], now: int) -> None:
+        if self._begun:
+            super()._remind(held, sessions, now)
+
+
+class HastyEnrich(Enrich):
+    """Does not wait for the table."""
+
+    def hold(self) -> None:
+        """Hold nothing."""
+
+
+class ForgetfulEnrich(Enrich):
+    """Does not look for the records that were held in what was restored."""
+
+    def __init__(self, making: Making) -> None:
+        assert isinstance(making.state, KeyedState)
+        rows = making.state.by_key
+        rows.update({key: row[:2] for key, row in rows.items()})
+        super().__init__(making)
+
+
+class HastyAlignment(Alignment):
+    """Lets a barrier pass when an input has ended, whatever the others have shown."""
+
+    def _aligned(self) -> tuple[Mark, ...]:
+        barrier = self._barrier
+        if barrier is None or not self.ended:
+            return super()._aligned()
+        self._release()
+        return (barrier,)
+
+
 class HastyTransactions(Transactions):
     """Publishes late letters that are prepared, whatever checkpoint is committed."""
 
@@ -172,6 +217,30 @@ PLANTED: dict[str, tuple[Any, str]] = {
         "a key is back that was forgotten",
     ),
     "a timer is lost": (Parts(timed=ForgetfulTimers), "a timer is lost"),
+    "sessions are not looked for after a restart": (
+        Parts(sessions=ForgetfulSessions),
+        "a record is lost to its session",
+    ),
+    "the stream does not wait for the table": (
+        Parts(enrich=HastyEnrich),
+        "a record came before the table was read",
+    ),
+    "what was held for the table is lost": (
+        Parts(enrich=ForgetfulEnrich),
+        "a record is lost to the table",
+    ),
+    "a barrier waits for no other input when one has ended": (
+        Parts(alignment=HastyAlignment),
+        "time differs at a barrier|a record is lost",
+    ),
+    "nobody waits for the word of the others": (
+        Parts(waits_for_word=False),
+        "is read before .* have spoken",
+    ),
+    "a word of an earlier life counts": (
+        Parts(takes_old_words=True),
+        "is read before .* have spoken",
+    ),
     "a late letter of an abandoned checkpoint is published": (
         Parts(transactions=HastyTransactions),
         "a late letter was published twice|a record is late and in a window",

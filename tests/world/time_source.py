@@ -11,17 +11,18 @@ from wallarood.model.batch import EndOfStream, Mark, Watermark
 from wallarood.model.time import MAX_TIME, MIN_TIME, Condition
 
 from .errors import ViolationError
-from .time_stage import Record
+from .time_stage import Record, TableRow
 
 OPEN_MAX = 2
-Queue: TypeAlias = deque[Record | Mark]
+Queue: TypeAlias = deque[Record | TableRow | Mark]
 
 
 @attrs.define(eq=False)
 class Source:
     """The source on one worker: its partitions, how far each was read, and its time.
 
-    `stood` is its watermark in the checkpoint that it began from.
+    `stood` is its watermark in the checkpoint that it began from. `unheard` are the workers that
+    have not said yet in this life where they stand.
     """
 
     worker: str
@@ -35,6 +36,7 @@ class Source:
     excused: set[str] = attrs.field(factory=set)
     idle: set[str] = attrs.field(factory=set)
     ended: set[str] = attrs.field(factory=set)
+    unheard: set[str] = attrs.field(factory=set)
     stood: int = MIN_TIME
     over: bool = False
     _said: Watermark | None = None
@@ -76,7 +78,15 @@ class Source:
                 queue.append(EndOfStream())
         return bool(readable) or not opened
 
+    def hear(self, worker: str, slowest: int | None) -> None:
+        """Another worker has said in this life where it stands."""
+        self.unheard.discard(worker)
+        self.time.elsewhere(worker, slowest)
+
     def _read(self, rng: random.Random, partition: str) -> None:
+        known = partition in self.time.partitions and self.time.highest(partition) > MIN_TIME
+        if known and self.unheard and self.time.settings.drift is not None:
+            raise ViolationError(f"{partition} is read before {self.unheard} have spoken")
         at = self.positions.get(partition, 0)
         if at >= len(self.records[partition]):
             self.ended.add(partition)
@@ -96,10 +106,10 @@ class Source:
 
     def say(self) -> None:
         """Say how far time has come. Raises ViolationError: less far than in the checkpoint."""
-        watermark = Watermark(self.time.advance(0), self.time.idle)
-        if watermark.time < self.stood:
-            raise ViolationError(f"{self.worker}: time fell to {watermark.time} from {self.stood}")
-        if watermark != self._said:
+        told = self.time.tell_all(0)
+        for watermark in told if told and told[-1] != self._said else ():
+            if watermark.time < self.stood:
+                raise ViolationError(f"{self.worker}: time fell to {watermark.time}")
             self._said = watermark
             targets = list(self.targets.values())
             to_all = self.marks_all or watermark.time == MAX_TIME
