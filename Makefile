@@ -99,6 +99,8 @@ bench-time: .venv/.installed
 	@$(BENCH) throughput --workers 1 --runs $(RUNS) --output $(BENCH_OUTPUT) \
 	    --contestants ours bytewax pathway --workloads T1 T2
 	@$(BENCH) throughput --workers 1 --runs $(RUNS) --output $(BENCH_OUTPUT) \
+	    --contestants ours quix --workloads T1
+	@$(BENCH) throughput --workers 1 --runs $(RUNS) --output $(BENCH_OUTPUT) \
 	    --contestants ours pathway --workloads T3 T4
 	@$(BENCH) throughput --workers 2 --runs $(RUNS) --output $(BENCH_OUTPUT) \
 	    --contestants ours bytewax pathway --workloads T1 T2

@@ -2,11 +2,14 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+PROJECT = ROOT / "pyproject.toml"
+"""What ours needs: with other requirements it has another environment."""
 ORJSON = "orjson==3.11.4"
 REQUIREMENTS = {
     "ours": ("--editable", str(ROOT), ORJSON),
@@ -29,18 +32,27 @@ def cache() -> Path:
     return Path(chosen) if chosen else Path.home() / ".cache" / "wallarood-bench"
 
 
+def folder_of(contestant: str, interpreter: str) -> Path:
+    """Where the environment of *contestant* is, or is to be."""
+    requirements = REQUIREMENTS[contestant]
+    ours = requirements == REQUIREMENTS["ours"]
+    names = (interpreter, *requirements, PROJECT.read_text() if ours else "")
+    key = hashlib.sha256("\n".join(names).encode()).hexdigest()[:10]
+    return cache() / f"{'ours' if ours else contestant}-{key}"
+
+
 def python_of(contestant: str, interpreter: str = sys.executable) -> Path:
     """The Python of *contestant*'s environment, which is made if need be with *interpreter*.
 
     Raises NotInstalledError: it cannot be made.
     """
-    requirements = REQUIREMENTS[contestant]
-    real = os.path.realpath(interpreter)
-    key = hashlib.sha256("\n".join((real, *requirements)).encode()).hexdigest()[:10]
-    folder = cache() / f"{'ours' if requirements == REQUIREMENTS['ours'] else contestant}-{key}"
+    requirements, real = REQUIREMENTS[contestant], os.path.realpath(interpreter)
+    folder = folder_of(contestant, real)
     python = folder / "bin" / "python"
     if (folder / "installed").exists():
         return python
+    if folder.exists():  # making it was interrupted: what is there may be half of something
+        shutil.rmtree(folder)
     print(f"making an environment for {contestant} in {folder} ...", file=sys.stderr, flush=True)
     pip = (str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     for command in ((real, "-m", "venv", str(folder)), (*pip, *requirements)):
