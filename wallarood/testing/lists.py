@@ -41,7 +41,8 @@ def run(
 
     Raises ApplicationError: a computation failed and its `on_error` is "stop", a key is of a type
     that cannot be one, or *inputs* does not name the sources. Raises AssertionError: a computation
-    has changed a record after it had emitted it. Inside trio use `run_async`.
+    has changed a record after it had emitted it, or one of a pair that its join keeps. Inside trio
+    use `run_async`.
 
     >>> import wallarood as w
     >>> from wallarood import testing

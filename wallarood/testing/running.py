@@ -13,6 +13,7 @@ from wallarood.model.batch import Batch, EndOfStream, Mark, Watermark
 from wallarood.model.time import MAX_TIME, MIN_TIME
 from wallarood.runtime.dataflow.tasks.segments import run_segments
 from wallarood.testing.outlets import Outlets
+from wallarood.testing.sharing import Witness
 
 WORKER = "test"
 
@@ -22,6 +23,7 @@ class RunningStage:
     """A stage while it lives."""
 
     segments: Sequence[Segment]
+    witnesses: Sequence[Witness]
     branch: Any
     outlets: Outlets
     alignment: Alignment
@@ -88,6 +90,8 @@ class RunningStage:
                 self.outlets.send_failed(failures)
 
     def _send(self, done: Batch, failures: list[Failure]) -> None:
+        for witness in self.witnesses:
+            witness.compare()
         if self.branch is not None:
             done, refused = self.branch(done, failures)
             self.outlets.send(1, refused, failures)

@@ -36,6 +36,7 @@ from wallarood.runtime.dataflow.build.wiring import SOURCE_EDGE, Wiring
 from wallarood.runtime.timing.clock import wall_clock
 from wallarood.testing.outlets import Emitted, Outlets
 from wallarood.testing.running import WORKER, RunningStage
+from wallarood.testing.sharing import with_witnesses
 from wallarood.wire.records.untyped import PickleRule
 
 PARTITION = "list"
@@ -105,8 +106,15 @@ class Stages:
             for name, state in states.items():
                 state.restore(self._chunks.get((stage.index, name), ()))
             first = read_first(self._application, wiring, stage, self._waits)
-            running = self._runs[stage.index] = RunningStage(
+            segments, witnesses = with_witnesses(
+                self._application,
+                stage,
                 compile_stage(self._application, stage, states, wall=lambda: self.now),
+                states=states,
+            )
+            running = self._runs[stage.index] = RunningStage(
+                segments,
+                witnesses,
                 compile_branch(self._application, stage),
                 self._outlets(stage),
                 Alignment(wiring.inputs(stage), restored_watermark(states.values()), first=first),

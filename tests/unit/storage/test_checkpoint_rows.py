@@ -142,3 +142,19 @@ def test_what_is_only_read_stays_as_it_was_while_a_worker_writes(tmp_path: Path)
     assert held(reading) == [0, 1]
     reading.close()
     store.close()
+
+
+def test_a_file_that_was_large_once_becomes_small_again(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+
+    def write(number: int, size: int) -> int:
+        take(store, number, size=size, base=True)
+        store.record_committed(number)
+        return sum(each.stat().st_size for each in tmp_path.iterdir()) >> 20
+
+    assert write(1, 90 << 20) >= 100  # the file, and as much of its log as is kept
+    for number in range(2, 16):
+        found = write(number, 1 << 20)
+    assert found <= 40
+    assert len(store.restore(15).chunks["count"]) == 1
+    assert store.verify() == []

@@ -169,24 +169,6 @@ def test_the_database_stays_bounded(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_file_that_was_large_once_becomes_small_again(tmp_path: Path) -> None:
-    store = new_store(tmp_path)
-    store.choose(1, CheckpointId(0, 0), highest=0)
-
-    def write(number: int, chunks: int) -> int:
-        state = StatePart("count", base=True, since=0, chunks=(b"x" * (1 << 20),) * chunks, keys=1)
-        store.write(CheckpointPart(CheckpointId(1, number), "alpha", (), (), (state,)))
-        store.record_committed(number)
-        return sum(each.stat().st_size for each in tmp_path.iterdir()) >> 20
-
-    assert write(1, 90) >= 100  # the file, and as much of its log as is kept
-    for number in range(2, 16):
-        found = write(number, 1)
-    assert found <= 40
-    assert len(store.restore(15).chunks["count"]) == 1
-    assert store.verify() == []
-
-
 def test_a_write_of_an_older_round_is_refused(tmp_path: Path) -> None:
     store = new_store(tmp_path)
     store.choose(3, CheckpointId(0, 0), highest=7)

@@ -160,8 +160,7 @@ class StageTask:
                 now = self.wall()
                 await self._draw(lambda segment, failures: segment.on_wall(now, failures))
             case Barrier() | Watermark() | Loaded() | EndOfStream():
-                waited = self.alignment.waits
-                marks = self.alignment.take(source, item)
+                waited, marks = self.alignment.waits, self.alignment.take(source, item)
                 if waited and not self.alignment.waits:
                     log.info("table loaded: the stream is read now", stage=self.stage.name)
                     await self._draw(lambda segment, failures: segment.loaded(failures))
