@@ -2,7 +2,9 @@
 # Theory of operation
 # ===================
 # The window of a record with stamp t is (t - size, t]. It is emitted when the watermark is above t,
-# in the order of stamps, once for all records of a key with this stamp.
+# in the order of stamps, once for all records of a key with this stamp. A record that comes after
+# its own window was emitted, and that is beyond its grace, is in those of later stamps still: it is
+# late if the last that may have it, which ends at t + size - 1, is beyond its grace too.
 #
 # Nothing is subtracted, so anything that can be merged will do. The records of the window stand in
 # two stacks: those of the first are merged from each one to the last of them, those of the second
@@ -158,16 +160,16 @@ class RollingWindows:
             else:
                 insort(line.items, (time, row), key=_time_of)
             self._remind(held, line, now)
-        return self._corrected(late, failures) if late else nothing()
+        return self._corrected(late, failures) if late and self._grace else nothing()
 
     def _in_time(self, batch: Batch, failures: list[Failure]) -> Batch:
         """*batch* without records whose windows are beyond their grace."""
-        times, now, bound = batch.times, self._clock.time, self._clock.bound
+        times, now, bound = batch.times, self._clock.time, self._clock.bound - self._size + 1
         if not times or min(times) >= bound:
             return batch
         flags = before(times, bound)
         gone = batch.sift(flags)
-        windows = (f"the window up to {time}" for time in gone.times or ())
+        windows = (f"windows up to {time + self._size - 1}" for time in gone.times or ())
         self._results.late(gone, windows, watermark=now, failures=failures)
         return batch.sift(flags.translate(_NOT))
 

@@ -1,5 +1,7 @@
 """Rolling windows: what happened in the last stretch of time, at each stamp, against an oracle."""
 
+from random import Random
+
 import pytest
 from support.timed import SECOND, Driven
 from support.windows import Work, driven, said, windows
@@ -46,16 +48,60 @@ def test_results_are_in_the_order_of_stamps_whatever_that_of_records() -> None:
     assert values(run) == [3, 8, 15]
 
 
-def test_a_record_whose_stamp_was_passed_is_late() -> None:
+def test_a_record_whose_own_window_was_said_is_in_those_that_are_still_open() -> None:
     run = driven(rolling(10))
     run.one("a", 5, 1)
     run.watermark(6)
     run.one("a", 5, 2)
     run.one("a", 6, 4)
+    run.watermark(15)
+    run.feed([("a", 5, 8), ("a", 6, 16), ("a", 15, 32), ("b", 7, 64)])
+    run.one("b", 16, 128)
     run.end()
 
-    assert run.late == ["2"]
-    assert values(run) == [1, 5]
+    assert run.late == ["8"]
+    assert values(run) == [1, 7, 4 + 16 + 32, 64 + 128]
+
+
+@pytest.mark.parametrize("grace", [0, 5])
+@pytest.mark.parametrize("seed", range(40))
+def test_records_enter_those_of_their_windows_that_are_open(seed: int, grace: int) -> None:
+    rng, size = Random(seed), 12
+    run = driven(rolling(size), grace=grace * SECOND)
+    taken: list[tuple[str, int, int]] = []
+    expected: dict[tuple[str, int], int] = {}
+    late, now = [], -100
+
+    def say(key: str, stamp: int) -> None:
+        own = [n for k, t, n in taken if k == key and stamp - size < t <= stamp]
+        expected[key, stamp] = sum(own)
+
+    for number in range(150):
+        key, stamp = rng.choice("ab"), max(0, number // 2 - rng.randrange(25))
+        if stamp + size <= now - grace:
+            late.append(str(number))
+        else:
+            taken.append((key, stamp, number))
+            for at in {t for k, t, _ in taken if k == key and now - grace <= t < now}:
+                if at - size < stamp <= at:
+                    say(key, at)
+        run.one(key, stamp, number)
+        if rng.random() < 0.3:
+            before, now = now, max(now, number // 2 - 4)
+            for key, at in {(k, t) for k, t, _ in taken if before <= t < now}:
+                say(key, at)
+            run.watermark(now)
+        if rng.random() < 0.05:
+            run.checkpoint()
+            run.crash()
+    for key, at in {(k, t) for k, t, _ in taken if t >= now}:
+        say(key, at)
+    run.end()
+
+    assert run.late == late
+    found = {(each.key, (each.end - 1) // SECOND): each.value for each in run.results}
+    assert found == expected
+    assert run.state.by_key == {}
 
 
 def test_within_the_grace_a_record_corrects_the_windows_that_have_it() -> None:
