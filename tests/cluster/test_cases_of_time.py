@@ -21,9 +21,10 @@ KILLED_AFTER, RESTARTED_AFTER = 2, 4
 def watermark(case: Case, steps: int) -> int | None:
     """How far time has come behind so many steps; None if nothing is known of a source yet."""
     behind = int(case.out_of_order.rstrip("s"))
-    highest = {step.source: -1e9 for step in case.steps}
+    highest = {(step.source, step.partition): -1e9 for step in case.steps}
     for step in case.steps[:steps]:
-        highest[step.source] = max(highest[step.source], *(row[1] for row in step.rows))
+        of = step.source, step.partition
+        highest[of] = max(highest[of], *(row[1] for row in step.rows))
     least = min(highest.values())
     return None if least == -1e9 else round((least - behind) * SECOND)
 

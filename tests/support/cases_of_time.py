@@ -190,6 +190,9 @@ KEYS: dict[str, Case] = {
         ["c", "a", "b"],
     ),
     "case31": Case([a(0)], repeated, ["fired"]),
+    # One partition holds time at 0 until the end; the furthest is at 14. The timer of key a fires
+    # at 10, 11, 12, 13, 14 and then at the end, that of the other key at the end.
+    "case31b": Case([a(0), Step((("-", 0, ""),), partition="1"), to(14)], repeated, ["fired"] * 7),
     "case32": Case(
         [Step((("a", 0, "timer"),)), to(11), to(19), Step((("a", 30, ""),))],
         expiring,
