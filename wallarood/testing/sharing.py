@@ -13,9 +13,6 @@ import attrs
 
 from wallarood.flow.compile import Inline, Segment
 from wallarood.flow.failures import Failure
-from wallarood.flow.joins.asof import AsOfJoin
-from wallarood.flow.joins.interval import IntervalJoin
-from wallarood.flow.joins.tables import Enrich
 from wallarood.flow.keys import canonical_all
 from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.state.state import State
@@ -24,7 +21,6 @@ from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Application, FunctionShape, Step
 from wallarood.model.topology import Stage
 
-_JOINS: Final = (IntervalJoin, AsOfJoin, Enrich)
 _SHAPES: Final = (FunctionShape.JOIN, FunctionShape.JOIN_ASOF, FunctionShape.ENRICH)
 
 
@@ -76,7 +72,14 @@ def with_witnesses(
 ) -> tuple[tuple[Segment, ...], tuple[Witness, ...]]:
     """The *segments* of *stage* with a witness after each join, and these."""
     steps = map(application.step, stage.steps)
-    joins = (each for each in steps if each.computation and each.computation.shape in _SHAPES)
+    found = [each for each in steps if each.computation and each.computation.shape in _SHAPES]
+    if not found:
+        return tuple(segments), ()
+    from wallarood.flow.joins.asof import AsOfJoin  # noqa: PLC0415 - few applications have one
+    from wallarood.flow.joins.interval import IntervalJoin  # noqa: PLC0415
+    from wallarood.flow.joins.tables import Enrich  # noqa: PLC0415
+
+    joins = iter(found)
     witnesses: list[Witness] = []
     done: list[Segment] = []
     for segment in segments:
@@ -88,7 +91,7 @@ def with_witnesses(
         for operator in segment.operators:
             places.append(len(operators))
             operators.append(operator)
-            if isinstance(operator, _JOINS):
+            if isinstance(operator, IntervalJoin | AsOfJoin | Enrich):
                 step = next(joins)
                 state = states[step.name]
                 assert isinstance(state, KeyedState)

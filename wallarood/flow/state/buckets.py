@@ -87,7 +87,7 @@ class BucketState:
         """The rows of these keys are about to be changed in place: a capture takes them first."""
         capture = self._capture
         if capture is not None and (waiting := capture.waiting.get(bucket)):
-            self._encode(capture, bucket, waiting.take_of(keys))
+            self._encode(capture, bucket, self._pieces.take_of(waiting, keys))
 
     def mark(self, bucket: Bucket, keys: Iterable[Any]) -> Rows:
         """The rows of *bucket*, for those of these keys to be changed or put, in place.

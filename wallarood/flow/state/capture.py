@@ -25,6 +25,8 @@ PIECE_BYTES: Final = 1 << 20
 """About what is encoded at once, between two batches."""
 PIECE_KEYS_FIRST: Final = 16
 """How many keys are encoded at once while nothing is known about their sizes."""
+PIECE_KEYS_MIN: Final = 64
+"""How many keys are encoded at least, if one of them must be: a piece names the classes in it."""
 UNSURE_MAX: Final = 64
 CHUNK_BYTES: Final = 4 << 20
 """What pieces are joined to: each chunk costs the thread that writes it a turn."""
@@ -149,6 +151,19 @@ class Pieces:
             self.keys = max(1, min(fitting, self.keys * 4, PIECE_KEYS))
             start = end
             yield keys, pieces
+
+    def take_of(self, waiting: Waiting, keys: Iterable[Any]) -> Taken:
+        """Take out those of *keys* that wait, and with few of them some others.
+
+        All must be encoded in the end. A piece of a single key would be many times as large as its
+        share of a larger one, and so would the checkpoint if keys are worked on one by one.
+        """
+        taken = waiting.take_of(keys)
+        lacking = min(self.keys, PIECE_KEYS_MIN) - len(taken[0])
+        if not taken[0] or lacking <= 0 or not waiting:
+            return taken
+        others = waiting.take(lacking)
+        return taken[0] + others[0], taken[1] + others[1]
 
 
 @attrs.frozen

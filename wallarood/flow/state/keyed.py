@@ -121,7 +121,7 @@ class KeyedState:
     def touch(self, keys: Iterable[Any]) -> None:
         """These keys are about to be worked on: what a capture needs of them is encoded."""
         if self._capture is not None and self._capture.waiting:
-            self._encode(self._capture, self._capture.waiting.take_of(keys))
+            self._encode(self._capture, self._pieces.take_of(self._capture.waiting, keys))
 
     def of(self, key: Any) -> Any:
         """The state object of a key that `touch` was told of, for user code to change."""

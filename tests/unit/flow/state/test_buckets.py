@@ -122,6 +122,23 @@ def test_bases_and_changes_are_both_made() -> None:
     assert {part.base for part in trial.parts} == {True, False}
 
 
+def test_a_checkpoint_is_no_larger_for_keys_that_are_worked_on_one_by_one() -> None:
+    def size(work: bool) -> int:
+        state, bucket = BucketState("sums"), (0, 10)
+        state.put(bucket, {key: [key] for key in range(5000)})
+        state.capture(1, 0)
+        for key in range(5000) if work else ():
+            state.touch(bucket, (key,))
+            state.mark(bucket, (key,))[key].append(-1)
+        while state.capturing:
+            state.encode_some()
+        chunks = list(state.finish().chunks)
+        assert contents(chunks) == {bucket: {key: [key] for key in range(5000)}}
+        return sum(map(len, chunks))
+
+    assert size(work=True) < 1.5 * size(work=False)
+
+
 def test_a_bucket_of_many_keys_goes_by_one_small_tombstone() -> None:
     state = BucketState("sums")
     state.put((0, 10), dict.fromkeys(range(10000), 1))

@@ -232,6 +232,23 @@ def objects_in(whole: object) -> int:
     return len(seen)
 
 
+def test_a_checkpoint_is_no_larger_for_keys_that_are_worked_on_one_by_one() -> None:
+    def size(work: bool) -> int:
+        state = KeyedState("sums", Sum)
+        state.put({key: Sum(key) for key in range(5000)})
+        state.capture(1, 0)
+        for key in range(5000) if work else ():
+            state.touch((key,))
+            state.of(key).value = -1
+        while state.capturing:
+            state.encode_some()
+        part = state.finish()
+        assert contents(list(part.chunks)) == {key: key for key in range(5000)}
+        return sum(map(len, part.chunks))
+
+    assert size(work=True) < 1.5 * size(work=False)
+
+
 def test_no_step_of_a_capture_encodes_more_than_a_chunk() -> None:
     state = KeyedState("sums", Sum)
     keys = list(range(5 * capture_module.PIECE_KEYS))
