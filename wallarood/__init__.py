@@ -77,10 +77,16 @@ if TYPE_CHECKING:
     from wallarood.connectors.file.sink import FileSink
     from wallarood.connectors.file.source import FileSource
     from wallarood.connectors.generator import GeneratorSource
+    from wallarood.connectors.http.messages import HttpMessage
+    from wallarood.connectors.http.sink import HttpSink
+    from wallarood.connectors.http.source import HttpSource
     from wallarood.connectors.kafka.message import KafkaMessage
     from wallarood.connectors.kafka.sink import KafkaSink
     from wallarood.connectors.kafka.source import KafkaSource
     from wallarood.connectors.memory import ListSink, ListSource
+    from wallarood.connectors.mqtt.message import MqttMessage
+    from wallarood.connectors.mqtt.sink import MqttSink
+    from wallarood.connectors.mqtt.source import MqttSource
     from wallarood.connectors.nats.sink import NatsSink
     from wallarood.connectors.nats.source import NatsSource
     from wallarood.connectors.postgres.sink import PostgresSink
@@ -90,10 +96,13 @@ if TYPE_CHECKING:
     from wallarood.connectors.spool.target import Marker, MarkerMovedError, Target
     from wallarood.connectors.sqlite.sink import SqliteSink
     from wallarood.connectors.sqlite.source import SqliteSource
+    from wallarood.connectors.sse.following import SseMessage
+    from wallarood.connectors.sse.source import SseSource
     from wallarood.connectors.stdin import StdinSource
     from wallarood.connectors.stdout import StdoutSink
     from wallarood.connectors.tcp.sink import TcpSink
     from wallarood.connectors.tcp.source import LineTcpSource, TcpSource
+    from wallarood.connectors.websocket.source import WebSocketSource
     from wallarood.model.aggregation import Aggregation
     from wallarood.model.errors import (
         ApplicationError,
@@ -108,103 +117,24 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Aggregation",
-    "Application",
-    "ApplicationError",
-    "Branch",
-    "CollectedStream",
-    "DeadLetter",
-    "Discovering",
-    "End",
-    "Every",
-    "FileSink",
-    "FileSource",
-    "Forever",
-    "GeneratorSource",
-    "KafkaMessage",
-    "KafkaSink",
-    "KafkaSource",
-    "KeyedStream",
-    "LineTcpSource",
-    "ListSink",
-    "ListSource",
-    "Located",
-    "Marker",
-    "MarkerMovedError",
-    "NatsSink",
-    "NatsSource",
-    "PipelineError",
-    "PositionGoneError",
-    "PostgresSink",
-    "RedisHashSink",
-    "RedisSink",
-    "RedisSource",
-    "Scope",
-    "ServerAwayError",
-    "Setup",
-    "Sink",
-    "SinkContext",
-    "SinkWriter",
-    "Source",
-    "SourceBatch",
-    "SourceContext",
-    "SourceLimits",
-    "SourceReader",
-    "SpooledSink",
-    "SqliteSink",
-    "SqliteSource",
-    "StdinSource",
-    "StdoutSink",
-    "Stream",
-    "Table",
-    "Target",
-    "TcpSink",
-    "TcpSource",
-    "Time",
-    "Timers",
-    "Unreadable",
-    "WallaroodError",
-    "Windowed",
-    "WindowedStream",
-    "Windows",
-    "application",
-    "calendar",
-    "collect",
-    "computation",
-    "computation_arrow",
-    "computation_batch",
-    "computation_multi",
-    "count",
-    "count_window",
-    "dead_letter",
-    "distinct_count",
-    "event_time",
-    "every",
-    "first",
-    "forever",
-    "hopping",
-    "ingest_time",
-    "last",
-    "max",
-    "mean",
-    "merge",
-    "min",
-    "quantile",
-    "rolling",
-    "session",
-    "setup",
-    "source",
-    "state_computation",
-    "state_computation_batch",
-    "state_computation_multi",
-    "state_computation_timed",
-    "stddev",
-    "sum",
-    "table",
-    "top",
-    "tumbling",
-    "variance",
-]
+    "Aggregation", "Application", "ApplicationError", "Branch", "CollectedStream", "DeadLetter",
+    "Discovering", "End", "Every", "FileSink", "FileSource", "Forever", "GeneratorSource",
+    "HttpMessage", "HttpSink", "HttpSource", "KafkaMessage", "KafkaSink", "KafkaSource",
+    "KeyedStream", "LineTcpSource", "ListSink", "ListSource", "Located", "Marker",
+    "MarkerMovedError", "MqttMessage", "MqttSink", "MqttSource", "NatsSink", "NatsSource",
+    "PipelineError", "PositionGoneError", "PostgresSink", "RedisHashSink", "RedisSink",
+    "RedisSource", "Scope", "ServerAwayError", "Setup", "Sink", "SinkContext", "SinkWriter",
+    "Source", "SourceBatch", "SourceContext", "SourceLimits", "SourceReader", "SpooledSink",
+    "SqliteSink", "SqliteSource", "SseMessage", "SseSource", "StdinSource", "StdoutSink",
+    "Stream", "Table", "Target", "TcpSink", "TcpSource", "Time", "Timers", "Unreadable",
+    "WallaroodError", "WebSocketSource", "Windowed", "WindowedStream", "Windows", "application",
+    "calendar", "collect", "computation", "computation_arrow", "computation_batch",
+    "computation_multi", "count", "count_window", "dead_letter", "distinct_count", "event_time",
+    "every", "first", "forever", "hopping", "ingest_time", "last", "max", "mean", "merge", "min",
+    "quantile", "rolling", "session", "setup", "source", "state_computation",
+    "state_computation_batch", "state_computation_multi", "state_computation_timed", "stddev",
+    "sum", "table", "top", "tumbling", "variance",
+]  # fmt: skip  # fmt: skip
 
 _HELD: dict[str, str] = {
     "wallarood.app.aggregations": "count max:maximum mean min:minimum sum:total",
@@ -236,10 +166,16 @@ _HELD: dict[str, str] = {
     "wallarood.connectors.file.sink": "FileSink",
     "wallarood.connectors.file.source": "FileSource",
     "wallarood.connectors.generator": "GeneratorSource",
+    "wallarood.connectors.http.messages": "HttpMessage",
+    "wallarood.connectors.http.sink": "HttpSink",
+    "wallarood.connectors.http.source": "HttpSource",
     "wallarood.connectors.kafka.message": "KafkaMessage",
     "wallarood.connectors.kafka.sink": "KafkaSink",
     "wallarood.connectors.kafka.source": "KafkaSource",
     "wallarood.connectors.memory": "ListSink ListSource",
+    "wallarood.connectors.mqtt.message": "MqttMessage",
+    "wallarood.connectors.mqtt.sink": "MqttSink",
+    "wallarood.connectors.mqtt.source": "MqttSource",
     "wallarood.connectors.nats.sink": "NatsSink",
     "wallarood.connectors.nats.source": "NatsSource",
     "wallarood.connectors.postgres.sink": "PostgresSink",
@@ -249,10 +185,13 @@ _HELD: dict[str, str] = {
     "wallarood.connectors.spool.target": "Marker MarkerMovedError Target",
     "wallarood.connectors.sqlite.sink": "SqliteSink",
     "wallarood.connectors.sqlite.source": "SqliteSource",
+    "wallarood.connectors.sse.following": "SseMessage",
+    "wallarood.connectors.sse.source": "SseSource",
     "wallarood.connectors.stdin": "StdinSource",
     "wallarood.connectors.stdout": "StdoutSink",
     "wallarood.connectors.tcp.sink": "TcpSink",
     "wallarood.connectors.tcp.source": "LineTcpSource TcpSource",
+    "wallarood.connectors.websocket.source": "WebSocketSource",
     "wallarood.model.aggregation": "Aggregation",
     "wallarood.model.errors": (
         "ApplicationError PipelineError PositionGoneError ServerAwayError WallaroodError"

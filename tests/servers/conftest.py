@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from support.servers import hooks as web_hooks
 from support.servers import kafka as kafkas
 from support.servers import mosquitto as mosquittos
 from support.servers import nats as natses
@@ -48,4 +49,11 @@ def mosquitto() -> Iterator[Server]:
     """A broker of MQTT."""
     demand(mosquittos.missing())
     with serving(mosquittos.broker) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def hooks() -> Iterator[Server]:
+    """An HTTP server that takes requests by their keys, and sends events."""
+    with serving(web_hooks.server) as server:
         yield server

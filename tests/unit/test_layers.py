@@ -36,6 +36,7 @@ PUBLIC_SWITCHES = {
     "as_json",
     "located",
     "messages",
+    "retain",
     "wall",
     "corrections",
 }

@@ -16,7 +16,7 @@ from wallarood.connectors.file.stream import (
     is_another,
     open_stream,
 )
-from wallarood.connectors.journal import check_journals
+from wallarood.connectors.journal.files import check_journals
 from wallarood.connectors.parse.options import (
     CsvOptions,
     Format,

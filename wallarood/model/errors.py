@@ -54,6 +54,10 @@ class DamagedStateError(WallaroodError):
     exit_code = 65
 
 
+class RecordsRefusedError(DamagedStateError):
+    """A server refuses records that are committed, and always will: they are kept, and not sent."""
+
+
 class PeersGoneError(WallaroodError):
     """No initializer within the deadline, or a peer is gone for good."""
 

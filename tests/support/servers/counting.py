@@ -82,17 +82,18 @@ def count_into(
     server: Server,
     kills: int = 5,
     server_kills: int = 2,
+    workers: int = 3,
     check: Callable[[Sequence[Pair], int], None] = check_all,
 ) -> Counter[str]:
-    """Kill workers, and the server, while counts go into *sink*; check what a reader sees."""
+    """Kill *workers*, and the server, while counts go into *sink*; check what a reader sees."""
     rng, numbers = random.Random(kills), NUMBERS_FOR_A_KILL * kills
     file = directory / "counting.py"
     file.write_text(APPLICATION.format(rests=RESTS, numbers=numbers, sink=sink))
     with hosts_in(directory) as hosts:
-        cluster = Killer(hosts, str(file), 3)
+        cluster = Killer(hosts, str(file), workers)
         cluster.until("running")
         for number in range(kills):
-            cluster.strike(rng, most=2)
+            cluster.strike(rng, most=min(2, workers))
             if server_kills and number % max(1, kills // server_kills) == 0:
                 server.restart_killed()
         cluster.until("completed", wait_s=300)

@@ -1,8 +1,14 @@
 """Mosquitto, as Debian has it: a broker of MQTT."""
 
+import subprocess
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+from support.harness import free_port
 from support.servers.process import Server, answers, no_program
+
+USER, PASSWORD = "guarded", "open sesame"
 
 
 def missing() -> str:
@@ -11,11 +17,57 @@ def missing() -> str:
 
 
 def broker(directory: Path, port: int) -> Server:
-    """A broker that is not yet started; its sessions and kept messages are on disk."""
+    """A broker that is not yet started; its sessions and kept messages are on disk.
+
+    Anybody may use it; with `guarded`, only the user USER.
+    """
+    guarded = free_port()
+    (directory / "guarded").write_text(str(guarded))
+    passwords = directory / "passwords"
+    make = ["mosquitto_passwd", "-b", "-c", str(passwords), USER, PASSWORD]
+    subprocess.run(make, check=True, capture_output=True)
+    acl = directory / "acl"
+    acl.write_text(f"topic readwrite #\nuser {USER}\ntopic readwrite allowed/#\n")
     file = directory / "mosquitto.conf"
     file.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n"
+        f"per_listener_settings true\nuser root\nlistener {port} 127.0.0.1\n"
+        "allow_anonymous true\n"
         f"persistence true\npersistence_location {directory}/\nautosave_interval 1\n"
+        "autosave_on_changes false\nmax_queued_messages 0\nmax_inflight_messages 0\n"
+        f"listener {guarded} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\n"
+        f"acl_file {acl}\n"
     )
     command = ["mosquitto", "-c", str(file)]
     return Server("mosquitto", command, directory, port, lambda: answers(port))
+
+
+def guarded_port(server: Server) -> int:
+    """The port where a password is wanted."""
+    return int((server.directory / "guarded").read_text())
+
+
+class Publisher:
+    """A client of a test, for a `with` statement: publishes with QoS 1, and waits."""
+
+    def __init__(self, server: Server, **options: Any) -> None:
+        import paho.mqtt.client as paho  # noqa: PLC0415 - an extra
+
+        self.client: Any = paho.Client(
+            paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5, **options
+        )
+        self.client.max_inflight_messages_set(0)
+        self.client.connect("127.0.0.1", server.port)
+
+    def __enter__(self) -> "Publisher":
+        self.client.loop_start()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+    def publish(self, topic: str, payloads: Iterable[bytes], **options: Any) -> None:
+        """Return when the broker has acknowledged all."""
+        found = [self.client.publish(topic, each, qos=1, **options) for each in payloads]
+        for each in found:
+            each.wait_for_publish(30)

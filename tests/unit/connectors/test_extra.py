@@ -9,7 +9,7 @@ import pytest
 from wallarood.connectors.extra import imported
 from wallarood.model.errors import ApplicationError
 
-CLIENTS = ("confluent_kafka", "psycopg", "coredis", "nats")
+CLIENTS = ("confluent_kafka", "hiredis", "paho", "psycopg")
 
 
 def test_a_missing_one_is_named_with_its_extra() -> None:
@@ -29,6 +29,7 @@ def test_no_client_is_imported_until_a_connector_is_opened() -> None:
         "import sys, wallarood as w, wallarood.daemon.main\n"
         "for name in w.__all__: getattr(w, name)\n"
         "w.KafkaSource('127.0.0.1:9092', 'words')\n"
+        "w.MqttSource('mqtt://127.0.0.1', 'words', client_id='words')\n"
         f"print([name for name in {CLIENTS!r} if name in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)

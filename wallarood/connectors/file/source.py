@@ -38,7 +38,7 @@ from wallarood.connectors.file.listing import (
 )
 from wallarood.connectors.file.reader import FileReader
 from wallarood.connectors.file.stream import StreamInput, open_stream
-from wallarood.connectors.journal import check_journals
+from wallarood.connectors.journal.files import check_journals
 from wallarood.connectors.parse.options import (
     Format,
     FormatOptions,

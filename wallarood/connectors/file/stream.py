@@ -28,7 +28,7 @@ import trio
 from wallarood.app.connector import SourceBatch, SourceContext
 from wallarood.connectors.file.listing import name_of
 from wallarood.connectors.file.reader import error_of, new_cutter
-from wallarood.connectors.journal import Journal, open_journal
+from wallarood.connectors.journal.files import Journal, open_journal
 from wallarood.connectors.parse.cutter import Cutter
 from wallarood.connectors.parse.options import Format
 from wallarood.connectors.parse.table import TableParser

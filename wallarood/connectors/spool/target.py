@@ -50,8 +50,10 @@ class Target(Protocol):
     nothing there: ``wallarood check --connect`` calls it, or `marker` for a writer without records.
     """
 
-    async def marker(self) -> Marker:
+    async def marker(self) -> Marker | None:
         """Connect if need be, and return the marker of this writer; ``Marker()`` if it has none.
+
+        None if it cannot be told: then the records of the transaction are applied again.
 
         Everything that an earlier process of this writer has under way at the server must be ended,
         or waited for: what is read must not change by it any more.

@@ -110,12 +110,13 @@ class SpooledWriter:
         return PeersGoneError(what if named else f"{self.server}: {what or type(error).__name__}")
 
     async def _apply(self, prepared: Any) -> None:
-        if self._marker is None:
-            self._marker = await self.target.marker()
-            self._check_ahead(self._marker)
         line, first = place_of(prepared["file"])
         last = Marker(line, prepared["last"])
         before = Marker(line, first - 1) if first > 1 else Marker(*prepared["after"])
+        if self._marker is None:
+            marker = await self.target.marker()
+            self._marker = before if marker is None else marker
+            self._check_ahead(self._marker)
         if self._marker >= last:
             return
         self._check_behind(self._marker, before)

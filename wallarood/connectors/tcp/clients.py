@@ -5,7 +5,6 @@ pipeline fills the socket buffers and so slows down the clients. That is the bac
 """
 
 import contextlib
-import errno
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Container
@@ -15,17 +14,12 @@ import structlog
 import trio
 
 from wallarood.connectors.framing import Answer, frame
-from wallarood.model.errors import CannotCreateError
+from wallarood.connectors.listening import address_of, keep_alive, listening
 from wallarood.model.ids import Address
-from wallarood.systemd import listeners
 
 CLIENTS_MAX = 256
 RECEIVE_BYTES = 64 << 10
 UNSENT_BYTES_MAX = 64 << 10
-KEEPALIVE_S = 30
-"""A client that was silent for so long is asked whether it is still there."""
-
-BIND_AGAIN_S = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -81,8 +75,7 @@ class Clients:
     @property
     def address(self) -> Address:
         """Where clients connect to."""
-        host, port = self.listener.getsockname()[:2]
-        return Address(host, port)
+        return address_of(self.listener)
 
     def receive(
         self, take: Callable[[Client], None], end: Callable[[Client], None], *, bytes_max: int
@@ -112,9 +105,7 @@ class Clients:
             except OSError:
                 return
             connection.setblocking(False)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_S)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_S)
+            keep_alive(connection)
             self.connected.append(Client(connection, str(Address(*peer[:2]))))
 
     def _receive_from(
@@ -177,42 +168,5 @@ class Clients:
 
 
 async def listen(address: Address, name: str, *, wait_s: float) -> Clients:
-    """The clients of a listener on *address*: the one that is held as *name*, or a new one.
-
-    An address that is in use is tried again for *wait_s*.
-
-    Raises CannotCreateError: the address cannot be bound.
-    """
-    until = trio.current_time() + wait_s
-    while True:
-        try:
-            clients = Clients(_listener(address, name))
-            break
-        except OSError as error:
-            reason = error.strerror or str(error)
-            if error.errno != errno.EADDRINUSE or trio.current_time() >= until:
-                raise CannotCreateError(f"source cannot listen on {address}: {reason}") from error
-        log.warning(
-            "source cannot listen yet: the port is in use, perhaps by a previous process of this "
-            "worker",
-            address=str(address),
-            reason=reason,
-        )
-        await trio.sleep(BIND_AGAIN_S)
-    log.info("source listening", address=str(clients.address))
-    return clients
-
-
-def _listener(address: Address, name: str) -> socket.socket:
-    """A listening socket, held or new. Raises OSError."""
-    name = listeners.source_name(name)
-    held = listeners.held(name, address.host, address.port)
-    if held:
-        listener = held[0]
-    else:
-        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-        where = (address.host, address.port)
-        listener = socket.create_server(where, family=family, backlog=128)
-        listeners.hold(name, [listener])
-    listener.setblocking(False)
-    return listener
+    """The clients of a listener on *address*; see `listening`."""
+    return Clients(await listening(address, name, wait_s=wait_s))

@@ -10,7 +10,7 @@ import structlog
 import trio
 
 from wallarood.app.connector import SourceBatch, SourceLimits, Unreadable
-from wallarood.connectors.journal import Journal
+from wallarood.connectors.journal.files import Journal
 from wallarood.connectors.tcp.clients import Client, Clients
 from wallarood.connectors.tcp.talk import Taken, Talk
 from wallarood.model.errors import ApplicationError, CannotCreateError

@@ -23,7 +23,8 @@ import typing_extensions
 from wallarood.app.connector import Scope, SourceContext, SourceReader
 from wallarood.app.functions.declared import OnError
 from wallarood.app.functions.declaring import policy_of
-from wallarood.connectors.journal import check_journals, open_journal
+from wallarood.connectors.journal.files import check_journals, open_journal
+from wallarood.connectors.listening import BIND_WAIT_S
 from wallarood.connectors.tcp.clients import listen
 from wallarood.connectors.tcp.reader import TcpReader
 from wallarood.connectors.tcp.talk import Framed, Lines, Talk
@@ -32,9 +33,6 @@ from wallarood.model.ids import Address, parse_address
 from wallarood.model.pipeline import ErrorPolicy
 
 JOURNAL_BYTES_MAX = 256 << 20
-BIND_WAIT_S = 30.0
-"""How long a source that has run here before waits for its port: a process that hung and was
-replaced has it until it ends."""
 
 log = structlog.get_logger(__name__)
 

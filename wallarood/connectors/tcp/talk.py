@@ -16,7 +16,7 @@ from wallarood.connectors.framing import (
     sequence_of,
     take_frames,
 )
-from wallarood.connectors.journal_blocks import Entry
+from wallarood.connectors.journal.blocks import Entry
 from wallarood.connectors.tcp.clients import Client, Clients
 
 SHOWN_BYTES = 80

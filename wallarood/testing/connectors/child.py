@@ -32,7 +32,7 @@ class Mortal:
         if self.step == self.die_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    async def marker(self) -> Marker:
+    async def marker(self) -> Marker | None:
         """See `Target.marker`."""
         self._step()
         found = await self.target.marker()

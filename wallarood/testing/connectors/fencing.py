@@ -160,8 +160,9 @@ async def marker_lost(trials: SinkTrials) -> str:
     life = trials.life()
     life.state = {"line": 0, "next": 8, "after": [0, 0]}
     writer = await life.open()
-    if not isinstance(writer, SpooledWriter):
-        return NOT_TRIED + "the sink keeps no marker"
+    if not isinstance(writer, SpooledWriter) or not getattr(writer.target, "keeps_marker", True):
+        await writer.aclose()
+        return NOT_TRIED + "the server keeps no marker"
     prepared = await life.checkpoint(writer, trials.records())
     message = await _refused(writer, [prepared], "the server has lost what was published")
     await writer.aclose()

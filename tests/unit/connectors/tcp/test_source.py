@@ -16,7 +16,6 @@ from trio.testing import wait_all_tasks_blocked
 import wallarood as w
 from wallarood.app.connector import SourceContext, SourceLimits
 from wallarood.client import SourceClient
-from wallarood.connectors import journal
 from wallarood.connectors.framing import (
     Answer,
     Hello,
@@ -25,6 +24,7 @@ from wallarood.connectors.framing import (
     record_frame,
     take_frames,
 )
+from wallarood.connectors.journal import files as journal
 from wallarood.connectors.tcp.reader import TcpReader
 
 LIMITS = SourceLimits(batch_records_max=10, record_bytes_max=1000)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from wallarood.connectors import journal as module
-from wallarood.connectors.journal import Journal, check_journal, open_journal
-from wallarood.connectors.journal_blocks import Block, Entry
+from wallarood.connectors.journal import files as module
+from wallarood.connectors.journal.blocks import Block, Entry
+from wallarood.connectors.journal.files import Journal, check_journal, open_journal
 from wallarood.model.errors import CannotCreateError, DamagedStateError
 
 SIZE = 1 << 20

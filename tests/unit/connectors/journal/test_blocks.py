@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wallarood.connectors.journal_blocks import Block, TornError, blocks, packed
+from wallarood.connectors.journal.blocks import Block, TornError, blocks, packed
 from wallarood.model.errors import DamagedStateError
 
 WRITTEN = [Block(5, [], {"c": 7}), Block(5, [("c", 8, b"x" * 50), ("", 0, b"")]), Block(7, [])]

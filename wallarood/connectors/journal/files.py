@@ -26,7 +26,7 @@ from typing import Any
 import attrs
 import structlog
 
-from wallarood.connectors.journal_blocks import Block, Entry, TornError, blocks, packed
+from wallarood.connectors.journal.blocks import Block, Entry, TornError, blocks, packed
 from wallarood.disk.durable import sync_directory, write_all
 from wallarood.model.errors import CannotCreateError, DamagedStateError
 

@@ -1,0 +1,1 @@
+"""What sources share that others send to, whether they ask for it or not."""

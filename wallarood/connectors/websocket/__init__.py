@@ -1,0 +1,1 @@
+"""Messages of a WebSocket server as a source."""
