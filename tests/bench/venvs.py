@@ -36,7 +36,7 @@ def folder_of(contestant: str, interpreter: str) -> Path:
     """Where the environment of *contestant* is, or is to be."""
     requirements = REQUIREMENTS[contestant]
     ours = requirements == REQUIREMENTS["ours"]
-    names = (interpreter, *requirements, PROJECT.read_text() if ours else "")
+    names = (interpreter, *requirements, *([PROJECT.read_text()] if ours else []))
     key = hashlib.sha256("\n".join(names).encode()).hexdigest()[:10]
     return cache() / f"{'ours' if ours else contestant}-{key}"
 
