@@ -19,7 +19,7 @@ BENCH = cd tests && ../$(BIN)/python -m bench
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-kafka bench-time bench-expiry bench-files bench-growth bench-peers deb docs help demo chaos test test-all simulate kills kills-kafka lint \
+.PHONY: bench bench-kafka bench-postgres bench-time bench-expiry bench-files bench-growth bench-peers deb docs help demo chaos test test-all simulate kills kills-kafka kills-postgres lint \
 	format types big servers check-tools clean
 
 help:
@@ -31,12 +31,14 @@ help:
 	@echo "make simulate  run SEEDS=$(SEEDS) simulated lives of a cluster, on all cores"
 	@echo "make kills   kill the workers of a cluster KILLS=$(KILLS) times, and check its output"
 	@echo "make kills-kafka  the same from Kafka to Kafka, a quarter as often the broker"
+	@echo "make kills-postgres  the same from changes of a table of PostgreSQL into another"
 	@echo "make bench   measure ours beside a hand-written loop and Bytewax (RUNS=$(RUNS))"
 	@echo "make bench-peers  measure ours beside Pathway and Quix Streams"
 	@echo "make bench-files  measure files in, files out beside hand-written loops and Bytewax"
 	@echo "make bench-time  measure windows, joins and expiry beside loops by hand, Bytewax, Pathway and Quix"
 	@echo "make bench-expiry  let keys come and go for MINUTES=$(MINUTES), and tell memory and restarts"
 	@echo "make bench-kafka  measure Kafka in, Kafka out beside a hand-written loop"
+	@echo "make bench-postgres  measure rows into PostgreSQL beside a bare COPY"
 	@echo "make bench-growth  measure how cost grows with keys, sizes, stages, workers, partitions"
 	@echo "make lint    check style and format"
 	@echo "make types   check types"
@@ -73,6 +75,9 @@ kills: .venv/.installed
 
 kills-kafka: .venv/.installed servers
 	@cd tests && ../$(BIN)/python -m servers.test_kafka_words $(KILLS) $$(($(KILLS) / 4))
+
+kills-postgres: .venv/.installed
+	@cd tests && ../$(BIN)/python -m servers.test_postgres_changes $(KILLS) $$(($(KILLS) / 4))
 
 bench: .venv/.installed
 	@$(BENCH) throughput --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)
@@ -114,6 +119,9 @@ bench-expiry: .venv/.installed
 
 bench-kafka: .venv/.installed servers
 	@$(BENCH) brokers --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)
+
+bench-postgres: .venv/.installed
+	@$(BENCH) tables --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)
 
 bench-growth: .venv/.installed
 	@$(BENCH) growth --runs 3 --output $(BENCH_OUTPUT) $(ARGS)

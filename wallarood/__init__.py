@@ -89,7 +89,10 @@ if TYPE_CHECKING:
     from wallarood.connectors.mqtt.source import MqttSource
     from wallarood.connectors.nats.sink import NatsSink
     from wallarood.connectors.nats.source import NatsSource
+    from wallarood.connectors.postgres.change import PostgresChange
     from wallarood.connectors.postgres.sink import PostgresSink
+    from wallarood.connectors.postgres.source import PostgresSource
+    from wallarood.connectors.postgres.table_source import PostgresRow, PostgresTableSource
     from wallarood.connectors.redis.sink import RedisHashSink, RedisSink
     from wallarood.connectors.redis.source import RedisSource
     from wallarood.connectors.spool.sink import SpooledSink
@@ -122,8 +125,9 @@ __all__ = [
     "HttpMessage", "HttpSink", "HttpSource", "KafkaMessage", "KafkaSink", "KafkaSource",
     "KeyedStream", "LineTcpSource", "ListSink", "ListSource", "Located", "Marker",
     "MarkerMovedError", "MqttMessage", "MqttSink", "MqttSource", "NatsSink", "NatsSource",
-    "PipelineError", "PositionGoneError", "PostgresSink", "RedisHashSink", "RedisSink",
-    "RedisSource", "Scope", "ServerAwayError", "Setup", "Sink", "SinkContext", "SinkWriter",
+    "PipelineError", "PositionGoneError", "PostgresChange", "PostgresRow", "PostgresSink",
+    "PostgresSource", "PostgresTableSource", "RedisHashSink", "RedisSink", "RedisSource",
+    "Scope", "ServerAwayError", "Setup", "Sink", "SinkContext", "SinkWriter",
     "Source", "SourceBatch", "SourceContext", "SourceLimits", "SourceReader", "SpooledSink",
     "SqliteSink", "SqliteSource", "SseMessage", "SseSource", "StdinSource", "StdoutSink",
     "Stream", "Table", "Target", "TcpSink", "TcpSource", "Time", "Timers", "Unreadable",
@@ -134,7 +138,7 @@ __all__ = [
     "quantile", "rolling", "session", "setup", "source", "state_computation",
     "state_computation_batch", "state_computation_multi", "state_computation_timed", "stddev",
     "sum", "table", "top", "tumbling", "variance",
-]  # fmt: skip  # fmt: skip
+]  # fmt: skip
 
 _HELD: dict[str, str] = {
     "wallarood.app.aggregations": "count max:maximum mean min:minimum sum:total",
@@ -178,7 +182,10 @@ _HELD: dict[str, str] = {
     "wallarood.connectors.mqtt.source": "MqttSource",
     "wallarood.connectors.nats.sink": "NatsSink",
     "wallarood.connectors.nats.source": "NatsSource",
+    "wallarood.connectors.postgres.change": "PostgresChange",
     "wallarood.connectors.postgres.sink": "PostgresSink",
+    "wallarood.connectors.postgres.source": "PostgresSource",
+    "wallarood.connectors.postgres.table_source": "PostgresRow PostgresTableSource",
     "wallarood.connectors.redis.sink": "RedisHashSink RedisSink",
     "wallarood.connectors.redis.source": "RedisSource",
     "wallarood.connectors.spool.sink": "SpooledSink",

@@ -17,6 +17,7 @@ from bench import (
     joining,
     latency,
     report,
+    tables,
     throughput,
     timedata,
     wholefiles,
@@ -113,6 +114,8 @@ def _add_files(
         "library",
     )
     files.set_defaults(run=wholefiles.run)
+    rows = commands.add_parser("tables", parents=[common], help="rows into PostgreSQL, and COPY")
+    rows.set_defaults(run=tables.run)
 
 
 def end(number: int, _: object) -> None:

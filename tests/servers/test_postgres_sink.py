@@ -1,6 +1,6 @@
 """The PostgreSQL sink against a real server."""
 
-import itertools
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -8,25 +8,15 @@ import psycopg
 import pytest
 import trio
 from support.harness import free_port
+from support.servers.changes import NUMBERS, query, where
 from support.servers.counting import check_last, count_into
 from support.servers.process import Server
 
 import wallarood as w
+from wallarood.connectors.postgres.server import Database, Session
 from wallarood.connectors.postgres.target import TableTarget
 from wallarood.connectors.spool.target import Marker, MarkerMovedError
-from wallarood.model.errors import ConfigurationError
-
-NUMBERS = itertools.count()
-
-
-def where(server: Server, user: str = "postgres") -> str:
-    return f"postgresql://{user}@{server.address}/postgres"
-
-
-def query(server: Server, text: str) -> list[Any]:
-    with psycopg.connect(where(server), autocommit=True) as connection:
-        cursor = connection.execute(text)  # type: ignore[arg-type]
-        return cursor.fetchall() if cursor.description else []
+from wallarood.model.errors import ConfigurationError, PeersGoneError
 
 
 @pytest.fixture
@@ -191,3 +181,33 @@ async def test_the_last_row_of_a_key_counts_as_the_table_compares_keys(postgres:
             await target.apply(target.encode(rows), Marker(0, 3), Marker(0, 6))
             await target.aclose()
         assert query(postgres, f"SELECT id::text, count FROM {table} ORDER BY id") == due
+
+
+async def test_a_server_that_does_not_answer_is_left_and_so_is_the_thread_that_waits(
+    postgres: Server,
+) -> None:
+    session, ended = Session(Database(where(postgres))), threading.Event()
+
+    def call(connection: Any) -> None:
+        try:
+            connection.execute("SELECT pg_sleep(60)")
+        finally:
+            ended.set()
+
+    with trio.fail_after(30), pytest.raises(PeersGoneError, match="has not answered for 1 s"):
+        await session.run(call, within_s=1)
+    assert await trio.to_thread.run_sync(ended.wait, 10)
+
+
+async def test_a_server_that_only_accepts_is_left() -> None:
+    port = free_port()
+    sink = w.PostgresSink(f"postgresql://postgres@127.0.0.1:{port}/postgres", "t", columns=["a"])
+
+    async def silent(_: trio.SocketStream) -> None:
+        await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(trio.serve_tcp, silent, port)
+        with trio.fail_after(30), pytest.raises(PeersGoneError, match=f"127.0.0.1:{port}"):
+            await sink.check_connected()
+        nursery.cancel_scope.cancel()

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servers.test_postgres_sink import query, where
 from servers.test_redis_sink import ask, url
+from support.servers.changes import query, slot_of, where
 from support.servers.process import Server
+from support.servers.told import Said
 from support.servers.topics import Topics
 
 import wallarood as w
-from wallarood.testing.connectors import Proof, SinkCase, prove_sink
+from wallarood.testing.connectors import Proof, SinkCase, SourceCase, prove_sink, prove_source
 
 pytestmark = pytest.mark.long
 
@@ -58,6 +59,25 @@ async def test_postgres_sink_keeps_its_guarantee(postgres: Server, tmp_path: Pat
     wrong = {"database": (w.PostgresSink(f"{where(postgres)}x", "t", columns=["a"]), "postgresx")}
     proof = await prove(sink, read, postgres, directory=tmp_path, wrong=wrong)
     assert list(proof.untried) == []
+
+
+async def test_postgres_source_keeps_its_guarantee(postgres: Server, tmp_path: Path) -> None:
+    query(postgres, "CREATE TABLE told (at bigserial PRIMARY KEY, said text)")
+
+    def append(_: str, records: list[Any]) -> None:
+        rows = ", ".join(f"('{said}')" for said in records)
+        query(postgres, f"INSERT INTO told (said) VALUES {rows}")
+
+    def forget(slot: str) -> None:
+        query(postgres, f"SELECT pg_replication_slot_advance('{slot}', pg_current_wal_lsn())")
+
+    with slot_of(postgres, "told") as slot:
+        source = Said(w.PostgresSource(where(postgres), "told", slot=slot))
+        wrong: Any = {"table": (w.PostgresSource(where(postgres), "no"), "has no table 'no'")}
+        case = SourceCase(source=source, append=append, forget=forget, server=postgres, wrong=wrong)
+        proof = await prove_source(case, tmp_path)
+    print(proof)
+    assert list(proof.untried) == ["partition appears"]
 
 
 @pytest.mark.xdist_group("kafka")

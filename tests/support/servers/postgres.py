@@ -32,10 +32,10 @@ def _unprivileged() -> list[str]:
     return ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
 
 
-def server(directory: Path, port: int) -> Server:
+def server(directory: Path, port: int, settings: str = SETTINGS) -> Server:
     """A server with an empty database that is not yet started; anybody on loopback is trusted.
 
-    The user `guarded` has the password `open sesame`.
+    The user `guarded` has the password `open sesame`, `outsider` is not let in.
     """
     if not os.geteuid():
         user = pwd.getpwnam(USER)
@@ -44,9 +44,10 @@ def server(directory: Path, port: int) -> Server:
     initdb = (str(PROGRAMS / "initdb"), "-D", str(data), "-U", USER, "-A", "trust", "-N")
     subprocess.run([*_unprivileged(), *initdb], check=True, capture_output=True, cwd=directory)
     with (data / "postgresql.conf").open("a") as file:
-        file.write(SETTINGS + f"port = {port}\n")
+        file.write(settings + f"port = {port}\n")
     trust = (data / "pg_hba.conf").read_text()
-    (data / "pg_hba.conf").write_text(f"host all guarded 127.0.0.1/32 scram-sha-256\n{trust}")
+    users = "host all guarded 127.0.0.1/32 scram-sha-256\nhost all outsider 127.0.0.1/32 reject\n"
+    (data / "pg_hba.conf").write_text(users + trust)
     command = [*_unprivileged(), str(PROGRAMS / "postgres"), "-D", str(data)]
 
     def ready() -> bool:

@@ -5,8 +5,10 @@
 # thread may be cancelled, and nothing can end the thread: then the session is *dropped*, and the
 # thread closes the connection when it comes back from the server.
 
+import os
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import attrs
@@ -35,11 +37,15 @@ SESSION = (
     "SET SESSION synchronous_commit = on; SET SESSION lock_timeout = '20s'"
 )
 """Of the server's end: a client that is gone without a word holds no lock for longer."""
+ANSWER_S = 120.0
+"""How long a call of a server may take. A transaction that waits for a lock ends earlier."""
 REFUSALS = (
     ("password authentication failed", "check user and password"),
     ("no password supplied", "say password_file="),
-    ("no pg_hba.conf entry", "allow this host and user in pg_hba.conf"),
+    ("pg_hba.conf", "allow this host and user in pg_hba.conf"),
     ("certificate", "check sslrootcert, sslcert and their dates"),
+    ("replication role", "ALTER ROLE … REPLICATION lets the user replicate"),
+    ("permission denied to start WAL sender", "ALTER ROLE … REPLICATION lets the user replicate"),
     ("does not exist", "create it, or correct its name"),
     ("could not translate host name", "correct the name of the host"),
 )
@@ -80,10 +86,10 @@ class Database:
                 f'{owner}: expected "postgresql://USER@HOST/DATABASE", found {self.conninfo!r:.40}'
             )
 
-    def connected(self) -> Any:
-        """A connection. Blocks. Raises as `what` says."""
+    def connected(self, **more: Any) -> Any:
+        """A connection, with *more* options. Blocks. Raises as `what` says."""
         client = psycopg()
-        options: dict[str, Any] = dict(OPTIONS)
+        options: dict[str, Any] = {**OPTIONS, **more}
         if self.password_file is not None:
             options["password"] = secret_of(self.password_file, str(self))
         try:
@@ -128,19 +134,26 @@ class Session:
     """A connection that one thread at a time uses; None before it is made."""
 
     database: Database
+    options: Mapping[str, Any] = attrs.field(factory=dict)
     _connection: Any = attrs.field(default=None, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     _dropped: bool = attrs.field(default=False, init=False)
 
-    async def run(self, call: Callable[[Any], T]) -> T:
-        """What *call* returns for the connection. Raises as `Database.what` says."""
-        return await trio.to_thread.run_sync(self._run, call, abandon_on_cancel=True)
+    async def run(self, call: Callable[[Any], T], *, within_s: float = ANSWER_S) -> T:
+        """What *call* returns for the connection. Raises as `Database.what` says.
+
+        Raises PeersGoneError also if that takes longer than *within_s*; the session is dropped.
+        """
+        with trio.move_on_after(within_s):
+            return await trio.to_thread.run_sync(self._run, call, abandon_on_cancel=True)
+        await self.drop()
+        raise PeersGoneError(f"{self.database}: has not answered for {within_s:.0f} s")
 
     def _run(self, call: Callable[[Any], T]) -> T:
         try:
             with self._lock:
                 if self._connection is None:
-                    self._connection = self.database.connected()
+                    self._connection = self.database.connected(**self.options)
                 try:
                     return call(self._connection)
                 except psycopg().Error as error:
@@ -152,6 +165,21 @@ class Session:
         """Close it, at once or when the thread that uses it comes back."""
         self._dropped = True
         await trio.to_thread.run_sync(self._close_if_dropped)
+        if self._connection is not None:
+            self._hang_up(self._connection)
+
+    def leave(self) -> None:
+        """Close it if no thread uses it, without waiting: what is open in it ends."""
+        self._dropped = True
+        self._close_if_dropped()
+
+    def _hang_up(self, connection: Any) -> None:
+        """Let the thread that waits for the server find that the connection is closed."""
+        try:
+            with socket.socket(fileno=os.dup(connection.fileno())) as end:
+                end.shutdown(socket.SHUT_RDWR)
+        except (OSError, psycopg().Error):
+            pass  # it is closed by now
 
     def _close_if_dropped(self) -> None:
         if self._dropped and self._lock.acquire(blocking=False):

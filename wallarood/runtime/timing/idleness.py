@@ -7,9 +7,12 @@
 # up, by a worker that is away or by backpressure, is not idle.
 
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 import trio
+
+from wallarood.app.connector import SourceBatch
 
 LOOKS = 8
 """How often a look is taken while a partition becomes idle."""
@@ -36,14 +39,25 @@ class Idleness:
     caught_up: Callable[[str], bool]
     on_idle: Callable[[str], None]
     _waiting: dict[str, _Waiting] = attrs.field(factory=dict, init=False)
+    _halted: dict[str, _Waiting] = attrs.field(factory=dict, init=False)
 
     def reads(self, partition: str) -> None:
         """The next records of *partition* are awaited from now on."""
-        self._waiting[partition] = _Waiting(trio.current_time())
+        waiting = self._halted.pop(partition, None) or _Waiting(0.0)
+        waiting.since = trio.current_time()
+        self._waiting[partition] = waiting
 
     def has_read(self, partition: str) -> None:
         """Something has come, or the partition has ended."""
         self._waiting.pop(partition, None)
+        self._halted.pop(partition, None)
+
+    def has_come(self, partition: str, batch: SourceBatch[Any] | None) -> None:
+        """As `has_read`; a mere position is nothing: what was counted before it still counts."""
+        waiting = self._waiting.get(partition)
+        self.has_read(partition)
+        if batch is not None and not batch.records and not batch.unreadable and waiting is not None:
+            self._halted[partition] = waiting
 
     async def run(self) -> None:
         """Look until cancelled."""

@@ -4,6 +4,7 @@ import attrs
 import trio
 from trio.testing import MockClock
 
+from wallarood.app.connector import SourceBatch
 from wallarood.runtime.timing.idleness import Idleness
 
 
@@ -68,4 +69,26 @@ async def test_a_partition_that_has_not_caught_up_is_not_idle(autojump_clock: Mo
         watched.behind.clear()
         await trio.sleep(50)
         assert watched.idle == []
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_position_without_records_does_not_end_idleness(autojump_clock: MockClock) -> None:
+    watched = Watched()
+    idleness = watched.idleness()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(idleness.run)
+        for _ in range(8):
+            idleness.reads("p")
+            await trio.sleep(10)
+            idleness.has_come("p", SourceBatch([], 1))
+        assert watched.idle == ["p"]
+        idleness.reads("p")
+        await trio.sleep(10)
+        idleness.has_come("p", SourceBatch([1], 2))
+        await trio.sleep(600)  # nobody reads
+        idleness.reads("p")
+        await trio.sleep(50)
+        assert watched.idle == ["p"]
+        await trio.sleep(20)
+        assert watched.idle == ["p", "p"]
         nursery.cancel_scope.cancel()

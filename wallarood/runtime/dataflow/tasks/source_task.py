@@ -234,7 +234,7 @@ class SourceTask:
                     batch = await reader.read()
                 away.is_there()
                 if idleness is not None:
-                    idleness.has_read(partition)
+                    idleness.has_come(partition, batch)
                 if loading is not None:
                     loading.has_read(partition)
                 if batch is None:

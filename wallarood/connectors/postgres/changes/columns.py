@@ -1,0 +1,48 @@
+"""The columns of a table, and how the texts of a row become values."""
+
+from collections.abc import Sequence
+from typing import Any
+from zlib import crc32
+
+import attrs
+
+from wallarood.connectors.postgres.changes.oids import Decode, decoder_of, name_of
+
+Column = tuple[str, int, int]
+"""Its name, the OID of its type, and the modifier of that."""
+
+
+@attrs.frozen
+class Columns:
+    """The columns of a table, in order."""
+
+    all: tuple[Column, ...]
+    names: tuple[str, ...] = attrs.field(init=False)
+    decoders: tuple[Decode, ...] = attrs.field(init=False, eq=False)
+
+    @names.default
+    def _names(self) -> tuple[str, ...]:
+        return tuple(name for name, _, _ in self.all)
+
+    @decoders.default
+    def _decoders(self) -> tuple[Decode, ...]:
+        return tuple(decoder_of(oid) for _, oid, _ in self.all)
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The name of the type of each."""
+        return {name: name_of(oid) for name, oid, _ in self.all}
+
+    @property
+    def sign(self) -> str:
+        """What tells them from other columns, in short."""
+        return f"{crc32(repr(self.all).encode()):08x}"
+
+    def values(self, texts: Sequence[bytes | None]) -> list[Any]:
+        """The values of a row."""
+        pairs = zip(self.decoders, texts, strict=True)
+        return [None if text is None else decode(text) for decode, text in pairs]
+
+    def by_name(self, texts: Sequence[bytes | None]) -> dict[str, Any]:
+        """The values of a row by the names of their columns."""
+        return dict(zip(self.names, self.values(texts), strict=True))
