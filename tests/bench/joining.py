@@ -2,7 +2,7 @@
 
 Batches of 1,024 records with 10 thousand keys, 5 % of them out of order, and a watermark after each
 batch. The processor's time counts: other processes may run meanwhile. Each loop does what the
-operator does: it keeps time, judges lateness and forgets.
+operator does: it keeps time, judges lateness and forgets. Both must come to the same results.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from wallarood.flow.timed.rows import Row
 from wallarood.flow.watermarks import Clock
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation, FunctionShape, Step, StepKind, Where
+from wallarood.model.time import MIN_TIME
 from wallarood.model.timing.computations import DistinctSpec, TimedSpec
 from wallarood.model.timing.joins import IntervalSpec
 
@@ -34,7 +35,9 @@ OUT_OF_ORDER_US = 50_000
 STEP_US = 100
 """From record to record."""
 
-Work = Callable[[], Any]
+Take = Callable[[list[Any]], object]
+"""What the results of a batch are passed to."""
+Work = Callable[[Take], None]
 Batches = list[tuple[Batch, int, int]]
 """Each with its side and the watermark behind it."""
 
@@ -63,12 +66,12 @@ def _drive(kind: Any, spec: Any, make: Any, work: Batches, function: Any = None)
     )
     step = Step("bench", StepKind.PARTITIONED, (), Where("bench", 1), computation)
 
-    def run() -> None:
+    def run(take: Take) -> None:
         clock = Clock()
         making = Making(step, computation, KeyedState("bench", make), clock, lambda: 0)
         operator = kind(making)
         for batch, side, mark in work:
-            operator.on_batch(batch, [], side)
+            take(operator.on_batch(batch, [], side).values)
             for _ in operator.on_watermark(mark, []):
                 pass
             clock.time = mark
@@ -97,9 +100,9 @@ def join() -> tuple[Work, Work]:
     """The interval join, and lists that are scanned."""
     work = batches()
 
-    def by_hand() -> None:
+    def by_hand(take: Take) -> None:
         rows: dict[str, tuple[list[Any], list[Any]]] = {}
-        now = 0
+        now = MIN_TIME
         for batch, side, mark in work:
             out: list[Any] = []
             for key, value, when in zip(batch.keys, batch.values, batch.times, strict=True):  # type: ignore[arg-type]
@@ -120,6 +123,7 @@ def join() -> tuple[Work, Work]:
                     [each for each in left if each[1] >= bound],
                     [each for each in right if each[1] >= bound],
                 )
+            take(out)
 
     spec = IntervalSpec(-WITHIN_US, WITHIN_US)
     return _drive(IntervalJoin, spec, JoinRow, work), by_hand
@@ -129,9 +133,9 @@ def distinct(repeats: float, keys: int) -> tuple[Work, Work]:
     """`distinct`, and a dict from key to time."""
     work = batches(keys=keys, repeats=repeats)
 
-    def by_hand() -> None:
+    def by_hand(take: Take) -> None:
         seen: dict[str, int] = {}
-        now = swept = 0
+        now, swept = MIN_TIME, 0
         for batch, _, mark in work:
             out: list[Any] = []
             for key, value, when in zip(batch.keys, batch.values, batch.times, strict=True):  # type: ignore[arg-type]
@@ -146,6 +150,7 @@ def distinct(repeats: float, keys: int) -> tuple[Work, Work]:
             if now - swept > WITHIN_US:
                 swept = now
                 seen = {key: when for key, when in seen.items() if when > now - WITHIN_US}
+            take(out)
 
     return _drive(Distinct, DistinctSpec(True, WITHIN_US), tuple, work), by_hand
 
@@ -156,10 +161,10 @@ def expiry() -> tuple[Work, Work]:
     spec = TimedSpec(True, None, TTL_US)
     computation = Computation("bench", add, FunctionShape.ONE, Where("bench", 1), state=Count)
 
-    def without() -> None:
+    def without(take: Take) -> None:
         operator = Chain((computation,), KeyedState("bench", Count))
         for batch, _, _ in work:
-            operator.on_batch(batch, [])
+            take(operator.on_batch(batch, []).values)
 
     return _drive(TimedComputation, spec, Row, work, add), without
 
@@ -173,16 +178,28 @@ CASES: dict[str, tuple[Callable[[], tuple[Work, Work]], float]] = {
 """Each with the ratio that is demanded."""
 
 
+def _results(work: Work) -> list[Any]:
+    found: list[Any] = []
+    work(found.extend)
+    return sorted(found)
+
+
+def _drop(_results: list[Any]) -> None:
+    """What comes out is not looked at while the clock runs."""
+
+
 def measured(runs: int) -> Iterator[tuple[str, float, float, float]]:
     """Name, our rate, that of the other, and the ratio demanded; the median of *runs* in turn."""
     for name, (make, demanded) in CASES.items():
         progress(name)
         both = make()
         took: tuple[list[float], list[float]] = ([], [])
+        if _results(both[0]) != _results(both[1]):
+            raise ValueError("the results differ from those by hand")
         for _ in range(runs):
             for each, times in zip(both, took, strict=True):
                 began = time.process_time()
-                each()
+                each(_drop)
                 times.append(time.process_time() - began)
         ours, other = (RECORDS / median(each) for each in took)
         yield name, ours, other, demanded

@@ -62,7 +62,7 @@ class Batch:
 
     def sift(self, flags: Iterable[Any], values: list[Any] | None = None) -> "Batch":
         """Where *flags* are true, the records, or *values*, which stand beside them."""
-        flags = list(flags)
+        flags = flags if isinstance(flags, list | bytes | bytearray) else list(flags)
         key_index = self.key_index if values is None else None
         values = list(compress(self.values if values is None else values, flags))
         keys = None if self.keys is None else list(compress(self.keys, flags))
@@ -146,7 +146,7 @@ def _repeated(column: list[Any] | None, sizes: list[int]) -> list[Any] | None:
     return None if column is None else list(chain.from_iterable(map(repeat, column, sizes)))
 
 
-def _sifted(runs: Runs, flags: list[Any]) -> Runs:
+def _sifted(runs: Runs, flags: Sequence[Any]) -> Runs:
     done, start = [], 0
     for partition, count in runs:
         done.append((partition, sum(map(bool, flags[start : start + count]))))

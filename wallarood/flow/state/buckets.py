@@ -10,8 +10,10 @@
 # none of its keys is marked: all of it counts as changed. In older ones the keys are marked. A
 # capture keeps hold of a table that is dropped meanwhile, in which nothing changes any more.
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Set
 from functools import partial
+from itertools import repeat, starmap
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -136,9 +138,9 @@ class BucketState:
         for bucket, rows in self._going:
             held = capture is not None and capture.waiting.get(bucket)
             if not held:
-                for _ in range(min(left, len(rows))):
-                    rows.popitem()
-                    left -= 1
+                count = min(left, len(rows))
+                deque(starmap(rows.popitem, repeat((), count)), maxlen=0)
+                left -= count
             if rows:
                 kept.append((bucket, rows))
                 more = more or not held

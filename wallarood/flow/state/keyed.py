@@ -83,6 +83,8 @@ class KeyedState:
     computation: str
     make: Callable[[], Any]
     by_key: defaultdict[Any, Any] = attrs.field(init=False)
+    captures: int = attrs.field(default=0, init=False)
+    """How many were begun: in each, the keys that are changed are to be marked again."""
     _in_use: _InUse = attrs.field(init=False)
     _changed: set[Any] = attrs.field(factory=set)
     """Those that are not in `by_key` were deleted."""
@@ -135,6 +137,14 @@ class KeyedState:
         self.by_key.update(states)
         self._changed.update(states)
 
+    def put_missing(self, keys: list[Any], states: list[Any]) -> list[Any]:
+        """The state of each of *keys*; one that has none gets the one beside it.
+
+        Those that did are to be marked, by `mark_all`.
+        """
+        self.touch(keys)
+        return list(map(self.by_key.setdefault, keys, states))
+
     def mark(self, keys: Iterable[Any]) -> None:
         """What `by_key` has of these keys was changed; `touch` was told of them before."""
         self._changed.update(self.by_key.keys() & keys)
@@ -148,13 +158,17 @@ class KeyedState:
 
         A key that comes again begins with a new state, and so it does after any restore.
         """
-        gone = list(keys)
-        self.touch(gone)
+        self.pop(list(keys))
+
+    def pop(self, keys: list[Any]) -> list[Any]:
+        """As `delete`; what each of *keys* had, None if it had no state."""
+        self.touch(keys)
         self._deletes = True
-        for table in (self.by_key, self._in_use):
-            if table:
-                deque(map(table.pop, gone, repeat(None)), maxlen=0)
-        self._changed.update(gone)
+        states = list(map(self.by_key.pop, keys, repeat(None)))
+        if self._in_use:
+            deque(map(self._in_use.pop, keys, repeat(None)), maxlen=0)
+        self._changed.update(keys)
+        return states
 
     def _encode(self, capture: _Capture, taken: Taken) -> None:
         if self._deletes and any(state is DELETED for state in taken[1]):
@@ -176,6 +190,7 @@ class KeyedState:
 
         *since* is the last checkpoint that is known committed. A capture in progress is dropped.
         """
+        self.captures += 1
         own, self._changed = self._changed, set()
         self._in_use.clear()
         self._drop_capture()

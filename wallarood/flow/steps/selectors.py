@@ -2,13 +2,12 @@
 
 Key functions are mostly of this kind, and to call one costs several times what it does. So they
 are recognized by their bytecode, which must be that of the same expression compiled here and now,
-and are done for a whole batch by a loop in C.
+and are done for a whole batch by a loop over this expression.
 """
 
 import dis
 import sys
 from collections.abc import Callable
-from operator import attrgetter, itemgetter
 from types import FunctionType
 from typing import Any, Final
 
@@ -48,22 +47,19 @@ def selector_of(function: Callable[..., Any]) -> Selector | None:
         return None
     if not parts:
         return Selector(lambda records: records)
-    get: Callable[[Any], Any] = itemgetter(*items) if items else attrgetter(*attributes)
     item = items[0] if len(items) == 1 and isinstance(items[0], int) else None
+    # Compiled for each selector anew: the interpreter adapts it to the records that come here.
+    return Selector(eval(f"lambda records: [{_selecting(parts)} for record in records]"), item)
 
-    def all_of(records: list[Any]) -> list[Any]:
-        selected = list(map(get, records))
-        if len(selected) < len(records):
-            raise StopIteration  # by a property: it ended the loop, which is in C
-        return selected
 
-    return Selector(all_of, item)
+def _selecting(parts: list[str]) -> str:
+    """What returns these *parts* of ``record``."""
+    return f"({', '.join(f'record{part}' for part in parts) or 'record'})"
 
 
 def _steps_selecting(parts: list[str]) -> list[tuple[str, Any]]:
     """The steps of a function that returns these *parts* of its argument."""
-    selected = ", ".join(f"record{part}" for part in parts) or "record"
-    template = eval(f"lambda record: ({selected})")
+    template = eval(f"lambda record: {_selecting(parts)}")
     assert isinstance(template, FunctionType)
     return _steps_of(template)
 

@@ -1,7 +1,7 @@
 """The calls of a timed computation's functions, and what comes of them."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -30,8 +30,8 @@ class Calls:
         self.function = computation.function
         self.make = computation.state
         self.timers = timers
-        self.generation = NEVER
-        self.seen = _never_seen if expiry is None else expiry.put
+        self.latest = NEVER
+        self.see = _never_seen if expiry is None else expiry.see
         self.done = _nothing(self._spec)
         self.count = 0
 
@@ -44,32 +44,43 @@ class Calls:
         done, self.done, self.count = self.done, _nothing(self._spec), 0
         return done
 
-    def of_records(
-        self,
-        batch: Batch,
-        rows: list[Row],
-        held: list[Any],
-        *,
-        generation: int,
-        failures: list[Failure],
-    ) -> tuple[list[Any], bool]:
-        """A result for each record, DROPPED where there is none; and whether all have one.
+    def of_states(
+        self, batch: Batch, states: Iterator[Any], *, results: list[Any], failures: list[Failure]
+    ) -> bool:
+        """Add a result for each record, DROPPED where there is none; whether all have one.
 
-        Rows that were last seen before *generation* are noted to be of it.
+        *states* are the user's, and drawn one by one.
         """
-        results: list[Any] = []
-        self.timers.enter(rows, held, batch.times, results=results)
-        waiting: Iterator[Any] = zip(batch.values, rows, strict=True)
-        loop = _call
-        if self._computation.with_key or generation != NEVER:
-            waiting = zip(batch.values, rows, held, batch.keys or (), strict=True)
-            loop = _call_with_key if self._computation.with_key else _call_seen
-        self.generation = generation
+        if self._computation.with_key:
+            waiting = zip(batch.values, batch.keys or (), states, strict=True)
+            return self._of_each(_call_with_key, waiting, batch, results=results, failures=failures)
+        drawn = zip(batch.values, states, strict=True)
+        return self._of_each(_call, drawn, batch, results=results, failures=failures)
+
+    def of_rows(
+        self, batch: Batch, rows: Iterator[Row], *, results: list[Any], failures: list[Failure]
+    ) -> bool:
+        """As `of_states`, where whether a row was seen is to be noted too."""
+        if self._computation.with_key:
+            waiting = zip(batch.values, batch.keys or (), rows, strict=True)
+            loop = _call_row_with_key
+            return self._of_each(loop, waiting, batch, results=results, failures=failures)
+        drawn = zip(batch.values, rows, strict=True)
+        return self._of_each(_call_row, drawn, batch, results=results, failures=failures)
+
+    def _of_each(
+        self,
+        loop: "_Loop",
+        waiting: Iterator[Any],
+        batch: Batch,
+        *,
+        results: list[Any],
+        failures: list[Failure],
+    ) -> bool:
         whole = True
         while True:
             try:
-                whole = loop(self, waiting, results) and whole
-                return results, whole
+                return loop(self, waiting, results) and whole
             except BaseException as error:
                 record = batch.values[len(results)]
                 fail(self._computation, record, error, failures=failures)
@@ -131,14 +142,14 @@ class Calls:
         self.count += 1
         key = row.key_of(held)
         times = [time]
-        self.timers.enter((row,), (held,), times)
+        self.timers.enter({held: row}, (held,), times)
         try:
             result = called.call(**({"key": key} if called.with_key else {}))
         except BaseException as error:
             fail(self._computation, called.shown, error, failures=failures)
             return
         finally:
-            self.timers.enter((), (), None)
+            self.timers.enter({}, (), None)
         if result is not None:
             self.done.values.append(result)
             assert self.done.keys is not None
@@ -170,34 +181,13 @@ def _nothing(spec: TimedSpec) -> Batch:
     return Batch([], [], times=[] if spec.stamped else None)
 
 
-def _never_seen(row: Row, held: Any, generation: int) -> None:
+def _never_seen(row: Row) -> None:
     """In the place of what notes that a row was seen, where none is forgotten."""
 
 
 def _call(calls: Calls, waiting: Iterator[Any], results: list[Any]) -> bool:
-    function, make, timers = calls.function, calls.make, calls.timers
-    whole = True
-    for record, row in waiting:
-        state = row.state
-        if state is UNMADE:
-            state = row.state = make()
-        result = function(record, state, timers)
-        if result is None:
-            result, whole = DROPPED, False
-        results.append(result)
-    return whole
-
-
-def _call_seen(calls: Calls, waiting: Iterator[Any], results: list[Any]) -> bool:
-    function, make, timers = calls.function, calls.make, calls.timers
-    generation, seen = calls.generation, calls.seen
-    whole = True
-    for record, row, held, _ in waiting:
-        if row.seen < generation:
-            seen(row, held, generation)
-        state = row.state
-        if state is UNMADE:
-            state = row.state = make()
+    function, timers, whole = calls.function, calls.timers, True
+    for record, state in waiting:
         result = function(record, state, timers)
         if result is None:
             result, whole = DROPPED, False
@@ -206,14 +196,44 @@ def _call_seen(calls: Calls, waiting: Iterator[Any], results: list[Any]) -> bool
 
 
 def _call_with_key(calls: Calls, waiting: Iterator[Any], results: list[Any]) -> bool:
+    function, timers, whole = calls.function, calls.timers, True
+    for record, key, state in waiting:
+        result = function(record, state, timers, key=key)
+        if result is None:
+            result, whole = DROPPED, False
+        results.append(result)
+    return whole
+
+
+def _call_row(calls: Calls, waiting: Iterator[Any], results: list[Any]) -> bool:
     function, make, timers = calls.function, calls.make, calls.timers
-    generation, seen = calls.generation, calls.seen
+    latest, see = calls.latest, calls.see
     whole = True
-    for record, row, held, key in waiting:
-        if row.seen < generation:
-            seen(row, held, generation)
+    for record, row in waiting:
+        if row.seen < latest:
+            see(row)
+        state = row.state
+        if state is UNMADE:
+            state = row.state = make()
+        result = function(record, state, timers)
+        if result is None:
+            result, whole = DROPPED, False
+        results.append(result)
+    return whole
+
+
+def _call_row_with_key(calls: Calls, waiting: Iterator[Any], results: list[Any]) -> bool:
+    function, make, timers = calls.function, calls.make, calls.timers
+    latest, see = calls.latest, calls.see
+    whole = True
+    for record, key, row in waiting:
+        if row.seen < latest:
+            see(row)
         result = function(record, state_in(row, make), timers, key=key)
         if result is None:
             result, whole = DROPPED, False
         results.append(result)
     return whole
+
+
+_Loop: TypeAlias = Callable[[Calls, Iterator[Any], list[Any]], bool]

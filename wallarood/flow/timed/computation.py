@@ -18,12 +18,13 @@ from typing import Any, Final
 
 from wallarood.flow.failures import Failure
 from wallarood.flow.keys import canonical_all, encoded
-from wallarood.flow.state.keyed import KeyedState
+from wallarood.flow.state.keyed import IN_USE_KEYS_MAX, KeyedState
 from wallarood.flow.steps.operators import DROPPED
 from wallarood.flow.steps.timed import Making
 from wallarood.flow.timed.agenda import Agenda
 from wallarood.flow.timed.calls import Calls
 from wallarood.flow.timed.expiry import Expiry
+from wallarood.flow.timed.fresh import Fresh
 from wallarood.flow.timed.rows import NEVER, Row
 from wallarood.flow.timed.timers import RecordTimers
 from wallarood.model.batch import Batch
@@ -50,6 +51,7 @@ class TimedComputation:
         self._timers = RecordTimers(spec, making.wall)
         self._expiry = Expiry(spec.ttl) if spec.ttl is not None else None
         self._calls = Calls(making.computation, self._timers, self._expiry)
+        self._fresh = Fresh(self._state, self._expiry, self._calls)
         self._waiting: Agenda[Any] = Agenda()
         for held, row in self._state.by_key.items():
             self._list(held, row)
@@ -68,24 +70,34 @@ class TimedComputation:
         """What the function returns for the records; with `in_order` they wait first."""
         if not batch.values or batch.keys is None:
             return batch
-        held = canonical_all(batch)
-        rows: list[Row] = list(self._state.use(held))
-        if batch.keys is not held:
-            for row, key, each in zip(rows, batch.keys, held, strict=True):
-                row.remember(key, each)
+        held, keys = canonical_all(batch), batch.keys
         if self._spec.in_order:
-            return self._hold(batch, rows, held)
-        generation = NEVER
+            return self._hold(batch, self._rows(held, keys), held)
+        results: list[Any] = []
+        latest = NEVER
         if self._expiry is not None:
-            stamps = batch.times if self._spec.stamped else None
-            generation = self._expiry.seen(rows, held, stamps or [self._wall()])
+            times = batch.times if self._spec.stamped else None
+            times = times or [self._wall()] * len(held)
+            latest = self._expiry.enter(held, times, results)
         self._timers.watermark = self._clock.time
-        results, whole = self._calls.of_records(
-            batch, rows, held, generation=generation, failures=failures
-        )
+        self._timers.enter(self._state.by_key, held, batch.times, results=results)
+        if len(self._state.by_key) <= IN_USE_KEYS_MAX:
+            states = self._fresh.draw(held, keys, latest, results=results)
+            whole = self._calls.of_states(batch, states, results=results, failures=failures)
+        else:
+            self._calls.latest = latest
+            rows = iter(self._rows(held, keys))
+            whole = self._calls.of_rows(batch, rows, results=results, failures=failures)
         if whole:
             return batch.replace(results)
         return batch.sift([result is not DROPPED for result in results], results)
+
+    def _rows(self, held: list[Any], keys: list[Any]) -> list[Row]:
+        rows: list[Row] = list(self._state.use(held))
+        if keys is not held:
+            for row, key, each in zip(rows, keys, held, strict=True):
+                row.remember(key, each)
+        return rows
 
     def _hold(self, batch: Batch, rows: list[Row], held: list[Any]) -> Batch:
         times = batch.times or ()
@@ -101,13 +113,12 @@ class TimedComputation:
         expiry = self._expiry if self._spec.stamped and time != MAX_TIME else None
         timers = self._timers.event
         limit = _PAST if time == MAX_TIME else time
+        if self._next(expiry, limit)[0] == _PAST:
+            timers.settle()
+            return
         self._calls.begin()
         while True:
-            first, what = min(
-                (_before(timers.next, limit), 0),
-                (_PAST if expiry is None else _before(expiry.next, limit), 1),
-                (_before(self._waiting.next, limit - 1), 2),
-            )
+            first, what = self._next(expiry, limit)
             if first == _PAST:
                 break
             match what:
@@ -130,6 +141,14 @@ class TimedComputation:
             if row is not None and row.timers and row.timers.get(name) == due:
                 self._touched(held)
                 del row.timers[name]
+
+    def _next(self, expiry: Expiry | None, limit: int) -> tuple[int, int]:
+        """When something happens next up to *limit*, and what; `_PAST` if nothing does."""
+        return min(
+            (_before(self._timers.event.next, limit), 0),
+            (_PAST if expiry is None else _before(expiry.next, limit), 1),
+            (_before(self._waiting.next, limit - 1), 2),
+        )
 
     def on_wall(self, now: int, failures: list[Failure]) -> Iterator[Batch]:
         """What happens by the wall clock up to *now*."""
@@ -211,6 +230,7 @@ class TimedComputation:
             self._touched(held)
             stamp = time if self._spec.stamped else self._clock.time
             self._calls.of_expiry(row, held, time=stamp, failures=failures)
+            self._fresh.pop(held, None)
             if row.waiting:
                 row.forget()
             else:

@@ -6,13 +6,18 @@
 # than `within`. A row is forgotten when the watermark is `within` above it; a record below the
 # watermark whose row is not there cannot be told from a repeat, so it is late.
 #
-# Most records are repeats, so the keys that passed lately are in a set as well: their records
+# A batch is *plain* if none of its records is late, nor `within` before one that has passed, nor
+# that far from another: then a record passes if its key has no row, or one of `within` before. All
+# rows are looked up, and those that are missing are put, without a step of Python for each.
+#
+# Where most records are repeats, the keys that passed lately are in a set as well: their records
 # are known for repeats without a look at their times. Keys leave the set before their time is over,
 # by generations of a part of `within`, and so do rows: that costs what is forgotten, not what is
 # there.
 
-from collections.abc import Iterator, Sequence
-from itertools import chain, compress
+from collections.abc import Iterator
+from itertools import chain, compress, islice
+from operator import is_
 from typing import Any, Final
 
 from wallarood.flow.failures import Failure, late
@@ -64,85 +69,81 @@ class Distinct:
         held = canonical_all(batch)
         times = batch.times if self._spec.stamped else None
         if times is None:
-            times = [self._wall()] * len(held)
-        lowest, highest, within = min(times), max(times), self._spec.within
+            lowest = highest = self._wall()
+            times = [lowest] * len(held)
+        else:
+            lowest, highest = min(times), max(times)
+        within = self._spec.within
         self._leave(highest - within)
-        passed: list[int] | None = None
-        places: Sequence[int] = range(len(held))
-        if lowest > max(self._latest, highest) - within and lowest >= self._now():
-            if self._sure:
-                known = bytes(map(self._sure.__contains__, held))
-                places = list(compress(places, known.translate(_NOT)))
-            if len(places) > len(held) // 2:
-                passed = self._quickly(held, times, places)
-        if passed is None:
-            passed = self._judge(batch, held, times, places=places, failures=failures)
-        if len(passed) == len(held):
-            return batch
-        return batch.reorder(passed)
-
-    def _quickly(
-        self, held: list[Any], times: list[int], places: Sequence[int]
-    ) -> list[int] | None:
-        """Those of *places* whose records pass; None if they are to be judged one by one.
-
-        None of them is late, nor `within` before one that has passed, nor that far from another.
-        """
-        count = len(held)
-        if len(places) < count:
+        if lowest <= max(self._latest, highest) - within or lowest < self._now():
+            places = self._judge(batch, held, times, failures=failures)
+            return batch if len(places) == len(held) else batch.reorder(places)
+        bounds = (lowest, highest)
+        if not self._sure:
+            flags = self._pass(held, times, bounds, among=len(held))
+            return batch if flags is None else batch.sift(flags)
+        unsure = bytes(map(self._sure.__contains__, held)).translate(_NOT)
+        places = list(compress(range(len(held)), unsure))
+        if places:
             held, times = (list(map(each.__getitem__, places)) for each in (held, times))
-        columns: list[list[Any]] = [list(places), held, times]
-        rows = list(map(self._state.by_key.get, columns[1]))
-        earlier: dict[Any, int] = {}
-        if rows.count(None) < len(rows):
-            near = self._near(rows, columns[1], columns[2], earlier=earlier)
-            if near is None:
-                return None
-            if near:
-                flags = _flags_without(near, len(rows))
-                columns = [list(compress(each, flags)) for each in columns]
-        passed, held, times = columns
-        if not held:
-            return passed
-        news: dict[Any, Any] = dict(zip(held, times, strict=True))
-        if len(news) < len(held):
-            # Of several records of a key the first passes, and the others are near it.
-            news, chosen = {}, []
-            for place, each in enumerate(held):
-                if each not in news:
-                    news[each] = times[place]
-                    chosen.append(place)
-            passed = list(map(passed.__getitem__, chosen))
-            held, times = list(news), list(news.values())
-        lowest, highest = min(times), max(times)
-        for key, time in earlier.items():
-            news[key] = (time, news[key])
-        self._state.put(news)
-        if 10 * len(held) < 9 * count:
-            self._be_sure(held, lowest)
-        self._list(held, highest)
-        return passed
+            flags = self._pass(held, times, bounds, among=len(batch))
+            if flags is not None:
+                places = list(compress(places, flags))
+        return batch.reorder(places)
 
-    def _near(
-        self, rows: list[Any], held: list[Any], times: list[int], *, earlier: dict[Any, int]
-    ) -> list[int] | None:
-        """The places of records that are near the time in their row; None if a row has several.
+    def _pass(
+        self, held: list[Any], times: list[int], bounds: tuple[int, int], *, among: int
+    ) -> bytearray | None:
+        """Let those of these records pass that are no repeats; their flags, None if all pass.
 
-        Those that are far from it go into *earlier*, if one that is not late may be near it.
+        They are of a plain batch of *among* records, the times of which are within *bounds*.
         """
+        state, flags, passed = self._state, None, held
+        before = len(state.by_key)
+        rows = state.put_missing(held, times)
+        new = len(state.by_key) - before
+        if new < len(held):
+            flags = self._new(held, times, rows, count=new)
+            passed = list(compress(held, flags))
+            state.mark_all(passed)
+            far = self._far(held, times, rows, flags=flags)
+            state.put(far)
+            passed += far
+        else:
+            state.mark_all(passed)
+        if passed:
+            lowest, highest = bounds
+            if 10 * len(passed) < 9 * among:
+                self._be_sure(passed, lowest)
+            self._list(passed, highest)
+        return flags
+
+    def _new(self, held: list[Any], times: list[int], rows: list[Any], *, count: int) -> bytearray:
+        """Flags for the first records of the *count* keys that had no row and have one now."""
+        flags = bytearray(map(is_, rows, times))  # what was put is what comes back
+        if flags.count(1) > count:
+            # Some have the very object for a stamp that others have. New keys are the last ones.
+            new = set(islice(reversed(self._state.by_key), count))
+            for place, key in enumerate(held):
+                flags[place] = key in new
+                new.discard(key)
+        return flags
+
+    def _far(
+        self, held: list[Any], times: list[int], rows: list[Any], *, flags: bytearray
+    ) -> dict[Any, Any]:
+        """New rows of keys that had one; what passes of the records without a flag gets one."""
         within = self._spec.within
         bound = self._now() - within if self._spec.stamped else MAX_TIME
-        near = []
-        for place, row in enumerate(rows):
-            if row is None:
+        news: dict[Any, Any] = {}
+        for place in list(compress(range(len(held)), flags.translate(_NOT))):
+            key, row, time = held[place], rows[place], times[place]
+            if key in news or time - (row if type(row) is int else row[-1]) < within:
                 continue
-            if type(row) is tuple:
-                return None
-            if times[place] - row < within:
-                near.append(place)
-            elif row > bound:
-                earlier[held[place]] = row
-        return near
+            kept = [one for one in _times_of(row) if one > bound]
+            news[key] = (*kept, time) if kept else time
+            flags[place] = 1
+        return news
 
     def _now(self) -> int:
         return self._clock.time if self._spec.stamped else MIN_TIME
@@ -153,22 +154,15 @@ class Distinct:
             self._sure.difference_update(*lists)
 
     def _judge(
-        self,
-        batch: Batch,
-        held: list[Any],
-        times: list[int],
-        *,
-        places: Sequence[int],
-        failures: list[Failure],
+        self, batch: Batch, held: list[Any], times: list[int], *, failures: list[Failure]
     ) -> list[int]:
-        """Those of *places* whose records pass, judged one by one."""
+        """The places of the records that pass, judged one by one."""
         within, now, by_key = self._spec.within, self._now(), self._state.by_key
         stamped = self._spec.stamped
         forgotten = now - within
         passed: list[int] = []
         news: dict[Any, Any] = {}
-        for place in places:
-            each, time = held[place], times[place]
+        for place, (each, time) in enumerate(zip(held, times, strict=True)):
             row = news.get(each)
             if row is None:
                 row = by_key.get(each)
@@ -237,45 +231,30 @@ class Distinct:
 
     def _forget(self, now: int) -> Iterator[Batch]:
         self._leave(now - self._spec.within)
-        by_key, bound = self._state.by_key, now - self._spec.within
+        bound = now - self._spec.within
         for _, lists in self._going.take(now):
             items = list(chain.from_iterable(lists))
             for start in range(0, len(items), _SLICE_ROWS):
-                keys = items[start : start + _SLICE_ROWS]
-                rows = list(map(by_key.get, keys))
-                try:
-                    gone = [
-                        key
-                        for key, row in zip(keys, rows, strict=True)
-                        if row is not None and row <= bound
-                    ]
-                except TypeError:  # a row has several times
-                    gone = self._shorten(keys, rows, bound)
-                self._state.delete(gone)
+                self._forget_some(items[start : start + _SLICE_ROWS], bound)
                 yield Batch([], [], times=[] if self._spec.stamped else None)
 
-    def _shorten(self, keys: list[Any], rows: list[Any], bound: int) -> list[Any]:
-        """Forget the times up to *bound* of rows with several; the keys that have no other."""
-        gone: list[Any] = []
-        shorter: dict[Any, Any] = {}
+    def _forget_some(self, keys: list[Any], bound: int) -> None:
+        """Forget the times up to *bound* in the rows of these keys."""
+        rows = self._state.pop(keys)
+        try:
+            if max(rows) <= bound:
+                return
+        except TypeError:  # one has several times, or was forgotten before
+            pass
+        kept: dict[Any, Any] = {}
         for key, row in zip(keys, rows, strict=True):
             if type(row) is tuple:
-                kept = tuple([time for time in row if time > bound])
-                if kept:
-                    shorter[key] = kept[0] if len(kept) == 1 else kept
-                    continue
-            elif row is None or row > bound:
-                continue
-            gone.append(key)
-        self._state.put(shorter)
-        return gone
-
-
-def _flags_without(places: list[int], count: int) -> bytearray:
-    flags = bytearray(b"\1") * count
-    for place in places:
-        flags[place] = 0
-    return flags
+                later = tuple([time for time in row if time > bound])
+                if later:
+                    kept[key] = later[0] if len(later) == 1 else later
+            elif row is not None and row > bound:
+                kept[key] = row
+        self._state.put(kept)
 
 
 def times_of_keys(step: Step) -> KeyedState:

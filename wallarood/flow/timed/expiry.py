@@ -4,7 +4,11 @@
 # The row of a key says of which generation its last record is. A generation is forgotten when the
 # clock is `ttl` above its end, so a key goes up to a generation late, never early. A key changes
 # its place only with the first record of a generation, and to forget costs what is forgotten.
+#
+# Of a batch only the latest generation is found out, so whoever goes over its rows asks each once
+# more only until its key has had a record of that one.
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from wallarood.flow.timed.agenda import Reminders
@@ -20,6 +24,9 @@ class Expiry:
         self._ttl = ttl
         self._step = max(1, ttl // GENERATIONS)
         self._going: Reminders[Any] = Reminders()
+        self._held: Sequence[Any] = ()
+        self._times: Sequence[int] = ()
+        self._results: Sequence[Any] = ()
 
     @property
     def next(self) -> int | None:
@@ -34,20 +41,18 @@ class Expiry:
         """When the key of *row* is to be forgotten, as things stand."""
         return (row.seen + 1) * self._step + self._ttl
 
-    def seen(self, rows: list[Row], held: list[Any], times: list[int]) -> int:
-        """These rows have a record at these times, or all of them at the only one.
+    def enter(self, held: Sequence[Any], times: Sequence[int], results: Sequence[Any]) -> int:
+        """Records of these keys at these times follow, each adding to *results*.
 
-        If all are of one generation, that is returned, and `put` does it for each row that is of an
-        earlier one; else it is done, and NEVER returned.
+        The latest generation of them: `see` is to be told of rows that were seen before it.
         """
-        first, last = self.generation(min(times)), self.generation(max(times))
-        if first == last:
-            return first
-        step = self._step
-        for row, each, time in zip(rows, held, times, strict=True):
-            if row.seen < time // step:
-                self.put(row, each, time // step)
-        return NEVER
+        self._held, self._times, self._results = held, times, results
+        return self.generation(max(times))
+
+    def see(self, row: Row) -> None:
+        """The row of the record that adds the next result."""
+        place = len(self._results)
+        self.seen_once(row, self._held[place], self._times[place])
 
     def seen_once(self, row: Row, held: Any, time: int) -> None:
         """This row has a record at *time*."""

@@ -7,7 +7,7 @@
 # The object that user code gets is one for all records. Whose timers it sets follows from how many
 # results there are when it is called, so it costs nothing where it is not.
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
@@ -86,20 +86,20 @@ class RecordTimers:
         self.on_wall = TimerIndex()
         self._stamped = spec.stamped
         self._wall = wall
-        self._rows: Sequence[Row] = ()
+        self._rows: Mapping[Any, Row] = {}
         self._held: Sequence[Any] = ()
         self._times: Sequence[int] | None = None
         self._results: Sequence[Any] = ()
 
     def enter(
         self,
-        rows: Sequence[Row],
+        rows: Mapping[Any, Row],
         held: Sequence[Any],
         times: Sequence[int] | None,
         *,
         results: Sequence[Any] = (),
     ) -> None:
-        """What has these rows is passed to user code, each adding to *results*."""
+        """What *held* are the keys of is passed to user code, each adding to *results*."""
         self._rows, self._held, self._times, self._results = rows, held, times, results
 
     def at(self, stamp: datetime | int, name: str = "") -> None:
@@ -139,9 +139,10 @@ class RecordTimers:
 
     def _here(self) -> tuple[Row, Any]:
         place = len(self._results)
-        if place >= len(self._rows):
+        if place >= len(self._held):
             raise ValueError("timers are set while a record or a timer is being processed, only")
-        return self._rows[place], self._held[place]
+        held = self._held[place]
+        return self._rows[held], held
 
     def _set(self, time: int, name: str) -> None:
         row, held = self._here()

@@ -7,7 +7,8 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from wallarood.flow.failures import Failure, fail
-from wallarood.flow.windows.gathering import Gathering, Part
+from wallarood.flow.windows.gathering import Gathering
+from wallarood.flow.windows.part import Part
 from wallarood.model.pipeline import Computation
 
 Session: TypeAlias = list[Any]

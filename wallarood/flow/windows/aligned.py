@@ -10,6 +10,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from heapq import heappop, heappush
+from itertools import compress, filterfalse, repeat
+from operator import lt
 from typing import Any, Final
 
 from wallarood.flow.failures import Failure
@@ -17,8 +19,9 @@ from wallarood.flow.keys import hold_all
 from wallarood.flow.state.buckets import BucketState
 from wallarood.flow.steps.timed import Making
 from wallarood.flow.windows.changes import Changes
-from wallarood.flow.windows.gathering import Part, gathering_of
+from wallarood.flow.windows.gathering import gathering_of
 from wallarood.flow.windows.panes import panes_of
+from wallarood.flow.windows.part import Part
 from wallarood.flow.windows.results import Results, before, in_slices, nothing
 from wallarood.model.batch import Batch
 from wallarood.model.time import MAX_TIME, MIN_TIME
@@ -26,6 +29,8 @@ from wallarood.model.timing.windows import Emit, Extent, Pane, WindowSpec
 
 CUTS_MAX: Final = 4
 """In how many panes a batch may be for each to be cut out of it as a whole."""
+FEW_SHARE: Final = 16
+"""One record of so many, or fewer, are picked out of a batch one by one."""
 _NOT: Final = bytes([1, 0]) + bytes(254)
 
 
@@ -67,14 +72,21 @@ class AlignedWindows:
 
     def on_batch(self, batch: Batch, failures: list[Failure], side: int = 0) -> Batch:  # noqa: ARG002
         """Take the records in; what windows say of it at once, by `emit` and `grace`."""
-        batch = self._in_time(batch, failures)
-        batch, columns = self._gathering.columns(batch, failures)
         times = batch.times
         if not times:
             return nothing()
+        lowest = min(times)
+        if lowest < self._open_since():
+            batch = self._in_time(batch, failures)
+        batch, columns = self._gathering.columns(batch, failures)
+        if batch.times is not times:
+            times = batch.times
+            if not times:
+                return nothing()
+            lowest = min(times)
         part = Part(hold_all(batch), batch.values, times, columns)
         touched: dict[Extent, Iterable[Any]] = {}
-        for pane, own in self._cut(part):
+        for pane, own in self._cut(part, lowest):
             touched[pane] = self._add(pane, own, failures)
         if self._spec.corrects:
             return self._say(touched, failures)
@@ -82,44 +94,44 @@ class AlignedWindows:
 
     def _in_time(self, batch: Batch, failures: list[Failure]) -> Batch:
         """*batch* without records all of whose windows are beyond their grace."""
-        times, now = batch.times, self._clock.time
-        if not times:
-            return batch
-        if now != self._judged_at:
-            self._judged_at = now
-            self._open_from = self._first_open(now)
-        bound = self._open_from
-        if min(times) >= bound:
-            return batch
-        flags = before(times, bound)
+        flags = before(batch.times or [], self._open_since())
         gone = batch.sift(flags)
         windows = (f"the window up to {self._last_end(time)}" for time in gone.times or ())
-        self._results.late(gone, windows, watermark=now, failures=failures)
+        self._results.late(gone, windows, watermark=self._clock.time, failures=failures)
         return batch.sift(flags.translate(_NOT))
 
-    def _first_open(self, now: int) -> int:
-        if now in (MIN_TIME, MAX_TIME):
-            return now
-        return self._panes.first_open(self._clock.bound)
+    def _open_since(self) -> int:
+        """The first time that is in a window which is not beyond its grace."""
+        now = self._clock.time
+        if now != self._judged_at:
+            self._judged_at = now
+            at_an_end = now in (MIN_TIME, MAX_TIME)
+            self._open_from = now if at_an_end else self._panes.first_open(self._clock.bound)
+        return self._open_from
 
     def _last_end(self, time: int) -> int:
         return self._panes.windows(self._panes.pane(time))[-1][1]
 
-    def _cut(self, part: Part) -> Iterator[tuple[Extent, Part]]:
-        """The panes that *part* lies in, and what of it each has, from the first to the last."""
+    def _cut(self, part: Part, lowest: int) -> Iterator[tuple[Extent, Part]]:
+        """The panes that *part* lies in, and what of it each has, from the first to the last.
+
+        Its first record is of the time *lowest*.
+        """
         times: list[int] = part.times or []
         last = max(times)
+        pane = self._panes.pane(lowest)
         for _ in range(CUTS_MAX):
-            pane = self._panes.pane(min(times))
             if last < pane[1]:
                 yield pane, part
                 return
-            flags = before(times, pane[1])
-            yield pane, part.sift(flags)
-            part = part.sift(flags.translate(_NOT))
-            times = part.times or []
+            own, part = _cut_before(part, times, pane[1])
+            yield pane, own
+            pane = self._panes.pane(pane[1])
+            if last >= pane[1]:
+                times = part.times or []
+                pane = self._panes.pane(min(times))
+        times = part.times or []
         places: dict[Extent, list[int]] = {}
-        pane = (0, 0)
         for place, time in enumerate(times):
             if not pane[0] <= time < pane[1]:
                 pane = self._panes.pane(time)
@@ -227,9 +239,17 @@ class AlignedWindows:
         earlier: list[Mapping[Any, Any]] = []
         for pane in self._panes.panes(window):
             rows = self._state.rows(pane)
+            if pane == window:
+                for keys, own in zip(in_slices(rows), in_slices(rows.values()), strict=True):
+                    if self._gathering.in_place:
+                        self._state.touch(window, keys)
+                    yield self._results.of_window(
+                        window, keys, own, pane="on_time", failures=failures
+                    )
+                return
             for keys in in_slices(rows):
                 for other in earlier:
-                    keys = [key for key in keys if key not in other]  # noqa: PLW2901
+                    keys = list(filterfalse(other.__contains__, keys))  # noqa: PLW2901
                     if not keys:
                         break
                 if keys:
@@ -243,3 +263,12 @@ class AlignedWindows:
             self._state.let_go(heappop(self._going)[1])
         while self._state.free_some():
             yield nothing()
+
+
+def _cut_before(part: Part, times: list[int], bound: int) -> tuple[Part, Part]:
+    """The records of *part*, which has these *times*, from before *bound*, and the others."""
+    places = list(compress(range(len(times)), map(lt, times, repeat(bound))))
+    if len(places) <= len(times) // FEW_SHARE:
+        return part.pick(places), part.without(places)
+    flags = before(times, bound)
+    return part.sift(flags), part.sift(flags.translate(_NOT))

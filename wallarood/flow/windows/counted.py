@@ -17,7 +17,8 @@ from wallarood.flow.keys import hold_all
 from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.steps.timed import Making
 from wallarood.flow.timed.agenda import Reminders
-from wallarood.flow.windows.gathering import Part, gathering_of
+from wallarood.flow.windows.gathering import gathering_of
+from wallarood.flow.windows.part import Part
 from wallarood.flow.windows.results import Result, Results, in_slices
 from wallarood.model.batch import Batch
 from wallarood.model.time import MAX_TIME

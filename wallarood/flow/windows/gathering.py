@@ -7,13 +7,11 @@
 
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import compress
 from typing import Any, Final, Protocol, TypeAlias
-
-import attrs
 
 from wallarood.flow.failures import Failure, fail, pass_on
 from wallarood.flow.steps.aggregates.tally import Tally
+from wallarood.flow.windows.part import Part
 from wallarood.model.batch import Batch
 from wallarood.model.pipeline import Computation
 from wallarood.model.timing.windows import Gathers, WindowKind, WindowSpec
@@ -21,40 +19,6 @@ from wallarood.model.timing.windows import Gathers, WindowKind, WindowSpec
 _UNCHANGING: Final = frozenset({int, float, bool, str, bytes, frozenset})
 Stepping: TypeAlias = Callable[[Any, int], Any]
 """From a row and the place of a record to the next row."""
-
-
-@attrs.frozen
-class Part:
-    """Records that go the same way, as columns: their keys as they are held, and what is looked at.
-
-    `columns` are the values that aggregations look at.
-    """
-
-    held: list[Any]
-    values: list[Any]
-    times: list[int] | None
-    columns: Sequence[list[Any]] = ()
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def sift(self, flags: bytes) -> "Part":
-        """Those records where *flags* are true."""
-        return self._by(lambda column: list(compress(column, flags)))
-
-    def pick(self, places: list[int]) -> "Part":
-        """The records at these places."""
-        return self._by(lambda column: list(map(column.__getitem__, places)))
-
-    def _by(self, choose: Callable[[list[Any]], list[Any]]) -> "Part":
-        # Several columns may be one and the same list.
-        done = {id(self.values): choose(self.values), id(self.held): choose(self.held)}
-        for column in self.columns:
-            if id(column) not in done:
-                done[id(column)] = choose(column)
-        times = None if self.times is None else choose(self.times)
-        columns = [done[id(column)] for column in self.columns]
-        return Part(done[id(self.held)], done[id(self.values)], times, columns)
 
 
 class Gathering(Protocol):

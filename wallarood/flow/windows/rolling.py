@@ -26,7 +26,8 @@ from wallarood.flow.keys import hold_all
 from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.steps.timed import Making
 from wallarood.flow.timed.agenda import Reminders
-from wallarood.flow.windows.gathering import Gathering, Part, gathering_of
+from wallarood.flow.windows.gathering import Gathering, gathering_of
+from wallarood.flow.windows.part import Part
 from wallarood.flow.windows.results import RESULTS_MAX, Result, Results, before, nothing
 from wallarood.model.batch import Batch
 from wallarood.model.time import MAX_TIME

@@ -20,7 +20,8 @@ from wallarood.flow.steps.timed import Making
 from wallarood.flow.timed.agenda import Schedule
 from wallarood.flow.windows.adding import LAST, ROW, SAID, START, Adding, Session
 from wallarood.flow.windows.changes import Changes
-from wallarood.flow.windows.gathering import Part, gathering_of
+from wallarood.flow.windows.gathering import gathering_of
+from wallarood.flow.windows.part import Part
 from wallarood.flow.windows.results import RESULTS_MAX, Result, Results, nothing
 from wallarood.model.batch import Batch
 from wallarood.model.timing.windows import Emit, Extent, Pane, WindowSpec

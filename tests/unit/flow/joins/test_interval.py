@@ -204,3 +204,20 @@ def test_a_longer_grace_at_a_restart_takes_no_record_whose_partners_were_let_go_
     run.end()
     assert run.results == [("L", "R")]
     assert run.late == ["'S'"]
+
+
+@pytest.mark.parametrize("how", [How.INNER, How.OUTER])
+def test_what_can_meet_no_other_is_dropped_from_rows_that_get_more(how: How) -> None:
+    work = join(-5, 5, how)
+    most = 0
+    for second in range(200):
+        work.one("a", second, side=second % 2)
+        work.one(second, second, side=LEFT)
+        work.watermark(second)
+        most = max(most, *(len(side.times) for side in work.state.by_key["a"].sides))
+        assert len(work.state.by_key) <= 18
+    assert most <= 8
+    work.checkpoint()
+    work.crash()
+    work.watermark(300)
+    assert not work.state.by_key

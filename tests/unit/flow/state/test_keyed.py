@@ -52,6 +52,9 @@ class Trial:
     def work(self) -> None:
         low = self.random.randrange(60)
         keys = [self.random.randrange(low, 80) for _ in range(self.random.randrange(1, 9))]
+        if self.random.random() < 0.1:
+            self.begin(keys)
+            return
         if self.grouped:
             self.state.touch(keys)
             states = map(self.state.of, keys)
@@ -61,12 +64,19 @@ class Trial:
             state.value += 1
             self.truth[key] = self.truth.get(key, 0) + 1
 
+    def begin(self, keys: list[int]) -> None:
+        """Those that have no state get one, the first that there is for it."""
+        states = self.state.put_missing(keys, [Sum(self.number) for _ in keys])
+        self.state.mark_all([key for key in keys if key not in self.truth])
+        for key in keys:
+            self.truth.setdefault(key, self.number)
+        assert [state.value for state in states] == [self.truth[key] for key in keys]
+
     def delete(self) -> None:
         low = self.random.randrange(80)
         keys = [self.random.randrange(low, 81) for _ in range(self.random.randrange(1, 30))]
-        self.state.delete(keys)
-        for key in keys:
-            self.truth.pop(key, None)
+        gone = self.state.pop(keys)
+        assert [state and state.value for state in gone] == [self.truth.pop(k, None) for k in keys]
 
     def capture(self) -> None:
         self.number += 1

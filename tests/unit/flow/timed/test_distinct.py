@@ -7,6 +7,7 @@ import pytest
 from support.timed import SECOND, Driven, computation
 
 from wallarood.flow.timed.distinct import Distinct
+from wallarood.model.batch import Batch
 from wallarood.model.timing.computations import DistinctSpec
 
 HOUR = 3600
@@ -64,6 +65,16 @@ def test_without_times_the_wall_clock_counts() -> None:
     assert not work.state.by_key
 
 
+def test_stamps_that_are_one_object_are_told_apart() -> None:
+    work = distinct(10)
+    time = 1_600_000_000 * SECOND
+    batch = Batch([1, 2, 3, 4, 5], list("abacb"), times=[time] * 5)
+    assert work.operator.on_batch(batch, []).values == [1, 2, 4]
+    again = Batch([6, 7, 8, 9], list("dade"), times=[time] * 4)
+    assert work.operator.on_batch(again, []).values == [6, 9]
+    assert set(work.state.by_key) == set("abcde")
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_random_streams_equal_the_oracle_in_any_batches_and_cut_by_crashes(seed: int) -> None:
     chance = random.Random(seed)
@@ -100,6 +111,45 @@ def test_random_streams_equal_the_oracle_in_any_batches_and_cut_by_crashes(seed:
             work._advance(mark)
     assert work.out == expected
     assert work.late == late
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_batches_nearly_in_order_equal_the_oracle_while_captures_are_made(seed: int) -> None:
+    """Large ones, of which few or most records are repeats: they are not judged one by one."""
+    chance = random.Random(f"plain {seed}")
+    within, keys = chance.choice([(3000, 40), (3000, 4000), (500, 300)])
+    work = distinct(within / SECOND)
+    passed: dict[int, list[int]] = {}
+    expected: list[Any] = []
+    now = 0
+    for _ in range(100):
+        size, mark = chance.randrange(1, 80), now - 60
+        batch = [
+            (chance.randrange(keys), now + 2 * place - chance.randrange(50), chance.random())
+            for place in range(size)
+        ]
+        now += 2 * size
+        if chance.random() < 0.2:
+            work._number += 1
+            work.state.capture(work._number, 0)  # stays in progress while records come
+        elif chance.random() < 0.3:
+            work.checkpoint()
+            work.crash()
+        elif chance.random() < 0.3:
+            work.checkpoint()
+            work.feed([(key, time / SECOND, value) for key, time, value in batch])
+            work.crash()
+        work.feed([(key, time / SECOND, value) for key, time, value in batch])
+        for key, time, value in batch:
+            near = [one for one in passed.get(key, []) if abs(time - one) < within]
+            if not near:
+                passed.setdefault(key, []).append(time)
+                expected.append((key, value, time))
+        work._advance(mark)
+        assert work.out == expected
+    assert work.late == []
+    work._advance(now + 2 * within)
+    assert not work.state.by_key
 
 
 def _feed(work: Driven, batch: list[Any], size: int) -> None:

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from wallarood.flow.timed.expiry import GENERATIONS, Expiry
-from wallarood.flow.timed.rows import NEVER, Row
+from wallarood.flow.timed.rows import Row
 
 TTL = 6400
 
@@ -59,18 +59,29 @@ def test_an_earlier_record_does_not_bring_a_key_back(expiry: Expiry) -> None:
     assert expiry.due(row) == 3100 + TTL
 
 
-def test_a_batch_of_one_generation_is_left_to_the_loop_that_goes_over_it(expiry: Expiry) -> None:
+def seen(expiry: Expiry, rows: list[Row], keys: list[str], times: list[int]) -> int:
+    """A batch, as who goes over it does; how many of its rows `see` was told of."""
+    results: list[int] = []
+    latest = expiry.enter(keys, times, results)
+    for row in rows:
+        told = row.seen < latest
+        if told:
+            expiry.see(row)
+        results.append(told)
+    return sum(results)
+
+
+def test_of_a_batch_of_one_generation_each_row_is_told_of_once(expiry: Expiry) -> None:
     rows = [Row(), Row()]
-    assert expiry.seen(rows, ["a", "b"], [110, 190]) == 1
-    assert [row.seen for row in rows] == [NEVER, NEVER]
-    for row, key in zip(rows, "ab", strict=True):
-        expiry.put(row, key, 1)
+    assert seen(expiry, [*rows, *rows], ["a", "b", "a", "b"], [110, 190, 150, 170]) == 2
+    assert [row.seen for row in rows] == [1, 1]
+    assert seen(expiry, rows, ["a", "b"], [199, 120]) == 0
     assert sorted(drawn(expiry, 200 + TTL)) == ["a", "b"]
 
 
-def test_a_batch_of_several_generations_is_noted_at_once(expiry: Expiry) -> None:
+def test_of_a_batch_of_several_generations_each_row_has_its_own(expiry: Expiry) -> None:
     rows = [Row(), Row()]
-    assert expiry.seen([*rows, rows[0]], ["a", "b", "a"], [110, 350, 210]) == NEVER
+    assert seen(expiry, [*rows, rows[0]], ["a", "b", "a"], [110, 350, 210]) == 3
     assert [row.seen for row in rows] == [2, 3]
     assert drawn(expiry, 300 + TTL) == ["a"]
 
@@ -87,9 +98,7 @@ def test_batches_and_single_records_come_to_the_same() -> None:
     for _ in range(200):
         keys = [rng.choice("abcde") for _ in range(rng.randrange(1, 6))]
         times = [rng.randrange(5000) for _ in keys]
-        generation = one.seen([rows[key][0] for key in keys], keys, times)
+        seen(one, [rows[key][0] for key in keys], keys, times)
         for key, time in zip(keys, times, strict=True):
-            if rows[key][0].seen < generation:
-                one.put(rows[key][0], key, generation)
             other.seen_once(rows[key][1], key, time)
     assert all(mine.seen == theirs.seen for mine, theirs in rows.values())

@@ -16,6 +16,7 @@ from operator import gt, lt, ne
 from typing import Any, ClassVar, Final, Protocol, TypeAlias
 
 import attrs
+import msgspec
 
 _NUMBERS: Final = (int, float, Decimal, Fraction)
 _SUMMABLE: Final = frozenset({*_NUMBERS, bool})
@@ -50,7 +51,7 @@ class Cell(Protocol):
     def empty(self) -> Any:
         """The cell of no records."""
 
-    def fits(self, keyed: Keyed) -> bool:
+    def fits(self, columns: Sequence[list[Any]]) -> bool:
         """Whether `advance` may be tried."""
 
     def advance(self, old_of: OldOf, keyed: Keyed) -> News:
@@ -80,6 +81,15 @@ def ordered(value: Any, better: Callable[[Any, Any], Any]) -> Any:
 
 def all_numbers(values: list[Any]) -> bool:
     """Whether all *values* can be added."""
+    if values and type(values[0]) is int:
+        try:
+            # It looks at each in a quarter of the time. A subclass of int passes, and is added by
+            # the same expression here and record by record.
+            msgspec.convert(values, list[int])
+        except (msgspec.ValidationError, OverflowError):
+            pass
+        else:
+            return True
     return set(map(type, values)) <= _SUMMABLE
 
 
@@ -98,7 +108,7 @@ class Count:
 
     empty: ClassVar[int] = 0
 
-    def fits(self, keyed: Keyed) -> bool:  # noqa: ARG002
+    def fits(self, columns: Sequence[list[Any]]) -> bool:  # noqa: ARG002
         """See `Cell.fits`: anything counts."""
         return True
 
@@ -122,9 +132,9 @@ class Sum:
     column: int
     empty: ClassVar[int] = 0
 
-    def fits(self, keyed: Keyed) -> bool:
+    def fits(self, columns: Sequence[list[Any]]) -> bool:
         """See `Cell.fits`."""
-        return all_numbers(keyed.columns[self.column])
+        return all_numbers(columns[self.column])
 
     def advance(self, old_of: OldOf, keyed: Keyed) -> News:
         """See `Cell.advance`."""
@@ -146,9 +156,9 @@ class Least:
     column: int
     empty: ClassVar[Any] = ABSENT
 
-    def fits(self, keyed: Keyed) -> bool:
+    def fits(self, columns: Sequence[list[Any]]) -> bool:
         """See `Cell.fits`."""
-        return all_ordered(keyed.columns[self.column])
+        return all_ordered(columns[self.column])
 
     def advance(self, old_of: OldOf, keyed: Keyed) -> News:
         """See `Cell.advance`."""
@@ -171,9 +181,9 @@ class Greatest:
     column: int
     empty: ClassVar[Any] = ABSENT
 
-    def fits(self, keyed: Keyed) -> bool:
+    def fits(self, columns: Sequence[list[Any]]) -> bool:
         """See `Cell.fits`."""
-        return all_ordered(keyed.columns[self.column])
+        return all_ordered(columns[self.column])
 
     def advance(self, old_of: OldOf, keyed: Keyed) -> News:
         """See `Cell.advance`."""

@@ -32,7 +32,7 @@ class Stepped:
     following: Callable[[Any, Any, int], Any]
     joined: Callable[[Any, Any], Any]
 
-    def fits(self, keyed: Keyed) -> bool:  # noqa: ARG002
+    def fits(self, columns: Sequence[list[Any]]) -> bool:  # noqa: ARG002
         """See `Cell.fits`."""
         return True
 

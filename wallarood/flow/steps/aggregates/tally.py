@@ -173,7 +173,7 @@ class Tally:
         None, or an exception: it must be done record by record.
         """
         cells = self._layout.cells
-        if not all(cell.fits(keyed) for cell in cells):
+        if not all(cell.fits(keyed.columns) for cell in cells):
             return None
         if self._bare:
             news = [cells[0].advance(rows.get, keyed)]
@@ -214,9 +214,8 @@ class Tally:
 
     def fits(self, columns: Sequence[list[Any]]) -> bool:
         """Whether `advance` may be tried with these columns."""
-        keyed = Keyed([], columns, Counter())
         try:
-            return all(cell.fits(keyed) for cell in self._layout.cells)
+            return all(cell.fits(columns) for cell in self._layout.cells)
         except BaseException as error:  # whatever comparing raises
             pass_on(error)
             return False
