@@ -1,6 +1,8 @@
 """The HTTP sink, against a server that takes each key once, or refuses."""
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,7 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 import trio
-from support.harness import free_port
+from support.harness import free_port, hosts_in, wait_for
 from support.servers.counting import Pair, count_into
 from support.servers.hooks import TOKEN, forget, received
 from support.servers.process import Server
@@ -261,4 +263,35 @@ def read_pairs(hooks: Server) -> list[Pair]:
 @pytest.mark.parametrize("workers", [1, 3])
 def test_counts_are_taken_once_whoever_dies(hooks: Server, tmp_path: Path, workers: int) -> None:
     sink = f'w.HttpSink("{url(hooks)}")'
-    count_into(sink, lambda: read_pairs(hooks), directory=tmp_path, server=hooks, workers=workers)
+    count_into(
+        sink, lambda: read_pairs(hooks), directory=tmp_path, server=hooks, workers=workers, kills=3
+    )
+
+
+def test_a_wrong_token_ends_check_and_worker_and_nothing_is_lost(
+    hooks: Server, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("Bearer barley")
+    secrets = f'{{"Authorization": "{token}"}}'
+    app = tmp_path / "app.py"
+    app.write_text(
+        "import wallarood as w\n"
+        "numbers = w.source('in', w.GeneratorSource(lambda n: n, count=300))\n"
+        f"sink = w.HttpSink('{url(hooks, '/guarded')}', secrets={secrets})\n"
+        "app = w.application('a', numbers.to_sink(sink, name='out'))\n"
+    )
+    said = f"{url(hooks, '/guarded')} answers 401 Unauthorized: not Bearer …: check secrets="
+    command = [sys.executable, "-m", "wallarood", "check", "--connect", str(app)]
+    checked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert checked.returncode == 78, checked.stderr
+    assert said in checked.stdout + checked.stderr
+    with hosts_in(tmp_path) as hosts:
+        worker = hosts.start("alpha", str(app), "--cluster-id", "auto", initializer=True)
+        assert worker.wait() == 78
+        assert said in worker.said
+        assert "barley" not in worker.said + checked.stdout + checked.stderr
+        token.write_text(f"Bearer {TOKEN}")
+        worker = hosts.start("alpha", str(app), "--cluster-id", "auto", initializer=True)
+        wait_for("all is sent", lambda: len(lines(hooks)) >= 300)
+        assert lines(hooks) == list(range(300))

@@ -219,7 +219,7 @@ def test_counts_arrive_whoever_dies(
         return [tuple(msgspec.json.decode(each)) for each in subscriber.named()]
 
     count_into(
-        sink, pairs, directory=tmp_path, server=mosquitto, workers=workers, server_kills=0,
+        sink, pairs, directory=tmp_path, server=mosquitto, workers=workers, kills=3, server_kills=0,
         check=check_all,
     )  # fmt: skip
     assert len(subscriber.all) >= len(subscriber.named())

@@ -1,23 +1,20 @@
 """Server-sent events: what was missed is asked for by its ID; what cannot be is said to be lost."""
 
-import contextlib
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import structlog
 import trio
 from support.harness import free_port
+from support.intakes import opened, read, read_on
 from support.servers.counting import RESTS, check_all, count_through
 from support.servers.hooks import forget, received
 from support.servers.process import Server
 from support.web import post
 
 import wallarood as w
-from wallarood.app.connector import SourceContext, SourceLimits
-from wallarood.connectors.journal.intake import Intake
 from wallarood.model.errors import ConfigurationError, ServerAwayError
 
 
@@ -35,33 +32,6 @@ def url(hooks: Server, path: str = "/events") -> str:
 def add(hooks: Server, numbers: range) -> None:
     body = "".join(f"{number}\n" for number in numbers)
     assert post(hooks.port, body.encode(), "/events").code == 200
-
-
-@contextlib.asynccontextmanager
-async def opened(source: Any, directory: Path, position: Any = None) -> AsyncIterator[Intake]:
-    context = SourceContext("in", directory=str(directory), limits=SourceLimits())
-    reader = await source.open("events", position, context)
-    try:
-        yield reader
-    finally:
-        await reader.aclose()
-
-
-async def read_on(reader: Intake) -> None:
-    while True:
-        await reader.read()
-
-
-async def read(reader: Intake, count: int) -> tuple[list[Any], Any]:
-    """So many records, and the position after them."""
-    found: list[Any] = []
-    position = None
-    with trio.fail_after(20):
-        while len(found) < count:
-            batch = await reader.read()
-            found += batch.records
-            position = batch.position
-    return found, position
 
 
 async def test_events_are_read_and_those_that_were_missed_too(

@@ -10,11 +10,10 @@ import pytest
 import structlog
 import trio
 from support.harness import free_port
+from support.intakes import opened, read, read_on
 from trio_websocket import ConnectionClosed, WebSocketRequest, serve_websocket
 
 import wallarood as w
-from wallarood.app.connector import SourceContext, SourceLimits
-from wallarood.connectors.journal.intake import Intake
 from wallarood.model.errors import ConfigurationError, ServerAwayError
 
 
@@ -61,38 +60,10 @@ async def serving(port: int = 0, token: str = "") -> AsyncIterator[Prices]:
         nursery.cancel_scope.cancel()
 
 
-@contextlib.asynccontextmanager
-async def opened(source: Any, directory: Path, position: Any = None) -> AsyncIterator[Intake]:
-    limits = SourceLimits(record_bytes_max=1000)
-    context = SourceContext("in", directory=str(directory), limits=limits)
-    reader = await source.open("messages", position, context)
-    try:
-        yield reader
-    finally:
-        await reader.aclose()
-
-
-async def read_on(reader: Intake) -> None:
-    while True:
-        await reader.read()
-
-
-async def read(reader: Intake, count: int) -> tuple[list[Any], Any]:
-    """So many records, and the position after them."""
-    found: list[Any] = []
-    position = None
-    with trio.fail_after(20):
-        while len(found) < count:
-            batch = await reader.read()
-            found += batch.records
-            position = batch.position
-    return found, position
-
-
 async def test_messages_are_read_and_kept(tmp_path: Path) -> None:
     async with serving() as prices:
         source = w.WebSocketSource(prices.url, hello=['{"subscribe": "x"}', b"\1"])
-        async with opened(source, tmp_path) as reader:
+        async with opened(source, tmp_path, record_bytes_max=1000) as reader:
             server = await prices.client()
             for each in ('{"price": 1}', b'{"price": 2}', "[3]"):
                 await server.send_message(each)
@@ -108,7 +79,7 @@ async def test_a_connection_that_is_closed_is_made_again_and_the_gap_is_said(
 ) -> None:
     async with serving() as prices:
         source = w.WebSocketSource(prices.url, format="text")
-        async with opened(source, tmp_path) as reader:
+        async with opened(source, tmp_path, record_bytes_max=1000) as reader:
             server = await prices.client()
             await server.send_message("one")
             assert (await read(reader, 1))[0] == ["one"]
@@ -144,7 +115,7 @@ async def test_nobody_there_is_said_by_check_and_worker(tmp_path: Path) -> None:
     source = w.WebSocketSource(f"ws://127.0.0.1:{free_port()}/")
     with pytest.raises(ServerAwayError, match="cannot be reached") as checked:
         await source.check_connected()
-    async with opened(source, tmp_path) as reader:
+    async with opened(source, tmp_path, record_bytes_max=1000) as reader:
         with trio.fail_after(20), pytest.raises(ServerAwayError) as worked:
             await reader.read()
     assert worked.value.message == checked.value.message
@@ -153,7 +124,7 @@ async def test_nobody_there_is_said_by_check_and_worker(tmp_path: Path) -> None:
 async def test_a_message_that_is_too_long_ends_the_connection_only(tmp_path: Path) -> None:
     async with serving() as prices:
         source = w.WebSocketSource(prices.url, format="text")
-        async with opened(source, tmp_path) as reader:
+        async with opened(source, tmp_path, record_bytes_max=1000) as reader:
             server = await prices.client()
             await server.send_message("x" * 5000)
             with trio.fail_after(20), pytest.raises(ServerAwayError, match="closed the connection"):
@@ -163,7 +134,7 @@ async def test_a_message_that_is_too_long_ends_the_connection_only(tmp_path: Pat
 async def test_more_comes_while_nobody_reads(tmp_path: Path) -> None:
     async with serving() as prices:
         source = w.WebSocketSource(prices.url)
-        async with opened(source, tmp_path) as reader:
+        async with opened(source, tmp_path, record_bytes_max=1000) as reader:
             server = await prices.client()
             for number in range(500):
                 await server.send_message(str(number))

@@ -112,17 +112,18 @@ def count_through(
     directory: Path,
     server: Server,
     turns: int = 5,
+    workers: int = 3,
 ) -> None:
     """The same from a source of that server, which *feed* gives numbers between the strikes."""
     rng, each = random.Random(turns), NUMBERS_FOR_A_KILL // 2
     file = directory / "through.py"
     file.write_text(THROUGH.format(rests=RESTS, source=source, sink=sink))
     with hosts_in(directory) as hosts:
-        cluster = Killer(hosts, str(file), 3)
+        cluster = Killer(hosts, str(file), workers)
         cluster.until("running")
         for turn in range(turns):
             feed(range(turn * each, (turn + 1) * each))
-            cluster.strike(rng, most=2)
+            cluster.strike(rng, most=min(2, workers))
             if turn % 2:
                 server.restart_killed()
         wait_for("all is counted", lambda: len(read()) >= turns * each, wait_s=90)

@@ -1,6 +1,7 @@
 """Mosquitto, as Debian has it: a broker of MQTT."""
 
 import subprocess
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def broker(directory: Path, port: int) -> Server:
         f"per_listener_settings true\nuser root\nlistener {port} 127.0.0.1\n"
         "allow_anonymous true\n"
         f"persistence true\npersistence_location {directory}/\nautosave_interval 1\n"
-        "autosave_on_changes false\nmax_queued_messages 0\nmax_inflight_messages 0\n"
+        "autosave_on_changes true\nmax_queued_messages 0\nmax_inflight_messages 0\n"
         f"listener {guarded} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\n"
         f"acl_file {acl}\n"
     )
@@ -47,16 +48,25 @@ def guarded_port(server: Server) -> int:
 
 
 class Publisher:
-    """A client of a test, for a `with` statement: publishes with QoS 1, and waits."""
+    """A client of a test, for a `with` statement: publishes with QoS 1, and waits.
 
-    def __init__(self, server: Server, **options: Any) -> None:
+    With *kept* the broker keeps its session.
+    """
+
+    def __init__(self, server: Server, *, kept: bool = False, **options: Any) -> None:
         import paho.mqtt.client as paho  # noqa: PLC0415 - an extra
+        from paho.mqtt.packettypes import PacketTypes  # noqa: PLC0415
+        from paho.mqtt.properties import Properties  # noqa: PLC0415
 
+        self.subscribed = threading.Event()
         self.client: Any = paho.Client(
             paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5, **options
         )
         self.client.max_inflight_messages_set(0)
-        self.client.connect("127.0.0.1", server.port)
+        self.client.on_subscribe = lambda *_: self.subscribed.set()
+        properties = Properties(PacketTypes.CONNECT)
+        properties.SessionExpiryInterval = 3600 if kept else 0
+        self.client.connect("127.0.0.1", server.port, clean_start=not kept, properties=properties)
 
     def __enter__(self) -> "Publisher":
         self.client.loop_start()
@@ -66,8 +76,26 @@ class Publisher:
         self.client.disconnect()
         self.client.loop_stop()
 
+    def subscribe(self, topic: str) -> None:
+        """Return when the broker has confirmed it."""
+        self.client.subscribe(topic, qos=1)
+        assert self.subscribed.wait(20)
+
     def publish(self, topic: str, payloads: Iterable[bytes], **options: Any) -> None:
         """Return when the broker has acknowledged all."""
         found = [self.client.publish(topic, each, qos=1, **options) for each in payloads]
+        for each in found:
+            each.wait_for_publish(30)
+
+    def publish_named(self, topic: str, payloads: Iterable[bytes], names: Iterable[str]) -> None:
+        """The same, each with a name as the user property "id"."""
+        from paho.mqtt.packettypes import PacketTypes  # noqa: PLC0415
+        from paho.mqtt.properties import Properties  # noqa: PLC0415
+
+        found = []
+        for payload, name in zip(payloads, names, strict=True):
+            properties = Properties(PacketTypes.PUBLISH)
+            properties.UserProperty = ("id", name)
+            found.append(self.client.publish(topic, payload, qos=1, properties=properties))
         for each in found:
             each.wait_for_publish(30)

@@ -141,10 +141,12 @@ class HttpRecipient:
             await trio.to_thread.run_sync(sending.on_refused, key, body, answer)
             return
         if isinstance(error, RecordsRefusedError | ConfigurationError):
-            raise RecordsRefusedError(
+            refused = RecordsRefusedError(
                 f"request {key} of {len(body):,} bytes, and what follows it, cannot be sent: "
                 f"{error.message}"
             )
+            refused.exit_code = error.exit_code
+            raise refused
         raise error
 
     async def _answer(self, method: str, headers: list[tuple[str, str]], body: bytes) -> Answer:

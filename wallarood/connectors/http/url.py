@@ -16,6 +16,8 @@ Stream: TypeAlias = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
 CONNECT_S = 15.0
 CUT_SHORT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+SCHEMES = ("bearer", "basic", "token")
+"""What a header of credentials begins with, which is no secret."""
 OWN_HEADERS = {"host", "content-length", "transfer-encoding", "connection", "upgrade", "expect"}
 
 
@@ -115,7 +117,8 @@ class Url:
         """*text* without the secrets, if a server has said them back."""
         for file in self.secrets.values():
             for part in secret_of(file, self.name).split():
-                text = text.replace(part, "…")
+                if part.lower() not in SCHEMES:
+                    text = text.replace(part, "…")
         return text
 
     def context(self) -> ssl.SSLContext:

@@ -6,7 +6,9 @@
 # the library's callbacks are set after it, so that all of them come from Trio's.
 
 import contextlib
+import os
 import select
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -22,6 +24,8 @@ ANSWER_S = 15.0
 CONNECT_S = 10.0
 KEEPALIVE_S = 30
 MISC_S = 1.0
+GOODBYE_S = 1.0
+RECEIVE_BYTES = 64 << 10
 PACKETS_MAX = 256
 """So many are read before others have their turn."""
 INFLIGHT_MAX = 256
@@ -84,8 +88,8 @@ class Session:
             if on_message is not None:
                 on_message(message)
 
-        def closing(_c: Any, _u: Any, socket: Any) -> None:
-            trio.lowlevel.notify_closing(socket)
+        def closing(_c: Any, _u: Any, used: Any) -> None:
+            trio.lowlevel.notify_closing(used)
 
         client.on_connect, client.on_disconnect = connected, disconnected
         client.on_publish, client.on_subscribe = answered, answered
@@ -93,14 +97,14 @@ class Session:
         client.on_socket_register_write, client.on_socket_close = wants_to_write, closing
 
     async def _read(self) -> None:
-        while (socket := self.client.socket()) is not None:
-            await trio.lowlevel.wait_readable(socket)
+        while (used := self.client.socket()) is not None:
+            await trio.lowlevel.wait_readable(used)
             poll = select.poll()
-            poll.register(socket, select.POLLIN)
+            poll.register(used, select.POLLIN)
             for _ in range(PACKETS_MAX):
                 if self.client.loop_read() != 0:
                     raise self._lost()
-                has_more = isinstance(socket, ssl.SSLSocket) and socket.pending()
+                has_more = isinstance(used, ssl.SSLSocket) and used.pending()
                 if self.client.socket() is None or not (has_more or poll.poll(0)):
                     break
         raise self._lost()
@@ -110,9 +114,9 @@ class Session:
             await self._writes.wait()
             self._writes = trio.Event()
             while self.client.want_write():
-                if (socket := self.client.socket()) is None:
+                if (used := self.client.socket()) is None:
                     raise self._lost()
-                await trio.lowlevel.wait_writable(socket)
+                await trio.lowlevel.wait_writable(used)
                 if self.client.loop_write() != 0:
                     raise self._lost()
 
@@ -217,14 +221,23 @@ async def session(
         cause = first_error(group)
         raise (broker.unreached(cause) if isinstance(cause, OSError) else cause) from None
     finally:
-        _close(client)
+        await _close(client)
 
 
-def _close(client: Any) -> None:
-    """Say goodbye as far as that goes without waiting, and close the socket."""
-    if client.socket() is not None:
+async def _close(client: Any) -> None:
+    """Say goodbye, and wait a moment until the broker has closed the connection.
+
+    Else whoever takes the session up next could be quicker than the acknowledgements sent here.
+    """
+    if (used := client.socket()) is None:
+        return
+    with trio.socket.from_stdlib_socket(socket.socket(fileno=os.dup(used.fileno()))) as copy:
         client.disconnect()
-        client.loop_write()
-    if (socket := client.socket()) is not None:
-        trio.lowlevel.notify_closing(socket)
-        socket.close()
+        client.loop_write()  # the library closes its socket when that is sent
+        if (used := client.socket()) is not None:
+            trio.lowlevel.notify_closing(used)
+            used.close()
+            return
+        with trio.move_on_after(GOODBYE_S, shield=True), contextlib.suppress(OSError):
+            while await copy.recv(RECEIVE_BYTES):
+                pass
