@@ -98,6 +98,10 @@ class ConfigurationError(WallaroodError):
     exit_code = 78
 
 
+class NeverTakenError(ConfigurationError):
+    """The server of a sink that begins refuses it, and has done nothing else."""
+
+
 class OutputClosedError(WallaroodError):
     """The reader of standard output has closed it, as ``| head`` does: no message is shown."""
 

@@ -9,8 +9,11 @@ in. With the marker M, and a transaction of records up to *last* whose predecess
 
     M >= last            the server has it: the file is removed
     M < before           the server has lost what was published: stop, and say so
-    M > all that is made the cluster was put back before what it has published: stop, and say so
+    M > all that is due  the cluster was put back before what it has published: stop, and say so
     else                 apply what comes after M
+
+All that is due is what was prepared before the writer was opened, and what `commit` was called for
+since; what is made while the server is away does not count, or it would hide where the marker is.
 
 A marker of an older line counts as being before all of the line, but not before the record that the
 line continues after. The spool is bounded where it may be: see `is_full`.
@@ -26,10 +29,19 @@ from wallarood.connectors.spool.blocks import BLOCK_RECORDS_MAX, packed, unpacke
 from wallarood.connectors.spool.files import SpoolFiles
 from wallarood.connectors.spool.place import Place, place_of
 from wallarood.connectors.spool.target import Marker, MarkerMovedError, Target
-from wallarood.model.errors import DamagedStateError, PeersGoneError, WallaroodError
+from wallarood.model.errors import (
+    ConfigurationError,
+    DamagedStateError,
+    NeverTakenError,
+    PeersGoneError,
+    WallaroodError,
+)
 
 MOVED_MAX = 3
 """How often in a row a marker may turn out to be another one before an attempt has failed."""
+REFUSED_MAX = 3
+"""How often in a row a server may refuse a writer that begins, before that is an error of the
+configuration: a server that is just starting or ending may refuse, too."""
 
 
 @attrs.define(eq=False)
@@ -43,12 +55,25 @@ class SpooledWriter:
     spool_bytes_max: int
     _made: Place = attrs.field(init=False)
     """Behind what is prepared."""
+    _due: Marker = attrs.field(init=False)
+    """The most that the server may have."""
+    _refused: int = attrs.field(init=False)
+    """How often the server has refused it in a row; negative: it has done something else, or may
+    have, before."""
     _marker: Marker | None = attrs.field(default=None, init=False)
     """What the server has; None if it has to be asked."""
 
     @_made.default
     def _made_before(self) -> Place:
         return self.files.place
+
+    @_due.default
+    def _due_before(self) -> Marker:
+        return Marker(self.files.place.line, self.files.place.next - 1)
+
+    @_refused.default
+    def _may_be_wrong(self) -> int:
+        return 0 if self._due <= Marker() else -1
 
     @property
     def state(self) -> Any:
@@ -79,8 +104,9 @@ class SpooledWriter:
     async def commit(self, prepared: Any) -> None:
         """See `SinkWriter.commit`: returns when the server has the last record.
 
-        Raises PeersGoneError: the server is away or refuses. Raises DamagedStateError: it has lost
-        what was published, or has more than was made; or the file is damaged.
+        Raises PeersGoneError: the server is away or refuses. Raises NeverTakenError: it refuses,
+        and has done nothing else. Raises DamagedStateError: it has lost what was published, or has
+        more than was made; or the file is damaged.
         """
         moved = 0
         while True:
@@ -96,6 +122,13 @@ class SpooledWriter:
             except DamagedStateError:
                 self._marker = None
                 raise
+            except ConfigurationError as error:
+                self._marker = None
+                self._refused += self._refused >= 0
+                named = self._named(error)
+                if self._refused >= REFUSED_MAX:
+                    raise NeverTakenError(named.message) from error
+                raise named from error
             except Exception as error:
                 self._marker = None
                 raise self._named(error) from error
@@ -112,6 +145,11 @@ class SpooledWriter:
     async def _apply(self, prepared: Any) -> None:
         line, first = place_of(prepared["file"])
         last = Marker(line, prepared["last"])
+        self._due = max(self._due, last)
+        if self._marker is None:
+            self._marker = await self.target.marker()
+            self._refused = -1
+            self._check_ahead(self._marker)
         before = Marker(line, first - 1) if first > 1 else Marker(*prepared["after"])
         if self._marker is None:
             marker = await self.target.marker()
@@ -145,13 +183,12 @@ class SpooledWriter:
             ) from None
 
     def _check_ahead(self, marker: Marker) -> None:
-        made = Marker(self._made.line, self._made.next - 1)
-        if marker > made:
+        if marker > self._due:
             raise DamagedStateError(
-                f"{self.server} has records of {self.writer} up to {marker}, but only {made} were "
-                "made: the cluster was restored to a point before what it has published, or this "
-                "worker runs twice. Restore a newer state directory on at least one worker, or "
-                "form a new cluster"
+                f"{self.server} has records of {self.writer} up to {marker}, but only {self._due} "
+                "were made for it: the cluster was restored to a point before what it has "
+                "published, or this worker runs twice. Restore a newer state directory on at "
+                "least one worker, or form a new cluster"
             )
 
     def _check_behind(self, marker: Marker, before: Marker) -> None:

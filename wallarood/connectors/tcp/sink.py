@@ -105,6 +105,12 @@ class FrameWriter:
     files: SpoolFiles
     encode: LineEncoder
     _connection: Connection | None = attrs.field(default=None, init=False)
+    _due: int = attrs.field(init=False)
+    """The most that the receiver may have in this line: see `SpooledWriter`."""
+
+    @_due.default
+    def _due_before(self) -> int:
+        return self.files.place.next - 1
 
     @property
     def state(self) -> Any:
@@ -131,6 +137,8 @@ class FrameWriter:
         are gone or damaged, and the receiver does not have them; or it has more than there are.
         """
         path, last = self.files.path_of(prepared), prepared["last"]
+        if prepared["line"] == self.files.place.line:
+            self._due = max(self._due, last)
         try:
             connection = await self._connected(prepared["line"], tuple(prepared["after"]))
             if connection.acknowledged < last:
@@ -154,11 +162,11 @@ class FrameWriter:
             if line:
                 hello = Hello(VERSION, client, self.client, line, *after)
             self._connection = await connected(self.address, hello)
-            place = self.files.place
-            if line == place.line and self._connection.acknowledged >= place.next:
+            ours = line == self.files.place.line
+            if ours and self._connection.acknowledged > self._due:
                 raise DamagedStateError(
                     f"receiver {self.address} has {self._connection.acknowledged:,} records of "
-                    f"{client}, but only {place.next - 1:,} were made: the cluster was "
+                    f"{client}, but only {self._due:,} were made for it: the cluster was "
                     "restored to a point before what it has published. Restore a newer state "
                     "directory on at least one worker, or form a new cluster"
                 )

@@ -150,6 +150,7 @@ async def marker_ahead(trials: SinkTrials) -> str:
     await writer.aclose()
     writer = await before.open()
     prepared = await before.checkpoint(writer, trials.records())
+    await before.checkpoint(writer, trials.records(20))  # as while a server is away
     message = await _refused(writer, [prepared], "the server has more than was made")
     await writer.aclose()
     return f"refused: {message[:60]}…"

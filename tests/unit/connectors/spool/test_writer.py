@@ -12,8 +12,13 @@ from support.shelf import OnShelf, Shelf
 import wallarood as w
 from wallarood.app.connector import SinkContext
 from wallarood.connectors.spool.blocks import BLOCK_RECORDS_MAX
-from wallarood.connectors.spool.writer import SpooledWriter
-from wallarood.model.errors import DamagedStateError, PeersGoneError
+from wallarood.connectors.spool.writer import REFUSED_MAX, SpooledWriter
+from wallarood.model.errors import (
+    ConfigurationError,
+    DamagedStateError,
+    NeverTakenError,
+    PeersGoneError,
+)
 
 NAME = "app-sink@alpha-0-12345678"
 
@@ -69,6 +74,37 @@ async def test_a_server_that_is_away_is_named_and_nothing_is_lost(
     shelf.away = False
     await writer.commit(transaction)
     assert shelf.records == ["a"]
+
+
+async def test_a_server_that_never_takes_it_is_an_error_of_the_configuration(
+    context: SinkContext, shelf: Shelf
+) -> None:
+    """But not at once, as it may be starting; and not if it took this writer before."""
+
+    class Refusing(OnShelf):
+        async def marker(self) -> w.Marker:
+            await super().marker()
+            raise ConfigurationError("the shelf: wrong password")
+
+    def refusing() -> w.SpooledSink:
+        return w.SpooledSink(lambda name: Refusing(shelf, name), server="the shelf")
+
+    writer = await refusing().open(context, None)
+    transaction = await prepared(writer, "a")
+    for _ in range(REFUSED_MAX - 1):
+        with pytest.raises(PeersGoneError, match="the shelf: wrong password"):
+            await writer.commit(transaction)
+    with pytest.raises(NeverTakenError, match="the shelf: wrong password"):
+        await writer.commit(transaction)
+    await writer.aclose()
+    writer = await shelf.sink().open(context, None)
+    await writer.commit(await prepared(writer, "a"))
+    writer.target = Refusing(shelf, NAME)
+    transaction = await prepared(writer, "b")
+    writer._marker = None
+    for _ in range(2 * REFUSED_MAX):
+        with pytest.raises(PeersGoneError, match="wrong password"):
+            await writer.commit(transaction)
 
 
 async def test_an_answer_that_is_lost_repeats_nothing(context: SinkContext, shelf: Shelf) -> None:
@@ -136,6 +172,26 @@ async def test_one_that_goes_back_before_what_is_published_is_found_out(
     writer = await shelf.sink().open(context, before)
     with pytest.raises(DamagedStateError, match="up to 4, but only 2 were made"):
         await writer.commit(await prepared(writer, "b"))
+    assert shelf.records == ["a", "b", "c", "d"]
+
+
+async def test_what_is_made_while_the_server_is_away_does_not_hide_that_it_has_more(
+    context: SinkContext, shelf: Shelf
+) -> None:
+    """Records made after a cluster was put back are others than those of the same number."""
+    writer = await shelf.sink().open(context, None)
+    await writer.commit(await prepared(writer, "a"))
+    before = writer.state
+    await writer.commit(await prepared(writer, *"bcd"))
+    writer = await shelf.sink().open(context, before)
+    shelf.away = True
+    first = await prepared(writer, "c")
+    with pytest.raises(PeersGoneError):
+        await writer.commit(first)
+    await prepared(writer, *"dbef")
+    shelf.away = False
+    with pytest.raises(DamagedStateError, match="up to 4, but only 2 were made"):
+        await writer.commit(first)
     assert shelf.records == ["a", "b", "c", "d"]
 
 

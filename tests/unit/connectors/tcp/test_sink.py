@@ -10,6 +10,7 @@ import trio
 import wallarood as w
 from wallarood.app.connector import SinkContext, SourceContext, SourceLimits
 from wallarood.connectors.tcp.reader import TcpReader
+from wallarood.model.errors import DamagedStateError, PeersGoneError
 
 LIMITS = SourceLimits(batch_records_max=10, record_bytes_max=1000)
 
@@ -98,5 +99,36 @@ async def test_a_receiver_that_is_away_is_named_and_nothing_is_lost(
             nursery.start_soon(writer.commit, prepared)
             assert await records_of(reader, 1) == [b"a"]
             nursery.cancel_scope.cancel()
+        await writer.aclose()
+        await reader.aclose()
+
+
+async def test_what_is_made_while_the_receiver_is_away_does_not_hide_that_it_has_more(
+    where: SourceContext, sink_context: SinkContext
+) -> None:
+    """As after the whole cluster was put back: records of the same number are others."""
+    with ExitStack() as stack:
+        reader = await opened(w.TcpSource("127.0.0.1:0"), where, stack)
+        address = str(reader.clients.address)
+        writer = await w.TcpSink(address).open(sink_context, None)
+        before = writer.state
+        await writer.write(list("abc"))
+        prepared = await writer.prepare()
+        with trio.fail_after(10):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(writer.commit, prepared)
+                assert await records_of(reader, 3) == [b"a", b"b", b"c"]
+        await writer.aclose()
+        await reader.aclose()
+        writer = await w.TcpSink(address).open(sink_context, before)
+        await writer.write(["c"])
+        first = await writer.prepare()
+        with pytest.raises(PeersGoneError):
+            await writer.commit(first)
+        await writer.write(list("dab"))
+        await writer.prepare()
+        reader = await opened(w.TcpSource(address), where, stack)
+        with pytest.raises(DamagedStateError, match=r"has 3 records .* only 1 were made for it"):
+            await writer.commit(first)
         await writer.aclose()
         await reader.aclose()

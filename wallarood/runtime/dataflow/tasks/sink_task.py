@@ -29,7 +29,7 @@ from wallarood.flow.failures import Naming, pass_on
 from wallarood.flow.transactions import Transactions
 from wallarood.model.batch import Barrier, Batch, EndOfStream, Reading, Tick, Unread
 from wallarood.model.checkpoint import SinkPart
-from wallarood.model.errors import DamagedStateError
+from wallarood.model.errors import DamagedStateError, NeverTakenError
 from wallarood.model.ids import InputId
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.inbox import Inbox
@@ -161,6 +161,12 @@ class SinkTask:
         return len(self._prepared.all_due(self._committed))
 
     @property
+    def waiting(self) -> tuple[int, int]:
+        """How many transactions are committed and not visible, and the bytes kept of them."""
+        due = self._prepared.all_due(self._committed)
+        return len(due), sum(each.get("bytes", 0) for each in due if isinstance(each, dict))
+
+    @property
     def burden(self) -> int:
         """As `unpublished`, or FULL if what waits is too much for the writer."""
         due = self._prepared.all_due(self._committed)
@@ -183,7 +189,8 @@ class SinkTask:
     async def publish(self) -> None:
         """Make visible what committed checkpoints hold; each is tried until it is done.
 
-        Raises DamagedStateError: it is gone or damaged.
+        Raises DamagedStateError: it is gone or damaged. Raises NeverTakenError: its receiver
+        refuses, and has done nothing else.
         """
         await self._opened.wait()
         while True:
@@ -203,7 +210,7 @@ class SinkTask:
             self._due_at = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}"
         try:
             await self._writer.commit(self._prepared.oldest)
-        except DamagedStateError:
+        except (DamagedStateError, NeverTakenError):
             raise
         except BaseException as error:
             pass_on(error)
