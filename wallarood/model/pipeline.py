@@ -194,7 +194,7 @@ class Step:
         """Whether it is a source of which partitions are found while it runs, and none before."""
         return (
             self.kind is StepKind.SOURCE
-            and hasattr(self.connector, "discover")
+            and getattr(self.connector, "discover", None) is not None
             and not self.connector.bounded
         )
 

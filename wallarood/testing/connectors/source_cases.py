@@ -60,7 +60,7 @@ class SourceTrials:
     async def partitions(self, source: Source | None = None) -> list[str]:
         """All there are."""
         asked: Any = self.case.source if source is None else source
-        if hasattr(asked, "discover"):
+        if getattr(asked, "discover", None) is not None:
             return list(await asked.discover())
         return list(await trio.to_thread.run_sync(asked.partitions))
 

@@ -32,22 +32,23 @@ log = structlog.get_logger(__name__)
 class Discovery:
     """Asks *source*, and tells what is *on_new* and *on_gone* of what is read here.
 
-    `known` are the partitions that are read here; others that are known have ended. *on_listed* is
-    called after the first listing.
+    `known` are the partitions that are read here, `ended` those that were. *on_listed* is called
+    after the first listing.
     """
 
     step: str
     source: Discovering
     away: Away
     known: Callable[[], Sequence[str]]
+    ended: Callable[[], Sequence[str]]
     is_known: Callable[[str], bool]
     is_mine: Callable[[str], bool]
     on_new: Callable[[str], None]
     on_gone: Callable[[str], None]
     on_listed: Callable[[], None]
     _lacked: dict[str, int] = attrs.field(factory=dict, init=False)
-    _ended: set[str] = attrs.field(factory=set, init=False)
-    """Those that were gone, and of which nothing was said since."""
+    _gone: set[str] = attrs.field(factory=set, init=False)
+    """Those that have ended and were not listed, and of which nothing was said since."""
 
     async def run(self) -> None:
         """Watch until cancelled. Raises ApplicationError: it cannot be listed, or one is gone."""
@@ -72,8 +73,9 @@ class Discovery:
 
     def _take(self, found: Sequence[str]) -> None:
         known, there = self.known(), set(found)
-        for name in self._ended & there:
-            self._ended.discard(name)
+        self._gone |= set(self.ended()) - there
+        for name in self._gone & there:
+            self._gone.discard(name)
             log.warning(
                 "source partition is listed again after it was gone, and is not read: it has ended "
                 "here. Give what is new another name, or read it with a new cluster",
@@ -88,14 +90,13 @@ class Discovery:
             lacked = 0 if name in there else self._lacked.get(name, 0) + 1
             self._lacked[name] = lacked
             if lacked >= GONE_AFTER:
-                self._gone(name)
+                self._end(name)
 
-    def _gone(self, name: str) -> None:
+    def _end(self, name: str) -> None:
         if getattr(self.source, "on_gone", "stop") == "stop":
             raise ApplicationError(
                 f"source {self.step!r}: partition {name!r} is gone: it is not listed any more. "
                 "Put it back; or let the source read others without it (on_gone='end')"
             )
         log.warning("source partition is gone", source=self.step, partition=name)
-        self._ended.add(name)
         self.on_gone(name)

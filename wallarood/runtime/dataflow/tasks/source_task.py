@@ -93,7 +93,7 @@ class SourceTask:
     @property
     def _is_watched(self) -> bool:
         """Whether partitions are found while it runs."""
-        return hasattr(self.source, "discover") and not self.source.bounded
+        return getattr(self.source, "discover", None) is not None and not self.source.bounded
 
     @property
     def time(self) -> TimeSettings | None:
@@ -163,6 +163,7 @@ class SourceTask:
             source=source,
             away=self._away(LISTING),
             known=lambda: [name for name, each in self.partitions.items() if not each.ended],
+            ended=lambda: [name for name, each in self.partitions.items() if each.ended],
             is_known=self.partitions.__contains__,
             is_mine=self.is_mine,
             on_new=found,

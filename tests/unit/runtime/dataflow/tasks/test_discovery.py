@@ -29,10 +29,13 @@ class Listed:
         return found
 
 
-async def told(source: Listed, *, wait_s: float) -> list[str]:
-    """What was told within *wait_s*; partitions that begin with an x are another worker's."""
-    said: list[str] = []
-    known: list[str] = []
+async def told(source: Listed, *, wait_s: float, ended: Sequence[str] = ()) -> list[str]:
+    """What was told within *wait_s*; partitions that begin with an x are another worker's.
+
+    Those that have *ended* did so before.
+    """
+    said = [f"-{name}" for name in ended]
+    known = list(ended)
 
     def new(name: str) -> None:
         said.append(f"+{name}")
@@ -43,6 +46,7 @@ async def told(source: Listed, *, wait_s: float) -> list[str]:
         source=source,
         away=Away("source 'in'"),
         known=lambda: [each for each in known if f"-{each}" not in said],
+        ended=lambda: [each for each in known if f"-{each}" in said],
         is_known=known.__contains__,
         is_mine=lambda name: not name.startswith("x"),
         on_new=new,
@@ -76,6 +80,15 @@ async def test_one_that_may_go_ends_and_does_not_begin_again(autojump_clock: Any
     (again,) = (each for each in logs if "listed again" in each["event"])
     assert (again["log_level"], again["source"], again["partition"]) == ("warning", "in", "a")
     assert "another name" in again["event"]
+
+
+async def test_one_that_had_ended_is_warned_of_after_a_restart_too(autojump_clock: Any) -> None:
+    del autojump_clock
+    source = Listed([["b", "c"], ["a", "b", "c"]], on_gone="end")
+    with capture_logs() as logs:
+        assert await told(source, wait_s=50, ended=["a", "c"]) == ["-a", "-c", "+b", "listed"]
+    again = [each["partition"] for each in logs if "listed again" in each["event"]]
+    assert again == ["a"]  # c has ended by itself, and was listed all the time
 
 
 async def test_a_server_that_is_away_is_asked_again(autojump_clock: Any) -> None:

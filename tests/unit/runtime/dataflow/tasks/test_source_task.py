@@ -17,7 +17,7 @@ from wallarood.flow.source_time import SourceTime
 from wallarood.model.batch import Barrier, Batch, Loaded, Reading
 from wallarood.model.checkpoint import CheckpointId, Restored, SourcePosition
 from wallarood.model.errors import errors_in
-from wallarood.model.time import Condition, TimeSettings
+from wallarood.model.time import SECOND, Condition, TimeSettings
 from wallarood.runtime.dataflow.build.partitions import restored_of, was_listed
 from wallarood.runtime.dataflow.counters import SourceCounters
 from wallarood.runtime.dataflow.gate import Gate
@@ -25,6 +25,7 @@ from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.tasks.source_task import LISTING, SourceTask
 
 INPUT = (-1, "alpha")
+TIME = TimeSettings()
 
 
 async def eventually(is_so: Callable[[], object]) -> None:
@@ -54,9 +55,10 @@ class Read:
 
 @asynccontextmanager
 async def reading(
-    source: ShelvesSource,
+    source: Any,
     *positions: SourcePosition,
     mine: str = "",
+    time: TimeSettings = TIME,
     **context: Any,
 ) -> AsyncIterator[Read]:
     """Run *source* with the *positions* of a checkpoint; read only names that begin with *mine*."""
@@ -71,7 +73,7 @@ async def reading(
         gate=gate,
         context=w.SourceContext("in", "alpha", **context),
         is_mine=lambda name: name.startswith(mine),
-        source_time=SourceTime(TimeSettings()),
+        source_time=SourceTime(time),
         of_table=True,
     )
     made = Read(task)
@@ -344,3 +346,30 @@ async def test_one_that_appeared_and_was_not_read_before_the_end_appears_again(
     append(tmp_path / "b", "b2")
     async with reading(source, *positions, appeared=True) as made:
         await made.until("b1", "b2")
+
+
+class Telling:
+    """A source, and its reader, that only tells positions: as where transactions are aborted."""
+
+    record, bounded, scope = str, False, w.Scope.SHARED
+    position = 0
+
+    async def open(self, *_: Any) -> "Telling":
+        await trio.lowlevel.checkpoint()
+        return self
+
+    async def read(self) -> w.SourceBatch[str]:
+        await trio.sleep(0.01)
+        self.position += 1
+        return w.SourceBatch([], self.position)
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+async def test_a_partition_that_only_tells_positions_becomes_idle() -> None:
+    at = SourcePosition("in", "a", 0, False)
+    async with reading(Telling(), at, time=TimeSettings(idle=SECOND // 5)) as made:
+        await eventually(lambda: Condition.IDLE in made.told("a"))
+        (told,) = made.task.put_barrier(Barrier(1, 1))
+        assert told.position >= 2
