@@ -129,6 +129,7 @@ class StatusReporter:
         table = "its table is being read"
         waits = {each.stage.index: table for each in job.stages if each.alignment.waits}
         failing = {each.stage: each.waits for each in job.sinks}
+        waiting = {each.stage: each.waiting for each in job.sinks}
         for stage in job.wiring.stages:
             if (source := job.sources.get(stage.steps[0])) is not None:
                 failing[stage.index] = source.waits
@@ -148,6 +149,8 @@ class StatusReporter:
                 in_hand=counters.in_hand,
                 pickled=pickled[stage.index],
                 failing=failing.get(stage.index, ""),
+                unpublished=waiting.get(stage.index, (0, 0))[0],
+                unpublished_bytes=waiting.get(stage.index, (0, 0))[1],
                 watermark=stamp_or_none(job.watermark(stage.index)),
                 waits=waits.get(stage.index, ""),
                 late=tuple(sorted(counters.late.items())),
@@ -172,7 +175,7 @@ class StatusReporter:
             times = task.source_time.partitions if task.source_time is not None else {}
             for partition, counters in task.partitions.items():
                 total = task.source.size_bytes(partition)
-                time = times.get(partition)
+                time, away = times.get(partition), task.aways.get(partition)
                 found.append(
                     SourceStatus(
                         source=task.step,
@@ -184,6 +187,7 @@ class StatusReporter:
                         ended=counters.ended,
                         watermark=None if time is None else stamp_or_none(time.watermark),
                         condition="" if time is None else time.condition.value,
+                        away="" if away is None else away.waits,
                     )
                 )
         return tuple(found)

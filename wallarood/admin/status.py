@@ -48,6 +48,8 @@ class StageStatus:
     workers as pickle, or in a way as slow, since the last recovery. `backlog` is the number of
     batches that wait for the stage. `rate` is in records in a second, over the last few seconds.
     `failing` says what a source or sink waits for outside, and since when; empty if for nothing.
+    `unpublished` is how many committed transactions of a sink wait to be published, and
+    `unpublished_bytes` how many bytes of them are kept on disk.
     `watermark` is how far event time has come here, in microseconds since 1970 UTC; None if the
     stage has heard of none. `waits` says what the records of a stream wait for here; empty if they
     do not. `late` has how many records came too late, by cause.
@@ -66,6 +68,8 @@ class StageStatus:
     in_hand: int = 0
     pickled: int = 0
     failing: str = ""
+    unpublished: int = 0
+    unpublished_bytes: int = 0
     watermark: int | None = None
     waits: str = ""
     late: tuple[tuple[str, int], ...] = ()
@@ -77,7 +81,7 @@ class SourceStatus:
 
     `watermark` is how far event time has come in it, in microseconds since 1970 UTC, None if it has
     shown no stamp; `condition` is "unopened", "active", "idle" or "ended", and empty if the source
-    has no event time.
+    has no event time. `away` says why it cannot be read, and since when; empty if it can.
     """
 
     source: str
@@ -89,6 +93,7 @@ class SourceStatus:
     ended: bool = False
     watermark: int | None = None
     condition: str = ""
+    away: str = ""
 
     @property
     def lag_bytes(self) -> int | None:

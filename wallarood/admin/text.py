@@ -5,7 +5,7 @@ from enum import Enum
 
 import attrs
 
-from wallarood.admin.status import ClusterStatus, Status, progress
+from wallarood.admin.status import ClusterStatus, StageStatus, Status, progress
 from wallarood.admin.times import time_line
 from wallarood.model.topology import Stage, Topology
 from wallarood.runtime.timing.clock import wall_clock
@@ -105,7 +105,7 @@ def status_text(status: Status) -> str:
         ("in flight", status.checkpoint.waiting_for),
         ("disk", status.checkpoint.failing),
         ("kept", ", ".join(f"{name} ({number})" for name, number in status.checkpoint.kept)),
-        ("outside", "; ".join(f"{s.name}: {s.failing}" for s in status.stages if s.failing)),
+        ("outside", "; ".join(f"{s.name}: {_outside(s)}" for s in status.stages if s.failing)),
         ("waits", "; ".join(f"{s.name}: {s.waits}" for s in status.stages if s.waits)),
         ("failure", status.failure),
         ("overruns", _overruns(status)),
@@ -133,6 +133,14 @@ def _checkpoint(status: Status) -> str:
         f"{now.last} {known}, {duration(now.age_s)} ago, took {now.duration_s:.2f} s, "
         f"{now.size_bytes:,} bytes"
     )
+
+
+def _outside(stage: StageStatus) -> str:
+    """What a stage waits for outside, and what waits here meanwhile."""
+    if not stage.unpublished:
+        return stage.failing
+    size = f", {stage.unpublished_bytes:,} bytes" if stage.unpublished_bytes else ""
+    return f"{stage.failing}; {stage.unpublished:,} transactions wait{size}"
 
 
 def _overruns(status: Status) -> str:
@@ -175,7 +183,7 @@ def _sources_table(status: Status) -> str:
             each.bytes_read,
             each.bytes_total,
             each.lag_bytes,
-            "ended" if each.ended else "reading",
+            "ended" if each.ended else "away" if each.away else "reading",
         )
         for each in status.sources
     ]
