@@ -13,7 +13,7 @@ from support.servers.process import Server
 from support.servers.topics import Topics
 
 import wallarood as w
-from wallarood.connectors.kafka import reader as readers
+from wallarood.connectors.kafka import client
 from wallarood.testing.connectors import SourceCase, prove_source
 
 pytestmark = pytest.mark.xdist_group("kafka")
@@ -59,7 +59,7 @@ async def test_a_source_is_proven(kafka: Server, tmp_path: Path) -> None:
 async def test_a_topic_that_is_deleted_may_end(
     kafka: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "CHECK_S", 0.2)
+    monkeypatch.setattr(client, "CHECK_S", 0.2)
     topics = Topics(kafka.address)
     topics.create("kept")
     topics.create("deleted")

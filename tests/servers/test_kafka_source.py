@@ -12,10 +12,14 @@ from support.servers.topics import Topics
 
 import wallarood as w
 from wallarood.app.connector import SourceContext, SourceLimits, SourceReader
+from wallarood.connectors.kafka import client
+from wallarood.connectors.kafka.client import KEPT_MAX
+from wallarood.connectors.kafka.reader import KafkaReader
 from wallarood.model.errors import ConfigurationError
 
 pytestmark = pytest.mark.xdist_group("kafka")
 NUMBERS = itertools.count()
+CONTEXT = SourceContext("in", limits=SourceLimits(batch_records_max=500))
 
 
 @pytest.fixture
@@ -37,6 +41,12 @@ async def read(source: w.KafkaSource, partition: str, position: object = None) -
             found += [*batch.records, *batch.unreadable]
     await reader.aclose()
     return found
+
+
+async def opened(source: w.KafkaSource, partition: str, position: object = None) -> KafkaReader:
+    reader = await source.open(partition, position, CONTEXT)
+    assert isinstance(reader, KafkaReader)
+    return reader
 
 
 async def read_on(reader: SourceReader) -> None:
@@ -192,14 +202,12 @@ async def test_the_end_of_a_transaction_is_an_end(topics: Topics, topic: str) ->
     """Also if messages and the news that there are no more are taken at once."""
     topics.create(topic)
     commit(topics, topic, b"a", b"b")
-    reader = await w.KafkaSource(topics.address, topic, follow=False).open(
-        f"{topic}/0", None, SourceContext("in")
-    )
+    reader = await opened(w.KafkaSource(topics.address, topic, follow=False), f"{topic}/0")
     with trio.fail_after(30):
         taken: list[Any] = []
         while len(taken) < 3:
-            taken += reader._consumer.consume(3, 0.1)
-        reader._waited_for = taken
+            taken += reader.client.consumer.consume(3, 0.1)
+        reader.client._hand_out(taken)
         found = []
         while (batch := await reader.read()) is not None:
             found += batch.records
@@ -223,11 +231,11 @@ async def test_a_position_that_is_gone_stops(
         assert batch is not None
         said = f"{topic}/0 of Kafka at .*: offset {batch.position['offset']} is gone: the lowest "
         if while_reading:
-            reader = await source.open(f"{topic}/0", batch.position, context)
-            await reader.aclose()
+            reader = await opened(source, f"{topic}/0", batch.position)
             topics.trim(topic, 0, 60)
-            reader._consumer = reader._made()  # as it was before the messages were deleted
-            await reader.begin()
+            assert reader._kept is not None
+            await reader.client.unassign(reader._kept)
+            await reader.begin()  # as it was before the messages were deleted
             with pytest.raises(w.ApplicationError, match=said + "available is 60"):
                 await reader.read()
             await reader.aclose()
@@ -257,33 +265,74 @@ async def test_a_topic_made_anew_stops(topics: Topics, topic: str, monkeypatch) 
         await reader.aclose()
 
 
-async def test_a_broker_that_is_killed_is_waited_for(kafka: Server, topics: Topics) -> None:
+async def test_a_broker_that_is_killed_is_waited_for(
+    kafka: Server, topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That it is away is said, by readers that wait and by those that are opened."""
+    monkeypatch.setattr(client, "CHECK_S", 0.5)
     topics.create("killed")
     topics.produce("killed", [(None, b"1", 0)])
     source = w.KafkaSource(kafka.address, "killed")
     with trio.fail_after(120):
-        reader = await source.open("killed/0", None, SourceContext("in"))
+        reader = await opened(source, "killed/0")
         await reader.read()  # where it begins
         batch = await reader.read()
         assert batch is not None
         kafka.kill()
-        opened: list[object] = []
-
-        async def open_again() -> None:
-            opened.append(await source.open("killed/0", batch.position, SourceContext("in")))
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(open_again)
-            with trio.move_on_after(2):
-                await reader.read()
-            assert not opened
-            await trio.to_thread.run_sync(kafka.start)
+        said = f"Kafka at {kafka.address} does not answer"
+        with pytest.raises(w.ServerAwayError, match=said):
+            await reader.read()
+        await reader.aclose()
+        with pytest.raises(w.ServerAwayError, match=said):
+            await source.open("killed/0", batch.position, CONTEXT)
+        await trio.to_thread.run_sync(kafka.start)
         Topics(kafka.address).produce("killed", [(None, b"2", 0)])
+        reader = await opened(source, "killed/0", batch.position)
         more = await reader.read()
+        await reader.aclose()
         assert more is not None
         assert more.records == [b"2"]
-        await reader.aclose()
-        await opened[0].aclose()  # type: ignore[attr-defined]
+
+
+async def test_readers_of_a_source_share_a_client(topics: Topics, topic: str) -> None:
+    """Of which one that reads nothing holds up no other, and what it missed comes later, once."""
+    topics.create(topic, partitions=3)
+    source, counts = w.KafkaSource(topics.address, topic), (50, 30_000, 20)
+    with trio.fail_after(90):
+        readers = [await opened(source, f"{topic}/{number}") for number in range(3)]
+        assert len({id(reader.client) for reader in readers}) == 1
+        for number, count in enumerate(counts):
+            topics.produce(topic, ((None, b"%d" % n, number) for n in range(count)))
+        assert await records_of(readers[0], counts[0]) == list(range(counts[0]))
+        topics.produce(topic, [(None, b"more", 2)] * 3000)
+        assert len(await raw_of(readers[2], counts[2] + 3000)) == counts[2] + 3000
+        slow = readers[1]
+        assert slow._kept is not None
+        assert len(slow._kept.messages) <= 2 * KEPT_MAX
+        assert await records_of(slow, counts[1]) == list(range(counts[1]))
+        await readers[0].aclose()
+        topics.produce(topic, [(None, b"7", 0), (None, b"8", 2)])
+        assert await records_of(readers[2], 1) == [8]
+        again = await opened(source, f"{topic}/0", {"offset": 10, "topic": slow.place.topic})
+        assert await records_of(again, 41) == [*range(10, 50), 7]
+        for each in (again, slow, readers[2]):
+            await each.aclose()
+        assert source._clients._client is None
+
+
+async def raw_of(reader: KafkaReader, count: int) -> list[bytes]:
+    """The next *count* values."""
+    found: list[bytes] = []
+    while len(found) < count:
+        batch = await reader.read()
+        assert batch is not None
+        found += batch.records
+    return found
+
+
+async def records_of(reader: KafkaReader, count: int) -> list[int]:
+    """The next *count* values, which are numbers."""
+    return list(map(int, await raw_of(reader, count)))
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import threading
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -134,10 +133,16 @@ async def test_what_is_wrong_is_said_with_the_server(
             with pytest.raises(ConfigurationError, match=said):
                 await target_of(sink, "w").marker()
         secret.write_text("open sesame\n")
+        rich = target_of(w.PostgresSink(where(postgres), table, columns=both), "w")
+        await rich.marker()
+        await rich.aclose()
         query(postgres, f"GRANT ALL ON {table} TO guarded")
         guarded = w.PostgresSink(
             where(postgres, "guarded"), table, columns=both, password_file=str(secret)
         )
+        with pytest.raises(ConfigurationError, match="for table 'wallarood_markers', which needs"):
+            await guarded.check_connected()
+        query(postgres, "GRANT ALL ON wallarood_markers TO guarded")
         assert await guarded.check_connected() is None
         poor = target_of(w.PostgresSink(where(postgres, "poor"), table, columns=both), "poor")
         with pytest.raises(ConfigurationError, match=r"permission denied .*: grant it"):

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servers.test_redis_sink import ask, url
 from support.servers.changes import query, slot_of, where
 from support.servers.process import Server
+from support.servers.redis import ask, url
 from support.servers.told import Said
 from support.servers.topics import Topics
 
@@ -91,7 +91,7 @@ async def test_kafka_sink_keeps_its_guarantee(kafka: Server, tmp_path: Path) -> 
 
     wrong = {"topic": (w.KafkaSink(kafka.address, "nowhere"), "has no topic 'nowhere'")}
     # A broker takes long to start, and each writer a second to be fenced: the rest of the trials is
-    # what test_kafka_words does.
+    # what test_systems does.
     only = ("published again", "process killed", "zombie writer", "marker ahead", "marker lost")
     only += ("checkpoint put back", "server away", "server slow", "refused")
     proof = await prove(sink, read, kafka, directory=tmp_path, wrong=wrong, only=only)

@@ -2,16 +2,14 @@
 
 import itertools
 import json
-import socket
 from pathlib import Path
-from typing import Any
 
-import hiredis
 import pytest
 import trio
 from support.harness import free_port
 from support.servers.counting import check_last, count_into
 from support.servers.process import Server
+from support.servers.redis import ask, url
 
 import wallarood as w
 from wallarood.connectors.redis.target import RedisTarget
@@ -19,21 +17,6 @@ from wallarood.connectors.spool.target import Marker, MarkerMovedError
 from wallarood.model.errors import ConfigurationError
 
 NUMBERS = itertools.count()
-
-
-def ask(server: Server, *words: str | bytes | int) -> Any:
-    """The reply to one command."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-        connection.sendall(hiredis.pack_command(words))
-        reader = hiredis.Reader()
-        while (reply := reader.gets()) is False:
-            reader.feed(connection.recv(1 << 20))
-    assert not isinstance(reply, hiredis.ReplyError), reply
-    return reply
-
-
-def url(server: Server) -> str:
-    return f"redis://{server.address}/0"
 
 
 @pytest.fixture
@@ -124,11 +107,10 @@ async def test_what_is_wrong_is_said_with_the_server(
                     await ask_it()
                 assert caught.value.message.startswith(f"Redis at {redis.address}")
                 assert "barley" not in caught.value.message
-        poor = target_of(w.RedisSink(f"redis://poor:poor@{redis.address}/0", "x"), "w")
-        await poor.marker()
-        with pytest.raises(ConfigurationError, match=r"NOPERM .*: give the user this right"):
-            await poor.apply([("2", "value", b"1")], Marker(), Marker(0, 1))
-        await poor.aclose()
+        poor = w.RedisSink(f"redis://poor:poor@{redis.address}/0", "x")
+        for ask_it in (poor.check_connected, target_of(poor, "w").marker):
+            with pytest.raises(ConfigurationError, match=r"NOPERM .*: give the user this right"):
+                await ask_it()
         secret.write_text("open sesame\n")
         await w.RedisSink(guarded, "x", password_file=str(secret)).check_connected()
         nowhere = w.RedisSink(f"redis://me:geheim@127.0.0.1:{(port := free_port())}/0", "x")
@@ -148,7 +130,9 @@ async def test_a_script_that_fails_has_added_nothing(redis: Server, key: str) ->
     ask(redis, "ACL", "SETUSER", "adder", "on", ">adder", "~*", "+@all", "-set")
     target = target_of(w.RedisSink(f"redis://adder:adder@{redis.address}/0", key), "w")
     with trio.fail_after(60):
-        await target.marker()
+        with pytest.raises(ConfigurationError, match=r"may not SET key .*: give the user these"):
+            await target.marker()
+        target._connection = await target.address.connected()  # as if the right was taken later
         with pytest.raises(ConfigurationError, match="give the user the rights to GET and SET"):
             await target.apply(target.encode([1, 2]), Marker(), Marker(0, 2))
         await target.aclose()

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 import trio
-from servers.test_redis_sink import NUMBERS, ask, url
+from servers.test_redis_sink import NUMBERS
 from support.harness import hosts_in, wait_for
 from support.killer import Killer
 from support.servers.process import Server
+from support.servers.redis import ask, url
 
 import wallarood as w
 from wallarood.app.connector import SourceContext, SourceLimits, SourceReader
-from wallarood.connectors.redis.source import COUNT_FIRST
+from wallarood.connectors.redis.reader import COUNT_FIRST
 
 CONTEXT = SourceContext("in", limits=SourceLimits(batch_records_max=10))
 

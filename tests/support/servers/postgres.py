@@ -5,6 +5,8 @@ import pwd
 import subprocess
 from pathlib import Path
 
+from support.servers.certificates import Certificate
+from support.servers.changes import query
 from support.servers.process import Server, no_program
 
 PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/usr/lib/postgresql/bin"))
@@ -30,6 +32,20 @@ def _unprivileged() -> list[str]:
     if os.geteuid():
         return []
     return ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
+
+
+def use_certificate(server: Server, certificate: Certificate) -> None:
+    """Let it serve by TLS, too, with this certificate."""
+    data = server.directory / "data"
+    for file, name in ((certificate.chain, "server.crt"), (certificate.key, "server.key")):
+        path = data / name
+        path.write_bytes(file.read_bytes())
+        path.chmod(0o600)
+        if not os.geteuid():
+            user = pwd.getpwnam(USER)
+            os.chown(path, user.pw_uid, user.pw_gid)
+    query(server, "ALTER SYSTEM SET ssl = on")
+    query(server, "SELECT pg_reload_conf()")
 
 
 def server(directory: Path, port: int, settings: str = SETTINGS) -> Server:

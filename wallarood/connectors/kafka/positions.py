@@ -5,7 +5,8 @@ from typing import Any
 import attrs
 import trio
 
-from wallarood.connectors.kafka.broker import TRY_S, Broker, Trouble, kafka
+from wallarood.connectors.kafka.broker import TRY_S, Broker, kafka
+from wallarood.connectors.kafka.client import Client
 from wallarood.connectors.kafka.topics import Partition
 from wallarood.model.errors import ApplicationError
 
@@ -25,19 +26,21 @@ class Place:
         return {"offset": self.offset, "topic": self.topic, **end}
 
 
-async def ends_of(consumer: Any, partition: Partition, broker: Broker) -> tuple[int, int]:
-    """The lowest offset that a partition has, and the one after its last message."""
-    client = kafka()
-    where = client.TopicPartition(partition.topic, partition.number)
+async def ends_of(client: Client, partition: Partition) -> tuple[int, int]:
+    """The lowest offset that a partition has, and the one after its last message.
+
+    Raises as `Broker.what` says.
+    """
+    where = kafka().TopicPartition(partition.topic, partition.number)
 
     def asked() -> tuple[int, int]:
-        low, high = consumer.get_watermark_offsets(where, timeout=TRY_S)
+        low, high = client.consumer.get_watermark_offsets(where, timeout=TRY_S)
         return int(low), int(high)
 
     try:
-        return await trio.to_thread.run_sync(asked, abandon_on_cancel=True)
-    except client.KafkaException as error:
-        raise broker.what(error, Trouble()) from error
+        return await trio.to_thread.run_sync(asked)
+    except kafka().KafkaException as error:
+        raise client.broker.what(error, client.trouble) from error
 
 
 def gone(

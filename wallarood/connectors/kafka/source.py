@@ -1,16 +1,15 @@
 """A source that reads topics of Apache Kafka."""
 # Theory of operation
 # ===================
-# Every partition of the topics is a partition of the source, read by a client of its own. Positions
-# are in the checkpoints alone: no group of the broker decides who reads what, and no offsets are
-# committed there, since those expire. Partitions, and topics that match, are looked for while the
-# source runs; one that has appeared is read from its beginning.
+# Every partition of the topics is a partition of the source; those that one worker reads share a
+# client. Positions are in the checkpoints alone: no group of the broker decides who reads what, and
+# no offsets are committed there, since those expire. Partitions, and topics that match, are looked
+# for while the source runs; one that has appeared is read from its beginning.
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
 import attrs
-import structlog
 import trio
 import typing_extensions
 
@@ -18,6 +17,7 @@ from wallarood.app.connector import Scope, SourceContext, SourceReader
 from wallarood.app.functions.declared import OnError
 from wallarood.app.functions.declaring import policy_of
 from wallarood.connectors.kafka.broker import Broker
+from wallarood.connectors.kafka.client import Clients
 from wallarood.connectors.kafka.message import KafkaMessage
 from wallarood.connectors.kafka.positions import Place, ends_of, gone
 from wallarood.connectors.kafka.reader import KafkaReader
@@ -27,15 +27,12 @@ from wallarood.connectors.values import ValueFormat, decoder_of, record_of
 from wallarood.model.errors import ApplicationError, PeersGoneError, ServerAwayError
 from wallarood.model.pipeline import ErrorPolicy
 
-log = structlog.get_logger(__name__)
-
 T = TypeVar("T")
 T_co = typing_extensions.TypeVar("T_co", covariant=True, default=Any)
 Start = Literal["earliest", "latest"]
 Gone = Literal["stop", "end"]
-
-RETRY_FIRST_S = 0.2
-RETRY_MAX_S = 10.0
+OPEN_S, AGAIN_S = 2.0, 0.1
+"""For so long a partition is tried again that has no leader yet, as in a new topic."""
 
 
 @attrs.frozen(init=False)
@@ -82,6 +79,11 @@ class KafkaSource(Generic[T_co]):
     on_gone: Gone
     scope: Scope = Scope.SHARED
     stamped: bool = True
+    _clients: Clients = attrs.field(init=False, eq=False, repr=False)
+
+    @_clients.default
+    def _shared(self) -> Clients:
+        return Clients(self.broker)
 
     def __init__(
         self,
@@ -132,7 +134,11 @@ class KafkaSource(Generic[T_co]):
         Raises ApplicationError: there is no such topic. Raises ConfigurationError: the server does
         not take the user, or a right is missing. Raises PeersGoneError: it has not come.
         """
-        return tuple(map(str, Topics(self.broker).listed_when_there(self.topics)))
+        topics = Topics(self.broker)
+        try:
+            return tuple(map(str, topics.listed_when_there(self.topics)))
+        finally:
+            topics.close()
 
     async def discover(self) -> Sequence[str]:
         """See `Discovering.discover`.
@@ -141,7 +147,7 @@ class KafkaSource(Generic[T_co]):
         """
         try:
             found = await trio.to_thread.run_sync(
-                lambda: Topics(self.broker).listed(self.topics, missing=self.on_gone)
+                lambda: Topics(self.broker).once(self.topics, missing=self.on_gone)
             )
         except PeersGoneError as error:
             raise ServerAwayError(error.message) from error
@@ -153,7 +159,7 @@ class KafkaSource(Generic[T_co]):
 
     async def check_connected(self) -> None:
         """Raises WallaroodError: the server or a topic cannot be used. Changes nothing there."""
-        await trio.to_thread.run_sync(Topics(self.broker).listed, self.topics)
+        await trio.to_thread.run_sync(Topics(self.broker).once, self.topics)
 
     async def open(
         self, partition: str, position: Any, context: SourceContext
@@ -161,42 +167,44 @@ class KafkaSource(Generic[T_co]):
         """See `Source.open`. A position is an offset and the ID of the topic.
 
         Raises ApplicationError: the server does not have the position, or the topic was made anew
-        or is gone. Raises ServerAwayError: it is gone, and need not be there.
+        or is gone. Raises ServerAwayError: the server is away; or the topic is gone, and need not
+        be there.
         """
-        delay_s = RETRY_FIRST_S
+        until = trio.current_time() + OPEN_S
         while True:
             try:
                 return await self._opened(Partition.of(partition), position, context)
             except PeersGoneError as error:
-                log.warning("waiting for a server", source=context.step, reason=error.message)
+                if trio.current_time() > until:
+                    raise ServerAwayError(error.message) from error
             except NoTopicError as error:
                 if self.on_gone == "stop":
                     raise
                 raise ServerAwayError(error.message) from error
-            await trio.sleep(delay_s)
-            delay_s = min(2 * delay_s, RETRY_MAX_S)
+            await trio.sleep(AGAIN_S)
 
     async def _opened(
         self, partition: Partition, position: Any, context: SourceContext
     ) -> KafkaReader:
-        topics = Topics(self.broker)
-        known = (position or {}).get("topic", "")
-        topic = await trio.to_thread.run_sync(topics.id_of, partition.topic)
-        if known and topic != known:
-            await trio.to_thread.run_sync(topics.check_same, partition, known)
         reading = Reading(
             str(self.broker),
             decoder_of(self.format, self.value),
             self.messages,
             policy_of(self.on_error) is ErrorPolicy.STOP,
         )
-        place = Place((position or {}).get("offset", 0), topic, (position or {}).get("end"))
         records_max = context.limits.batch_records_max
+        place = Place((position or {}).get("offset", 0), "", (position or {}).get("end"))
+        client = await self._clients.join()
         reader = KafkaReader(
-            self.broker, partition, reading, place, records_max, topics, self.on_gone
+            self._clients, client, partition, reading, place, records_max, self.on_gone
         )
         try:
-            low, high = await ends_of(reader._consumer, partition, self.broker)
+            known = (position or {}).get("topic", "")
+            place.topic = await trio.to_thread.run_sync(client.topics.id_of, partition.topic)
+            if known and place.topic != known:
+                await trio.to_thread.run_sync(client.topics.check_same, partition, known)
+            low, high = await ends_of(client, partition)
+            client.away = ""
             if position is None:
                 from_low = self.start == "earliest" or context.appeared
                 place.offset = low if from_low else high
@@ -206,6 +214,5 @@ class KafkaSource(Generic[T_co]):
                 raise gone(self.broker, partition, place.offset, low=low, high=high)
             return await reader.begin()
         except BaseException:
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
-                await reader.aclose()
+            await reader.aclose()
             raise

@@ -66,10 +66,20 @@ class KafkaTarget:
     async def marker(self) -> Marker:
         """See `wallarood.Target`."""
         await self._drop()
-        self._producers, marker = await trio.to_thread.run_sync(self._begin, abandon_on_cancel=True)
-        return marker
+        producers = self._producers = []
+        return await trio.to_thread.run_sync(self._begin, producers, abandon_on_cancel=True)
 
-    def _begin(self) -> tuple[list[Any], Marker]:
+    def _begin(self, producers: list[Any]) -> Marker:
+        try:
+            return self._begun(producers)
+        except BaseException:
+            producers.clear()  # here: who gets the error would free it on the event loop
+            raise
+        finally:
+            if producers is not self._producers:  # nobody waits for this any more
+                producers.clear()
+
+    def _begun(self, producers: list[Any]) -> Marker:
         self.topics.listed([self.topic])
         self.topics.make_if_missing(self.marker_topic, MARKER_CONFIG)
         self.topics.check_compacted(self.marker_topic)
@@ -77,13 +87,13 @@ class KafkaTarget:
         settings = self.broker.client_settings(trouble, transactional_id=self.writer)
         settings.setdefault("partitioner", "murmur2_random")
         settings.setdefault("linger.ms", 5)
-        producer = self.broker.made(kafka().Producer, settings)
+        producers.append(self.broker.made(kafka().Producer, settings))
         try:
-            producer.init_transactions(ANSWER_S)
+            producers[0].init_transactions(ANSWER_S)
         except kafka().KafkaException as error:
-            producer.poll(0)
+            producers[0].poll(0)
             raise self.broker.what(error, trouble) from error
-        return [producer], self._read()
+        return self._read()
 
     def _read(self) -> Marker:
         """The last marker of the writer that is committed."""
@@ -134,6 +144,8 @@ class KafkaTarget:
                     f"{self.broker}: another process writes as {self.writer}"
                 ) from error
             raise self.broker.what(error, Trouble()) from error
+        finally:
+            del producer  # else the error would keep it, and free it on the event loop
 
     def _produce(self, producer: Any, records: list[Kept]) -> None:
         produce, topic = producer.produce, self.topic
@@ -157,3 +169,4 @@ class KafkaTarget:
     async def aclose(self) -> None:
         """See `wallarood.Target`."""
         await self._drop()
+        await trio.to_thread.run_sync(self.topics.close, abandon_on_cancel=True)

@@ -10,7 +10,12 @@ import structlog
 
 from wallarood.connectors.extra import imported
 from wallarood.connectors.kafka.broker import TRY_S, Broker, Trouble, kafka
-from wallarood.model.errors import ApplicationError, ConfigurationError, PeersGoneError
+from wallarood.model.errors import (
+    ApplicationError,
+    ConfigurationError,
+    PeersGoneError,
+    WallaroodError,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +66,10 @@ class Topics:
     def _module(self) -> Any:
         return imported("confluent_kafka.admin", extra="kafka", owner="Kafka")
 
+    def close(self) -> None:
+        """Free the client, which waits for its threads to end."""
+        self._admin = None
+
     def listed(
         self, wanted: Sequence[str], *, missing: Literal["stop", "end"] = "stop"
     ) -> list[Partition]:
@@ -81,18 +90,35 @@ class Topics:
             if not matching and missing == "end":
                 log.warning("a topic is not there", server=str(self.broker), topic=each)
             elif not matching:
-                raise ConfigurationError(
-                    f"{self.broker} has no topic {each!r}: create it, or correct its name"
-                )
+                raise self._missing(each)
             names.update(dict.fromkeys(matching))
         return [
             Partition(name, number) for name in names for number in sorted(self._of(found, name))
         ]
 
+    def _missing(self, topic: str) -> WallaroodError:
+        """Why a topic is not listed: there is none, or the user may not see it."""
+        if not topic.startswith("^"):
+            try:
+                self.id_of(topic)
+            except WallaroodError as error:
+                if isinstance(error, ConfigurationError):
+                    return error
+        return ConfigurationError(
+            f"{self.broker} has no topic {topic!r}: create it, or correct its name"
+        )
+
     def _of(self, found: Any, name: str) -> Any:
         if (error := found[name].error) is not None:
             raise self.broker.what(error, self.trouble)
         return found[name].partitions
+
+    def once(self, wanted: Sequence[str], **options: Any) -> list[Partition]:
+        """As `listed`, and `close` whatever comes of it."""
+        try:
+            return self.listed(wanted, **options)
+        finally:
+            self.close()
 
     def listed_when_there(self, wanted: Sequence[str]) -> list[Partition]:
         """The same; a server that is away is waited for.

@@ -15,24 +15,26 @@ from datetime import UTC, datetime
 from typing import Any
 
 import attrs
-import structlog
 import trio
 
 from wallarood.app.connector import SourceBatch, SourceLimits, Unreadable
 from wallarood.connectors.nats.protocol import Message
-from wallarood.connectors.nats.server import NO_MESSAGE, Address, Connection
+from wallarood.connectors.nats.server import NO_MESSAGE, Address, Connection, NoStreamError
 from wallarood.connectors.values import DECODE_ERRORS, Decode
-from wallarood.model.errors import ApplicationError, ConfigurationError, PeersGoneError
-
-log = structlog.get_logger(__name__)
+from wallarood.model.errors import (
+    ApplicationError,
+    ConfigurationError,
+    PeersGoneError,
+    ServerAwayError,
+)
 
 GET_MAX = 1000
+GONE_S = 5.0
+"""How long a stream that was read may be missing before it is gone."""
 WAIT_S = 0.1
 """How often a stream is asked whether there is more."""
 TELL_S = 1.0
 """How often a position that has moved without records is told."""
-RETRY_FIRST_S = 0.2
-RETRY_MAX_S = 5.0
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -91,10 +93,11 @@ class NatsReader:
     position: dict[str, Any] | None
     start: str
     limits: SourceLimits
+    worked: set[str] = attrs.field(factory=set)
+    """The subjects that were read in this process: a server that refuses one of them now is
+    shutting down, or will be put right, and is asked again."""
     caught_up: bool = attrs.field(default=False, init=False)
     _connection: Connection | None = attrs.field(default=None, init=False)
-    _worked: bool = attrs.field(default=False, init=False)
-    """Then a server that refuses is shutting down, or will be put right: it is asked again."""
     _told: float = attrs.field(factory=trio.current_time, init=False)
     """When a position was told last, and which."""
     _told_sequence: int = attrs.field(init=False)
@@ -107,37 +110,38 @@ class NatsReader:
         """See `SourceReader.read`.
 
         Raises ApplicationError: messages are gone that were not read, or one cannot be read.
-        Raises ConfigurationError: the first connection cannot be used.
+        Raises ConfigurationError: it never worked. Raises ServerAwayError: the server is away, or
+        refuses now.
         """
-        delay_s = RETRY_FIRST_S
-        while True:
-            try:
-                if (batch := await self._read()) is not None:
-                    self._told = trio.current_time()
-                    self._told_sequence = batch.position["sequence"]
-                    return batch
-                delay_s = RETRY_FIRST_S
-                continue
-            except (PeersGoneError, ConfigurationError) as error:
+        try:
+            batch = await self._next()
+        except PeersGoneError as error:
+            raise ServerAwayError(error.message) from error
+        except ConfigurationError as error:
+            if self.reading.subject in self.worked:
+                raise ServerAwayError(error.message) from error
+            raise
+        self._told = trio.current_time()
+        self._told_sequence = batch.position["sequence"]
+        return batch
+
+    async def _next(self) -> SourceBatch[Any]:
+        try:
+            while (batch := await self._read()) is None:
+                pass
+            return batch
+        except BaseException:  # cancelled, it may be: then an answer may be on its way
+            with trio.CancelScope(shield=True):
                 await self.aclose()
-                if isinstance(error, ConfigurationError) and not self._worked:
-                    raise
-                self.caught_up = False
-                log.warning("source cannot read", stream=self.reading.stream, reason=error.message)
-            except BaseException:  # cancelled: an answer may be on its way
-                with trio.CancelScope(shield=True):
-                    await self.aclose()
-                raise
-            await trio.sleep(delay_s)
-            delay_s = min(2 * delay_s, RETRY_MAX_S)
+            raise
 
     async def _read(self) -> SourceBatch[Any] | None:
         if self._connection is None:
             self._connection = await self.address.connected()
         connection, stream = self._connection, self.reading.stream
-        before = await connection.stream_info(stream)
+        before = await self._info(connection)
         check_stream(before, self.address, stream)
-        self._worked = True
+        self.worked.add(self.reading.subject)
         if self.position is None:
             state = before["state"]
             sequence = state["first_seq"] - 1 if self.start == "earliest" else state["last_seq"]
@@ -155,7 +159,7 @@ class NatsReader:
             f"$JS.API.DIRECT.GET.{stream}", json.dumps(asked).encode()
         )
         self._check_origin(messages)
-        after = await connection.stream_info(stream)
+        after = await self._info(connection)
         self._check(after, messages)
         whole = end.status.startswith("404") or end.headers.get("Nats-Num-Pending") == "0"
         if not whole and not messages:
@@ -173,6 +177,22 @@ class NatsReader:
             return SourceBatch([], dict(self.position), (), [])
         await trio.sleep(WAIT_S)
         return None
+
+    async def _info(self, connection: Connection) -> dict[str, Any]:
+        """What the stream is. Raises ApplicationError: it was read, and is gone to stay."""
+        until = trio.current_time() + GONE_S
+        while True:
+            try:
+                return await connection.stream_info(self.reading.stream)
+            except NoStreamError as error:
+                if self.position is None:
+                    raise
+                if trio.current_time() > until:
+                    raise ApplicationError(
+                        f"{error.message}; it was read up to {self.position['sequence']:,}. Put "
+                        "its data back, or form a new cluster to read another from its beginning"
+                    ) from None
+            await trio.sleep(WAIT_S)
 
     async def _has_more(self, connection: Connection, last: int, ends: int) -> bool:
         """Whether the leader has a message of the subject behind *last* and up to *ends*."""

@@ -39,6 +39,10 @@ REFUSALS = (
 """Not "Authentication Timeout": a server says so under load, and while it shuts down."""
 
 
+class NoStreamError(ConfigurationError):
+    """The server has no stream of that name."""
+
+
 @attrs.frozen
 class Address:
     """A server by *url*: ``nats://USER@HOST:PORT``, with TLS ``tls://``."""
@@ -212,11 +216,11 @@ class Connection:
         return answer
 
     async def stream_info(self, stream: str) -> dict[str, Any]:
-        """What a stream is. Raises ConfigurationError: there is none of this name."""
+        """What a stream is. Raises NoStreamError: there is none of this name."""
         answer = await self.api(f"STREAM.INFO.{stream}")
         if "error" in answer:
             if answer["error"].get("err_code") == 10059:
-                raise ConfigurationError(
+                raise NoStreamError(
                     f"{self.address} has no stream {stream!r}: create it, or correct its name"
                 )
             raise self.address.what(answer["error"].get("description", "unknown error"))

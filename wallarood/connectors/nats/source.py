@@ -52,6 +52,8 @@ class NatsSource(Generic[T_co]):
     scope: Scope = Scope.SHARED
     bounded: bool = False
     stamped: bool = True
+    _worked: set[str] = attrs.field(factory=set, init=False, eq=False, repr=False)
+    """The subjects that were read in this process."""
 
     def __init__(
         self,
@@ -98,4 +100,4 @@ class NatsSource(Generic[T_co]):
         decode = decoder_of(self.format, self.record)
         reading = Reading(str(self.address), self.stream, partition, decode, stops)
         limits = context.limits
-        return NatsReader(self.address, reading, position, self.start, limits)
+        return NatsReader(self.address, reading, position, self.start, limits, self._worked)

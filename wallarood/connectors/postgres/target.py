@@ -212,6 +212,32 @@ class TableTarget:
                 f"{self.database}: table {name!r} has no unique index on "
                 f"({', '.join(self.table.key)}): create one, or correct key="
             )
+        self._check_rights(connection)
+
+    def _check_rights(self, connection: Any) -> None:
+        """Raises ConfigurationError: the user may not do what is needed."""
+        name, wanted = _quoted(self.table.name), ["INSERT"]
+        wanted += ["SELECT", "UPDATE"] if self.table.key else []
+        for right in wanted:
+            for column in self.table.columns.names:
+                asked = "SELECT has_column_privilege(to_regclass(%s), %s, %s)"
+                if not connection.execute(asked, (name, column, right)).fetchone()[0]:
+                    raise self._denied(f"table {self.table.name!r}", right)
+        if self._columns_of(connection, MARKERS) is None:
+            asked = "SELECT has_schema_privilege(current_schema(), 'CREATE')"
+            if not connection.execute(asked).fetchone()[0]:
+                raise self._denied(f"the schema, where table {MARKERS!r} is to be made", "CREATE")
+            return
+        for right in ("SELECT", "INSERT", "UPDATE"):
+            asked = "SELECT has_table_privilege(to_regclass(%s), %s)"
+            if not connection.execute(asked, (MARKERS, right)).fetchone()[0]:
+                raise self._denied(f"table {MARKERS!r}", right)
+
+    def _denied(self, what: str, right: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"{self.database}: permission denied for {what}, which needs {right}: grant it to the "
+            "user"
+        )
 
     def _columns_of(self, connection: Any, table: str) -> list[str] | None:
         """The names of a table's columns; None: there is no such table."""

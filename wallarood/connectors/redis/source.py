@@ -1,46 +1,32 @@
 """A source that reads streams of Redis."""
 # Theory of operation
 # ===================
-# A stream is a partition, which one worker reads, without a consumer group: positions are in the
-# checkpoint alone. A position is the ID of the last entry, and its *number*, counted from the first
-# that the stream ever had. With every read goes a look at the stream in the same transaction: it
-# says how many entries were removed; more than were read, and some are lost. It says, too, which
-# was the last that was deleted by its ID, and how many it ever had: a new one has had fewer.
+# Streams that are named are partitions, there or not yet. Of a pattern those are that the server
+# has: it is asked for them now and then, by SCAN, which finds every key that is there all the time.
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, Literal
 
 import attrs
-import structlog
 import trio
 import typing_extensions
 
-from wallarood.app.connector import (
-    Scope,
-    SourceBatch,
-    SourceContext,
-    SourceLimits,
-    SourceReader,
-    Unreadable,
-)
+from wallarood.app.connector import Scope, SourceContext, SourceReader
 from wallarood.app.functions.declared import OnError
 from wallarood.app.functions.declaring import policy_of
 from wallarood.connectors.redis.encode import EntryFormat
-from wallarood.connectors.redis.positions import Place, check_whole
-from wallarood.connectors.redis.server import Address, Connection
-from wallarood.connectors.values import DECODE_ERRORS, Decode, decoder_of, record_of
-from wallarood.model.errors import ApplicationError, PeersGoneError
+from wallarood.connectors.redis.positions import Place
+from wallarood.connectors.redis.reader import Entries, RedisReader, Start
+from wallarood.connectors.redis.server import Address
+from wallarood.connectors.values import Decode, decoder_of, record_of
+from wallarood.model.errors import ApplicationError, PeersGoneError, ServerAwayError
 from wallarood.model.pipeline import ErrorPolicy
 
-log = structlog.get_logger(__name__)
-
 T_co = typing_extensions.TypeVar("T_co", covariant=True, default=Any)
-Start = Literal["earliest", "latest"]
+Gone = Literal["stop", "end"]
 
-WAIT_MS = 1000
-COUNT_FIRST = 100
-RETRY_FIRST_S = 0.2
-RETRY_MAX_S = 5.0
+SCANNED = 1000
+"""About how many keys the server looks at in one step, between which it serves others."""
 
 
 @attrs.frozen(init=False)
@@ -54,6 +40,10 @@ class RedisSource(Generic[T_co]):
     "stop" (default), "skip" or `dead_letter(sink)`. `start` is where a new cluster begins:
     "earliest" (default) or "latest". ``time=w.event_time()`` stamps records by the time in the
     entry's ID.
+
+    A stream with ``*``, ``?`` or ``[`` in its name is a pattern: streams that match are found
+    within *discover_s* seconds (default 60) and read from their beginning, without a restart. One
+    that is gone stops the job; with ``on_gone="end"`` it has ended when two listings lack it.
 
     Guarantee: exactly once, from a server of version 7 or newer. If entries were trimmed or deleted
     before they were read, the source stops and says how many.
@@ -69,6 +59,10 @@ class RedisSource(Generic[T_co]):
     record: Any
     start: Start
     on_error: OnError
+    discover_s: float
+    on_gone: Gone
+    discover: Callable[[], Awaitable[Sequence[str]]] | None = attrs.field(eq=False, repr=False)
+    """See `Discovering.discover`; None if all streams are named."""
     scope: Scope = Scope.SHARED
     bounded: bool = False
     stamped: bool = True
@@ -82,6 +76,8 @@ class RedisSource(Generic[T_co]):
         record: Any = None,
         start: Start = "earliest",
         on_error: OnError = "stop",
+        discover_s: float = 60.0,
+        on_gone: Gone = "stop",
         password_file: str | None = None,
         ca_file: str | None = None,
     ) -> None:
@@ -91,15 +87,28 @@ class RedisSource(Generic[T_co]):
             raise ApplicationError("RedisSource: expected at least one stream")
         if start not in ("earliest", "latest"):
             raise ApplicationError(f"RedisSource: start={start!r}: expected 'earliest' or 'latest'")
+        if not discover_s > 0 or on_gone not in ("stop", "end"):
+            raise ApplicationError(
+                f"RedisSource: discover_s={discover_s!r}, on_gone={on_gone!r}: expected seconds, "
+                "and 'stop' or 'end'"
+            )
         policy_of(on_error)
         if format == "fields":
             kind: Any = dict[str, str]
         else:
             kind = record_of("RedisSource", format, record)
-        self.__attrs_init__(address, streams, format, field, kind, start, on_error)
+        found = Streams(address, streams)
+        discover = found.discover if any(map(_is_pattern, streams)) else None
+        self.__attrs_init__(
+            *(address, streams, format, field, kind, start, on_error),
+            *(discover_s, on_gone, discover),
+        )
 
     def partitions(self) -> Sequence[str]:
-        """See `Source.partitions`: the streams, which need not be there yet."""
+        """See `Source.partitions`: the streams, which need not be there yet.
+
+        Not called for patterns.
+        """
         return self.streams
 
     def size_bytes(self, partition: str) -> int | None:  # noqa: ARG002
@@ -110,7 +119,8 @@ class RedisSource(Generic[T_co]):
         """Raises WallaroodError: the server or a stream cannot be used. Changes nothing there."""
         connection = await self.address.connected()
         try:
-            await connection.call(*(("XLEN", stream) for stream in self.streams))
+            named = [each for each in self.streams if not _is_pattern(each)]
+            await connection.call(("PING",), *(("XLEN", stream) for stream in named))
         finally:
             with trio.CancelScope(shield=True):
                 await connection.aclose()
@@ -122,7 +132,9 @@ class RedisSource(Generic[T_co]):
         stops = policy_of(self.on_error) is ErrorPolicy.STOP
         entries = Entries(str(self.address), partition, self._decode, self.field, stops)
         place = None if position is None else Place.of(position)
-        return RedisReader(self.address, entries, place, self.start, context.limits)
+        return RedisReader(
+            self.address, entries, place, self.start, context.limits, may_go=self.on_gone == "end"
+        )
 
     @property
     def _decode(self) -> Decode | None:
@@ -131,144 +143,43 @@ class RedisSource(Generic[T_co]):
         return decoder_of(self.format, self.record) or bytes
 
 
+def _is_pattern(stream: str) -> bool:
+    return any(each in stream for each in "*?[")
+
+
 @attrs.frozen
-class Entries:
-    """How entries of `stream` become records; without `decode` they are their fields."""
-
-    server: str
-    stream: str
-    decode: Decode | None
-    field: str
-    stops: bool
-
-    def batch(self, entries: Sequence[Any], place: Place) -> SourceBatch[Any]:
-        """Raises ApplicationError: one cannot be read, and that stops."""
-        records, times, unreadable = [], [], []
-        wanted = self.field.encode()
-        for name, found in entries:
-            pairs = dict(zip(found[::2], found[1::2], strict=True))
-            try:
-                records.append(self._record(pairs, wanted))
-                times.append(int(name.partition(b"-")[0]) * 1000)
-            except (ValueError, *DECODE_ERRORS) as error:
-                unreadable.append(self._unreadable(name.decode(), pairs, str(error)))
-        return SourceBatch(records, place.position, tuple(unreadable), times)
-
-    def _record(self, pairs: Mapping[bytes, bytes], wanted: bytes) -> Any:
-        if self.decode is None:
-            return {str(name, "utf-8"): str(value, "utf-8") for name, value in pairs.items()}
-        if wanted not in pairs:
-            names = ", ".join(sorted(name.decode("utf-8", "replace") for name in pairs))
-            raise ValueError(f"it has no field {self.field!r}, but {names}: correct field=")
-        return self.decode(pairs[wanted])
-
-    def _unreadable(self, name: str, pairs: Mapping[bytes, bytes], error: str) -> Unreadable:
-        raw = pairs.get(self.field.encode(), b"")
-        if self.stops:
-            raise ApplicationError(
-                f"entry {name} of stream {self.stream!r} of {self.server} cannot be read: {error}\n"
-                f"  entry: {dict(pairs)!r:.200}\nCorrect format= and record=, or say on_error="
-            )
-        return Unreadable(error, raw, f"{self.stream} {name}")
-
-
-@attrs.define(eq=False)
-class RedisReader:
-    """See `SourceReader`."""
+class Streams:
+    """Those that are named, and those that match a pattern."""
 
     address: Address
-    entries: Entries
-    place: Place | None
-    start: Start
-    limits: SourceLimits
-    caught_up: bool = attrs.field(default=False, init=False)
-    _connection: Connection | None = attrs.field(default=None, init=False)
-    _count: int = attrs.field(default=COUNT_FIRST, init=False)
-    """How many entries are asked for, by the size of the last."""
+    wanted: tuple[str, ...]
 
-    async def read(self) -> SourceBatch[Any] | None:
-        """See `SourceReader.read`.
-
-        Raises ApplicationError: entries are gone that were not read, or one cannot be read.
-        """
-        delay_s = RETRY_FIRST_S
-        while True:
+    async def discover(self) -> Sequence[str]:
+        """See `Discovering.discover`. Raises ConfigurationError: the server refuses."""
+        found = {each: None for each in self.wanted if not _is_pattern(each)}
+        try:
+            connection = await self.address.connected()
             try:
-                if (batch := await self._read()) is not None:
-                    return batch
-                delay_s = RETRY_FIRST_S
-                continue
-            except PeersGoneError as error:
-                await self.aclose()
-                self.caught_up = False
-                log.warning("source cannot read", stream=self.entries.stream, reason=error.message)
-            except BaseException:  # cancelled: a reply may be on its way
+                for each in filter(_is_pattern, self.wanted):
+                    cursor = "0"
+                    while True:
+                        options = ("MATCH", each, "COUNT", SCANNED, "TYPE", "stream")
+                        ((after, names),) = await connection.call(("SCAN", cursor, *options))
+                        found.update(dict.fromkeys(map(self._name_of, sorted(names))))
+                        if (cursor := after.decode()) == "0":
+                            break
+            finally:
                 with trio.CancelScope(shield=True):
-                    await self.aclose()
-                raise
-            await trio.sleep(delay_s)
-            delay_s = min(2 * delay_s, RETRY_MAX_S)
+                    await connection.aclose()
+        except PeersGoneError as error:
+            raise ServerAwayError(error.message) from error
+        return list(found)
 
-    async def _read(self) -> SourceBatch[Any] | None:
-        if self._connection is None:
-            self._connection = await self.address.connected()
-        call, stream = self._connection.call, self.entries.stream
-        (there,) = await call(("EXISTS", stream))
-        if not there:
-            await self._wait_for_stream()
-            return None
-        if self.place is None:
-            self.place = await self._first(self._connection)
-            return SourceBatch([], self.place.position, (), [])
-        count = min(self._count, self.limits.batch_records_max)
-        *_, (info, found) = await call(
-            ("MULTI",),
-            ("XINFO", "STREAM", stream),
-            ("XREAD", "COUNT", count, "STREAMS", stream, self.place.id),
-            ("EXEC",),
-        )
-        known = dict(zip(info[::2], info[1::2], strict=True))
-        check_whole(known, self.place, stream=stream, server=str(self.address))
-        if not found:
-            self.caught_up = True
-            block = ("XREAD", "COUNT", 1, "BLOCK", WAIT_MS, "STREAMS", stream, self.place.id)
-            await call(block)
-            return None
-        ((_, entries),) = found
-        self.caught_up = len(entries) < count
-        size_bytes = sum(len(string) for _, pairs in entries for string in pairs)
-        self._count = max(1, self.limits.batch_bytes_max * len(entries) // max(1, size_bytes))
-        last, number = entries[-1][0].decode(), self.place.number + len(entries)
-        self.place = attrs.evolve(self.place, id=last, number=number)
-        return self.entries.batch(entries, self.place)
-
-    async def _first(self, connection: Connection) -> Place:
-        (info,) = await connection.call(("XINFO", "STREAM", self.entries.stream))
-        known = dict(zip(info[::2], info[1::2], strict=True))
-        if b"entries-added" not in known:
+    def _name_of(self, key: bytes) -> str:
+        try:
+            return key.decode()
+        except UnicodeDecodeError:
             raise ApplicationError(
-                f"{self.address} is older than version 7, and does not say which entries were "
-                "removed: use a newer one"
-            )
-        deleted = known[b"max-deleted-entry-id"].decode()
-        if self.start == "latest":
-            return Place(known[b"last-generated-id"].decode(), known[b"entries-added"], deleted)
-        return Place("0-0", known[b"entries-added"] - known[b"length"], deleted)
-
-    async def _wait_for_stream(self) -> None:
-        if self.place is not None and self.place.id != "0-0":
-            raise ApplicationError(
-                f"{self.address} has no stream {self.entries.stream!r} any more: it was read up to "
-                f"{self.place.id}. Put its data back, or form a new cluster"
-            )
-        self.caught_up = True
-        await trio.sleep(WAIT_MS / 1000)
-
-    async def committed(self, position: Any) -> None:
-        """See `SourceReader.committed`. The server is not told."""
-
-    async def aclose(self) -> None:
-        """See `SourceReader.aclose`."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.aclose()
+                f"{self.address}: a pattern of streams matches key {key!r:.200}, which is not "
+                "UTF-8: rename the key, or correct the pattern"
+            ) from None

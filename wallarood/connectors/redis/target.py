@@ -50,6 +50,18 @@ return 'done'
 """Sets fields; each is a field, its value, and whether it is there: else it is deleted."""
 
 
+CHECK = """
+local lacks = {}
+for at = 1, redis.acl_check_cmd and #ARGV or 0 do
+  local key = at < 3 and KEYS[2] or KEYS[1]
+  if not redis.acl_check_cmd(ARGV[at], key) then lacks[#lacks + 1] = ARGV[at] end
+end
+return lacks
+"""
+"""Which commands of those that a script needs the user may not give; two are for the marker."""
+NEEDED = {STREAM: ("GET", "SET", "XADD"), HASH: ("GET", "SET", "HSET", "HDEL")}
+
+
 @attrs.define(eq=False)
 class RedisTarget:
     """See `wallarood.Target`. *option* is the third argument of the script."""
@@ -97,7 +109,10 @@ class RedisTarget:
                 await connection.aclose()
 
     async def _check(self, connection: Connection) -> None:
-        """Raises ConfigurationError: the key holds something else, or markers may vanish."""
+        """Raises ConfigurationError: the key holds something else, or markers may vanish.
+
+        Or the user may not do what is needed.
+        """
         wanted = "stream" if self.script is STREAM else "hash"
         kind, memory = await connection.call(("TYPE", self.key), ("INFO", "memory"))
         if kind.decode() not in ("none", wanted):
@@ -110,6 +125,13 @@ class RedisTarget:
             raise ConfigurationError(
                 f"{self.address} has {policy[0].replace(':', ' ')}: it may forget which records it "
                 "has. Use noeviction or one of volatile-…"
+            )
+        needed = NEEDED[self.script]
+        (lacks,) = await connection.call(("EVAL", CHECK, 2, self.key, self.marker_key, *needed))
+        if lacks:
+            raise ConfigurationError(
+                f"{self.address}: the user may not {b', '.join(lacks).decode()} key {self.key!r} "
+                f"or {self.marker_key!r}: give the user these rights (ACL SETUSER)"
             )
 
     async def apply(self, records: list[Kept], expected: Marker, new: Marker) -> None:

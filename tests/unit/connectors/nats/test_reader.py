@@ -115,6 +115,8 @@ async def test_no_message_is_passed_that_a_replica_does_not_have_yet() -> None:
 async def test_what_a_mirror_answers_is_not_taken() -> None:
     cluster = Cluster(["a"], iter([1, 1, 77]), names=iter(["MIRROR", "S"]))
     async with reading(cluster, 0) as reader:
+        with pytest.raises(w.ServerAwayError, match="came from 'MIRROR'"):
+            await reader.read()
         batch = await reader.read()
     assert batch is not None
     assert batch.records == [b"1"]
@@ -134,6 +136,8 @@ async def test_a_server_that_shuts_down_is_waited_for() -> None:
     async with reading(cluster, 0) as reader:
         first = await reader.read()
         cluster.refusals.append("503")
+        with pytest.raises(w.ServerAwayError, match="nobody answers"):
+            await reader.read()
         second = await reader.read()
     assert first is not None
     assert second is not None
