@@ -13,13 +13,14 @@ JOBS ?= 2
 RUNS ?= 5
 MINUTES ?= 20
 BENCH_OUTPUT ?= $(CURDIR)/bench.json
+SYSTEM ?= redis
 KAFKA := tests/servers/kafka
 MVN ?= mvn
 BENCH = cd tests && ../$(BIN)/python -m bench
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-kafka bench-postgres bench-time bench-expiry bench-files bench-growth bench-peers deb docs help demo chaos test test-all simulate kills kills-kafka kills-postgres lint \
+.PHONY: bench bench-kafka bench-postgres bench-time bench-expiry bench-files bench-growth bench-peers deb docs help demo chaos test test-all simulate kills kills-systems kills-postgres lint \
 	format types big servers check-tools clean
 
 help:
@@ -30,15 +31,15 @@ help:
 	@echo "make servers  fetch the Kafka broker that tests/servers starts (needs Maven and a JRE)"
 	@echo "make simulate  run SEEDS=$(SEEDS) simulated lives of a cluster, on all cores"
 	@echo "make kills   kill the workers of a cluster KILLS=$(KILLS) times, and check its output"
-	@echo "make kills-kafka  the same from Kafka to Kafka, a quarter as often the broker"
 	@echo "make kills-postgres  the same from changes of a table of PostgreSQL into another"
+	@echo "make kills-systems  the same through SYSTEM=$(SYSTEM) and its server (ARGS='--away 300', --put-back, --grows 3)"
 	@echo "make bench   measure ours beside a hand-written loop and Bytewax (RUNS=$(RUNS))"
 	@echo "make bench-peers  measure ours beside Pathway and Quix Streams"
 	@echo "make bench-files  measure files in, files out beside hand-written loops and Bytewax"
 	@echo "make bench-time  measure windows, joins and expiry beside loops by hand, Bytewax, Pathway and Quix"
 	@echo "make bench-expiry  let keys come and go for MINUTES=$(MINUTES), and tell memory and restarts"
-	@echo "make bench-kafka  measure Kafka in, Kafka out beside a hand-written loop"
 	@echo "make bench-postgres  measure rows into PostgreSQL beside a bare COPY"
+	@echo "make bench-kafka  measure Kafka in, Kafka out beside a loop by hand, Bytewax and Quix Streams"
 	@echo "make bench-growth  measure how cost grows with keys, sizes, stages, workers, partitions"
 	@echo "make lint    check style and format"
 	@echo "make types   check types"
@@ -73,8 +74,8 @@ simulate: .venv/.installed
 kills: .venv/.installed
 	@cd tests && ../$(BIN)/python -m support.killer $(KILLS)
 
-kills-kafka: .venv/.installed servers
-	@cd tests && ../$(BIN)/python -m servers.test_kafka_words $(KILLS) $$(($(KILLS) / 4))
+kills-systems: .venv/.installed servers
+	@cd tests && ../$(BIN)/python -m support.systems $(SYSTEM) --kills $(KILLS) $(ARGS)
 
 kills-postgres: .venv/.installed
 	@cd tests && ../$(BIN)/python -m servers.test_postgres_changes $(KILLS) $$(($(KILLS) / 4))

@@ -9,6 +9,7 @@ from support.servers import mosquitto as mosquittos
 from support.servers import nats as natses
 from support.servers import postgres as postgreses
 from support.servers import redis as redises
+from support.servers import sqlite as sqlites
 from support.servers.process import Server, demand, serving
 
 
@@ -56,4 +57,11 @@ def mosquitto() -> Iterator[Server]:
 def hooks() -> Iterator[Server]:
     """An HTTP server that takes requests by their keys, and sends events."""
     with serving(web_hooks.server) as server:
+        yield server
+
+
+@pytest.fixture
+def sqlite() -> Iterator[Server]:
+    """A process that writes into the files of a test, in the place of a server."""
+    with serving(sqlites.server) as server:
         yield server

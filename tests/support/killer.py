@@ -74,15 +74,19 @@ class Killer:
 
     def strike(self, rng: random.Random, most: int = 3) -> None:
         """At a random moment within the next second, kill some, or stop one for a while."""
-        if rng.random() < SETTLED:
-            self.wait_for_all("records flow", {"running"}, {"completed"})
-        moment = time.monotonic() + rng.random()
-        wait_for("the moment", lambda: time.monotonic() >= moment)
+        self.wait_for_moment(rng)
         if rng.random() < 0.1:
             self.stop_for_a_while(rng.choice(list(self.workers)))
             return
         number = rng.choices(range(1, most + 1), weights=[6, 3, 2, 1, 1][:most])[0]
         self.kill(*rng.sample(list(self.workers), number))
+
+    def wait_for_moment(self, rng: random.Random) -> None:
+        """Wait for a random one, while records flow or while something is being mended."""
+        if rng.random() < SETTLED:
+            self.wait_for_all("records flow", {"running"}, {"completed"})
+        moment = time.monotonic() + rng.random()
+        wait_for("the moment", lambda: time.monotonic() >= moment)
 
     def phases_now(self) -> set[str]:
         """The phases that the workers are in; fails if one has ended by itself."""

@@ -1,0 +1,1 @@
+"""Systems outside, each with what it takes to count words through it while everything dies."""

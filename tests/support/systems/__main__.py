@@ -1,0 +1,51 @@
+"""``python -m support.systems SYSTEM``, run in tests/, proves a system by hand: see --help."""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+from support.servers.process import serving
+from support.systems.killing import kill_often, put_back, server_away
+from support.systems.known import SYSTEMS
+from support.systems.memory import server_stopped
+
+
+def main() -> None:
+    """Do what is asked for, check what came out, and say what was done."""
+    parser = argparse.ArgumentParser(prog="support.systems", description=__doc__)
+    parser.add_argument("system", choices=sorted(SYSTEMS))
+    parser.add_argument("--kills", type=int, default=0, help="of workers; a quarter of the server")
+    parser.add_argument("--grows", type=int, default=0, help="partitions that appear meanwhile")
+    parser.add_argument("--away", type=float, default=0, help="seconds without the server")
+    parser.add_argument("--stopped", type=float, default=0, help="seconds, written at full speed")
+    parser.add_argument("--put-back", action="store_true", help="put a kept checkpoint back")
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    entry = SYSTEMS[asked.system]
+    if reason := entry.missing():
+        parser.error(reason)
+    began = time.monotonic()
+    with serving(entry.server) as server, tempfile.TemporaryDirectory() as folder:
+        directory = Path(folder)
+        system = entry.use(server, directory, "counted")
+        if asked.away:
+            said = server_away(system, directory, away_s=asked.away, seed=asked.seed)
+        elif asked.stopped:
+            said = server_stopped(system, directory, stopped_s=asked.stopped)
+        elif asked.put_back:
+            said = put_back(system, directory, seed=asked.seed)
+        else:
+            said = kill_often(
+                system,
+                directory,
+                kills=asked.kills,
+                server_kills=asked.kills // 4,
+                grows=asked.grows,
+                seed=asked.seed,
+            )
+    print(f"{asked.system}: {said}; {time.monotonic() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""What happens to the workers and the server while words are counted; each says what was done."""
+
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from support.harness import WorkerProcess, wait_for
+from support.systems.running import Run, running
+from support.systems.system import System, come_back, grow, leave
+
+PUT_BACK = ("alpha", "beta")
+"""Whose directories are put back; gamma still has the kept checkpoint, so that all go back."""
+
+
+def kill_often(
+    system: System, directory: Path, *, kills: int, server_kills: int, seed: int = 1, grows: int = 0
+) -> str:
+    """Kill workers, the server, and let partitions appear, at random moments."""
+    with running(system, directory, seed) as run:
+        killed, at_first = run.cluster.kills, system.parts
+        with run.feeder.feeding():
+            while killed.total() < kills:
+                run.cluster.strike(run.rng, most=2)
+                share = killed.total() / kills
+                while run.server_kills < min(server_kills, int(share * server_kills)):
+                    run.kill_server()
+                if system.parts < at_first + int(share * grows):
+                    with run.feeder.quiet:
+                        grow(system)
+        run.check_all()
+    return (
+        f"{run.feeder.sent.total():,} words, each counted once and in order; {killed.total()} "
+        f"kills of workers ({dict(run.cluster.phases)}), {run.cluster.stops} stops, "
+        f"{run.server_kills} kills of the server, {system.parts} parts"
+    )
+
+
+def server_away(system: System, directory: Path, *, away_s: float, seed: int = 1) -> str:
+    """Let the server be away for long; workers are killed meanwhile."""
+    with running(system, directory, seed) as run:
+        with run.feeder.feeding():
+            wait_for("something is counted", system.counts)
+            with run.unfed():
+                leave(system)
+                began = time.monotonic()
+                wait_for("status says so", lambda: away_since(run), wait_s=90)
+                while time.monotonic() < began + away_s / 2:
+                    run.cluster.strike(run.rng, most=2)
+                wait_for("it was away", lambda: time.monotonic() > began + away_s, wait_s=away_s)
+                said, largest = (
+                    away_since(run),
+                    max(map(resident_bytes, run.cluster.workers.values())),
+                )
+                come_back(system)
+        run.check_all()
+    return (
+        f"{run.feeder.sent.total():,} words, each counted once and in order; the server was away "
+        f"for {away_s:.0f} s, {run.cluster.kills.total()} kills meanwhile; at its end the largest "
+        f"worker had {largest >> 20} MiB; status: {said}"
+    )
+
+
+def away_since(run: Run) -> str:
+    """What a worker says of the source, or the sink, whose server is away; empty if nothing."""
+    wanted = "in" if run.system.fed_by_server else "out"
+    for worker in run.cluster.workers.values():
+        status = worker.status()
+        for stage in status.stages if status is not None else ():
+            if "since" in stage.failing and wanted in stage.name.split(" + "):
+                return f"{stage.name}: {stage.failing}"
+    return ""
+
+
+def resident_bytes(worker: WorkerProcess) -> int:
+    """How many bytes of memory a worker has."""
+    pages = int(Path(f"/proc/{worker.process.pid}/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def put_back(system: System, directory: Path, *, seed: int = 1) -> str:
+    """Put a kept checkpoint back: the whole cluster goes back, and what follows is made again."""
+    with running(system, directory, seed) as run:
+        kept = _fed_and_counted(run, 0)
+        _keep(run)
+        run.cluster.end()
+        copies = directory / "copies"
+        for name in PUT_BACK:
+            shutil.copytree(run.cluster.workers[name].state, copies / name)
+        _start(run)
+        before = _fed_and_counted(run, 0)
+        _kill_all(run)
+        for name in PUT_BACK:
+            state = run.cluster.workers[name].state
+            shutil.rmtree(state)
+            shutil.copytree(copies / name, state)
+        _start(run)
+        again = before.total() - kept.total()
+        _fed_and_counted(run, again, strikes=2)
+        sent = run.feeder.sent
+        run.check(
+            {
+                word: [*range(1, before[word] + 1), *range(kept[word] + 1, count + 1)]
+                for word, count in sent.items()
+            }
+        )
+        lines = run.said.count("line 1 of the output begins")
+    assert lines, "no new line was begun"
+    return f"{sent.total():,} words, of which {again:,} were counted again in order, in a new line"
+
+
+def _fed_and_counted(run: Run, again: int, *, strikes: int = 0) -> "Counter[str]":
+    """Feed for a while, and wait until all is counted; *again* are counted twice."""
+    with run.feeder.feeding():
+        enough = run.feeder.sent.total() + 400
+        wait_for("enough is fed", lambda: run.feeder.sent.total() >= enough)
+        for _ in range(strikes):
+            run.cluster.strike(run.rng, most=2)
+    run.until_counted(run.feeder.sent.total() + again)
+    return Counter(run.feeder.sent)
+
+
+def _keep(run: Run) -> None:
+    run.cluster.until("running")
+    where = run.cluster.workers["gamma"].state
+    keep = ("checkpoint", "--keep", "copy", "--state-directory", str(where))
+    subprocess.run([sys.executable, "-m", "wallarood.cli.ctl", *keep], check=True, timeout=60)
+
+
+def _start(run: Run) -> None:
+    cluster = run.cluster
+    cluster.workers = {name: cluster.start(name) for name in cluster.workers}
+    cluster.until("running")
+
+
+def _kill_all(run: Run) -> None:
+    for worker in run.cluster.workers.values():
+        worker.process.kill()
+    for worker in run.cluster.workers.values():
+        assert worker.wait() == -signal.SIGKILL
