@@ -1,0 +1,9 @@
+"""The example of Redis, as far as it goes without a server."""
+
+from wallarood.examples.servers.redis_words import app
+from wallarood.testing import run
+
+
+def test_it_counts_words() -> None:
+    found = run(app(["redis://h", "in-*", "out"]), {"lines": ["a rose is", "a"]})
+    assert sorted(found["counts"]) == [("a", 1), ("a", 2), ("is", 1), ("rose", 1)]
