@@ -88,13 +88,22 @@ def parser() -> argparse.ArgumentParser:
     timed.set_defaults(run=joining.run)
     windowed = commands.add_parser("windowing", parents=[common], help="windows, by hand and ours")
     windowed.set_defaults(run=windowing.run)
-    through = commands.add_parser("brokers", parents=[common], help="Kafka, keyed sum, Kafka")
-    through.set_defaults(run=brokers.run)
+    _add_brokers(commands, common)
     resting = commands.add_parser("idle", parents=[common], help="W8: idle, READY, formation")
     resting.add_argument("--seconds", type=float, default=20.0, help="of rest (default 20)")
     resting.add_argument("--workers", type=int, nargs="+", default=[8], help="that form a cluster")
     resting.set_defaults(run=idle.run)
     return whole
+
+
+def _add_brokers(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", common: argparse.ArgumentParser
+) -> None:
+    through = commands.add_parser("brokers", parents=[common], help="Kafka, keyed sum, Kafka")
+    through.add_argument(
+        "--peers", nargs="*", choices=brokers.PEERS, default=brokers.PEERS, help="beside the loop"
+    )
+    through.set_defaults(run=brokers.run)
 
 
 def _add_files(

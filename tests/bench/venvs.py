@@ -19,6 +19,8 @@ REQUIREMENTS = {
     "bytewax": ("bytewax==0.21.1", ORJSON),
     "pathway": ("pathway==0.33.0", ORJSON),
     "quix": ("quixstreams==3.24.0", ORJSON),
+    "kafka_bytewax": ("bytewax[kafka]==0.21.1",),
+    "kafka_quix": ("quixstreams==3.24.0",),
 }
 
 
