@@ -1,5 +1,6 @@
 """TLS and passwords, against real servers: the check and a worker say the same, and no secret."""
 
+import contextlib
 import itertools
 import json
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import trio
 from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourceType
@@ -16,8 +18,8 @@ from support.servers import nats as natses
 from support.servers import postgres as postgreses
 from support.servers import redis as redises
 from support.servers.certificates import Certificates
+from support.servers.changes import query
 from support.servers.kafka import Secured
-from support.servers.postgres import query
 from support.servers.process import Server, demand, serving
 from support.servers.redis import ask
 from support.servers.topics import Topics
@@ -178,6 +180,8 @@ async def test_postgres_by_tls(
 ) -> None:
     table = f"secured{next(NUMBERS)}"
     query(postgres, f"CREATE TABLE {table} (at bigserial, said text)")
+    with contextlib.suppress(psycopg.errors.DuplicateObject):
+        query(postgres, "CREATE USER guarded PASSWORD 'open sesame'")
 
     def sink(user: str = "postgres", ca: Path = certificates.ca, **more: Any) -> w.PostgresSink:
         options = f"sslmode=verify-full&sslrootcert={ca}"

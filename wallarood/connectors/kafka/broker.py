@@ -7,6 +7,7 @@
 # it are for the operator to mend, all others are waited for.
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -122,10 +123,19 @@ class Broker:
         found = error.args[0] if isinstance(error, BaseException) else error
         for each in (found, trouble.last):
             if each is not None and (advice := OPERATORS.get(each.name())):
-                return ConfigurationError(f"{self}: {each.str()}: {advice}")
+                return ConfigurationError(f"{self}: {sentence_of(each.str())}: {advice}")
         last = trouble.last
         reason = last.str() if last is not None and found.name() in _VAGUE else found.str()
-        return PeersGoneError(f"{self} does not answer: {reason}")
+        return PeersGoneError(f"{self} does not answer: {sentence_of(reason)}")
+
+
+_PASSING = re.compile(r"^\w+://\S+: | ?\(after [^)]*\)")
+"""What librdkafka adds: which connection it was, for how long, and how often before."""
+
+
+def sentence_of(said: str) -> str:
+    """What librdkafka has *said*, without what differs each time."""
+    return _PASSING.sub("", said)
 
 
 _VAGUE = ("_TRANSPORT", "_TIMED_OUT", "_ALL_BROKERS_DOWN", "_WAIT_COORD")

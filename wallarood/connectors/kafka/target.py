@@ -8,6 +8,7 @@
 # behind the first open transaction, of any writer: so it must have come as far as the topic went
 # when all of ours was ended, however long that takes, or it would take an older marker for ours.
 
+import contextlib
 import time
 from typing import Any
 
@@ -91,7 +92,8 @@ class KafkaTarget:
         try:
             producers[0].init_transactions(ANSWER_S)
         except kafka().KafkaException as error:
-            producers[0].poll(0)
+            with contextlib.suppress(kafka().KafkaException):  # the same once more, if it is fatal
+                producers[0].poll(0)
             raise self.broker.what(error, trouble) from error
         return self._read()
 

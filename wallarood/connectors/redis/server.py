@@ -120,7 +120,12 @@ class Address:
             return stream
         context = ssl.create_default_context(cafile=self.ca_file)
         secure = trio.SSLStream(stream, context, server_hostname=parts.hostname)
-        await secure.do_handshake()
+        try:
+            await secure.do_handshake()
+        except BaseException:
+            with trio.CancelScope(shield=True):
+                await trio.aclose_forcefully(stream)
+            raise
         return secure
 
     def what(self, said: str) -> ConfigurationError | PeersGoneError:

@@ -146,14 +146,11 @@ class SpooledWriter:
         line, first = place_of(prepared["file"])
         last = Marker(line, prepared["last"])
         self._due = max(self._due, last)
-        if self._marker is None:
-            self._marker = await self.target.marker()
-            self._refused = -1
-            self._check_ahead(self._marker)
         before = Marker(line, first - 1) if first > 1 else Marker(*prepared["after"])
         if self._marker is None:
             marker = await self.target.marker()
             self._marker = before if marker is None else marker
+            self._refused = -1
             self._check_ahead(self._marker)
         if self._marker >= last:
             return
