@@ -1,6 +1,7 @@
 """An open source of changes: first the rows that are there, then what becomes of them."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import attrs
 import structlog
@@ -16,6 +17,8 @@ from wallarood.connectors.postgres.changes.stream import Stream
 from wallarood.connectors.postgres.changes.tables import Tables
 from wallarood.connectors.postgres.server import Session
 from wallarood.model.errors import PeersGoneError, ServerAwayError
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +42,7 @@ class ChangeReader:
     _confirmed: int = attrs.field(default=0, init=False)
     _told: float = attrs.field(factory=trio.current_time, init=False)
     _told_lsn: int = attrs.field(default=0, init=False)
+    _is_checked: bool = attrs.field(default=False, init=False)
     _drained: bool = attrs.field(default=False, init=False)
 
     @_session.default
@@ -72,14 +76,17 @@ class ChangeReader:
 
     async def _begin(self) -> SourceBatch[Any]:
         """Make the slot, and say where it stands: that may not be asked for a second time."""
+        self.place = place = await self._asked(self._begun)
+        return SourceBatch([], place.position, (), [])
+
+    async def _asked(self, call: Callable[[Any], T]) -> T:
+        """What *call* says by a connection that may replicate."""
         session = self.wanted.replication()
         try:
-            place = await session.run(self._begun)
+            return await session.run(call)
         finally:
             with trio.CancelScope(shield=True):
                 await session.drop()
-        self.place = place
-        return SourceBatch([], place.position, (), [])
 
     def _begun(self, connection: Any) -> Place:
         tables = self.wanted.prepared(connection)
@@ -98,6 +105,9 @@ class ChangeReader:
         return self._tables
 
     async def _read_rows(self, place: Place) -> SourceBatch[Any]:
+        if not self._is_checked:  # all that is read would be in vain if the slot were gone
+            await self._asked(lambda connection: self._checked(connection, place))
+            self._is_checked = True
         tables = await self._opened_tables(place)
         records = await tables.read(self.limits.batch_records_max, self.limits.batch_bytes_max)
         if place.is_read:
