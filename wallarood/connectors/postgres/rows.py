@@ -15,10 +15,17 @@ _ALIKE = frozenset((bool, int, str, bytes, UUID, date))
 """Of these, equal values are written alike."""
 
 
-def is_taken(value: Any) -> bool:
-    """Whether *value* is surely one of those that `problem_of` takes; quick."""
-    kind: Any = type(value)
-    return kind in _TAKEN or (kind is str and value.isascii() and "\0" not in value)
+def are_taken(column: Sequence[Any]) -> bool:
+    """Whether all values of a column are surely of those that `problem_of` takes; quick.
+
+    None is not among them.
+    """
+    kinds = set(map(type, column))
+    if str in kinds:
+        texts = column if len(kinds) == 1 else [value for value in column if type(value) is str]
+        if problem_of_text("".join(texts)):
+            return False
+    return kinds - {str} <= _TAKEN
 
 
 def problem_of(value: Any) -> str:
@@ -27,7 +34,7 @@ def problem_of(value: Any) -> str:
     if kind in _TAKEN or value is None:
         return ""
     if isinstance(value, str):
-        return _problem_of_text(value)
+        return problem_of_text(value)
     if isinstance(value, list | tuple):
         return next(filter(None, map(problem_of, value)), "")
     if _is_sent(kind):
@@ -38,7 +45,8 @@ def problem_of(value: Any) -> str:
     )
 
 
-def _problem_of_text(value: str) -> str:
+def problem_of_text(value: str) -> str:
+    """As `problem_of`."""
     if "\0" in value:
         return f"PostgreSQL takes no text with a character NUL in it: found {value!r:.100}"
     try:

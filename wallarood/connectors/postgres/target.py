@@ -5,14 +5,15 @@
 # it; so of two processes of one writer the second waits, and then finds another marker. To read it
 # is to lock it, too: what an earlier process has under way is over when it has been read.
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
 import trio
 
 from wallarood.connectors.columns import Columns
-from wallarood.connectors.postgres.rows import is_taken, last_of_each_key, problem_of
+from wallarood.connectors.postgres.lines import lines_of, written
+from wallarood.connectors.postgres.rows import are_taken, last_of_each_key, problem_of
 from wallarood.connectors.postgres.server import Database, Session, psycopg
 from wallarood.connectors.spool.target import Marker, MarkerMovedError
 from wallarood.model.errors import ApplicationError, ConfigurationError
@@ -91,19 +92,21 @@ class Table:
             update if others else sql.SQL("NOTHING"),
         )
 
-    def staged(self, rows: list[Any]) -> Iterable[Any]:
+    def staged(self, rows: list[Any]) -> Sequence[Any]:
         """The rows as they are copied."""
         if not self.key:
             return rows
         last = last_of_each_key(rows, [self.columns.names.index(name) for name in self.key])
-        return ((number, *row) for number, row in enumerate(last))
+        return [(number, *row) for number, row in enumerate(last)]
 
     def check(self, rows: list[tuple[Any, ...]]) -> None:
         """Raises ApplicationError: PostgreSQL cannot take one."""
-        for row in rows:
-            for name, value in zip(self.columns.names, row, strict=True):
-                if not is_taken(value) and (problem := self._problem_of(name, value)):
-                    raise ApplicationError(f"{self.columns.named}: column {name!r}: {problem}")
+        for name, column in zip(self.columns.names, zip(*rows, strict=True), strict=False):
+            given = column if name in self.key else [each for each in column if each is not None]
+            if not are_taken(given):
+                for value in given:
+                    if problem := self._problem_of(name, value):
+                        raise ApplicationError(f"{self.columns.named}: column {name!r}: {problem}")
 
     def _problem_of(self, name: str, value: Any) -> str:
         if value is None and name in self.key:
@@ -128,9 +131,11 @@ class TableTarget:
     writer: str
     _session: Session | None = attrs.field(default=None, init=False)
 
-    def encode(self, records: list[Any]) -> list[tuple[Any, ...]]:
+    def encode(self, records: list[Any]) -> list[Any]:
         """See `wallarood.Target`. Raises ApplicationError: a record does not fit the columns."""
         rows = self.table.columns.rows(records)
+        if not self.table.key and (lines := lines_of(rows)) is not None:
+            return lines
         self.table.check(rows)
         return rows
 
@@ -181,7 +186,7 @@ class TableTarget:
                 if self.table.key:
                     cursor.execute(self.table.stage)
                 with cursor.copy(self.table.copy) as copy:
-                    for row in rows:
+                    for row in written(rows, copy.write):
                         copy.write_row(row)
                 if self.table.key:
                     cursor.execute(self.table.replace)
