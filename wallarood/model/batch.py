@@ -70,6 +70,19 @@ class Batch:
         runs = None if self.runs is None else _sifted(self.runs, flags)
         return Batch(values, keys, self.kind, key_index, times, runs)
 
+    def without(self, places: Sequence[int]) -> "Batch":
+        """All but the records at these *places*, in order; quicker than `sift` for few."""
+        runs = self.runs
+        if runs is not None:
+            flags = bytearray(b"\1") * len(self)
+            for place in places:
+                flags[place] = 0
+            runs = _sifted(runs, flags)
+        values = all_but(self.values, places)
+        keys = None if self.keys is None else all_but(self.keys, places)
+        times = None if self.times is None else all_but(self.times, places)
+        return Batch(values, keys, self.kind, self.key_index, times, runs)
+
     def spread(self, lists: Sequence[Sequence[Any]]) -> "Batch":
         """What is in *lists*, each of which is what a record gave."""
         values = list(chain.from_iterable(lists))
@@ -140,6 +153,14 @@ class Batch:
         if first.runs is not None:
             runs = list(chain.from_iterable(batch.runs or () for batch in batches))
         return Batch(values, keys, kinds.pop() if len(kinds) == 1 else None, None, times, runs)
+
+
+def all_but(column: list[Any], places: Sequence[int]) -> list[Any]:
+    """*column* without what is at these *places*, which are in order and few."""
+    column = column.copy()
+    for place in reversed(places):
+        del column[place]
+    return column
 
 
 def _repeated(column: list[Any] | None, sizes: list[int]) -> list[Any] | None:

@@ -50,6 +50,9 @@ def test_sifting_sifts_every_column(batch: Batch, data: st.DataObject) -> None:
     flags = [data.draw(st.booleans()) for _ in batch.values]
     kept = [row for row, flag in zip(rows(batch), flags, strict=True) if flag]
     assert rows(batch.sift(flags)) == kept
+    assert rows(batch.sift(bytes(flags))) == kept
+    gone = [place for place, flag in enumerate(flags) if not flag]
+    assert rows(batch.without(gone)) == kept
     others = [str(value) for value in batch.values]
     assert rows(batch.sift(flags, others)) == [(str(row[0]), *row[1:]) for row in kept]
 

@@ -31,9 +31,9 @@ from wallarood.model.time import MAX_TIME, MIN_TIME
 from wallarood.model.timing.computations import DistinctSpec
 
 PARTS: Final = 64
+FEW_SHARE: Final = 32
+"""One record of so many, or fewer, are taken out of a batch one by one."""
 _SLICE_ROWS: Final = 1024
-_NOT: Final = bytes([1]) + bytes(255)
-"""What `bytes.translate` makes 1 of 0 with, and 0 of all else."""
 
 
 class Distinct:
@@ -81,9 +81,9 @@ class Distinct:
         bounds = (lowest, highest)
         if not self._sure:
             flags = self._pass(held, times, bounds, among=len(held))
-            return batch if flags is None else batch.sift(flags)
-        unsure = bytes(map(self._sure.__contains__, held)).translate(_NOT)
-        places = list(compress(range(len(held)), unsure))
+            return batch if flags is None else _sifted(batch, flags)
+        sure = self._sure
+        places = [place for place, key in enumerate(held) if key not in sure]
         if places:
             held, times = (list(map(each.__getitem__, places)) for each in (held, times))
             flags = self._pass(held, times, bounds, among=len(batch))
@@ -136,9 +136,9 @@ class Distinct:
         within = self._spec.within
         bound = self._now() - within if self._spec.stamped else MAX_TIME
         news: dict[Any, Any] = {}
-        for place in list(compress(range(len(held)), flags.translate(_NOT))):
+        for place in _places_of_zero(flags):
             key, row, time = held[place], rows[place], times[place]
-            if key in news or time - (row if type(row) is int else row[-1]) < within:
+            if time - (row if type(row) is int else row[-1]) < within or key in news:
                 continue
             kept = [one for one in _times_of(row) if one > bound]
             news[key] = (*kept, time) if kept else time
@@ -255,6 +255,19 @@ class Distinct:
             elif row is not None and row > bound:
                 kept[key] = row
         self._state.put(kept)
+
+
+def _places_of_zero(flags: bytearray) -> Iterator[int]:
+    place = flags.find(0)
+    while place >= 0:
+        yield place
+        place = flags.find(0, place + 1)
+
+
+def _sifted(batch: Batch, flags: bytearray) -> Batch:
+    if flags.count(0) <= len(flags) // FEW_SHARE:
+        return batch.without(list(_places_of_zero(flags)))
+    return batch.sift(flags)
 
 
 def times_of_keys(step: Step) -> KeyedState:

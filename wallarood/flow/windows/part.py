@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from itertools import compress
 from typing import Any, TypeAlias
 
+from wallarood.model.batch import all_but
+
 Choose: TypeAlias = Callable[[list[Any]], list[Any]]
 """From a column to a part of it."""
 
@@ -49,15 +51,7 @@ class Part:
 
     def without(self, places: list[int]) -> "Part":
         """All but the records at these places, which are in order and few."""
-        last_first = places[::-1]
-
-        def choose(column: list[Any]) -> list[Any]:
-            column = column.copy()
-            for place in last_first:
-                del column[place]
-            return column
-
-        return self._by(choose)
+        return self._by(lambda column: all_but(column, places))
 
     def pick(self, places: list[int]) -> "Part":
         """The records at these places."""
