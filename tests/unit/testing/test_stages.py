@@ -70,3 +70,40 @@ async def test_with_hold_the_watermark_stays_when_all_are_idle(first: str) -> No
     running.now += 60 * SECOND
     await running.flow()
     assert watermark(running) == 5
+
+
+class Kept:
+    """What is kept of a key."""
+
+    count = 0
+
+
+def rung(name: str, kept: Kept, timers: w.Timers) -> str:
+    return f"timer {name}"
+
+
+@pytest.mark.parametrize("in_order", [False, True])
+async def test_what_comes_after_an_end_and_a_restart_has_its_turn_at_the_next_end(
+    in_order: bool,
+) -> None:
+    def take(record: float, kept: Kept, timers: w.Timers) -> str:
+        timers.after("10s", f"{record:g}")
+        return f"record {record:g}"
+
+    ring = w.state_computation_timed(
+        state=Kept, on_timer=rung, ttl=w.forever, in_order=in_order, name="ring"
+    )(take)
+    time = w.event_time(lambda record: record, unit="s", out_of_order="0s")
+    stream = w.source("in", w.ListSource([], record=float), time=time).key_by(str).to(ring)
+    app = w.application("a", stream.to_sink(w.StdoutSink(), name="out"))
+    running = Stages(app, partitions={"in": ["0"]}, now=0)
+    await running.feed("in", [100], partition="0")
+    await running.end()
+    running.checkpoint()
+    running.crash()
+    await running.feed("in", [50, 200], partition="0")
+    await running.end()
+    first = ["record 100", "timer 100"]
+    assert running.results["out"][:2] == first
+    again = sorted(running.results["out"][2:])
+    assert again == ["record 200", "record 50", "timer 200", "timer 50"]
