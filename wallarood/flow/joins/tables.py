@@ -10,9 +10,9 @@
 # it meanwhile are held in the row of their key, as its third part, until the table is loaded.
 
 from collections.abc import Callable, Iterator
-from itertools import compress
+from itertools import compress, islice
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from wallarood.flow.failures import Failure, fail
 from wallarood.flow.keys import canonical_all
@@ -30,6 +30,8 @@ DELETED: Final[Any] = ...
 TTL_PARTS: Final = 64
 """A row is forgotten at most a part of `ttl` late."""
 _SLICE_ROWS: Final = 1024
+_Waiting: TypeAlias = tuple[int, tuple[Any, Any], Any, Any]
+"""The pair of a record that was held: its arrival, itself, its key, its stamp."""
 _NO_ROW: Final[tuple[Any, ...]] = (MIN_TIME, DELETED)
 
 
@@ -83,22 +85,43 @@ class Enrich:
         self._holds = True
 
     def on_loaded(self, failures: list[Failure]) -> Iterator[Batch]:  # noqa: ARG002
-        """The pairs of the records that were held: the table has been read."""
+        """The pairs of the records that were held: the table has been read.
+
+        They come by their arrival, of which no two have the same: so it takes no sort of them all.
+        """
         self._holds = False
-        by_key, alive = self._state.by_key, self._alive_from()
-        pairs: list[tuple[int, Any, Any, Any]] = []
-        for held in self._holding:
-            time, value, waiting = by_key[held]
-            met = None if value is DELETED or time < alive else value
-            for arrival, record, stamp, key in waiting:
-                if met is not None or not self._spec.inner:
-                    pairs.append((arrival, (record, met), key, stamp))
-        self._let_go_of_held()
-        pairs.sort(key=itemgetter(0))
-        for start in range(0, len(pairs), _SLICE_ROWS):
-            part = pairs[start : start + _SLICE_ROWS]
+        parts: dict[int, list[_Waiting]] = {}
+        for pairs in self._held_pairs():
+            for pair in pairs:
+                parts.setdefault(pair[0] // _SLICE_ROWS, []).append(pair)
+            yield self._nothing()
+        for number in sorted(parts):
+            part = parts.pop(number)
+            part.sort(key=itemgetter(0))
             _, values, keys, times = map(list, zip(*part, strict=True))
             yield Batch(values, keys, times=times if self._spec.stamped else None)
+        while self._holding:
+            count = min(_SLICE_ROWS, len(self._holding))
+            self._let_go_of_held([self._holding.pop() for _ in range(count)])
+            yield self._nothing()
+
+    def _held_pairs(self) -> Iterator[list[_Waiting]]:
+        """The pairs, in lists of a bounded size."""
+        by_key, alive, inner = self._state.by_key, self._alive_from(), self._spec.inner
+        pairs: list[_Waiting] = []
+        for number, held in enumerate(self._holding):
+            time, value, waiting = by_key[held]
+            met = None if value is DELETED or time < alive else value
+            records = iter(waiting if met is not None or not inner else ())
+            while some := list(islice(records, _SLICE_ROWS)):
+                pairs += [(each[0], (each[1], met), each[3], each[2]) for each in some]
+                if len(pairs) >= _SLICE_ROWS:
+                    yield pairs
+                    pairs = []
+            if number % _SLICE_ROWS == _SLICE_ROWS - 1:
+                yield pairs
+                pairs = []
+        yield pairs
 
     def _hold(self, batch: Batch) -> Batch:
         times: Any = batch.times or [None] * len(batch)
@@ -117,11 +140,11 @@ class Enrich:
         self._holding.update(news)
         return self._nothing()
 
-    def _let_go_of_held(self) -> None:
-        """The rows are what they are of the table alone."""
+    def _let_go_of_held(self, keys: list[Any]) -> None:
+        """The rows of these keys are what they are of the table alone."""
         news: dict[Any, Any] = {}
         empty: list[Any] = []
-        for held in self._holding:
+        for held in keys:
             row = self._state.by_key[held]
             if row[0] == MIN_TIME or (row[1] is DELETED and not self._spec.stamped):
                 empty.append(held)
@@ -129,7 +152,6 @@ class Enrich:
             news[held] = row[:2]
             if self._spec.ttl is not None:
                 self._remind(held, row[0])
-        self._holding.clear()
         self._state.put(news)
         self._state.delete(empty)
 

@@ -1,6 +1,7 @@
 """The join of a stream with a table as it is now."""
 
 import random
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -173,3 +174,28 @@ def test_random_updates_equal_a_dict_by_time(seed: int) -> None:
             assert ask(work, key, mark / SECOND) == wanted
         mark += chance.randrange(0, 30)
         work._advance(mark)
+
+
+def test_what_was_held_by_many_keys_and_by_one_comes_in_slices_and_in_its_order() -> None:
+    work = enrich()
+    work.operator.hold()
+    records = [(f"k{n}" if n % 2 else "hot", 0, n) for n in range(6000)]
+    for start in range(0, len(records), 500):
+        work.feed(records[start : start + 500], side=STREAM)
+    work.feed([("k7", 0, "seven"), ("hot", 0, "H")], side=TABLE)
+    work.state.capture(1, 0)
+    holding, found = [len(work.operator._holding)], []
+    for part in work.operator.on_loaded([]):
+        holding.append(len(work.operator._holding))
+        found += part.values
+        assert len(part) <= 1024
+    assert max(before - after for before, after in pairwise(holding)) <= 1024
+    assert holding[-1] == 0
+    met = {7: "seven"} | dict.fromkeys(range(0, 6000, 2), "H")
+    assert found == [(n, met.get(n)) for n in range(6000)]
+    assert set(work.state.by_key) == {"k7", "hot"}
+    while work.state.capturing:
+        work.state.encode_some()
+    work._chunks = list(work.state.finish().chunks)
+    work.crash()
+    assert len(work.operator._holding) == 3001  # what it was when the capture began
