@@ -19,6 +19,7 @@ from support.servers.process import Server
 import wallarood as w
 from wallarood.connectors.journal.intake import Intake
 from wallarood.model.errors import ConfigurationError, ServerAwayError
+from wallarood.testing.connectors import IntakeCase, prove_intake
 
 
 @pytest.fixture
@@ -317,3 +318,25 @@ def test_named_messages_are_counted_once_whoever_dies(
         server=mosquitto,
         workers=workers,
     )
+
+
+async def test_the_kit_shows_that_what_the_broker_has_is_read_once(
+    mosquitto: Server, topic: str, tmp_path: Path
+) -> None:
+    with Publisher(mosquitto, client_id=topic, kept=True) as first:
+        first.subscribe(topic)
+    file = tmp_path / "password"
+    file.write_text("barley")
+    where = f"mqtt://{USER}@127.0.0.1:{guarded_port(mosquitto)}"
+    wrong = w.MqttSource(where, "allowed/x", client_id="wrong", password_file=str(file))
+    with Publisher(mosquitto) as publisher:
+        case = IntakeCase(
+            source=source_of(mosquitto, topic, client_id=topic, id_property="id"),
+            send=lambda text: publisher.publish_named(topic, [text.encode()], [text]),
+            kills=5,
+            wrong={"password": (wrong, "check user")},
+            secrets=["barley"],
+        )
+        proof = await prove_intake(case, tmp_path / "kit")
+    print(proof)
+    assert not proof.untried

@@ -1,0 +1,1 @@
+"""Does a source that journals what it is sent keep what it has acknowledged?"""
