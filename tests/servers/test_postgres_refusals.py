@@ -1,6 +1,7 @@
 """What keeps changes of PostgreSQL from being read: one sentence that says what to do."""
 
 import functools
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,7 +9,7 @@ import psycopg
 import pytest
 import trio
 from servers.test_postgres_source import CONTEXT, next_of, opened
-from support.harness import free_port
+from support.harness import free_port, wait_for
 from support.servers import postgres as postgreses
 from support.servers.changes import NUMBERS, query, slot_of, where
 from support.servers.process import Server, serving
@@ -191,7 +192,7 @@ async def test_a_slot_that_is_lost_stops(postgres: Server) -> None:
 
 async def test_a_server_that_accepts_and_does_not_answer_is_away() -> None:
     port = free_port()
-    source = w.PostgresSource(f"postgresql://postgres@127.0.0.1:{port}/postgres", "t")
+    source = w.PostgresSource(f"postgresql://postgres@127.0.0.1:{port}/x?connect_timeout=2", "t")
     async with trio.open_nursery() as nursery:
 
         async def silent(_: trio.SocketStream) -> None:
@@ -203,3 +204,19 @@ async def test_a_server_that_accepts_and_does_not_answer_is_away() -> None:
             await reader.read()
         await reader.aclose()
         nursery.cancel_scope.cancel()
+
+
+async def test_a_slot_that_another_client_reads_is_found_by_the_check(
+    postgres: Server, slot: str
+) -> None:
+    source = w.PostgresSource(where(postgres), slot, slot=slot)
+    position = await read_to_the_end(source)
+    command = [postgreses.PROGRAMS / "pg_recvlogical", "-d", where(postgres), "-S", slot]
+    command += ["--start", "-f", "-", "-o", "proto_version=1", "-o", f"publication_names={slot}"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as other:  # noqa: ASYNC220
+        active = f"SELECT active FROM pg_replication_slots WHERE slot_name = '{slot}'"
+        wait_for("it reads", lambda: query(postgres, active) == [(True,)])
+        said = "is in use by process .* 'pg_recvlogical'.*: end that, or say another slot="
+        await refused(source, said)
+        await stops(source, position, said)
+        other.terminate()

@@ -207,7 +207,9 @@ async def test_a_server_that_does_not_answer_is_left_and_so_is_the_thread_that_w
 
 async def test_a_server_that_only_accepts_is_left() -> None:
     port = free_port()
-    sink = w.PostgresSink(f"postgresql://postgres@127.0.0.1:{port}/postgres", "t", columns=["a"])
+    sink = w.PostgresSink(
+        f"postgresql://postgres@127.0.0.1:{port}/x?connect_timeout=2", "t", columns=["a"]
+    )
 
     async def silent(_: trio.SocketStream) -> None:
         await trio.sleep_forever()

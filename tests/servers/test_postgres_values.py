@@ -150,8 +150,11 @@ async def test_other_columns_are_told_before_the_first_change_that_has_them(
     await next_of(reader)
     query(postgres, f"ALTER TABLE {slot} ADD COLUMN more text DEFAULT 'm'")
     query(postgres, f"UPDATE {slot} SET n = 2; UPDATE {slot} SET n = 3")
-    batch = await next_of(reader)
-    schema, second, third = batch.records
+    found: list[Any] = []
+    while len(found) < 3:
+        batch = await next_of(reader)
+        found += batch.records
+    schema, second, third = found
     await reader.aclose()
     assert schema.operation == "schema"
     assert schema.values == {"id": "integer", "n": "integer", "more": "text"}
@@ -173,7 +176,7 @@ async def test_a_transaction_of_any_size_is_read_in_batches_of_bounded_memory(
     reader = await source.open(slot, None, w.SourceContext("in", "alpha", "test-1"))
     first = await reader.read()
     assert first is not None
-    count = 60_000
+    count = 25_000
     query(
         postgres,
         f"INSERT INTO {slot} SELECT n, repeat('x', 1000) FROM generate_series(1, {count}) n",
@@ -188,7 +191,7 @@ async def test_a_transaction_of_any_size_is_read_in_batches_of_bounded_memory(
                 assert each.key == (seen,)
             lsns.add(batch.records[-1].lsn)
             position = batch.position
-            if seen < count and seen // 20_000 != (seen - len(batch.records)) // 20_000:
+            if seen < count and seen // 10_000 != (seen - len(batch.records)) // 10_000:
                 assert position["skip"] == seen
                 await reader.aclose()
                 reader = await source.open(slot, position, w.SourceContext("in", "alpha", "test-1"))
@@ -197,7 +200,7 @@ async def test_a_transaction_of_any_size_is_read_in_batches_of_bounded_memory(
         tracemalloc.stop()
     await reader.aclose()
     assert len(lsns) == 1
-    assert peak < 20 << 20, f"{peak:,} bytes for {count * 1000:,} of the transaction"
+    assert peak < 15 << 20, f"{peak:,} bytes for {count * 1000:,} of the transaction"
 
 
 async def test_the_slot_goes_on_only_behind_what_is_committed(postgres: Server, slot: str) -> None:
@@ -208,6 +211,11 @@ async def test_the_slot_goes_on_only_behind_what_is_committed(postgres: Server, 
     before = query(postgres, place)
     query(postgres, f"INSERT INTO {slot} VALUES (1)")
     batch = await next_of(reader)
+    while batch.position["skip"]:  # amid the transaction: its end has not come yet
+        with trio.fail_after(30):
+            more = await reader.read()
+        assert more is not None
+        batch = more
     query(postgres, f"INSERT INTO {slot} VALUES (2)")
     await next_of(reader)
     with trio.move_on_after(2):  # keepalives are answered meanwhile

@@ -29,7 +29,8 @@ OPTIONS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",
 }
-"""Of our end: a server that is gone without a word is noticed within half a minute."""
+"""Of our end, where the conninfo says nothing else: a server that is gone without a word is noticed
+within half a minute."""
 SESSION = (
     "SET SESSION tcp_keepalives_idle = 10; SET SESSION tcp_keepalives_interval = 5; "
     "SET SESSION tcp_keepalives_count = 3; "
@@ -89,10 +90,11 @@ class Database:
     def connected(self, **more: Any) -> Any:
         """A connection, with *more* options. Blocks. Raises as `what` says."""
         client = psycopg()
-        options: dict[str, Any] = {**OPTIONS, **more}
-        if self.password_file is not None:
-            options["password"] = secret_of(self.password_file, str(self))
         try:
+            given = client.conninfo.conninfo_to_dict(self.conninfo)
+            options: dict[str, Any] = {k: v for k, v in OPTIONS.items() if k not in given} | more
+            if self.password_file is not None:
+                options["password"] = secret_of(self.password_file, str(self))
             connection = client.connect(self.conninfo, autocommit=True, **options)
         except client.ProgrammingError as error:
             raise ConfigurationError(f"{self}: {_line(error)}") from None

@@ -9,7 +9,7 @@ import trio
 
 from wallarood.app.connector import Scope, SourceContext
 from wallarood.connectors.postgres.change import PostgresChange
-from wallarood.connectors.postgres.changes.catalog import Wanted
+from wallarood.connectors.postgres.changes.catalog import CLIENT, Wanted
 from wallarood.connectors.postgres.changes.place import Place
 from wallarood.connectors.postgres.changes.reader import ChangeReader
 from wallarood.connectors.postgres.server import Database
@@ -101,7 +101,7 @@ class PostgresSource:
     async def check_connected(self) -> None:
         """Raises WallaroodError: the server, a table or the slot cannot be used. Changes nothing.
 
-        A slot that is in use is left to the worker: it may be our own.
+        A slot that another cluster of wallarood uses is found by the worker only.
         """
         wanted = self._wanted("")
         session = wanted.replication()
@@ -113,7 +113,7 @@ class PostgresSource:
 
     async def open(self, partition: str, position: Any, context: SourceContext) -> ChangeReader:  # noqa: ARG002
         """See `Source.open`. A position is a place in the log; see `Place`."""
-        client = f"wallarood {context.cluster_id}/{context.step}".encode()[:CLIENT_BYTES_MAX]
+        client = f"{CLIENT} {context.cluster_id}/{context.step}".encode()[:CLIENT_BYTES_MAX]
         place = None if position is None else Place.of(position)
         wanted = self._wanted(str(client, "utf-8", "ignore"))
         return ChangeReader(wanted, place, context.limits)

@@ -11,6 +11,7 @@ from wallarood.connectors.postgres.changes.shapes import quoted, quoted_part
 from wallarood.connectors.postgres.server import Database, Session, psycopg
 from wallarood.model.errors import ConfigurationError, PositionGoneError, ServerAwayError
 
+CLIENT = "wallarood"
 PLUGIN = "pgoutput"
 EARLIER_S, ENDED_S, LOOK_S = 1.0, 5.0, 0.02
 """How long an earlier connection has to end by itself, and when it was told to."""
@@ -35,7 +36,7 @@ WHERE s.slot_name = %s
 class Wanted:
     """The changes of *tables* that come by *publication* and *slot*.
 
-    *client* is what we call ourselves; without it, who uses the slot is not looked at.
+    *client* is what we call ourselves; without it, anybody who is called alike may use the slot.
     """
 
     database: Database
@@ -49,7 +50,7 @@ class Wanted:
         """A connection that may replicate; it takes no parameters apart from statements."""
         options = {
             "replication": "database",
-            "application_name": self.client or "wallarood",
+            "application_name": self.client or CLIENT,
             "cursor_factory": psycopg().ClientCursor,
             "prepare_threshold": None,
         }
@@ -233,7 +234,8 @@ class Wanted:
                 f"pg_drop_replication_slot('{self.slot}')), and form a new cluster to read the "
                 "tables again from their beginning"
             )
-        if self.client and pid is not None and client != self.client:
+        ours = client == self.client if self.client else (client or "").startswith(CLIENT)
+        if pid is not None and not ours:
             raise ConfigurationError(
                 f"{where} is in use by process {pid} of the server for "
                 f"{client or 'another client'!r}{f' at {host}' if host else ''}: end that, or say "
