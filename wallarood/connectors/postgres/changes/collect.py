@@ -1,6 +1,6 @@
 """From the messages of a slot to records: each change once, as far as it counts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -136,19 +136,25 @@ class Collector:
         self._tell_schema(relation, begun)
         if seen is None:
             self._doubt(relation, row, begun, places=places)
-        of_key = new if new is not None else old
-        assert of_key is not None
-        values = None if new is None else _values(relation, new, range(len(new)))
-        parts = range(len(relation.columns.names)) if relation.is_full else relation.identity
-        self._add(
-            relation,
-            begun,
-            operation=row.operation,
-            key=tuple(_value(relation, of_key, place) for place in places),
-            values=values,
-            old=None if old is None else _values(relation, old, parts),
-            unchanged=_unchanged(relation, new or ()),
+        names = relation.columns.names
+        values = None if new is None else _values(relation, new)
+        before = None
+        if old is not None:
+            before = _values(relation, old)
+            if not relation.is_full:
+                before = {names[place]: before[names[place]] for place in relation.identity}
+        of_key = before or {} if values is None else values
+        change = PostgresChange(
+            relation.table,
+            row.operation,
+            tuple([of_key.get(names[place]) for place in places]),
+            values,
+            before,
+            _unchanged(relation, new or ()),
+            begun.lsn,
+            begun.time,
         )
+        self.records.append(change)
 
     def _is_seen(self, relation: Relation, begun: Begin) -> bool | None:
         """Whether a pass has read what the transaction has made of a table; None: it depends."""
@@ -191,16 +197,16 @@ def _texts(row: Texts, places: Places) -> Key:
     return tuple(str(row[place], "utf-8") for place in places)
 
 
-def _value(relation: Relation, row: Texts, place: int) -> Any:
-    text = row[place]
-    return None if text is None or text is UNCHANGED else relation.columns.decoders[place](text)
-
-
-def _values(relation: Relation, row: Texts, places: Iterable[int]) -> dict[str, Any]:
+def _values(relation: Relation, row: Texts) -> dict[str, Any]:
+    """The values of a row by name, without those that were not sent."""
+    columns = relation.columns
+    if UNCHANGED not in row:
+        return columns.by_name(row)
+    triples = zip(columns.names, columns.decoders, row, strict=True)
     return {
-        relation.columns.names[place]: _value(relation, row, place)
-        for place in places
-        if row[place] is not UNCHANGED
+        name: None if text is None else decode(text)
+        for name, decode, text in triples
+        if text is not UNCHANGED
     }
 
 

@@ -19,6 +19,8 @@ class Columns:
     all: tuple[Column, ...]
     names: tuple[str, ...] = attrs.field(init=False)
     decoders: tuple[Decode, ...] = attrs.field(init=False, eq=False)
+    sign: str = attrs.field(init=False)
+    """What tells them from other columns, in short."""
 
     @names.default
     def _names(self) -> tuple[str, ...]:
@@ -28,21 +30,16 @@ class Columns:
     def _decoders(self) -> tuple[Decode, ...]:
         return tuple(decoder_of(oid) for _, oid, _ in self.all)
 
+    @sign.default
+    def _sign(self) -> str:
+        return f"{crc32(repr(self.all).encode()):08x}"
+
     @property
     def types(self) -> dict[str, str]:
         """The name of the type of each."""
         return {name: name_of(oid) for name, oid, _ in self.all}
 
-    @property
-    def sign(self) -> str:
-        """What tells them from other columns, in short."""
-        return f"{crc32(repr(self.all).encode()):08x}"
-
-    def values(self, texts: Sequence[bytes | None]) -> list[Any]:
-        """The values of a row."""
-        pairs = zip(self.decoders, texts, strict=True)
-        return [None if text is None else decode(text) for decode, text in pairs]
-
     def by_name(self, texts: Sequence[bytes | None]) -> dict[str, Any]:
         """The values of a row by the names of their columns."""
-        return dict(zip(self.names, self.values(texts), strict=True))
+        triples = zip(self.names, self.decoders, texts, strict=True)
+        return {name: None if text is None else decode(text) for name, decode, text in triples}

@@ -88,8 +88,7 @@ def decoder_of(oid: int) -> Decode:
     return _DECODERS.get(oid, _text)
 
 
-def _text(raw: bytes) -> str:
-    return str(raw, "utf-8")
+_text = bytes.decode
 
 
 def _timestamptz(raw: bytes) -> datetime | str:

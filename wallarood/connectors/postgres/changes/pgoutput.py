@@ -4,6 +4,7 @@ import struct
 from typing import Any, Final, Literal, TypeAlias
 
 import attrs
+import msgspec
 
 from wallarood.connectors.postgres.changes.columns import Columns
 from wallarood.model.errors import RemoteProtocolError
@@ -55,8 +56,7 @@ class Relation:
     identity: tuple[int, ...]
 
 
-@attrs.frozen
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """A row of `relation` is added, changed or removed.
 
     `old` has only the columns of the identity if `relation.is_full` is not true; of a change it is

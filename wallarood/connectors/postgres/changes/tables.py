@@ -113,11 +113,7 @@ class Tables:
         """The values of the row that was changed, as they are by now; None if there is none."""
         shape = await self.shape(change.table)
         row = await self._run(lambda connection: _row_of(connection, shape, change.key))
-        return (
-            None
-            if row is None
-            else dict(zip(shape.columns.names, shape.columns.values(row), strict=True))
-        )
+        return None if row is None else shape.columns.by_name(row)
 
     async def settle(
         self, records: list[PostgresChange], doubtful: Sequence[Doubtful]
