@@ -11,11 +11,12 @@ sys.path.insert(0, TREE)
 
 import shtab  # noqa: E402 - it is found in TREE
 
-from wallarood.cli import ctl, main  # noqa: E402
+from wallarood.cli import main  # noqa: E402
+from wallarood.cli.ctl import command  # noqa: E402
 
 PLACES = {"bash": "bash-completion/completions/{}", "zsh": "zsh/vendor-completions/_{}"}
 
-for name, parser in (("wallarood", main.parser()), ("wallarooctl", ctl.parser())):
+for name, parser in (("wallarood", main.parser()), ("wallarooctl", command.parser())):
     parser.prog = name
     for shell, place in PLACES.items():
         file = Path(DIRECTORY) / place.format(name)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import wallarood
-from wallarood.cli import ctl, demo
+from wallarood.cli import demo
+from wallarood.cli.ctl import command as ctl
 from wallarood.cli.main import COMMANDS
 from wallarood.config.keys import KEYS
 from wallarood.testing import run

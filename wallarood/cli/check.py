@@ -152,7 +152,7 @@ def _pickled(application: "Application", topology: "Topology", config: Config) -
 
 
 def _key(config: Config) -> None:
-    from wallarood.daemon.settings import credentials
+    from wallarood.daemon.start.settings import credentials
 
     try:
         credentials(config)

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from wallarood.admin.text import table
+from wallarood.admin.text.table import table
 from wallarood.cli.common import add_config_flags, config_from
 from wallarood.config.load import read_config
 from wallarood.model.cluster_record import ClusterRecord, RecordState

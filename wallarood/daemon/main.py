@@ -23,13 +23,13 @@ from wallarood.config.keys import Config
 from wallarood.control.events import Event, LeaveWanted
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.worker_state import WorkerState
-from wallarood.daemon.addresses import ask_occupant, listen
-from wallarood.daemon.building import Parts, build_worker, formation_settings
 from wallarood.daemon.ending import Ending
 from wallarood.daemon.reload import Reloader
-from wallarood.daemon.roles import LeaderSought, role_of
-from wallarood.daemon.settings import credentials, net_limits
-from wallarood.daemon.start import Start, starting_as
+from wallarood.daemon.start.addresses import ask_occupant, listen
+from wallarood.daemon.start.building import Parts, build_worker, formation_settings
+from wallarood.daemon.start.choice import Start, starting_as
+from wallarood.daemon.start.roles import LeaderSought, role_of
+from wallarood.daemon.start.settings import credentials, net_limits
 from wallarood.daemon.stopping import LATE_S, Signals, checkpoint_first, leave_s
 from wallarood.daemon.telling import log_context, stuck, tell_status
 from wallarood.logs import add_context

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import structlog
 import trio
 
-from wallarood.admin.text import table
+from wallarood.admin.text.table import table
 from wallarood.model.errors import CannotCreateError, WallaroodError
 from wallarood.runtime.profile import Profile, Spent
 from wallarood.storage.files import write_atomic

@@ -8,7 +8,7 @@ import structlog
 
 from wallarood.config.keys import KEYS, Config
 from wallarood.control.events import TimingChanged
-from wallarood.daemon.settings import source_limits
+from wallarood.daemon.start.settings import source_limits
 from wallarood.logs import set_level
 from wallarood.model.errors import ConfigurationError, WallaroodError
 from wallarood.net.listen import NetLimits

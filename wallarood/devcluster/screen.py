@@ -12,7 +12,7 @@ from collections.abc import Callable
 import attrs
 
 from wallarood.admin.status import JobState, progress
-from wallarood.admin.text import topology_table
+from wallarood.admin.text.cluster import topology_table
 from wallarood.devcluster.cluster import View
 from wallarood.model.ids import WorkerName
 

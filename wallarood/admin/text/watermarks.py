@@ -1,8 +1,8 @@
 """What people see of event time in all of a cluster."""
 
 from wallarood.admin.status import ClusterStatus
-from wallarood.admin.text import table
-from wallarood.admin.times import held_by, shown
+from wallarood.admin.text.table import table
+from wallarood.admin.text.times import held_by, shown
 
 
 def watermarks_text(cluster: ClusterStatus, now: int) -> str:

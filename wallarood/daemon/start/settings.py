@@ -9,7 +9,7 @@ import trio
 from wallarood.app.connector import SourceLimits
 from wallarood.config.keys import Config
 from wallarood.control.settings import NodeSettings, Timing
-from wallarood.daemon.addresses import exposed
+from wallarood.daemon.start.addresses import exposed
 from wallarood.model.ids import parse_address
 from wallarood.net.auth import ClusterKey, read_key
 from wallarood.net.listen import NetLimits

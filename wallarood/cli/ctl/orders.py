@@ -17,6 +17,29 @@ OTHERS_END_S = 10.0
 """A worker that is told to shut down waits at least so long for the others to end."""
 
 
+def timeout_flag(parser: argparse.ArgumentParser) -> None:
+    """Add the flag of an order that is waited for."""
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="how long to wait for the result (default 60)",
+    )
+
+
+def checkpoint_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of ``checkpoint``."""
+    timeout_flag(parser)
+    named = parser.add_mutually_exclusive_group()
+    named.add_argument(
+        "--keep", metavar="NAME", default="", help="keep the checkpoint under this name"
+    )
+    named.add_argument(
+        "--drop", metavar="NAME", default="", help="drop the checkpoint kept under this name"
+    )
+
+
 def checkpoint(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     """Take a checkpoint, or drop a kept one. Raises PeersGoneError: it was not done in time."""
     if chosen.drop:

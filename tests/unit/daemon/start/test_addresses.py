@@ -7,8 +7,8 @@ import pytest
 import trio
 
 from wallarood.config.load import load_config
-from wallarood.daemon.addresses import exposed, listen
-from wallarood.daemon.settings import runtime_settings
+from wallarood.daemon.start.addresses import exposed, listen
+from wallarood.daemon.start.settings import runtime_settings
 from wallarood.model.errors import ConfigurationError
 from wallarood.model.ids import Incarnation
 from wallarood.wire.records.untyped import PickleRule

@@ -1,4 +1,4 @@
-"""Tables that people read: numbers to the right, placement in full."""
+"""What people see of a worker and its cluster: placement in full, and what it waits for."""
 
 import attrs
 
@@ -10,7 +10,7 @@ from wallarood.admin.status import (
     Status,
     WorkerStatus,
 )
-from wallarood.admin.text import status_text, table, topology_table, workers_table
+from wallarood.admin.text.cluster import status_text, topology_table, workers_table
 from wallarood.model.topology import Stage, StageKind, Topology
 
 STATUS = Status(
@@ -32,21 +32,11 @@ STATUS = Status(
 )
 
 
-def test_a_column_of_numbers_goes_to_the_right() -> None:
-    assert table(("name", "count"), [("a", 5), ("long name", 12345), ("b", None)]) == (
-        "name        count\na               5\nlong name  12,345\nb               -"
-    )
-
-
 def test_records_that_were_pickled_are_told_with_their_step() -> None:
     assert "pickled:" not in status_text(STATUS)
     stage = attrs.evolve(STATUS.stages[0], pickled=12345)
     shown = status_text(attrs.evolve(STATUS, stages=(stage,)))
     assert "pickled:     records sent to other workers: count (12,345)" in shown
-
-
-def test_a_table_without_rows_is_its_heads() -> None:
-    assert table(("name", "count"), []) == "name  count"
 
 
 def test_a_partitioned_stage_shows_how_many_partitions_each_worker_owns() -> None:
@@ -87,3 +77,9 @@ def test_a_status_names_the_last_checkpoint_and_says_so_if_there_is_none() -> No
     assert "7 written, 6 committed" in status_text(
         attrs.evolve(STATUS, checkpoint=attrs.evolve(last, committed=6))
     )
+
+
+def test_a_stage_that_waits_says_what_for() -> None:
+    stage = attrs.evolve(STATUS.stages[0], name="enrich", waits="its table is being read")
+    text = status_text(attrs.evolve(STATUS, stages=(stage,)))
+    assert "waits:       enrich: its table is being read" in text

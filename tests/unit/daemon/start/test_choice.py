@@ -7,7 +7,7 @@ import pytest
 
 import wallarood as w
 from wallarood.config.load import Config, load_config
-from wallarood.daemon.start import starting_as
+from wallarood.daemon.start.choice import starting_as
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import RefusedError
 from wallarood.model.pipeline import Application

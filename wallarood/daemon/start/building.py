@@ -12,8 +12,8 @@ from wallarood.control.events import Event, KeyRefused
 from wallarood.control.formation.founding import FormationSettings
 from wallarood.control.formation.startup import role_now
 from wallarood.control.node import ClusterNode
-from wallarood.daemon.roles import role_of
-from wallarood.daemon.settings import node_settings, runtime_settings
+from wallarood.daemon.start.roles import role_of
+from wallarood.daemon.start.settings import node_settings, runtime_settings
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.messages import Listing, Member
 from wallarood.model.pipeline import Application

@@ -6,7 +6,7 @@ import trio
 
 from wallarood.config.keys import Config
 from wallarood.control.formation.startup import AskFor, FormNew, GoOn, Stop, decide
-from wallarood.daemon.roles import role_of
+from wallarood.daemon.start.roles import role_of
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import ClusterId

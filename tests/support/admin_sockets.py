@@ -1,0 +1,66 @@
+"""Workers that only answer on their admin sockets."""
+
+from functools import partial
+from pathlib import Path
+from threading import Semaphore, Thread
+
+import attrs
+import trio
+
+from wallarood.admin.server import serve_admin
+from wallarood.admin.status import JobState, Status, WorkerStatus
+from wallarood.model.topology import Stage, StageKind, Topology
+
+STAGE = Stage(0, "in", StageKind.SOURCE, ("in", "split"), "", ("alpha",))
+TOPOLOGY = Topology(1, "words", ("alpha",), (STAGE,), ())
+
+
+@attrs.define
+class Workers:
+    """Admin servers of workers below a directory, in a thread of their own."""
+
+    root: Path
+    shut_down: list[str] = attrs.field(factory=list)
+    _threads: list[tuple[Thread, trio.lowlevel.TrioToken, trio.CancelScope]] = attrs.field(
+        factory=list
+    )
+
+    def start(self, name: str) -> None:
+        status = Status(
+            name,
+            "1",
+            JobState.RUNNING,
+            "running",
+            1.0,
+            workers=(WorkerStatus(name, "a:1", "here"),),
+        )
+        started: list[tuple[trio.lowlevel.TrioToken, trio.CancelScope]] = []
+
+        async def serve() -> None:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(
+                    partial(
+                        serve_admin,
+                        self.root / name / "admin.sock",
+                        status=lambda: status,
+                        topology=lambda: TOPOLOGY,
+                        orders={"shutdown": lambda _: self._shut_down(name)},
+                    )
+                )
+                started.append((trio.lowlevel.current_trio_token(), nursery.cancel_scope))
+                ready.release()
+
+        ready = Semaphore(0)
+        thread = Thread(target=trio.run, args=(serve,))
+        thread.start()
+        assert ready.acquire(timeout=10)
+        self._threads.append((thread, *started[0]))
+
+    def _shut_down(self, name: str) -> dict[str, list[str]]:
+        self.shut_down.append(name)
+        return {"absent": []}
+
+    def stop(self) -> None:
+        for thread, token, scope in self._threads:
+            token.run_sync_soon(scope.cancel)
+            thread.join()

@@ -1,0 +1,96 @@
+"""The command line of `wallarooctl`: finds the command, and what it answers goes to the output."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+import wallarood
+from wallarood.cli.ctl import orders, views
+from wallarood.cli.ctl.sockets import find_socket
+from wallarood.cli.main import Parser, parsed
+from wallarood.model.errors import WallaroodError
+from wallarood.outlet import open_standard_streams, use_outlet
+
+
+def _no_flags(_: argparse.ArgumentParser) -> None:
+    """Most commands take those that all take."""
+
+
+@attrs.frozen
+class Command:
+    """What a command does, its line of help, and what adds its own flags.
+
+    `answer` takes the admin socket and the arguments; it returns the value that ``--json`` prints,
+    and the same as text.
+    """
+
+    answer: Callable[[Path, argparse.Namespace], tuple[Any, str]]
+    help: str
+    add_flags: Callable[[argparse.ArgumentParser], None] = _no_flags
+
+
+COMMANDS = {
+    "status": Command(views.status, "show the state of a worker and what the cluster has read"),
+    "topology": Command(views.topology, "show the stages of the cluster and where they run"),
+    "workers": Command(views.workers, "show the members of the cluster, as one of them sees them"),
+    "watermarks": Command(views.watermarks, "show how far event time has come, and who holds it"),
+    "checkpoint": Command(
+        orders.checkpoint,
+        "take a checkpoint now, keep one by name, or drop a kept one",
+        orders.checkpoint_flags,
+    ),
+    "reload": Command(orders.reload, "reload the configuration files"),
+    "shutdown": Command(
+        orders.shutdown,
+        "take a checkpoint, then stop all workers of the cluster",
+        orders.timeout_flag,
+    ),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = Parser("wallarooctl", description="Inspect and control a worker.")
+    top.add_argument("--version", action="version", version=f"wallarooctl {wallarood.__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        text = command.help
+        one = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        one.add_argument("--socket", type=Path, metavar="PATH", help="the worker's admin socket")
+        one.add_argument(
+            "--state-directory", type=Path, metavar="DIR", help="the worker's state directory"
+        )
+        one.add_argument(
+            "--worker", metavar="NAME", help="which worker, if several run on this host"
+        )
+        one.add_argument("--json", action="store_true", help="print JSON")
+        command.add_flags(one)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    if arguments is None:
+        open_standard_streams()
+        use_outlet()
+    try:
+        chosen = parsed(parser(), sys.argv[1:] if arguments is None else arguments)
+    except SystemExit as end:
+        return 64 if end.code else 0
+    try:
+        value, text = COMMANDS[chosen.command].answer(find_socket(chosen), chosen)
+        print(json.dumps(value, indent=2) if chosen.json else text, flush=True)
+    except WallaroodError as error:
+        print(f"wallarooctl: error: {error.message}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        return 130
+    return 0

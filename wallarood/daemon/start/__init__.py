@@ -1,0 +1,1 @@
+"""All that comes before a worker runs: settings, listeners, its role, its cluster, its parts."""
