@@ -34,6 +34,7 @@ from wallarood.runtime.dataflow.tasks.discovery import Discovery
 from wallarood.runtime.dataflow.tasks.leaving import Leaving
 from wallarood.runtime.dataflow.tasks.letters import unread_of
 from wallarood.runtime.dataflow.tasks.loading import Loading
+from wallarood.runtime.dataflow.tasks.watchers import Watchers
 from wallarood.runtime.timing.drift import Drift
 from wallarood.runtime.timing.idleness import Idleness
 
@@ -69,11 +70,13 @@ class SourceTask:
     _readers: dict[str, SourceReader] = attrs.field(factory=dict, init=False)
     _leaving: dict[str, Leaving] = attrs.field(factory=dict, init=False)
     _listed: trio.Event = attrs.field(factory=trio.Event, init=False)
-    _idleness: Idleness | None = attrs.field(init=False)
-    _loading: Loading | None = attrs.field(init=False)
+    _watchers: Watchers = attrs.field(init=False)
 
-    @_idleness.default
-    def _watch_idleness(self) -> Idleness | None:
+    @_watchers.default
+    def _watch(self) -> Watchers:
+        return Watchers(self.drift, self._idleness(), self._loading())
+
+    def _idleness(self) -> Idleness | None:
         if self.time is None or self.time.idle is None:
             return None
         return Idleness(
@@ -83,8 +86,7 @@ class SourceTask:
             lambda partition: self._tell(partition, Condition.IDLE),
         )
 
-    @_loading.default
-    def _watch_loading(self) -> Loading | None:
+    def _loading(self) -> Loading | None:
         if not self.of_table:
             return None
         awaited = {*self.partitions, LISTING} if self._is_watched else set(self.partitions)
@@ -116,10 +118,8 @@ class SourceTask:
         if self.source.bounded:
             readers = min(readers, PARTITIONS_OPEN_MAX)
         async with trio.open_nursery() as watching:
-            if self._idleness is not None:
-                watching.start_soon(self._idleness.run, name=f"{self.called}: idleness")
-            if self._loading is not None:
-                watching.start_soon(self._tell_loaded, self._loading)
+            loaded = partial(self.inbox.mark_nowait, self.input, Loaded())
+            self._watchers.start(watching, loaded, called=self.called)
             async with trio.open_nursery() as nursery:
                 for _ in range(readers):
                     nursery.start_soon(self._read_some, waiting, name=self.called)
@@ -128,10 +128,6 @@ class SourceTask:
                     nursery.start_soon(self._discover, watched, nursery)
             watching.cancel_scope.cancel()
         self.inbox.mark_nowait(self.input, EndOfStream())
-
-    async def _tell_loaded(self, loading: Loading) -> None:
-        await loading.wait()
-        self.inbox.mark_nowait(self.input, Loaded())
 
     @property
     def waits(self) -> str:
@@ -147,16 +143,15 @@ class SourceTask:
         def found(name: str) -> None:
             appeared = self.context.appeared or self._listed.is_set()
             self.partitions[name] = SourceCounters(appeared=appeared)
-            if self._loading is not None and not self._listed.is_set():
-                self._loading.partitions.add(name)
+            if not self._listed.is_set():
+                self._watchers.listed(name)
             self._tell(name, Condition.UNOPENED)
             nursery.start_soon(self._read_some, iter([(name, self.partitions[name])]))
 
         def listed() -> None:
             self._listed.set()
             self._tell(LISTING, Condition.IDLE)
-            if self._loading is not None:
-                self._loading.ended(LISTING)
+            self._watchers.ended(LISTING)
 
         await Discovery(
             step=self.step,
@@ -196,8 +191,7 @@ class SourceTask:
         for partition, counters in waiting:
             if not counters.ended:
                 await self._read_one(partition, counters)
-            if self._loading is not None:
-                self._loading.ended(partition)
+            self._watchers.ended(partition)
             self._tell(partition, Condition.ENDED)
 
     async def _read_one(self, partition: str, counters: SourceCounters) -> None:
@@ -222,22 +216,14 @@ class SourceTask:
             )
         self._readers[partition] = reader
         self._tell(partition, Condition.ACTIVE)
-        idleness, loading, leaving = self._idleness, self._loading, self._leaving[partition]
+        watchers, leaving = self._watchers, self._leaving[partition]
         try:
             while True:
-                if self.drift is not None:
-                    await self.drift.wait(partition)
-                if idleness is not None:
-                    idleness.reads(partition)
-                if loading is not None:
-                    loading.reads(partition)
+                await watchers.read_begins(partition)
                 with naming:
                     batch = await reader.read()
                 away.is_there()
-                if idleness is not None:
-                    idleness.has_come(partition, batch)
-                if loading is not None:
-                    loading.has_read(partition)
+                watchers.has_come(partition, batch)
                 if batch is None:
                     break
                 await self.gate.wait_open()
@@ -248,7 +234,7 @@ class SourceTask:
                 await trio.lowlevel.checkpoint()
             counters.ended = True
         finally:
-            self._awaits_no_more(partition)
+            watchers.read_ends(partition)
             del self._readers[partition]
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
                 await reader.aclose()
@@ -262,13 +248,6 @@ class SourceTask:
         counters.position = batch.position
         if batch.records:
             await self.inbox.put(self.input, self._made(partition, batch))
-
-    def _awaits_no_more(self, partition: str) -> None:
-        """What is away is neither idle nor has it caught up."""
-        if self._idleness is not None:
-            self._idleness.has_read(partition)
-        if self._loading is not None:
-            self._loading.has_read(partition)
 
     def _made(self, partition: str, read: SourceBatch[Any]) -> Batch:
         if self.time is None:
