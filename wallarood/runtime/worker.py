@@ -18,6 +18,7 @@ from wallarood.control.node import ClusterNode
 from wallarood.model.ids import Address, WorkerName
 from wallarood.model.messages import Member, RoundProposal, StatusTold, StatusWanted
 from wallarood.model.pipeline import Application
+from wallarood.runtime.checkpoint_log import CheckpointLog
 from wallarood.runtime.control_task import ControlConnections
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.job import Job
@@ -123,6 +124,7 @@ class Worker:
     )
     round: Round | None = None
     last_checkpoint: LastCheckpoint | None = None
+    checkpoint_log: CheckpointLog = attrs.field(factory=CheckpointLog)
     disk_problem: str = ""
     posted: deque[Event] = attrs.field(factory=deque)
     waiting_for: str = ""

@@ -27,6 +27,7 @@ class AtOnce:
     computation: str
     of: Encodable
     _part: StatePart | None = attrs.field(default=None, init=False)
+    _bytes: int = attrs.field(default=0, init=False)
 
     def capture(self, number: int, since: int) -> None:  # noqa: ARG002 - as KeyedState
         """Capture the state as it is now. Raises ApplicationError: it cannot be stored."""
@@ -49,7 +50,12 @@ class AtOnce:
         """The capture, whole."""
         part, self._part = self._part, None
         assert part is not None
+        self._bytes = sum(map(len, part.chunks))
         return part
+
+    def size(self) -> tuple[int, int]:
+        """See `wallarood.flow.state.state.State.size`."""
+        return 1, self._bytes
 
     def committed(self, number: int) -> None:
         """A checkpoint is known committed."""

@@ -181,6 +181,8 @@ class Bases:
     _unsure: dict[int, _Captured] = attrs.field(factory=dict)
     _since: int = 0
     _based: bool = False
+    _key_bytes: float = 0.0
+    """About what a key and its state take, encoded; 0 before the first capture."""
 
     def wanted(self, changes: int, total: int) -> bool:
         """Whether a capture of so many *changes* in a state of *total* keys is to be a base."""
@@ -189,6 +191,8 @@ class Bases:
     def captured(self, part: StatePart, number: int, changes: int) -> None:
         """A capture is whole: the *part* of checkpoint *number* has so many *changes*."""
         self._unsure[number] = _Captured(changes, part.base)
+        if part.keys:
+            self._key_bytes = sum(map(len, part.chunks)) / part.keys
         for old in list(self._unsure)[:-UNSURE_MAX]:
             del self._unsure[old]  # if it proves committed after all, the next is a base at worst
 
@@ -199,6 +203,10 @@ class Bases:
             self._since = 0 if captured.base else self._since + captured.keys
             self._based = self._based or captured.base
         self._unsure = {each: about for each, about in self._unsure.items() if each > number}
+
+    def size_bytes(self, total: int) -> int:
+        """About what *total* keys take, by what those of the last capture took."""
+        return round(total * self._key_bytes)
 
     def restored(self, total: int) -> None:
         """A state of *total* keys was put together from a base and changes."""

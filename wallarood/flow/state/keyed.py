@@ -241,6 +241,10 @@ class KeyedState:
         for held in [each for each in self._unsure if each <= number]:
             del self._unsure[held]
 
+    def size(self) -> tuple[int, int]:
+        """See `wallarood.flow.state.state.State.size`."""
+        return len(self.by_key), self._bases.size_bytes(len(self.by_key))
+
     def restore(self, chunks: Iterable[bytes]) -> None:
         """Put captured chunks one over the other.
 

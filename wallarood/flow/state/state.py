@@ -22,6 +22,12 @@ class State(Protocol):
     def encoded(self) -> int:
         """How many bytes of it are encoded."""
 
+    def size(self) -> tuple[int, int]:
+        """How many keys it has, and about how many bytes they take in a checkpoint.
+
+        The bytes are estimated from the last capture; 0 before the first.
+        """
+
     def encode_some(self) -> None:
         """Encode a part of it, for some milliseconds at most."""
 

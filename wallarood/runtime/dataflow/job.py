@@ -57,6 +57,13 @@ class Job:
                 return f"stage {stage.stage.name} has been in one call for {now - since:.0f} s"
         return ""
 
+    @property
+    def records_read(self) -> int:
+        """How many records the sources here have read."""
+        return sum(
+            counters.records for each in self.sources.values() for counters in each.partitions.values()
+        )
+
     def watermark(self, stage: int) -> int:
         """How far event time has come at the instance of *stage* here; MIN_TIME if unknown."""
         for task in self.stages:

@@ -13,6 +13,7 @@ from wallarood.model.batch import Batch, Mark
 from wallarood.model.ids import InputId, WorkerName
 from wallarood.model.pipeline import ERRORS_OUTPUT, LATE_OUTPUT, DeadLetter
 from wallarood.model.topology import Edge
+from wallarood.runtime.dataflow.counters import Stopwatch
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.wire.copies import Copier
 from wallarood.wire.records.untyped import RecordCodecError
@@ -36,10 +37,14 @@ class LocalPort:
 
     inbox: Inbox
     source: InputId
+    blocked: Stopwatch = attrs.field(factory=Stopwatch)
+    """That of the stage which sends."""
 
     async def send(self, batch: Batch) -> None:
         """See `Port.send`."""
-        await self.inbox.wait_for_room(self.source)
+        if self.inbox.is_full(self.source):
+            with self.blocked:
+                await self.inbox.wait_for_room(self.source)
         await self.inbox.put(self.source, batch)
 
     def mark(self, mark: Mark) -> None:

@@ -12,6 +12,7 @@ from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.ids import Address, ClusterId, WorkerName
 from wallarood.model.messages import Member
 from wallarood.model.topology import Edge
+from wallarood.runtime.dataflow.counters import Stopwatch
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.peers.receiver import RECEIVE_BYTES_MAX, PeerReceiver
 from wallarood.runtime.peers.sender import PeerSender, RemotePort
@@ -96,9 +97,9 @@ class Links:
         known = member is not None and member.incarnation == hello.incarnation
         return known and hello.round == self.round
 
-    def remote_port(self, edge: Edge, target: WorkerName) -> RemotePort:
-        """The port of *edge* to another worker."""
-        return RemotePort(self.senders[target], edge.index, self.codecs[edge.index])
+    def remote_port(self, edge: Edge, target: WorkerName, blocked: Stopwatch) -> RemotePort:
+        """The port of *edge* to another worker; *blocked* measures how long it waits for credit."""
+        return RemotePort(self.senders[target], edge.index, self.codecs[edge.index], blocked)
 
     def drop(self, name: WorkerName) -> None:
         """Close the connections to and from a peer that is not heard of; new ones are made."""

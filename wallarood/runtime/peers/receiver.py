@@ -54,6 +54,8 @@ class PeerReceiver:
     codecs: Mapping[int, RecordCodec]
     alive_s: float = 1.0
     """How often the peer is told that bytes have come."""
+    bytes_in: int = attrs.field(default=0, init=False)
+    """What has come since the round began."""
     _due: Waker = attrs.field(factory=Waker, init=False)
     _connection: trio.CancelScope | None = attrs.field(default=None, init=False)
     _using: trio.Lock = attrs.field(factory=trio.Lock, init=False)
@@ -91,6 +93,7 @@ class PeerReceiver:
         for payload in rest:
             self._take_in(payload)
         while data := await channel.receive_some(RECEIVE_BYTES_MAX):
+            self.bytes_in += len(data)
             for payload in frames.feed(data):
                 self._take_in(payload)
             if trio.current_time() >= self._alive_at:

@@ -32,6 +32,7 @@ from wallarood.model.errors import (
     first_error,
 )
 from wallarood.model.ids import Address, WorkerName
+from wallarood.runtime.dataflow.counters import LinkCounters, Stopwatch
 from wallarood.runtime.dataflow.waker import Waker
 from wallarood.runtime.ports import DataChannel, DialData
 from wallarood.wire.frames import FrameDecoder, encode_frame
@@ -77,6 +78,7 @@ class PeerSender:
     """How often an idle connection is asked for a sign of life."""
     silent_max: int = 5
     """After how many questions without an answer a connection is dead."""
+    counters: LinkCounters = attrs.field(factory=LinkCounters)
     _unsent: Waker = attrs.field(factory=Waker, init=False)
     _idle: DataChannel | None = attrs.field(default=None, init=False)
     """The connection, while its writer has nothing to do."""
@@ -181,6 +183,10 @@ class PeerSender:
                 self.link.granted(grant.edge, grant.sequence)
             self._credit.unpark_all()
 
+    def has_credit(self, edge: int) -> bool:
+        """Whether *edge* may send at once."""
+        return self.link.can_send(edge)
+
     async def wait_for_credit(self, edge: int) -> None:
         """Return when *edge* may send."""
         while not self.link.can_send(edge):
@@ -189,6 +195,7 @@ class PeerSender:
     def push(self, edge: int, cost_bytes: int, frame: bytes) -> None:
         """Send or queue a frame that carries the edge's next sequence number."""
         self.link.push(edge, cost_bytes, frame)
+        self.counters.bytes_out += len(frame)
         if self._idle is not None:
             self._send_now(self._idle)
 
@@ -218,6 +225,8 @@ class RemotePort:
     sender: PeerSender
     edge: int
     codec: RecordCodec
+    blocked: Stopwatch = attrs.field(factory=Stopwatch)
+    """That of the stage which sends."""
     _at_once: int = attrs.field(default=sys.maxsize, init=False)
     """How many records fit into one frame, if they are as large as the last ones."""
 
@@ -232,7 +241,11 @@ class RemotePort:
         while start < len(batch):
             end = start + self._at_once
             part = batch if start == 0 and end >= len(batch) else batch.cut(start, end)
-            await self.sender.wait_for_credit(self.edge)
+            if not self.sender.has_credit(self.edge):
+                before_s = self.blocked.seconds
+                with self.blocked:
+                    await self.sender.wait_for_credit(self.edge)
+                self.sender.counters.blocked_s += self.blocked.seconds - before_s
             try:
                 payload = self.codec.encode(part)
             except RecordCodecError as error:

@@ -1,5 +1,7 @@
 """The part of a round in checkpoints: barriers, writing, publishing."""
 
+import time
+
 import structlog
 import trio
 
@@ -8,6 +10,7 @@ from wallarood.model.batch import Barrier
 from wallarood.model.checkpoint import CheckpointPart
 from wallarood.model.errors import CannotCreateError
 from wallarood.model.messages import Purpose
+from wallarood.runtime.dataflow.counters import Stopwatch
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.store.turns import Turn
 from wallarood.runtime.worker import LastCheckpoint, Round, Worker
@@ -27,7 +30,8 @@ def take_barrier(worker: Worker, number: int, *, purpose: Purpose, keep: str) ->
     round_ = worker.running
     if round_ is None:
         return
-    round_.taken_at[number] = trio.current_time()
+    now = round_.taken_at[number] = trio.current_time()
+    worker.checkpoint_log.begun(number, now, at=time.time())
     if keep:
         round_.keeping[number] = keep
 
@@ -36,7 +40,8 @@ def take_barrier(worker: Worker, number: int, *, purpose: Purpose, keep: str) ->
             round_.stopping_at = round_.stopping_at or number
             worker.gate.close("stop", PAUSING[purpose])
             worker.notify()
-        job.put_barrier(Barrier(round_.proposal.round, number))
+        if job.put_barrier(Barrier(round_.proposal.round, number)):
+            worker.checkpoint_log.barrier(number, trio.current_time(), records=job.records_read)
 
     round_.works.send_nowait(put)
 
@@ -61,6 +66,7 @@ def release(worker: Worker, number: int) -> None:
     """A checkpoint was abandoned: nothing waits for its barrier any longer."""
     round_ = worker.running
     if round_ is not None and round_.job is not None:
+        worker.checkpoint_log.abandoned(number)
         round_.job.release(number)
 
 
@@ -87,19 +93,23 @@ async def write_part(worker: Worker, turn: Turn, *, round_: Round, part: Checkpo
     assert store is not None
     round_.oldest_part = max(round_.oldest_part, number)
     keep = round_.keeping.pop(number, "")
+    worker.checkpoint_log.collected(number, trio.current_time())
+    disk = Stopwatch()
 
     def write() -> int | None:
         if number < round_.oldest_part:
             return None
-        size_bytes = store.write(part)
-        if keep:
-            store.keep(keep, number)
+        with disk:
+            size_bytes = store.write(part)
+            if keep:
+                store.keep(keep, number)
         return size_bytes
 
     try:
         size_bytes = await worker.turns.run(turn, write)
     except CannotCreateError as error:
         worker.disk_problem = error.message
+        worker.checkpoint_log.failed(number)
         if worker.running is round_:
             worker.post(SnapshotFailed(number, error.message))
         return
@@ -108,6 +118,7 @@ async def write_part(worker: Worker, turn: Turn, *, round_: Round, part: Checkpo
         return
     now = trio.current_time()
     worker.disk_problem = ""
+    worker.checkpoint_log.written(number, now, write_s=disk.seconds, size_bytes=size_bytes)
     worker.last_checkpoint = LastCheckpoint(number, now, now - began, size_bytes)
     if worker.running is round_ and round_.job is not None:
         worker.post(SnapshotWritten(number, size_bytes, round_.job.unpublished))
@@ -121,6 +132,7 @@ def publish(worker: Worker, number: int) -> None:
 
     def committed(job: Job, nursery: trio.Nursery) -> None:
         job.committed(number)
+        worker.checkpoint_log.committed(number, trio.current_time())
         # A checkpoint that is kept may be restored: then sources must have what comes after it.
         if worker.checkpoints is not None and not worker.checkpoints.kept:
             nursery.start_soon(job.forget, number)

@@ -48,6 +48,7 @@ async def _run(worker: Worker, round_: Round) -> None:
                 round_.nursery.start_soon(round_.job.publish)
                 round_.nursery.start_soon(round_.do_works)
                 round_.nursery.start_soon(tell_progress, worker, round_)
+                worker.checkpoint_log.job_began(trio.current_time())
                 round_.ready.set()
                 await trio.sleep_forever()
     except* LocalProtocolError:

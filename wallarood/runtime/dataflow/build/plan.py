@@ -14,6 +14,7 @@ from wallarood.model.pipeline import (
 )
 from wallarood.model.topology import Edge
 from wallarood.runtime.dataflow.build.wiring import Wiring
+from wallarood.runtime.dataflow.counters import Stopwatch
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.limits import (
     JobLimits,
@@ -22,7 +23,8 @@ from wallarood.runtime.dataflow.outputs import Port
 from wallarood.runtime.timing.clock import wall_clock
 from wallarood.wire.records.codec import RecordCodec
 
-MakePort = Callable[[Edge, WorkerName], Port]
+MakePort = Callable[[Edge, WorkerName, Stopwatch], Port]
+"""Of an edge, a worker, and what measures how long the port waits for room."""
 
 
 @attrs.frozen

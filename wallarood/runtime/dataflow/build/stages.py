@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from wallarood.flow.align import Alignment
 from wallarood.flow.compile import Segment, compile_branch, compile_stage
+from wallarood.flow.hot_keys import HotKeys
 from wallarood.flow.route import Router
 from wallarood.flow.source_time import SourceTime
 from wallarood.flow.state.at_once import AtOnce
@@ -68,6 +69,7 @@ def stage_task_of(job: Job, plan: Plan, stage: Stage) -> StageTask:
         source_time=source_time,
         drift=_drift_of(source_time),
         sides=sides_of(plan.application, job.wiring, stage),
+        hot_keys=HotKeys() if stage.kind is StageKind.PARTITIONED else None,
     )
 
 
@@ -91,13 +93,13 @@ def _source_time(job: Job, plan: Plan, stage: Stage) -> SourceTime | None:
 
 def _outputs(job: Job, plan: Plan, stage: Stage) -> Outputs:
     wiring = job.wiring
-    edges = []
+    edges, blocked = [], job.counters[stage.index].blocked
     for edge in wiring.edges_from(stage):
         router = Router(edge, wiring.topology, wiring.worker)
         ports = {
-            target: LocalPort(job.inbox(edge.index), (edge.index, wiring.worker))
+            target: LocalPort(job.inbox(edge.index), (edge.index, wiring.worker), blocked)
             if target == wiring.worker
-            else plan.remote_port(edge, target)
+            else plan.remote_port(edge, target, blocked)
             for target in router.targets
         }
         edges.append(EdgeOutput(edge, router, ports))

@@ -12,7 +12,7 @@ from wallarood.app.functions.declaring import policy_of
 from wallarood.flow.failures import Failure, unread
 from wallarood.model.batch import Unread
 from wallarood.model.pipeline import LATE_LETTERS_OUTPUT, DeadLetter, ErrorPolicy
-from wallarood.runtime.dataflow.counters import StageCounters
+from wallarood.runtime.dataflow.counters import SAMPLES_MAX, Sample, StageCounters
 from wallarood.runtime.dataflow.outputs import Outputs
 
 SKIPPED_INTERVAL_S = 1.0
@@ -43,6 +43,8 @@ class Letters:
         skipped = [each.letter for each in failures if each.policy is ErrorPolicy.SKIP]
         self.counters.dead_letters += len(dead)
         self.counters.skipped += len(skipped)
+        for each in failures[-SAMPLES_MAX:]:
+            self.counters.samples.append(Sample(time.time(), each.letter))
         if skipped:
             self._log_skipped(skipped[0], len(skipped))
         if letters:

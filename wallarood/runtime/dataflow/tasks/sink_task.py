@@ -12,7 +12,6 @@ checkpoints continue (see `wallarood.control.rounds.checkpoint_leader`).
 """
 
 import random
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -125,10 +124,11 @@ class SinkTask:
     async def process(self, batch: Batch, source: InputId) -> None:  # noqa: ARG002
         """Write *batch*. Raises ApplicationError: it cannot be written."""
         assert self._writer is not None
-        began = time.perf_counter()
-        with self._naming:
+        busy = self.counters.busy
+        before_s = busy.seconds
+        with busy, self._naming:
             await self._writer.write(batch.values)
-        self._took_s = time.perf_counter() - began
+        self._took_s = busy.seconds - before_s
         self.counters.records_in += len(batch)
 
     async def _open(self) -> SinkWriter:
@@ -145,7 +145,7 @@ class SinkTask:
 
     async def _prepare(self, writer: SinkWriter) -> None:
         """Make what was written so far durable; `publish` will make it visible."""
-        with self._naming:
+        with self.counters.busy, self._naming:
             transaction = await writer.prepare()
         if transaction is not None:
             self._prepared.add(transaction)

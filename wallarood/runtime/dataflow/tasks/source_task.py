@@ -227,7 +227,9 @@ class SourceTask:
                 if batch is None:
                     break
                 await self.gate.wait_open()
-                await self.inbox.wait_for_room(self.input)
+                if self.inbox.is_full(self.input):
+                    with counters.blocked:
+                        await self.inbox.wait_for_room(self.input)
                 while not self.gate.is_open:
                     await self.gate.wait_open()
                 await leaving.whole(partial(self._hand_on, partition, batch))

@@ -24,6 +24,7 @@ import trio
 from wallarood.flow.align import Alignment
 from wallarood.flow.compile import Concurrent, Inline, InThread, Segment, Split
 from wallarood.flow.failures import Failure
+from wallarood.flow.hot_keys import HotKeys
 from wallarood.flow.source_time import SourceTime
 from wallarood.flow.state.state import State
 from wallarood.flow.steps.timed import Wall
@@ -49,13 +50,11 @@ from wallarood.runtime.dataflow.outputs import Outputs
 from wallarood.runtime.dataflow.part_collector import PartCollector
 from wallarood.runtime.dataflow.tasks.letters import Letters
 from wallarood.runtime.dataflow.tasks.segments import run_segments
+from wallarood.runtime.dataflow.tasks.slices import SMALL_SHARE, Slices
 from wallarood.runtime.dataflow.tasks.stage_time import StageTime
 from wallarood.runtime.timing.clock import wall_clock
 from wallarood.runtime.timing.drift import Drift
-from wallarood.runtime.timing.preempted import Ran, fitting_records, ran
-
-OVERRUN_S = 1.0
-SMALL_SHARE = 16
+from wallarood.runtime.timing.preempted import Ran, ran
 
 log = structlog.get_logger(__name__)
 
@@ -86,17 +85,22 @@ class StageTask:
     """What holds up partitions of that source which are too far ahead."""
     sides: Mapping[int, int] = attrs.field(factory=dict)
     """The number of the input that an edge leads to, where the first step has several."""
+    hot_keys: HotKeys | None = None
+    """Which keys have the most records, where the stage has a state for each key."""
     _inline: bool = attrs.field(init=False)
     _in_thread: bool = attrs.field(init=False)
     _capturing: int | None = attrs.field(default=None, init=False)
     """The checkpoint whose capture is being encoded."""
-    _slice_records: int = attrs.field(default=16, init=False)
+    _slices: Slices = attrs.field(init=False)
     _timed: bool = attrs.field(init=False)
     _time: StageTime = attrs.field(init=False)
     _letters: Letters = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._inline = all(isinstance(segment, Inline) for segment in self.segments)
+        self._slices = Slices(
+            self.stage.name, self.limits, self.counters, self._inline, self.batches_at_once
+        )
         # What is awaited may take its time; a thread that does not come back is stuck.
         kinds = set(map(type, self.segments))
         self._in_thread = InThread in kinds and Concurrent not in kinds
@@ -209,13 +213,13 @@ class StageTask:
             failures: list[Failure] = []
             slices = emit(segment, failures)
             while True:
-                began = time.perf_counter()
-                part = next(slices, None)
-                self.counters.busy_s += time.perf_counter() - began
+                with self.counters.busy:
+                    part = next(slices, None)
+                    if part is not None:
+                        part = await run_segments(self.segments[place + 1 :], part, failures)
                 if part is None:
                     break
-                done = await run_segments(self.segments[place + 1 :], part, failures)
-                await self._send(*self._split(done, failures), failures)
+                await self._send(*self._split(part, failures), failures)
                 failures.clear()
                 await trio.lowlevel.checkpoint()
             if failures:
@@ -229,14 +233,15 @@ class StageTask:
                 self._capturing = None
                 self.collector.finish(number, self.stage.index)
                 return
-            state.encode_some()
+            with self.counters.busy:
+                state.encode_some()
             await trio.lowlevel.checkpoint()
             if self.inbox.has_some(self.alignment):
                 return
 
     def is_small(self, records: int) -> bool:
         """See `Consumer.is_small`: a small part of the time budget is enough for them."""
-        return self._inline and records * SMALL_SHARE <= self._slice_records
+        return self._slices.is_small(records)
 
     async def process(self, batch: Batch, source: InputId) -> None:
         """Pass *batch* through all steps and on, slice by slice.
@@ -244,9 +249,11 @@ class StageTask:
         Raises ComputationFailed: user code raised and its `on_error` is to stop.
         """
         side = self.sides.get(source[0], 0) if self.sides else 0
+        if self.hot_keys is not None and batch.keys:
+            self.hot_keys.look(batch.keys)
         start = 0
         while start < len(batch):
-            end = min(start + self._slice_records, len(batch))
+            end = min(start + self._slices.records, len(batch))
             part = batch if end - start == len(batch) else batch.cut(start, end)
             await self._process_slice(part, side)
             start = end
@@ -258,6 +265,7 @@ class StageTask:
     async def _process_slice(self, part: Batch, side: int) -> None:
         failures: list[Failure] = []
         began, before = time.perf_counter(), ran() if len(part) > SMALL_SHARE else None
+        self.counters.busy.since = began
         self.counters.in_thread_since = began if self._in_thread else None
         self.counters.in_hand = 0 if self._inline else len(part)
         done = await run_segments(self.segments, part, failures, side=side)
@@ -280,21 +288,11 @@ class StageTask:
             await self._letters.send(failures)
 
     def _account(self, part: Batch, took_s: float, before: Ran | None, *, made: int) -> None:
-        self.counters.records_in += len(part)
-        self.counters.busy_s += took_s
-        most = self.limits.slice_max(self.batches_at_once, len(part), made if self._inline else 0)
+        counters = self.counters
+        counters.records_in += len(part)
+        counters.busy.seconds += took_s
+        counters.busy.since = None
         if not self._inline:
-            self._slice_records = most
             for pace in self.paces:
                 pace.took(self.stage.index, len(part), took_s)
-            return
-        fitting = fitting_records(len(part), took_s, before, budget_s=self.limits.time_budget_s)
-        self._slice_records = max(1, min(fitting, self._slice_records * 4, most))
-        if took_s > OVERRUN_S:
-            self.counters.overruns += 1
-            log.warning(
-                f"user code blocked the event loop for {took_s:.1f} s; set blocking=True to run it "
-                "in a thread",
-                stage=self.stage.name,
-                records=len(part),
-            )
+        self._slices.took(len(part), took_s, before, made=made)

@@ -1,0 +1,106 @@
+"""Parts of a status that are numbers: of state, keys, failures, links, the host, checkpoints."""
+
+import attrs
+
+from wallarood.model.ids import WorkerName
+
+
+@attrs.frozen
+class StateSize:
+    """What one computation keeps on this worker; `bytes` is about what it takes in a checkpoint.
+
+    `keys_before` is how many keys there were `before_s` ago, a quarter of an hour at most.
+    """
+
+    computation: str
+    keys: int = 0
+    bytes: int = 0
+    keys_before: int = 0
+    before_s: float = 0.0
+
+
+@attrs.frozen
+class HotKey:
+    """A key that has a large share (0 to 1) of the records of a stage here, by samples."""
+
+    key: str
+    share: float
+
+
+@attrs.frozen
+class FailureSample:
+    """A record that failed or came too late; `at` is in seconds since 1970 UTC."""
+
+    at: float
+    computation: str
+    error: str
+    file: str = ""
+    line: int = 0
+    record: str = ""
+
+
+@attrs.frozen
+class LinkStatus:
+    """The link to one peer, since the round began: bytes, and how long stages waited for credit."""
+
+    peer: WorkerName
+    bytes_out: int = 0
+    bytes_in: int = 0
+    blocked_s: float = 0.0
+
+
+@attrs.frozen
+class HostStatus:
+    """The process and its host.
+
+    `cpu` is in cores, over the last seconds; `loop_delay_s` the longest that the event loop was
+    held up in them. `disk_free_bytes` is of the file system with the state. `certificate_ends` is
+    when the first certificate ends, in seconds since 1970 UTC; None without TLS. `starts` is how
+    often this worker was started in its state directory, this start included.
+    """
+
+    cpu: float = 0.0
+    memory_bytes: int = 0
+    loop_delay_s: float = 0.0
+    disk_free_bytes: int | None = None
+    disk_bytes: int | None = None
+    certificate_ends: float | None = None
+    starts: int = 0
+
+
+@attrs.frozen
+class RunStatus:
+    """One of the last checkpoints; see `wallarood.runtime.checkpoint_log.CheckpointRun`."""
+
+    number: int
+    at: float
+    outcome: str
+    collect_s: float | None = None
+    queue_s: float | None = None
+    write_s: float | None = None
+    commit_s: float | None = None
+    size_bytes: int | None = None
+
+
+@attrs.frozen
+class DeliveryStatus:
+    """How many records took how long from being read to being committed, since the start.
+
+    `counts` are by the upper bounds in `bounds_s`, with one more for what took longer.
+    """
+
+    bounds_s: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
+    seconds: float = 0.0
+
+
+@attrs.frozen
+class Shares:
+    """What a stage did in the last seconds: parts of the time (0 to 1), and records a second."""
+
+    busy: float = 0.0
+    blocked: float = 0.0
+    rate_in: float = 0.0
+    rate_out: float = 0.0
+    late_rate: float = 0.0
+    failed_rate: float = 0.0

@@ -1,0 +1,53 @@
+"""Which keys have the most records, by samples: a few records of each batch are looked at."""
+# Theory of operation
+# ===================
+# A sketch that sees each record would cost a call for each: the libraries for that are made for
+# other languages. A key that matters has a large share, and a large share shows in samples. Eight
+# keys of each batch are counted, each for the records that it stands for. When there are too many
+# counts, all are halved, and those that come to nothing are dropped: so the table is bounded, and
+# what was long ago counts little.
+
+from typing import Any, Final
+
+import attrs
+
+SAMPLES: Final = 8
+KEYS_MAX: Final = 1024
+STRIDE: Final = 5
+"""How far the first record that is looked at moves from batch to batch, so that no pattern hides."""
+
+
+@attrs.define(eq=False)
+class HotKeys:
+    """Keys with how many records they are thought to have had lately."""
+
+    counts: dict[Any, int] = attrs.field(factory=dict)
+    total: int = 0
+    _first: int = 0
+
+    def look(self, keys: list[Any]) -> None:
+        """Look at some of the *keys* of a batch. Keys that cannot be told apart are left out."""
+        step = max(1, len(keys) // SAMPLES)
+        counts = self.counts
+        try:
+            for key in keys[self._first % step :: step]:
+                counts[key] = counts.get(key, 0) + step
+        except Exception:  # a class whose hash or equality fails
+            return
+        self._first += STRIDE
+        self.total += len(keys)
+        if len(counts) > KEYS_MAX:
+            self._forget()
+
+    def _forget(self) -> None:
+        """Halve all counts, until half of the table is free."""
+        least = sorted(self.counts.values())[len(self.counts) // 2]
+        self.counts = {key: n // 2 for key, n in self.counts.items() if n > least}
+        self.total = max(self.total // 2, sum(self.counts.values()))
+
+    def hottest(self, count: int) -> list[tuple[Any, float]]:
+        """The keys with the largest shares of the records (0 to 1), at most *count*."""
+        if not self.total:
+            return []
+        most = sorted(self.counts.items(), key=lambda each: each[1], reverse=True)[:count]
+        return [(key, min(1.0, n / self.total)) for key, n in most]
