@@ -6,6 +6,7 @@ import attrs
 import trio
 
 from wallarood import __version__
+from wallarood.admin.figures.report import Figures, delivery_of, links_of, runs_of
 from wallarood.admin.status import (
     CheckpointStatus,
     JobState,
@@ -17,11 +18,9 @@ from wallarood.admin.status import (
 )
 from wallarood.control.membership.presence import Peer, Presence
 from wallarood.model.time import MIN_TIME
+from wallarood.runtime.checkpoint_log import Outcome
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.worker import Worker
-
-RATE_WINDOW_S = 1.0
-RATE_EVERY_S = 2.0
 
 _STATES = {
     Presence.EXPECTED: "away",
@@ -31,29 +30,13 @@ _STATES = {
 }
 
 
-@attrs.define
-class _Rate:
-    """Records a second over the last window."""
-
-    since: float
-    count: int = 0
-    rate: float = 0.0
-
-    def at(self, now: float, count: int) -> float:
-        if now - self.since >= RATE_WINDOW_S:
-            # A job that went back to a checkpoint counts from there again.
-            self.rate = max(0, count - self.count) / (now - self.since)
-            self.since, self.count = now, count
-        return self.rate
-
-
 @attrs.define(eq=False)
 class StatusReporter:
-    """Makes a `Status` of *worker* whenever it is asked."""
+    """Makes a `Status` of *worker* whenever it is asked, with the figures of *figures*."""
 
     worker: Worker
+    figures: Figures
     began_at: float = attrs.field(factory=trio.current_time)
-    _rates: dict[object, _Rate] = attrs.field(factory=dict, init=False)
 
     def status(self) -> Status:
         """The worker at this moment."""
@@ -73,11 +56,14 @@ class StatusReporter:
             round=worker.node.stamp.round,
             waiting_for=(waiting,) if waiting else (),
             workers=self._workers(now),
-            stages=self._stages(job, now) if job is not None else (),
+            stages=self._stages(job) if job is not None else (),
             sources=sources,
-            rate=self._rate("sources", now, sum(each.records for each in sources)),
+            rate=self.figures.sampler.read_rate,
             checkpoint=self._checkpoint(now),
             failure=worker.node.failure.message if worker.node.failure is not None else "",
+            host=self.figures.sampler.host(),
+            links=links_of(worker.running.links if worker.running is not None else None),
+            delivery=delivery_of(worker.checkpoint_log),
         )
 
     def _checkpoint(self, now: float) -> CheckpointStatus:
@@ -95,23 +81,11 @@ class StatusReporter:
             waiting_for=worker.checkpoint_waits_for,
             failing=worker.disk_problem,
             kept=tuple(sorted(kept.items())),
+            succeeded=worker.checkpoint_log.counts[Outcome.COMMITTED],
+            abandoned=worker.checkpoint_log.counts[Outcome.ABANDONED],
+            failed=worker.checkpoint_log.counts[Outcome.FAILED],
+            recent=runs_of(worker.checkpoint_log),
         )
-
-    async def keep_rates(self) -> None:
-        """Look at the counters now and then, so that the first status has rates too."""
-        while True:
-            await trio.sleep(RATE_EVERY_S)
-            if (job := self.worker.job) is not None:
-                now = trio.current_time()
-                sources = [
-                    each for task in job.sources.values() for each in task.partitions.values()
-                ]
-                self._rate("sources", now, sum(each.records for each in sources))
-                for index, counters in job.counters.items():
-                    self._rate(index, now, counters.records_in)
-
-    def _rate(self, what: object, now: float, count: int) -> float:
-        return self._rates.setdefault(what, _Rate(now)).at(now, count)
 
     def _workers(self, now: float) -> tuple[WorkerStatus, ...]:
         worker = self.worker
@@ -125,7 +99,7 @@ class StatusReporter:
             for name in worker.node.workers
         )
 
-    def _stages(self, job: Job, now: float) -> tuple[StageStatus, ...]:
+    def _stages(self, job: Job) -> tuple[StageStatus, ...]:
         table = "its table is being read"
         waits = {each.stage.index: table for each in job.stages if each.alignment.waits}
         failing = {each.stage: each.waits for each in job.sinks}
@@ -133,27 +107,31 @@ class StatusReporter:
         for stage in job.wiring.stages:
             if (source := job.sources.get(stage.steps[0])) is not None:
                 failing[stage.index] = source.waits
-        pickled = self._pickled(job)
+        pickled, figures = self._pickled(job), self.figures
+        hot = {each.stage.index: figures.hot_keys(each) for each in job.stages}
         return tuple(
-            StageStatus(
-                index=stage.index,
-                name=stage.name,
-                kind=stage.kind.value,
-                records_in=counters.records_in,
-                records_out=counters.records_out,
-                skipped=counters.skipped,
-                dead_letters=counters.dead_letters,
-                backlog=job.inboxes[stage.index].backlog_batches,
-                rate=self._rate(stage.index, now, counters.records_in),
-                overruns=counters.overruns,
-                in_hand=counters.in_hand,
-                pickled=pickled[stage.index],
-                failing=failing.get(stage.index, ""),
-                unpublished=waiting.get(stage.index, (0, 0))[0],
-                unpublished_bytes=waiting.get(stage.index, (0, 0))[1],
-                watermark=stamp_or_none(job.watermark(stage.index)),
-                waits=waits.get(stage.index, ""),
-                late=tuple(sorted(counters.late.items())),
+            figures.added(
+                StageStatus(
+                    index=stage.index,
+                    name=stage.name,
+                    kind=stage.kind.value,
+                    records_in=counters.records_in,
+                    records_out=counters.records_out,
+                    skipped=counters.skipped,
+                    dead_letters=counters.dead_letters,
+                    backlog=job.inboxes[stage.index].backlog_batches,
+                    overruns=counters.overruns,
+                    in_hand=counters.in_hand,
+                    pickled=pickled[stage.index],
+                    failing=failing.get(stage.index, ""),
+                    unpublished=waiting.get(stage.index, (0, 0))[0],
+                    unpublished_bytes=waiting.get(stage.index, (0, 0))[1],
+                    watermark=stamp_or_none(job.watermark(stage.index)),
+                    waits=waits.get(stage.index, ""),
+                    late=tuple(sorted(counters.late.items())),
+                    hot_keys=hot.get(stage.index, ()),
+                ),
+                counters,
             )
             for stage in job.wiring.stages
             for counters in (job.counters[stage.index],)
@@ -169,7 +147,7 @@ class StatusReporter:
         return counts
 
     def _sources(self, job: Job) -> tuple[SourceStatus, ...]:
-        found = []
+        found, figures = [], self.figures
         for task in job.sources.values():
             repeat = getattr(task.source, "repeat", 1)
             times = task.source_time.partitions if task.source_time is not None else {}
@@ -188,6 +166,9 @@ class StatusReporter:
                         watermark=None if time is None else stamp_or_none(time.watermark),
                         condition="" if time is None else time.condition.value,
                         away="" if away is None else away.waits,
+                        lag_records=getattr(task.readers.get(partition), "lag_records", None),
+                        rate=(shares := figures.sampler.source(task.step, partition)).rate_in,
+                        blocked=shares.blocked,
                     )
                 )
         return tuple(found)

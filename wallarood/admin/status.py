@@ -9,6 +9,15 @@ from typing import Any
 
 import attrs
 
+from wallarood.admin.figures.values import (
+    DeliveryStatus,
+    FailureSample,
+    HostStatus,
+    HotKey,
+    LinkStatus,
+    RunStatus,
+    StateSize,
+)
 from wallarood.model.ids import ClusterId, WorkerName
 
 
@@ -53,6 +62,11 @@ class StageStatus:
     `watermark` is how far event time has come here, in microseconds since 1970 UTC; None if the
     stage has heard of none. `waits` says what the records of a stream wait for here; empty if they
     do not. `late` has how many records came too late, by cause.
+
+    `busy` is the share of the last seconds (0 to 1) in user code or a sink, `blocked` that in which
+    the stage waited because what comes after it had no room. `states` are what its computations
+    keep, `hot_keys` the keys with most of its records, by samples, `failures` the last records that
+    failed or came too late.
     """
 
     index: int
@@ -73,6 +87,19 @@ class StageStatus:
     watermark: int | None = None
     waits: str = ""
     late: tuple[tuple[str, int], ...] = ()
+    busy: float = 0.0
+    blocked: float = 0.0
+    rate_out: float = 0.0
+    late_rate: float = 0.0
+    failed_rate: float = 0.0
+    states: tuple[StateSize, ...] = ()
+    hot_keys: tuple[HotKey, ...] = ()
+    failures: tuple[FailureSample, ...] = ()
+
+    @property
+    def idle(self) -> float:
+        """The share of the time in which it waited for records, or for its turn."""
+        return max(0.0, 1.0 - self.busy - self.blocked)
 
 
 @attrs.frozen
@@ -81,7 +108,10 @@ class SourceStatus:
 
     `watermark` is how far event time has come in it, in microseconds since 1970 UTC, None if it has
     shown no stamp; `condition` is "unopened", "active", "idle" or "ended", and empty if the source
-    has no event time. `away` says why it cannot be read, and since when; empty if it can.
+    has no event time. `lag_records` is how many records are there and not yet read, if the source
+    knows; `rate` what is read, in records a second, and `blocked` the share of the time in which it
+    waited for room, both over the last seconds.
+    `away` says why it cannot be read, and since when; empty if it can.
     """
 
     source: str
@@ -94,6 +124,9 @@ class SourceStatus:
     watermark: int | None = None
     condition: str = ""
     away: str = ""
+    lag_records: int | None = None
+    rate: float = 0.0
+    blocked: float = 0.0
 
     @property
     def lag_bytes(self) -> int | None:
@@ -110,7 +143,9 @@ class CheckpointStatus:
     `committed` is the highest number that it knows committed, `taken` the highest that it was told
     to take. `last` is the one that it has written last, `age_s` ago, `duration_s` after it was told
     to, with `size_bytes`. `waiting_for` says what the one in flight waits for, `failing` why the
-    disk refuses; both are empty if there is nothing. `kept` has (name, number).
+    disk refuses; both are empty if there is nothing. `kept` has (name, number). `succeeded`,
+    `abandoned` and `failed` count checkpoints by what became of them since the start; `recent` are
+    the last ones, oldest first.
     """
 
     committed: int = 0
@@ -122,6 +157,10 @@ class CheckpointStatus:
     waiting_for: str = ""
     failing: str = ""
     kept: tuple[tuple[str, int], ...] = ()
+    succeeded: int = 0
+    abandoned: int = 0
+    failed: int = 0
+    recent: tuple[RunStatus, ...] = ()
 
 
 @attrs.frozen
@@ -148,6 +187,9 @@ class Status:
     rate: float = 0.0
     checkpoint: CheckpointStatus = CheckpointStatus()
     failure: str = ""
+    host: HostStatus = attrs.field(factory=HostStatus)
+    links: tuple[LinkStatus, ...] = ()
+    delivery: DeliveryStatus = attrs.field(factory=DeliveryStatus)
 
 
 @attrs.frozen
@@ -157,6 +199,11 @@ class ClusterStatus:
     asked: Status
     others: tuple[Status, ...] = ()
     silent: tuple[WorkerName, ...] = ()
+
+    @property
+    def workers(self) -> tuple[Status, ...]:
+        """All that have answered, the one that was asked first."""
+        return (self.asked, *self.others)
 
 
 def bytes_read(position: Any, bytes_total: int | None, repeat: int) -> int | None:

@@ -105,6 +105,13 @@ KEYS: tuple[Key, ...] = (
         None,
         "File with the certificate of the authority that made those of all workers.",
     ),
+    Key(
+        "security",
+        "tap",
+        Kind.SWITCH,
+        True,
+        "Whether operators are shown keys, and samples of records; if not, only numbers.",
+    ),
     *LIMITS,
     Key(
         "log",
@@ -129,6 +136,28 @@ KEYS: tuple[Key, ...] = (
         None,
         "Unix socket for wallarooctl; default: admin.sock in $RUNTIME_DIRECTORY or with the state.",
     ),
+    Key(
+        "admin",
+        "http",
+        Kind.ADDRESS,
+        None,
+        "Where to serve the dashboard, the HTTP API and /metrics, as HOST:PORT; default: nowhere.",
+    ),
+    Key(
+        "admin",
+        "token-file",
+        Kind.TEXT,
+        None,
+        "File with the token that HTTP clients must show; needed beyond loopback, and for orders.",
+    ),
+    Key(
+        "admin",
+        "certificate",
+        Kind.TEXT,
+        None,
+        "File with the certificate for HTTPS; needed beyond loopback.",
+    ),
+    Key("admin", "private-key", Kind.TEXT, None, "File with the private key of admin.certificate."),
 )
 
 BY_NAME: Mapping[str, Key] = MappingProxyType({key.full_name: key for key in KEYS})

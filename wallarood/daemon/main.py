@@ -15,6 +15,8 @@ import attrs
 import structlog
 import trio
 
+from wallarood.admin.figures.report import Figures
+from wallarood.admin.figures.sampler import Sampler
 from wallarood.admin.gathering import Gathering
 from wallarood.admin.orders import Orders
 from wallarood.admin.reporter import StatusReporter
@@ -29,7 +31,7 @@ from wallarood.daemon.start.addresses import ask_occupant, listen
 from wallarood.daemon.start.building import Parts, build_worker, formation_settings
 from wallarood.daemon.start.choice import Start, starting_as
 from wallarood.daemon.start.roles import LeaderSought, role_of
-from wallarood.daemon.start.settings import credentials, net_limits
+from wallarood.daemon.start.settings import certificate_files, credentials, net_limits
 from wallarood.daemon.stopping import LATE_S, Signals, checkpoint_first, leave_s
 from wallarood.daemon.telling import log_context, stuck, tell_status
 from wallarood.logs import add_context
@@ -229,8 +231,14 @@ class _Daemon:
         reloader: Reloader,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        reporter = StatusReporter(worker)
-        worker.nursery.start_soon(reporter.keep_rates)
+        sampler = Sampler(
+            worker,
+            state=self.parts.state.path,
+            certificates=certificate_files(self.parts.config),
+            starts=worker.member.incarnation.starts,
+        )
+        worker.nursery.start_soon(sampler.run)
+        reporter = StatusReporter(worker, Figures(sampler, self.parts.config["security.tap"]))
         await serve_admin(
             Path(self.parts.config["admin.socket"]),
             status=reporter.status,

@@ -14,7 +14,7 @@ import attrs
 SAMPLES: Final = 8
 KEYS_MAX: Final = 1024
 STRIDE: Final = 5
-"""How far the first record that is looked at moves from batch to batch, so that no pattern hides."""
+"""How far the first record that is looked at moves with each batch, so that no pattern hides."""
 
 
 @attrs.define(eq=False)

@@ -1,4 +1,4 @@
-"""What the process takes of its host: memory, processor, the event loop's delay, disk, certificates."""
+"""What a worker takes of its host: memory, processor, disk; and when its certificates end."""
 
 import os
 import resource

@@ -37,6 +37,12 @@ def credentials(config: Config) -> ClusterKey:
     return attrs.evolve(key, tls=Tls(files))
 
 
+def certificate_files(config: Config) -> tuple[Path, ...]:
+    """The files with certificates that end some day."""
+    names = ("security.certificate", "security.authority", "admin.certificate")
+    return tuple({Path(config[name]): None for name in names if config[name] is not None})
+
+
 def net_limits(config: Config) -> NetLimits:
     """Bounds on connections."""
     return NetLimits(

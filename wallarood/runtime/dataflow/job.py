@@ -61,7 +61,9 @@ class Job:
     def records_read(self) -> int:
         """How many records the sources here have read."""
         return sum(
-            counters.records for each in self.sources.values() for counters in each.partitions.values()
+            counters.records
+            for each in self.sources.values()
+            for counters in each.partitions.values()
         )
 
     def watermark(self, stage: int) -> int:

@@ -67,7 +67,7 @@ class SourceTask:
     """Whether a stream waits until what there is now of this endless source has been read."""
     aways: dict[str, Away] = attrs.field(factory=dict, init=False)
     """Of partitions, and of the listing: whether their server is away."""
-    _readers: dict[str, SourceReader] = attrs.field(factory=dict, init=False)
+    readers: dict[str, SourceReader] = attrs.field(factory=dict, init=False)
     _leaving: dict[str, Leaving] = attrs.field(factory=dict, init=False)
     _listed: trio.Event = attrs.field(factory=trio.Event, init=False)
     _watchers: Watchers = attrs.field(init=False)
@@ -82,7 +82,7 @@ class SourceTask:
         return Idleness(
             self.time.idle / SECOND,
             lambda: self.gate.is_open and not self.inbox.is_full(self.input),
-            lambda partition: bool(getattr(self._readers.get(partition), "caught_up", True)),
+            lambda partition: bool(getattr(self.readers.get(partition), "caught_up", True)),
             lambda partition: self._tell(partition, Condition.IDLE),
         )
 
@@ -90,7 +90,7 @@ class SourceTask:
         if not self.of_table:
             return None
         awaited = {*self.partitions, LISTING} if self._is_watched else set(self.partitions)
-        return Loading(awaited, self._readers)
+        return Loading(awaited, self.readers)
 
     @property
     def _is_watched(self) -> bool:
@@ -214,7 +214,7 @@ class SourceTask:
             reader = await self.source.open(
                 partition, counters.position, attrs.evolve(self.context, appeared=counters.appeared)
             )
-        self._readers[partition] = reader
+        self.readers[partition] = reader
         self._tell(partition, Condition.ACTIVE)
         watchers, leaving = self._watchers, self._leaving[partition]
         try:
@@ -237,7 +237,7 @@ class SourceTask:
             counters.ended = True
         finally:
             watchers.read_ends(partition)
-            del self._readers[partition]
+            del self.readers[partition]
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
                 await reader.aclose()
 
@@ -275,6 +275,6 @@ class SourceTask:
 
     async def committed(self, positions: dict[str, object]) -> None:
         """The partitions will not be read from before *positions* again."""
-        for partition, reader in list(self._readers.items()):
+        for partition, reader in list(self.readers.items()):
             if partition in positions:
                 await reader.committed(positions[partition])

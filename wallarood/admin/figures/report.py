@@ -1,0 +1,115 @@
+"""From counters at run time to the parts of a status that are numbers."""
+
+import attrs
+
+from wallarood.admin.figures.sampler import Sampler
+from wallarood.admin.figures.values import (
+    DeliveryStatus,
+    FailureSample,
+    HotKey,
+    LinkStatus,
+    RunStatus,
+)
+from wallarood.admin.status import StageStatus
+from wallarood.runtime.checkpoint_log import DELIVERY_S, CheckpointLog
+from wallarood.runtime.dataflow.counters import StageCounters
+from wallarood.runtime.dataflow.tasks.stage_task import StageTask
+from wallarood.runtime.peers.links import Links
+
+HOT_KEYS = 5
+HOT_SHARE = 0.01
+"""Keys with a smaller share are not named."""
+TEXT_CHARACTERS_MAX = 200
+HIDDEN = "(hidden: security.tap)"
+
+
+@attrs.frozen
+class Figures:
+    """What is added to the status of a stage. Without `shows_records` no content is shown."""
+
+    sampler: Sampler
+    shows_records: bool = True
+
+    def added(self, status: StageStatus, counters: StageCounters) -> StageStatus:
+        """*status* with what its instance did in the last seconds, and what it keeps."""
+        shares = self.sampler.stage(status.index)
+        return attrs.evolve(
+            status,
+            busy=shares.busy,
+            blocked=shares.blocked,
+            rate=shares.rate_in,
+            rate_out=shares.rate_out,
+            late_rate=shares.late_rate,
+            failed_rate=shares.failed_rate,
+            states=self.sampler.states(status.index),
+            failures=self._failures(counters),
+        )
+
+    def _failures(self, counters: StageCounters) -> tuple[FailureSample, ...]:
+        return tuple(
+            FailureSample(
+                sample.at,
+                sample.letter.computation,
+                self._shown(sample.letter.error),
+                sample.letter.file,
+                sample.letter.line,
+                self._shown(sample.letter.record),
+            )
+            for sample in counters.samples
+        )
+
+    def hot_keys(self, task: StageTask) -> tuple[HotKey, ...]:
+        """The keys that have most of the records of a stage here."""
+        if task.hot_keys is None:
+            return ()
+        return tuple(
+            HotKey(self._shown(key), share)
+            for key, share in task.hot_keys.hottest(HOT_KEYS)
+            if share >= HOT_SHARE
+        )
+
+    def _shown(self, value: object) -> str:
+        if not self.shows_records:
+            return HIDDEN
+        try:
+            text = value if isinstance(value, str) else repr(value)
+        except Exception as error:  # the repr of a class of the application
+            return f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
+        return text if len(text) <= TEXT_CHARACTERS_MAX else text[:TEXT_CHARACTERS_MAX] + "…"
+
+
+def links_of(links: Links | None) -> tuple[LinkStatus, ...]:
+    """What went over the links of a round so far."""
+    if links is None:
+        return ()
+    return tuple(
+        LinkStatus(
+            name,
+            sender.counters.bytes_out,
+            links.receivers[name].bytes_in,
+            sender.counters.blocked_s,
+        )
+        for name, sender in links.senders.items()
+    )
+
+
+def runs_of(log: CheckpointLog) -> tuple[RunStatus, ...]:
+    """The last checkpoints, oldest first."""
+    return tuple(
+        RunStatus(
+            each.number,
+            each.at,
+            each.outcome.value,
+            each.collect_s,
+            each.queue_s,
+            each.write_s,
+            each.commit_s,
+            each.size_bytes,
+        )
+        for each in log.runs
+    )
+
+
+def delivery_of(log: CheckpointLog) -> DeliveryStatus:
+    """How long records took to be committed."""
+    return DeliveryStatus(DELIVERY_S, tuple(log.delivery.counts), log.delivery.seconds)
