@@ -178,5 +178,5 @@ def _look_at_stage(counters: StageCounters, now: float) -> Look:
         counters.records_in,
         counters.records_out,
         sum(counters.late.values()),
-        counters.skipped + counters.dead_letters,
+        counters.failed,
     )

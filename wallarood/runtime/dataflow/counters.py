@@ -61,6 +61,8 @@ class StageCounters:
     records_out: int = 0
     skipped: int = 0
     dead_letters: int = 0
+    failed: int = 0
+    """How many records user code could not process; those that came too late are not among them."""
     busy: Stopwatch = attrs.field(factory=Stopwatch)
     blocked: Stopwatch = attrs.field(factory=Stopwatch)
     in_thread_since: float | None = None

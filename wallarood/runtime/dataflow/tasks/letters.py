@@ -33,7 +33,9 @@ class Letters:
     async def send(self, failures: Sequence[Failure]) -> None:
         """Send, count and log what became of them, by their policies."""
         for each in failures:
-            if each.late:
+            if not each.late:
+                self.counters.failed += 1
+            else:
                 count = 1 if each.batch is None else len(each.batch)
                 self.counters.late[each.late] = self.counters.late.get(each.late, 0) + count
             if each.batch is not None:
