@@ -7,7 +7,7 @@ from threading import Semaphore, Thread
 import attrs
 import trio
 
-from wallarood.admin.server import serve_admin
+from wallarood.admin.server import Answering, serve_admin
 from wallarood.admin.status import JobState, Status, WorkerStatus
 from wallarood.model.topology import Stage, StageKind, Topology
 
@@ -42,9 +42,11 @@ class Workers:
                     partial(
                         serve_admin,
                         self.root / name / "admin.sock",
-                        status=lambda: status,
-                        topology=lambda: TOPOLOGY,
-                        orders={"shutdown": lambda _: self._shut_down(name)},
+                        Answering(
+                            lambda: status,
+                            lambda: TOPOLOGY,
+                            {"shutdown": lambda _: self._shut_down(name)},
+                        ),
                     )
                 )
                 started.append((trio.lowlevel.current_trio_token(), nursery.cancel_scope))

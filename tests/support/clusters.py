@@ -5,7 +5,17 @@ from typing import Any
 
 import attrs
 
+from wallarood.admin.figures.values import (
+    DeliveryStatus,
+    FailureSample,
+    HostStatus,
+    HotKey,
+    LinkStatus,
+    RunStatus,
+    StateSize,
+)
 from wallarood.admin.status import (
+    CheckpointStatus,
     ClusterStatus,
     JobState,
     SourceStatus,
@@ -13,6 +23,7 @@ from wallarood.admin.status import (
     Status,
     WorkerStatus,
 )
+from wallarood.model.time import SECOND
 from wallarood.model.topology import Edge, Routing, Stage, StageKind, Topology
 
 WORKERS = ("alpha", "beta", "gamma")
@@ -91,3 +102,34 @@ def healthy_cluster() -> Made:
     ]
     topology = Topology(1, "words", WORKERS, stages, edges)
     return Made(topology, ClusterStatus(statuses[0], tuple(statuses[1:])))
+
+
+def full_status() -> Status:
+    """A worker of which everything is known that can be."""
+    status = healthy_cluster().cluster.asked
+    status = with_stage(
+        COUNT,
+        watermark=5 * SECOND,
+        late=(("window", 3),),
+        states=(StateSize("count", 10, 100),),
+        failures=(FailureSample(1.0, "count", "ValueError: x", "app.py", 3, "'x'"),),
+        hot_keys=(HotKey("'a'", 0.5),),
+    )(status)
+    status = with_source(
+        lag_records=5, bytes_read=3, bytes_total=9, watermark=4 * SECOND, condition="active"
+    )(status)
+    return attrs.evolve(
+        status,
+        cluster_id="wc-1",
+        application="words",
+        checkpoint=CheckpointStatus(
+            committed=4,
+            age_s=1.0,
+            size_bytes=9,
+            succeeded=4,
+            recent=(RunStatus(4, 1.0, "committed", 0.1, 0.2, 0.3, 0.4, 9),),
+        ),
+        host=HostStatus(0.5, 1 << 20, 0.01, 1 << 30, 1 << 31, 2e9, 3),
+        links=(LinkStatus("beta", 1, 2, 3.0), LinkStatus("gamma", 4, 5, 6.0)),
+        delivery=DeliveryStatus((0.1, 1.0), (1, 2, 3), 4.0),
+    )

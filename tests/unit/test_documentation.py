@@ -24,6 +24,7 @@ PAGES = (
     "wallarood-operations.7",
     "wallarood-protocol.7",
     "wallarood-internals.7",
+    "wallarood-metrics.7",
     "wallarood-performance.7",
     "wallarood-time.7",
 )

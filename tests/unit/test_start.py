@@ -12,7 +12,10 @@ import wallarood as w
 app = w.application("idle", w.source("in", w.TcpSource("127.0.0.1:0")).to_sink(w.ListSink([])))
 """
 NOT_NEEDED = (
-    "wallarood.admin.http",
+    "wallarood.admin.dashboard",
+    "wallarood.admin.metrics",
+    "wallarood.admin.web",
+    "wallarood.admin.why",
     "wallarood.app.statistics",
     "wallarood.cli.check",
     "wallarood.client",
@@ -39,6 +42,7 @@ NOT_NEEDED = (
     "multiprocessing",
     "paho",
     "psycopg",
+    "prometheus_client",
     "pyarrow",
     "trio_websocket",
     "zoneinfo",

@@ -66,17 +66,19 @@ def _connect(path: Path, timeout_s: float) -> socket.socket:
 
 def status(path: Path, *, timeout_s: float = TIMEOUT_S) -> Status:
     """What the worker says about itself. Raises as `ask`."""
-    return _structured(path, ask(path, "GET", "/status", timeout_s=timeout_s), Status)
+    return _structured(path, ask(path, "GET", "/api/v1/status", timeout_s=timeout_s), Status)
 
 
 def cluster(path: Path, *, timeout_s: float = TIMEOUT_S) -> ClusterStatus:
     """What all workers of the cluster say, asked for through one of them. Raises as `ask`."""
-    return _structured(path, ask(path, "GET", "/cluster", timeout_s=timeout_s), ClusterStatus)
+    return _structured(
+        path, ask(path, "GET", "/api/v1/cluster", timeout_s=timeout_s), ClusterStatus
+    )
 
 
 def topology(path: Path, *, timeout_s: float = TIMEOUT_S) -> Topology:
     """The topology of the worker's cluster. Raises as `ask`; NotNowError while it is forming."""
-    return _structured(path, ask(path, "GET", "/topology", timeout_s=timeout_s), Topology)
+    return _structured(path, ask(path, "GET", "/api/v1/topology", timeout_s=timeout_s), Topology)
 
 
 def shutdown(path: Path) -> list[str]:
@@ -84,13 +86,13 @@ def shutdown(path: Path) -> list[str]:
 
     Returns the members that are away and do not hear of it.
     """
-    answer = ask(path, "POST", "/shutdown")
+    answer = ask(path, "POST", "/api/v1/shutdown")
     return list(answer.get("absent", [])) if isinstance(answer, dict) else []
 
 
 def reload(path: Path) -> list[str]:
     """Have the worker read its configuration again; returns what has changed. Raises as `ask`."""
-    answer = ask(path, "POST", "/reload")
+    answer = ask(path, "POST", "/api/v1/reload")
     changed: list[str] = _structured(path, answer, dict[str, Any])["changed"]
     return changed
 
@@ -101,13 +103,13 @@ def checkpoint(path: Path, *, keep: str = "") -> int:
     Returns a number: the first committed checkpoint above it is the one.
     """
     query = f"?{urlencode({'keep': keep})}" if keep else ""
-    answer = ask(path, "POST", f"/checkpoint{query}")
+    answer = ask(path, "POST", f"/api/v1/checkpoint{query}")
     return int(_structured(path, answer, dict[str, Any])["after"])
 
 
 def drop(path: Path, name: str) -> None:
     """Have a checkpoint that is kept under *name* dropped. Raises as `ask`."""
-    ask(path, "POST", f"/drop?{urlencode({'name': name})}")
+    ask(path, "POST", f"/api/v1/drop?{urlencode({'name': name})}")
 
 
 def _structured(path: Path, value: Any, kind: type[T]) -> T:

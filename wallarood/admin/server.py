@@ -1,9 +1,6 @@
-"""HTTP on a unix socket: the state of a worker, and orders to it.
+"""HTTP on a unix socket: the state of a worker, and orders to it (see `wallarood.admin.web`).
 
-``GET /status``, ``GET /cluster``, ``GET /topology`` and ``GET /workers`` answer JSON;
-``POST /NAME`` gives an order.
-A connection is one request: it is read within a deadline and a size, answered, and closed. Who may
-connect is up to the permissions of the socket: 0660.
+Who may connect is up to the permissions of the socket: 0660.
 """
 
 import os
@@ -11,22 +8,23 @@ import socket
 import stat
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 import structlog
 import trio
 
 from wallarood.admin.address import short_path
-from wallarood.admin.orders import Order, OrderRefusedError
+from wallarood.admin.orders import Order
 from wallarood.admin.status import ClusterStatus, Status
 from wallarood.model.errors import CannotCreateError
 from wallarood.model.topology import Topology
-from wallarood.wire.strict import unstructure
+
+if TYPE_CHECKING:
+    from wallarood.admin.web.message import Answer
+    from wallarood.admin.web.routes import Ask
 
 CONNECTIONS_MAX = 16
-REQUEST_S = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -38,67 +36,36 @@ class TaskStatus(Protocol):
         """Tell that the server accepts requests."""
 
 
-@attrs.frozen
-class Answers:
-    """What the server can answer: functions that look at the worker at that moment."""
+@attrs.define(eq=False)
+class Answering:
+    """What the server answers by: functions that look at the worker at that moment.
+
+    The routes are loaded with the first request: a start does not wait for them.
+    """
 
     status: Callable[[], Status]
     topology: Callable[[], Topology | None]
     orders: Mapping[str, Order]
     cluster: Callable[[], Awaitable[ClusterStatus]] | None = None
+    ask: "Ask | None" = None
+    _answer: "Answer | None" = attrs.field(default=None, init=False)
 
-    async def gathered_to(self, method: str, target: str) -> tuple[int, Any]:
-        """As `to`, and for what others are asked for first."""
-        if target.partition("?")[0] != "/cluster":
-            return self.to(method, target)
-        if method != "GET":
-            return _wrong_method(method, "GET")
-        asked = self.cluster
-        return 200, unstructure(
-            await asked() if asked is not None else ClusterStatus(self.status())
-        )
+    @property
+    def answer(self) -> "Answer":
+        """Answers a request."""
+        if self._answer is None:
+            from wallarood.admin.web.routes import Answers, Routes  # noqa: PLC0415 - see above
 
-    def to(self, method: str, target: str) -> tuple[int, Any]:
-        """The HTTP status code and the JSON value for one request."""
-        readable = {"/status": self._status, "/topology": self._topology, "/workers": self._workers}
-        orders = {f"/{name}": order for name, order in self.orders.items()}
-        path, _, query = target.partition("?")
-        if path in readable:
-            return readable[path]() if method == "GET" else _wrong_method(method, "GET")
-        if path in orders:
-            if method != "POST":
-                return _wrong_method(method, "POST")
-            try:
-                return 202, orders[path](dict(parse_qsl(query)))
-            except OrderRefusedError as error:
-                return 409, {"error": str(error)}
-        known = ", ".join([*readable, "/cluster", *orders])
-        return 404, {"error": f"there is no {path[:100]}: expected one of {known}"}
-
-    def _status(self) -> tuple[int, Any]:
-        return 200, unstructure(self.status())
-
-    def _topology(self) -> tuple[int, Any]:
-        topology = self.topology()
-        if topology is None:
-            return 409, {"error": "there is no topology yet: the cluster is forming"}
-        return 200, unstructure(topology)
-
-    def _workers(self) -> tuple[int, Any]:
-        return 200, unstructure(self.status().workers)
-
-
-def _wrong_method(found: str, expected: str) -> tuple[int, Any]:
-    return 405, {"error": f"method {found[:20]}: expected {expected}"}
+            self._answer = Routes(
+                Answers(self.status, self.topology, self.orders, self.cluster, self.ask)
+            ).answer
+        return self._answer
 
 
 async def serve_admin(
     path: Path,
+    answering: Answering,
     *,
-    status: Callable[[], Status],
-    topology: Callable[[], Topology | None],
-    orders: Mapping[str, Order],
-    cluster: Callable[[], Awaitable[ClusterStatus]] | None = None,
     task_status: TaskStatus = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve on the unix socket *path* until cancelled; the file is removed at the end.
@@ -108,7 +75,6 @@ async def serve_admin(
     Raises CannotCreateError: another file is there, another process listens on it, or it cannot be
     made.
     """
-    answers = Answers(status, topology, orders, cluster)
     listener = _listen(path)
     mine = _identity(path)
     slots = trio.Semaphore(CONNECTIONS_MAX)
@@ -124,7 +90,7 @@ async def serve_admin(
                     log.warning("admin socket cannot accept", reason=error.strerror)
                     await trio.sleep(1)
                     continue
-                nursery.start_soon(_serve_one, connection, answers, slots)
+                nursery.start_soon(_serve_one, connection, answering, slots)
     finally:
         listener.close()
         if _identity(path) == mine:
@@ -183,15 +149,14 @@ def _remove_stale(path: Path, name: str) -> None:
 
 
 async def _serve_one(
-    connection: trio.socket.SocketType, answers: Answers, slots: trio.Semaphore
+    connection: trio.socket.SocketType, answering: Answering, slots: trio.Semaphore
 ) -> None:
-    from wallarood.admin.http import exchange  # noqa: PLC0415 - h11, with the first request
+    from wallarood.admin.web.exchange import exchange  # noqa: PLC0415 - h11, with the first request
 
     try:
-        with trio.move_on_after(REQUEST_S):
-            await exchange(trio.SocketStream(connection), answers.gathered_to)
-    except (OSError, trio.BrokenResourceError):
-        pass  # the client has gone
+        await exchange(trio.SocketStream(connection), answering.answer)
+    except (OSError, trio.BrokenResourceError, trio.TooSlowError):
+        pass  # the client has gone, or stands still
     finally:
         connection.close()
         slots.release()

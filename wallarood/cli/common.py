@@ -26,6 +26,7 @@ FLAGS: dict[str, str] = {
     "--log-level": "log.level",
     "--log-format": "log.format",
     "--admin-socket": "admin.socket",
+    "--admin-http": "admin.http",
 }
 """Each flag and the key that it overrides."""
 

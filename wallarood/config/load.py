@@ -215,8 +215,37 @@ def _check_together(config: Config) -> None:
         problems.append(f"{_place(config, given[0])}: TLS also needs {absent}")
     if config["security.key-file"] is None and not given:
         problems.extend(_open_addresses(config))
+    problems.extend(_open_http(config))
     if problems:
         raise ConfigurationError("\n".join(problems))
+
+
+def http_certificate(config: Config) -> tuple[str | None, str | None]:
+    """The files with certificate and private key for HTTPS: the worker's own, unless others are."""
+    if config["admin.certificate"] is not None:
+        return config["admin.certificate"], config["admin.private-key"]
+    if config["admin.http"] is not None and is_loopback(parse_address(config["admin.http"]).host):
+        return None, None
+    return config["security.certificate"], config["security.private-key"]
+
+
+def _open_http(config: Config) -> list[str]:
+    """What HTTP lacks: beyond loopback it needs TLS, and a token."""
+    problems = []
+    if (config["admin.certificate"] is None) is not (config["admin.private-key"] is None):
+        problems.append("admin.certificate and admin.private-key go together: one is missing")
+    address = config["admin.http"]
+    if address is None or is_loopback(parse_address(address).host):
+        return problems
+    place = _place(config, "admin.http")
+    if config["admin.token-file"] is None:
+        problems.append(f"{place}: {address} is not a loopback address: set admin.token-file")
+    if None in http_certificate(config):
+        problems.append(
+            f"{place}: {address} is not a loopback address: set admin.certificate and "
+            "admin.private-key, or security.certificate and its companions"
+        )
+    return problems
 
 
 def _place(config: Config, name: str) -> str:

@@ -147,13 +147,14 @@ class DropWanted(msgspec.Struct, frozen=True):
 
 
 class StatusAsked(msgspec.Struct, frozen=True):
-    """The status of all members is wanted here; the question has a number."""
+    """The status of all members is wanted here, or what *query* asks; the question has a number."""
 
     number: int
+    query: str = ""
 
 
 class StatusGiven(msgspec.Struct, frozen=True):
-    """This worker's own status, for a member that has asked."""
+    """This worker's own status, or what else it was asked for, for a member that has asked."""
 
     asker: WorkerName
     number: int

@@ -50,8 +50,8 @@ def take_order(node: "ClusterNode", event: on.Order, now: float) -> list[do.Effe
             return membership.leave(node.failure) if membership is not None else []
         case on.DropWanted(name):
             return _tell(node.workers, say.DropKept(name))
-        case on.StatusAsked(number):
-            return _tell(node.peers, say.StatusWanted(number))
+        case on.StatusAsked(number, query):
+            return _tell(node.peers, say.StatusWanted(number, query))
         case on.StatusGiven(asker, number, status):
             return _tell((asker,), say.StatusTold(number, status))
         case _:

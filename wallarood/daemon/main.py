@@ -20,7 +20,7 @@ from wallarood.admin.figures.sampler import Sampler
 from wallarood.admin.gathering import Gathering
 from wallarood.admin.orders import Orders
 from wallarood.admin.reporter import StatusReporter
-from wallarood.admin.server import serve_admin
+from wallarood.admin.server import Answering, serve_admin
 from wallarood.config.keys import Config
 from wallarood.control.events import Event, LeaveWanted
 from wallarood.control.formation.joiner import Joiner
@@ -31,7 +31,12 @@ from wallarood.daemon.start.addresses import ask_occupant, listen
 from wallarood.daemon.start.building import Parts, build_worker, formation_settings
 from wallarood.daemon.start.choice import Start, starting_as
 from wallarood.daemon.start.roles import LeaderSought, role_of
-from wallarood.daemon.start.settings import certificate_files, credentials, net_limits
+from wallarood.daemon.start.settings import (
+    certificate_files,
+    credentials,
+    http_settings,
+    net_limits,
+)
 from wallarood.daemon.stopping import LATE_S, Signals, checkpoint_first, leave_s
 from wallarood.daemon.telling import log_context, stuck, tell_status
 from wallarood.logs import add_context
@@ -239,14 +244,20 @@ class _Daemon:
         )
         worker.nursery.start_soon(sampler.run)
         reporter = StatusReporter(worker, Figures(sampler, self.parts.config["security.tap"]))
-        await serve_admin(
-            Path(self.parts.config["admin.socket"]),
+        gathering = Gathering(worker, reporter.status, {"history": sampler.told})
+        answering = Answering(
             status=reporter.status,
-            cluster=Gathering(worker, reporter.status).gather,
+            cluster=gathering.gather,
             topology=lambda: worker.node.record.topology if worker.node.record else None,
             orders=Orders(worker, self._stop_s, reloader.reload).by_name,
-            task_status=task_status,
+            ask=gathering.ask,
         )
+        if (http := http_settings(self.parts.config)) is not None:
+            from wallarood.admin.web.listen import serve_http  # noqa: PLC0415 - if it is served
+
+            await worker.nursery.start(serve_http, http, answering)
+        path = Path(self.parts.config["admin.socket"])
+        await serve_admin(path, answering, task_status=task_status)
 
 
 async def _accept_data(worker: Worker, channel: DataChannel) -> None:

@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from wallarood.admin import client, server
-from wallarood.admin.server import serve_admin
+from wallarood.admin.server import Answering, serve_admin
 from wallarood.admin.status import JobState, Status, WorkerStatus
 from wallarood.model.errors import CannotCreateError
 from wallarood.model.topology import Stage, StageKind, Topology
@@ -43,9 +43,7 @@ async def serving(
             partial(
                 serve_admin,
                 path,
-                status=lambda: STATUS,
-                topology=lambda: topology,
-                orders={"shutdown": shutdown},
+                Answering(lambda: STATUS, lambda: topology, {"shutdown": shutdown}),
             )
         )
         yield
@@ -137,7 +135,7 @@ async def test_a_socket_in_use_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "admin.sock"
     async with serving(path):
         with pytest.raises(CannotCreateError, match="another process listens"):
-            await serve_admin(path, status=lambda: STATUS, topology=lambda: None, orders={})
+            await serve_admin(path, Answering(lambda: STATUS, lambda: None, {}))
         assert await trio.to_thread.run_sync(client.status, path) == STATUS
 
 
@@ -145,7 +143,7 @@ async def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "admin.sock"
     path.write_text("mine")
     with pytest.raises(CannotCreateError, match="not a socket"):
-        await serve_admin(path, status=lambda: STATUS, topology=lambda: None, orders={})
+        await serve_admin(path, Answering(lambda: STATUS, lambda: None, {}))
     assert path.read_text() == "mine"
 
 

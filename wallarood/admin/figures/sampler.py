@@ -7,7 +7,9 @@
 
 import time
 from collections import deque
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
 import trio
@@ -18,6 +20,7 @@ from wallarood.admin.figures.window import Growth, Look, Window
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.worker import Worker
+from wallarood.wire.strict import unstructure
 
 NAP_S = 0.2
 NAPS = 5
@@ -53,6 +56,8 @@ class Sampler:
     state: Path | None = None
     certificates: tuple[Path, ...] = ()
     starts: int = 0
+    clock: Callable[[], float] = time.perf_counter
+    """That of the counters' spells."""
     history: deque[Moment] = attrs.field(factory=lambda: deque(maxlen=HISTORY_MAX), init=False)
     _host: Host = attrs.field(factory=Host, init=False)
     _disk: tuple[int | None, int | None] = attrs.field(default=(None, None), init=False)
@@ -61,22 +66,30 @@ class Sampler:
     _stages: dict[int, Window] = attrs.field(factory=dict, init=False)
     _sources: dict[tuple[str, str], Window] = attrs.field(factory=dict, init=False)
     _sizes: dict[tuple[int, str], Growth] = attrs.field(factory=dict, init=False)
-    _slow_at: float = attrs.field(default=0.0, init=False)
     _grown_at: float = attrs.field(default=0.0, init=False)
     _noted_at: float = attrs.field(default=0.0, init=False)
     _delivered: tuple[int, float] = attrs.field(default=(0, 0.0), init=False)
 
     async def run(self) -> None:
         """Look, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._look_around)
+            await self._look_on()
+
+    async def _look_on(self) -> None:
         while True:
             for _ in range(NAPS):
                 due = trio.current_time() + NAP_S
                 await trio.sleep_until(due)
                 self._host.woke(trio.current_time() - due)
             self.look()
-            if trio.current_time() >= self._slow_at:
-                self._slow_at = trio.current_time() + SLOW_S
-                await trio.to_thread.run_sync(self._look_at_host)
+
+    async def _look_around(self) -> None:
+        """Look at the host now and then, in a thread: a disk may not answer."""
+        while True:
+            await trio.sleep(NAPS * NAP_S)
+            await trio.to_thread.run_sync(self._look_at_host, abandon_on_cancel=True)
+            await trio.sleep(SLOW_S)
 
     def _look_at_host(self) -> None:
         if self.state is not None:
@@ -86,7 +99,7 @@ class Sampler:
 
     def look(self) -> None:
         """Take in what the counters are now."""
-        now = time.perf_counter()
+        now = self.clock()
         self._host.ran(time.process_time(), now)
         job = self.worker.job
         if job is not self._job:
@@ -134,7 +147,7 @@ class Sampler:
 
     def states(self, stage: int) -> tuple[StateSize, ...]:
         """What the computations of *stage* keep here, and had some minutes ago."""
-        now, found = time.perf_counter(), []
+        now, found = self.clock(), []
         for key, (keys, size) in self.sizes():
             if key[0] == stage:
                 before, before_s = self._sizes.get(key, Growth()).before(now)
@@ -150,6 +163,10 @@ class Sampler:
         """What a source partition did in the last seconds: blocked and rate_in."""
         window = self._sources.get((step, partition))
         return window.shares() if window is not None else Shares()
+
+    async def told(self, _: Mapping[str, Any]) -> Any:
+        """The last hour, for all who ask for it: a list of moments."""
+        return unstructure(list(self.history))
 
     @property
     def read_rate(self) -> float:

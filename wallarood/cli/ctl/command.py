@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,14 @@ from typing import Any
 import attrs
 
 import wallarood
-from wallarood.cli.ctl import orders, views
+from wallarood.cli.ctl import orders, views, watching
 from wallarood.cli.ctl.sockets import find_socket
 from wallarood.cli.main import Parser, parsed
 from wallarood.model.errors import WallaroodError
 from wallarood.outlet import open_standard_streams, use_outlet
+
+CLEAR = "\x1b[H\x1b[2J"
+LEAST_S = 0.2
 
 
 def _no_flags(_: argparse.ArgumentParser) -> None:
@@ -40,6 +44,20 @@ COMMANDS = {
     "topology": Command(views.topology, "show the stages of the cluster and where they run"),
     "workers": Command(views.workers, "show the members of the cluster, as one of them sees them"),
     "watermarks": Command(views.watermarks, "show how far event time has come, and who holds it"),
+    "why": Command(
+        watching.why,
+        "say in a sentence why the cluster is slow",
+        watching.watch_flag,
+    ),
+    "top": Command(
+        watching.top, "show all stages and workers at a glance, live", watching.top_flags
+    ),
+    "lag": Command(
+        watching.lag, "show what sources have not read yet, and for how long", watching.watch_flag
+    ),
+    "errors": Command(
+        watching.errors, "show the last records that failed or were late", watching.watch_flag
+    ),
     "checkpoint": Command(
         orders.checkpoint,
         "take a checkpoint now, keep one by name, or drop a kept one",
@@ -74,6 +92,19 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _show(command: Command, path: Path, chosen: argparse.Namespace) -> None:
+    """Print what a command answers; with ``--watch`` again and again, each time in its place."""
+    while True:
+        value, text = command.answer(path, chosen)
+        again_s: float | None = getattr(chosen, "watch", None)
+        if again_s is None:
+            print(json.dumps(value, indent=2) if chosen.json else text, flush=True)
+            return
+        clear = CLEAR if sys.stdout.isatty() else ""
+        print(json.dumps(value) if chosen.json else f"{clear}{text}", flush=True)
+        time.sleep(max(LEAST_S, again_s))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     if arguments is None:
@@ -84,8 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as end:
         return 64 if end.code else 0
     try:
-        value, text = COMMANDS[chosen.command].answer(find_socket(chosen), chosen)
-        print(json.dumps(value, indent=2) if chosen.json else text, flush=True)
+        _show(COMMANDS[chosen.command], find_socket(chosen), chosen)
     except WallaroodError as error:
         print(f"wallarooctl: error: {error.message}", file=sys.stderr)
         return error.exit_code

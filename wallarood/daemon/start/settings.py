@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 import trio
 
 from wallarood.app.connector import SourceLimits
 from wallarood.config.keys import Config
+from wallarood.config.load import http_certificate
 from wallarood.control.settings import NodeSettings, Timing
 from wallarood.daemon.start.addresses import exposed
 from wallarood.model.ids import parse_address
@@ -18,6 +20,9 @@ from wallarood.runtime.dataflow.limits import JobLimits
 from wallarood.runtime.peers.links import LinkLimits
 from wallarood.runtime.worker import Settings
 from wallarood.wire.records.untyped import PickleRule
+
+if TYPE_CHECKING:
+    from wallarood.admin.web.listen import HttpSettings
 
 
 def credentials(config: Config) -> ClusterKey:
@@ -41,6 +46,28 @@ def certificate_files(config: Config) -> tuple[Path, ...]:
     """The files with certificates that end some day."""
     names = ("security.certificate", "security.authority", "admin.certificate")
     return tuple({Path(config[name]): None for name in names if config[name] is not None})
+
+
+def http_settings(config: Config) -> "HttpSettings | None":
+    """How HTTP is served over the network; None if it is not.
+
+    Raises ConfigurationError: a file is wrong.
+    """
+    if config["admin.http"] is None:
+        return None
+    from wallarood.admin.web.listen import (  # noqa: PLC0415 - only where it is served
+        HttpSettings,
+        TokenFile,
+        tls_of,
+    )
+
+    certificate, private_key = http_certificate(config)
+    token = config["admin.token-file"]
+    return HttpSettings(
+        parse_address(config["admin.http"]),
+        TokenFile(Path(token)).read() if token is not None else None,
+        tls_of(Path(certificate), Path(private_key)) if certificate and private_key else None,
+    )
 
 
 def net_limits(config: Config) -> NetLimits:

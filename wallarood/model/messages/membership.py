@@ -49,14 +49,18 @@ class Heartbeat:
 
 @attrs.frozen
 class StatusWanted:
-    """The sender asks how the receiver does; *number* is that of the question."""
+    """The sender asks how the receiver does; *number* is that of the question.
+
+    With a *query*, a JSON object, it asks for something else; see `wallarood.admin.gathering`.
+    """
 
     number: int
+    query: str = ""
 
 
 @attrs.frozen
 class StatusTold:
-    """The answer to StatusWanted: the sender's status as JSON."""
+    """The answer to StatusWanted: the sender's status as JSON, or what was asked for."""
 
     number: int
     status: str

@@ -1,0 +1,86 @@
+"""Figures as they are told: content only where that is allowed, and never too long."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from wallarood.admin.figures.report import (
+    HIDDEN,
+    TEXT_CHARACTERS_MAX,
+    Figures,
+    delivery_of,
+    links_of,
+    runs_of,
+)
+from wallarood.admin.figures.sampler import Sampler
+from wallarood.admin.status import StageStatus
+from wallarood.flow.hot_keys import HotKeys
+from wallarood.model.pipeline import DeadLetter
+from wallarood.runtime.checkpoint_log import DELIVERY_S, CheckpointLog
+from wallarood.runtime.dataflow.counters import LinkCounters, Sample, StageCounters
+
+
+def figures(*, shows: int = 1) -> Figures:
+    worker: Any = SimpleNamespace(job=None, checkpoint_log=CheckpointLog())
+    return Figures(Sampler(worker), bool(shows))
+
+
+def failed() -> StageCounters:
+    counters = StageCounters()
+    record = "x" * 3 * TEXT_CHARACTERS_MAX
+    counters.samples.append(Sample(5.0, DeadLetter("count", "ValueError: x", "a.py", 3, record)))
+    return counters
+
+
+def hot_task() -> Any:
+    hot = HotKeys()
+    hot.look(["secret"] * 100 + [f"{n}" for n in range(10)])
+    return SimpleNamespace(hot_keys=hot)
+
+
+def test_failures_are_told_with_their_place_and_cut() -> None:
+    (sample,) = figures().added(StageStatus(0, "count", "simple"), failed()).failures
+    assert (sample.at, sample.computation, sample.error) == (5.0, "count", "ValueError: x")
+    assert (sample.file, sample.line) == ("a.py", 3)
+    assert len(sample.record) == TEXT_CHARACTERS_MAX + 1
+
+
+def test_where_content_may_not_be_shown_only_numbers_are() -> None:
+    hidden = figures(shows=0)
+    (sample,) = hidden.added(StageStatus(0, "count", "simple"), failed()).failures
+    assert (sample.record, sample.error, sample.line) == (HIDDEN, HIDDEN, 3)
+    assert {key.key for key in hidden.hot_keys(hot_task())} == {HIDDEN}
+    assert figures().hot_keys(hot_task())[0].key == "secret"
+
+
+def test_a_key_whose_repr_fails_is_told_by_its_class() -> None:
+    class Odd:
+        def __repr__(self) -> str:
+            raise ValueError("no")
+
+    hot = HotKeys()
+    hot.look([Odd()])
+    task: Any = SimpleNamespace(hot_keys=hot)
+    assert figures().hot_keys(task)[0].key == "<Odd whose repr raised ValueError>"
+
+
+def test_links_tell_what_went_each_way() -> None:
+    sender = SimpleNamespace(counters=LinkCounters(10, 1.5))
+    links: Any = SimpleNamespace(
+        senders={"beta": sender}, receivers={"beta": SimpleNamespace(bytes_in=7)}
+    )
+    (link,) = links_of(links)
+    assert (link.peer, link.bytes_out, link.bytes_in, link.blocked_s) == ("beta", 10, 7, 1.5)
+    assert links_of(None) == ()
+
+
+def test_checkpoints_are_told_oldest_first_with_the_time_to_the_commit() -> None:
+    log = CheckpointLog()
+    log.job_began(0.0)
+    for number in (1, 2):
+        log.begun(number, number, at=100.0 + number)
+        log.barrier(number, number, records=number * 10)
+    log.committed(1, 2.0)
+    assert [(run.number, run.outcome) for run in runs_of(log)] == [(1, "committed"), (2, "running")]
+    delivery = delivery_of(log)
+    assert delivery.bounds_s == DELIVERY_S
+    assert sum(delivery.counts) == 10

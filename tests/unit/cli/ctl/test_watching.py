@@ -1,0 +1,57 @@
+"""The views that say how the cluster does, for people and as JSON."""
+
+import json
+
+import pytest
+from support.admin_sockets import Workers
+
+from wallarood.cli.ctl import command, main
+
+
+@pytest.fixture
+def alpha(workers: Workers) -> Workers:
+    workers.start("alpha")
+    return workers
+
+
+def test_why_is_a_sentence_or_json(alpha: Workers, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["why"]) == 0
+    assert capsys.readouterr().out.startswith("Nothing is slow")
+    assert main(["why", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["findings"][0]["fault"] == "nothing"
+
+
+def test_top_is_shown_once_where_no_terminal_is(
+    alpha: Workers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["top"]) == 0
+    assert "loop delay" in capsys.readouterr().out
+    assert main(["top", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["workers"][0]["worker"] == "alpha"
+
+
+def test_lag_and_errors_answer_also_where_there_are_none(
+    alpha: Workers, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wallarood.cli.ctl.watching.BETWEEN_S", 0.01)
+    assert main(["lag"]) == 0
+    assert "no source partition" in capsys.readouterr().out
+    assert main(["errors", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_with_watch_it_is_shown_again_until_it_is_interrupted(
+    alpha: Workers, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", sleep)
+    assert main(["errors", "--watch", "0", "--json"]) == 130
+    lines = capsys.readouterr().out.splitlines()
+    assert [json.loads(line) for line in lines] == [[], [], []]
+    assert slept == [command.LEAST_S] * 3

@@ -1,0 +1,1 @@
+"""What Prometheus is told: names, and the values behind them."""
