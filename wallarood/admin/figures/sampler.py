@@ -137,11 +137,13 @@ class Sampler:
 
     def sizes(self) -> list[tuple[tuple[int, str], tuple[int, int]]]:
         """(stage, computation) with how many keys and bytes, of all states of computations."""
-        job = self._job
+        if (job := self._job) is None:
+            return []
+        states = job.collector.states
         return [
             ((stage.index, name), state.size())
-            for stage in (job.wiring.stages if job is not None else ())
-            for name, state in job.collector.states.get(stage.index, {}).items()
+            for stage in job.wiring.stages
+            for name, state in states.get(stage.index, {}).items()
             if name in stage.steps  # else it is a clock
         ]
 

@@ -21,7 +21,7 @@ class Lag:
     caught_up_s: float | None
 
 
-def lags(before: ClusterStatus, after: ClusterStatus, passed_s: float, now: int) -> list[Lag]:
+def lags(before: ClusterStatus, after: ClusterStatus, *, passed_s: float, now: int) -> list[Lag]:
     """Each partition, by two looks; *now* is the wall clock, in microseconds since 1970 UTC."""
     seen = {
         (each.source, each.partition): each for status in before.workers for each in status.sources
@@ -68,8 +68,10 @@ def lag_text(found: list[Lag], silent: tuple[str, ...]) -> str:
     """The partitions, the one with most left first."""
     if not found:
         return "no source partition is read here"
-    heads = ("source", "partition", "worker", "per s", "records left", "bytes left")
-    heads += ("behind the clock", "caught up in")
+    heads = (
+        *("source", "partition", "worker", "per s", "records left", "bytes left"),
+        *("behind the clock", "caught up in"),
+    )
     rows = [
         (
             each.source,

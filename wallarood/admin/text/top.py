@@ -5,6 +5,12 @@ import attrs
 from wallarood.admin.status import ClusterStatus, StageStatus, Status
 from wallarood.admin.text.table import duration, table
 
+STAGES = (
+    *("stage", "name", "kind", "in/s", "out/s", "busy", "blocked", "idle", "backlog"),
+    *("keys", "failed", "late"),
+)
+WORKERS = ("worker", "job", "reads/s", "cpu", "memory", "loop delay", "checkpoint", "starts")
+
 
 @attrs.frozen
 class StageRow:
@@ -63,11 +69,8 @@ def top_text(cluster: ClusterStatus) -> str:
     parts = [head]
     rows = stage_rows(cluster)
     if rows:
-        heads = ("stage", "name", "kind", "in/s", "out/s", "busy", "blocked", "idle", "backlog")
-        heads += ("keys", "failed", "late")
-        parts.append(table(heads, [_cells(row) for row in rows]))
-    heads = ("worker", "job", "reads/s", "cpu", "memory", "loop delay", "checkpoint", "starts")
-    parts.append(table(heads, [_worker(status) for status in cluster.workers]))
+        parts.append(table(STAGES, [_cells(row) for row in rows]))
+    parts.append(table(WORKERS, [_worker(status) for status in cluster.workers]))
     if cluster.silent:
         parts.append(f"no answer from {', '.join(cluster.silent)}: what they do is not counted")
     return "\n\n".join(parts)

@@ -79,7 +79,7 @@ async def _request(stream: trio.abc.Stream, http: h11.Connection, client: str) -
                 event.method.decode("ascii", "replace"),
                 event.target.decode("ascii", "replace"),
                 headers,
-                client,
+                client=client,
             )
         elif isinstance(event, h11.Data):
             body_bytes += len(event.data)

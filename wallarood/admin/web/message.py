@@ -24,7 +24,9 @@ class Request:
     """The client's address; empty on a unix socket."""
 
     @classmethod
-    def of(cls, method: str, target: str, headers: Mapping[str, str], client: str) -> "Request":
+    def of(
+        cls, method: str, target: str, headers: Mapping[str, str], *, client: str = ""
+    ) -> "Request":
         """A request for *target*. Raises ValueError: it has too many parameters."""
         path, _, query = target.partition("?")
         return cls(

@@ -20,7 +20,7 @@ def document(prefix: str, routes: "Sequence[Route]") -> dict[str, Any]:
     schemas: dict[str, Any] = {}
     paths: dict[str, Any] = {}
     for route in routes:
-        given = {"description": route.summary}
+        given: dict[str, Any] = {"description": route.summary}
         if route.gives is not None:
             given |= {"content": {"application/json": {"schema": schema_of(route.gives, schemas)}}}
         paths.setdefault(prefix + route.path, {})[route.method.lower()] = {

@@ -73,7 +73,7 @@ def lag(path: Path, _: argparse.Namespace) -> tuple[Any, str]:
     before, began = client.cluster(path), time.monotonic()
     time.sleep(BETWEEN_S)
     after = client.cluster(path)
-    found = lags(before, after, time.monotonic() - began, wall_clock())
+    found = lags(before, after, passed_s=time.monotonic() - began, now=wall_clock())
     return unstructure(found), lag_text(found, after.silent)
 
 

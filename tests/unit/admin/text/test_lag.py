@@ -8,7 +8,7 @@ from wallarood.model.time import MAX_TIME, SECOND
 
 
 def first(before: Made, after: Made) -> object:
-    return next(iter(lags(before.cluster, after.cluster, 2.0, 100 * SECOND)))
+    return next(iter(lags(before.cluster, after.cluster, passed_s=2.0, now=100 * SECOND)))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_event_time_tells_how_many_seconds_it_is_behind(
 def test_the_partition_with_most_left_comes_first() -> None:
     made = healthy_cluster().changed("alpha", with_source(lag_records=1))
     made = made.changed("gamma", with_source(lag_records=5000))
-    lines = lag_text(lags(made.cluster, made.cluster, 2.0, 0), ("delta",)).splitlines()
+    lines = lag_text(lags(made.cluster, made.cluster, passed_s=2.0, now=0), ("delta",)).splitlines()
     assert "gamma" in lines[1]
     assert "not at this rate" in lines[1]
     assert "no answer from delta" in lines[-1]

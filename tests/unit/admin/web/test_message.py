@@ -8,13 +8,13 @@ from wallarood.admin.web.message import PARAMETERS_MAX, Request, error_reply, va
 
 
 def test_a_target_is_a_path_and_its_parameters() -> None:
-    request = Request.of("GET", "/a/b?name=c%20d&name=e", {}, "")
+    request = Request.of("GET", "/a/b?name=c%20d&name=e", {})
     assert (request.path, request.query) == ("/a/b", {"name": "e"})
 
 
 def test_too_many_parameters_are_refused() -> None:
     with pytest.raises(ValueError, match="fields"):
-        Request.of("GET", "/?" + "&".join(["a=1"] * (PARAMETERS_MAX + 1)), {}, "")
+        Request.of("GET", "/?" + "&".join(["a=1"] * (PARAMETERS_MAX + 1)), {})
 
 
 def test_replies_are_lines_of_json() -> None:

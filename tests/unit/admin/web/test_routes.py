@@ -41,7 +41,7 @@ def routes_of(gathered: list[int] | None = None, **changes: Any) -> Routes:
 
 
 async def asked(routes: Routes, target: str, method: str = "GET", **headers: str) -> Reply:
-    reply = await routes.answer(Request.of(method, target, headers, ""))
+    reply = await routes.answer(Request.of(method, target, headers))
     assert isinstance(reply, Reply)
     return reply
 
