@@ -1,0 +1,197 @@
+"""A cluster of three is watched: on the command line, by Prometheus' text, over the network."""
+
+import http.client
+import itertools
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+from support.harness import Hosts, WorkerProcess, hosts_in, wait_for
+
+from wallarood.admin.client import ask
+from wallarood.devcluster.local import free_port
+
+APPLICATION = """
+import time
+import wallarood as w
+
+class Seen:
+    count = 0
+
+@w.state_computation(state=Seen, on_error="skip")
+def dawdle(number: int, state: Seen) -> int:
+    time.sleep(0.001)
+    state.count += 1
+    if number % 500 == 0:
+        raise ValueError(f"{number} is round")
+    return number
+
+@w.state_computation(state=Seen)
+def same(number: int, state: Seen) -> int:
+    time.sleep(0.0005)
+    return number
+
+def numbers(rate=None):
+    return w.source("numbers", w.GeneratorSource(rate=rate))
+
+def slow(args):
+    stream = numbers().key_by(lambda number: number, name="by-number").to(dawdle)
+    return w.application("slow", stream.to_sink(w.FileSink("slow-out"), name="out"))
+
+def hot(args):
+    stream = numbers().key_by(lambda n: "hot" if n % 10 else str(n), name="by-heat").to(same)
+    return w.application("hot", stream.to_sink(w.FileSink("hot-out"), name="out"))
+
+def calm(args):
+    stream = numbers(rate=300).key_by(lambda number: number % 9, name="by-rest").to(same)
+    return w.application("calm", stream.to_sink(w.FileSink("calm-out"), name="out"))
+"""
+
+
+def started(directory: Path, hosts: Hosts, name: str) -> list[WorkerProcess]:
+    """Three workers that run the application *name*."""
+    file = directory / "watched.py"
+    file.write_text(APPLICATION)
+    workers = hosts.start_cluster(3, f"{file}:{name}")
+    wait_for("they run", lambda: all(each.phase() == "running" for each in workers))
+    return workers
+
+
+def ctl(worker: WorkerProcess, *arguments: str) -> Any:
+    """What `wallarooctl … --json` prints."""
+    command = [sys.executable, "-m", "wallarood.cli.ctl", *arguments, "--json"]
+    where = ["--socket", str(worker.state / "admin.sock")]
+    done = subprocess.run([*command, *where], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def findings(worker: WorkerProcess) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ctl(worker, "why")["findings"]
+    return found
+
+
+def first_is(worker: WorkerProcess, fault: str, where: str) -> Callable[[], bool]:
+    def holds() -> bool:
+        first = findings(worker)[0]
+        return (first["fault"], first["where"]) == (fault, where)
+
+    return holds
+
+
+def samples(worker: WorkerProcess, target: str = "/metrics") -> dict[tuple[str, ...], float]:
+    """The samples of /metrics by name, worker and the values of the other labels."""
+    connection = http.client.HTTPConnection("localhost")
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.connect(str(worker.state / "admin.sock"))
+    connection.request("GET", target)
+    text = connection.getresponse().read().decode()
+    connection.close()
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_why_names_the_slow_stage_and_then_the_worker_that_was_killed(tmp_path: Path) -> None:
+    with hosts_in(tmp_path) as hosts:
+        alpha, beta, gamma = started(tmp_path, hosts, "slow")
+        wait_for("the stage is named", first_is(beta, "slow stage", "dawdle"))
+        slow = findings(beta)[0]
+        assert "busy" in slow["sentence"]
+        assert any("dawdle (partitioned): busy" in line for line in slow["evidence"])
+        wait_for("failures are known", lambda: ctl(gamma, "errors"))
+        error = ctl(gamma, "errors")[0]["sample"]
+        assert error["computation"] == "dawdle"
+        assert "is round" in error["error"]
+        assert error["line"] == 13
+        gamma.send(signal.SIGKILL)
+        gamma.wait()
+        wait_for("the worker is named", first_is(alpha, "missing worker", "gamma"))
+        wait_for("it is silent", lambda: ctl(alpha, "top")["silent"] == ["gamma"])
+
+
+def test_why_names_the_key_that_has_most_records(tmp_path: Path) -> None:
+    with hosts_in(tmp_path) as hosts:
+        alpha, *_ = started(tmp_path, hosts, "hot")
+        wait_for("the key is named", first_is(alpha, "hot key", "same"))
+        assert "key hot has" in findings(alpha)[0]["sentence"]
+
+
+def test_metrics_count_what_happens_on_each_worker_and_the_shares_make_one(
+    tmp_path: Path,
+) -> None:
+    with hosts_in(tmp_path) as hosts:
+        workers = started(tmp_path, hosts, "calm")
+        wait_for("it is committed", lambda: all(delivered(each) for each in workers[:1]))
+        wait_for("all have read", lambda: all(stage_in(each) for each in workers))
+        for worker in workers:
+            found = samples(worker)
+            for stage in ("numbers + by-rest", "same", "out"):
+                key = (stage, worker.name)
+                if ("wallarood_stage_busy_ratio", *key) not in found:
+                    continue
+                shares = [
+                    found[f"wallarood_stage_{each}_ratio", *key]
+                    for each in ("busy", "blocked", "idle")
+                ]
+                assert abs(sum(shares) - 1) < 0.001
+                assert all(0 <= share <= 1 for share in shares)
+            assert found["wallarood_memory_bytes", worker.name] > 10 << 20
+            assert found["wallarood_checkpoints_total", "committed", worker.name] > 0
+        everyone = samples(workers[1], "/metrics?scope=cluster")
+        assert {key[1] for key in everyone if key[0] == "wallarood_up"} == {
+            "alpha",
+            "beta",
+            "gamma",
+        }
+        history = ask(workers[2].state / "admin.sock", "GET", "/api/v1/history")
+        assert history["silent"] == []
+        assert set(history["workers"]) == {"alpha", "beta", "gamma"}
+
+
+def delivered(worker: WorkerProcess) -> float:
+    return samples(worker).get(("wallarood_delivery_seconds_count", worker.name), 0)
+
+
+def stage_in(worker: WorkerProcess) -> float:
+    return samples(worker).get(("wallarood_stage_records_in_total", "same", worker.name), 0)
+
+
+def test_the_page_and_its_events_are_served_over_the_network(tmp_path: Path, endless: str) -> None:
+    port = free_port()
+    with hosts_in(tmp_path) as hosts:
+        worker = hosts.start("alpha", endless, "--admin-http", f"127.0.0.1:{port}")
+        wait_for("it runs", lambda: worker.phase() == "running")
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/")
+        assert b"<title>wallarood</title>" in connection.getresponse().read()
+        connection.request("GET", "/api/v1/events")
+        events = connection.getresponse()
+        ats = []
+        while len(ats) < 3:
+            line = events.readline()
+            if line.startswith(b"data: "):
+                ats.append(json.loads(line[6:])["at"])
+        assert all(0.5 < later - at < 2 for at, later in itertools.pairwise(ats))
+        connection.close()
+        connection.request("POST", "/api/v1/shutdown")
+        assert connection.getresponse().status == 403
+        connection.close()
+        assert worker.process.poll() is None
+
+
+def test_a_worker_says_why_it_waits_while_the_cluster_forms(tmp_path: Path, endless: str) -> None:
+    with hosts_in(tmp_path) as hosts:
+        alpha = hosts.start("alpha", endless, count=2, initializer=True)
+        wait_for("it answers", lambda: alpha.phase() == "forming")
+        (finding,) = findings(alpha)
+        assert finding["fault"] == "not running"
+        assert "waiting for 1 of 2 workers" in finding["sentence"]
+        assert samples(alpha)["wallarood_job_state", "forming", "alpha"] == 1
