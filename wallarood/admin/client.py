@@ -81,6 +81,13 @@ def topology(path: Path, *, timeout_s: float = TIMEOUT_S) -> Topology:
     return _structured(path, ask(path, "GET", "/api/v1/topology", timeout_s=timeout_s), Topology)
 
 
+def of_all(path: Path, target: str, *, timeout_s: float, **parameters: str) -> dict[str, Any]:
+    """What each worker answers to GET *target*, and who does not answer. Raises as `ask`."""
+    query = f"?{urlencode(parameters)}" if parameters else ""
+    answer = ask(path, "GET", f"/api/v1/{target}{query}", timeout_s=timeout_s)
+    return _structured(path, answer, dict[str, Any])
+
+
 def shutdown(path: Path) -> list[str]:
     """Tell the worker to end, and all others of its cluster. Raises as `ask`.
 

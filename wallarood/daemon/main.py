@@ -19,6 +19,7 @@ from wallarood.admin.figures.report import Figures
 from wallarood.admin.figures.sampler import Sampler
 from wallarood.admin.gathering import Gathering
 from wallarood.admin.orders import Orders
+from wallarood.admin.peeking.peeking import Peeking
 from wallarood.admin.reporter import StatusReporter
 from wallarood.admin.server import Answering, serve_admin
 from wallarood.config.keys import Config
@@ -243,8 +244,11 @@ class _Daemon:
             starts=worker.member.incarnation.starts,
         )
         worker.nursery.start_soon(sampler.run)
-        reporter = StatusReporter(worker, Figures(sampler, self.parts.config["security.tap"]))
-        gathering = Gathering(worker, reporter.status, {"history": sampler.told})
+        shows: bool = self.parts.config["security.tap"]
+        reporter = StatusReporter(worker, Figures(sampler, shows))
+        gathering = Gathering(
+            worker, reporter.status, {"history": sampler.told, **Peeking(worker, shows).kinds}
+        )
         answering = Answering(
             status=reporter.status,
             cluster=gathering.gather,

@@ -60,11 +60,11 @@ class Figures:
 
     def hot_keys(self, task: StageTask) -> tuple[HotKey, ...]:
         """The keys that have most of the records of a stage here."""
-        if task.hot_keys is None:
+        if task.looks.hot_keys is None:
             return ()
         return tuple(
             HotKey(self._shown(key), share)
-            for key, share in task.hot_keys.hottest(HOT_KEYS)
+            for key, share in task.looks.hot_keys.hottest(HOT_KEYS)
             if share >= HOT_SHARE
         )
 

@@ -30,10 +30,13 @@ PREFIX = "/api/v1"
 EVENT_S = 1.0
 EVENT_STREAMS_MAX = 16
 FRESH_S = 0.5
+ANSWER_S = 1.0
+TAP_S, TAP_S_MAX = 2.0, 20.0
+KEYS_S = 5.0
 
 
-Ask = Callable[[Mapping[str, Any]], Awaitable[tuple[dict[str, Any], tuple[str, ...]]]]
-"""Asks all workers; what they answer, by name, and who does not answer in time."""
+Ask = Callable[[Mapping[str, Any], float], Awaitable[tuple[dict[str, Any], tuple[str, ...]]]]
+"""Asks all workers, and waits so many seconds; what they answer, by name, and who does not."""
 
 
 @attrs.frozen
@@ -72,6 +75,32 @@ API: tuple[Route, ...] = (
     Route("GET", "/why", "why the cluster is slow, the most urgent finding first"),
     Route("GET", "/history", "what the workers read and wrote in the last hour"),
     Route("GET", "/events", "server-sent events: cluster, topology and findings, every second"),
+    Route(
+        "GET",
+        "/tap",
+        "some of the records that come to a stage, on each worker",
+        None,
+        {
+            "stage": "its name, or that of a step of it",
+            "key": "only records of this key",
+            "count": "how many, from each worker; 10",
+            "seconds": "how long to wait for them; 2",
+        },
+    ),
+    Route(
+        "GET",
+        "/state",
+        "the state of a key, as it is now",
+        None,
+        {"computation": "whose state", "key": "the key"},
+    ),
+    Route(
+        "GET",
+        "/keys",
+        "the keys with the largest states, of those that are looked at",
+        None,
+        {"computation": "whose state", "count": "how many; 10"},
+    ),
     Route("GET", "/openapi.json", "this document"),
     Route("POST", "/checkpoint", "take a checkpoint", None, {"keep": "keep it under this name"}),
     Route("POST", "/drop", "drop a kept checkpoint", None, {"name": "its name"}),
@@ -114,7 +143,9 @@ class Routes:
         known = ", ".join([*(PREFIX + each.path for each in API), *pages])
         return error_reply(404, f"there is no {path[:100]}: expected one of {known}")
 
-    async def _of_api(self, path: str, request: Request) -> Reply | Events:
+    async def _of_api(  # noqa: PLR0912 - a branch a path
+        self, path: str, request: Request
+    ) -> Reply | Events:
         match path:
             case "/status":
                 return value_reply(unstructure(self.answers.status()))
@@ -130,7 +161,13 @@ class Routes:
             case "/why":
                 return value_reply(self._why(await self._cluster.get()))
             case "/history":
-                return await self._asked({"kind": "history"})
+                return await self._asked({"kind": "history"}, ANSWER_S)
+            case "/tap":
+                seconds = min(TAP_S_MAX, float(request.query.get("seconds", TAP_S)))
+                query = {**request.query, "kind": "tap", "seconds": seconds}
+                return await self._asked(query, seconds + ANSWER_S)
+            case "/state" | "/keys":
+                return await self._asked({**request.query, "kind": path[1:]}, KEYS_S)
             case "/openapi.json":
                 from wallarood.admin.web.openapi import document  # noqa: PLC0415 - few ask
 
@@ -142,11 +179,15 @@ class Routes:
             case _:
                 return self._order(path.removeprefix("/"), request)
 
-    async def _asked(self, query: Mapping[str, Any]) -> Reply:
+    async def _asked(self, query: Mapping[str, Any], within_s: float) -> Reply:
         """What all workers answer to *query*."""
         if self.answers.ask is None:
             return error_reply(404, "this worker asks no others")
-        told, silent = await self.answers.ask(query)
+        told, silent = await self.answers.ask(query, within_s)
+        wrong = [each for each in told.values() if isinstance(each, dict)]
+        errors = [each["error"] for each in wrong if "error" in each]
+        if errors and len(errors) == len(told):
+            return error_reply(400, str(errors[0]))
         return value_reply({"workers": told, "silent": silent})
 
     def _order(self, name: str, request: Request) -> Reply:

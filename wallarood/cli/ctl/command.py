@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 import wallarood
-from wallarood.cli.ctl import orders, views, watching
+from wallarood.cli.ctl import orders, peeking, views, watching
 from wallarood.cli.ctl.sockets import find_socket
 from wallarood.cli.main import Parser, parsed
 from wallarood.model.errors import WallaroodError
@@ -57,6 +57,12 @@ COMMANDS = {
     ),
     "errors": Command(
         watching.errors, "show the last records that failed or were late", watching.watch_flag
+    ),
+    "tap": Command(peeking.tap, "show some of the records that come to a stage", peeking.tap_flags),
+    "state": Command(
+        peeking.state,
+        "show the state of a key, or the keys with the largest",
+        peeking.state_flags,
     ),
     "checkpoint": Command(
         orders.checkpoint,

@@ -17,6 +17,7 @@ from wallarood.flow.hot_keys import HotKeys
 from wallarood.model.pipeline import DeadLetter
 from wallarood.runtime.checkpoint_log import DELIVERY_S, CheckpointLog
 from wallarood.runtime.dataflow.counters import LinkCounters, Sample, StageCounters
+from wallarood.runtime.dataflow.looks import Looks
 
 
 def figures(*, shows: int = 1) -> Figures:
@@ -34,7 +35,7 @@ def failed() -> StageCounters:
 def hot_task() -> Any:
     hot = HotKeys()
     hot.look(["secret"] * 100 + [f"{n}" for n in range(10)])
-    return SimpleNamespace(hot_keys=hot)
+    return SimpleNamespace(looks=Looks(hot))
 
 
 def test_failures_are_told_with_their_place_and_cut() -> None:
@@ -59,7 +60,7 @@ def test_a_key_whose_repr_fails_is_told_by_its_class() -> None:
 
     hot = HotKeys()
     hot.look([Odd()])
-    task: Any = SimpleNamespace(hot_keys=hot)
+    task: Any = SimpleNamespace(looks=Looks(hot))
     assert figures().hot_keys(task)[0].key == "<Odd whose repr raised ValueError>"
 
 

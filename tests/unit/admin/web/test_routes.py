@@ -27,7 +27,9 @@ def routes_of(gathered: list[int] | None = None, **changes: Any) -> Routes:
             gathered.append(1)
         return made.cluster
 
-    async def ask(query: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+    async def ask(query: Any, _: float) -> tuple[dict[str, Any], tuple[str, ...]]:
+        if query.get("computation") == "none":
+            return {"alpha": {"error": "there is no computation"}}, ()
         return {"alpha": query, "beta": query}, ("gamma",)
 
     answers = Answers(
@@ -56,11 +58,28 @@ async def test_each_path_of_the_api_answers_with_its_method_only() -> None:
             assert (await asked(routes, route.path)).code == 200  # as before there was a prefix
 
 
+def told_by_both(reply: Reply) -> Any:
+    """What both workers have answered: they answer with what they were asked."""
+    value = json.loads(reply.body)
+    assert value["silent"] == ["gamma"]
+    assert value["workers"]["alpha"] == value["workers"]["beta"]
+    return value["workers"]["alpha"]
+
+
+async def test_what_is_asked_of_all_goes_to_all_with_its_parameters() -> None:
+    routes = routes_of()
+    reply = await asked(routes, "/api/v1/state?computation=count&key=a%20b")
+    assert told_by_both(reply) == {"kind": "state", "computation": "count", "key": "a b"}
+    reply = await asked(routes, "/api/v1/tap?stage=count&seconds=500")
+    assert told_by_both(reply) == {"kind": "tap", "stage": "count", "seconds": 20.0}
+    reply = await asked(routes, "/api/v1/keys?computation=none")
+    assert (reply.code, json.loads(reply.body)["error"]) == (400, "there is no computation")
+
+
 async def test_the_history_is_that_of_all_who_answer() -> None:
     reply = await asked(routes_of(), "/api/v1/history")
     query = {"kind": "history"}
-    expected = {"workers": {"alpha": query, "beta": query}, "silent": ["gamma"]}
-    assert json.loads(reply.body) == expected
+    assert told_by_both(reply) == query
 
 
 async def test_an_order_is_accepted_or_refused_with_its_reason() -> None:

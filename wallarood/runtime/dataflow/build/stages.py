@@ -22,6 +22,7 @@ from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.dataflow.limits import (
     batches_at_once,
 )
+from wallarood.runtime.dataflow.looks import Looks
 from wallarood.runtime.dataflow.outputs import EdgeOutput, LocalPort, Outputs
 from wallarood.runtime.dataflow.tasks.stage_task import StageTask
 from wallarood.runtime.timing.clock import wall_clock
@@ -69,7 +70,7 @@ def stage_task_of(job: Job, plan: Plan, stage: Stage) -> StageTask:
         source_time=source_time,
         drift=_drift_of(source_time),
         sides=sides_of(plan.application, job.wiring, stage),
-        hot_keys=HotKeys() if stage.kind is StageKind.PARTITIONED else None,
+        looks=Looks(HotKeys() if stage.kind is StageKind.PARTITIONED else None),
     )
 
 

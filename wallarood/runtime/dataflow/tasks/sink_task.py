@@ -32,6 +32,7 @@ from wallarood.model.errors import DamagedStateError, NeverTakenError
 from wallarood.model.ids import InputId
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.inbox import Inbox
+from wallarood.runtime.dataflow.looks import Looks
 from wallarood.runtime.dataflow.part_collector import PartCollector
 from wallarood.runtime.dataflow.waker import Waker
 
@@ -64,6 +65,8 @@ class SinkTask:
     collector: PartCollector
     on_published: Callable[[], None]
     restored: SinkPart | None = None
+    looks: Looks = attrs.field(factory=Looks, init=False)
+    """What looks at records as they come."""
     published: int = attrs.field(default=0, init=False)
     """All that is to be published up to this checkpoint has been."""
     failing: str = attrs.field(default="", init=False)
@@ -124,6 +127,7 @@ class SinkTask:
     async def process(self, batch: Batch, source: InputId) -> None:  # noqa: ARG002
         """Write *batch*. Raises ApplicationError: it cannot be written."""
         assert self._writer is not None
+        self.looks.look(batch)
         busy = self.counters.busy
         before_s = busy.seconds
         with busy, self._naming:

@@ -24,7 +24,6 @@ import trio
 from wallarood.flow.align import Alignment
 from wallarood.flow.compile import Concurrent, Inline, InThread, Segment, Split
 from wallarood.flow.failures import Failure
-from wallarood.flow.hot_keys import HotKeys
 from wallarood.flow.source_time import SourceTime
 from wallarood.flow.state.state import State
 from wallarood.flow.steps.timed import Wall
@@ -46,6 +45,7 @@ from wallarood.model.topology import Stage
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.limits import JobLimits, Pace
+from wallarood.runtime.dataflow.looks import Looks
 from wallarood.runtime.dataflow.outputs import Outputs
 from wallarood.runtime.dataflow.part_collector import PartCollector
 from wallarood.runtime.dataflow.tasks.letters import Letters
@@ -85,8 +85,8 @@ class StageTask:
     """What holds up partitions of that source which are too far ahead."""
     sides: Mapping[int, int] = attrs.field(factory=dict)
     """The number of the input that an edge leads to, where the first step has several."""
-    hot_keys: HotKeys | None = None
-    """Which keys have the most records, where the stage has a state for each key."""
+    looks: Looks = attrs.field(factory=Looks)
+    """What looks at records as they come."""
     _inline: bool = attrs.field(init=False)
     _in_thread: bool = attrs.field(init=False)
     _capturing: int | None = attrs.field(default=None, init=False)
@@ -249,8 +249,7 @@ class StageTask:
         Raises ComputationFailed: user code raised and its `on_error` is to stop.
         """
         side = self.sides.get(source[0], 0) if self.sides else 0
-        if self.hot_keys is not None and batch.keys:
-            self.hot_keys.look(batch.keys)
+        self.looks.look(batch)
         start = 0
         while start < len(batch):
             end = min(start + self._slices.records, len(batch))

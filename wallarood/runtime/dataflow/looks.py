@@ -1,0 +1,69 @@
+"""What looks at records as they come to a stage: samples of keys, and operators who tap it."""
+# Theory of operation
+# ===================
+# A stage looks once a batch, and only where there is something to look for it. A tap takes a few
+# records of each batch until it has enough: what passes is neither copied nor held up, and a tap
+# that nobody waits for any more is gone.
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import attrs
+import trio
+
+from wallarood.flow.hot_keys import HotKeys
+from wallarood.flow.keys import canonical, shown_key
+from wallarood.model.batch import Batch
+
+OF_A_BATCH: Final = 5
+"""How many records of a batch a tap takes at most, so that it sees several; of one key, all."""
+
+
+@attrs.define(eq=False)
+class Tap:
+    """Takes *count* records, of *key* only if there is one, as text by *show*."""
+
+    count: int
+    show: Callable[[Any], str]
+    key: str | None = None
+    taken: list[tuple[str | None, str]] = attrs.field(factory=list, init=False)
+    """The keys and the records, as text; no key on a stream without."""
+    full: trio.Event = attrs.field(factory=trio.Event, init=False)
+
+    def look(self, batch: Batch) -> None:
+        """Take records of *batch*."""
+        keys, key = batch.keys, self.key
+        if key is None:
+            step = max(1, len(batch) // OF_A_BATCH)
+            places = range(0, len(batch), step)[:OF_A_BATCH]
+        elif keys is None:
+            return
+        else:
+            places = [n for n, each in enumerate(keys) if is_called(each, key)]
+        for place in places:
+            if len(self.taken) >= self.count:
+                break
+            shown = None if keys is None else self.show(keys[place])
+            self.taken.append((shown, self.show(batch.values[place])))
+        if len(self.taken) >= self.count:
+            self.full.set()
+
+
+def is_called(key: Any, text: str) -> bool:
+    """Whether *text* means *key*: as its author would write it, or a str without its quotes."""
+    return key == text if isinstance(key, str) else shown_key(canonical(key)) == text
+
+
+@attrs.define(eq=False)
+class Looks:
+    """All that looks at the records of one stage instance."""
+
+    hot_keys: HotKeys | None = None
+    taps: list[Tap] = attrs.field(factory=list)
+
+    def look(self, batch: Batch) -> None:
+        """Look at *batch*, which comes to the stage."""
+        if self.hot_keys is not None and batch.keys:
+            self.hot_keys.look(batch.keys)
+        for tap in self.taps:
+            tap.look(batch)
