@@ -1,0 +1,52 @@
+"""Prometheus, as Debian has it: scrapes workers over HTTP, and evaluates the rules that ship."""
+
+import json
+import urllib.parse
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from support.servers.process import Server, answers, no_program
+
+RULES = Path(__file__).parents[3] / "packaging" / "prometheus" / "wallarood.rules.yml"
+
+
+def missing() -> str:
+    """Why there can be no Prometheus here; empty if there can."""
+    return no_program("prometheus") or no_program("promtool")
+
+
+def scraping(directory: Path, port: int, targets: Sequence[str], token: str) -> Server:
+    """A Prometheus, not yet started, that scrapes *targets* every second."""
+    config = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(RULES)],
+        "scrape_configs": [
+            {
+                "job_name": "wallarood",
+                "authorization": {"credentials": token},
+                "static_configs": [{"targets": list(targets)}],
+            }
+        ],
+    }
+    file = directory / "prometheus.yml"
+    file.write_text(json.dumps(config))  # JSON is YAML
+    command = [
+        "prometheus",
+        f"--config.file={file}",
+        f"--storage.tsdb.path={directory / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    return Server("prometheus", command, directory, port, lambda: answers(port))
+
+
+def asked(server: Server, query: str) -> dict[str, float]:
+    """The values of a query, by the worker or the name of the alert that they are of."""
+    url = f"http://{server.address}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+    return {
+        each["metric"].get("alertname") or each["metric"].get("worker", ""): float(each["value"][1])
+        for each in found
+    }
