@@ -1,0 +1,225 @@
+"""The dashboard in Chromium, as people see it, hear it and use it by keyboard."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from support.harness import Hosts, WorkerProcess, free_port, hosts_in, wait_for
+from support.servers.process import demand
+
+CHROMIUM = "/usr/bin/chromium"
+SHOTS = os.environ.get("WALLAROOD_SCREENSHOTS")
+"""Where screenshots are kept; nowhere without."""
+
+APPLICATION = """
+import time
+import wallarood as w
+
+class Seen:
+    count = 0
+
+@w.computation(on_error="skip")
+def split(number: int) -> int:
+    if number % 1000 == 0:
+        raise ValueError(f"<img src=x onerror=alert({number})>")
+    return number
+
+@w.state_computation(state=Seen)
+def dawdle(number: int, state: Seen) -> tuple[int, int]:
+    time.sleep(0.0004)
+    state.count += 1
+    return number, state.count
+
+stream = w.source("numbers", w.GeneratorSource()).to(split).key_by(lambda n: n % 5000, name="by")
+app = w.application("turnover", stream.to(dawdle).to_sink(w.FileSink("dawdle-out"), name="ledger"))
+"""
+
+
+@attrs.define
+class Watched:
+    """A cluster of three, each with its page."""
+
+    hosts: Hosts
+    workers: list[WorkerProcess]
+    ports: list[int]
+
+    def page_of(self, number: int) -> str:
+        return f"http://127.0.0.1:{self.ports[number]}/"
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    directory = tmp_path_factory.mktemp("watched")
+    file = directory / "turnover.py"
+    file.write_text(APPLICATION)
+    ports = [free_port() for _ in range(3)]
+    with hosts_in(directory) as hosts:
+        workers = [
+            hosts.start(
+                name,
+                str(file),
+                *("--admin-http", f"127.0.0.1:{port}"),
+                count=3,
+                initializer=name == "alpha",
+            )
+            for name, port in zip(("alpha", "beta", "gamma"), ports, strict=True)
+        ]
+        wait_for("they run", lambda: all(each.phase() == "running" for each in workers))
+        yield Watched(hosts, workers, ports)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    demand("" if Path(CHROMIUM).exists() else "chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, watched: Watched) -> Iterator[Page]:
+    """The page of beta, as soon as it is live. Nothing is wrong on its console at the end."""
+    shown = chromium.new_page(viewport={"width": 1280, "height": 900})
+    wrong: list[str] = []
+    asked: list[str] = []
+    shown.on("pageerror", lambda error: wrong.append(str(error)))
+    shown.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    shown.on("request", lambda request: asked.append(request.url))
+    shown.goto(watched.page_of(1))
+    expect(shown.locator("#live")).to_contain_text("live from beta")
+    yield shown
+    shown.close()
+    assert wrong == []
+    assert {url for url in asked if not url.startswith((watched.page_of(1), "data:"))} == set()
+
+
+def kept(page: Page, name: str) -> None:
+    """Keep a picture of the whole page."""
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds against WCAG A and AA."""
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}}).response
+    return [
+        f"{each['id']}: {node['html']}" for each in found["violations"] for node in each["nodes"]
+    ]
+
+
+def test_the_page_names_the_slow_stage_and_shows_all_parts(page: Page) -> None:
+    expect(page.locator("#sentence")).to_contain_text("dawdle", timeout=30_000)
+    expect(page.locator("#state")).to_have_text("running")
+    expect(page.locator("#graph .node")).to_have_count(3)
+    expect(page.locator("#members tbody tr")).to_have_count(3)
+    expect(page.locator("#sources tbody tr")).not_to_have_count(0)
+    expect(page.locator("#runs tbody tr")).not_to_have_count(0)
+    expect(page.locator("#states tbody tr")).to_have_count(1)
+    expect(page.locator("#rates")).to_contain_text("Sources read")
+    expect(page.locator("#failures tbody tr")).not_to_have_count(0, timeout=20_000)
+    assert "<img" in page.locator("#failures").inner_text()  # as text, and not as an image
+    assert page.locator("img").count() == 0
+    kept(page, "light")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_is_without_barriers_in_light_and_dark_and_on_a_phone(
+    page: Page, scheme: str, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    expect(page.locator("#sentence")).to_contain_text("dawdle", timeout=30_000)
+    page.locator("#graph .node").nth(1).click()
+    expect(page.locator("#stage h3")).to_be_visible()
+    assert violations(page) == []
+    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert wide <= 0, "the page itself must not scroll sideways"
+    kept(page, f"{scheme}-{width}")
+
+
+def test_the_page_changes_within_two_seconds(page: Page) -> None:
+    before = page.locator("#live").inner_text()
+    expect(page.locator("#live")).not_to_have_text(before, timeout=2_000)
+
+
+def test_a_stage_is_chosen_by_keyboard_and_stays_in_focus_while_the_page_changes(
+    page: Page,
+) -> None:
+    node = page.locator("#graph .node").nth(1)
+    node.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#stage h3")).to_have_text("Stage dawdle")
+    expect(page.locator("#stage tbody tr")).not_to_have_count(0)
+    before = page.locator("#live").inner_text()
+    expect(page.locator("#live")).not_to_have_text(before, timeout=3_000)
+    focused = page.evaluate("document.activeElement.getAttribute('data-stage')")
+    assert focused == "1"
+    page.keyboard.press("Space")
+    expect(page.locator("#stage h3")).to_have_count(0)
+
+
+def test_a_worker_that_is_killed_is_named_and_seen_to_come_back(
+    page: Page, watched: Watched
+) -> None:
+    gamma = watched.workers[2]
+    gamma.send(signal.SIGKILL)
+    gamma.wait()
+    expect(page.locator("#sentence")).to_contain_text("gamma is away", timeout=15_000)
+    expect(page.locator("#cluster")).to_contain_text("no answer from gamma")
+    expect(page.locator("#state")).not_to_have_text("running")
+    kept(page, "away")
+    file = str(watched.hosts.directory / "turnover.py")
+    again = watched.hosts.start("gamma", file, "--cluster-id", "auto", count=3)
+    wait_for("it is back", lambda: again.phase() == "running")
+    expect(page.locator("#state")).to_have_text("running", timeout=15_000)
+    expect(page.locator("#cluster")).not_to_contain_text("no answer")
+
+
+def test_the_hour_before_is_there_when_the_page_is_opened_again(page: Page) -> None:
+    page.wait_for_timeout(11_000)  # the workers note a moment every ten seconds
+    page.reload()
+    expect(page.locator("#live")).to_contain_text("live from beta")
+    points = page.locator("#throughput polyline").first.get_attribute("points") or ""
+    assert len(points.split()) >= 2
+
+
+def test_a_token_is_asked_for_and_orders_are_confirmed(chromium: Browser, tmp_path: Path) -> None:
+    token, port = "0123456789abcdef", free_port()
+    (tmp_path / "token").write_text(token)
+    (tmp_path / "http.toml").write_text(
+        f'[admin]\nhttp = "127.0.0.1:{port}"\ntoken-file = "{tmp_path / "token"}"\n'
+    )
+    file = tmp_path / "turnover.py"
+    file.write_text(APPLICATION)
+    with hosts_in(tmp_path, interval="1h") as hosts:
+        worker = hosts.start("alpha", str(file), "--config", str(tmp_path / "http.toml"))
+        wait_for("it runs", lambda: worker.phase() == "running")
+        shown = chromium.new_page()
+        shown.goto(f"http://127.0.0.1:{port}/")
+        field = shown.get_by_label("The token of admin.token-file")
+        field.fill("a wrong one")
+        shown.get_by_role("button", name="Show").click()
+        expect(shown.locator("#token-error")).to_have_text("This token is not accepted.")
+        assert violations(shown) == []
+        field.fill(token)
+        shown.get_by_role("button", name="Show").click()
+        expect(shown.locator("#live")).to_contain_text("live from alpha")
+        take = shown.get_by_role("button", name="Take a checkpoint now")
+        shown.once("dialog", lambda dialog: dialog.dismiss())
+        take.click()
+        expect(shown.locator("#order-said")).to_have_text("")
+        shown.once("dialog", lambda dialog: dialog.accept())
+        take.click()
+        expect(shown.locator("#order-said")).to_have_text("A checkpoint is being taken.")
+        wait_for(
+            "it is taken", lambda: (status := worker.status()) and status.checkpoint.committed > 0
+        )
+        shown.close()
