@@ -15,13 +15,7 @@ import attrs
 import structlog
 import trio
 
-from wallarood.admin.figures.report import Figures
-from wallarood.admin.figures.sampler import Sampler
-from wallarood.admin.gathering import Gathering
 from wallarood.admin.orders import Orders
-from wallarood.admin.peeking.peeking import Peeking
-from wallarood.admin.reporter import StatusReporter
-from wallarood.admin.server import Answering, serve_admin
 from wallarood.config.keys import Config
 from wallarood.control.events import Event, LeaveWanted
 from wallarood.control.formation.joiner import Joiner
@@ -33,13 +27,12 @@ from wallarood.daemon.start.building import Parts, build_worker, formation_setti
 from wallarood.daemon.start.choice import Start, starting_as
 from wallarood.daemon.start.roles import LeaderSought, role_of
 from wallarood.daemon.start.settings import (
-    certificate_files,
     credentials,
-    http_settings,
     net_limits,
 )
 from wallarood.daemon.stopping import LATE_S, Signals, checkpoint_first, leave_s
 from wallarood.daemon.telling import log_context, stuck, tell_status
+from wallarood.daemon.watching import Watching
 from wallarood.logs import add_context
 from wallarood.model.errors import CannotCreateError, WallaroodError, first_error
 from wallarood.model.ids import Incarnation, parse_address
@@ -173,7 +166,7 @@ class _Daemon:
             reloader = Reloader(parts.config, self.read, worker, parts.limits, parts.key.tls)
             self.signals.reload = reloader.reload
             add_context(partial(log_context, worker))
-            await nursery.start(self._serve_admin, worker, reloader)
+            await nursery.start(self._watching(worker, reloader).serve)
             if isinstance(worker.node.machines.formation, Joiner) and not worker.node.leads:
                 seek = LeaderSought(worker, role_of(parts.config))
                 nursery.start_soon(worker.connections.keep_dialling, "", seek)
@@ -186,6 +179,10 @@ class _Daemon:
             raise parts.state.with_archived(worker.node.failure)
         outdated = worker.node.state is WorkerState.OUTDATED
         return outdated and not self.signals.stopping.is_set()
+
+    def _watching(self, worker: Worker, reloader: Reloader) -> Watching:
+        orders = Orders(worker, self._stop_s, reloader.reload)
+        return Watching(worker, self.parts.config, self.parts.state.path, orders)
 
     async def _ask_occupant(self, listings: tuple[Listing, ...]) -> None:
         if self.parts.config["worker.topology-initializer"]:
@@ -230,38 +227,6 @@ class _Daemon:
             await worker.connections.close_all()
         if worker.checkpoints is not None:
             worker.checkpoints.close()
-
-    async def _serve_admin(
-        self,
-        worker: Worker,
-        reloader: Reloader,
-        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-    ) -> None:
-        sampler = Sampler(
-            worker,
-            state=self.parts.state.path,
-            certificates=certificate_files(self.parts.config),
-            starts=worker.member.incarnation.starts,
-        )
-        worker.nursery.start_soon(sampler.run)
-        shows: bool = self.parts.config["security.tap"]
-        reporter = StatusReporter(worker, Figures(sampler, shows))
-        gathering = Gathering(
-            worker, reporter.status, {"history": sampler.told, **Peeking(worker, shows).kinds}
-        )
-        answering = Answering(
-            status=reporter.status,
-            cluster=gathering.gather,
-            topology=lambda: worker.node.record.topology if worker.node.record else None,
-            orders=Orders(worker, self._stop_s, reloader.reload).by_name,
-            ask=gathering.ask,
-        )
-        if (http := http_settings(self.parts.config)) is not None:
-            from wallarood.admin.web.listen import serve_http  # noqa: PLC0415 - if it is served
-
-            await worker.nursery.start(serve_http, http, answering)
-        path = Path(self.parts.config["admin.socket"])
-        await serve_admin(path, answering, task_status=task_status)
 
 
 async def _accept_data(worker: Worker, channel: DataChannel) -> None:

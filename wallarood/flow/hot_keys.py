@@ -13,6 +13,8 @@ import attrs
 
 SAMPLES: Final = 8
 KEYS_MAX: Final = 1024
+NOISE: Final = 10
+"""A key that was not seen so often among all samples may have been seen by chance."""
 STRIDE: Final = 5
 """How far the first record that is looked at moves with each batch, so that no pattern hides."""
 
@@ -23,19 +25,21 @@ class HotKeys:
 
     counts: dict[Any, int] = attrs.field(factory=dict)
     total: int = 0
+    samples: int = 0
     _first: int = 0
 
     def look(self, keys: list[Any]) -> None:
         """Look at some of the *keys* of a batch. Keys that cannot be told apart are left out."""
         step = max(1, len(keys) // SAMPLES)
-        counts = self.counts
+        counts, looked_at = self.counts, keys[self._first % step :: step]
         try:
-            for key in keys[self._first % step :: step]:
+            for key in looked_at:
                 counts[key] = counts.get(key, 0) + step
         except Exception:  # a class whose hash or equality fails
             return
         self._first += STRIDE
         self.total += len(keys)
+        self.samples += len(looked_at)
         if len(counts) > KEYS_MAX:
             self._forget()
 
@@ -44,10 +48,15 @@ class HotKeys:
         least = sorted(self.counts.values())[len(self.counts) // 2]
         self.counts = {key: n // 2 for key, n in self.counts.items() if n > least}
         self.total = max(self.total // 2, sum(self.counts.values()))
+        self.samples //= 2
 
     def hottest(self, count: int) -> list[tuple[Any, float]]:
-        """The keys with the largest shares of the records (0 to 1), at most *count*."""
-        if not self.total:
+        """The keys with the largest shares of the records (0 to 1), at most *count*.
+
+        Those that may have been seen by chance are left out.
+        """
+        if self.samples < NOISE:
             return []
         most = sorted(self.counts.items(), key=lambda each: each[1], reverse=True)[:count]
-        return [(key, min(1.0, n / self.total)) for key, n in most]
+        shares = [(key, min(1.0, n / self.total)) for key, n in most]
+        return [(key, share) for key, share in shares if share * self.samples >= NOISE]

@@ -37,6 +37,13 @@ def test_where_no_key_has_a_share_none_seems_to() -> None:
     assert len(hot.counts) <= KEYS_MAX
 
 
+def test_a_few_samples_name_no_key_by_chance() -> None:
+    hot = HotKeys()
+    for keys in batches(0.0, count=20, size=100):
+        hot.look(keys)
+    assert hot.hottest(5) == []
+
+
 def test_what_was_hot_long_ago_is_forgotten() -> None:
     hot = HotKeys()
     for keys in batches(0.9, count=2000, size=100):

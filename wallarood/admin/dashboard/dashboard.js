@@ -211,7 +211,10 @@ function drawStage(event, stages) {
           share(each.busy), share(each.blocked), number(each.backlog), each.failing || "-"]))),
   ];
   const hot = stage.instances.flatMap((each) => each.hot_keys.map((key) => [key.key, each.worker, share(key.share)]));
-  if (hot.length) parts.push(table("Keys with most records, by samples", ["key~", "worker", "share#"], hot));
+  if (hot.length) {
+    parts.push(element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Keys with most records" },
+      table("Keys with most records, by samples", ["key~", "worker", "share#"], hot)));
+  }
   into.replaceChildren(...parts);
 }
 
@@ -221,6 +224,10 @@ function chart(into, series, unit, label) {
   const width = 900, height = 170, left = 8, bottom = 22, top = 18;
   const now = points.length ? points[points.length - 1].at : Date.now() / 1000;
   const from = Math.min(now - 60, points.length ? points[0].at : now - 60);
+  if (!points.some((point) => series.some(([key]) => point[key]))) {
+    into.replaceChildren();
+    return;
+  }
   const values = points.flatMap((point) => series.map(([key]) => point[key] || 0));
   const most = Math.max(1e-9, ...values) * 1.1;
   const x = (at) => left + ((at - from) / Math.max(1, now - from)) * (width - 2 * left);

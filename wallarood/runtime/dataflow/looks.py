@@ -35,7 +35,7 @@ class Tap:
         keys, key = batch.keys, self.key
         if key is None:
             step = max(1, len(batch) // OF_A_BATCH)
-            places = range(0, len(batch), step)[:OF_A_BATCH]
+            places = list(range(0, len(batch), step)[:OF_A_BATCH])
         elif keys is None:
             return
         else:

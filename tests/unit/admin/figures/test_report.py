@@ -34,7 +34,8 @@ def failed() -> StageCounters:
 
 def hot_task() -> Any:
     hot = HotKeys()
-    hot.look(["secret"] * 100 + [f"{n}" for n in range(10)])
+    for _ in range(10):
+        hot.look(["secret"] * 100 + [f"{n}" for n in range(10)])
     return SimpleNamespace(looks=Looks(hot))
 
 
@@ -59,7 +60,9 @@ def test_a_key_whose_repr_fails_is_told_by_its_class() -> None:
             raise ValueError("no")
 
     hot = HotKeys()
-    hot.look([Odd()])
+    hot.look([Odd()] * 20)
+    hot.look([odd := Odd()] * 20)
+    hot.look([odd] * 20)
     task: Any = SimpleNamespace(looks=Looks(hot))
     assert figures().hot_keys(task)[0].key == "<Odd whose repr raised ValueError>"
 

@@ -1,0 +1,66 @@
+"""What looks at a worker and answers for it: figures, status, orders, and the servers for them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import trio
+
+from wallarood.admin.figures.report import Figures
+from wallarood.admin.figures.sampler import Sampler
+from wallarood.admin.gathering import Gathering
+from wallarood.admin.orders import Orders
+from wallarood.admin.reporter import StatusReporter
+from wallarood.admin.server import Answering, serve_admin
+from wallarood.config.keys import Config
+from wallarood.daemon.start.settings import certificate_files, http_settings
+from wallarood.runtime.worker import Worker
+
+PEEKS = ("tap", "state", "keys")
+
+
+@attrs.frozen
+class Watching:
+    """Of *worker*, configured by *config*; *state* is where its state is."""
+
+    worker: Worker
+    config: Config
+    state: Path
+    orders: Orders
+
+    async def serve(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve on the admin socket, and over the network if that is configured, until cancelled.
+
+        Raises CannotCreateError: one of them cannot be listened on. Raises ConfigurationError: a
+        file for HTTP is wrong.
+        """
+        worker = self.worker
+        sampler = Sampler(
+            worker,
+            state=self.state,
+            certificates=certificate_files(self.config),
+            starts=worker.member.incarnation.starts,
+        )
+        worker.nursery.start_soon(sampler.run)
+        reporter = StatusReporter(worker, Figures(sampler, self.config["security.tap"]))
+        kinds = {"history": sampler.told, **dict.fromkeys(PEEKS, self._peek)}
+        gathering = Gathering(worker, reporter.status, kinds)
+        answering = Answering(
+            status=reporter.status,
+            cluster=gathering.gather,
+            topology=lambda: worker.node.record.topology if worker.node.record else None,
+            orders=self.orders.by_name,
+            ask=gathering.ask,
+        )
+        if (http := http_settings(self.config)) is not None:
+            from wallarood.admin.web.listen import serve_http  # noqa: PLC0415 - if it is served
+
+            await worker.nursery.start(serve_http, http, answering)
+        await serve_admin(Path(self.config["admin.socket"]), answering, task_status=task_status)
+
+    async def _peek(self, query: Mapping[str, Any]) -> Any:
+        """What a query for records or state gets. Raises ValueError: it is wrong."""
+        from wallarood.admin.peeking.peeking import Peeking  # noqa: PLC0415 - when it is asked for
+
+        return await Peeking(self.worker, self.config["security.tap"]).kinds[query["kind"]](query)
