@@ -11,7 +11,6 @@ from prometheus_client.core import (
     InfoMetricFamily,
 )
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import Collector
 
 from wallarood.admin.metrics.names import METRICS, PREFIX, Form
 from wallarood.admin.metrics.samples import buckets_of, samples_of, up_of
@@ -25,7 +24,7 @@ _FAMILIES: dict[Form, Any] = {
 }
 
 
-class StatusCollector(Collector):
+class StatusCollector:
     """The metrics of all workers that have answered, each with its name as a label."""
 
     def __init__(self, cluster: ClusterStatus) -> None:
@@ -66,6 +65,7 @@ def kind_of(accept: str) -> str:
 def text_of(cluster: ClusterStatus, kind: str) -> bytes:
     """All metrics in the form of content type *kind*."""
     registry = CollectorRegistry()
-    registry.register(StatusCollector(cluster))
+    collector: Any = StatusCollector(cluster)
+    registry.register(collector)
     encode, _ = choose_encoder(kind)
     return bytes(encode(registry))
