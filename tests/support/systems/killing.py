@@ -71,7 +71,7 @@ def away_since(run: Run) -> str:
     for worker in run.cluster.workers.values():
         status = worker.status()
         for stage in status.stages if status is not None else ():
-            if "since" in stage.failing and wanted in stage.name.split(" + "):
+            if "since" in stage.failing and wanted in stage.name.split(" → "):
                 return f"{stage.name}: {stage.failing}"
     return ""
 
