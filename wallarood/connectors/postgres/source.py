@@ -19,7 +19,7 @@ Start = Literal["snapshot", "slot"]
 
 SLOT = re.compile(r"[a-z0-9_]{1,63}")
 CLIENT_BYTES_MAX = 63
-"""The server cuts longer names of clients."""
+"""The server cuts longer names of clients, and changes what is not ASCII."""
 
 
 @attrs.frozen(init=False)
@@ -113,7 +113,11 @@ class PostgresSource:
 
     async def open(self, partition: str, position: Any, context: SourceContext) -> ChangeReader:  # noqa: ARG002
         """See `Source.open`. A position is a place in the log; see `Place`."""
-        client = f"{CLIENT} {context.cluster_id}/{context.step}".encode()[:CLIENT_BYTES_MAX]
         place = None if position is None else Place.of(position)
-        wanted = self._wanted(str(client, "utf-8", "ignore"))
-        return ChangeReader(wanted, place, context.limits)
+        return ChangeReader(self._wanted(client_of(context)), place, context.limits)
+
+
+def client_of(context: SourceContext) -> str:
+    """What a reader is called at the server, which keeps it as it is."""
+    called = f"{CLIENT} {context.cluster_id}/{context.step}"
+    return re.sub(r"[^ -~]", "_", called)[:CLIENT_BYTES_MAX]

@@ -133,7 +133,8 @@ class TableReader:
             now = await self.changes.current(change)
             if now is None:
                 return []  # it was deleted or got another key since: that is told next
-            values = {**(values or {}), **{name: now[name] for name in change.unchanged}}
+            now = {name: now[name] for name in change.unchanged if name in now}
+            values = {**(values or {}), **now}
         rows = [PostgresRow(change.key, values, change.time)]
         before = change.key if change.old is None else await self.changes.old_key(change)
         if before != change.key:

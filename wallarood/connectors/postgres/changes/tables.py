@@ -111,6 +111,7 @@ class Tables:
 
     async def current(self, change: PostgresChange) -> dict[str, Any] | None:
         """The values of the row that was changed, as they are by now; None if there is none."""
+        self._shapes.pop(change.table, None)  # columns may have come and gone
         shape = await self.shape(change.table)
         row = await self._run(lambda connection: _row_of(connection, shape, change.key))
         return None if row is None else shape.columns.by_name(row)
