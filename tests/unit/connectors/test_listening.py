@@ -9,6 +9,7 @@ from wallarood.connectors import listening as module
 from wallarood.connectors.listening import address_of, keep_alive, listening
 from wallarood.model.errors import CannotCreateError
 from wallarood.model.ids import Address
+from wallarood.systemd import listeners
 
 
 async def test_a_free_port_is_bound_and_does_not_block() -> None:
@@ -42,3 +43,18 @@ async def test_a_port_in_use_is_said_at_once_or_waited_for(
                 await trio.sleep(0.05)
                 other.close()
         found[0].close()
+
+
+async def test_a_socket_that_systemd_holds_is_used_and_keeps_its_clients(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What connects while the source is away is in its queue."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        monkeypatch.setattr(listeners, "_held", {listeners.source_name("in"): [held]})
+        where = address_of(held)
+        with socket.create_connection((where.host, where.port)):
+            for _ in range(2):
+                with await listening(where, "in", wait_s=0) as listener:
+                    assert address_of(listener) == where
+            connection, _ = held.accept()
+            connection.close()

@@ -20,6 +20,8 @@ Body: TypeAlias = Literal["record", "lines", "array"]
 BODIES: tuple[Body, ...] = get_args(Body)
 CREDENTIALS = {"authorization", "proxy-authorization", "cookie"}
 """Headers that are not kept: they are for whoever checks them."""
+RECORDS_MAX = 20_000
+"""Of a request: decoding them must not hold up others for long."""
 HASH_MASK = (1 << 63) - 1
 
 
@@ -79,6 +81,8 @@ class Form:
         Raises MalformedError: it has what the source does not take.
         """
         parts = self._parts(body)
+        if len(parts) > RECORDS_MAX:
+            raise MalformedError(f"{len(parts):,} records: expected up to {RECORDS_MAX:,}")
         about: dict[str, Any] = {}
         if self.messages:
             kept = {key: value for key, value in headers.items() if key not in CREDENTIALS}
@@ -107,7 +111,7 @@ class Form:
             case "record":
                 return [body]
             case "lines":
-                lines = body.split(b"\n")
+                lines = body.split(b"\n", RECORDS_MAX + 1)
                 return [each for line in lines if (each := line.removesuffix(b"\r"))]
         try:
             return [bytes(each) for each in _array_decoder.decode(body)]

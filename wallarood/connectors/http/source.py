@@ -33,7 +33,8 @@ class HttpSource(Generic[T_co]):
 
     *address* is HOST:PORT to listen on; port 0 takes a free one, which is logged. *path* is the one
     that requests are taken at (default "/"); with ``*`` at its end, all that begin so. A body is a
-    record, or with *body* "lines" or "array" it has one on each line, or in a JSON array. `format`
+    record, or with *body* "lines" or "array" it has up to 20,000, one on each line, or in a JSON
+    array. `format`
     is "json" (default), "text", "bytes" or "msgpack", and *record* their type. With
     ``messages=True`` records are `HttpMessage`, with path, query and headers. ``w.event_time()``
     stamps them by when they came.

@@ -30,6 +30,8 @@ from wallarood.connectors.mqtt.session import Session, Wanted, session
 RECEIVE_MAX = 1000
 UNCONFIRMED_MAX = 10_000
 """Of messages of QoS 0, which the broker sends whatever is on its way: more are dropped."""
+CAME_BYTES_MAX = 64 << 20
+"""Of payloads that wait for the journal."""
 OVERHEAD_BYTES = 128 << 10
 HASH_MASK = (1 << 63) - 1
 
@@ -91,6 +93,7 @@ class Topics:
     _was_here: bool = attrs.field(default=False, init=False)
     """Whether the broker should have a session."""
     _came: deque[tuple[Any, int]] = attrs.field(factory=deque, init=False)
+    _came_bytes: int = attrs.field(default=0, init=False)
     _more: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
     _arriving: dict[str, int] = attrs.field(factory=dict, init=False)
     """Names of messages that are not durable yet, and what tells their payloads."""
@@ -122,12 +125,21 @@ class Topics:
                 log.warning("messages of QoS 0 dropped: the journal is full", dropped=self._dropped)
             return
         self._came.append((message, time.time_ns() // 1000))
+        self._came_bytes += len(message.payload)
         self._more.unpark_all()
+
+    async def _room(self) -> None:
+        """Wait while large messages wait for the journal, whatever becomes of the connection."""
+        await trio.lowlevel.checkpoint()
+        while self._came_bytes > CAME_BYTES_MAX:
+            await self._more.park()
 
     async def _converse(self, intake: Intake, is_there: Callable[[], None]) -> None:
         self._came.clear()  # what was not kept is sent again
+        self._came_bytes = 0
         await intake.settled()
-        async with session(self.broker, self.subscription.wanted, self._receive) as opened:
+        wanted = self.subscription.wanted
+        async with session(self.broker, wanted, self._receive, room=self._room) as opened:
             if self._was_here and not opened.present:
                 log.warning(
                     "the broker has lost the session: messages that it had for this client are "
@@ -142,7 +154,8 @@ class Topics:
                 while not self._came:
                     await self._more.park()
                 await intake.room()
-                some, self._came = self._came, deque()
+                some, self._came, self._came_bytes = self._came, deque(), 0
+                self._more.unpark_all()
                 for message, micros in some:
                     self._hand_in(intake, opened, message, micros=micros)
 

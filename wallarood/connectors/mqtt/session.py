@@ -10,7 +10,7 @@ import os
 import select
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -31,6 +31,8 @@ PACKETS_MAX = 256
 INFLIGHT_MAX = 256
 
 OnMessage = Callable[[Any], None]
+Room = Callable[[], Awaitable[None]]
+"""Waits until more may be read."""
 
 
 @attrs.frozen
@@ -96,8 +98,9 @@ class Session:
         client.on_message = received
         client.on_socket_register_write, client.on_socket_close = wants_to_write, closing
 
-    async def _read(self) -> None:
+    async def _read(self, room: Room) -> None:
         while (used := self.client.socket()) is not None:
+            await room()
             await trio.lowlevel.wait_readable(used)
             poll = select.poll()
             poll.register(used, select.POLLIN)
@@ -180,7 +183,11 @@ class Session:
 
 @contextlib.asynccontextmanager
 async def session(
-    broker: Broker, wanted: Wanted, on_message: OnMessage | None = None
+    broker: Broker,
+    wanted: Wanted,
+    on_message: OnMessage | None = None,
+    *,
+    room: Room = trio.lowlevel.checkpoint,
 ) -> AsyncIterator[Session]:
     """A connection. Raises ConfigurationError or ServerAwayError: it cannot be had, or is lost."""
     client = broker.client(wanted.client_id)
@@ -209,7 +216,8 @@ async def session(
         opened._writes.set()
     try:
         async with trio.open_nursery() as nursery:
-            for task in (opened._read, opened._write, opened._look_after):
+            nursery.start_soon(opened._read, room)
+            for task in (opened._write, opened._look_after):
                 nursery.start_soon(task)
             await opened._begin()
             yield opened

@@ -23,11 +23,10 @@ class TooLongError(ValueError):
 
 @attrs.define
 class EventParser:
-    """Makes events of bytes as they come. `retry_s` is the pause that the server has asked for."""
+    """Makes events of bytes as they come."""
 
     bytes_max: int
     id: str = ""
-    retry_s: float | None = None
     _buffer: bytearray = attrs.field(factory=bytearray, init=False)
     _begun: bool = attrs.field(default=False, init=False)
     _after_return: bool = attrs.field(default=False, init=False)
@@ -67,8 +66,6 @@ class EventParser:
                 self._kind = value.decode("utf-8", "replace")
             case b"id" if b"\0" not in value:
                 self.id = value.decode("utf-8", "replace")
-            case b"retry" if value.isdigit() and len(value) < 8:
-                self.retry_s = int(value) / 1000
         return None
 
     def _end(self) -> Event | None:

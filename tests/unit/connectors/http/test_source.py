@@ -74,6 +74,8 @@ async def test_lines_and_arrays_are_taken_whole_or_not_at_all(where: SourceConte
         said = await posted(port, b"4\nfive\n6\n")
         assert said.code == 400
         assert b"record 2: " in said.body
+        said = await posted(port, b"1\n" * 20_001)
+        assert (said.code, b"expected up to 20,000" in said.body) == (400, True)
         assert await records_of(reader, 3) == [1, 2, 3]
     async with opened(where, body="array", record=int, position=3) as (reader, port):
         assert (await posted(port, b"[]")).body == b'{"records": 0}\n'
