@@ -70,8 +70,10 @@ async def test_values_come_in_order_and_positions_continue(topics: Topics, topic
         assert first is not None
         reader = await source.open(f"{topic}/1", first.position, context)
         second = await reader.read()
+        lag = reader.lag_records  # type: ignore[attr-defined]
         await reader.aclose()
     assert second is not None
+    assert lag == 2500 - second.position["offset"]
     assert first.records == list(range(1, 1 + 2 * len(first.records), 2))
     assert second.records[0] == first.records[-1] + 2
 

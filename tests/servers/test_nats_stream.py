@@ -170,6 +170,7 @@ async def test_messages_come_in_order_and_positions_continue(nats: Server) -> No
     with trio.fail_after(60):
         reader = await opened(source)
         begin, first = await reader.read(), await reader.read()
+        assert reader.lag_records == 15
         await reader.aclose()
         assert begin is not None
         assert begin.records == []
@@ -181,6 +182,7 @@ async def test_messages_come_in_order_and_positions_continue(nats: Server) -> No
         with trio.move_on_after(0.3):
             await reader.read()
         assert reader.caught_up  # the leader has no other of this subject
+        assert reader.lag_records == 0
         await send(nats, f"{stream}.a", "25")
         assert await read_all(reader, 1) == [25]
         await reader.aclose()

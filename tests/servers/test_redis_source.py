@@ -35,6 +35,7 @@ async def test_entries_come_in_order_and_positions_continue(redis: Server, strea
         reader = await opened(source)
         await reader.read()  # where it begins
         first = await reader.read()
+        assert reader.lag_records == 15  # type: ignore[attr-defined]
         await reader.aclose()
         assert first is not None
         assert first.times == [1000 * (1 + number) for number in range(10)]
@@ -45,6 +46,7 @@ async def test_entries_come_in_order_and_positions_continue(redis: Server, strea
         assert first.records + second.records + third.records == list(range(25))
         with trio.move_on_after(0.2):
             await reader.read()
+        assert reader.lag_records == 0  # type: ignore[attr-defined]
         ask(redis, "XADD", stream, "*", "value", 25)
         fourth = await reader.read()
         assert fourth is not None

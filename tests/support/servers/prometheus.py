@@ -1,5 +1,6 @@
 """Prometheus, as Debian has it: scrapes workers over HTTP, and evaluates the rules that ship."""
 
+import contextlib
 import json
 import urllib.parse
 import urllib.request
@@ -38,7 +39,17 @@ def scraping(directory: Path, port: int, targets: Sequence[str], token: str) -> 
         f"--storage.tsdb.path={directory / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
     ]
-    return Server("prometheus", command, directory, port, lambda: answers(port))
+    return Server("prometheus", command, directory, port, lambda: _is_ready(port))
+
+
+def _is_ready(port: int) -> bool:
+    """Whether it answers queries: it listens some time before."""
+    if not answers(port):
+        return False
+    with contextlib.suppress(OSError):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=5).close()
+        return True
+    return False
 
 
 def asked(server: Server, query: str) -> dict[str, float]:

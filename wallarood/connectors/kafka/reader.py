@@ -14,7 +14,7 @@ import structlog
 import trio
 
 from wallarood.app.connector import SourceBatch
-from wallarood.connectors.kafka.broker import Broker
+from wallarood.connectors.kafka.broker import Broker, kafka
 from wallarood.connectors.kafka.client import Client, Clients, Kept
 from wallarood.connectors.kafka.positions import Place, ends_of, gone
 from wallarood.connectors.kafka.records import Reading, read
@@ -107,6 +107,16 @@ class KafkaReader:
         batch = read(messages, self.reading, self.partition)
         self.place.offset = behind
         return attrs.evolve(batch, position=self.place.position) if behind > before else None
+
+    @property
+    def lag_records(self) -> int | None:
+        """How many offsets there are from the place on, by what the last fetch told."""
+        where = kafka().TopicPartition(self.partition.topic, self.partition.number)
+        try:
+            _, high = self.client.consumer.get_watermark_offsets(where, cached=True)
+        except (kafka().KafkaException, RuntimeError):  # nothing was fetched yet, or it is closed
+            return None
+        return max(0, high - self.place.offset) if high >= 0 else None
 
     def _is_end(self, message: Any) -> bool:
         """Whether an error only says that the partition has no more; then that is noted."""

@@ -97,6 +97,7 @@ class NatsReader:
     """The subjects that were read in this process: a server that refuses one of them now is
     shutting down, or will be put right, and is asked again."""
     caught_up: bool = attrs.field(default=False, init=False)
+    lag_records: int | None = attrs.field(default=None, init=False)
     _connection: Connection | None = attrs.field(default=None, init=False)
     _told: float = attrs.field(factory=trio.current_time, init=False)
     """When a position was told last, and which."""
@@ -170,6 +171,8 @@ class NatsReader:
             whole = not await self._has_more(connection, last, ends)
             moved = ends if whole else last
         self.caught_up = whole
+        pending = end.headers.get("Nats-Num-Pending", "")
+        self.lag_records = 0 if whole else int(pending) if pending.isdecimal() else None
         self.position = {"sequence": moved, "created": self.position["created"]}
         if messages:
             return self.reading.batch(messages, dict(self.position))

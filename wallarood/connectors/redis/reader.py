@@ -78,6 +78,7 @@ class RedisReader:
     may_go: bool = attrs.field(default=False, kw_only=True)
     """Whether a stream that is gone is waited for, until listings end the partition."""
     caught_up: bool = attrs.field(default=False, init=False)
+    lag_records: int | None = attrs.field(default=None, init=False)
     _connection: Connection | None = attrs.field(default=None, init=False)
     _count: int = attrs.field(default=COUNT_FIRST, init=False)
     """How many entries are asked for, by the size of the last."""
@@ -120,7 +121,7 @@ class RedisReader:
         known = dict(zip(info[::2], info[1::2], strict=True))
         check_whole(known, self.place, stream=stream, server=str(self.address))
         if not found:
-            self.caught_up = True
+            self.caught_up, self.lag_records = True, 0
             block = ("XREAD", "COUNT", 1, "BLOCK", WAIT_MS, "STREAMS", stream, self.place.id)
             await call(block)
             return None
@@ -130,6 +131,7 @@ class RedisReader:
         self._count = max(1, self.limits.batch_bytes_max * len(entries) // max(1, size_bytes))
         last, number = entries[-1][0].decode(), self.place.number + len(entries)
         self.place = attrs.evolve(self.place, id=last, number=number)
+        self.lag_records = max(0, known[b"entries-added"] - number)
         return self.entries.batch(entries, self.place)
 
     async def _first(self, connection: Connection) -> Place:
