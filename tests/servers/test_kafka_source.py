@@ -337,6 +337,22 @@ async def records_of(reader: KafkaReader, count: int) -> list[int]:
     return list(map(int, await raw_of(reader, count)))
 
 
+async def test_a_reader_that_is_cancelled_before_it_waits_can_be_closed(
+    topics: Topics, topic: str
+) -> None:
+    """Its thread had not begun then, and was waited for without end."""
+    topics.create(topic)
+    source = w.KafkaSource(topics.address, topic)
+    with trio.fail_after(60):
+        reader = await opened(source, f"{topic}/0")
+        await reader.read()
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await reader.read()
+        await reader.aclose()
+        assert source._clients._client is None
+
+
 @pytest.fixture
 def nowhere() -> str:
     return f"127.0.0.1:{free_port()}"

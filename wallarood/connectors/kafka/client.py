@@ -94,7 +94,7 @@ class Client:
     _kept: dict[tuple[str, int], Kept] = attrs.field(factory=dict, init=False)
     _assigning: trio.Lock = attrs.field(factory=trio.Lock, init=False)
     _waiting: trio.Event | None = attrs.field(default=None, init=False)
-    _came: list[Any] = attrs.field(factory=list, init=False)
+    _failure: BaseException | None = attrs.field(default=None, init=False)
     _looked: dict[str, float] = attrs.field(factory=dict, init=False)
     _closing: bool = attrs.field(default=False, init=False)
 
@@ -150,23 +150,29 @@ class Client:
         arrived = self._waiting = trio.Event()
         token = trio.lowlevel.current_trio_token()
 
-        def wait() -> None:
-            try:
-                message = None if self._closing else self.consumer.poll(WAIT_S)
-                if message is not None:
-                    self._came.append(message)
-            finally:
-                with contextlib.suppress(trio.RunFinishedError):
-                    token.run_sync_soon(done)
+        def wait() -> Any:
+            return None if self._closing else self.consumer.poll(WAIT_S)
 
-        def done() -> None:
+        def deliver(came: Any) -> None:
+            with contextlib.suppress(trio.RunFinishedError):
+                token.run_sync_soon(done, came)
+
+        def done(came: Any) -> None:
             self._waiting = None
-            came, self._came = self._came, []
-            self._hand_out(came)
             arrived.set()
+            try:
+                message = came.unwrap()
+            except Exception as error:
+                self._failure = error
+                return
+            if message is not None:
+                self._hand_out([message])
 
-        await trio.to_thread.run_sync(wait, abandon_on_cancel=True)
+        # Not by to_thread, which a read that is cancelled may leave before the thread has begun
+        trio.lowlevel.start_thread_soon(wait, deliver)
         await arrived.wait()
+        if self._failure is not None:
+            raise self._failure
 
     def _hand_out(self, messages: list[Any]) -> None:
         """Keep what has come for those who read it."""
