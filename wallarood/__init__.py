@@ -74,6 +74,10 @@ if TYPE_CHECKING:
         session,
         tumbling,
     )
+    from wallarood.connectors.codecs.avro import Avro
+    from wallarood.connectors.codecs.protobuf import Protobuf
+    from wallarood.connectors.duckdb.sink import DuckdbSink
+    from wallarood.connectors.duckdb.source import DuckdbSource
     from wallarood.connectors.file.sink import FileSink
     from wallarood.connectors.file.source import FileSource
     from wallarood.connectors.generator import GeneratorSource
@@ -95,6 +99,8 @@ if TYPE_CHECKING:
     from wallarood.connectors.postgres.table_source import PostgresRow, PostgresTableSource
     from wallarood.connectors.redis.sink import RedisHashSink, RedisSink
     from wallarood.connectors.redis.source import RedisSource
+    from wallarood.connectors.s3.sink import S3Sink
+    from wallarood.connectors.s3.source import S3Source
     from wallarood.connectors.spool.sink import SpooledSink
     from wallarood.connectors.spool.target import Marker, MarkerMovedError, Target
     from wallarood.connectors.sqlite.sink import SqliteSink
@@ -120,106 +126,33 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Aggregation", "Application", "ApplicationError", "Branch", "CollectedStream", "DeadLetter",
-    "Discovering", "End", "Every", "FileSink", "FileSource", "Forever", "GeneratorSource",
-    "HttpMessage", "HttpSink", "HttpSource", "KafkaMessage", "KafkaSink", "KafkaSource",
-    "KeyedStream", "LineTcpSource", "ListSink", "ListSource", "Located", "Marker",
-    "MarkerMovedError", "MqttMessage", "MqttSink", "MqttSource", "NatsSink", "NatsSource",
-    "PipelineError", "PositionGoneError", "PostgresChange", "PostgresRow", "PostgresSink",
-    "PostgresSource", "PostgresTableSource", "RedisHashSink", "RedisSink", "RedisSource",
-    "Scope", "ServerAwayError", "Setup", "Sink", "SinkContext", "SinkWriter",
-    "Source", "SourceBatch", "SourceContext", "SourceLimits", "SourceReader", "SpooledSink",
-    "SqliteSink", "SqliteSource", "SseMessage", "SseSource", "StdinSource", "StdoutSink",
-    "Stream", "Table", "Target", "TcpSink", "TcpSource", "Time", "Timers", "Unreadable",
-    "WallaroodError", "WebSocketSource", "Windowed", "WindowedStream", "Windows", "application",
-    "calendar", "collect", "computation", "computation_arrow", "computation_batch",
-    "computation_multi", "count", "count_window", "dead_letter", "distinct_count", "event_time",
-    "every", "first", "forever", "hopping", "ingest_time", "last", "max", "mean", "merge", "min",
-    "quantile", "rolling", "session", "setup", "source", "state_computation",
-    "state_computation_batch", "state_computation_multi", "state_computation_timed", "stddev",
-    "sum", "table", "top", "tumbling", "variance",
+    "Aggregation", "Application", "ApplicationError", "Avro", "Branch", "CollectedStream",
+    "DeadLetter", "Discovering", "DuckdbSink", "DuckdbSource", "End", "Every", "FileSink",
+    "FileSource", "Forever", "GeneratorSource", "HttpMessage", "HttpSink", "HttpSource",
+    "KafkaMessage", "KafkaSink", "KafkaSource", "KeyedStream", "LineTcpSource", "ListSink",
+    "ListSource", "Located", "Marker", "MarkerMovedError", "MqttMessage", "MqttSink",
+    "MqttSource", "NatsSink", "NatsSource", "PipelineError", "PositionGoneError",
+    "PostgresChange", "PostgresRow", "PostgresSink", "PostgresSource", "PostgresTableSource",
+    "Protobuf", "RedisHashSink", "RedisSink", "RedisSource", "S3Sink", "S3Source", "Scope",
+    "ServerAwayError", "Setup", "Sink", "SinkContext", "SinkWriter", "Source", "SourceBatch",
+    "SourceContext", "SourceLimits", "SourceReader", "SpooledSink", "SqliteSink", "SqliteSource",
+    "SseMessage", "SseSource", "StdinSource", "StdoutSink", "Stream", "Table", "Target",
+    "TcpSink", "TcpSource", "Time", "Timers", "Unreadable", "WallaroodError", "WebSocketSource",
+    "Windowed", "WindowedStream", "Windows", "application", "calendar", "collect", "computation",
+    "computation_arrow", "computation_batch", "computation_multi", "count", "count_window",
+    "dead_letter", "distinct_count", "event_time", "every", "first", "forever", "hopping",
+    "ingest_time", "last", "max", "mean", "merge", "min", "quantile", "rolling", "session",
+    "setup", "source", "state_computation", "state_computation_batch", "state_computation_multi",
+    "state_computation_timed", "stddev", "sum", "table", "top", "tumbling", "variance",
 ]  # fmt: skip
-
-_HELD: dict[str, str] = {
-    "wallarood.app.aggregations": "count max:maximum mean min:minimum sum:total",
-    "wallarood.app.application": "application",
-    "wallarood.app.connector": (
-        "Discovering Located Scope Sink SinkContext SinkWriter Source SourceBatch "
-        "SourceContext SourceLimits SourceReader Unreadable"
-    ),
-    "wallarood.app.forever": "Forever forever",
-    "wallarood.app.functions.batches": "computation_arrow state_computation_batch",
-    "wallarood.app.functions.computations": (
-        "computation computation_batch computation_multi dead_letter state_computation "
-        "state_computation_multi"
-    ),
-    "wallarood.app.functions.timed": "Timers state_computation_timed",
-    "wallarood.app.pipeline": "merge source",
-    "wallarood.app.setups": "Setup setup",
-    "wallarood.app.statistics": "collect distinct_count first last quantile stddev top variance",
-    "wallarood.app.streams.collected": "CollectedStream",
-    "wallarood.app.streams.joining.joinable": "table",
-    "wallarood.app.streams.joining.joins": "Table",
-    "wallarood.app.streams.keyed": "KeyedStream",
-    "wallarood.app.streams.nodes": "End",
-    "wallarood.app.streams.options": "Branch",
-    "wallarood.app.streams.stream": "Stream",
-    "wallarood.app.streams.windowed": "WindowedStream",
-    "wallarood.app.time": "Time event_time ingest_time",
-    "wallarood.app.windows": "Every calendar count_window every hopping rolling session tumbling",
-    "wallarood.connectors.file.sink": "FileSink",
-    "wallarood.connectors.file.source": "FileSource",
-    "wallarood.connectors.generator": "GeneratorSource",
-    "wallarood.connectors.http.messages": "HttpMessage",
-    "wallarood.connectors.http.sink": "HttpSink",
-    "wallarood.connectors.http.source": "HttpSource",
-    "wallarood.connectors.kafka.message": "KafkaMessage",
-    "wallarood.connectors.kafka.sink": "KafkaSink",
-    "wallarood.connectors.kafka.source": "KafkaSource",
-    "wallarood.connectors.memory": "ListSink ListSource",
-    "wallarood.connectors.mqtt.message": "MqttMessage",
-    "wallarood.connectors.mqtt.sink": "MqttSink",
-    "wallarood.connectors.mqtt.source": "MqttSource",
-    "wallarood.connectors.nats.sink": "NatsSink",
-    "wallarood.connectors.nats.source": "NatsSource",
-    "wallarood.connectors.postgres.change": "PostgresChange",
-    "wallarood.connectors.postgres.sink": "PostgresSink",
-    "wallarood.connectors.postgres.source": "PostgresSource",
-    "wallarood.connectors.postgres.table_source": "PostgresRow PostgresTableSource",
-    "wallarood.connectors.redis.sink": "RedisHashSink RedisSink",
-    "wallarood.connectors.redis.source": "RedisSource",
-    "wallarood.connectors.spool.sink": "SpooledSink",
-    "wallarood.connectors.spool.target": "Marker MarkerMovedError Target",
-    "wallarood.connectors.sqlite.sink": "SqliteSink",
-    "wallarood.connectors.sqlite.source": "SqliteSource",
-    "wallarood.connectors.sse.following": "SseMessage",
-    "wallarood.connectors.sse.source": "SseSource",
-    "wallarood.connectors.stdin": "StdinSource",
-    "wallarood.connectors.stdout": "StdoutSink",
-    "wallarood.connectors.tcp.sink": "TcpSink",
-    "wallarood.connectors.tcp.source": "LineTcpSource TcpSource",
-    "wallarood.connectors.websocket.source": "WebSocketSource",
-    "wallarood.model.aggregation": "Aggregation",
-    "wallarood.model.errors": (
-        "ApplicationError PipelineError PositionGoneError ServerAwayError WallaroodError"
-    ),
-    "wallarood.model.pipeline": "Application DeadLetter",
-    "wallarood.model.timing.windows": "Windowed Windows",
-}
-"""The names that each module has; after a colon, what a name is called there."""
-
-_WHERE = {
-    name: (module, called or name)
-    for module, names in _HELD.items()
-    for name, _, called in (each.partition(":") for each in names.split())
-}
 
 
 def __getattr__(name: str) -> "Any":
     """Import a name when it is first used: a command that needs none of them starts at once."""
-    if name not in _WHERE:
+    where = importlib.import_module("wallarood.names").WHERE if name in __all__ else {}
+    if name not in where:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, called = _WHERE[name]
+    module, called = where[name]
     value = getattr(importlib.import_module(module), called)
     globals()[name] = value
     return value

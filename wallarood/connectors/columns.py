@@ -35,6 +35,8 @@ class Columns:
                     return list(map(itemgetter(*self.names), records))
                 except KeyError:
                     pass  # which one it is, is found below
+            elif set(self.names) <= set(names_of(kind) or ()):
+                return list(map(values_of(self.names), records))
         return list(map(self._row, records))
 
     def _of_sequences(self, records: Sequence[Any]) -> list[tuple[Any, ...]]:

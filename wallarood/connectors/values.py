@@ -9,20 +9,38 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from wallarood.connectors.codecs import codec as codecs
+from wallarood.connectors.codecs.codec import Codec, NotReadableError
+from wallarood.connectors.codecs.csvrow import names_for, row_decoder, row_encoder
 from wallarood.connectors.text import encoder
 from wallarood.model.errors import ApplicationError
 
-ValueFormat: TypeAlias = Literal["bytes", "text", "json", "msgpack"]
-FORMATS = ("bytes", "text", "json", "msgpack")
-Decode: TypeAlias = Callable[[bytes], Any]
-Encode: TypeAlias = Callable[[list[Any]], list[bytes]]
+ValueFormat: TypeAlias = Literal["bytes", "text", "json", "msgpack", "csv"] | Codec
+Decode: TypeAlias = codecs.Decode
+Encode: TypeAlias = codecs.Encode
+FORMATS = ("bytes", "text", "json", "msgpack", "csv")
 
 
-def record_of(owner: str, value_format: str, record: Any) -> Any:
+def codec_in(owner: str, value_format: ValueFormat) -> Codec | None:
+    """The codec that a format is; None if it is a name. Raises ApplicationError: it is neither."""
+    if isinstance(value_format, str):
+        if value_format in FORMATS:
+            return None
+    elif hasattr(value_format, "decoder") and not isinstance(value_format, type):
+        return value_format
+    expected = ", ".join(FORMATS)
+    raise ApplicationError(
+        f"{owner}: format={value_format!r:.100}: expected one of {expected}, w.Avro(…) or "
+        "w.Protobuf(…)"
+    )
+
+
+def record_of(owner: str, value_format: ValueFormat, record: Any) -> Any:
     """The type of the values. Raises ApplicationError: format and record do not fit."""
-    if value_format not in FORMATS:
-        expected = ", ".join(FORMATS)
-        raise ApplicationError(f"{owner}: format={value_format!r}: expected one of {expected}")
+    if (codec := codec_in(owner, value_format)) is not None:
+        if record is not None:
+            raise ApplicationError(f"{owner}: record is said in format={value_format!r:.60}")
+        return codec.record
     if value_format in ("bytes", "text"):
         if record is not None:
             raise ApplicationError(
@@ -30,6 +48,8 @@ def record_of(owner: str, value_format: str, record: Any) -> Any:
                 f'format="{value_format}"'
             )
         return bytes if value_format == "bytes" else str
+    if value_format == "csv" and names_for(owner, record) is None:
+        return tuple[str, ...]
     wanted = Any if record is None else record
     try:
         decoder_of(value_format, wanted)
@@ -38,8 +58,10 @@ def record_of(owner: str, value_format: str, record: Any) -> Any:
     return wanted
 
 
-def decoder_of(value_format: str, record: Any) -> Decode | None:
+def decoder_of(value_format: ValueFormat, record: Any) -> Decode | None:
     """What makes a value from bytes; None if they are the value."""
+    if not isinstance(value_format, str):
+        return value_format.decoder()
     match value_format:
         case "bytes":
             return None
@@ -47,11 +69,13 @@ def decoder_of(value_format: str, record: Any) -> Decode | None:
             return lambda raw: str(raw, "utf-8")
         case "json":
             return msgspec.json.Decoder(record).decode
+        case "csv":
+            return row_decoder(record)
         case _:
             return msgspec.msgpack.Decoder(record).decode
 
 
-DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, NotReadableError)
 
 
 def decoded(decode: Decode, raw: Sequence[bytes]) -> list[Any] | None:
@@ -62,8 +86,13 @@ def decoded(decode: Decode, raw: Sequence[bytes]) -> list[Any] | None:
         return None
 
 
-def encoder_of(owner: str, value_format: str, sink: str) -> Encode:
-    """What makes the bytes of values. Raises ApplicationError: there is no such format."""
+def encoder_of(owner: str, value_format: ValueFormat, sink: str) -> Encode:
+    """What makes the bytes of values for a sink. Imports what the format needs.
+
+    Raises ApplicationError: there is no such format, or a schema is wrong.
+    """
+    if (codec := codec_in(owner, value_format)) is not None:
+        return codec.encoder(sink)
     match value_format:
         case "bytes":
             return lambda values: _plain(values, sink)
@@ -72,11 +101,10 @@ def encoder_of(owner: str, value_format: str, sink: str) -> Encode:
         case "json":
             lines = encoder("json", sink=sink)
             return lambda values: _lines(lines, values)
-        case "msgpack":
+        case "csv":
+            return row_encoder(sink)
+        case _:
             return lambda values: _packed(values, sink)
-    raise ApplicationError(
-        f"{owner}: format={value_format!r}: expected one of {', '.join(FORMATS)}"
-    )
 
 
 def _lines(encode: Callable[[list[Any]], bytes], values: list[Any]) -> list[bytes]:

@@ -13,6 +13,7 @@ import pytest
 import wallarood as w
 from wallarood import testing
 from wallarood.app.functions.declaring import Options, StateOptions
+from wallarood.names import WHERE
 
 FUNCTIONS = [name for name in w.__all__ if inspect.isroutine(getattr(w, name))]
 OPTIONS = sorted({*Options.__annotations__, *StateOptions.__annotations__})
@@ -86,7 +87,7 @@ def test_the_examples_of_the_man_page_run() -> None:
 
 
 def test_every_name_is_where_the_package_says() -> None:
-    assert set(w._WHERE) == set(w.__all__)
+    assert set(WHERE) == set(w.__all__)
     assert set(w.__all__) <= set(dir(w))
     with pytest.raises(AttributeError, match="no attribute 'mapp'"):
         w.mapp  # noqa: B018

@@ -33,7 +33,7 @@ def test_one_wrong_value_makes_a_batch_unreadable() -> None:
 @pytest.mark.parametrize(
     ("name", "record", "said"),
     [
-        ("xml", None, "format='xml': expected one of bytes, text, json, msgpack"),
+        ("xml", None, "format='xml': expected one of bytes, text, json, msgpack, csv"),
         ("text", int, 'record is for format="json"'),
         ("json", {1}, "record={1}"),
     ],

@@ -5,12 +5,12 @@ wide characters. To continue at an offset in such a file it is read again from i
 """
 
 import codecs
-import os
 from typing import Any
 
 import attrs
 
 from wallarood.connectors.file.unpack import MAGIC_BYTES, DamagedError, Unpacker, kind_of
+from wallarood.connectors.objects.raw import Raw, open_raw
 from wallarood.connectors.parse.lines import Ahead
 from wallarood.connectors.parse.options import Format
 
@@ -21,7 +21,7 @@ READ_BYTES = 1 << 20
 class InputFile:
     """An open file. `offset` is that of the next byte that `read` returns."""
 
-    descriptor: int
+    raw: Raw
     form: Format
     offset: int = attrs.field(default=0, init=False)
     raw_offset: int = attrs.field(default=0, init=False)
@@ -51,12 +51,12 @@ class InputFile:
         """Whether there is nothing after what was read. Raises OSError."""
         if self._excess or (self._unpacker is not None and not self._unpacker.drained):
             return False
-        return self.raw_offset >= os.fstat(self.descriptor).st_size
+        return self.raw_offset >= self.raw.size()
 
     @property
     def inode(self) -> int:
         """The number of the file in its file system. Raises OSError."""
-        return os.fstat(self.descriptor).st_ino
+        return self.raw.inode
 
     @property
     def cut_off(self) -> bool:
@@ -64,7 +64,7 @@ class InputFile:
         return self._unpacker is not None and self._unpacker.cut_off
 
     def _read_raw(self, size: int) -> bytes:
-        data = os.pread(self.descriptor, size, self.raw_offset)
+        data = self.raw.read_at(size, self.raw_offset)
         self.raw_offset += len(data)
         return data
 
@@ -74,8 +74,7 @@ class InputFile:
         Raises OSError, and DamagedError: it is not what its format says.
         """
         if self.kind is None:
-            head = os.pread(self.descriptor, MAGIC_BYTES, 0)
-            self.kind = kind_of(head)
+            self.kind = kind_of(self.raw.read_at(MAGIC_BYTES, 0))
             if self.kind is None and ahead is Ahead.NOTHING:
                 self.kind = ""
             if self.kind is None:
@@ -109,12 +108,12 @@ class InputFile:
         Raises OSError, and DamagedError: it is not what its format says.
         """
         if self.kind is None:
-            self.kind = kind_of(os.pread(self.descriptor, MAGIC_BYTES, 0)) or ""
+            self.kind = kind_of(self.raw.read_at(MAGIC_BYTES, 0)) or ""
         self._begin()
         if self.seekable:
             start = max(0, offset - size)
-            before = os.pread(self.descriptor, offset - start, start)
-            end = start + len(before) if before else min(start, os.fstat(self.descriptor).st_size)
+            before = self.raw.read_at(offset - start, start)
+            end = start + len(before) if before else min(start, self.raw.size())
             self.offset = self.raw_offset = end
             return before
         before = b""
@@ -127,9 +126,9 @@ class InputFile:
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self.descriptor)
+        self.raw.close()
 
 
 def open_input(path: str | bytes, form: Format) -> InputFile:
     """Open the file at *path*. Raises OSError."""
-    return InputFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC), form)
+    return InputFile(open_raw(path), form)

@@ -16,8 +16,9 @@ from xxhash import xxh3_64_hexdigest
 from wallarood.app.connector import SourceBatch, SourceLimits
 from wallarood.connectors.file.input import open_input
 from wallarood.connectors.file.listing import Split, candidates, name_of
-from wallarood.connectors.file.reader import FileReader
+from wallarood.connectors.file.readers import file_reader
 from wallarood.connectors.file.unpack import DamagedError
+from wallarood.connectors.objects.shelf import WholeReader
 from wallarood.connectors.parse.options import Format
 
 LATER = "files that come later"
@@ -81,11 +82,12 @@ def _is_same(path: str, place: Any) -> bool:
     """Whether what stands in the file before *place* is what was read there."""
     if place is None or not place["bytes"]:
         return False
+    offset = place.get("size", place["bytes"])
     size, checksum = place["seen"]
     try:
         file = open_input(path, Format())
         try:
-            return bool(xxh3_64_hexdigest(file.seek(place["bytes"], size)) == checksum)
+            return bool(xxh3_64_hexdigest(file.seek(offset, size)) == checksum)
         finally:
             file.close()
     except (OSError, DamagedError):
@@ -101,7 +103,7 @@ class LaterReader:
     form: Format
     limits: SourceLimits
     stops: bool
-    _reader: FileReader | None = attrs.field(default=None, init=False)
+    _reader: WholeReader | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         if self.files:
@@ -117,7 +119,8 @@ class LaterReader:
         while self.files:
             path, place = self.files[0]
             if self._reader is None:
-                reader = FileReader(Split(path, 0, None), self.form, self.limits, self.stops)
+                split = Split(path, 0, None)
+                reader = file_reader(split, self.form, self.limits, stops=self.stops)
                 await trio.to_thread.run_sync(reader.begin, place)
                 self._reader = reader
             batch = await self._reader.read()

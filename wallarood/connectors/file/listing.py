@@ -182,7 +182,9 @@ def split_bytes_of(split: str | None, form: Format, *, follow: bool) -> int | No
     if match is None or not int(match[1]):
         raise ApplicationError(f"FileSource: split={split!r}: expected a size such as '64MiB'")
     why = ""
-    if follow:
+    if form.format == "parquet":
+        why = "a file of Parquet is read by one worker; write several files"
+    elif follow:
         why = "a file that is followed has no end"
     elif form.wide:
         why = f"lines in {form.encoding} cannot be found in the middle of a file"

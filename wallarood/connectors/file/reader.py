@@ -4,6 +4,7 @@ A position is ``{"pass": number, "bytes": offset, "line": number, "seen": [size,
 ``"ino"`` as the file's and, if the file had no more at that time, its size as ``"end"``.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -92,7 +93,7 @@ def _refused(path: str, error: OSError) -> CannotCreateError:
 
 @attrs.define(eq=False)
 class FileReader:
-    """Reads *split* of a file, *repeat* times. `began` is what `Source.open` was given.
+    """Reads *split* of a file, *repeat* times; *opened* opens it.
 
     With *stops* a record that cannot be read is an error, else a part of the batch.
     """
@@ -102,6 +103,7 @@ class FileReader:
     limits: SourceLimits
     stops: bool
     repeat: int = 1
+    opened: Callable[[str, Format], InputFile] = open_input
     number: int = attrs.field(default=0, init=False)
     done: bool = attrs.field(default=False, init=False)
     position: Any = attrs.field(default=None, init=False)
@@ -123,7 +125,7 @@ class FileReader:
         path = self.split.path
         was_at_end = place.get("end") is not None
         try:
-            self._file = open_input(path, self.form)
+            self._file = self.opened(path, self.form)
             self._ino = self._file.inode
             self._cutter = new_cutter(path, self.form, self.limits, stops=self.stops)
             wrong = self._go_to(place)
@@ -191,6 +193,13 @@ class FileReader:
                 break
         file.seek(at, 0)
         cutter.offset = at
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing after the last batch."""
+        cutter = self._cutter
+        all_came = self._ended or self._size is not None
+        return all_came and cutter is not None and cutter.held == 0 and not cutter.in_line
 
     async def read(self) -> SourceBatch | None:
         """See `SourceReader.read`. Raises ApplicationError: the file is damaged."""

@@ -3,7 +3,7 @@
 import contextlib
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -11,12 +11,12 @@ import attrs
 import trio
 
 from wallarood.app.connector import SinkContext
+from wallarood.connectors.content.body import PartBody, PartFormat, PartOptions, PartPlace
 from wallarood.connectors.file.parts import Appeared, PartNames, final_name, parts_of_others
-from wallarood.connectors.text import SUFFIXES, LineEncoder, LineFormat, LineOptions, Nan, encoder
+from wallarood.connectors.parquet.options import Compression, ParquetOptions
+from wallarood.connectors.text import LineOptions, Nan
 from wallarood.disk.durable import nearest_existing, sync_directory, write_all
 from wallarood.model.errors import ApplicationError, CannotCreateError, DamagedStateError
-
-BUFFER_BYTES = 1 << 20
 
 IfExists: TypeAlias = Literal["error", "append", "replace"]
 
@@ -39,6 +39,10 @@ class FileSink:
     True or False for a first row with the names of the columns, or a list of the fields to write;
     csv has one where records have names. `delimiter` is for csv. `nan` (json) says how NaN and
     infinities are written: "null", "text" or "error". See FORMATS OF LINES in wallarood-app(7).
+    The format "parquet" needs ``pip install 'wallarood[parquet]'``: its columns are the fields of
+    the class `record`, or those of `schema` (a ``pyarrow.Schema``), or `columns`, whose types are
+    those of the first records; or all follow from these. `compression` is "zstd", "snappy", "gzip",
+    "lz4" or "none".
 
     A file is called ``STEP@WORKER-INSTANCE-CLUSTER.NUMBER.EXT``. While it is being written its name
     begins with a dot and ends in ``.part``; it appears under its own name, by a rename, when the
@@ -56,25 +60,35 @@ class FileSink:
     """
 
     directory: str | os.PathLike[str]
-    format: LineFormat = "tsv"
+    format: PartFormat = "tsv"
     if_exists: IfExists = "error"
     header: bool | Sequence[str] | None = None
     delimiter: str = ","
     nan: Nan = "null"
+    record: Any = attrs.field(default=None, kw_only=True)
+    columns: Sequence[str] | None = attrs.field(default=None, kw_only=True)
+    schema: Any = attrs.field(default=None, kw_only=True)
+    compression: Compression = attrs.field(default="zstd", kw_only=True)
 
     @property
-    def _options(self) -> LineOptions:
-        return LineOptions(self.header, self.delimiter, self.nan)
+    def _options(self) -> PartOptions:
+        lines = LineOptions(self.header, self.delimiter, self.nan)
+        columns = ParquetOptions(self.record, self.columns, self.schema, self.compression)
+        return PartOptions(self.format, lines, columns)
 
     def __attrs_post_init__(self) -> None:
-        encoder(self.format, self._options)
+        self._options.check("FileSink")
         if self.if_exists not in ("error", "append", "replace"):
             raise ApplicationError(
                 f"FileSink: if_exists={self.if_exists!r}: expected 'error', 'append' or 'replace'"
             )
 
     def check(self) -> None:
-        """Raises CannotCreateError: who runs this may not write into the directory."""
+        """Raises CannotCreateError: who runs this may not write into the directory.
+
+        Raises ApplicationError: a library is missing that the format needs.
+        """
+        self._options.check_there()
         directory = Path(self.directory)
         nearest = nearest_existing(directory)
         if not os.access(nearest, os.W_OK | os.X_OK):
@@ -90,9 +104,10 @@ class FileSink:
         """
         directory = Path(self.directory)
         await trio.to_thread.run_sync(_make, directory)
-        names = PartNames.of(context, SUFFIXES[self.format])
-        encode = encoder(self.format, self._options, sink=context.step)
-        writer = FileSinkWriter(directory, names, self.format, state or 0, encode)
+        options, place = self._options, PartPlace.of(state)
+        names = PartNames.of(context, options.suffix)
+        body = options.body("FileSink", context.step, place.kept)
+        writer = FileSinkWriter(directory, names, place.number, body)
         if state is None and self.if_exists != "append":
             await trio.to_thread.run_sync(self._heed_others, context)
         await trio.to_thread.run_sync(writer.begin, context.directory)
@@ -130,18 +145,16 @@ class FileSinkWriter:
 
     directory: Path
     names: PartNames
-    format: LineFormat
     number: int
-    encode: LineEncoder
+    body: PartBody
     part: Path | None = attrs.field(default=None, init=False)
     _file: int | None = attrs.field(default=None, init=False)
-    _buffer: bytearray = attrs.field(factory=bytearray, init=False)
     _appeared: Appeared | None = attrs.field(default=None, init=False)
 
     @property
     def state(self) -> Any:
         """See `SinkWriter.state`: the number of the next part."""
-        return self.number
+        return PartPlace(self.number, self.body.kept).state
 
     def begin(self, own_directory: str) -> None:
         """Remove every part of this instance from `number` on: they were never committed.
@@ -160,20 +173,18 @@ class FileSinkWriter:
 
     async def write(self, records: list[Any]) -> None:
         """See `SinkWriter.write`. Raises CannotCreateError: the disk is full or not writable."""
-        data = self.encode(records)
-        if self._file is None and not self._buffer:
-            self._buffer += self.encode.head()
-        self._buffer += data
-        if len(self._buffer) >= BUFFER_BYTES:
-            await trio.to_thread.run_sync(self._flush)
+        if self.body.add(records):
+            await trio.to_thread.run_sync(self._write, self.body.take)
 
-    def _flush(self) -> None:
+    def _write(self, made: Callable[[], bytes]) -> None:
+        data = made()
+        if not data:
+            return
         try:
             if self._file is None:
                 self.part = self.directory / self.names.hidden(self.number)
                 self._file = os.open(self.part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
                 self.number += 1
-            data, self._buffer = bytes(self._buffer), bytearray()
             write_all(self._file, data)
         except OSError as error:
             raise _cannot(error, self.part or self.directory) from error
@@ -183,8 +194,7 @@ class FileSinkWriter:
         return await trio.to_thread.run_sync(self._prepare)
 
     def _prepare(self) -> Any:
-        if self._buffer:
-            self._flush()
+        self._write(self.body.finish)
         if self._file is None or self.part is None:
             return None
         try:

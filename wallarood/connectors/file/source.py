@@ -1,4 +1,4 @@
-"""A source that reads files: text, bytes, JSON lines or CSV, plain or compressed.
+"""A source that reads files: text, bytes, JSON lines or CSV, plain or compressed; or Parquet.
 
 Theory of operation
 ===================
@@ -16,35 +16,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, Unpack, overload
 
 import attrs
-import trio
 import typing_extensions
 
 from wallarood.app.connector import Located, Scope, SourceContext, SourceReader
 from wallarood.app.functions.declared import OnError
 from wallarood.app.functions.declaring import policy_of
-from wallarood.connectors.file.following.reader import FollowReader
-from wallarood.connectors.file.later import LATER, LaterReader, has_grown, later_files
-from wallarood.connectors.file.listing import (
-    Split,
-    files_in,
-    has_pattern,
-    is_packed,
-    is_stream,
-    name_of,
-    path_of,
-    split_bytes_of,
-    split_of,
-    splits,
-)
-from wallarood.connectors.file.reader import FileReader
-from wallarood.connectors.file.stream import StreamInput, open_stream
+from wallarood.connectors.file.files import Files
+from wallarood.connectors.file.listing import split_bytes_of
 from wallarood.connectors.journal.files import check_journals
+from wallarood.connectors.parquet.arrow import check_arrow
 from wallarood.connectors.parse.options import (
+    FILES,
     Format,
     FormatOptions,
     ReadCsv,
     ReadJson,
     ReadLocated,
+    ReadParquet,
     ReadText,
     format_of,
 )
@@ -52,9 +40,6 @@ from wallarood.model.errors import ApplicationError
 from wallarood.model.pipeline import ErrorPolicy
 
 StrPath: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-
-FOLLOWED = "followed files"
-"""The partition of a source that follows several files, or those of a directory or pattern."""
 
 T = TypeVar("T")
 T_co = typing_extensions.TypeVar("T_co", covariant=True, default=Any)
@@ -75,11 +60,14 @@ class FileSource(Generic[T_co]):
     the first, or a `record`, into the types of which fields are turned). `encoding` and `errors`
     are those of ``open``. ``nan=True`` lets JSON have NaN and Infinity. CSV takes `delimiter`,
     `quotechar` (None: no quotes), `header` (True, a list of names, or False: rows are tuples) and
-    ``ragged="fill"``, which fills short rows with empty fields. `on_error` is what becomes of what
-    cannot be read: "stop" (default), "skip", or `dead_letter(sink)`.
+    ``ragged="fill"``, which fills short rows with empty fields. "parquet" (``pip install
+    'wallarood[parquet]'``) gives a dict for each row, of all its columns or of `columns`, or a
+    `record`. `on_error` is what becomes of what cannot be read: "stop" (default), "skip", or
+    `dead_letter(sink)`.
 
     ``follow=True`` waits for more at the end of a file, and for files that come later; rotated
-    files are read to their ends, and one worker reads them all. ``split="64MiB"`` lets several
+    files are read to their ends, and one worker reads them all; of Parquet, only files that come
+    later are waited for. ``split="64MiB"`` lets several
     workers read parts of one large file that is not compressed; order is kept within a part.
     ``located=True`` makes every record a `Located`, which says where in which file it was read.
 
@@ -130,6 +118,22 @@ class FileSource(Generic[T_co]):
     ) -> None: ...
     @overload
     def __init__(
+        self: "FileSource[T]",
+        *paths: StrPath,
+        format: Literal["parquet"],
+        record: type[T],
+        **options: Unpack[ReadParquet],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "FileSource[Any]",
+        *paths: StrPath,
+        format: Literal["parquet"],
+        record: Any = ...,
+        **options: Unpack[ReadParquet],
+    ) -> None: ...
+    @overload
+    def __init__(
         self: "FileSource[Any]",
         *paths: StrPath,
         format: Literal["json"],
@@ -173,7 +177,9 @@ class FileSource(Generic[T_co]):
         policy_of(on_error)
         if not isinstance(located, bool):
             raise ApplicationError(f"FileSource: located={located!r:.100}: expected True or False")
-        form = attrs.evolve(format_of("FileSource", options), located=located)
+        form = attrs.evolve(format_of("FileSource", options, known=FILES), located=located)
+        if located and form.format == "parquet":
+            raise ApplicationError('FileSource: located=True is for text, found format="parquet"')
         self.__attrs_init__(
             tuple(os.fsdecode(path) for path in paths),
             form,
@@ -196,105 +202,34 @@ class FileSource(Generic[T_co]):
         return not self.follow
 
     @property
-    def _stops(self) -> bool:
-        return policy_of(self.on_error) is ErrorPolicy.STOP
+    def _files(self) -> Files:
+        stops = policy_of(self.on_error) is ErrorPolicy.STOP
+        return Files(self.paths, self.form, self.follow, self.repeat, stops, self.split_bytes)
 
     makes_plain = property(lambda self: self.form.makes_plain)
     """See `Format.makes_plain`."""
 
     verify = staticmethod(check_journals)
 
+    def check(self) -> None:
+        """Raises ApplicationError: a library is missing that the format needs."""
+        if self.form.format == "parquet":
+            check_arrow()
+
     def partitions(self) -> Sequence[str]:
         """See `Source.partitions`. Raises ApplicationError: a path leads to no file."""
-        pipes = [name_of(path) for path in self.paths if is_stream(path)]
-        if pipes and self.form.located:
-            raise ApplicationError(
-                f"input {pipes[0]}: located=True is for files, and this is a pipe: leave it out, "
-                "or read a file"
-            )
-        paths = tuple(path for path in self.paths if not is_stream(path))
-        if self.follow:
-            return (*pipes, *((self._followed,) if paths else ()))
-        found: list[str] = []
-        for path, status in files_in(paths):
-            found += self._parts(path, status.st_size)
-        later = (LATER,) if any(map(has_pattern, paths)) else ()
-        return (*pipes, *found, *later)
-
-    def _parts(self, path: str, size: int) -> list[str]:
-        if self.split_bytes is None:
-            return [name_of(path)]
-        try:
-            packed = is_packed(path)
-        except OSError as error:
-            raise ApplicationError(f"input file {path}: {error.strerror}") from error
-        return splits(path, 0 if packed else size, self.split_bytes)
-
-    @property
-    def _followed(self) -> str:
-        if len(self.paths) == 1 and not has_pattern(self.paths[0]):
-            return name_of(self.paths[0])
-        return FOLLOWED
-
-    def _split(self, partition: str) -> Split:
-        if self.split_bytes is None:
-            return Split(path_of(partition), 0, None)
-        return split_of(partition)
+        return self._files.partitions()
 
     def size_bytes(self, partition: str) -> int | None:
         """See `Source.size_bytes`; None for a packed or followed file, and for a pipe."""
-        if self.follow or partition == LATER:
-            return None
-        split = self._split(partition)
-        try:
-            if is_stream(split.path) or is_packed(split.path):
-                return None
-            end = os.stat(split.path).st_size if split.end is None else split.end
-        except OSError:
-            return None
-        return max(0, end - split.start) * self.repeat
+        return self._files.size_bytes(partition)
 
     async def open(
         self, partition: str, position: Any, context: SourceContext
     ) -> SourceReader[T_co]:
         """See `Source.open`."""
-        limits, stops = context.limits, self._stops
-        if is_stream(path_of(partition)) or (position and "entry" in position):
-            return await open_stream(self._stream(partition), position, context)
-        if self.follow:
-            paths = self.paths if partition == self._followed else (path_of(partition),)
-            paths = tuple(path for path in paths if not is_stream(path))
-            return FollowReader(paths, self.form, limits, stops, position)
-        if partition == LATER:
-            places = dict((position or {}).get("files", {}))
-            files = await trio.to_thread.run_sync(self._later, places, context)
-            return LaterReader(files, places, self.form, limits, stops)
-        reader = FileReader(self._split(partition), self.form, limits, stops, self.repeat)
-        await trio.to_thread.run_sync(reader.begin, position)
-        return reader
-
-    def _stream(self, partition: str) -> StreamInput:
-        path = path_of(partition)
-        return StreamInput(path, self.form, self._stops, keeps_open=self.follow)
-
-    def _later(self, places: Mapping[str, Any], context: SourceContext) -> list[tuple[str, Any]]:
-        known = frozenset(self._split(each).path for each in context.partitions if each != LATER)
-        others = [place for name, place in context.positions.items() if name != LATER]
-        return later_files(self.paths, known, places, others=others)
+        return await self._files.open(partition, position, context)
 
     def resumable(self, ended: Mapping[str, Any], context: SourceContext) -> set[str]:
         """The partitions that were read to their end at these positions and have more now."""
-        if self.repeat > 1:
-            return set()
-        more = set()
-        for partition, position in ended.items():
-            if partition == LATER:
-                if self._later((position or {}).get("files", {}), context):
-                    more.add(partition)
-                continue
-            split = self._split(partition)
-            if split.end is not None or is_stream(split.path):
-                continue
-            if (position is None or "bytes" in position) and has_grown(split.path, position):
-                more.add(partition)
-        return more
+        return self._files.resumable(ended, context)

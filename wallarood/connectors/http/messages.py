@@ -10,9 +10,10 @@ import typing_extensions
 from xxhash import xxh3_64_intdigest
 
 from wallarood.app.connector import Unreadable
+from wallarood.connectors.codecs.codec import Decode
 from wallarood.connectors.journal.blocks import Entry
 from wallarood.connectors.journal.replay import Taken
-from wallarood.connectors.values import DECODE_ERRORS, Decode
+from wallarood.connectors.values import DECODE_ERRORS
 
 T_co = typing_extensions.TypeVar("T_co", covariant=True, default=Any)
 

@@ -16,10 +16,10 @@ from urllib.parse import quote
 import attrs
 import trio
 
+from wallarood.connectors.codecs.codec import Encode
 from wallarood.connectors.http.client import Answer, Connection, LostError, connected
 from wallarood.connectors.http.url import Url
 from wallarood.connectors.spool.target import Marker
-from wallarood.connectors.values import Encode
 from wallarood.model.errors import (
     ApplicationError,
     ConfigurationError,

@@ -14,7 +14,7 @@ from wallarood.connectors.http.url import Url
 from wallarood.connectors.spool.files import check_files
 from wallarood.connectors.spool.here import NotedHere
 from wallarood.connectors.spool.sink import SPOOL_BYTES_MAX, SpooledSink
-from wallarood.connectors.values import ValueFormat, encoder_of
+from wallarood.connectors.values import ValueFormat, codec_in, encoder_of
 from wallarood.disk.durable import write_whole
 from wallarood.model.errors import ApplicationError, CannotCreateError
 
@@ -24,10 +24,17 @@ TYPES = {
     ("record", "json"): "application/json",
     ("lines", "text"): "text/plain; charset=utf-8",
     ("record", "text"): "text/plain; charset=utf-8",
+    ("lines", "csv"): "text/csv; charset=utf-8",
+    ("record", "csv"): "text/csv; charset=utf-8",
     ("record", "bytes"): "application/octet-stream",
     ("record", "msgpack"): "application/vnd.msgpack",
 }
 """The Content-Type of each body and format; others make no sense."""
+
+
+def _type_of(body: str, value_format: ValueFormat) -> str | None:
+    """The Content-Type; None: a body cannot have this format. A codec makes bytes."""
+    return TYPES.get((body, value_format if isinstance(value_format, str) else "bytes"))
 
 
 @attrs.frozen(init=False)
@@ -88,8 +95,8 @@ class HttpSink:
         if body not in BODIES:
             expected = ", ".join(map(repr, BODIES))
             raise ApplicationError(f"HttpSink: body={body!r}: expected one of {expected}")
-        encoder_of("HttpSink", format, "")
-        if (body, format) not in TYPES:
+        codec_in("HttpSink", format)
+        if _type_of(body, format) is None:
             raise ApplicationError(
                 f"HttpSink: body={body!r} cannot have format={format!r}: choose body='record'"
             )
@@ -123,7 +130,7 @@ class HttpSink:
             self.url,
             self.method,
             self.body,
-            content_type=None if "content-type" in kinds else TYPES[self.body, self.format],
+            content_type=None if "content-type" in kinds else _type_of(self.body, self.format),
             batch_records_max=self.batch_records_max,
             batch_bytes_max=self.batch_bytes_max,
             answer_s=self.answer_s,

@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from wallarood.connectors.codecs.codec import Encode
 from wallarood.connectors.kafka.message import KafkaMessage
-from wallarood.connectors.values import Encode
 from wallarood.model.errors import ApplicationError
 
 Kept: TypeAlias = tuple[bytes | None, bytes | None, Any, int]

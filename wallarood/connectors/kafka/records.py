@@ -5,9 +5,10 @@ from typing import Any
 import attrs
 
 from wallarood.app.connector import SourceBatch, Unreadable
+from wallarood.connectors.codecs.codec import Decode
 from wallarood.connectors.kafka.message import KafkaMessage
 from wallarood.connectors.kafka.topics import Partition
-from wallarood.connectors.values import DECODE_ERRORS, Decode, decoded
+from wallarood.connectors.values import DECODE_ERRORS, decoded
 from wallarood.model.errors import ApplicationError
 
 TOMBSTONE = "a message without a value (tombstone): messages=True takes these"

@@ -12,7 +12,7 @@ from wallarood.connectors.kafka.encode import MESSAGE_BYTES_MAX, MessageEncoder
 from wallarood.connectors.kafka.target import KafkaTarget
 from wallarood.connectors.spool.files import check_files
 from wallarood.connectors.spool.sink import SPOOL_BYTES_MAX, SpooledSink
-from wallarood.connectors.values import ValueFormat, encoder_of
+from wallarood.connectors.values import ValueFormat, codec_in, encoder_of
 from wallarood.model.errors import ApplicationError
 
 MARKER_TOPIC = "wallarood-markers"
@@ -66,7 +66,7 @@ class KafkaSink:
             raise ApplicationError(f"KafkaSink: topic={topic!r}: expected the name of a topic")
         if key is not None and not callable(key):
             raise ApplicationError(f"KafkaSink: key={key!r:.100}: expected a function of a record")
-        encoder_of("KafkaSink", format, "")
+        codec_in("KafkaSink", format)
         self.__attrs_init__(broker, topic, format, key, marker_topic, spool_bytes_max)
 
     async def open(self, context: SinkContext, state: Any) -> SinkWriter:

@@ -5,7 +5,8 @@ from typing import Any
 import attrs
 
 from wallarood.app.connector import Unreadable
-from wallarood.connectors.values import DECODE_ERRORS, Decode
+from wallarood.connectors.codecs.codec import Decode
+from wallarood.connectors.values import DECODE_ERRORS
 from wallarood.model.errors import ApplicationError
 
 

@@ -7,13 +7,14 @@ from typing import Any, TypeAlias
 import attrs
 
 from wallarood.app.connector import SinkContext, SinkWriter
+from wallarood.connectors.codecs.codec import Encode
 from wallarood.connectors.mqtt.broker import Broker
 from wallarood.connectors.mqtt.message import MqttMessage
 from wallarood.connectors.mqtt.recipient import Kept, MqttRecipient
 from wallarood.connectors.spool.files import check_files
 from wallarood.connectors.spool.here import NotedHere
 from wallarood.connectors.spool.sink import SPOOL_BYTES_MAX, SpooledSink
-from wallarood.connectors.values import Encode, ValueFormat, encoder_of
+from wallarood.connectors.values import ValueFormat, codec_in, encoder_of
 from wallarood.model.errors import ApplicationError
 
 Topic: TypeAlias = str | Callable[[Any], str]
@@ -112,7 +113,7 @@ class MqttSink:
                 f"MqttSink: topic={topic!r:.100}: expected text without + and #, or a function of "
                 "a record"
             )
-        encoder_of("MqttSink", format, "")
+        codec_in("MqttSink", format)
         self.__attrs_init__(broker, topic, format, retain=retain, spool_bytes_max=spool_bytes_max)
 
     def _recipient(self, writer: str, step: str) -> MqttRecipient:

@@ -6,11 +6,12 @@ from typing import Any, TypeAlias
 import attrs
 
 from wallarood.app.connector import SinkContext, SinkWriter
+from wallarood.connectors.codecs.codec import Encode
 from wallarood.connectors.nats.server import Address
 from wallarood.connectors.nats.target import Kept, NatsTarget
 from wallarood.connectors.spool.files import check_files
 from wallarood.connectors.spool.sink import SPOOL_BYTES_MAX, SpooledSink
-from wallarood.connectors.values import Encode, ValueFormat, encoder_of
+from wallarood.connectors.values import ValueFormat, codec_in, encoder_of
 from wallarood.model.errors import ApplicationError
 
 Subject: TypeAlias = str | Callable[[Any], str]
@@ -97,7 +98,7 @@ class NatsSink:
                 f"NatsSink: subject={subject!r:.100}: expected words with dots between, or a "
                 "function of a record"
             )
-        encoder_of("NatsSink", format, "")
+        codec_in("NatsSink", format)
         self.__attrs_init__(address, stream, subject, format, marker_prefix, spool_bytes_max)
 
     def _spooled(self, step: str) -> SpooledSink:

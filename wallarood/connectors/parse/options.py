@@ -1,15 +1,17 @@
 """What an application may say about the format of what a source reads."""
 
 import codecs
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias, TypedDict
 
 import attrs
 import msgspec
 
 from wallarood.app.functions.declared import OnError
+from wallarood.connectors.columns import columns_of
 from wallarood.model.errors import ApplicationError
 
-FileFormat: TypeAlias = Literal["lines", "bytes", "json", "csv"]
+FileFormat: TypeAlias = Literal["lines", "bytes", "json", "csv", "parquet"]
 Errors: TypeAlias = Literal[
     "strict", "replace", "ignore", "backslashreplace", "surrogateescape", "surrogatepass"
 ]
@@ -43,7 +45,13 @@ class CsvOptions(TextOptions, total=False):
     ragged: Literal["error", "fill"]
 
 
-class FormatOptions(JsonOptions, CsvOptions, total=False):
+class ParquetOptions(TypedDict, total=False):
+    """What a source of files may be told with ``format="parquet"``."""
+
+    columns: Sequence[str] | None
+
+
+class FormatOptions(JsonOptions, CsvOptions, ParquetOptions, total=False):
     """What every source of lines may be told about their format."""
 
     format: FileFormat
@@ -72,6 +80,10 @@ class ReadCsv(ReadOptions, CsvOptions, total=False):
     """The same and the format "csv"."""
 
 
+class ReadParquet(ReadOptions, ParquetOptions, total=False):
+    """The same and the format "parquet"."""
+
+
 class ReadLocated(ReadOptions, FormatOptions, total=False):
     """The same and any format."""
 
@@ -92,6 +104,8 @@ class Format:
     ragged: Literal["error", "fill"] = "error"
     located: bool = False
     """Whether records come as `Located`."""
+    columns: tuple[str, ...] | None = None
+    """Which columns of Parquet are read; None: all, or those of `record`."""
 
     @property
     def makes_plain(self) -> bool:
@@ -104,7 +118,12 @@ class Format:
         return self.encoding.startswith(WIDE)
 
 
-def format_of(owner: str, options: FormatOptions) -> Format:
+STREAMS = ("lines", "bytes", "json", "csv")
+"""Formats that can be read as they come."""
+FILES = (*STREAMS, "parquet")
+
+
+def format_of(owner: str, options: FormatOptions, *, known: tuple[str, ...] = STREAMS) -> Format:
     """The checked format that *options* ask for. Raises ApplicationError: one is wrong."""
 
     def wrong(option: str, expected: str) -> ApplicationError:
@@ -115,8 +134,8 @@ def format_of(owner: str, options: FormatOptions) -> Format:
         if option not in FormatOptions.__annotations__:
             raise ApplicationError(f"{owner}: unknown option {option!r}")
     kind = options.get("format", "lines")
-    if kind not in ("lines", "bytes", "json", "csv"):
-        raise wrong("format", "lines, bytes, json or csv")
+    if kind not in known:
+        raise wrong("format", f"{', '.join(known[:-1])} or {known[-1]}")
     errors = options.get("errors", "strict")
     if errors not in Errors.__args__:  # type: ignore[attr-defined]
         raise wrong("errors", ", ".join(Errors.__args__))  # type: ignore[attr-defined]
@@ -128,6 +147,7 @@ def format_of(owner: str, options: FormatOptions) -> Format:
     if options.get("ragged", "error") not in ("error", "fill"):
         raise wrong("ragged", "'error' or 'fill'")
     has_header, names = _header(owner, options)
+    _check_belongs(owner, kind, options)
     made = Format(
         kind,
         _record(owner, options, dict if has_header or names else tuple),
@@ -139,21 +159,29 @@ def format_of(owner: str, options: FormatOptions) -> Format:
         has_header,
         names,
         options.get("ragged", "error"),
+        columns=_columns(owner, options),
     )
-    _check_belongs(owner, kind, options)
     return made
 
 
+def _columns(owner: str, options: FormatOptions) -> tuple[str, ...] | None:
+    columns = options.get("columns")
+    return None if columns is None else columns_of(owner, columns).names
+
+
 _ONLY_CSV = ("delimiter", "quotechar", "header", "ragged")
+_ONLY_TEXT = ("encoding", "errors")
 
 
 def _check_belongs(owner: str, kind: str, options: FormatOptions) -> None:
+    belongs = dict.fromkeys(_ONLY_CSV, "csv") | {"nan": "json", "columns": "parquet"}
     for option in options:
-        if (option in _ONLY_CSV and kind != "csv") or (option == "nan" and kind != "json"):
-            wanted = "csv" if option in _ONLY_CSV else "json"
+        if (wanted := belongs.get(option, kind)) != kind:
             raise ApplicationError(
                 f'{owner}: {option} is for format="{wanted}", found format="{kind}"'
             )
+        if kind == "parquet" and option in _ONLY_TEXT:
+            raise ApplicationError(f'{owner}: {option} is for text, found format="parquet"')
     if options.get("record") is not None and kind in ("lines", "bytes"):
         raise ApplicationError(
             f'{owner}: record is for format="json" and format="csv", found format="{kind}"'
@@ -197,6 +225,10 @@ def _record(owner: str, options: FormatOptions, row: type) -> Any:
             return bytes
         case "json":
             return Any if record is None else record
+        case "parquet":
+            from wallarood.connectors.parquet.schema import fields_of  # noqa: PLC0415 - only here
+
+            return dict[str, Any] if fields_of(owner, record) is None else record
     if record is None:
         return dict[str, str] if row is dict else tuple[str, ...]
     try:

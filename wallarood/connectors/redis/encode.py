@@ -5,12 +5,13 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
+from wallarood.connectors.codecs.codec import Encode
 from wallarood.connectors.redis.target import Kept
 from wallarood.connectors.text.fields import names_of, values_of
-from wallarood.connectors.values import Encode
+from wallarood.connectors.values import ValueFormat
 from wallarood.model.errors import ApplicationError
 
-EntryFormat: TypeAlias = Literal["fields", "bytes", "text", "json", "msgpack"]
+EntryFormat: TypeAlias = Literal["fields"] | ValueFormat
 Key: TypeAlias = Callable[[Any], str | bytes]
 
 FIELDS_MAX = 3_900

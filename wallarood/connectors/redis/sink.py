@@ -11,7 +11,7 @@ from wallarood.connectors.redis.server import Address
 from wallarood.connectors.redis.target import HASH, STREAM, RedisTarget
 from wallarood.connectors.spool.files import check_files
 from wallarood.connectors.spool.sink import SPOOL_BYTES_MAX, SpooledSink
-from wallarood.connectors.values import ValueFormat, encoder_of
+from wallarood.connectors.values import ValueFormat, codec_in, encoder_of
 from wallarood.model.errors import ApplicationError
 
 
@@ -60,7 +60,7 @@ class RedisSink:
         if maxlen is not None and maxlen < 1:
             raise ApplicationError(f"RedisSink: maxlen={maxlen}: expected 1 or more")
         if format != "fields":
-            encoder_of("RedisSink", format, "")
+            codec_in("RedisSink", format)
         self.__attrs_init__(address, stream, format, field, maxlen, spool_bytes_max)
 
     def _spooled(self, step: str) -> SpooledSink:
@@ -118,7 +118,7 @@ class RedisHashSink:
     ) -> None:
         address = Address(url, password_file, ca_file)
         address.check("RedisHashSink")
-        encoder_of("RedisHashSink", format, "")
+        codec_in("RedisHashSink", format)
         self.__attrs_init__(address, hash, key, value, format, spool_bytes_max)
 
     def _spooled(self, step: str) -> SpooledSink:

@@ -29,6 +29,9 @@ AWAY = (
 NAMES_OF_ROWID = ("rowid", "_rowid_", "oid")
 
 
+NOT_TEXT = "text that is not UTF-8"
+
+
 class NotText(bytes):
     """A text that is not UTF-8."""
 
@@ -205,6 +208,14 @@ class Rows:
                 "last rows were removed and it has no AUTOINCREMENT, so new rows would be skipped. "
                 "Put the file back; or form a new cluster, which reads it from the beginning"
             )
+
+    def position_of(self, rows: list[tuple[Any, ...]]) -> int:
+        """The rowid of the last of *rows*."""
+        return int(rows[-1][0])
+
+    def wrong_in(self, row: tuple[Any, ...]) -> str:
+        """Why a row is no record; empty if it is one."""
+        return NOT_TEXT if NotText in map(type, row) else ""
 
     def close(self) -> None:
         """Close the file."""

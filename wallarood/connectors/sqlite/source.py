@@ -5,29 +5,16 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
 import attrs
-import msgspec
 import trio
 
-from wallarood.app.connector import (
-    Scope,
-    SourceBatch,
-    SourceContext,
-    SourceLimits,
-    SourceReader,
-    Unreadable,
-)
+from wallarood.app.connector import Scope, SourceContext, SourceLimits, SourceReader
 from wallarood.app.functions.declared import OnError
 from wallarood.app.functions.declaring import policy_of
 from wallarood.connectors.columns import columns_of
-from wallarood.connectors.sqlite.rows import NotText, Rows
-from wallarood.model.errors import ApplicationError
-from wallarood.model.pipeline import ErrorPolicy
+from wallarood.connectors.sqlite.rows import Rows
+from wallarood.connectors.tables.reader import RowReader
 
 T = TypeVar("T")
-
-LOOK_FIRST_S = 0.05
-LOOK_MAX_S = 1.0
-NOT_TEXT = "text that is not UTF-8"
 
 
 @attrs.frozen(init=False)
@@ -115,7 +102,7 @@ class SqliteSource(Generic[T]):
 
         Raises ApplicationError: the table cannot be read.
         """
-        reader = RowReader(self, position, self._rows(context.limits))
+        reader: RowReader[T] = RowReader(self, self._rows(context.limits), position)
         await trio.to_thread.run_sync(reader.rows.connect)
         return reader
 
@@ -128,56 +115,3 @@ class SqliteSource(Generic[T]):
 
     def _rows(self, limits: SourceLimits) -> Rows:
         return Rows(self.path, self.table, self.columns, limits)
-
-
-@attrs.define(eq=False)
-class RowReader(Generic[T]):
-    """An open `SqliteSource`. What touches the file runs in a thread, one call at a time."""
-
-    source: SqliteSource[T]
-    position: int | None
-    rows: Rows
-    caught_up: bool = attrs.field(default=False, init=False)
-
-    async def read(self) -> SourceBatch[T] | None:
-        """See `SourceReader.read`."""
-        look_s = LOOK_FIRST_S
-        while True:
-            rows = await trio.to_thread.run_sync(self.rows.behind, self.position)
-            self.caught_up = not rows
-            if rows:
-                self.position = rows[-1][0]
-                return self._batch(rows)
-            if not self.source.follow:
-                return None
-            await trio.sleep(look_s)
-            look_s = min(2 * look_s, LOOK_MAX_S)
-
-    def _batch(self, rows: list[tuple[Any, ...]]) -> SourceBatch[T]:
-        wrong = {row[0] for row in rows if NotText in map(type, row)}
-        unreadable = [self._unreadable(row, NOT_TEXT) for row in rows if row[0] in wrong]
-        if wrong:
-            rows = [row for row in rows if row[0] not in wrong]
-        records: list[Any] = [dict(zip(self.source.columns, row[1:], strict=True)) for row in rows]
-        if self.source.record == dict[str, Any]:
-            return SourceBatch(records, self.position, tuple(unreadable))
-        taken: list[T] = []
-        for row, record in zip(rows, records, strict=True):
-            try:
-                taken.append(msgspec.convert(record, self.source.record, strict=False))
-            except msgspec.ValidationError as error:
-                unreadable.append(self._unreadable(row, str(error)))
-        return SourceBatch(taken, self.position, tuple(unreadable))
-
-    def _unreadable(self, row: tuple[Any, ...], error: str) -> Unreadable:
-        place = f"{self.source.path}: table {self.source.table!r}, rowid {row[0]}"
-        if policy_of(self.source.on_error) is ErrorPolicy.STOP:
-            raise ApplicationError(f"{place}: {error}; the row is {row[1:]!r:.200}")
-        return Unreadable(error, repr(row[1:]).encode(), place)
-
-    async def committed(self, position: Any) -> None:
-        """See `SourceReader.committed`: rows stay."""
-
-    async def aclose(self) -> None:
-        """See `SourceReader.aclose`."""
-        await trio.to_thread.run_sync(self.rows.close)

@@ -68,6 +68,8 @@ async def dies_at_each_step(trials: SinkTrials) -> str:
         died = await publish_and_die(life, die_at=step)
         await _finish(life)
         await trials.check(f"killed at step {step}")
+        if not died and step == 1:
+            return NOT_TRIED + "the sink is no SpooledSink, whose steps are known"
         if not died:
             return f"by SIGKILL before and after each of {step // 2} calls of the target"
     raise AssertionError(f"publishing takes more than {STEPS_MAX} steps")
@@ -159,11 +161,13 @@ async def marker_ahead(trials: SinkTrials) -> str:
 async def marker_lost(trials: SinkTrials) -> str:
     """The server has nothing of a writer that has published."""
     life = trials.life()
-    life.state = {"line": 0, "next": 8, "after": [0, 0]}
     writer = await life.open()
     if not isinstance(writer, SpooledWriter) or not getattr(writer.target, "keeps_marker", True):
         await writer.aclose()
         return NOT_TRIED + "the server keeps no marker"
+    await writer.aclose()
+    life.state = {"line": 0, "next": 8, "after": [0, 0]}
+    writer = await life.open()
     prepared = await life.checkpoint(writer, trials.records())
     message = await _refused(writer, [prepared], "the server has lost what was published")
     await writer.aclose()

@@ -10,7 +10,7 @@ import wallarood as w
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"format": "xml"}, "format='xml': expected lines, bytes, json or csv"),
+        ({"format": "xml"}, "format='xml': expected lines, bytes, json, csv or parquet"),
         ({"encoding": "klingon"}, "encoding='klingon'"),
         ({"encoding": "iso2022_jp"}, "lines cannot be separated"),
         ({"errors": "cross"}, "errors='cross': expected strict"),

@@ -13,6 +13,7 @@ from wallarood.connectors.file.input import InputFile, open_input
 from wallarood.connectors.file.listing import name_of, path_of, siblings
 from wallarood.connectors.file.reader import CHUNK_BYTES, go_to, new_cutter, place_of
 from wallarood.connectors.file.unpack import DamagedError
+from wallarood.connectors.objects.raw import DiskFile
 from wallarood.connectors.parse.cutter import SEEN_BYTES, Cutter, Taken
 from wallarood.connectors.parse.lines import Ahead
 from wallarood.connectors.parse.options import Format
@@ -90,7 +91,8 @@ class Followed:
     def status(self) -> os.stat_result:
         """What the open file is."""
         assert self._file is not None
-        return os.fstat(self._file.descriptor)
+        assert isinstance(self._file.raw, DiskFile)
+        return os.fstat(self._file.raw.descriptor)
 
     def take(self) -> Taken | None:
         """The next records and faults that have been read."""
@@ -142,7 +144,7 @@ class Followed:
         if file.inode != self.inode[1]:
             file.close()
             return False
-        self._file, self._head = file, os.pread(file.descriptor, HEAD_BYTES, 0)
+        self._file, self._head = file, file.raw.read_at(HEAD_BYTES, 0)
         self._cutter = new_cutter(self.name, self.form, self.limits, stops=self.eager)
         if self._closed_at["bytes"]:
             wrong = go_to(file, self._cutter, self._closed_at)
@@ -153,14 +155,14 @@ class Followed:
     def _was_cut(self, file: InputFile) -> bool:
         """Whether what was read does not stand in the file any more."""
         assert self._cutter is not None
-        if os.fstat(file.descriptor).st_size < file.raw_offset:
+        if file.raw.size() < file.raw_offset:
             return True
         if not file.seekable:
-            head = os.pread(file.descriptor, HEAD_BYTES, 0)
+            head = file.raw.read_at(HEAD_BYTES, 0)
             return not head.startswith(self._head[: len(head)]) or len(head) < len(self._head)
         known = self._cutter.before + self._cutter.rest
         start = self._cutter.offset - len(self._cutter.before)
-        return os.pread(file.descriptor, len(known), start) != known
+        return file.raw.read_at(len(known), start) != known
 
     def _restart(self, why: str, place: dict[str, Any]) -> None:
         """Read it from its beginning, as another file; it was read up to *place*."""
@@ -172,9 +174,8 @@ class Followed:
             self._cutter.finish()
             self._ending = self._cutter
         self._cutter = new_cutter(self.name, self.form, self.limits, stops=self.eager)
-        self._head = os.pread(self._file.descriptor, HEAD_BYTES, 0)
-        descriptor, self._file = self._file.descriptor, None
-        self._file = InputFile(descriptor, self.form)
+        self._head = self._file.raw.read_at(HEAD_BYTES, 0)
+        self._file = InputFile(self._file.raw, self.form)
 
     def hold(self) -> bool:
         """See that it is open although its name is gone; false if it cannot be found."""

@@ -1,0 +1,1 @@
+"""Files of Parquet: their rows as records, and records as their bytes. Needs pyarrow."""

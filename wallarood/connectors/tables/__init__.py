@@ -1,0 +1,1 @@
+"""What the connectors of databases in one file share."""
