@@ -8,6 +8,7 @@ BIN := .venv/bin
 WORKERS ?= 3
 BIG_REPEAT ?= 215
 SEEDS ?= 100000
+KIND ?= cluster
 KILLS ?= 500
 JOBS ?= 2
 RUNS ?= 5
@@ -29,7 +30,8 @@ help:
 	@echo "make test    run the tests, JOBS=$(JOBS) at a time"
 	@echo "make test-all  the same, and more random kills and simulated lives"
 	@echo "make servers  fetch the Kafka broker that tests/servers starts (needs Maven and a JRE)"
-	@echo "make simulate  run SEEDS=$(SEEDS) simulated lives of a cluster, on all cores (ARGS='--of time')"
+	@echo "make simulate  run SEEDS=$(SEEDS) simulated lives of a cluster, on all cores; KIND=$(KIND), sizes,"
+	@echo "             founding, put-back, ending, time, or all of them, one after the other"
 	@echo "make kills   kill the workers of a cluster KILLS=$(KILLS) times, and check its output"
 	@echo "make kills-postgres  the same from changes of a table of PostgreSQL into another"
 	@echo "make kills-systems  the same through SYSTEM=$(SYSTEM) and its server (ARGS='--away 300', --put-back, --grows 3)"
@@ -69,7 +71,7 @@ $(KAFKA)/lib/.installed: $(KAFKA)/pom.xml
 	@touch $@
 
 simulate: .venv/.installed
-	@cd tests && ../$(BIN)/python -m world $(ARGS) $(SEEDS)
+	@cd tests && ../$(BIN)/python -m world --of $(KIND) $(ARGS) $(SEEDS)
 
 kills: .venv/.installed
 	@cd tests && ../$(BIN)/python -m support.killer $(KILLS)

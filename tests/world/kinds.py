@@ -1,0 +1,60 @@
+"""The kinds of lives that are simulated for many seeds: what each has besides the usual faults."""
+
+import random
+from collections.abc import Callable
+
+from .founding import Founding
+from .times import Life
+from .world import simulate
+
+NAMES = ("alpha", "beta", "gamma", "delta", "epsilon")
+EFFECTS = 110
+"""A founding has about so many effects: before one of the first all may die."""
+
+
+def cluster(seed: int) -> None:
+    """Three workers: founding, checkpoints, recovery, links and the end of all input."""
+    simulate(seed)
+
+
+def sizes(seed: int) -> None:
+    """The same with one, two, four or five workers."""
+    simulate(seed, workers=NAMES[: (1, 2, 4, 5)[seed % 4]])
+
+
+def founding(seed: int) -> None:
+    """Workers form a cluster: started by a unit or by hand, killed all at once, flag moved."""
+    rng = random.Random(f"founding {seed}")
+    kills = rng.sample(range(1, EFFECTS), rng.choice((0, 1, 2, 3)))
+    how = Founding(
+        rng.choice(("auto", None)),
+        kill_all_at=tuple(sorted(kills)),
+        flag_moves=rng.random() < 0.3,
+    )
+    count = 3 if how.flag_moves else rng.choice((2, 3, 4, 5))
+    simulate(seed, workers=NAMES[:count], founding=how)
+
+
+def put_back(seed: int) -> None:
+    """An operator keeps a checkpoint, and puts a copy of a state directory back."""
+    simulate(seed, workers=NAMES[: (3, 3, 2, 5)[seed % 4]], put_back=True)
+
+
+def ending(seed: int) -> None:
+    """The last source to end stands still for longer than a checkpoint may take."""
+    simulate(seed, ending=True, records=20)
+
+
+def time(seed: int) -> None:
+    """Event time: watermarks, windows, timers and late records of several sources."""
+    Life(seed).run()
+
+
+KINDS: dict[str, Callable[[int], None]] = {
+    "cluster": cluster,
+    "sizes": sizes,
+    "founding": founding,
+    "put-back": put_back,
+    "ending": ending,
+    "time": time,
+}
