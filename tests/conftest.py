@@ -1,7 +1,31 @@
 """What holds for all tests."""
 
+from typing import Any
+
+import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadGroupScheduling
 
 # The machines that run tests are shared: how long an example takes says nothing about the code.
 settings.register_profile("wallarood", deadline=None)
 settings.load_profile("wallarood")
+
+
+class ByFile(LoadGroupScheduling):
+    """Tests go to processes by their group; those of tests/unit without one by their file.
+
+    Most of these thousands take less than what it costs to hand one over.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        group: str = super()._split_scope(nodeid)
+        return group.partition("::")[0] if group.startswith("tests/unit/") else group
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
+    """Hand out tests as `ByFile` says, in the order of testpaths: what takes long begins first."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    config.option.loadscopereorder = False
+    return ByFile(config, log)

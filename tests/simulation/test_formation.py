@@ -1,5 +1,6 @@
 """Formation under simulation: whatever is lost, late, parted or dead, one cluster or none."""
 
+import functools
 import re
 
 import attrs
@@ -11,12 +12,20 @@ from world.world import simulate
 
 SEEDS = 500
 CHUNK = 125
+TOGETHER = pytest.mark.xdist_group("foundings")
+"""On one process, so that a founding that several tests look at is lived once."""
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+@functools.cache
+def founded(seed: int) -> tuple[str, ...]:
+    """What happened at a founding."""
+    return tuple(simulate(seed, founding=Founding()).log)
+
+
+@pytest.mark.parametrize("first", [pytest.param(0, marks=TOGETHER), *range(CHUNK, SEEDS, CHUNK)])
 def test_one_cluster_forms_once_faults_stop(first: int) -> None:
     for seed in range(first, first + CHUNK):
-        simulate(seed, founding=Founding())
+        founded(seed)
 
 
 @pytest.mark.parametrize("count", [2, 4, 5])
@@ -50,9 +59,10 @@ def test_one_cluster_forms_though_another_worker_is_made_the_initializer(
         simulate(seed, founding=Founding(wanted, flag_moves=True, kill_all_at=kills))
 
 
+@TOGETHER
 def test_faults_do_happen() -> None:
     """A simulation in which nothing goes wrong would show nothing."""
-    logs = [line for seed in range(100) for line in simulate(seed, founding=Founding()).log]
+    logs = [line for seed in range(100) for line in founded(seed)]
     for what in ("dies", "fails", "says Never", "says Inquiry", "says Waiting"):
         assert sum(what in line for line in logs) > 10, what
 

@@ -1,5 +1,6 @@
 """Formation, checkpoints, recovery and links together, whatever dies, stalls or is parted."""
 
+import functools
 import re
 
 import pytest
@@ -15,18 +16,27 @@ RARE = {"let it leave": 480}
 """The seed at which the search for a violation begins where it is rare, to save time."""
 ENDS = 100
 ENDING = {"ending": True, "records": 20}
+TOGETHER = pytest.mark.xdist_group("lives")
+"""On one process, so that a life that several tests look at is lived once."""
+
+
+@functools.cache
+def lived(seed: int) -> tuple[str, ...]:
+    """What happened in a life without anything special."""
+    return tuple(simulate(seed).log)
 
 
 @pytest.mark.parametrize(
     "first",
     [
-        *range(0, SEEDS // 2, CHUNK),
+        *(pytest.param(seed, marks=TOGETHER) for seed in range(0, 2 * CHUNK, CHUNK)),
+        *range(2 * CHUNK, SEEDS // 2, CHUNK),
         *(pytest.param(seed, marks=pytest.mark.long) for seed in range(SEEDS // 2, SEEDS, CHUNK)),
     ],
 )
 def test_the_output_is_that_of_a_world_without_faults(first: int) -> None:
     for seed in range(first, first + CHUNK):
-        simulate(seed)
+        lived(seed)
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -36,9 +46,10 @@ def test_other_numbers_of_workers(count: int) -> None:
         simulate(seed, workers=workers)
 
 
+@TOGETHER
 def test_faults_do_happen() -> None:
     """A simulation in which nothing goes wrong would show nothing."""
-    logs = [line for seed in range(130) for line in simulate(seed).log]
+    logs = [line for seed in range(130) for line in lived(seed)]
     for what in (
         "dies",
         "leaves",
@@ -64,9 +75,10 @@ def test_a_seed_replays_exactly() -> None:
 # A leader whose members changed while another was away; a part that was captured against a
 # checkpoint that is gone by now; a connection that was opened and never answered. A part of a sink
 # that is late for its checkpoint, also when a worker leaves; a disk that is full for long.
+@TOGETHER
 @pytest.mark.parametrize("seed", [11, 20, 22, 28, 150, 155, 174, 248])
 def test_scenarios_that_seeds_have_found(seed: int) -> None:
-    simulate(seed)
+    lived(seed)
 
 
 def assert_caught(bugs: Bugs, says: str, **options: int) -> None:
