@@ -37,9 +37,10 @@ class EventParser:
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that are whole now. Raises TooLongError."""
-        if self._after_return and data:
+        if not data:
+            return []
+        if self._after_return:
             data = data.removeprefix(b"\n")
-            self._after_return = False
         self._buffer += data
         if not self._begun and len(self._buffer) >= len(MARK):
             self._begun = True
