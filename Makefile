@@ -16,6 +16,7 @@ MINUTES ?= 20
 BENCH_OUTPUT ?= $(CURDIR)/bench.json
 SYSTEM ?= redis
 KAFKA := tests/servers/kafka
+STORE := tests/servers/s3
 MVN ?= mvn
 BENCH = cd tests && ../$(BIN)/python -m bench
 ARGS ?=
@@ -29,7 +30,7 @@ help:
 	@echo "make chaos   the same, while workers are killed and started again"
 	@echo "make test    run the tests, JOBS=$(JOBS) at a time"
 	@echo "make test-all  the same, and more random kills and simulated lives"
-	@echo "make servers  fetch the Kafka broker that tests/servers starts (needs Maven and a JRE)"
+	@echo "make servers  fetch the Kafka broker and the store of objects for tests/servers (Maven, a JRE)"
 	@echo "make simulate  run SEEDS=$(SEEDS) simulated lives of a cluster, on all cores; KIND=$(KIND), sizes,"
 	@echo "             founding, put-back, ending, time, or all of them, one after the other"
 	@echo "make kills   kill the workers of a cluster KILLS=$(KILLS) times, and check its output"
@@ -63,11 +64,11 @@ test: .venv/.installed
 test-all: .venv/.installed
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "long or not long"
 
-servers: $(KAFKA)/lib/.installed
+servers: $(KAFKA)/lib/.installed $(STORE)/lib/.installed
 
-$(KAFKA)/lib/.installed: $(KAFKA)/pom.xml
+$(KAFKA)/lib/.installed $(STORE)/lib/.installed: %/lib/.installed: %/pom.xml
 	@$(MVN) --quiet --batch-mode --file $< dependency:copy-dependencies \
-	    -DoutputDirectory=$(CURDIR)/$(KAFKA)/lib
+	    -DoutputDirectory=$(CURDIR)/$*/lib
 	@touch $@
 
 simulate: .venv/.installed

@@ -6,9 +6,11 @@ import pytest
 from support.servers import hooks as web_hooks
 from support.servers import kafka as kafkas
 from support.servers import mosquitto as mosquittos
+from support.servers import moto as motos
 from support.servers import nats as natses
 from support.servers import postgres as postgreses
 from support.servers import redis as redises
+from support.servers import s3proxy as stores
 from support.servers import sqlite as sqlites
 from support.servers.process import Server, demand, serving
 
@@ -64,4 +66,20 @@ def hooks() -> Iterator[Server]:
 def sqlite() -> Iterator[Server]:
     """A process that writes into the files of a test, in the place of a server."""
     with serving(sqlites.server) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Server]:
+    """A mock of S3."""
+    demand(motos.missing())
+    with serving(motos.server) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def store() -> Iterator[Server]:
+    """A store of objects that keeps them on disk."""
+    demand(stores.missing())
+    with serving(stores.server) as server:
         yield server
