@@ -121,7 +121,8 @@ class SourceReader(Protocol[T_co]):
         A partition from which nothing comes for long counts as idle (see `event_time`). A reader
         that may wait while there is more to read, as for a server, says so by an attribute
         `caught_up` that is false meanwhile. Where the source feeds a table, a stream waits for that
-        once.
+        once. One that knows how many records are there and not read yet has an attribute
+        `lag_records`, an int or None, which is shown to operators and must not wait for anything.
         """
 
     async def committed(self, position: Any) -> None:
