@@ -1,11 +1,17 @@
-"""Nodes of a cluster: the only worker of one, and the second of two."""
+"""Workers as the machines of `control` see them: what they are, say and have on disk; whole nodes.
 
+Nodes are the only worker of a cluster of one, and the second of two.
+"""
+
+from collections.abc import Sequence
 from typing import Any
+
+import attrs
 
 from wallarood.control import effects as do
 from wallarood.control import events as on
 from wallarood.control.effects import ShellEffect
-from wallarood.control.formation.founding import FormationSettings
+from wallarood.control.formation.founding import FormationSettings, prepared, propose
 from wallarood.control.formation.startup import Role
 from wallarood.control.node import ClusterNode
 from wallarood.control.settings import NodeSettings
@@ -22,27 +28,57 @@ ALPHA = 1
 STARTS_AT = CheckpointId(0, 0)
 
 
-def member(name: str) -> say.Member:
-    """A worker in its first life."""
-    return say.Member(name, HERE, HERE, Incarnation(1, name))
+def member(name: str, starts: int = 1) -> say.Member:
+    """A worker in its first life, or another."""
+    return say.Member(name, HERE, HERE, Incarnation(starts, name))
 
 
-def founding(name: str, count: int) -> FormationSettings:
-    """What a worker of a cluster of *count* was configured with."""
-    return FormationSettings(
-        member(name), f"nonce {name}", "app", ("application app",), count, (),
+def founding(name: str, **options: Any) -> FormationSettings:
+    """A worker of a cluster of three that deals work in the order of names."""
+    made = FormationSettings(
+        member(name), f"nonce-{name}", "app", (), 3, (),
         lambda workers, _: Topology(1, "app", workers, (), ()),
     )  # fmt: skip
+    return attrs.evolve(made, **options)
 
 
-def record(name: str, state: RecordState = RecordState.STARTED) -> ClusterRecord:
-    """What is on its disk."""
-    topology = Topology(1, "app", PAIR, (), ())
-    members = tuple(map(member, PAIR))
-    return ClusterRecord("wc-1", state, name, "alpha", ("application app",), topology, members)
+def join(name: str, starts: int = 1, **options: Any) -> say.Join:
+    """How such a worker asks; another life has another nonce."""
+    asks = founding(name).join(nonce=f"nonce-{name}-{starts}")
+    return attrs.evolve(asks, member=member(name, starts), **options)
 
 
-def of(kind: type, effects: list[ShellEffect]) -> list[Any]:
+def proposal(*names: str) -> say.Proposal:
+    """The cluster of *names*, which the first of them proposes."""
+    first, *others = names
+    joins = [founding(name).join(nonce=f"nonce-{name}") for name in others]
+    return propose(founding(first), f"nonce-{first}", joins)
+
+
+def record(of: str, *names: str, state: RecordState = RecordState.PREPARED) -> ClusterRecord:
+    """What worker *of* has on disk of that cluster."""
+    return attrs.evolve(prepared(founding(of), proposal(*names)), state=state)
+
+
+def said(connection: int, message: say.ControlMessage) -> on.ConnectionMessage:
+    """A message that comes in."""
+    return on.ConnectionMessage(connection, message)
+
+
+def sent(effects: Sequence[object]) -> list[tuple[int, say.ControlMessage]]:
+    """What is sent, and on which connections."""
+    return [
+        (each.connection, each.message) for each in effects if isinstance(each, do.SendOnConnection)
+    ]
+
+
+def failure(effects: Sequence[object]) -> Exception:
+    """Why a machine ends."""
+    (error,) = [each.error for each in effects if isinstance(each, do.Fail)]
+    return error
+
+
+def of(kind: type, effects: Sequence[object]) -> list[Any]:
     """The effects of *kind*."""
     return [effect for effect in effects if isinstance(effect, kind)]
 
@@ -50,7 +86,11 @@ def of(kind: type, effects: list[ShellEffect]) -> list[Any]:
 def alone(**settings: Any) -> ClusterNode:
     """The node of a cluster of one, in its first round."""
     node = ClusterNode(
-        founding("alpha", 1), Role.INITIALIZER, None, settings=NodeSettings(**settings), now=0.0
+        founding("alpha", worker_count=1),
+        Role.INITIALIZER,
+        None,
+        settings=NodeSettings(**settings),
+        now=0.0,
     )
     (reading,) = of(do.ReadHoldings, node.begin(0.0))
     holdings = say.Holdings(reading.attempt, 0, (STARTS_AT,), STARTS_AT, 0, 0)
@@ -62,9 +102,12 @@ def alone(**settings: Any) -> ClusterNode:
 
 def beta(state: RecordState = RecordState.STARTED, **settings: Any) -> ClusterNode:
     """The node of the second of two, that has come back and is attached to the leader."""
-    made = NodeSettings(**settings)
     node = ClusterNode(
-        founding("beta", 2), Role.JOINER, record("beta", state), settings=made, now=0
+        founding("beta", worker_count=2),
+        Role.JOINER,
+        record("beta", *PAIR, state=state),
+        settings=NodeSettings(**settings),
+        now=0,
     )
     node.begin(0.0)
     node.step(on.ConnectionOpened(ALPHA, "alpha"), 0.0)

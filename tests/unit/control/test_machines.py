@@ -2,7 +2,7 @@
 
 import attrs
 import pytest
-from support.founders import founding, member, record
+from support.nodes import founding, member, record
 
 from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner

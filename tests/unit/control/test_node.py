@@ -1,7 +1,18 @@
 """The node: what one event leads to on this worker, in one step, in order, and stamped."""
 
 import pytest
-from support.nodes import PAIR, STARTS_AT, alone, beta, founding, member, of, running_beta, says
+from support.nodes import (
+    PAIR,
+    STARTS_AT,
+    alone,
+    beta,
+    founding,
+    member,
+    of,
+    record,
+    running_beta,
+    says,
+)
 
 from wallarood.control import effects as do
 from wallarood.control import events as on
@@ -16,7 +27,7 @@ from wallarood.model.topology import Topology
 
 def test_a_cluster_of_one_forms_and_asks_itself_what_it_holds_in_the_first_step() -> None:
     node = ClusterNode(
-        founding("alpha", 1), Role.INITIALIZER, None, settings=NodeSettings(), now=0.0
+        founding("alpha", worker_count=1), Role.INITIALIZER, None, settings=NodeSettings(), now=0.0
     )
     effects = node.begin(0.0)
     states = [effect.record.state for effect in of(do.Persist, effects)]
@@ -35,14 +46,15 @@ def test_a_message_carries_cluster_epoch_and_the_round_that_was_so_when_it_was_s
     says(node, say.Collect("1"))
     answer = node.step(on.HoldingsRead(say.Holdings("1", 0, (), STARTS_AT, 0, 0)), 0.0)
     (before,) = of(do.SendOnConnection, answer)
-    assert (before.stamp.cluster_id, before.stamp.epoch, before.stamp.round) == ("wc-1", 1, 0)
+    cluster = record("beta", *PAIR).cluster_id
+    assert (before.stamp.cluster_id, before.stamp.epoch, before.stamp.round) == (cluster, 1, 0)
     (later,) = running_beta().step(on.SnapshotWritten(1, 9), 1.0)
     assert later.stamp.round == 7
 
 
 def test_a_round_is_on_record_before_it_begins_and_sources_are_held_or_let_go_after_it() -> None:
     node = ClusterNode(
-        founding("alpha", 1), Role.INITIALIZER, None, settings=NodeSettings(), now=0.0
+        founding("alpha", worker_count=1), Role.INITIALIZER, None, settings=NodeSettings(), now=0.0
     )
     (reading,) = of(do.ReadHoldings, node.begin(0.0))
     holdings = say.Holdings(reading.attempt, 0, (STARTS_AT,), STARTS_AT, 0, 0)

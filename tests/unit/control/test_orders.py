@@ -13,6 +13,12 @@ from wallarood.model import messages as say
 from wallarood.model.errors import ApplicationError, CannotCreateError, KeyRefusedError
 
 
+def unformed_beta() -> ClusterNode:
+    return ClusterNode(
+        founding("beta", worker_count=2), Role.JOINER, None, settings=NodeSettings(), now=0.0
+    )
+
+
 def test_a_request_for_a_checkpoint_goes_to_the_leader() -> None:
     asked = say.RequestCheckpoint(say.Purpose.ASKED, "before the upgrade")
     (sent,) = running_beta().step(on.CheckpointWanted(asked), 1.0)
@@ -77,7 +83,9 @@ def test_a_refused_key_ends_a_worker_only_before_it_has_a_cluster() -> None:
     node = beta()
     node.step(refused, 1.0)
     assert node.failure is None
-    joiner = ClusterNode(founding("beta", 2), Role.JOINER, None, settings=NodeSettings(), now=0.0)
+    joiner = ClusterNode(
+        founding("beta", worker_count=2), Role.JOINER, None, settings=NodeSettings(), now=0.0
+    )
     joiner.begin(0.0)
     joiner.step(refused, 1.0)
     assert joiner.state is WorkerState.FAILED
@@ -117,7 +125,9 @@ def test_a_kept_checkpoint_is_dropped_on_all_workers() -> None:
 
 def test_before_there_is_a_cluster_nobody_has_to_be_told() -> None:
     def forming() -> ClusterNode:
-        node = ClusterNode(founding("beta", 2), Role.JOINER, None, settings=NodeSettings(), now=0.0)
+        node = ClusterNode(
+            founding("beta", worker_count=2), Role.JOINER, None, settings=NodeSettings(), now=0.0
+        )
         node.begin(0.0)
         return node
 

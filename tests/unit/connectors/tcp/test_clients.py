@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import trio
+from support.tcp_clients import client_of, opened
 
 import wallarood as w
 from wallarood.app.connector import SourceContext, SourceLimits
@@ -20,26 +21,12 @@ from wallarood.connectors.framing import (
     take_frames,
 )
 from wallarood.connectors.tcp import talk
-from wallarood.connectors.tcp.reader import TcpReader
 
 
 @pytest.fixture
 def where(tmp_path: Path) -> SourceContext:
     """Where a source runs whose journal is below the test's directory."""
     return SourceContext("in", directory=str(tmp_path / "sources"), limits=SourceLimits())
-
-
-async def opened(source: Any, where: SourceContext, stack: ExitStack) -> TcpReader:
-    reader: TcpReader = await source.open("in", None, where)
-    stack.callback(reader.clients.close)
-    return reader
-
-
-def client_of(reader: TcpReader, stack: ExitStack) -> socket.socket:
-    address = reader.clients.address
-    one = stack.enter_context(socket.create_connection((address.host, address.port)))
-    one.settimeout(5)
-    return one
 
 
 def deep_json(depth: int = 100_000) -> bytes:

@@ -2,47 +2,14 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trio
+from support.tcp_clients import opened, records_of
 
 import wallarood as w
-from wallarood.app.connector import SinkContext, SourceContext, SourceLimits
-from wallarood.connectors.tcp.reader import TcpReader
+from wallarood.app.connector import SinkContext, SourceContext
 from wallarood.model.errors import DamagedStateError, PeersGoneError
-
-LIMITS = SourceLimits(batch_records_max=10, record_bytes_max=1000)
-
-
-@pytest.fixture
-def where(tmp_path: Path) -> SourceContext:
-    """Where a source runs whose journal is below the test's directory."""
-    return SourceContext("in", directory=str(tmp_path / "sources"), limits=LIMITS)
-
-
-@pytest.fixture
-def sink_context(tmp_path: Path) -> SinkContext:
-    """Where a sink runs that keeps its frames below the test's directory."""
-    return SinkContext("app", "wc-12345678", "alpha", "sink", 0, str(tmp_path / "sinks"))
-
-
-async def opened(
-    source: Any, where: SourceContext, stack: ExitStack, position: int | None = None
-) -> TcpReader:
-    reader: TcpReader = await source.open("in", position, where)
-    stack.callback(reader.clients.close)
-    return reader
-
-
-async def records_of(reader: TcpReader, count: int) -> list[Any]:
-    found: list[Any] = []
-    with trio.fail_after(10):
-        while len(found) < count:
-            batch = await reader.read()
-            assert 0 < len(batch.records) <= LIMITS.batch_records_max
-            found += batch.records
-    return found
 
 
 async def test_committed_output_arrives_once_and_its_repeat_has_the_same_bytes(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import trio
+from support.tcp_clients import client_of, opened, records_of
 from trio.testing import wait_all_tasks_blocked
 
 import wallarood as w
@@ -28,19 +29,6 @@ def where(tmp_path: Path) -> SourceContext:
     return SourceContext("in", directory=str(tmp_path / "sources"))
 
 
-async def opened(source: Any, where: SourceContext, stack: ExitStack) -> TcpReader:
-    reader: TcpReader = await source.open("in", None, where)
-    stack.callback(reader.clients.close)
-    return reader
-
-
-def client_of(reader: TcpReader, stack: ExitStack) -> socket.socket:
-    address = reader.clients.address
-    one = stack.enter_context(socket.create_connection((address.host, address.port)))
-    one.settimeout(5)
-    return one
-
-
 def first_answer(client: socket.socket) -> Answer:
     buffer = bytearray()
     while not (frames := take_frames(buffer, 1000)):
@@ -48,14 +36,6 @@ def first_answer(client: socket.socket) -> Answer:
         assert data, "closed"
         buffer += data
     return answer_decoder.decode(frames[0])
-
-
-async def records_of(reader: TcpReader, count: int) -> list[Any]:
-    found: list[Any] = []
-    with trio.fail_after(10):
-        while len(found) < count:
-            found += (await reader.read()).records
-    return found
 
 
 async def accept(reader: TcpReader) -> None:

@@ -5,7 +5,7 @@ import itertools
 
 import attrs
 import pytest
-from support.founders import founding, join, proposal, record
+from support.nodes import founding, join, proposal, record
 
 from wallarood.control.formation.founding import (
     cluster_id_of,

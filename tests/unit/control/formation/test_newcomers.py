@@ -1,6 +1,6 @@
 """A name that is taken: who wants it waits until the one that has it has answered, or has not."""
 
-from support.founders import join, sent
+from support.nodes import join, sent
 
 from wallarood.control.effects import Close
 from wallarood.control.formation.newcomers import Newcomer, Newcomers

@@ -1,6 +1,6 @@
 """Who may say that a cluster in doubt will never be."""
 
-from support.founders import founding
+from support.nodes import founding
 
 from wallarood.control.effects import PersistNever, SendOnConnection
 from wallarood.control.events import ConnectionMessage

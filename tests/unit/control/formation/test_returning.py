@@ -1,6 +1,6 @@
 """A founding that was interrupted goes on if all hold the cluster; never, if one does not."""
 
-from support.founders import founding, join, record, sent
+from support.nodes import founding, join, record, sent
 
 from wallarood.control.effects import Archive, Formed, PersistNever, Report, SendOnConnection
 from wallarood.control.formation.returning import Returning

@@ -4,7 +4,7 @@ from typing import Any
 
 import attrs
 import pytest
-from support.founders import member, sent
+from support.nodes import member, sent
 
 from wallarood.control.effects import Adopt, Close, Effect, Fail, Report
 from wallarood.control.membership.attaching import Attaching

@@ -1,7 +1,7 @@
 """What becomes of a peer by what it says and by its silence, and how that is said."""
 
 import pytest
-from support.founders import member
+from support.nodes import member
 
 from wallarood.control.effects import Level
 from wallarood.control.events import ConnectionLost, TimerFired

@@ -1,7 +1,7 @@
 """Sources are held as long as any member misses another one, and each change is said once."""
 
 import pytest
-from support.founders import member
+from support.nodes import member
 
 from wallarood.control.effects import Effect, PauseSources, ResumeSources
 from wallarood.control.membership.presence import Peer, Presence

@@ -1,0 +1,114 @@
+"""What the decisions want of the store: tried until it has room, and only in its own round."""
+
+import errno
+from pathlib import Path
+
+import pytest
+import trio
+from structlog.testing import capture_logs
+from support.lone import Lone, endless, lone_worker
+
+from wallarood.control.events import CommitRecorded, HoldingsRead, RoundWritten
+from wallarood.model.checkpoint import CheckpointId
+from wallarood.model.errors import CannotCreateError, DamagedStateError
+from wallarood.model.messages import RoundProposal
+from wallarood.runtime.ports import CheckpointStore
+from wallarood.runtime.store import calls
+from wallarood.runtime.store.turns import Turn
+from wallarood.runtime.worker import Worker
+
+ROUND = 1
+
+
+async def idle(lone: Lone) -> CheckpointStore:
+    """Its store, with a job that stands still."""
+    await lone.running()
+    lone.worker.gate.close("test", "a test")
+    await lone.worker.turns.wait_idle()
+    lone.worker.posted.clear()
+    assert lone.worker.checkpoints is not None
+    return lone.worker.checkpoints
+
+
+async def test_it_says_what_the_store_holds(tmp_path: Path) -> None:
+    async with lone_worker(tmp_path, endless([])) as lone:
+        store = await idle(lone)
+        await calls.read_holdings(lone.worker, lone.worker.turns.take(), attempt="7")
+        (told,) = [each for each in lone.worker.posted if isinstance(each, HoldingsRead)]
+        assert (told.holdings.attempt, told.holdings.round) == ("7", ROUND)
+        assert told.holdings.checkpoints == store.held
+
+
+async def test_a_proposal_is_durable_before_that_is_told(tmp_path: Path) -> None:
+    async with lone_worker(tmp_path, endless([])) as lone:
+        store = await idle(lone)
+        proposal = RoundProposal("8", 5, CheckpointId(0, 0), 40, (), 2)
+        with capture_logs() as logs:
+            await calls.write_round(lone.worker, lone.worker.turns.take(), proposal=proposal)
+        assert (store.round, store.highest, store.line) == (5, 40, 2)
+        assert RoundWritten(5) in lone.worker.posted
+        assert "line 2 of the output begins" in logs[0]["event"]
+
+
+@pytest.mark.parametrize("ours", [ROUND, ROUND + 1])
+async def test_what_an_earlier_round_has_decided_is_not_done_in_a_later_one(
+    tmp_path: Path, ours: int
+) -> None:
+    """A number that was never written here may come again there."""
+    async with lone_worker(tmp_path, endless([])) as lone:
+        await idle(lone)
+        turn = lone.worker.turns.take()
+        await calls.record_committed(lone.worker, turn, ours=ours, number=900)
+        assert (CommitRecorded(900) in lone.worker.posted) is (ours == ROUND)
+
+
+async def test_a_disk_without_room_is_tried_again_until_it_has_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "WRITE_AGAIN_S", 0.05)
+    attempts: list[int] = []
+
+    def call(_: CheckpointStore) -> str:
+        attempts.append(1)
+        if len(attempts) < 3:
+            raise CannotCreateError(f"state: {errno.errorcode[errno.ENOSPC]}")
+        return "done"
+
+    async with lone_worker(tmp_path, endless([])) as lone:
+        await idle(lone)
+        with capture_logs() as logs:
+            async with trio.open_nursery() as nursery:
+                results: list[str] = []
+
+                async def work() -> None:
+                    results.append(await calls.stored(lone.worker, lone.worker.turns.take(), call))
+
+                nursery.start_soon(work)
+                await lone.until(lambda: attempts)
+                await lone.until(lambda: lone.worker.disk_problem == "state: ENOSPC")
+        assert results == ["done"]
+        assert lone.worker.disk_problem == ""
+        assert len([each for each in logs if "cannot be written" in each["event"]]) == 1
+
+
+async def test_what_the_store_cannot_do_without_ends_this_worker(tmp_path: Path) -> None:
+    def read() -> None:
+        raise DamagedStateError("checkpoint 3 is damaged")
+
+    async def damaged(worker: Worker, turn: Turn) -> None:
+        await worker.turns.run(turn, read)
+
+    async with lone_worker(tmp_path, endless([])) as lone:
+        await idle(lone)
+        calls.in_turn(lone.worker, damaged)
+        await lone.until(lambda: lone.worker.node.failure)
+        assert lone.worker.node.failure is not None
+        assert "checkpoint 3 is damaged" in lone.worker.node.failure.message
+
+
+async def test_a_checkpoint_that_is_dropped_is_kept_no_longer(tmp_path: Path) -> None:
+    async with lone_worker(tmp_path, endless([])) as lone:
+        store = await idle(lone)
+        store.keep("mine", 0)
+        await calls.drop_kept(lone.worker, lone.worker.turns.take(), name="mine")
+        assert store.kept == {}
