@@ -1,6 +1,7 @@
 """The control messages of checkpoints; see `wallarood.model.messages`."""
 
 from enum import Enum
+from typing import TypeAlias
 
 import attrs
 
@@ -93,3 +94,16 @@ class DropKept:
     """A kept checkpoint may go."""
 
     name: str
+
+
+CheckpointMessage: TypeAlias = (
+    RequestCheckpoint
+    | TakeCheckpoint
+    | CheckpointProgress
+    | CheckpointHeld
+    | CheckpointFailed
+    | CheckpointCommitted
+    | CheckpointAbandoned
+    | DropKept
+)
+"""All that workers say in this protocol."""

@@ -1,5 +1,7 @@
 """The end of a job whose inputs have all ended."""
 
+from typing import TypeAlias
+
 import attrs
 
 
@@ -16,3 +18,7 @@ class Published:
 @attrs.frozen
 class Completed:
     """All workers have published: the job is done."""
+
+
+CompletionMessage: TypeAlias = Drained | Published | Completed
+"""All that workers say in this protocol."""

@@ -8,82 +8,14 @@ from typing import TypeAlias
 import attrs
 
 from wallarood.model.ids import ClusterId
-from wallarood.model.messages.checkpoints import (
-    CheckpointAbandoned,
-    CheckpointCommitted,
-    CheckpointFailed,
-    CheckpointHeld,
-    CheckpointProgress,
-    DropKept,
-    RequestCheckpoint,
-    TakeCheckpoint,
-)
-from wallarood.model.messages.completion import Completed, Drained, Published
-from wallarood.model.messages.formation import (
-    Busy,
-    Committed,
-    Inquiry,
-    Join,
-    Never,
-    Prepared,
-    Proposal,
-    Refused,
-    Waiting,
-)
-from wallarood.model.messages.membership import (
-    Attach,
-    Attached,
-    Heartbeat,
-    JobFailed,
-    Leaving,
-    NewTopology,
-    ShutDown,
-    StatusTold,
-    StatusWanted,
-)
-from wallarood.model.messages.recovery import (
-    Collect,
-    Holdings,
-    Resume,
-    RoundAccepted,
-    RoundProposal,
-)
+from wallarood.model.messages.checkpoints import CheckpointMessage
+from wallarood.model.messages.completion import CompletionMessage
+from wallarood.model.messages.formation import FormationMessage
+from wallarood.model.messages.membership import MembershipMessage
+from wallarood.model.messages.recovery import RecoveryMessage
 
 ControlMessage: TypeAlias = (
-    Join
-    | Waiting
-    | Proposal
-    | Prepared
-    | Committed
-    | Inquiry
-    | Never
-    | Refused
-    | Busy
-    | Attach
-    | Attached
-    | NewTopology
-    | Heartbeat
-    | StatusWanted
-    | StatusTold
-    | Leaving
-    | Collect
-    | Holdings
-    | RoundProposal
-    | RoundAccepted
-    | Resume
-    | RequestCheckpoint
-    | TakeCheckpoint
-    | CheckpointProgress
-    | CheckpointHeld
-    | CheckpointFailed
-    | CheckpointCommitted
-    | CheckpointAbandoned
-    | DropKept
-    | Drained
-    | Published
-    | Completed
-    | JobFailed
-    | ShutDown
+    FormationMessage | MembershipMessage | RecoveryMessage | CheckpointMessage | CompletionMessage
 )
 
 

@@ -1,5 +1,7 @@
 """Control messages by which a cluster is founded, and what they say of a worker."""
 
+from typing import TypeAlias
+
 import attrs
 
 from wallarood.model.ids import Address, ClusterId, Incarnation, WorkerName
@@ -124,3 +126,9 @@ class Busy:
     """Not now: try again. Sent by a worker that is not yet as far as the asker."""
 
     reason: str
+
+
+FormationMessage: TypeAlias = (
+    Join | Waiting | Proposal | Prepared | Committed | Inquiry | Never | Refused | Busy
+)
+"""All that workers say in this protocol."""

@@ -1,5 +1,7 @@
 """What the members of a cluster that exists say to each other, whatever the job does."""
 
+from typing import TypeAlias
+
 import attrs
 
 from wallarood.model.ids import ClusterId, WorkerName
@@ -90,3 +92,17 @@ class JobFailed:
 @attrs.frozen
 class ShutDown:
     """An operator ends the whole cluster: stop in an orderly way."""
+
+
+MembershipMessage: TypeAlias = (
+    Attach
+    | Attached
+    | NewTopology
+    | Heartbeat
+    | StatusWanted
+    | StatusTold
+    | Leaving
+    | JobFailed
+    | ShutDown
+)
+"""All that workers say in this protocol."""

@@ -1,5 +1,7 @@
 """How a round begins: what each worker holds, and where all continue from."""
 
+from typing import TypeAlias
+
 import attrs
 
 from wallarood.model.checkpoint import CheckpointId
@@ -64,3 +66,7 @@ class Resume:
     """All hold the proposal of this round: roll back to it and continue."""
 
     round: int
+
+
+RecoveryMessage: TypeAlias = Collect | Holdings | RoundProposal | RoundAccepted | Resume
+"""All that workers say in this protocol."""
