@@ -2,11 +2,10 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from support.harness import free_port
 from support.servers.process import Server, answers
 from wallarood.connectors.nats.protocol import Message
 from wallarood.connectors.nats.server import Address, Connection
@@ -26,21 +25,6 @@ def server(directory: Path, port: int, more: str = "") -> Server:
     file.write_text(f"host: 127.0.0.1\nport: {port}\njetstream {{ {store} }}\n{more}")
     command = [str(PROGRAM), "-c", str(file)]
     return Server("nats", command, directory, port, lambda: answers(port))
-
-
-def cluster_of(count: int) -> list[Callable[[Path, int], Server]]:
-    """Makers of servers that are one cluster."""
-    ports = [free_port() for _ in range(count)]
-    routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in ports)
-
-    def maker(number: int) -> Callable[[Path, int], Server]:
-        more = (
-            f"server_name: n{number}\ncluster {{ name: c, listen: 127.0.0.1:{ports[number]}, "
-            f"routes: [{routes}] }}\n"
-        )
-        return lambda directory, port: server(directory, port, more)
-
-    return [maker(number) for number in range(count)]
 
 
 SECURED = """
