@@ -109,7 +109,7 @@ class Inline:
 
     @property
     def wall_due(self) -> int | None:
-        """When `on_wall` is to be called next; None if it need not be."""
+        """When `on_wall` must be called next; None if it need not be."""
         dues = [each.operator.wall_due for each in self.timed]
         return min((due for due in dues if due is not None), default=None)
 

@@ -133,7 +133,7 @@ class Naming:
     step: str
 
     def __enter__(self) -> None:
-        """Nothing is to be prepared."""
+        """There is nothing to prepare."""
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """Raises ApplicationError in the place of what is not ours."""

@@ -63,7 +63,7 @@ class Guard:
     codec: Codec
     maker: Step
     sure: bool = False
-    """Whether the maker makes only values that can be sent, if nobody changes them."""
+    """Whether the maker makes only values that can be sent, unless they are changed later."""
     full: bool = False
     """Whether every batch is looked at."""
     _seen: int = attrs.field(default=0, init=False)

@@ -9,7 +9,7 @@
 #
 # A grant for every frame would cost both ends as much as a small frame itself. So grants wait for
 # each other, until they cover a part of the window or a mark: a barrier comes every few seconds,
-# and an end last of all. Nobody waits for them by then: a sender without credit has a window in
+# and an end last of all. They are not waited for by then: a sender without credit has a window in
 # flight, of which less than that part is taken; the rest is still to come.
 #
 # An edge that leads to a slow stage is narrow: one batch of it is in flight at a time, and each is

@@ -172,7 +172,7 @@ class SourceTime:
 
     @property
     def wall_due(self) -> int | None:
-        """When `advance` is to be called next though no record has come; None if it need not be."""
+        """When `advance` must be called next though no record has come; None if it need not be."""
         if self._passing_since is None or self.watermark == MIN_TIME:
             return None
         return self._passing_since + PASSING_EVERY

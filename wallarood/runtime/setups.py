@@ -111,7 +111,7 @@ def _named(setup: Setup[Any]) -> Iterator[None]:
 
 @attrs.define(eq=False)
 class Setups:
-    """The setups of one worker. They are opened once, by whichever round is the first."""
+    """The setups of one worker. They are opened once, by the first round."""
 
     setups: tuple[Setup[Any], ...]
     _is_open: bool = attrs.field(default=False, init=False)

@@ -65,7 +65,7 @@ class Round:
     """One round on this worker, from the moment it begins: its job and links, when they are there.
 
     `ready` is set when the job stands, `ended` when everything of the round has come to rest.
-    `works` takes what is to be done with the job; it is done as soon as the job stands, and not any
+    `works` takes what must be done with the job; it is done as soon as the job stands, and not any
     more when the round has ended.
     """
 

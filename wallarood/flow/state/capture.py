@@ -176,7 +176,7 @@ class _Captured:
 
 @attrs.define(eq=False)
 class Bases:
-    """When a capture is to be a base: once the changes since the last outgrow the state."""
+    """When a capture must be a base: once the changes since the last outgrow the state."""
 
     _unsure: dict[int, _Captured] = attrs.field(factory=dict)
     _since: int = 0
@@ -185,7 +185,7 @@ class Bases:
     """About what a key and its state take, encoded; 0 before the first capture."""
 
     def wanted(self, changes: int, total: int) -> bool:
-        """Whether a capture of so many *changes* in a state of *total* keys is to be a base."""
+        """Whether a capture of so many *changes* in a state of *total* keys must be a base."""
         return not self._based or self._since + changes > total
 
     def captured(self, part: StatePart, number: int, changes: int) -> None:

@@ -109,7 +109,7 @@ class KeyedState:
         if len(self.by_key) <= IN_USE_KEYS_MAX:
             return map(self._in_use.__getitem__, keys)
         self._in_use.clear()
-        # If one cannot be made, that is to be found out when it is drawn.
+        # If one cannot be made, that must show when it is drawn.
         try:
             states = list(map(self.by_key.__getitem__, keys))
         except BaseException as error:

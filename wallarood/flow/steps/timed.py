@@ -31,7 +31,7 @@ class Timed(Operator, Protocol):
 
     @property
     def wall_due(self) -> int | None:
-        """When `on_wall` is to be called next; None if it need not be."""
+        """When `on_wall` must be called next; None if it need not be."""
 
 
 @attrs.frozen

@@ -102,6 +102,6 @@ def _inbox(round_: Round, edge: int) -> Inbox:
 
 
 def _narrow(application: Application, topology: Topology) -> frozenset[int]:
-    """The edges of which little is to be in flight: what they lead to is slow."""
+    """The edges on which little may be in flight: what they lead to is slow."""
     stages = before_slow(application, topology)
     return frozenset(edge.index for edge in topology.edges if edge.target in stages)

@@ -1,4 +1,4 @@
-"""A partition that goes while it is read: it is left at once, but not amid handing on a batch."""
+"""A partition that goes while it is read: it is left at once, but not amid a hand-over."""
 
 from collections.abc import Awaitable, Callable
 
@@ -21,7 +21,7 @@ class Leaving:
             self.scope.cancel()
 
     async def whole(self, hand_on: Callable[[], Awaitable[None]]) -> None:
-        """Call *hand_on*, and leave after it rather than amid it; not at all if it is gone."""
+        """Call *hand_on*, and leave after it rather than during it; not at all if it is gone."""
         if self._gone:
             await trio.lowlevel.checkpoint()
         self._handing_on = True

@@ -14,7 +14,7 @@ class Loading:
     """Whether each of *partitions* has caught up, once; others do not count.
 
     A reader that says nothing of it, by `caught_up`, has caught up when it is first asked to read:
-    nobody can know, and nobody waits for it.
+    that cannot be known, and it is not waited for.
     """
 
     partitions: set[str]
@@ -38,7 +38,7 @@ class Loading:
 
     async def wait(self) -> None:
         """Return when all have caught up."""
-        while not self._look():  # noqa: ASYNC110 - an attribute of a reader tells nobody
+        while not self._look():  # noqa: ASYNC110 - a reader sets an attribute, and calls nothing
             await trio.sleep(LOOK_S)
 
     def _look(self) -> bool:

@@ -68,7 +68,7 @@ class SinkTask:
     looks: Looks = attrs.field(factory=Looks, init=False)
     """What looks at records as they come."""
     published: int = attrs.field(default=0, init=False)
-    """All that is to be published up to this checkpoint has been."""
+    """Everything up to this checkpoint has been published."""
     failing: str = attrs.field(default="", init=False)
     """Why the last attempt to publish failed; empty if it did not."""
     _failed: int = attrs.field(default=0, init=False)
