@@ -27,7 +27,7 @@ def topics(kafka: Server) -> Topics:
 @pytest.fixture
 def topic(topics: Topics) -> str:
     name = f"out-{next(NUMBERS)}"
-    topics.create(name)
+    topics.create(name, retention_ms="-1")  # some messages have a time that is long ago
     return name
 
 

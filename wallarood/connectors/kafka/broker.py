@@ -107,6 +107,7 @@ class Broker:
             **ours,
         )
         settings.setdefault("queued.max.messages.kbytes", 16_384)
+        settings.setdefault("check.crcs", True)
         settings.setdefault("fetch.wait.max.ms", 100)
         settings.setdefault("topic.metadata.refresh.interval.ms", 30_000)
         return self.made(kafka().Consumer, settings)

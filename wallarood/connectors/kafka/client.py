@@ -12,6 +12,10 @@
 # offset after the last one kept, when its reader has taken that. What still comes of an older
 # assignment has lower offsets than those expected, and is dropped.
 #
+# What librdkafka has assigned and what is noted here must not differ, else a partition is never
+# fetched again, or messages of one come to another. So changes are made one at a time, are not cut
+# off by a cancelled read, and a partition is forgotten when it is sure that no more of it comes.
+#
 # To end a client is to wait for its threads, so that is done in a thread, also where it failed.
 
 import contextlib
@@ -90,7 +94,7 @@ class Client:
     consumer: Any
     trouble: Trouble
     away: str = ""
-    users: int = 0
+    users: set[Partition] = attrs.field(factory=set)
     _kept: dict[tuple[str, int], Kept] = attrs.field(factory=dict, init=False)
     _assigning: trio.Lock = attrs.field(factory=trio.Lock, init=False)
     _waiting: trio.Event | None = attrs.field(default=None, init=False)
@@ -108,20 +112,26 @@ class Client:
     async def assign(self, partition: Partition, offset: int) -> Kept:
         """Read *partition* from *offset* on."""
         kept = Kept(partition, offset)
-        self._kept[partition.topic, partition.number] = kept
-        async with self._assigning:
-            await trio.to_thread.run_sync(self.consumer.incremental_assign, [kept.where])
+        place = partition.topic, partition.number
+        with trio.CancelScope(shield=True):
+            async with self._assigning:
+                self._kept[place] = kept
+                try:
+                    await trio.to_thread.run_sync(self.consumer.incremental_assign, [kept.where])
+                except BaseException:
+                    del self._kept[place]
+                    raise
         return kept
 
     async def unassign(self, kept: Kept) -> None:
         """Read it no more: when this returns, nothing of it is under way to anybody."""
-        del self._kept[kept.partition.topic, kept.partition.number]
-        async with self._assigning:
-            if kept.is_assigned:
-                kept.is_assigned = False
-                await trio.to_thread.run_sync(self.consumer.incremental_unassign, [kept.where])
-        if self._waiting is not None:
-            await self._waiting.wait()
+        with trio.CancelScope(shield=True):
+            async with self._assigning:
+                if kept.is_assigned:
+                    await self._fetch_no_more(kept)
+            if self._waiting is not None:
+                await self._waiting.wait()
+            del self._kept[kept.partition.topic, kept.partition.number]
 
     async def messages(self, kept: Kept, count: int) -> list[Any]:
         """The next messages of a partition, at most *count*; none if it has waited in vain."""
@@ -180,8 +190,7 @@ class Client:
             return
         if len(self._kept) == 1:
             (only,) = self._kept.values()
-            numbers = {each.partition() for each in messages}
-            if numbers == {only.partition.number} and messages[0].topic() == only.partition.topic:
+            if {each.partition() for each in messages} == {only.partition.number}:
                 only.add(messages)
                 return
         runs: dict[tuple[str, int], list[Any]] = {}
@@ -200,17 +209,22 @@ class Client:
         full = [each for each in self._kept.values() if each.is_assigned and each.is_full]
         if not full:
             return
-        async with self._assigning:
-            for each in full:
-                if each.is_assigned and each.is_full:
-                    each.is_assigned = False
-                    await trio.to_thread.run_sync(self.consumer.incremental_unassign, [each.where])
+        with trio.CancelScope(shield=True):
+            async with self._assigning:
+                for each in full:
+                    if each.is_assigned and each.is_full:
+                        await self._fetch_no_more(each)
+
+    async def _fetch_no_more(self, kept: Kept) -> None:
+        await trio.to_thread.run_sync(self.consumer.incremental_unassign, [kept.where])
+        kept.is_assigned = False
 
     async def _assign_again(self, kept: Kept) -> None:
-        async with self._assigning:
-            if not kept.is_assigned and not kept.messages:
-                kept.is_assigned = True
-                await trio.to_thread.run_sync(self.consumer.incremental_assign, [kept.where])
+        with trio.CancelScope(shield=True):
+            async with self._assigning:
+                if not kept.is_assigned and not kept.messages:
+                    await trio.to_thread.run_sync(self.consumer.incremental_assign, [kept.where])
+                    kept.is_assigned = True
 
     async def look(self, partition: Partition, known: str) -> None:
         """Now and then, see whether a topic is still the one that is *known*; else raise.
@@ -247,24 +261,29 @@ class Client:
 
 @attrs.define(eq=False)
 class Clients:
-    """The client that the readers of a source share: made for the first, ended with the last."""
+    """The clients of a source: one that its readers share, made for the first of them.
+
+    There is another one only where a partition is read twice at a time: a client reads it once.
+    """
 
     broker: Broker
-    _client: Client | None = attrs.field(default=None, init=False)
+    open: list[Client] = attrs.field(factory=list, init=False)
     _changing: trio.Lock = attrs.field(factory=trio.Lock, init=False)
 
-    async def join(self) -> Client:
+    async def join(self, partition: Partition) -> Client:
         """One more reader. Raises ConfigurationError: librdkafka does not take the settings."""
         async with self._changing:
-            if self._client is None:
-                self._client = await trio.to_thread.run_sync(Client.of, self.broker)
-            self._client.users += 1
-            return self._client
+            client = next((each for each in self.open if partition not in each.users), None)
+            if client is None:
+                client = await trio.to_thread.run_sync(Client.of, self.broker)
+                self.open.append(client)
+            client.users.add(partition)
+            return client
 
-    async def leave(self, client: Client) -> None:
-        """One less."""
+    async def leave(self, client: Client, partition: Partition) -> None:
+        """One less; a client ends with its last reader."""
         async with self._changing:
-            client.users -= 1
-            if not client.users:
-                self._client = None
+            client.users.discard(partition)
+            if not client.users and client in self.open:
+                self.open.remove(client)
                 await client.aclose()

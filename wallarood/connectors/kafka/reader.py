@@ -19,7 +19,10 @@ from wallarood.connectors.kafka.client import Client, Clients, Kept
 from wallarood.connectors.kafka.positions import Place, ends_of, gone
 from wallarood.connectors.kafka.records import Reading, read
 from wallarood.connectors.kafka.topics import NoTopicError, Partition
-from wallarood.model.errors import ConfigurationError, ServerAwayError
+from wallarood.model.errors import ApplicationError, ConfigurationError, ServerAwayError
+
+DAMAGED = ("_BAD_MSG", "_BAD_COMPRESSION", "_NOT_IMPLEMENTED")
+"""Errors after which librdkafka goes on behind what it could not read."""
 
 log = structlog.get_logger(__name__)
 
@@ -67,11 +70,11 @@ class KafkaReader:
             if self.place.end is not None and self.place.offset >= self.place.end:
                 return None
             await self._look()
-            errors, self._errors = self._errors, []
-            for each in errors:
-                await self._take_error(each)
+            while self._errors:  # one that is not seen to its end, as the read is cancelled, stays
+                await self._take_error(self._errors[0])
+                del self._errors[0]
             messages = await self.client.messages(self._kept, self.batch_records_max)
-            if messages and (batch := await self._batch(messages)) is not None:
+            if messages and (batch := self._batch(messages)) is not None:
                 return batch
 
     async def _look(self) -> None:
@@ -88,18 +91,18 @@ class KafkaReader:
             raise error
         raise ServerAwayError(error.message) from error
 
-    async def _batch(self, messages: list[Any]) -> SourceBatch[Any] | None:
+    def _batch(self, messages: list[Any]) -> SourceBatch[Any] | None:
         """What *messages* hold; None: nothing but news of the partition."""
         errors = [each for each in messages if each.error() is not None]
         if errors:
+            messages = until_damaged(messages)
+            errors = [each for each in messages if each.error() is not None]
             messages = [each for each in messages if each.error() is None]
         if messages:
-            self.caught_up, self.client.trouble.last = False, None
-        others = [each for each in errors if not self._is_end(each)]
-        if messages:
-            self._errors += others  # for the next read: this one must not wait any more
-        for each in () if messages else others:
-            await self._take_error(each)
+            self.client.trouble.last = None
+        self._errors += [each for each in errors if not self._is_end(each)]
+        if messages:  # an end may have been told before them
+            self.caught_up = self._ended_at > messages[-1].offset()
         before = self.place.offset
         behind = max(before, self._ended_at, *(each.offset() + 1 for each in messages[-1:]))
         if self.place.end is not None:
@@ -136,6 +139,13 @@ class KafkaReader:
         if error.name() in ("_AUTO_OFFSET_RESET", "OFFSET_OUT_OF_RANGE"):
             low, high = await ends_of(self.client, self.partition)
             raise gone(self._broker, self.partition, self.place.offset, low=low, high=high)
+        if error.name() in DAMAGED:
+            raise ApplicationError(
+                f"{self.partition} of {self._broker}: what is stored from about offset "
+                f"{max(self.place.offset, message.offset()):,} on cannot be read: {error.str()}\n"
+                "Nothing was skipped. Restore it from another replica or a backup, or form a new "
+                "cluster"
+            )
         found = self._broker.what(error, self.client.trouble)
         if isinstance(found, ConfigurationError):
             raise found
@@ -152,4 +162,12 @@ class KafkaReader:
                 if self._kept is not None:
                     await self.client.unassign(self._kept)
             finally:
-                await self.clients.leave(self.client)
+                await self.clients.leave(self.client, self.partition)
+
+
+def until_damaged(messages: list[Any]) -> list[Any]:
+    """Those up to the news that one is damaged: what comes then must not be read."""
+    for place, each in enumerate(messages):
+        if (error := each.error()) is not None and error.name() in DAMAGED:
+            return messages[: place + 1]
+    return messages

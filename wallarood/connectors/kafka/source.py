@@ -53,8 +53,9 @@ class KafkaSource(Generic[T_co]):
     lack it, until then it is waited for, and a topic that is not there is only a warning.
 
     `start` is where a new cluster begins: "earliest" (default) or "latest". ``follow=False`` reads
-    what is there when the partition is first opened, then ends. Messages of transactions count when
-    these are committed. ``time=w.event_time()`` stamps records by the time of the message.
+    what is there when the partition is first opened, then ends; transactions that are open then are
+    waited for. Messages of transactions count when these are committed. ``time=w.event_time()``
+    stamps records by the time of the message.
 
     `settings` are those of librdkafka, such as ``{"security.protocol": "SASL_SSL",
     "sasl.mechanism": "SCRAM-SHA-512", "sasl.username": "app"}``; `secrets` the same with the names
@@ -194,7 +195,7 @@ class KafkaSource(Generic[T_co]):
         )
         records_max = context.limits.batch_records_max
         place = Place((position or {}).get("offset", 0), "", (position or {}).get("end"))
-        client = await self._clients.join()
+        client = await self._clients.join(partition)
         reader = KafkaReader(
             self._clients, client, partition, reading, place, records_max, self.on_gone
         )
@@ -208,7 +209,10 @@ class KafkaSource(Generic[T_co]):
             if position is None:
                 from_low = self.start == "earliest" or context.appeared
                 place.offset = low if from_low else high
-                place.end = None if self.follow else high
+                if not self.follow:  # beyond *high* there may be what a transaction commits now
+                    place.end = await trio.to_thread.run_sync(
+                        client.topics.end_of, partition.topic, partition.number
+                    )
                 reader.says_where_it_begins = True
             elif not low <= place.offset <= high:
                 raise gone(self.broker, partition, place.offset, low=low, high=high)
