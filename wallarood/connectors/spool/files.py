@@ -5,7 +5,8 @@ Theory of operation
 What is written between two checkpoints is one file, called by the line and the number of its
 first record. `prepare` makes it durable; its checksum is in what the checkpoint lists. The file is
 removed when the server has all of it. When a writer is opened at a checkpoint, the files from there
-on are void: they were never committed, or the cluster has gone back.
+on are void: they were never committed, or the cluster has gone back. Until the server was first
+heard, a note says what it may have; see `wallarood.connectors.spool.due`.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ import trio
 from xxhash import xxh3_64
 
 from wallarood.app.connector import SinkContext
+from wallarood.connectors.spool.due import Due, noted_due
 from wallarood.connectors.spool.place import Place, place_of
 from wallarood.disk.durable import sync_directory, write_all
 from wallarood.model.errors import ApplicationError, CannotCreateError, DamagedStateError
@@ -31,12 +33,14 @@ READ_BYTES = 256 << 10
 class SpoolFiles:
     """The files of a writer in *directory*. All calls but `add` block; one comes at a time.
 
-    `place` is where the next record will be; `ending` is that of the files.
+    `place` is where the next record will be; `ending` is that of the files; `due` is what the
+    server may have.
     """
 
     directory: Path
     ending: str
     place: Place
+    due: Due
     _file: int | None = attrs.field(default=None, init=False)
     _path: Path | None = attrs.field(default=None, init=False)
     _buffer: bytearray = attrs.field(factory=bytearray, init=False)
@@ -123,13 +127,21 @@ async def opened_files(context: SinkContext, state: Any, ending: str) -> SpoolFi
     """The files of a writer that is opened at *state*: those from there on are removed.
 
     Raises ApplicationError: it is not in a cluster. Raises CannotCreateError: the directory cannot
-    be made or written.
+    be made or written. Raises DamagedStateError: what is noted there cannot be read.
     """
     if not context.directory:
         raise ApplicationError(f"sink {context.step!r} needs a state directory for its records")
     directory, place = Path(context.directory), Place.of(state)
     await trio.to_thread.run_sync(_remove_void, directory, ending, place)
-    return SpoolFiles(directory, ending, place.in_line(context.line))
+    due = await trio.to_thread.run_sync(_noted, directory, state, context.line)
+    return SpoolFiles(directory, ending, place.in_line(context.line), due)
+
+
+def _noted(directory: Path, state: Any, line: int) -> Due:
+    try:
+        return noted_due(directory, state, line)
+    except OSError as error:
+        raise CannotCreateError(f"{directory}: {error.strerror}") from error
 
 
 def _remove_void(directory: Path, ending: str, place: Place) -> None:

@@ -12,8 +12,9 @@ in. With the marker M, and a transaction of records up to *last* whose predecess
     M > all that is due  the cluster was put back before what it has published: stop, and say so
     else                 apply what comes after M
 
-All that is due is what was prepared before the writer was opened, and what `commit` was called for
-since; what is made while the server is away does not count, or it would hide where the marker is.
+All that is due is what was prepared before the writer was opened, and what was published since;
+what is made while the server is away does not count, or it would hide where the marker is: see
+`wallarood.connectors.spool.due`.
 
 A marker of an older line counts as being before all of the line, but not before the record that the
 line continues after. The spool is bounded where it may be: see `is_full`.
@@ -55,8 +56,6 @@ class SpooledWriter:
     spool_bytes_max: int
     _made: Place = attrs.field(init=False)
     """Behind what is prepared."""
-    _due: Marker = attrs.field(init=False)
-    """The most that the server may have."""
     _refused: int = attrs.field(init=False)
     """How often the server has refused it in a row; negative: it has done something else, or may
     have, before."""
@@ -67,18 +66,14 @@ class SpooledWriter:
     def _made_before(self) -> Place:
         return self.files.place
 
-    @_due.default
-    def _due_before(self) -> Marker:
-        return Marker(self.files.place.line, self.files.place.next - 1)
-
     @_refused.default
     def _may_be_wrong(self) -> int:
-        return 0 if self._due <= Marker() else -1
+        return 0 if self.files.due.most <= Marker() else -1
 
     @property
     def state(self) -> Any:
         """See `SinkWriter.state`."""
-        return self._made.state
+        return self.files.due.in_state(self._made.state)
 
     async def write(self, records: list[Any]) -> None:
         """See `SinkWriter.write`. Raises CannotCreateError: the disk is full."""
@@ -145,13 +140,14 @@ class SpooledWriter:
     async def _apply(self, prepared: Any) -> None:
         line, first = place_of(prepared["file"])
         last = Marker(line, prepared["last"])
-        self._due = max(self._due, last)
         before = Marker(line, first - 1) if first > 1 else Marker(*prepared["after"])
         if self._marker is None:
             marker = await self.target.marker()
             self._marker = before if marker is None else marker
             self._refused = -1
             self._check_ahead(self._marker)
+            await self.files.due.compared()
+        self.files.due.published(last)
         if self._marker >= last:
             return
         self._check_behind(self._marker, before)
@@ -180,9 +176,9 @@ class SpooledWriter:
             ) from None
 
     def _check_ahead(self, marker: Marker) -> None:
-        if marker > self._due:
+        if marker > (due := self.files.due.most):
             raise DamagedStateError(
-                f"{self.server} has records of {self.writer} up to {marker}, but only {self._due} "
+                f"{self.server} has records of {self.writer} up to {marker}, but only {due} "
                 "were made for it: the cluster was restored to a point before what it has "
                 "published, or this worker runs twice. Restore a newer state directory on at "
                 "least one worker, or form a new cluster"

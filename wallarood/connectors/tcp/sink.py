@@ -20,7 +20,7 @@ import trio
 from wallarood.app.connector import SinkContext, SinkWriter
 from wallarood.connectors.framing import VERSION, Hello, record_frame
 from wallarood.connectors.spool.files import SpoolFiles, check_files, opened_files
-from wallarood.connectors.spool.target import writer_name
+from wallarood.connectors.spool.target import Marker, writer_name
 from wallarood.connectors.tcp.connection import BROKEN, Connection, connected
 from wallarood.connectors.tcp.frame_files import ENDING, open_frames
 from wallarood.connectors.tcp.line import in_line
@@ -105,17 +105,11 @@ class FrameWriter:
     files: SpoolFiles
     encode: LineEncoder
     _connection: Connection | None = attrs.field(default=None, init=False)
-    _due: int = attrs.field(init=False)
-    """The most that the receiver may have in this line: see `SpooledWriter`."""
-
-    @_due.default
-    def _due_before(self) -> int:
-        return self.files.place.next - 1
 
     @property
     def state(self) -> Any:
         """See `SinkWriter.state`."""
-        return self.files.place.state
+        return self.files.due.in_state(self.files.place.state)
 
     async def write(self, records: list[Any]) -> None:
         """See `SinkWriter.write`. Raises CannotCreateError: the disk is full."""
@@ -137,10 +131,11 @@ class FrameWriter:
         are gone or damaged, and the receiver does not have them; or it has more than there are.
         """
         path, last = self.files.path_of(prepared), prepared["last"]
-        if prepared["line"] == self.files.place.line:
-            self._due = max(self._due, last)
+        line = prepared["line"]
         try:
-            connection = await self._connected(prepared["line"], tuple(prepared["after"]))
+            connection = await self._connected(line, tuple(prepared["after"]))
+            if line == self.files.place.line:
+                self.files.due.published(Marker(line, last))
             if connection.acknowledged < last:
                 await trio.to_thread.run_sync(self.files.check, prepared)
                 await self._send(path, last, connection)
@@ -161,16 +156,25 @@ class FrameWriter:
             hello = Hello(VERSION, client)
             if line:
                 hello = Hello(VERSION, client, self.client, line, *after)
-            self._connection = await connected(self.address, hello)
-            ours = line == self.files.place.line
-            if ours and self._connection.acknowledged > self._due:
-                raise DamagedStateError(
-                    f"receiver {self.address} has {self._connection.acknowledged:,} records of "
-                    f"{client}, but only {self._due:,} were made for it: the cluster was "
-                    "restored to a point before what it has published. Restore a newer state "
-                    "directory on at least one worker, or form a new cluster"
-                )
+            connection = await connected(self.address, hello)
+            try:
+                if line == self.files.place.line:
+                    await self._compare(connection)
+            except BaseException:
+                await trio.aclose_forcefully(connection.stream)
+                raise
+            self._connection = connection
         return self._connection
+
+    async def _compare(self, connection: Connection) -> None:
+        if connection.acknowledged > (due := self.files.due.most.last):
+            raise DamagedStateError(
+                f"receiver {self.address} has {connection.acknowledged:,} records of "
+                f"{connection.client}, but only {due:,} were made for it: the cluster was "
+                "restored to a point before what it has published. Restore a newer state "
+                "directory on at least one worker, or form a new cluster"
+            )
+        await self.files.due.compared()
 
     async def _send(self, path: Path, last: int, connection: Connection) -> None:
         file = await trio.to_thread.run_sync(open_frames, path, connection.acknowledged)

@@ -105,6 +105,8 @@ async def zombie(trials: SinkTrials) -> str:
     """Another process believes to be this writer, and has the same transactions."""
     life = trials.life()
     writer = await life.open()
+    await trials.checkpoint(life, writer)
+    await life.publish(writer)
     first, second = [await trials.checkpoint(life, writer) for _ in range(2)]
     copy = life.copied()
     other = await copy.open()
@@ -150,10 +152,12 @@ async def marker_ahead(trials: SinkTrials) -> str:
     await trials.checkpoint(life, writer, 5)
     await life.publish(writer)
     await writer.aclose()
+    for count in (3, 20, 3):  # as while a server is away, and the worker starts again
+        writer = await before.open()
+        await before.checkpoint(writer, trials.records(count))
+        await writer.aclose()
     writer = await before.open()
-    prepared = await before.checkpoint(writer, trials.records())
-    await before.checkpoint(writer, trials.records(20))  # as while a server is away
-    message = await _refused(writer, [prepared], "the server has more than was made")
+    message = await _refused(writer, before.unpublished, "the server has more than was made")
     await writer.aclose()
     return f"refused: {message[:60]}…"
 

@@ -10,12 +10,6 @@ from wallarood.connectors.spool.files import BUFFER_BYTES, check_files, opened_f
 from wallarood.model.errors import ApplicationError, CannotCreateError, DamagedStateError
 
 
-@pytest.fixture
-def context(tmp_path: Path) -> SinkContext:
-    """Where the sink runs."""
-    return SinkContext("app", "wc-12345678", "alpha", "sink", 0, str(tmp_path / "sinks"))
-
-
 async def test_what_a_checkpoint_lists_can_be_checked(context: SinkContext) -> None:
     files = await opened_files(context, None, ".x")
     assert files.prepare() is None
@@ -41,7 +35,7 @@ async def test_what_a_checkpoint_lists_can_be_checked(context: SinkContext) -> N
         files.check(second)
 
     files = await opened_files(context, state, ".x")
-    assert [each.name for each in files.directory.iterdir()] == [first["file"]]
+    assert [each.name for each in files.directory.glob("*.x")] == [first["file"]]
     files.remove(first)
     files.remove(first)
     assert check_files(files.directory, [first]) == []

@@ -75,8 +75,11 @@ async def test_a_receiver_that_talks_nonsense_is_tried_anew(
                 connection.sendall(nonsense)
             connection, _ = server.accept()
             with connection:
-                connection.sendall(frame(Answer(next=1)) + frame(Answer(ack=1)))
                 connection.settimeout(5)
+                connection.recv(1000)
+                connection.sendall(frame(Answer(next=1)))
+                connection.recv(1000)
+                connection.sendall(frame(Answer(ack=1)))
                 connection.recv(1000)
 
         thread = threading.Thread(target=receive, daemon=True)

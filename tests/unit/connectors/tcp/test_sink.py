@@ -88,18 +88,22 @@ async def test_what_is_made_while_the_receiver_is_away_does_not_hide_that_it_has
                 nursery.cancel_scope.cancel()
         await writer.aclose()
         await reader.aclose()
-        writer = await w.TcpSink(address).open(sink_context, before)
-        await writer.write(["c"])
-        first = await writer.prepare()
-        with pytest.raises(PeersGoneError):
-            await writer.commit(first)
-        await writer.write(list("dab"))
-        await writer.prepare()
+        made, state = [], before
+        for records in ("c", "d", "ab"):
+            writer = await w.TcpSink(address).open(sink_context, state)
+            await writer.write(list(records))
+            made.append(await writer.prepare())
+            with pytest.raises(PeersGoneError):
+                await writer.commit(made[0])
+            state = writer.state
+            await writer.aclose()
+        writer = await w.TcpSink(address).open(sink_context, state)
         reader = await opened(w.TcpSource(address), where, stack)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(records_of, reader, 4)  # which answers
-            with pytest.raises(DamagedStateError, match=r"has 3 records .* only 1 were made"):
-                await writer.commit(first)
+            for _ in range(2):
+                with pytest.raises(DamagedStateError, match=r"has 3 records .* only 0 were made"):
+                    await writer.commit(made[0])
             nursery.cancel_scope.cancel()
         await writer.aclose()
         await reader.aclose()
