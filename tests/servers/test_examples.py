@@ -12,7 +12,7 @@ import trio
 from support.harness import hosts_in, wait_for
 from support.servers import nats as natses
 from support.servers import redis as redises
-from support.servers.postgres import query, where
+from support.servers.changes import query, where
 from support.servers.process import Server
 from support.servers.redis import ask
 from support.servers.topics import Topics

@@ -12,7 +12,11 @@ from world.world import simulate
 SEEDS = 1000
 CHUNK = 125
 BACK_SEEDS = 250
-RARE = {"let it leave": 480}
+RARE = {
+    "who leaves waits for what is published": 480,
+    "the proposal is acknowledged before it is durable": 28,
+    "an alignment is not released": 4530,
+}
 """The seed at which the search for a violation begins where it is rare, to save time."""
 ENDS = 100
 ENDING = {"ending": True, "records": 20}
@@ -81,9 +85,8 @@ def test_scenarios_that_seeds_have_found(seed: int) -> None:
     lived(seed)
 
 
-def assert_caught(bugs: Bugs, says: str, **options: int) -> None:
+def assert_caught(bugs: Bugs, says: str, *, first_seed: int = 0, **options: int) -> None:
     """The first violation is the one that *bugs* must cause; anything else is no catch."""
-    first_seed = RARE.get(says, 0)
     for seed in range(first_seed, first_seed + SEEDS):
         try:
             simulate(seed, bugs=bugs, **options)
@@ -97,7 +100,7 @@ def assert_caught(bugs: Bugs, says: str, **options: int) -> None:
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_bug_is_caught(name: str) -> None:
-    assert_caught(*PLANTED[name])
+    assert_caught(*PLANTED[name], first_seed=RARE.get(name, 0))
 
 
 def test_a_kept_checkpoint_is_put_back() -> None:

@@ -21,7 +21,7 @@ GUIDE = ROOT / "man" / "wallarood-operations.7"
 README = ROOT / "README.md"
 NAMES = ("alpha", "beta", "gamma")
 COMMANDS = re.compile(
-    r"(apt|cp|install|journalctl|python3|rm|systemctl|systemd-run|wallaroo\w+|/\S+) "
+    r"(apt|cp|install|journalctl|openssl|python3|rm|systemctl|systemd-run|wallaroo\w+|/\S+) "
 )
 """How a line begins that is a command, and not a name or a path in the text."""
 
@@ -73,6 +73,8 @@ class Operator:
     configuration: str
     packages: str
     drop_in: str
+    page: str
+    """The configuration of the page that shows the cluster."""
     commands: frozenset[str]
     waiting: set[str]
     """The commands of the guide that have not been run yet."""
@@ -84,8 +86,9 @@ class Operator:
         lines += map(read_as_shown, re.findall(r"^\.B (.*)", page, re.M))
         said = {line.partition("#")[0].strip() for line in lines}
         commands = frozenset(each for each in said if COMMANDS.match(each))
-        configuration, packages, drop_in = (each for each in shown if each.startswith("["))
-        return cls(hosts, configuration, packages, drop_in, commands, set(commands))
+        files = [each for each in shown if each.startswith("[")]
+        configuration, packages, drop_in, shown_here, _ = files
+        return cls(hosts, configuration, packages, drop_in, shown_here, commands, set(commands))
 
     def does(self, host: Host, command: str, *, as_name: str = "", stdin: bytes = b"") -> str:
         """Run a command of the guide, from where what it mentions lies.
@@ -170,9 +173,11 @@ def test_all_that_the_guide_says(operator: Operator) -> None:
     start_apart(operator)
     look(operator)
     renew_certificates(operator)
+    alpha.put("/etc/wallaroo/20-page.toml", operator.page)
     for host in operator.hosts:
         operator.does(host, "systemctl restart wallarood")
         operator.sees("running")
+    watch(operator)
     lose_a_disk(operator)
     for host in operator.hosts:
         operator.does(host, "apt install ./wallarood_0.1.1_amd64.deb")
@@ -240,6 +245,19 @@ def look(operator: Operator) -> None:
         assert "running" in operator.does(alpha, command)
     assert "running" in operator.does(alpha, "journalctl -u wallarood")
     assert "WALLAROOD_CLUSTER_ID=wc-" in alpha.run("journalctl", "-u", "wallarood", "-o", "verbose")
+
+
+def watch(operator: Operator) -> None:
+    """The page, and what the command line says of the whole cluster."""
+    alpha = operator.hosts[0]
+    page = "import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:7780/').status)"
+    assert alpha.run("python3", "-c", page) == "200\n"
+    [token] = (each for each in operator.commands if each.startswith("openssl"))
+    operator.does(alpha, token)
+    assert len(alpha.run("cat", "/etc/wallaroo/keys/http.token")) == 65
+    assert operator.does(alpha, "wallarooctl why").endswith("\n")
+    for host in operator.hosts:
+        assert host.name in operator.does(alpha, "wallarooctl top")
 
 
 def renew_certificates(operator: Operator) -> None:

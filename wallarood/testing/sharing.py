@@ -40,7 +40,10 @@ class Witness:
         return batch
 
     def _row(self, key: Any) -> bytes:
-        return _bytes_of(self.state.by_key.get(key))
+        row = self.state.by_key.get(key)
+        if row is not None and isinstance(row, tuple):
+            row = row[:2]  # of a table: what it holds of the stream is no part of what it keeps
+        return _bytes_of(row)
 
     def compare(self) -> None:
         """Raises AssertionError: a record that the join keeps is not what it was."""

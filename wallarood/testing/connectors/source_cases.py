@@ -72,8 +72,8 @@ class SourceTrials:
         """Add records that nobody has seen."""
         first, self._number = self._number, self._number + count
         records = [self.case.record(number) for number in range(first, first + count)]
+        self.sent[partition] += records  # before a reader can see them
         await trio.to_thread.run_sync(self.case.append, partition, records)
-        self.sent[partition] += records
 
     async def open(self, partition: str, position: Any) -> SourceReader:
         """Open it where *position* says."""
