@@ -4,6 +4,7 @@ from enum import Enum
 
 import attrs
 
+from wallarood.model.change import Change
 from wallarood.model.ids import ClusterId, WorkerName
 from wallarood.model.messages import Member
 from wallarood.model.topology import Topology
@@ -26,7 +27,10 @@ class RecordState(Enum):
 
 @attrs.frozen
 class ClusterRecord:
-    """One worker's durable view of one cluster. `worker` is who this directory belongs to."""
+    """One worker's durable view of one cluster. `worker` is who this directory belongs to.
+
+    `change` is the one by which the cluster has become what it is; None in its first epoch.
+    """
 
     cluster_id: ClusterId
     state: RecordState
@@ -35,3 +39,4 @@ class ClusterRecord:
     fingerprint: tuple[str, ...]
     topology: Topology
     members: tuple[Member, ...]
+    change: Change | None = None

@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from typing import TypeAlias
+from typing import NewType, TypeAlias
 
 import attrs
 
@@ -10,6 +10,11 @@ from wallarood.model.errors import UsageError
 
 WorkerName: TypeAlias = str
 ClusterId: TypeAlias = str
+Seat = NewType("Seat", str)
+"""A random ID, made with a state directory: whoever comes with another directory is another."""
+
+NO_SEAT = Seat("")
+"""That of a member of a cluster whose members have no seats yet."""
 
 InputId: TypeAlias = tuple[int, WorkerName]
 """An input of an instance: the edge, and the worker that sends."""
@@ -49,6 +54,18 @@ class Incarnation:
         return f"{self.starts}-{self.nonce[:8]}"
 
 
+@attrs.frozen(order=True)
+class Ballot:
+    """The number of a proposal: higher than any that its sender has promised to heed."""
+
+    counter: int
+    name: WorkerName
+
+
+NO_BALLOT = Ballot(0, "")
+"""What is promised where no change was ever proposed."""
+
+
 @attrs.frozen
 class Address:
     """A host (name or IP address) and a TCP port."""
@@ -59,6 +76,17 @@ class Address:
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
+
+
+@attrs.frozen
+class Member:
+    """A worker as its cluster knows it: of two entries the one with the higher incarnation wins."""
+
+    name: WorkerName
+    control: Address
+    data: Address
+    incarnation: Incarnation
+    seat: Seat = NO_SEAT
 
 
 def parse_address(text: str) -> Address:

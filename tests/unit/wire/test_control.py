@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from xxhash import xxh3_64_hexdigest
 
 from wallarood.model import messages as say
+from wallarood.model.change import Change, ChangeKind, Gone, Heir, PartName, Vote, Why
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.errors import RemoteProtocolError
-from wallarood.model.ids import Address, Incarnation
+from wallarood.model.ids import Address, Ballot, Incarnation, Seat
 from wallarood.model.topology import Edge, Routing, SourcePartition, Stage, StageKind, Topology
 from wallarood.wire.control import decode, encode
 
@@ -30,6 +31,22 @@ TOPOLOGY = Topology(
     ),
     (Edge(0, 0, "b", -1, 0, Routing.KEYED),),
 )  # fmt: skip
+
+
+CHANGE = Change(
+    2,
+    (MEMBER, say.Member("beta", Address("h", 1), Address("h", 2), Incarnation(1, "m"), Seat("5e"))),
+    (Gone("gamma", Seat("5f"), Why.EVICTED, True),),
+    TOPOLOGY,
+    ("a", "b"),
+    CheckpointId(2, 7),
+    1,
+    4,
+    1,
+    (Heir("gamma", Seat("5f"), "alpha"),),
+)
+BALLOT = Ballot(3, "beta")
+VOTE = Vote(1, BALLOT, Ballot(2, "alpha"), CHANGE)
 
 
 LISTINGS = (say.Listing("a", ("p", "ü\n")),)
@@ -72,7 +89,24 @@ MESSAGES: list[say.ControlMessage] = [
     say.Completed(),
     say.JobFailed("alpha", "why", 65),
     say.ShutDown(),
-]
+    say.Collect("1-n-2", BALLOT),
+    say.Holdings(
+        "1-n-1", 3, (), CheckpointId(2, 7), 9, 1, (), VOTE,
+        (PartName(1, "gamma", 2, 7),), (("gamma", "lines", 12),),
+    ),
+    say.ChangeRequest("r1", ChangeKind.EVICT, ("gamma",), MEMBER, True, True, 7),
+    say.ChangeAnswered("r1", False, "why"),
+    say.JoinRunning(MEMBER, "app", ("a",), 1, "wc-1", 2),
+    say.AskThere("wc-1", Address("h", 1)),
+    say.Stage(BALLOT, "wc-1", "alpha", CHANGE),
+    say.Staged(BALLOT, "beta", Seat("5e"), "no room"),
+    say.Accept(BALLOT, CHANGE),
+    say.Accepted(BALLOT),
+    say.Outbid(BALLOT),
+    say.Decided("wc-1", CHANGE),
+    say.ChangePublished(7),
+    say.ChangeProgress(BALLOT, "moving"),
+]  # fmt: skip
 
 
 fields = st.recursive(

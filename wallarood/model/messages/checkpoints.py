@@ -19,6 +19,8 @@ class Purpose(Enum):
     """The whole cluster stops after the barrier."""
     FINAL = "final"
     """All inputs have ended: the last one."""
+    CHANGE = "change"
+    """The cluster changes: all sources stand still after the barrier, and sinks publish it."""
 
 
 @attrs.frozen

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import attrs
 
 from wallarood.model.ids import ClusterId
+from wallarood.model.messages.change import ChangeMessage
 from wallarood.model.messages.checkpoints import CheckpointMessage
 from wallarood.model.messages.completion import CompletionMessage
 from wallarood.model.messages.formation import FormationMessage
@@ -15,7 +16,12 @@ from wallarood.model.messages.membership import MembershipMessage
 from wallarood.model.messages.recovery import RecoveryMessage
 
 ControlMessage: TypeAlias = (
-    FormationMessage | MembershipMessage | RecoveryMessage | CheckpointMessage | CompletionMessage
+    FormationMessage
+    | MembershipMessage
+    | RecoveryMessage
+    | CheckpointMessage
+    | CompletionMessage
+    | ChangeMessage
 )
 
 

@@ -4,20 +4,10 @@ from typing import TypeAlias
 
 import attrs
 
-from wallarood.model.ids import Address, ClusterId, Incarnation, WorkerName
+from wallarood.model.ids import ClusterId, Member, WorkerName
 from wallarood.model.topology import Topology
 
 PROTOCOL_VERSION = 1
-
-
-@attrs.frozen
-class Member:
-    """A worker as its cluster knows it: of two entries the one with the higher incarnation wins."""
-
-    name: WorkerName
-    control: Address
-    data: Address
-    incarnation: Incarnation
 
 
 @attrs.frozen

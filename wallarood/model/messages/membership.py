@@ -4,8 +4,7 @@ from typing import TypeAlias
 
 import attrs
 
-from wallarood.model.ids import ClusterId, WorkerName
-from wallarood.model.messages.formation import Member
+from wallarood.model.ids import ClusterId, Member, WorkerName
 from wallarood.model.topology import Topology
 
 

@@ -4,18 +4,21 @@ from typing import TypeAlias
 
 import attrs
 
+from wallarood.model.change import PartName, Vote
 from wallarood.model.checkpoint import CheckpointId
-from wallarood.model.messages.formation import Member
+from wallarood.model.ids import NO_BALLOT, Ballot, Member, WorkerName
 
 
 @attrs.frozen
 class Collect:
     """The leader asks what the receiver holds. It stops its part of the job before it answers.
 
-    `attempt` names this question; an answer to another one does not count.
+    `attempt` names this question; an answer to another one does not count. `ballot` is its place
+    among what is proposed in this epoch: the receiver heeds nothing lower from then on.
     """
 
     attempt: str
+    ballot: Ballot = NO_BALLOT
 
 
 @attrs.frozen
@@ -24,7 +27,9 @@ class Holdings:
 
     `round` is the highest that it has made durable, `highest` the highest checkpoint number it has
     ever seen, `committed` the highest checkpoint that it knows committed, `kept` the numbers of
-    those that are kept by name.
+    those that are kept by name. `accepted` is the change that the sender has accepted, if it has;
+    `replicas` are the parts that it keeps for others, and `journals` how far it has the journals
+    of others: (owner, journal, end).
     """
 
     attempt: str
@@ -34,6 +39,9 @@ class Holdings:
     highest: int
     line: int
     kept: tuple[int, ...] = ()
+    accepted: Vote | None = None
+    replicas: tuple[PartName, ...] = ()
+    journals: tuple[tuple[WorkerName, str, int], ...] = ()
 
 
 @attrs.frozen

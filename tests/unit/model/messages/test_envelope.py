@@ -7,12 +7,19 @@ from typing import get_args
 import attrs
 import pytest
 
-from wallarood.model.messages import checkpoints, completion, formation, membership, recovery
+from wallarood.model.messages import (
+    change,
+    checkpoints,
+    completion,
+    formation,
+    membership,
+    recovery,
+)
 from wallarood.model.messages.envelope import ControlMessage
-from wallarood.model.messages.formation import Contribution, Listing, Member
+from wallarood.model.messages.formation import Contribution, Listing
 
-PROTOCOLS = (formation, membership, recovery, checkpoints, completion)
-PARTS = (Member, Listing, Contribution)
+PROTOCOLS = (formation, membership, recovery, checkpoints, completion, change)
+PARTS = (Listing, Contribution)
 """What messages are made of, and never said by itself."""
 
 

@@ -1,0 +1,1 @@
+"""How a cluster becomes another: grows, shrinks, does without a lost worker."""

@@ -1,0 +1,32 @@
+"""What happens to a worker in a change; see `wallarood.control.events`."""
+
+import msgspec
+
+from wallarood.model.change import Vote
+from wallarood.model.ids import Ballot
+from wallarood.model.messages.change import ChangeRequest
+
+
+class ChangeWanted(msgspec.Struct, frozen=True):
+    """An operator wants a change here, or the configuration."""
+
+    request: ChangeRequest
+
+
+class VoteWritten(msgspec.Struct, frozen=True):
+    """This vote is durable here."""
+
+    vote: Vote
+
+
+class ChangeStaged(msgspec.Struct, frozen=True):
+    """What this worker has in the epoch of a change is durable here."""
+
+    ballot: Ballot
+
+
+class StagingFailed(msgspec.Struct, frozen=True):
+    """What this worker would have in the epoch of a change cannot be had."""
+
+    ballot: Ballot
+    reason: str

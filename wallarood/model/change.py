@@ -1,0 +1,112 @@
+"""The step from one epoch of a cluster to the next: who is in it, and what it goes on from."""
+# Theory of operation
+# ===================
+# A change is one value. It is decided by consensus of the members of the epoch before, each of
+# which keeps one vote: the highest ballot that it has promised to heed, and the change that it has
+# accepted. The whole of it is in `wallarood.control.change`.
+
+from enum import Enum
+
+import attrs
+
+from wallarood.model.checkpoint import CheckpointId
+from wallarood.model.ids import NO_BALLOT, Ballot, Member, Seat, WorkerName
+from wallarood.model.topology import Topology
+
+
+class Why(Enum):
+    """Why a seat is no longer in the cluster."""
+
+    LEFT = "left"
+    EVICTED = "evicted"
+    REPLACED = "replaced"
+
+
+class ChangeKind(Enum):
+    """What is asked for."""
+
+    GROW = "grow"
+    SHRINK = "shrink"
+    EVICT = "evict"
+    REPLACE = "replace"
+    UPGRADE = "upgrade"
+
+    @property
+    def needs_all(self) -> bool:
+        """Whether all members must be there, not only those that stay."""
+        return self not in (ChangeKind.EVICT, ChangeKind.REPLACE)
+
+
+@attrs.frozen
+class Gone:
+    """A seat that is not in the new epoch. One that is *certified* dead has no vote either."""
+
+    name: WorkerName
+    seat: Seat
+    why: Why
+    certified: bool = False
+
+
+@attrs.frozen
+class Heir:
+    """Who takes over what a seat had that cannot be dealt out: writers of sinks, journals."""
+
+    lost: WorkerName
+    seat: Seat
+    heir: WorkerName
+
+
+@attrs.frozen
+class PartName:
+    """The name of one worker's part of a checkpoint: parts are compared by the whole of it.
+
+    `layout` is the epoch whose topology says what *owner* has in it.
+    """
+
+    layout: int
+    owner: WorkerName
+    round: int
+    number: int
+
+
+@attrs.frozen
+class Change:
+    """Epoch *epoch*: its members, its topology, and the checkpoint that it goes on from.
+
+    `round` is the highest that was reported, + 1: the rounds of the new epoch are higher. `layout`
+    is the epoch whose topology says who owns which part of *basis*. `gone` are the seats that the
+    epoch before had and this one has not.
+    """
+
+    epoch: int
+    members: tuple[Member, ...]
+    gone: tuple[Gone, ...]
+    topology: Topology
+    fingerprint: tuple[str, ...]
+    basis: CheckpointId
+    layout: int
+    round: int
+    line: int
+    heirs: tuple[Heir, ...] = ()
+
+    @property
+    def workers(self) -> tuple[WorkerName, ...]:
+        """The names of the members."""
+        return tuple(member.name for member in self.members)
+
+    def has(self, member: Member) -> bool:
+        """Whether *member* is in the new epoch: the same name in the same seat."""
+        return any((each.name, each.seat) == (member.name, member.seat) for each in self.members)
+
+
+@attrs.frozen
+class Vote:
+    """What a worker has promised and accepted in *epoch*, the one that it is in.
+
+    `accepted` is the ballot at which it has accepted *change*; None if it has accepted none.
+    """
+
+    epoch: int
+    promised: Ballot = NO_BALLOT
+    accepted: Ballot | None = None
+    change: Change | None = None

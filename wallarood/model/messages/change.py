@@ -1,0 +1,140 @@
+"""How a cluster changes: what is asked for, and how it is staged, accepted and decided."""
+
+from typing import TypeAlias
+
+import attrs
+
+from wallarood.model.change import Change, ChangeKind
+from wallarood.model.ids import Address, Ballot, ClusterId, Member, Seat, WorkerName
+
+
+@attrs.frozen
+class ChangeRequest:
+    """A change is asked for; *name* tells it from others. *joiner* is who wants to join.
+
+    `names` are the workers that it is about. `certified` says that an operator knows them dead;
+    `lose_output` that output which only they could publish may be lost; `back_to` that the cluster
+    may go back to this checkpoint, though a higher one is known committed.
+    """
+
+    name: str
+    kind: ChangeKind
+    names: tuple[WorkerName, ...]
+    joiner: Member | None = None
+    certified: bool = False
+    lose_output: bool = False
+    back_to: int | None = None
+
+
+@attrs.frozen
+class ChangeAnswered:
+    """What has become of a request: it is *taken* up, or not, and why."""
+
+    name: str
+    taken: bool
+    text: str
+
+
+@attrs.frozen
+class JoinRunning:
+    """A worker asks any member of a cluster that runs to be taken into it.
+
+    `staged` is the epoch that it has staged and waits to hear of; 0 if it has staged none.
+    """
+
+    member: Member
+    application: str
+    fingerprint: tuple[str, ...]
+    protocol: int
+    cluster_id: ClusterId | None = None
+    staged: int = 0
+
+
+@attrs.frozen
+class AskThere:
+    """The receiver's request to join is to be made at *control*, to the one that proposes."""
+
+    cluster_id: ClusterId
+    control: Address
+
+
+@attrs.frozen
+class Stage:
+    """The receiver is to make durable what it has in the epoch of *change*, before that is so."""
+
+    ballot: Ballot
+    cluster_id: ClusterId
+    initializer: WorkerName
+    change: Change
+
+
+@attrs.frozen
+class Staged:
+    """The sender, in its seat, could begin in the new epoch from its disk; or not: *problem*."""
+
+    ballot: Ballot
+    name: WorkerName
+    seat: Seat
+    problem: str = ""
+
+
+@attrs.frozen
+class Accept:
+    """The receiver is to accept *change*, unless it has promised to heed a higher ballot."""
+
+    ballot: Ballot
+    change: Change
+
+
+@attrs.frozen
+class Accepted:
+    """The sender has accepted the change at this ballot, and takes part in nothing older."""
+
+    ballot: Ballot
+
+
+@attrs.frozen
+class Outbid:
+    """The sender has promised to heed *promised*, which is higher than what it was sent."""
+
+    promised: Ballot
+
+
+@attrs.frozen
+class Decided:
+    """The cluster has become what *change* says. Only what is decided is ever told so."""
+
+    cluster_id: ClusterId
+    change: Change
+
+
+@attrs.frozen
+class ChangePublished:
+    """All sinks of the sender have published the checkpoint that was taken for a change."""
+
+    number: int
+
+
+@attrs.frozen
+class ChangeProgress:
+    """How far the change has come that the sender proposes, in words; empty: it is abandoned."""
+
+    ballot: Ballot
+    text: str
+
+
+ChangeMessage: TypeAlias = (
+    ChangeRequest
+    | ChangeAnswered
+    | JoinRunning
+    | AskThere
+    | Stage
+    | Staged
+    | Accept
+    | Accepted
+    | Outbid
+    | Decided
+    | ChangePublished
+    | ChangeProgress
+)
+"""All that workers say in this protocol."""
