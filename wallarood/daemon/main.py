@@ -39,10 +39,10 @@ from wallarood.model.ids import Incarnation, parse_address
 from wallarood.model.messages import Listing, Member
 from wallarood.model.pipeline import Application
 from wallarood.net.control import load_websocket, serve_control
-from wallarood.net.tcp import DataChannel, serve_data
+from wallarood.net.tcp import serve_data
 from wallarood.runtime.driver import drive, step
-from wallarood.runtime.peers.links import refuse_data
-from wallarood.runtime.profile import Profile, profile_accepted
+from wallarood.runtime.peers.accepting import accept_data
+from wallarood.runtime.profile import Profile
 from wallarood.runtime.worker import Woken, Worker
 from wallarood.storage.state_directory import open_state_directory
 from wallarood.systemd import listeners
@@ -161,7 +161,7 @@ class _Daemon:
                 partial(serve_control, **net), listening.control, worker.connections.accept
             )
             nursery.start_soon(
-                partial(serve_data, **net), listening.data, partial(_accept_data, worker)
+                partial(serve_data, **net), listening.data, partial(accept_data, worker)
             )
             reloader = Reloader(parts.config, self.read, worker, parts.limits, parts.key.tls)
             self.signals.reload = reloader.reload
@@ -227,13 +227,3 @@ class _Daemon:
             await worker.connections.close_all()
         if worker.checkpoints is not None:
             worker.checkpoints.close()
-
-
-async def _accept_data(worker: Worker, channel: DataChannel) -> None:
-    links = worker.running.links if worker.running is not None else None
-    if links is None:
-        await refuse_data(channel, "no round runs here yet")
-    elif worker.profile is not None:
-        await links.accept(profile_accepted(worker.profile, channel))
-    else:
-        await links.accept(channel)

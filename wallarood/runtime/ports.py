@@ -1,6 +1,6 @@
 """What the runtime needs from the adapters around it, as Protocols. `daemon.py` passes them in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias
 from wallarood.model.checkpoint import CheckpointId, CheckpointPart, Restored
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.ids import Address, ClusterId
+from wallarood.model.messages.replicas import Chunk, PartHead, PartWanted
 
 
 class ControlChannel(Protocol):
@@ -122,6 +123,14 @@ class RecordStore(Protocol):
 
     def open_checkpoints(self, cluster_id: ClusterId) -> CheckpointStore:
         """Open the checkpoints of a cluster."""
+
+    def read_part(
+        self, cluster_id: ClusterId, wanted: PartWanted
+    ) -> tuple[PartHead, Iterator[list[Chunk]]]:
+        """Read a part of a checkpoint, also while the checkpoints are written.
+
+        Raises DamagedStateError: it is not here, or damaged. Raises CannotCreateError.
+        """
 
     def load_record(self) -> ClusterRecord | None:
         """The record of the cluster; None: there is none."""

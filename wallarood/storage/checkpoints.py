@@ -20,7 +20,7 @@ the round of the last choice; a write of an older round is refused.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -111,6 +111,16 @@ class CheckpointStore:
     def line(self) -> int:
         """How often the cluster has gone back below a checkpoint that was known committed."""
         return self.marks.line
+
+    @property
+    def manifests(self) -> Mapping[int, Manifest]:
+        """The rows of the checkpoints that are here, by number."""
+        return self._manifests
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For what reads or writes other rows of this database, in the same thread."""
+        return self._connection
 
     def size_bytes(self, number: int) -> int:
         """What a checkpoint has added to the database."""

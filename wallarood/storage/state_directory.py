@@ -13,6 +13,7 @@ import fcntl
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
@@ -28,6 +29,7 @@ from wallarood.model.errors import (
     WallaroodError,
 )
 from wallarood.model.ids import ClusterId, Incarnation
+from wallarood.model.messages.replicas import Chunk, PartHead, PartWanted
 from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
 from wallarood.storage.checkpoints import CheckpointStore
 from wallarood.storage.files import (
@@ -36,6 +38,7 @@ from wallarood.storage.files import (
     read_document,
     write_document,
 )
+from wallarood.storage.part_reader import read_own_part
 from wallarood.wire.strict import StructureError, structure, unstructure
 
 log = structlog.get_logger(__name__)
@@ -75,6 +78,12 @@ class StateDirectory:
         for what in store.drop_damaged():
             log.warning("a damaged checkpoint is left out", damage=what)
         return store
+
+    def read_part(
+        self, cluster_id: ClusterId, wanted: PartWanted
+    ) -> tuple[PartHead, Iterator[list[Chunk]]]:
+        """Read a part out of the checkpoints; see `read_own_part`."""
+        return read_own_part(self.checkpoints_path, cluster_id, wanted)
 
     def load_record(self) -> ClusterRecord | None:
         """The cluster record; None if there is none. Raises DamagedStateError."""

@@ -14,15 +14,14 @@ from wallarood.model.messages import Member
 from wallarood.model.topology import Edge
 from wallarood.runtime.dataflow.counters import Stopwatch
 from wallarood.runtime.dataflow.inbox import Inbox
-from wallarood.runtime.peers.receiver import RECEIVE_BYTES_MAX, PeerReceiver
+from wallarood.runtime.peers.greeting import Greeted
+from wallarood.runtime.peers.receiver import PeerReceiver
 from wallarood.runtime.peers.sender import PeerSender, RemotePort
 from wallarood.runtime.ports import DataChannel, DialData
-from wallarood.wire.frames import FrameDecoder, encode_frame
-from wallarood.wire.peer import LinkHello, LinkRefused, decode_peer, encode_peer
+from wallarood.wire.frames import encode_frame
+from wallarood.wire.peer import LinkHello, LinkRefused, encode_peer
 from wallarood.wire.records.codec import RecordCodec
 from wallarood.wire.records.untyped import RecordCodecError
-
-HELLO_DEADLINE_S = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -123,14 +122,12 @@ class Links:
             for sender in self.senders.values():
                 nursery.start_soon(sender.run)
 
-    async def accept(self, channel: DataChannel) -> None:
+    async def accept(self, came: Greeted) -> None:
         """Use a data connection that a peer has made, until it ends.
 
         Raises RemoteProtocolError: the peer is no member, or sent what it must not.
         """
-        frames = FrameDecoder(self.limits.frame_bytes_max)
-        with trio.fail_after(HELLO_DEADLINE_S):
-            hello, rest = await _first_message(channel, frames)
+        channel, hello = came.channel, came.first
         if not isinstance(hello, LinkHello):
             raise RemoteProtocolError(f"expected a hello, found {hello!r:.200}")
         if channel.certified not in (None, hello.worker):
@@ -146,18 +143,9 @@ class Links:
             log.debug("data channel refused", peer=channel.peer, reason=reason)
             return
         try:
-            await self.receivers[hello.worker].serve(channel, frames, rest)
+            await self.receivers[hello.worker].serve(channel, came.frames, came.rest)
         except* RecordCodecError as group:
             self.on_failed(group)
-
-
-async def _first_message(channel: DataChannel, frames: FrameDecoder) -> tuple[object, list[bytes]]:
-    while True:
-        data = await channel.receive_some(RECEIVE_BYTES_MAX)
-        if not data:
-            raise RemoteProtocolError("closed before its hello")
-        if payloads := frames.feed(data):
-            return decode_peer(payloads[0]), payloads[1:]
 
 
 async def refuse_data(channel: DataChannel, reason: str) -> None:

@@ -1,0 +1,98 @@
+"""A part goes out in pieces as far as there is credit, and comes in as the chunks that it was."""
+
+from collections.abc import Iterator
+
+import pytest
+import trio
+from support.wires import data_channels
+
+from wallarood.model.change import PartName
+from wallarood.model.errors import RemoteProtocolError
+from wallarood.model.messages.replicas import Chunk, Credit, PartEnd, PartHead, PartPiece
+from wallarood.runtime.peers.parts import (
+    PIECE_BYTES,
+    WINDOW_BYTES,
+    Allowance,
+    Assembler,
+    Conversation,
+    pieces_of,
+    send_part,
+)
+from wallarood.wire.frames import FrameDecoder
+
+PART = PartName(1, "alpha", 3, 9)
+CHUNKS = [
+    Chunk("count", 7, 0, bytes(PIECE_BYTES)),
+    Chunk("count", 9, 0, b""),
+    Chunk("sum", 9, 0, b"x" * (2 * PIECE_BYTES + 1)),
+]
+HEAD = PartHead(PART, {"sources": []}, len(CHUNKS), 0)
+
+
+def test_a_chunk_is_put_together_from_its_pieces() -> None:
+    assembler = Assembler(HEAD)
+    pieces = [piece for chunk in CHUNKS for piece in pieces_of(chunk)]
+    assert [len(piece.data) for piece in pieces] == [PIECE_BYTES, 0, PIECE_BYTES, PIECE_BYTES, 1]
+    assert [each for piece in pieces if (each := assembler.take(piece))] == CHUNKS
+    assembler.end(PartEnd(PART))
+
+
+def test_a_part_that_is_not_whole_is_refused() -> None:
+    with pytest.raises(RemoteProtocolError, match="after 0 of 3 chunks"):
+        Assembler(HEAD).end(PartEnd(PART))
+    with pytest.raises(RemoteProtocolError, match="has ended after"):
+        Assembler(PartHead(PART, {}, 0, 0)).end(PartEnd(PartName(1, "alpha", 4, 9)))
+    begun = Assembler(HEAD)
+    begun.take(PartPiece("count", 7, 0, False, b"half"))
+    with pytest.raises(RemoteProtocolError, match="before its last piece"):
+        begun.take(PartPiece("count", 7, 1, True, b"other"))
+
+
+async def test_no_more_is_under_way_than_was_taken() -> None:
+    def chunks() -> Iterator[list[Chunk]]:
+        for sequence in range(40):
+            yield [Chunk("count", 1, sequence, bytes(PIECE_BYTES))]
+
+    sent = 0
+
+    def on_sent(size: int) -> None:
+        nonlocal sent
+        sent += size
+
+    async with data_channels() as (ours, theirs), trio.open_nursery() as nursery:
+        talking = Conversation(ours, FrameDecoder(1 << 20))
+        hearing = Conversation(theirs, FrameDecoder(1 << 20))
+        allowance = Allowance()
+
+        async def send() -> None:
+            head = PartHead(PART, {}, 40, 0)
+            await send_part(talking, head, chunks(), allowance=allowance, on_sent=on_sent)
+
+        nursery.start_soon(send)
+        for _ in range(1 + WINDOW_BYTES // PIECE_BYTES):
+            await hearing.hear()
+        with trio.move_on_after(0.05) as more:
+            await hearing.hear()
+        assert more.cancelled_caught
+        assert sent == WINDOW_BYTES
+        allowance.add(Credit(1))
+        assert isinstance(await hearing.hear(), PartPiece)  # one may overdraw
+        allowance.add(Credit(40 * PIECE_BYTES))
+        while not isinstance(await hearing.hear(), PartEnd):
+            pass
+        assert sent == 40 * PIECE_BYTES
+
+
+async def test_what_came_with_the_hello_is_heard_first() -> None:
+    async with data_channels() as (ours, theirs):
+        from_there = Conversation(theirs, FrameDecoder(1 << 20))
+        await from_there.say(Credit(3))
+        await from_there.say(Credit(4))
+        frames = FrameDecoder(1 << 20)
+        rest: list[bytes] = []
+        while len(rest) < 2:
+            rest += frames.feed(await ours.receive_some(1 << 16))
+        here = Conversation.after(ours, frames, rest)
+        assert [await here.hear(), await here.hear()] == [Credit(3), Credit(4)]
+        await theirs.aclose()
+        assert await here.hear() is None

@@ -1,0 +1,60 @@
+"""A data connection that a peer has made: for records of a round, or for parts of checkpoints."""
+
+from functools import partial
+
+import attrs
+
+from wallarood.model.errors import RemoteProtocolError
+from wallarood.model.messages.replicas import ReplicaHello, TransferHello
+from wallarood.runtime.peers.greeting import Greeted, greeted
+from wallarood.runtime.peers.links import refuse_data
+from wallarood.runtime.peers.parts import Conversation
+from wallarood.runtime.peers.transfer import serve_parts
+from wallarood.runtime.ports import DataChannel
+from wallarood.runtime.profile import profile_accepted
+from wallarood.runtime.worker import Worker
+
+
+async def accept_data(worker: Worker, channel: DataChannel) -> None:
+    """Use a data connection until it ends.
+
+    Raises RemoteProtocolError: the peer is no member, or sent what it must not.
+    """
+    frame_bytes_max = worker.settings.links.frame_bytes_max
+    came = await greeted(channel, frame_bytes_max=frame_bytes_max)
+    match came.first:
+        case TransferHello():
+            await _serve_transfer(worker, came, came.first)
+        case ReplicaHello():
+            raise RemoteProtocolError("this worker keeps no replicas")
+        case _:
+            await _accept_link(worker, came)
+
+
+async def _accept_link(worker: Worker, came: Greeted) -> None:
+    links = worker.running.links if worker.running is not None else None
+    if links is None:
+        await refuse_data(came.channel, "no round runs here yet")
+    elif worker.profile is not None:
+        channel = profile_accepted(worker.profile, came.channel)
+        await links.accept(attrs.evolve(came, channel=channel))
+    else:
+        await links.accept(came)
+
+
+async def _serve_transfer(worker: Worker, came: Greeted, hello: TransferHello) -> None:
+    """Whoever has the key of this cluster may have a part of it: a joiner is no member yet."""
+    check_certified(came, hello.worker)
+    record = worker.node.record
+    if record is None or record.cluster_id != hello.cluster_id:
+        raise RemoteProtocolError(f"{hello.worker} wants parts of cluster {hello.cluster_id}")
+    conversation = Conversation.after(came.channel, came.frames, came.rest)
+    await serve_parts(conversation, partial(worker.store.read_part, record.cluster_id))
+
+
+def check_certified(came: Greeted, name: str) -> None:
+    """Raises RemoteProtocolError: the certificate of the peer has another name."""
+    if came.channel.certified not in (None, name):
+        raise RemoteProtocolError(
+            f"the certificate of {came.channel.certified} was shown by {name}"
+        )
