@@ -142,6 +142,11 @@ class Source(Protocol[T_co]):
     ServerAwayError: the reader is closed, and opened again at the position after the last batch,
     after a pause that grows to ten seconds; status says whom it waits for and since when. A
     position that the server no longer has is a PositionGoneError: nothing is skipped in silence.
+
+    When the cluster gets another worker, or one leaves, another worker may go on with a partition
+    of scope SHARED. A source that keeps what it has read of one on the disk of its worker has an
+    ordinary method ``stays(partition)`` that is true of such a one: it is not moved, and its worker
+    cannot leave.
     """
 
     @property
@@ -188,7 +193,10 @@ class Discovering(Protocol):
 
 @attrs.frozen
 class SinkContext:
-    """Where a sink instance runs. `instance` counts the instances of its stage from 0.
+    """Where a sink instance runs. `instance` is its number among those of its stage, from 0.
+
+    No number is given twice: an instance that a change of the cluster begins has another one than
+    any before it.
 
     `directory` is for what the sink must keep itself: the same after a restart, for this cluster,
     worker and sink alone; it need not exist. Empty outside a cluster. `life` names this life of the

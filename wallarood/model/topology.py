@@ -1,10 +1,14 @@
 """The physical plan: which worker runs which stage, owns which partition and reads which input."""
 
 from enum import Enum
+from typing import Final
 
 import attrs
 
 from wallarood.model.ids import WorkerName
+
+SINCE_CHANGES: Final = {"omit_default": True}
+"""Of a field that came with changes of clusters: it is not written where it has its default."""
 
 
 class StageKind(Enum):
@@ -45,7 +49,10 @@ class Stage:
     `steps` are names of pipeline steps in order. `stopped_by` says in words what ended the run.
     `workers` lists the instances. `partition_owners` has, for a partitioned stage, the owner of
     each partition as an index into `workers`; it is empty otherwise. `source_partitions` is empty
-    but for a source.
+    but for a source. `writers` has the number of the sink's writer on each of `workers`, and
+    `writers_given` how many numbers have been given: none is given twice, so what a writer has
+    named by it stays its own. Both are empty until a change of the cluster: writers are numbered
+    by their places then.
     """
 
     index: int
@@ -56,6 +63,18 @@ class Stage:
     workers: tuple[WorkerName, ...]
     partition_owners: tuple[int, ...] = ()
     source_partitions: tuple[SourcePartition, ...] = ()
+    writers: tuple[int, ...] = attrs.field(default=(), metadata=SINCE_CHANGES)
+    writers_given: int = attrs.field(default=0, metadata=SINCE_CHANGES)
+
+    def writer_of(self, worker: WorkerName) -> int:
+        """The number of the sink's writer on *worker*."""
+        place = self.workers.index(worker)
+        return self.writers[place] if self.writers else place
+
+    @property
+    def owners(self) -> tuple[WorkerName, ...]:
+        """The owner of each partition of the keys; empty but for a partitioned stage."""
+        return tuple(self.workers[place] for place in self.partition_owners)
 
 
 @attrs.frozen

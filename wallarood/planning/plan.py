@@ -14,6 +14,10 @@
 # - Everything else stays on the worker that its records are on.
 # Single stages go to the worker with the fewest single stages, the first of equals, so that their
 # numbers differ by at most one.
+#
+# Where there is a topology already, as much stays as can. A single stage stays where it is, unless
+# its worker goes; slots, and partitions that any worker can read, move only as far as equal shares
+# ask for. Nothing is listed again.
 
 from collections.abc import Iterable
 
@@ -37,16 +41,20 @@ def plan(
     listings: Listings,
     *,
     epoch: int = 1,
+    previous: Topology | None = None,
 ) -> Topology:
     """Place every stage of *application* on *workers*, of which the first leads.
 
-    *listings* has the source partitions that each worker found. The same arguments give the same
-    topology, everywhere.
+    *listings* has the source partitions that each worker found. With a *previous* topology of the
+    same application they are those that it has. The same arguments give the same topology,
+    everywhere.
 
     Raises ApplicationError: there are more partitions than fit.
     """
     check_size(listings)
-    planner = _Planner(application, workers, listings, dict.fromkeys(workers, 0))
+    planner = _Planner(application, workers, listings, dict.fromkeys(workers, 0), previous)
+    for stage in planner.stay:
+        planner.load[stage.workers[0]] += 1
     for chain in coalesce(application):
         planner.place(chain)
     return Topology(epoch, application.name, workers, tuple(planner.stages), tuple(planner.edges))
@@ -58,6 +66,7 @@ class _Planner:
     workers: tuple[WorkerName, ...]
     listings: Listings
     load: dict[WorkerName, int]
+    previous: Topology | None
     stages: list[Stage] = attrs.field(factory=list)
     edges: list[Edge] = attrs.field(factory=list)
     stage_of: dict[str, int] = attrs.field(factory=dict)
@@ -91,44 +100,83 @@ class _Planner:
                 )
             )
 
+    @property
+    def stay(self) -> list[Stage]:
+        """The stages that had a single worker, which is there."""
+        before = self.previous.stages if self.previous is not None else ()
+        return [each for each in before if len(each.workers) == 1 and each.workers[0] in self.load]
+
+    def _before(self, stage: Stage) -> Stage | None:
+        """What *stage* was in the previous topology."""
+        return None if self.previous is None else self.previous.stages[stage.index]
+
     def _least_loaded(self) -> WorkerName:
         return min(self.workers, key=lambda worker: self.load[worker])
 
     def _place_single(self, stage: Stage) -> Stage:
+        before = self._before(stage)
+        if before is not None and before in self.stay:
+            return attrs.evolve(stage, workers=before.workers)
         worker = self._least_loaded()
         self.load[worker] += 1
         return attrs.evolve(stage, workers=(worker,))
 
     def _place_partitioned(self, stage: Stage, head: Step) -> Stage:
-        slots = assign(head.partitions, range(len(self.workers)))
+        before = self._before(stage)
+        if before is None:
+            slots = assign(head.partitions, range(len(self.workers)))
+        else:
+            owners = assign(head.partitions, self.workers, before.owners)
+            slots = tuple(map(self.workers.index, owners))
         return attrs.evolve(stage, workers=self.workers, partition_owners=slots)
 
     def _place_source(self, stage: Stage, head: Step) -> Stage:
         if head.is_watched:
             return attrs.evolve(stage, workers=self.workers)
+        before = self._before(stage)
         if head.connector.scope.value == LOCAL:
-            partitions = tuple(
-                SourcePartition(each, worker)
-                for worker, listings in self.listings
-                for each in _of(listings, head.name)
-            )
+            partitions = self._local(head, before)
         else:
-            names = tuple(dict.fromkeys(_of(self._leaders_listings(), head.name)))
+            names = self._names(head, before)
             if len(names) <= 1:
                 single = self._place_single(stage)
                 mine = tuple(SourcePartition(each, single.workers[0]) for each in names)
                 return attrs.evolve(single, source_partitions=mine)
-            partitions = self._deal(names)
+            partitions = self._deal(names, before, head=head)
         readers = {each.worker for each in partitions}
         where = tuple(worker for worker in self.workers if worker in readers)
         return attrs.evolve(
             stage, workers=where or (self.workers[0],), source_partitions=partitions
         )
 
-    def _leaders_listings(self) -> tuple[Listing, ...]:
-        return next((mine for worker, mine in self.listings if worker == self.workers[0]), ())
+    def _local(self, head: Step, before: Stage | None) -> tuple[SourcePartition, ...]:
+        """The partitions that each worker has found itself; those of a worker that goes, go."""
+        if before is not None:
+            return tuple(each for each in before.source_partitions if each.worker in self.load)
+        return tuple(
+            SourcePartition(each, worker)
+            for worker, listings in self.listings
+            for each in _of(listings, head.name)
+        )
 
-    def _deal(self, names: tuple[str, ...]) -> tuple[SourcePartition, ...]:
+    def _names(self, head: Step, before: Stage | None) -> tuple[str, ...]:
+        """The partitions of a source that any worker can read."""
+        if before is not None:
+            return tuple(each.partition for each in before.source_partitions)
+        leaders = next((mine for worker, mine in self.listings if worker == self.workers[0]), ())
+        return tuple(dict.fromkeys(_of(leaders, head.name)))
+
+    def _deal(
+        self, names: tuple[str, ...], before: Stage | None, *, head: Step
+    ) -> tuple[SourcePartition, ...]:
+        if before is not None:
+            free = [each for each in before.source_partitions if not stays(head, each.partition)]
+            readers = assign(len(free), self.workers, [each.worker for each in free])
+            now = {each.partition: worker for each, worker in zip(free, readers, strict=True)}
+            return tuple(
+                SourcePartition(each.partition, now.get(each.partition, each.worker))
+                for each in before.source_partitions
+            )
         order = sorted(self.workers, key=lambda worker: self.load[worker])
         return tuple(
             SourcePartition(name, order[place % len(order)]) for place, name in enumerate(names)
@@ -149,6 +197,12 @@ class _Planner:
         where = {worker for each in before for worker in each.workers}
         workers = tuple(worker for worker in self.workers if worker in where)
         return attrs.evolve(stage, workers=workers), Routing.FORWARD
+
+
+def stays(source: Step, partition: str) -> bool:
+    """Whether *partition*, or what was read of it, is on the disk of its worker alone."""
+    asked = getattr(source.connector, "stays", None)
+    return asked is not None and bool(asked(partition))
 
 
 def _goes_by_key(application: Application, chain: Chain) -> bool:

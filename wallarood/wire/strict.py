@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 import attrs
 import cattrs
-from cattrs.gen import make_dict_structure_fn
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 T = TypeVar("T")
 
@@ -197,6 +197,22 @@ def _attrs_class(converter: cattrs.Converter, kind: Any) -> Callable[[Any, Any],
     return structure
 
 
+def _omits(kind: Any) -> bool:
+    """Whether *kind* has fields that are left out where they have their defaults."""
+    if not isinstance(kind, type) or not attrs.has(kind):
+        return False
+    return any(each.metadata.get("omit_default") for each in attrs.fields(kind))
+
+
+def _omitting(converter: cattrs.Converter, kind: Any) -> Callable[[Any], Any]:
+    omitted = {
+        each.name: override(omit_if_default=True)
+        for each in attrs.fields(kind)
+        if each.metadata.get("omit_default")
+    }
+    return make_dict_unstructure_fn(kind, converter, **omitted)  # type: ignore[arg-type]
+
+
 def make_converter() -> cattrs.Converter:
     """A converter with strict hooks for every primitive, container, Enum, Literal and class."""
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
@@ -212,6 +228,7 @@ def make_converter() -> cattrs.Converter:
         (lambda kind: isinstance(kind, type) and attrs.has(kind), _attrs_class),
     ):
         converter.register_structure_hook_factory(is_kind, _bound(factory, converter))
+    converter.register_unstructure_hook_factory(_omits, _bound_out(converter))
     converter.register_structure_hook_func(_is_literal, _literal)
     converter.register_structure_hook_func(
         lambda kind: isinstance(kind, type) and issubclass(kind, Enum), _enum
@@ -233,6 +250,10 @@ def _is_union(kind: Any) -> bool:
 
 def _is_literal(kind: Any) -> bool:
     return get_origin(kind) is Literal
+
+
+def _bound_out(converter: cattrs.Converter) -> Callable[[Any], Any]:
+    return lambda kind: _omitting(converter, kind)
 
 
 def _bound(

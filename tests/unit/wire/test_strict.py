@@ -133,3 +133,18 @@ def test_any_value_gives_the_type_or_a_structure_error(value: Any, kind: Any) ->
         return
     if not isinstance(made, set):
         assert structure(unstructure(made), kind) == made
+
+
+@attrs.frozen
+class Later:
+    x: int
+    extra: int = attrs.field(default=0, metadata={"omit_default": True})
+
+
+def test_a_field_that_came_later_is_left_out_where_an_older_version_would_not_know_it() -> None:
+    assert unstructure(Later(1)) == {"x": 1}
+    assert unstructure([Later(1, 2)]) == [{"x": 1, "extra": 2}]
+    assert [structure(unstructure(each), Later) for each in (Later(1), Later(1, 2))] == [
+        Later(1),
+        Later(1, 2),
+    ]

@@ -22,7 +22,7 @@ from wallarood.app.connector import Located, Scope, SourceContext, SourceReader
 from wallarood.app.functions.declared import OnError
 from wallarood.app.functions.declaring import policy_of
 from wallarood.connectors.file.files import Files
-from wallarood.connectors.file.listing import split_bytes_of
+from wallarood.connectors.file.listing import is_stream, path_of, split_bytes_of
 from wallarood.connectors.journal.files import check_journals
 from wallarood.connectors.parquet.arrow import check_arrow
 from wallarood.connectors.parse.options import (
@@ -219,6 +219,10 @@ class FileSource(Generic[T_co]):
     def partitions(self) -> Sequence[str]:
         """See `Source.partitions`. Raises ApplicationError: a path leads to no file."""
         return self._files.partitions()
+
+    def stays(self, partition: str) -> bool:
+        """See `Source`: of a pipe there is a journal."""
+        return is_stream(path_of(partition))
 
     def size_bytes(self, partition: str) -> int | None:
         """See `Source.size_bytes`; None for a packed or followed file, and for a pipe."""

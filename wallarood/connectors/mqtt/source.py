@@ -199,6 +199,10 @@ class MqttSource(Generic[T_co]):
         """See `Source.partitions`: the clients."""
         return tuple(f"client-{number}" for number in range(self.clients))
 
+    def stays(self, partition: str) -> bool:  # noqa: ARG002
+        """See `Source`: its journal is on the disk of its worker."""
+        return True
+
     def size_bytes(self, partition: str) -> int | None:  # noqa: ARG002
         """See `Source.size_bytes`."""
         return None

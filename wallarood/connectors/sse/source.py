@@ -157,6 +157,10 @@ class SseSource(Generic[T_co]):
         """See `Source.partitions`."""
         return ("events",)
 
+    def stays(self, partition: str) -> bool:  # noqa: ARG002
+        """See `Source`: its journal is on the disk of its worker."""
+        return True
+
     def size_bytes(self, partition: str) -> int | None:  # noqa: ARG002
         """See `Source.size_bytes`."""
         return None

@@ -108,6 +108,10 @@ class TcpSource(Generic[T_co]):
         """See `Source.partitions`."""
         return (str(self.address),)
 
+    def stays(self, partition: str) -> bool:  # noqa: ARG002
+        """See `Source`: its journal is on the disk of its worker."""
+        return True
+
     def size_bytes(self, partition: str) -> int | None:  # noqa: ARG002
         """See `Source.size_bytes`."""
         return None
@@ -166,6 +170,10 @@ class LineTcpSource:
     def partitions(self) -> Sequence[str]:
         """See `Source.partitions`."""
         return (str(self.address),)
+
+    def stays(self, partition: str) -> bool:  # noqa: ARG002
+        """See `Source`: its journal is on the disk of its worker."""
+        return True
 
     def size_bytes(self, partition: str) -> int | None:  # noqa: ARG002
         """See `Source.size_bytes`."""

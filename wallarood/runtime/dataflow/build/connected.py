@@ -64,7 +64,7 @@ def sink_task_of(job: Job, plan: Plan, stage: Stage) -> SinkTask:
         if plan.application.step(name).kind is StepKind.SINK
     )
     worker = job.wiring.worker
-    instance = stage.workers.index(worker)
+    instance = stage.writer_of(worker)
     name = f"{step.name}-{instance}".replace("/", "_")
     return SinkTask(
         stage=stage.index,
