@@ -17,6 +17,7 @@ from wallarood.control.node import ClusterNode
 from wallarood.control.settings import NodeSettings
 from wallarood.control.worker_state import WorkerState
 from wallarood.model import messages as say
+from wallarood.model.change import Change, Gone
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.ids import Address, Incarnation
@@ -58,6 +59,16 @@ def proposal(*names: str) -> say.Proposal:
 def record(of: str, *names: str, state: RecordState = RecordState.PREPARED) -> ClusterRecord:
     """What worker *of* has on disk of that cluster."""
     return attrs.evolve(prepared(founding(of), proposal(*names)), state=state)
+
+
+def changed(
+    before: ClusterRecord, *workers: str, gone: tuple[Gone, ...] = (), epochs: int = 1
+) -> Change:
+    """The change by which the cluster of *before* becomes one of *workers*."""
+    epoch = before.topology.epoch + epochs
+    members = tuple(member(name) for name in workers)
+    topology = attrs.evolve(before.topology, epoch=epoch, workers=workers)
+    return Change(epoch, members, gone, topology, before.fingerprint, STARTS_AT, 1, 1, 0)
 
 
 def said(connection: int, message: say.ControlMessage) -> on.ConnectionMessage:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 import attrs
 
 from wallarood.control import effects as do
+from wallarood.control.change import effects as change
 from wallarood.control.effects import OfARound, ShellEffect
 from wallarood.control.events import (
     CommitRecorded,
@@ -35,6 +36,7 @@ from wallarood.model.messages import Holdings, Purpose, RoundProposal
 from wallarood.storage.checkpoints import CheckpointStore
 
 from .disk import Disk
+from .errors import ViolationError
 from .job import Reports, SimJob
 
 if TYPE_CHECKING:
@@ -232,7 +234,7 @@ class Node:
             self.world.fails(self, self.decides.failure)
             raise DiedError
 
-    def _do(self, effect: ShellEffect) -> None:
+    def _do(self, effect: ShellEffect) -> None:  # noqa: PLR0912 - a branch an effect
         match effect:
             case do.SendOnConnection(connection, message, stamp):
                 self.world.send(self, connection, message, stamp)
@@ -258,8 +260,18 @@ class Node:
                 self.world.say(f"{self.name} has completed")
             case do.PeerUp() | do.WaitingFor() | do.HandToStatus():
                 pass
+            case change.WriteVote() | change.StageChange() | change.AdoptChange():
+                self.do_change(effect)
+            case change.SetAside() | change.Unstage() | change.Seek() | change.SeekAt():
+                self.do_change(effect)
+            case change.TellOperator():
+                self.do_change(effect)
             case _:
                 self._do_in_round(effect)
+
+    def do_change(self, effect: change.OfAChange) -> None:
+        """Nothing changes in this world."""
+        raise ViolationError(f"{self.name} does {effect}")
 
     def _do_in_round(self, effect: OfARound) -> None:  # noqa: PLR0912 - as above
         match effect:

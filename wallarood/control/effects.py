@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from wallarood.control.change.effects import FinishChange, OfAChange
 from wallarood.control.stale import UNSTAMPED, Stamp
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import WallaroodError
@@ -19,7 +20,6 @@ from wallarood.model.messages import (
     StatusTold,
     StatusWanted,
 )
-from wallarood.model.topology import Topology
 
 
 class SendOnConnection(msgspec.Struct, frozen=True):
@@ -40,13 +40,6 @@ class Persist(msgspec.Struct, frozen=True):
     """Make a cluster record durable, in the place of the one before."""
 
     record: ClusterRecord
-
-
-class Adopt(msgspec.Struct, frozen=True):
-    """The cluster has become another while this worker was away: record that, and restart."""
-
-    topology: Topology
-    members: tuple[Member, ...]
 
 
 class PersistNever(msgspec.Struct, frozen=True):
@@ -253,8 +246,9 @@ ShellEffect: TypeAlias = (
     | JobDone
     | StopOrderly
     | OfARound
+    | OfAChange
 )
 """What a node leaves to the shell."""
 
-Effect: TypeAlias = ShellEffect | SendToMember | Adopt | Fail | PublishedFinal
+Effect: TypeAlias = ShellEffect | SendToMember | Fail | PublishedFinal | FinishChange
 """What a machine wants; the node carries out a part of it itself."""

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from wallarood.control.change.events import OfAChange
 from wallarood.model.errors import WallaroodError
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import ControlMessage, Holdings, Member, RequestCheckpoint
@@ -233,6 +234,7 @@ Event: TypeAlias = (
     | StatusGiven
     | KeyRefused
     | HostFailed
+    | OfAChange
 )
 
 

@@ -2,6 +2,10 @@
 
 import attrs
 
+from wallarood.control.change.newcomer import Newcomer
+from wallarood.control.change.participant import Participant
+from wallarood.control.change.proposing.changer import Changer
+from wallarood.control.change.view import View
 from wallarood.control.formation.founding import FormationSettings
 from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner
@@ -12,7 +16,9 @@ from wallarood.control.rounds.active_round import ActiveRound
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.control.rounds.recovery_member import RecoveryMember
 from wallarood.control.settings import MachineClasses, NodeSettings
+from wallarood.model.change import Change, Vote
 from wallarood.model.cluster_record import ClusterRecord
+from wallarood.model.ids import Member, WorkerName
 from wallarood.model.messages import RoundProposal
 
 
@@ -24,12 +30,15 @@ class Machines:
     """
 
     classes: MachineClasses
-    formation: Initializer | Joiner
+    formation: Initializer | Joiner | Newcomer
     membership: Membership | None = None
     recovery_leader: RecoveryLeader | None = None
     recovery_member: RecoveryMember | None = None
     round: ActiveRound | None = None
     halted: bool = False
+    view: View | None = None
+    changer: Changer | None = None
+    participant: Participant | None = None
 
     @property
     def active_round(self) -> ActiveRound | None:
@@ -39,7 +48,7 @@ class Machines:
     @property
     def of_rounds(self) -> list[Machine]:
         """The machines that take what a member says, in the order in which they take it."""
-        recovery = (self.recovery_leader, self.recovery_member)
+        recovery = (self.recovery_leader, self.recovery_member, self.changer, self.participant)
         active = self.active_round.machines if self.active_round is not None else ()
         return [machine for machine in (*recovery, *active) if machine is not None]
 
@@ -56,10 +65,13 @@ class Machines:
         record: ClusterRecord | None,
         *,
         classes: MachineClasses | None,
+        staged: Change | None = None,
         now: float,
     ) -> "Machines":
         """What a worker has at its start. *role* is the one that it has in *record*'s cluster."""
         classes = classes or MachineClasses()
+        if role is Role.NEWCOMER:
+            return Machines(classes, classes.newcomer(founding, now, staged))
         made = classes.initializer if role is Role.INITIALIZER else classes.joiner
         return Machines(classes, made(founding, now, record))
 
@@ -69,23 +81,53 @@ class Machines:
         record: ClusterRecord,
         *,
         settings: NodeSettings,
+        vote: Vote | None = None,
         now: float,
     ) -> None:
         """The cluster of *record* exists: make the machines that it has before its first round."""
         timing, workers = settings.timing, record.topology.workers
         self.membership = self.classes.membership(
-            record.cluster_id,
+            record,
             founding.member,
             tuple(member for member in record.members if member.name != founding.name),
-            topology=record.topology,
             heartbeat_s=timing.heartbeat_s,
             liveness_deadline_s=timing.liveness_deadline_s,
             name_taken_wait_s=timing.name_taken_wait_s,
             now=now,
         )
-        self.recovery_member = self.classes.recovery_member(workers[0])
+        epoch = record.topology.epoch
+        vote = vote if vote is not None and vote.epoch == epoch else Vote(epoch)
+        self.recovery_member = self.classes.recovery_member(workers[0], vote)
         if founding.name == workers[0]:
-            self.recovery_leader = self.classes.recovery_leader(founding.member, workers)
+            self.recovery_leader = self.classes.recovery_leader(founding.member, workers, vote)
+        self.view = View(founding.member, record)
+        self.participant = self.classes.participant(self.view)
+        self.changer = self.classes.changer(
+            self.view, founding.replan, vote, now=now, wait_s=timing.change_wait_s
+        )
+
+    def complete(self) -> None:
+        """The job is done."""
+        assert self.membership is not None
+        self.membership.completed()
+        if self.view is not None:
+            self.view.completed = True
+
+    def halt(self) -> None:
+        """The round that runs ends here."""
+        self.halted = True
+        if self.view is not None:
+            self.view.running = False
+
+    def is_up(self, member: Member) -> None:
+        """A member is attached."""
+        if self.view is not None:
+            self.view.is_up(member)
+
+    def is_down(self, name: WorkerName) -> None:
+        """A member is not heard of."""
+        if self.view is not None:
+            self.view.is_down(name)
 
     def begin_round(
         self, record: ClusterRecord, proposal: RoundProposal, *, settings: NodeSettings, now: float
@@ -105,6 +147,8 @@ class Machines:
                 unpublished_max=settings.unpublished_max,
             )
         self.halted = False
+        if self.view is not None:
+            self.view.running, self.view.completed = True, False
         self.round = ActiveRound(
             proposal,
             self.classes.checkpoint_member(name, workers[0], committed=committed),

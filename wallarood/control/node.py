@@ -20,6 +20,8 @@ import msgspec
 from wallarood.control import effects as do
 from wallarood.control import events as on
 from wallarood.control import routing
+from wallarood.control.change import effects as change_does
+from wallarood.control.change.events import AcceptanceFound
 from wallarood.control.formation.founding import FormationSettings
 from wallarood.control.formation.startup import Role
 from wallarood.control.machines import Machines
@@ -30,8 +32,9 @@ from wallarood.control.settings import MachineClasses, NodeSettings
 from wallarood.control.stale import Stamp
 from wallarood.control.worker_state import ENDED, WorkerState
 from wallarood.model import messages as say
+from wallarood.model.change import Change, Vote
 from wallarood.model.cluster_record import ClusterRecord, RecordState
-from wallarood.model.errors import WallaroodError
+from wallarood.model.errors import RefusedError, WallaroodError
 from wallarood.model.ids import Address, WorkerName
 
 
@@ -47,9 +50,11 @@ class ClusterNode:
         settings: NodeSettings,
         now: float,
         classes: MachineClasses | None = None,
+        vote: Vote | None = None,
+        staged: Change | None = None,
     ) -> None:
-        self.machines = Machines.of(founding, role, record, classes=classes, now=now)
-        self.record, self.settings = record, settings
+        self.machines = Machines.of(founding, role, record, classes=classes, staged=staged, now=now)
+        self._vote, self.record, self.settings = vote, record, settings
         self.failure: WallaroodError | None = None
         self.ends_last = False
         """An operator has told this worker to end the cluster: it waits until the others end."""
@@ -225,20 +230,27 @@ class ClusterNode:
                 self.record = None
             case do.Formed(record):
                 return [effect, *self._settled(self._form(record, now), now)]
-            case do.Adopt(topology, members):
-                assert self.record is not None
-                self.ended_as = WorkerState.OUTDATED
-                return [do.Persist(attrs.evolve(self.record, topology=topology, members=members))]
+            case change_does.AdoptChange(record):
+                self.record, self.ended_as = record, WorkerState.OUTDATED
+            case change_does.SetAside(reason, exit_code) if exit_code:
+                self.failure = self.failure or RefusedError(reason)
+            case change_does.SetAside():
+                self.ended_as = WorkerState.FINISHED
+            case change_does.FinishChange(ballot, change):
+                self._own.append(AcceptanceFound(ballot, change))
+                return []
             case do.Fail(error):
                 self.failure = self.failure or error
                 return []
             case do.PeerUp(member):
                 self._members[member.name] = member
+                self.machines.is_up(member)
                 self._own.append(on.MemberUp(member))
             case do.PeerDown(name):
+                self.machines.is_down(name)
                 self._own.append(on.MemberDown(name))
             case do.HaltJob():
-                self.machines.halted = True
+                self.machines.halt()
             case do.BeginRound(proposal):
                 return self._begin_round(proposal, now)
             case do.PublishedFinal():
@@ -249,8 +261,7 @@ class ClusterNode:
             case do.StopOrderly():
                 self.shutdown_at = None
             case do.JobDone():
-                assert self.machines.membership is not None
-                self.machines.membership.completed()
+                self.machines.complete()
                 if self.settings.exit_on_completion:
                     self.ended_as = WorkerState.FINISHED
         return [effect]
@@ -268,7 +279,7 @@ class ClusterNode:
         self.record = record
         others = (member for member in record.members if member.name != self._founding.name)
         self._members = {member.name: member for member in others}
-        self.machines.form(self._founding, record, settings=self.settings, now=now)
+        self.machines.form(self._founding, record, settings=self.settings, vote=self._vote, now=now)
         if record.state is RecordState.PUBLISHED and self.settings.exit_on_completion:
             self._alone_at = now + self.settings.timing.completion_wait_s
         leader = self.machines.recovery_leader

@@ -15,6 +15,10 @@ from wallarood.control.formation.joiner import Joiner
 from wallarood.control.machine import Machine
 from wallarood.control.machines import Machines
 from wallarood.model.ids import WorkerName
+from wallarood.model.messages import JoinRunning, Staged
+
+FROM_NEWCOMERS = (JoinRunning, Staged)
+"""What a worker says that wants to join a cluster that runs."""
 
 
 def give(machines: Sequence[Machine], event: on.Event, now: float) -> list[do.Effect]:
@@ -43,6 +47,9 @@ def heard(
     if membership is None:
         return machines.formation.step(event, now), None
     effects = membership.step(event, now)
+    changer = machines.changer
+    if isinstance(event.message, FROM_NEWCOMERS) and membership.name_on(event.connection) is None:
+        return [*effects, *(changer.step(event, now) if changer is not None else ())], None
     if isinstance(event.message, FORMATION_MESSAGES):
         return [*effects, *machines.formation.step(event, now)], None
     sender = membership.name_on(event.connection)

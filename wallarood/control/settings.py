@@ -2,6 +2,9 @@
 
 import attrs
 
+from wallarood.control.change.newcomer import Newcomer
+from wallarood.control.change.participant import Participant
+from wallarood.control.change.proposing.changer import Changer
 from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.membership.membership import Membership
@@ -26,6 +29,7 @@ class Timing:
     completion_wait_s: float = 60.0
     checkpoint_interval_s: float = 5.0
     checkpoint_deadline_s: float = 30.0
+    change_wait_s: float = 60.0
 
 
 @attrs.frozen
@@ -54,3 +58,6 @@ class MachineClasses:
     checkpoint_leader: type[CheckpointLeader] = CheckpointLeader
     checkpoint_member: type[CheckpointMember] = CheckpointMember
     completion: type[Completion] = Completion
+    newcomer: type[Newcomer] = Newcomer
+    changer: type[Changer] = Changer
+    participant: type[Participant] = Participant

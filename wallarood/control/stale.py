@@ -4,8 +4,10 @@ import attrs
 
 from wallarood.model.ids import ClusterId
 from wallarood.model.messages import (
+    AskThere,
     Attach,
     Busy,
+    ChangePublished,
     CheckpointAbandoned,
     CheckpointCommitted,
     CheckpointFailed,
@@ -14,21 +16,25 @@ from wallarood.model.messages import (
     Committed,
     Completed,
     ControlMessage,
+    Decided,
     Drained,
     Envelope,
     Heartbeat,
     Inquiry,
     JobFailed,
     Join,
+    JoinRunning,
     Never,
-    NewTopology,
     Published,
     Refused,
     RequestCheckpoint,
     TakeCheckpoint,
 )
 
-OPENING = (Join, Inquiry, Attach, NewTopology, Refused, Busy, Never, Committed, JobFailed)
+OPENING = (
+    *(Join, Inquiry, Attach, Refused, Busy, Never, Committed, JobFailed),
+    *(JoinRunning, AskThere, Decided),
+)
 """Messages that may come from outside the cluster: the machines answer them."""
 
 OF_A_ROUND = (
@@ -42,6 +48,7 @@ OF_A_ROUND = (
     Drained,
     Published,
     Completed,
+    ChangePublished,
 )
 """Messages that mean nothing in another round than the one they were said in."""
 

@@ -39,4 +39,4 @@ class ClusterRecord:
     fingerprint: tuple[str, ...]
     topology: Topology
     members: tuple[Member, ...]
-    change: Change | None = None
+    change: Change | None = attrs.field(default=None, metadata={"omit_default": True})

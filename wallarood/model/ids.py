@@ -64,6 +64,8 @@ class Ballot:
 
 NO_BALLOT = Ballot(0, "")
 """What is promised where no change was ever proposed."""
+FIRST_BALLOT = Ballot(1, "")
+"""Below any ballot that is a bid."""
 
 
 @attrs.frozen
@@ -86,7 +88,7 @@ class Member:
     control: Address
     data: Address
     incarnation: Incarnation
-    seat: Seat = NO_SEAT
+    seat: Seat = attrs.field(default=NO_SEAT, metadata={"omit_default": True})
 
 
 def parse_address(text: str) -> Address:

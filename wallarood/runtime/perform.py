@@ -7,10 +7,12 @@ import attrs
 import structlog
 
 from wallarood.control import effects as do
+from wallarood.control.change import effects as change
 from wallarood.control.effects import Level, OfARound, ShellEffect
 from wallarood.control.stale import Stamp
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.messages import ControlMessage, Heartbeat
+from wallarood.runtime.changing import perform_change
 from wallarood.runtime.leaving import stop_orderly
 from wallarood.runtime.rounds import checkpoints
 from wallarood.runtime.rounds.running import begin_round, halt
@@ -59,6 +61,12 @@ def _perform(worker: Worker, effect: ShellEffect) -> None:  # noqa: PLR0912 - a 
             worker.may_leave.set()
         case do.JobDone():
             _job_done(worker)
+        case change.WriteVote() | change.StageChange() | change.AdoptChange():
+            perform_change(worker, effect)
+        case change.SetAside() | change.Unstage() | change.Seek() | change.SeekAt():
+            perform_change(worker, effect)
+        case change.TellOperator():
+            perform_change(worker, effect)
         case _:
             _perform_in_round(worker, effect)
 

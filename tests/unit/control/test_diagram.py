@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from wallarood.control.change import newcomer
+from wallarood.control.change.proposing import changer_phases as changer
 from wallarood.control.diagram import diagram
 from wallarood.control.formation import initializer, joiner
 from wallarood.control.rounds import checkpoint_leader as checkpoint
@@ -23,6 +25,8 @@ def drawn() -> str:
         "checkpoint": checkpoint,
         "snapshot": snapshot,
         "completion": completion,
+        "changer": changer,
+        "newcomer": newcomer,
     }
     text = "\n\n".join(f"{n}:\n{diagram(m.TRANSITIONS)}" for n, m in machines.items())
     return ".nf\n" + text.replace("-", "\\-") + "\n.fi\n"

@@ -4,6 +4,8 @@ import attrs
 import pytest
 from support.nodes import founding, member, record
 
+from wallarood.control.change.participant import Participant
+from wallarood.control.change.proposing.changer import Changer
 from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.formation.startup import Role
@@ -41,8 +43,8 @@ def kinds(made: Machines) -> list[type]:
     return [type(each) for each in made.all]
 
 
-FORMED = (Membership, RecoveryMember)
-LEADING = (Membership, RecoveryLeader, RecoveryMember)
+FORMED = (Membership, RecoveryMember, Changer, Participant)
+LEADING = (Membership, RecoveryLeader, RecoveryMember, Changer, Participant)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from support.nodes import (
     STARTS_AT,
     alone,
     beta,
+    changed,
     founding,
-    member,
     of,
     record,
     running_beta,
@@ -16,13 +16,15 @@ from support.nodes import (
 
 from wallarood.control import effects as do
 from wallarood.control import events as on
+from wallarood.control.change.effects import AdoptChange, SetAside
 from wallarood.control.formation.startup import Role
 from wallarood.control.node import ClusterNode
 from wallarood.control.settings import NodeSettings
 from wallarood.control.worker_state import WorkerState
 from wallarood.model import messages as say
+from wallarood.model.change import Gone, Why
 from wallarood.model.cluster_record import RecordState
-from wallarood.model.topology import Topology
+from wallarood.model.ids import NO_SEAT
 
 
 def test_a_cluster_of_one_forms_and_asks_itself_what_it_holds_in_the_first_step() -> None:
@@ -105,9 +107,25 @@ def test_a_worker_that_has_published_does_not_wait_for_ever_for_peers_that_may_h
     assert stays.state is WorkerState.RECOVERING
 
 
-def test_a_worker_at_an_older_epoch_records_the_newer_topology_and_begins_again() -> None:
-    node, newer = beta(), Topology(2, "app", PAIR, (), ())
-    effects = says(node, say.NewTopology(newer, tuple(map(member, PAIR))))
-    (persisted,) = of(do.Persist, effects)
-    assert persisted.record.topology == newer
+def test_a_worker_at_an_older_epoch_adopts_what_was_decided_and_begins_again() -> None:
+    node = beta()
+    assert node.record is not None
+    decided = changed(node.record, *PAIR)
+    (adopts,) = of(AdoptChange, says(node, say.Decided(node.record.cluster_id, decided)))
+    assert adopts.record.topology == decided.topology
+    assert adopts.record.change == decided
     assert node.state is WorkerState.OUTDATED
+
+
+@pytest.mark.parametrize(
+    ("why", "state"), [(Why.LEFT, WorkerState.FINISHED), (Why.EVICTED, WorkerState.FAILED)]
+)
+def test_a_worker_that_is_no_member_any_longer_puts_its_state_aside_and_ends(
+    why: Why, state: WorkerState
+) -> None:
+    node = beta()
+    assert node.record is not None
+    decided = changed(node.record, "alpha", gone=(Gone("beta", NO_SEAT, why),))
+    effects = says(node, say.Decided(node.record.cluster_id, decided))
+    assert len(of(SetAside, effects)) == 1
+    assert node.state is state

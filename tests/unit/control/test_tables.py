@@ -10,6 +10,9 @@ import attrs
 import pytest
 
 from wallarood.control import events as on
+from wallarood.control.change.newcomer import Newcomer
+from wallarood.control.change.participant import Participant
+from wallarood.control.change.proposing.changer import Changer
 from wallarood.control.effects import ShellEffect
 from wallarood.control.events import (
     ConnectionLost,
@@ -44,6 +47,9 @@ MACHINES = {
         CheckpointMember,
         Completion,
         Peer,
+        Changer,
+        Participant,
+        Newcomer,
     )
 }
 WITH_TABLES = pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
@@ -51,7 +57,7 @@ WITH_TABLES = pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES
 OF_MEMBERSHIP = {
     say.Attach,
     say.Attached,
-    say.NewTopology,
+    say.Decided,
     say.Heartbeat,
     say.Leaving,
     say.JobFailed,
@@ -121,7 +127,7 @@ def test_every_message_and_every_event_is_an_input_of_somebody() -> None:
 def test_every_effect_that_a_node_leaves_has_a_branch_in_the_shell(path: str) -> None:
     source = (ROOT / path).read_text(encoding="utf-8")
     for effect in get_args(ShellEffect):
-        assert re.search(rf"case .*\bdo\.{effect.__name__}\(", source), effect
+        assert re.search(rf"case .*\b(do|change)\.{effect.__name__}\(", source), effect
 
 
 @WITH_TABLES

@@ -5,7 +5,9 @@ from typing import TypeAlias
 import msgspec
 
 from wallarood.model.change import Change, Vote
-from wallarood.model.ids import Address, Ballot, ClusterId, WorkerName
+from wallarood.model.cluster_record import ClusterRecord
+from wallarood.model.ids import Address, Ballot, Member, WorkerName
+from wallarood.model.topology import Topology
 
 
 class WriteVote(msgspec.Struct, frozen=True):
@@ -15,16 +17,17 @@ class WriteVote(msgspec.Struct, frozen=True):
 
 
 class StageChange(msgspec.Struct, frozen=True):
-    """Make durable, beside what is there, all that this worker has in the epoch of *change*.
+    """Make durable, beside what is there, all that this worker has in the epoch of a change.
 
-    Then report `ChangeStaged`, or `StagingFailed`. A newer one ends one that is in progress. A
-    worker that is not in the cluster yet makes a record of it from *cluster_id* and *initializer*.
+    Then report `ChangeStaged`, or `StagingFailed`. A newer one ends one that is in progress.
+    *record* is what `AdoptChange` would make durable, with the change in it; *previous* and
+    *old_members* are those of the epoch before.
     """
 
     ballot: Ballot
-    cluster_id: ClusterId
-    initializer: WorkerName
-    change: Change
+    record: ClusterRecord
+    previous: Topology
+    old_members: tuple[Member, ...]
 
 
 class AdoptChange(msgspec.Struct, frozen=True):
@@ -33,9 +36,7 @@ class AdoptChange(msgspec.Struct, frozen=True):
     The round, that all above the basis is void, and that there is no vote: all in the same.
     """
 
-    cluster_id: ClusterId
-    initializer: WorkerName
-    change: Change
+    record: ClusterRecord
 
 
 class SetAside(msgspec.Struct, frozen=True):
@@ -60,6 +61,12 @@ class SeekAt(msgspec.Struct, frozen=True):
     control: Address
 
 
+class Seek(msgspec.Struct, frozen=True):
+    """Dial this member once, though it is not this worker's turn: it is away for long."""
+
+    name: WorkerName
+
+
 class TellOperator(msgspec.Struct, frozen=True):
     """What has become of a request that was made here: it is *taken* up, or not, and why."""
 
@@ -68,7 +75,17 @@ class TellOperator(msgspec.Struct, frozen=True):
     text: str
 
 
+class FinishChange(msgspec.Struct, frozen=True):
+    """All have promised to heed *ballot*, and some have accepted *change*: finish it.
+
+    The node hands it to the machine that proposes changes here.
+    """
+
+    ballot: Ballot
+    change: Change
+
+
 OfAChange: TypeAlias = (
-    WriteVote | StageChange | AdoptChange | SetAside | Unstage | SeekAt | TellOperator
+    WriteVote | StageChange | AdoptChange | SetAside | Unstage | Seek | SeekAt | TellOperator
 )
 """What is left to the shell."""

@@ -1,8 +1,10 @@
 """What happens to a worker in a change; see `wallarood.control.events`."""
 
+from typing import TypeAlias
+
 import msgspec
 
-from wallarood.model.change import Vote
+from wallarood.model.change import Change, Vote
 from wallarood.model.ids import Ballot
 from wallarood.model.messages.change import ChangeRequest
 
@@ -11,6 +13,13 @@ class ChangeWanted(msgspec.Struct, frozen=True):
     """An operator wants a change here, or the configuration."""
 
     request: ChangeRequest
+
+
+class AcceptanceFound(msgspec.Struct, frozen=True):
+    """All have promised to heed *ballot*, and a change was accepted: it is to be finished."""
+
+    ballot: Ballot
+    change: Change
 
 
 class VoteWritten(msgspec.Struct, frozen=True):
@@ -30,3 +39,7 @@ class StagingFailed(msgspec.Struct, frozen=True):
 
     ballot: Ballot
     reason: str
+
+
+OfAChange: TypeAlias = ChangeWanted | AcceptanceFound | VoteWritten | ChangeStaged | StagingFailed
+"""All of them."""

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 import attrs
 
@@ -29,6 +30,15 @@ Listings = tuple[tuple[WorkerName, tuple[Listing, ...]], ...]
 Planner = Callable[[tuple[WorkerName, ...], Listings], Topology]
 
 
+class Replanner(Protocol):
+    """How the topology of the next epoch follows from that of this one, with the fewest moves."""
+
+    def __call__(
+        self, previous: Topology, workers: tuple[WorkerName, ...], /, *, epoch: int
+    ) -> Topology:
+        """The topology on *workers*. Raises RefusedError: there is none."""
+
+
 @attrs.frozen
 class FormationSettings:
     """One worker at the founding of a cluster. Times are in seconds."""
@@ -47,6 +57,8 @@ class FormationSettings:
     forms_new: bool = False
     """Started without ``--cluster-id``: a cluster of which no round has begun here gives way to a
     new one if others have put it aside."""
+    replan: Replanner | None = None
+    """None: the cluster does not change."""
 
     @property
     def name(self) -> WorkerName:

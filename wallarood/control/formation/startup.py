@@ -18,6 +18,8 @@ class Role(Enum):
 
     INITIALIZER = "initializer"
     JOINER = "joiner"
+    NEWCOMER = "newcomer"
+    """It joins a cluster that runs."""
 
 
 def role_in(record: ClusterRecord) -> Role:

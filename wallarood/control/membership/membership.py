@@ -35,21 +35,21 @@ from wallarood.control.membership.presence import (
     refusal,
 )
 from wallarood.control.membership.source_gate import SourceGate
+from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import WallaroodError
-from wallarood.model.ids import ClusterId, WorkerName
+from wallarood.model.ids import WorkerName
 from wallarood.model.messages import (
     Attach,
     Attached,
     Busy,
+    Decided,
     Heartbeat,
     JobFailed,
     Leaving,
     Member,
-    NewTopology,
     Refused,
     ShutDown,
 )
-from wallarood.model.topology import Topology
 
 STALL_FACTOR = 3
 
@@ -61,18 +61,17 @@ class Membership:
 
     def __init__(
         self,
-        cluster_id: ClusterId,
+        record: ClusterRecord,
         member: Member,
         others: tuple[Member, ...],
         *,
-        topology: Topology,
         heartbeat_s: float,
         liveness_deadline_s: float,
         name_taken_wait_s: float,
         now: float,
     ) -> None:
         self._member = member
-        self._attaching = Attaching(cluster_id, member, topology)
+        self._attaching = Attaching(record, member)
         self.peers = {other.name: Peer(other, last_heard=now) for other in others}
         self._heartbeat_s = heartbeat_s
         self._liveness_deadline_s = liveness_deadline_s
@@ -124,8 +123,8 @@ class Membership:
                 return self._attach(connection, attach, now)
             case on.ConnectionMessage(connection, Attached(member)):
                 return self._up(connection, member, now)
-            case on.ConnectionMessage(_, NewTopology(topology, members)):
-                return self._attaching.overtaken(topology, members)
+            case on.ConnectionMessage(_, Decided(cluster_id, change)):
+                return self._attaching.overtaken(cluster_id, change)
             case on.ConnectionMessage(connection, message):
                 return self._message(connection, message, now)
             case on.ConnectionLost(connection):

@@ -272,7 +272,7 @@ class CheckpointLeader:
 
     def _done(self, now: float) -> list[Effect]:
         """The one in flight is committed: the next that was asked for begins."""
-        if self._taking.purpose in (Purpose.FINAL, Purpose.SHUTDOWN):
+        if self._taking.purpose in (Purpose.FINAL, Purpose.SHUTDOWN, Purpose.CHANGE):
             self.phase = Phase.ENDED
             return []
         self.phase = Phase.IDLE

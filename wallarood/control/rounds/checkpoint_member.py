@@ -74,7 +74,7 @@ class Phase(Enum):
 
 W, L, X = Phase
 
-STANDING = (Purpose.LEAVE, Purpose.FINAL)
+STANDING = (Purpose.LEAVE, Purpose.FINAL, Purpose.CHANGE)
 """Checkpoints after which no source moves, and a worker that is told to stop may."""
 
 _MESSAGES = (TakeCheckpoint, CheckpointCommitted, CheckpointAbandoned, DropKept)

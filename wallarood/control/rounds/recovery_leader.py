@@ -16,10 +16,18 @@
 # another incarnation it makes the leader ask again from the start. A silent phase has a deadline,
 # after which those who have not answered are asked again. Until all members are there, the leader
 # waits as long as it takes: nothing can proceed without them.
+#
+# Where a change of the cluster was proposed in this epoch, questions have ballots (see
+# `wallarood.control.change`). This leader yields to a higher one than its own, until who asks says
+# that nothing comes of it, restarts, or is silent for too long. If any member has accepted a
+# change, no round begins: that change is finished.
 
-from enum import Enum
+from collections.abc import Sequence
 from typing import ClassVar
 
+from wallarood.control.change.effects import FinishChange
+from wallarood.control.change.events import VoteWritten
+from wallarood.control.change.proposing.bids import Bids
 from wallarood.control.effects import Effect, Level, Report, SendToMember, WaitingFor
 from wallarood.control.events import (
     Event,
@@ -29,57 +37,26 @@ from wallarood.control.events import (
     TimerFired,
 )
 from wallarood.control.machine import Table, transition
+from wallarood.control.rounds import choosing
+from wallarood.control.rounds.choosing import number_of
+from wallarood.control.rounds.recovery_phases import TRANSITIONS, Phase
+from wallarood.model.change import Change, Vote
 from wallarood.model.checkpoint import CheckpointId
-from wallarood.model.errors import DamagedStateError
-from wallarood.model.ids import WorkerName
+from wallarood.model.ids import FIRST_BALLOT, NO_BALLOT, WorkerName
 from wallarood.model.messages import (
+    ChangeProgress,
     Collect,
     Holdings,
     Member,
-    Refused,
+    Outbid,
     Resume,
     RoundAccepted,
     RoundProposal,
 )
 
 ASK_AGAIN_S = 2.0
-
-
-class Phase(Enum):
-    """How far the leader has brought the round."""
-
-    GATHERING = "gathering"
-    """Not all members are attached."""
-    COLLECTING = "collecting"
-    PROPOSED = "proposed"
-    RUNNING = "running"
-
-
-G, C, P, R = Phase
-
-# Where each event may lead in each phase. Empty: a straggler, dropped.
-TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
-    (G, MemberUp): frozenset({G, C}),
-    (C, MemberUp): frozenset({C, G}),
-    (P, MemberUp): frozenset({P, C, G}),
-    (R, MemberUp): frozenset({R, G, C}),
-    (G, MemberDown): frozenset({G}),
-    (C, MemberDown): frozenset({C}),
-    (P, MemberDown): frozenset({P}),
-    (R, MemberDown): frozenset({R}),
-    (G, Holdings): frozenset(),
-    (C, Holdings): frozenset({C, P, G}),
-    (P, Holdings): frozenset(),
-    (R, Holdings): frozenset(),
-    (G, RoundAccepted): frozenset(),
-    (C, RoundAccepted): frozenset(),
-    (P, RoundAccepted): frozenset({P, R}),
-    (R, RoundAccepted): frozenset({R}),
-    (G, TimerFired): frozenset(),
-    (C, TimerFired): frozenset({C}),
-    (P, TimerFired): frozenset({P}),
-    (R, TimerFired): frozenset(),
-}
+PATIENCE_S = 10.0
+"""For how long a leader that has yielded hears nothing of the change before it begins a round."""
 
 
 class RecoveryLeader:
@@ -92,9 +69,15 @@ class RecoveryLeader:
         TimerFired,
         Holdings,
         RoundAccepted,
+        Collect,
+        Outbid,
+        VoteWritten,
+        ChangeProgress,
     )
 
-    def __init__(self, me: Member, workers: tuple[WorkerName, ...]) -> None:
+    def __init__(
+        self, me: Member, workers: tuple[WorkerName, ...], vote: Vote | None = None
+    ) -> None:
         self.phase = Phase.GATHERING
         self._me = me
         self._workers = workers
@@ -106,11 +89,13 @@ class RecoveryLeader:
         self._proposal: RoundProposal | None = None
         self._accepted_by: set[WorkerName] = set()
         self._ask_again_at = 0.0
+        self._bids = Bids(me.name, vote.promised if vote else NO_BALLOT)
+        self._yielded_to = me.name
 
     @property
     def deadline(self) -> float | None:
         """When `TimerFired` is due; None: never."""
-        waiting = self.phase in (Phase.COLLECTING, Phase.PROPOSED)
+        waiting = self.phase in (Phase.COLLECTING, Phase.PROPOSED, Phase.YIELDED)
         return self._ask_again_at if waiting else None
 
     def begin(self, now: float) -> list[Effect]:
@@ -134,7 +119,18 @@ class RecoveryLeader:
             case MemberMessage(sender, RoundAccepted(number)):
                 return self._accepted(sender, number)
             case TimerFired():
-                return self._ask_again(now)
+                return self._gather(now) if self.phase is Phase.YIELDED else self._ask_again(now)
+            case VoteWritten(vote):
+                self._bids.heard(vote.promised)
+                return []
+            case MemberMessage(sender, Collect() as asked):
+                return self._also_asks(sender, asked, now)
+            case MemberMessage(_, Outbid(promised)):
+                self._bids.heard(promised)
+                asks = self.phase in (Phase.COLLECTING, Phase.PROPOSED)
+                return self._yield(promised.name, now) if asks and self._bids.outbid else []
+            case MemberMessage(sender, ChangeProgress(_, text)):
+                return self._hears_of_change(sender, text, now)
             case _:
                 return []
 
@@ -146,6 +142,9 @@ class RecoveryLeader:
         if self.phase is Phase.GATHERING:
             return self._gather(now)
         known = self._asked.get(member.name)
+        if self.phase is Phase.YIELDED:
+            changed = known is not None and known.incarnation != member.incarnation
+            return self._gather(now) if changed and member.name == self._yielded_to else []
         if known is None or known.incarnation != member.incarnation:
             again = Report(_rolling_back(member.name), Level.WARNING)
             lost = [again] if self.phase is Phase.RUNNING else []
@@ -155,7 +154,7 @@ class RecoveryLeader:
     def _say_again(self, name: WorkerName) -> list[Effect]:
         """What a member that was away may have missed."""
         if self.phase is Phase.COLLECTING:
-            return [SendToMember(name, Collect(self._attempt))]
+            return self._ask([name])
         assert self._proposal is not None
         if self.phase is Phase.PROPOSED:
             return [SendToMember(name, self._proposal)]
@@ -173,21 +172,24 @@ class RecoveryLeader:
         self.phase, self._attempts = Phase.COLLECTING, self._attempts + 1
         self._asked, self._holdings, self._proposal = dict(self._present), {}, None
         self._ask_again_at = now + ASK_AGAIN_S
-        return [
-            *(SendToMember(name, Collect(self._attempt)) for name in self._workers),
-            self._waiting_for(),
-        ]
+        self._bids.bid_for_a_round()
+        return [*self._ask(self._workers), self._waiting_for()]
+
+    def _ask(self, names: Sequence[WorkerName]) -> list[Effect]:
+        """Ask what they hold; with a ballot this worker first, which makes it durable here."""
+        ballot, me = self._bids.ballot, self._me.name
+        if ballot != NO_BALLOT and me not in self._holdings:
+            names = [me]
+        return [SendToMember(name, Collect(self._attempt, ballot)) for name in names]
 
     def _waiting_for(self) -> WaitingFor:
         absent = self._absent()
         count = len(self._workers)
         text = f"waiting for {len(absent)} of {count} workers: {', '.join(absent)}"
         doing = {
-            Phase.GATHERING: "",
             Phase.COLLECTING: " to say what they hold",
             Phase.PROPOSED: " to write the proposal",
-            Phase.RUNNING: "",
-        }[self.phase]
+        }.get(self.phase, "")
         return WaitingFor(text + doing if absent else "")
 
     def _absent(self) -> list[WorkerName]:
@@ -195,34 +197,61 @@ class RecoveryLeader:
             Phase.GATHERING: set(self._present) - self._away,
             Phase.COLLECTING: set(self._holdings),
             Phase.PROPOSED: self._accepted_by,
-            Phase.RUNNING: set(self._workers),
-        }[self.phase]
+        }.get(self.phase, set(self._workers))
         return [name for name in self._workers if name not in done]
 
     def _ask_again(self, now: float) -> list[Effect]:
         self._ask_again_at = now + ASK_AGAIN_S
         return [each for name in self._absent() for each in self._say_again(name)]
 
-    # ---- the proposal ----------------------------------------------------------------------------
+    # ---- what they hold --------------------------------------------------------------------------
 
     def _collected(self, sender: WorkerName, holdings: Holdings, now: float) -> list[Effect]:
         if holdings.attempt != self._attempt:
             return []
         self._holdings[sender] = holdings
-        if self._absent():
-            return [self._waiting_for()]
-        return self._choose(now)
+        if absent := self._absent():
+            durable = sender == self._me.name and self._bids.ballot != NO_BALLOT
+            return [*(self._ask(absent) if durable else ()), self._waiting_for()]
+        change = self._accepted_change()
+        if change is None:
+            return self._choose(now)
+        return [*self._yield(self._me.name, now), FinishChange(self._bids.ballot, change)]
+
+    def _accepted_change(self) -> Change | None:
+        return choosing.accepted_change(self._holdings.values())
+
+    # ---- changes ---------------------------------------------------------------------------------
+
+    def _also_asks(self, sender: WorkerName, asked: Collect, now: float) -> list[Effect]:
+        """A question; another than that of this leader halts the job for a change, if it counts."""
+        if asked.attempt == self._attempt or asked.ballot < max(self._bids.known, FIRST_BALLOT):
+            return []
+        self._bids.heard(asked.ballot)
+        return self._yield(sender, now)
+
+    def _yield(self, name: WorkerName, now: float) -> list[Effect]:
+        self.phase, self._yielded_to = Phase.YIELDED, name
+        self._asked, self._ask_again_at = dict(self._present), now + PATIENCE_S
+        return []
+
+    def _hears_of_change(self, sender: WorkerName, text: str, now: float) -> list[Effect]:
+        if self.phase is Phase.YIELDED and text and sender == self._yielded_to:
+            self._ask_again_at = now + PATIENCE_S
+        over = not text and self.phase in (Phase.YIELDED, Phase.RUNNING)
+        return self._gather(now) if over else []
+
+    # ---- the proposal ----------------------------------------------------------------------------
 
     def _choose(self, now: float) -> list[Effect]:
         everything = self._holdings.values()
-        common = frozenset.intersection(*(frozenset(each.checkpoints) for each in everything))
-        known = max((each.committed for each in everything), key=_number)
+        common = choosing.common(everything)
+        known = max((each.committed for each in everything), key=number_of)
         if not common:
             return self._nothing_common(known, now)
-        checkpoint = max(common, key=_number)
-        older = checkpoint.number < known.number
+        checkpoint = max(common, key=number_of)
         line = max(each.line for each in everything)
-        if older or self._may_be_older(checkpoint.number):
+        if checkpoint.number < known.number or self._may_be_older(checkpoint.number):
             line += 1
         self._proposal = RoundProposal(
             self._attempt,
@@ -234,45 +263,21 @@ class RecoveryLeader:
         )
         self.phase, self._accepted_by = Phase.PROPOSED, set()
         self._ask_again_at = now + ASK_AGAIN_S
-        text = f"round {self._proposal.round} starts from checkpoint {checkpoint}"
-        if older:
-            text += (
-                f", which is older than {known}: output published after it will be produced again"
-            )
         return [
-            Report(text, Level.WARNING if older else Level.INFO),
+            choosing.starts(self._proposal.round, checkpoint, known),
             *(SendToMember(name, self._proposal) for name in self._workers),
             self._waiting_for(),
         ]
 
     def _may_be_older(self, number: int) -> bool:
-        """Whether what is above a checkpoint, and held by some, may have been published.
-
-        A member that was alone in knowing it committed may have come back with a copy of its state
-        that was made before. That cannot be told from a member that never held it. Another line is
-        safe in either case; it is not begun at each crash because copies are put back only while a
-        checkpoint is kept, which need not be the one that the round starts from.
-        """
-        everything = self._holdings.values()
-        kept = any(each <= number for holdings in everything for each in holdings.kept)
-        return kept and any(max(map(_number, each.checkpoints)) > number for each in everything)
+        return choosing.may_be_older(self._holdings.values(), number)
 
     def _nothing_common(self, known: CheckpointId, now: float) -> list[Effect]:
         """Somebody lacks what is known committed: tell it what is missing; the others wait."""
-        lacking = [name for name, each in self._holdings.items() if known not in each.checkpoints]
+        lacking = choosing.lacking(known, self._holdings)
         effects: list[Effect] = []
         for name in lacking:
-            held = ", ".join(str(each) for each in self._holdings[name].checkpoints) or "none"
-            reason = (
-                f"{name} lacks checkpoint {known}, which the cluster has committed (it holds "
-                f"{held}): put back its state directory, or a copy that was made at a checkpoint "
-                "which the others have kept (wallarooctl checkpoint --keep), or stop all workers "
-                "and start them without --cluster-id for a new cluster"
-            )
-            effects += [
-                Report(f"refused: {reason}", Level.WARNING),
-                SendToMember(name, Refused(reason, DamagedStateError.exit_code)),
-            ]
+            effects += choosing.refused(name, known, self._holdings[name])
             del self._present[name]
             self._away.discard(name)
         self._present[self._me.name] = self._me
@@ -289,10 +294,6 @@ class RecoveryLeader:
         self.phase = Phase.RUNNING
         resume = Resume(number)
         return [*(SendToMember(name, resume) for name in self._workers), self._waiting_for()]
-
-
-def _number(checkpoint: CheckpointId) -> int:
-    return checkpoint.number
 
 
 def _rolling_back(name: WorkerName) -> str:

@@ -6,10 +6,20 @@
 # the leader says that all have done so. A question that comes meanwhile is answered after the step
 # that is under way: the newest counts. Nothing here has a deadline, since the leader's has: it asks
 # again, and after its own restart it begins from the start.
+#
+# Who proposes a change of the cluster asks as well (see `wallarood.control.change`). Questions have
+# ballots, and an answer is a promise to heed nothing lower: it is durable before it is given, here
+# and in later lives. A worker that has accepted a change is bound: it takes part in no round of
+# this epoch any more, answers questions with what it has accepted, and waits to hear of a decision.
+# As long as no change was proposed in this epoch there is no ballot, and nothing to write.
 
 from enum import Enum
 from typing import ClassVar
 
+import attrs
+
+from wallarood.control.change.effects import WriteVote
+from wallarood.control.change.events import VoteWritten
 from wallarood.control.effects import (
     BeginRound,
     Effect,
@@ -26,8 +36,18 @@ from wallarood.control.events import (
     RoundWritten,
 )
 from wallarood.control.machine import Table, transition
-from wallarood.model.ids import WorkerName
-from wallarood.model.messages import Collect, Holdings, Resume, RoundAccepted, RoundProposal
+from wallarood.model.change import Vote
+from wallarood.model.ids import NO_BALLOT, Ballot, WorkerName
+from wallarood.model.messages import (
+    Accept,
+    Accepted,
+    Collect,
+    Holdings,
+    Outbid,
+    Resume,
+    RoundAccepted,
+    RoundProposal,
+)
 
 
 class Phase(Enum):
@@ -36,57 +56,69 @@ class Phase(Enum):
     IDLE = "idle"
     """Nothing runs; nothing is proposed."""
     HALTING = "halting"
+    PROMISING = "promising"
+    """The promise is being written."""
     READING = "reading"
     REPORTED = "reported"
     WRITING = "writing"
     ACCEPTED = "accepted"
     """The proposal is durable here."""
     RUNNING = "running"
+    BINDING = "binding"
+    """What is accepted is being written."""
+    BOUND = "bound"
+    """A change is accepted: nothing of this epoch runs here any more."""
 
 
-_I, L, D, P, W, A, R = Phase
+_I, L, Q, D, P, W, A, R, B, X = Phase
+_WRITES = (Q, B)
 
 # Where each event may lead in each phase. Empty: a straggler, dropped.
 TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
-    (_I, Collect): frozenset({D}),
-    (L, Collect): frozenset({L}),
-    (D, Collect): frozenset({D}),
-    (P, Collect): frozenset({D}),
-    (W, Collect): frozenset({W}),
-    (A, Collect): frozenset({D}),
+    **{(phase, Collect): frozenset({phase, Q, D}) for phase in (_I, P, A, X)},
+    **{(phase, Collect): frozenset({phase}) for phase in (L, Q, D, W, B)},
     (R, Collect): frozenset({L, R}),
-    (L, JobHalted): frozenset({D}),
-    **{(phase, JobHalted): frozenset() for phase in (_I, D, P, W, A, R)},
-    (D, HoldingsRead): frozenset({D, P}),
-    **{(phase, HoldingsRead): frozenset() for phase in (_I, L, P, W, A, R)},
+    (L, JobHalted): frozenset({D, Q}),
+    **{(phase, JobHalted): frozenset() for phase in Phase if phase is not L},
+    (Q, VoteWritten): frozenset({Q, D}),
+    (B, VoteWritten): frozenset({X, Q, D}),
+    **{(phase, VoteWritten): frozenset() for phase in Phase if phase not in _WRITES},
+    (D, HoldingsRead): frozenset({D, Q, P}),
+    **{(phase, HoldingsRead): frozenset() for phase in Phase if phase is not D},
     (P, RoundProposal): frozenset({P, W}),
     (A, RoundProposal): frozenset({A}),
     (R, RoundProposal): frozenset({R}),
-    **{(phase, RoundProposal): frozenset() for phase in (_I, L, D, W)},
-    (W, RoundWritten): frozenset({A, D}),
-    **{(phase, RoundWritten): frozenset() for phase in (_I, L, D, P, A, R)},
+    **{(phase, RoundProposal): frozenset() for phase in (_I, L, Q, D, W, B, X)},
+    (W, RoundWritten): frozenset({A, D, Q}),
+    **{(phase, RoundWritten): frozenset() for phase in Phase if phase is not W},
     (A, Resume): frozenset({A, R}),
-    **{(phase, Resume): frozenset() for phase in (_I, L, D, P, W, R)},
+    **{(phase, Resume): frozenset() for phase in Phase if phase is not A},
+    **{(phase, Accept): frozenset({phase, B}) for phase in (_I, P, A, X)},
+    **{(phase, Accept): frozenset() for phase in (L, Q, D, W, R, B)},
 }
 
 
 class RecoveryMember:
-    """The machine of one worker. *leader* is whom it answers."""
+    """The machine of one worker. *leader* is whom it answers; *vote* is what is durable of one."""
 
     TRANSITIONS: ClassVar[Table] = TRANSITIONS
     INPUTS: ClassVar[tuple[type, ...]] = (
         Collect,
         JobHalted,
+        VoteWritten,
         HoldingsRead,
         RoundProposal,
         RoundWritten,
         Resume,
+        Accept,
     )
 
-    def __init__(self, leader: WorkerName) -> None:
-        self.phase = Phase.IDLE
-        self._leader = leader
-        self._attempt = ""
+    def __init__(self, leader: WorkerName, vote: Vote | None = None) -> None:
+        self.vote = vote or Vote(0)
+        self.phase = Phase.BOUND if self.vote.accepted else Phase.IDLE
+        self._leader = self._asker = leader
+        self._asked = Collect("")
+        self._accepting = leader
         self._proposal: RoundProposal | None = None
 
     @property
@@ -105,10 +137,12 @@ class RecoveryMember:
     def take(self, event: Event, now: float) -> list[Effect]:  # noqa: ARG002 - as all machines
         """Do what is done with an event that the table lets in."""
         match event:
-            case MemberMessage(_, Collect(attempt)):
-                return self._collect(attempt)
+            case MemberMessage(sender, Collect() as asked):
+                return self._collect(sender, asked)
             case JobHalted():
-                return [ReadHoldings(self._attempt)]
+                return self._answer()
+            case VoteWritten(vote):
+                return self._voted(vote)
             case HoldingsRead(holdings):
                 return self._report(holdings)
             case MemberMessage(_, RoundProposal() as proposal):
@@ -117,32 +151,77 @@ class RecoveryMember:
                 return self._written(round_)
             case MemberMessage(_, Resume(number)):
                 return self._resume(number)
+            case MemberMessage(sender, Accept() as accept):
+                return self._accept(sender, accept)
             case _:
                 return []
 
-    def _collect(self, attempt: str) -> list[Effect]:
-        if attempt == self._attempt and self.phase is Phase.RUNNING:
+    # ---- promises --------------------------------------------------------------------------------
+
+    @property
+    def _heeded(self) -> Ballot:
+        """What nothing below is heeded of: promised, or about to be."""
+        return max(self.vote.promised, self._asked.ballot)
+
+    def _collect(self, sender: WorkerName, asked: Collect) -> list[Effect]:
+        if asked.attempt == self._asked.attempt and self.phase is Phase.RUNNING:
             return []
-        self._attempt = attempt
+        if asked.ballot < self._heeded:
+            return [SendToMember(sender, Outbid(self._heeded))]
+        self._asker, self._asked = sender, asked
         match self.phase:
             case Phase.RUNNING:
                 self.phase = Phase.HALTING
                 return [HaltJob()]
-            case Phase.HALTING | Phase.READING | Phase.WRITING:
+            case Phase.HALTING | Phase.READING | Phase.WRITING | Phase.PROMISING | Phase.BINDING:
                 return []
             case _:
-                self.phase = Phase.READING
-                return [ReadHoldings(attempt)]
+                return self._answer()
+
+    def _answer(self) -> list[Effect]:
+        """Nothing runs here: promise, if that is new, then read what is held."""
+        if self._asked.ballot > self.vote.promised:
+            self.phase = Phase.PROMISING
+            return [WriteVote(attrs.evolve(self.vote, promised=self._asked.ballot))]
+        self.phase = Phase.READING
+        return [ReadHoldings(self._asked.attempt)]
+
+    def _voted(self, vote: Vote) -> list[Effect]:
+        self.vote = vote
+        if self.phase is Phase.PROMISING or self._asked.ballot > vote.promised:
+            return self._answer()
+        assert vote.accepted is not None
+        self.phase = Phase.BOUND
+        return [SendToMember(self._accepting, Accepted(vote.accepted))]
 
     def _report(self, holdings: Holdings) -> list[Effect]:
-        if holdings.attempt != self._attempt:
-            return [ReadHoldings(self._attempt)]
+        if holdings.attempt != self._asked.attempt:
+            return self._answer()
         self.phase = Phase.REPORTED
-        return [SendToMember(self._leader, holdings)]
+        if self.vote.accepted is not None:
+            holdings = attrs.evolve(holdings, accepted=self.vote)
+        return [SendToMember(self._asker, holdings)]
+
+    # ---- a change --------------------------------------------------------------------------------
+
+    def _accept(self, sender: WorkerName, accept: Accept) -> list[Effect]:
+        if accept.ballot < self._heeded:
+            return [SendToMember(sender, Outbid(self._heeded))]
+        if self.phase is Phase.BOUND and self.vote.accepted == accept.ballot:
+            return [SendToMember(sender, Accepted(accept.ballot))]
+        if accept.change.epoch != self.vote.epoch + 1 or accept.ballot == NO_BALLOT:
+            return []
+        self.phase, self._accepting = Phase.BINDING, sender
+        ballot = accept.ballot
+        return [WriteVote(Vote(self.vote.epoch, ballot, ballot, accept.change))]
+
+    # ---- a round ---------------------------------------------------------------------------------
 
     def _take_proposal(self, proposal: RoundProposal) -> list[Effect]:
+        if self.vote.accepted is not None:
+            return []
         if self.phase is Phase.REPORTED:
-            if proposal.attempt != self._attempt:
+            if proposal.attempt != self._asked.attempt:
                 return []
             self.phase, self._proposal = Phase.WRITING, proposal
             return [WriteRound(proposal)]
@@ -151,9 +230,8 @@ class RecoveryMember:
 
     def _written(self, round_: int) -> list[Effect]:
         assert self._proposal is not None
-        if self._attempt != self._proposal.attempt:
-            self.phase = Phase.READING
-            return [ReadHoldings(self._attempt)]
+        if self._asked.attempt != self._proposal.attempt:
+            return self._answer()
         self.phase = Phase.ACCEPTED
         return [SendToMember(self._leader, RoundAccepted(round_))]
 

@@ -6,6 +6,7 @@ import attrs
 
 from wallarood.model.change import Change, ChangeKind
 from wallarood.model.ids import Address, Ballot, ClusterId, Member, Seat, WorkerName
+from wallarood.model.topology import Topology
 
 
 @attrs.frozen
@@ -60,12 +61,17 @@ class AskThere:
 
 @attrs.frozen
 class Stage:
-    """The receiver is to make durable what it has in the epoch of *change*, before that is so."""
+    """The receiver is to make durable what it has in the epoch of *change*, before that is so.
+
+    `previous` is the topology of the epoch before, and `old_members` are those who have its parts.
+    """
 
     ballot: Ballot
     cluster_id: ClusterId
     initializer: WorkerName
     change: Change
+    previous: Topology
+    old_members: tuple[Member, ...]
 
 
 @attrs.frozen

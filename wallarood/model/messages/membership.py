@@ -5,14 +5,13 @@ from typing import TypeAlias
 import attrs
 
 from wallarood.model.ids import ClusterId, Member, WorkerName
-from wallarood.model.topology import Topology
 
 
 @attrs.frozen
 class Attach:
     """A member opens a control channel to another member, or answers so one that is ahead of it.
 
-    Answered by Attached, Refused, or, if the sender's topology is older, by NewTopology.
+    Answered by Attached, Refused, or, if the sender's epoch is older, by Decided.
     """
 
     member: Member
@@ -26,14 +25,6 @@ class Attached:
     """The answer to Attach."""
 
     member: Member
-
-
-@attrs.frozen
-class NewTopology:
-    """The receiver's topology is an older one: this is the cluster as it has become."""
-
-    topology: Topology
-    members: tuple[Member, ...]
 
 
 @attrs.frozen
@@ -94,14 +85,6 @@ class ShutDown:
 
 
 MembershipMessage: TypeAlias = (
-    Attach
-    | Attached
-    | NewTopology
-    | Heartbeat
-    | StatusWanted
-    | StatusTold
-    | Leaving
-    | JobFailed
-    | ShutDown
+    Attach | Attached | Heartbeat | StatusWanted | StatusTold | Leaving | JobFailed | ShutDown
 )
 """All that workers say in this protocol."""

@@ -8,6 +8,9 @@ from wallarood.model.change import PartName, Vote
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.ids import NO_BALLOT, Ballot, Member, WorkerName
 
+_OMITTED = {"omit_default": True}
+"""Not on the wire where nothing was ever changed."""
+
 
 @attrs.frozen
 class Collect:
@@ -18,7 +21,7 @@ class Collect:
     """
 
     attempt: str
-    ballot: Ballot = NO_BALLOT
+    ballot: Ballot = attrs.field(default=NO_BALLOT, metadata=_OMITTED)
 
 
 @attrs.frozen
@@ -29,7 +32,8 @@ class Holdings:
     ever seen, `committed` the highest checkpoint that it knows committed, `kept` the numbers of
     those that are kept by name. `accepted` is the change that the sender has accepted, if it has;
     `replicas` are the parts that it keeps for others, and `journals` how far it has the journals
-    of others: (owner, journal, end).
+    of others: (owner, journal, end). One that is `restored` may have forgotten what it has promised
+    and accepted: its answer is no promise.
     """
 
     attempt: str
@@ -39,9 +43,10 @@ class Holdings:
     highest: int
     line: int
     kept: tuple[int, ...] = ()
-    accepted: Vote | None = None
-    replicas: tuple[PartName, ...] = ()
-    journals: tuple[tuple[WorkerName, str, int], ...] = ()
+    accepted: Vote | None = attrs.field(default=None, metadata=_OMITTED)
+    replicas: tuple[PartName, ...] = attrs.field(default=(), metadata=_OMITTED)
+    journals: tuple[tuple[WorkerName, str, int], ...] = attrs.field(default=(), metadata=_OMITTED)
+    restored: bool = attrs.field(default=False, metadata=_OMITTED)
 
 
 @attrs.frozen

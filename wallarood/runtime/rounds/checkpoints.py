@@ -18,6 +18,7 @@ from wallarood.runtime.worker import LastCheckpoint, Round, Worker
 PAUSING = {
     Purpose.LEAVE: "a worker is leaving",
     Purpose.SHUTDOWN: "the cluster is being shut down",
+    Purpose.CHANGE: "the cluster is changing",
 }
 
 PROGRESS_S = 1.0

@@ -4,18 +4,22 @@ from typing import Any
 
 import attrs
 import pytest
-from support.nodes import member, sent
+from support.nodes import changed, member, record, sent
 
-from wallarood.control.effects import Adopt, Close, Effect, Fail, Report
+from wallarood.control.change.decided import adopted
+from wallarood.control.change.effects import AdoptChange, SetAside
+from wallarood.control.effects import Close, Effect, Report
 from wallarood.control.membership.attaching import Attaching
 from wallarood.model.errors import RefusedError
-from wallarood.model.messages import PROTOCOL_VERSION, Attach, Busy, NewTopology, Refused
-from wallarood.model.topology import Topology
+from wallarood.model.ids import Seat
+from wallarood.model.messages import PROTOCOL_VERSION, Attach, Busy, Decided, Refused
 
 TRIO = ("alpha", "beta", "gamma")
-OTHERS = {name: member(name) for name in TRIO[1:]}
+OTHERS = {name: attrs.evolve(member(name), seat=Seat(name)) for name in TRIO[1:]}
 NOW_AT = 3
-HERE = Attaching("wc-1", member("alpha"), Topology(NOW_AT, "app", TRIO, (), ()))
+FIRST = attrs.evolve(record("alpha", *TRIO), cluster_id="wc-1")
+CHANGE = changed(FIRST, *TRIO, epochs=NOW_AT - 1)
+HERE = Attaching(adopted(FIRST, CHANGE), member("alpha"))
 
 
 def objections(**claims: Any) -> list[Effect]:
@@ -33,7 +37,10 @@ def test_a_member_at_the_same_epoch_is_attached() -> None:
     [
         ({"protocol": 0}, f"beta speaks protocol version 0, not {PROTOCOL_VERSION}"),
         ({"member": member("delta")}, "delta is not a member of wc-1"),
-        ({"member": member("delta"), "epoch": NOW_AT - 1}, "delta is not a member of wc-1"),
+        (
+            {"member": attrs.evolve(member("beta"), seat=Seat("another"))},
+            "beta is not the one that is a member of wc-1",
+        ),
     ],
 )
 def test_who_can_never_attach_is_refused(claims: dict[str, Any], reason: str) -> None:
@@ -49,10 +56,10 @@ def test_a_worker_of_another_cluster_looks_for_its_peer_elsewhere() -> None:
     assert effects[-1] == Close(7)
 
 
-def test_who_is_behind_is_told_what_the_cluster_is_by_now() -> None:
-    effects = objections(epoch=NOW_AT - 1)
-    members = (HERE.member, *OTHERS.values())
-    assert sent(effects) == [(7, NewTopology(HERE.topology, members))]
+@pytest.mark.parametrize("name", ["beta", "delta"])
+def test_who_is_behind_is_told_what_was_decided_whether_it_is_a_member_or_not(name: str) -> None:
+    effects = objections(epoch=NOW_AT - 1, member=member(name))
+    assert sent(effects) == [(7, Decided("wc-1", CHANGE))]
     assert effects[-1] == Close(7)
     assert any(isinstance(each, Report) for each in effects)
 
@@ -64,19 +71,15 @@ def test_who_is_ahead_is_asked_even_if_it_is_no_member_that_is_known_here(name: 
     assert sent(effects) == [(7, HERE.own)]
 
 
-def test_a_newer_topology_is_adopted_and_an_older_one_is_not() -> None:
-    members = tuple(OTHERS.values())
-    for epoch in (NOW_AT - 1, NOW_AT):
-        assert HERE.overtaken(attrs.evolve(HERE.topology, epoch=epoch), members) == []
-    newer = attrs.evolve(HERE.topology, epoch=NOW_AT + 1)
-    report, adopt = HERE.overtaken(newer, members)
-    assert isinstance(report, Report)
-    assert adopt == Adopt(newer, members)
+def test_what_is_newer_is_adopted_and_what_is_older_is_not() -> None:
+    older = (changed(FIRST, *TRIO), CHANGE)
+    assert [HERE.overtaken("wc-1", each) for each in older] == [[], []]
+    newer = changed(HERE.record, *TRIO)
+    assert HERE.overtaken("wc-2", newer) == []
+    assert HERE.overtaken("wc-1", newer)[-1] == AdoptChange(adopted(HERE.record, newer))
 
 
-def test_who_is_no_member_any_longer_ends() -> None:
-    newer = attrs.evolve(HERE.topology, epoch=5, workers=("beta", "gamma"))
-    (fail,) = HERE.overtaken(newer, ())
-    assert isinstance(fail, Fail)
-    assert fail.error.message == "alpha is no member of wc-1 any longer, since epoch 5"
-    assert fail.error.exit_code == RefusedError.exit_code
+def test_who_is_no_member_any_longer_puts_aside_what_it_has() -> None:
+    (effect,) = HERE.overtaken("wc-1", changed(HERE.record, "beta", "gamma"))
+    assert isinstance(effect, SetAside)
+    assert effect.exit_code == RefusedError.exit_code

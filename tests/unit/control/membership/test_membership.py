@@ -1,9 +1,14 @@
 """Membership: who is missed, who comes back, who is a copy, and what holds the sources."""
 
 from wallarood.control import effects as do
+from wallarood.control.change.decided import adopted
+from wallarood.control.change.effects import AdoptChange, SetAside
 from wallarood.control.effects import Effect
 from wallarood.control.events import ConnectionLost, ConnectionMessage, ConnectionOpened, TimerFired
 from wallarood.control.membership.membership import Membership
+from wallarood.model.change import Change
+from wallarood.model.checkpoint import CheckpointId
+from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import ApplicationError, DamagedStateError
 from wallarood.model.ids import Address, Incarnation
 from wallarood.model.messages import (
@@ -11,11 +16,11 @@ from wallarood.model.messages import (
     Attach,
     Attached,
     Busy,
+    Decided,
     Heartbeat,
     JobFailed,
     Leaving,
     Member,
-    NewTopology,
     Refused,
 )
 from wallarood.model.topology import Topology
@@ -41,13 +46,24 @@ def topology(epoch: int, workers: tuple[str, ...] = NAMES) -> Topology:
     return Topology(epoch, "app", workers, (), ())
 
 
+def change(epoch: int, workers: tuple[str, ...] = NAMES) -> Change:
+    members = tuple(member(name) for name in workers)
+    basis = CheckpointId(1, 1)
+    return Change(epoch, members, (), topology(epoch, workers), (), basis, 1, 2, 0)
+
+
+def record(epoch: int) -> ClusterRecord:
+    started, members = RecordState.STARTED, tuple(member(name) for name in NAMES)
+    made = ClusterRecord("wc-1", started, "alpha", "alpha", (), topology(1), members)
+    return made if epoch == 1 else adopted(made, change(epoch))
+
+
 def running(epoch: int = 1) -> Membership:
     """Alpha with beta and gamma attached at time 0, records flowing."""
     machine = Membership(
-        "wc-1",
+        record(epoch),
         member("alpha"),
         (member("beta"), member("gamma")),
-        topology=topology(epoch),
         heartbeat_s=1.0,
         liveness_deadline_s=5.0,
         name_taken_wait_s=2.0,
@@ -226,10 +242,9 @@ def test_a_member_of_another_cluster_is_sent_away_and_not_stopped() -> None:
     assert effects[-1] == do.Close(9)
 
 
-def test_a_member_that_is_behind_is_told_the_topology() -> None:
+def test_a_member_that_is_behind_is_told_what_was_decided() -> None:
     effects = running(epoch=3).step(ConnectionMessage(9, attach(member("beta", 2, "b"), 2)), 1.0)
-    members = (member("alpha"), member("beta"), member("gamma"))
-    assert do.SendOnConnection(9, NewTopology(topology(3), members)) in effects
+    assert do.SendOnConnection(9, Decided("wc-1", change(3))) in effects
     assert effects[-1] == do.Close(9)
     assert of(do.PeerUp, effects) == []
 
@@ -239,17 +254,16 @@ def test_a_member_that_is_behind_the_one_that_dials_asks_to_be_told() -> None:
     assert effects == [do.SendOnConnection(9, attach(member("alpha"), 2))]
 
 
-def test_a_topology_is_adopted_if_it_is_newer() -> None:
-    members = (member("alpha"), member("beta"))
-    newer = NewTopology(topology(2, ("alpha", "beta")), members)
-    adopted = do.Adopt(newer.topology, members)
-    assert running(epoch=1).step(ConnectionMessage(9, newer), 1.0)[-1] == adopted
+def test_what_was_decided_is_adopted_if_it_is_newer() -> None:
+    newer = Decided("wc-1", change(2))
+    adopts = AdoptChange(adopted(record(1), change(2)))
+    assert running(epoch=1).step(ConnectionMessage(9, newer), 1.0)[-1] == adopts
     assert running(epoch=2).step(ConnectionMessage(9, newer), 1.0) == []
 
 
-def test_who_is_no_member_any_longer_ends() -> None:
-    gone = NewTopology(topology(2, ("beta", "gamma")), (member("beta"), member("gamma")))
-    [failed] = running().step(ConnectionMessage(9, gone), 1.0)
-    assert isinstance(failed, do.Fail)
-    assert failed.error.exit_code == 76
-    assert "alpha is no member of wc-1 any longer, since epoch 2" in failed.error.message
+def test_who_is_no_member_any_longer_puts_aside_what_it_has() -> None:
+    gone = Decided("wc-1", change(2, ("beta", "gamma")))
+    [aside] = running().step(ConnectionMessage(9, gone), 1.0)
+    assert isinstance(aside, SetAside)
+    assert aside.exit_code == 76
+    assert "alpha is no member of the cluster any longer, since epoch 2" in aside.reason

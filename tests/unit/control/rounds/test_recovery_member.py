@@ -2,8 +2,12 @@
 
 from typing import Any
 
+import attrs
 import pytest
+from support.nodes import changed, record
 
+from wallarood.control.change.effects import WriteVote
+from wallarood.control.change.events import VoteWritten
 from wallarood.control.effects import BeginRound, HaltJob, ReadHoldings, SendToMember, WriteRound
 from wallarood.control.events import (
     Event,
@@ -13,8 +17,19 @@ from wallarood.control.events import (
     RoundWritten,
 )
 from wallarood.control.rounds.recovery_member import Phase, RecoveryMember
+from wallarood.model.change import Vote
 from wallarood.model.checkpoint import CheckpointId
-from wallarood.model.messages import Collect, Holdings, Resume, RoundAccepted, RoundProposal
+from wallarood.model.ids import NO_BALLOT, Ballot
+from wallarood.model.messages import (
+    Accept,
+    Accepted,
+    Collect,
+    Holdings,
+    Outbid,
+    Resume,
+    RoundAccepted,
+    RoundProposal,
+)
 
 BASIS = CheckpointId(1, 4)
 
@@ -130,3 +145,85 @@ def test_another_round_is_not_begun() -> None:
 def test_it_never_waits_by_itself() -> None:
     for events in ((), REPORTED, ACCEPTED, RUNNING):
         assert member(*events).deadline is None
+
+
+LOW, HIGH = Ballot(1, "alpha"), Ballot(2, "beta")
+CHANGE = changed(record("beta", "alpha", "beta"), "alpha", "beta", "gamma")
+
+
+def asked(ballot: Ballot, attempt: str = "c", sender: str = "alpha") -> MemberMessage:
+    return MemberMessage(sender, Collect(attempt, ballot))
+
+
+def accept(ballot: Ballot, sender: str = "alpha") -> MemberMessage:
+    return MemberMessage(sender, Accept(ballot, CHANGE))
+
+
+def voter(*events: Event, vote: Vote | None = None) -> RecoveryMember:
+    machine = RecoveryMember("alpha", vote or Vote(1))
+    for event in events:
+        machine.step(event, 0.0)
+    return machine
+
+
+PROMISED = Vote(1, LOW)
+BOUND = Vote(1, LOW, LOW, CHANGE)
+
+
+def test_a_promise_halts_the_job_and_is_durable_before_it_is_given() -> None:
+    machine = member(*RUNNING)
+    assert machine.step(asked(LOW, sender="gamma"), 0.0) == [HaltJob()]
+    (writing,) = machine.step(JobHalted(), 0.0)
+    assert writing == WriteVote(Vote(0, LOW))
+    assert machine.step(VoteWritten(Vote(0, LOW)), 0.0) == [ReadHoldings("c")]
+    assert machine.step(HoldingsRead(held("c")), 0.0) == [SendToMember("gamma", held("c"))]
+
+
+def test_without_a_ballot_nothing_is_written() -> None:
+    assert member().step(collect("a"), 0.0) == [ReadHoldings("a")]
+
+
+def test_what_is_lower_than_what_was_promised_is_not_heeded() -> None:
+    for machine in (voter(vote=Vote(1, HIGH)), voter(asked(HIGH))):
+        for lower in (asked(LOW), asked(NO_BALLOT), accept(LOW)):
+            assert machine.step(lower, 0.0) in ([], to_leader(Outbid(HIGH)))
+    assert voter(vote=Vote(1, HIGH)).step(asked(LOW), 0.0) == to_leader(Outbid(HIGH))
+    assert voter(vote=Vote(1, HIGH)).step(accept(LOW), 0.0) == to_leader(Outbid(HIGH))
+
+
+def test_an_acceptance_is_durable_before_it_is_said_and_said_again_when_asked() -> None:
+    machine = voter(asked(LOW), VoteWritten(PROMISED), HoldingsRead(held("c")))
+    assert machine.step(accept(LOW), 0.0) == [WriteVote(BOUND)]
+    assert machine.step(accept(LOW), 0.0) == []
+    assert machine.step(VoteWritten(BOUND), 0.0) == to_leader(Accepted(LOW))
+    assert machine.step(accept(LOW), 0.0) == to_leader(Accepted(LOW))
+    assert machine.phase is Phase.BOUND
+
+
+def test_a_restart_forgets_neither_promise_nor_acceptance() -> None:
+    assert voter(vote=PROMISED).step(accept(LOW), 0.0) == [WriteVote(BOUND)]
+    assert voter(vote=BOUND).phase is Phase.BOUND
+
+
+def test_who_has_accepted_says_so_to_whoever_asks_and_takes_part_in_no_round() -> None:
+    machine = voter(asked(HIGH, "d", "beta"), vote=BOUND)
+    higher = attrs.evolve(BOUND, promised=HIGH)
+    machine.step(VoteWritten(higher), 0.0)
+    (answer,) = machine.step(HoldingsRead(held("d")), 0.0)
+    assert answer == SendToMember("beta", attrs.evolve(held("d"), accepted=higher))
+    assert machine.step(choice("d"), 0.0) == []
+    assert machine.step(resume(), 0.0) == []
+
+
+def test_a_change_of_another_epoch_is_not_accepted() -> None:
+    assert voter(vote=Vote(2)).step(accept(LOW), 0.0) == []
+
+
+def test_a_worker_that_runs_accepts_nothing() -> None:
+    assert member(*RUNNING).step(accept(LOW), 0.0) == []
+
+
+def test_a_question_that_comes_while_an_acceptance_is_written_is_answered_after_it() -> None:
+    machine = voter(accept(LOW), asked(HIGH, "d", "beta"))
+    (writing,) = machine.step(VoteWritten(BOUND), 0.0)
+    assert writing == WriteVote(attrs.evolve(BOUND, promised=HIGH))

@@ -1,0 +1,119 @@
+"""From what the members hold follows the whole change: basis, line, round, layout, heirs."""
+
+from typing import Any
+
+import attrs
+import pytest
+from support.nodes import changed, member, record
+
+from wallarood.control.change.decided import adopted
+from wallarood.control.change.proposing.composing import Plan, basis, compose, decides
+from wallarood.control.change.view import View
+from wallarood.model.change import Change, ChangeKind, Gone, PartName, Why
+from wallarood.model.checkpoint import CheckpointId
+from wallarood.model.cluster_record import ClusterRecord
+from wallarood.model.errors import RefusedError
+from wallarood.model.ids import NO_SEAT, WorkerName
+from wallarood.model.messages import ChangeRequest, Holdings
+from wallarood.model.topology import Topology
+
+TRIO = ("alpha", "beta", "gamma")
+ONE, TWO, THREE = (CheckpointId(1, number) for number in (1, 2, 3))
+
+
+def replan(previous: Topology, workers: tuple[WorkerName, ...], /, *, epoch: int) -> Topology:
+    return attrs.evolve(previous, epoch=epoch, workers=workers)
+
+
+def plan(kind: ChangeKind, *names: str, known: ClusterRecord | None = None, **options: Any) -> Plan:
+    view = View(member("alpha"), known or record("alpha", *TRIO))
+    for name in TRIO:
+        view.is_up(member(name))
+    return Plan(ChangeRequest("r", kind, names, **options), view)
+
+
+def holds(*checkpoints: CheckpointId, copies: tuple[CheckpointId, ...] = (), known: int = 0) -> Any:
+    replicas = tuple(PartName(1, "gamma", each.round, each.number) for each in copies)
+    committed = max((c for c in checkpoints if c.number <= known), key=lambda c: c.number)
+    return Holdings("a", 4, checkpoints, committed, 9, 2, replicas=replicas)
+
+
+EVICT = plan(ChangeKind.EVICT, "gamma")
+
+
+def test_the_basis_is_the_highest_that_survivors_hold_and_of_which_a_lost_part_has_a_copy() -> None:
+    alpha = holds(ONE, TWO, THREE, copies=(ONE, TWO), known=1)
+    assert basis(EVICT, {"alpha": alpha, "beta": holds(ONE, TWO, THREE, known=1)}) == TWO
+    assert basis(EVICT, {"alpha": alpha, "beta": holds(ONE, known=1)}) == ONE
+
+
+def test_without_a_copy_of_a_lost_part_there_is_no_basis() -> None:
+    both = {name: holds(ONE, TWO, known=1) for name in ("alpha", "beta")}
+    with pytest.raises(RefusedError, match="a copy of the part of gamma"):
+        basis(EVICT, both)
+
+
+def test_below_what_is_known_committed_only_where_an_operator_wants_it() -> None:
+    held = {"alpha": holds(ONE, TWO, copies=(ONE,), known=2), "beta": holds(ONE, TWO, known=1)}
+    with pytest.raises(RefusedError, match="--back-to 1"):
+        basis(EVICT, held)
+    back = plan(ChangeKind.EVICT, "gamma", back_to=1)
+    assert basis(back, held) == ONE
+    change = compose(back, held, replan)
+    assert change.line == 3, "what was published after it is made again in another line"
+
+
+def test_a_planned_change_needs_what_all_hold_and_no_copies() -> None:
+    shrink = plan(ChangeKind.SHRINK, "gamma")
+    held = {name: holds(ONE, TWO, known=2) for name in TRIO}
+    change = compose(shrink, held, replan)
+    assert (change.basis, change.line, change.round) == (TWO, 2, 5)
+    assert change.workers == ("alpha", "beta")
+    assert change.gone == (Gone("gamma", NO_SEAT, Why.LEFT),)
+    assert [(heir.lost, heir.heir) for heir in change.heirs] == [("gamma", "alpha")]
+    assert change.topology.epoch == change.epoch == 2
+
+
+def test_who_joins_comes_last() -> None:
+    grow = plan(ChangeKind.GROW, joiner=member("aaron"))
+    change = compose(grow, {name: holds(ONE, known=1) for name in TRIO}, replan)
+    assert change.workers == (*TRIO, "aaron")
+    assert change.gone == ()
+
+
+def test_what_may_be_committed_above_the_basis_is_made_again_in_another_line() -> None:
+    """All that stay hold 2, and its copy of the lost part is damaged: it may be committed."""
+    held = {
+        "alpha": holds(ONE, TWO, copies=(ONE,), known=1),
+        "beta": holds(ONE, TWO, known=1),
+    }
+    assert compose(EVICT, held, replan).line == 3
+    held["beta"] = holds(ONE, known=1)
+    assert compose(EVICT, held, replan).line == 2
+
+
+def test_the_layout_is_that_of_the_basis() -> None:
+    first = record("alpha", *TRIO)
+    second = adopted(first, attrs.evolve(changed(first, *TRIO), basis=ONE, layout=1))
+    for newest, layout in ((ONE, 1), (TWO, 2)):
+        held = {name: holds(newest, known=newest.number) for name in TRIO}
+        change = compose(plan(ChangeKind.SHRINK, "gamma", known=second), held, replan)
+        assert (change.epoch, change.layout) == (3, layout)
+
+
+def gone(*names: str, certified: bool) -> Change:
+    seats = tuple(Gone(name, NO_SEAT, Why.EVICTED, certified) for name in names)
+    return changed(record("alpha", *TRIO), "alpha", gone=seats)
+
+
+def test_a_majority_of_all_seats_decides() -> None:
+    view = EVICT.view
+    assert not decides(view, gone("gamma", certified=False), {"alpha"})
+    assert decides(view, gone("gamma", certified=False), {"alpha", "gamma"})
+
+
+def test_what_a_certified_seat_says_is_never_counted_and_all_others_must_accept() -> None:
+    view, change = EVICT.view, gone("gamma", certified=True)
+    assert not decides(view, change, {"alpha", "gamma"})
+    assert decides(view, change, {"alpha", "beta"})
+    assert not decides(view, gone("beta", "gamma", certified=True), {"alpha"}), "less than half"

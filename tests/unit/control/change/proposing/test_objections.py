@@ -1,0 +1,75 @@
+"""What cannot be begun is refused with the reason, and with what to do."""
+
+from typing import Any
+
+import attrs
+import pytest
+from support.nodes import member, record
+
+from wallarood.control.change.proposing.composing import Plan
+from wallarood.control.change.proposing.objections import to_joiner, to_request
+from wallarood.control.change.view import View
+from wallarood.model.change import ChangeKind
+from wallarood.model.messages import PROTOCOL_VERSION, ChangeRequest, JoinRunning
+
+TRIO = ("alpha", "beta", "gamma")
+EVICT, SHRINK, GROW = ChangeKind.EVICT, ChangeKind.SHRINK, ChangeKind.GROW
+
+
+def view(*away: str, **state: Any) -> View:
+    made = View(member("alpha"), record("alpha", *TRIO))
+    for name in TRIO:
+        if name not in away:
+            made.is_up(member(name))
+    made.running = True
+    for name, value in state.items():
+        setattr(made, name, value)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "of", "says"),
+    [
+        (SHRINK, ("delta",), view(), "delta is not a member"),
+        (SHRINK, TRIO, view(), "one worker must stay"),
+        (SHRINK, ("gamma",), view("beta"), "all workers must be connected; missing: beta"),
+        (SHRINK, ("gamma",), view(completed=True), "the job is completed"),
+        (SHRINK, ("gamma",), view(running=False), "the cluster is recovering"),
+        (GROW, (), view("gamma"), "all workers must be connected; missing: gamma"),
+        (EVICT, ("gamma",), view(), "gamma is connected: use wallarooctl shrink"),
+        (EVICT, ("beta", "gamma"), view("beta", "gamma"), "which is no majority"),
+        (EVICT, ("gamma",), view("beta", "gamma"), "that stay must be connected; missing: beta"),
+    ],
+)
+def test_what_is_not_begun(kind: ChangeKind, names: tuple[str, ...], of: View, says: str) -> None:
+    assert says in to_request(Plan(ChangeRequest("r", kind, names), of))
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "of"),
+    [(SHRINK, ("alpha",), view()), (GROW, (), view()), (EVICT, ("gamma",), view("gamma"))],
+)
+def test_what_may_be_begun(kind: ChangeKind, names: tuple[str, ...], of: View) -> None:
+    assert to_request(Plan(ChangeRequest("r", kind, names), of)) == ""
+
+
+def test_an_operator_who_knows_them_dead_may_go_on_with_half_of_the_members() -> None:
+    pair = View(member("alpha"), record("alpha", "alpha", "beta"))
+    certified = ChangeRequest("r", EVICT, ("beta",), certified=True)
+    assert to_request(Plan(certified, pair)) == ""
+    assert to_request(Plan(attrs.evolve(certified, certified=False), pair)) != ""
+    both = attrs.evolve(certified, names=("beta", "gamma"))
+    assert "fewer than half" in to_request(Plan(both, view("beta", "gamma")))
+
+
+def test_who_is_never_taken_in() -> None:
+    plan = Plan(ChangeRequest("r", GROW, (), joiner=member("delta")), view())
+    good = JoinRunning(member("delta"), "app", (), PROTOCOL_VERSION)
+    assert to_joiner(plan, good) == ""
+    for wrong, says in (
+        ({"protocol": 0}, "protocol version 0"),
+        ({"fingerprint": ("another",)}, "another application"),
+        ({"cluster_id": "wc-9"}, "wrong cluster ID"),
+        ({"member": member("beta")}, "wallarooctl replace beta"),
+    ):
+        assert says in to_joiner(plan, attrs.evolve(good, **wrong))

@@ -1,0 +1,54 @@
+"""What is decided is obeyed: adopted by who is in it, in its seat; all others put theirs aside."""
+
+import attrs
+import pytest
+from support.nodes import changed, failure, member, of, record
+
+from wallarood.control.change.decided import adopted, obey
+from wallarood.control.change.effects import AdoptChange, SetAside
+from wallarood.model.change import Gone, Why
+from wallarood.model.cluster_record import RecordState
+from wallarood.model.errors import RefusedError
+from wallarood.model.ids import NO_SEAT, Seat
+
+BEFORE = record("beta", "alpha", "beta")
+BETA = member("beta")
+
+
+def test_a_member_of_the_new_epoch_adopts_it() -> None:
+    change = changed(BEFORE, "beta", "gamma")
+    (adopts,) = of(AdoptChange, obey(BETA, BEFORE, change))
+    assert adopts.record == adopted(BEFORE, change)
+    assert adopts.record.state is RecordState.STARTED
+    assert adopts.record.worker == "beta"
+
+
+def test_what_is_not_newer_changes_nothing() -> None:
+    change = changed(BEFORE, "beta", "gamma")
+    assert obey(BETA, adopted(BEFORE, change), change) == []
+
+
+@pytest.mark.parametrize(
+    ("why", "says", "exit_code"),
+    [
+        (Why.LEFT, "beta has left the cluster at epoch 2", 0),
+        (Why.EVICTED, "beta was evicted at epoch 2", RefusedError.exit_code),
+        (Why.REPLACED, "beta was replaced at epoch 2", RefusedError.exit_code),
+    ],
+)
+def test_who_is_not_in_it_is_told_why(why: Why, says: str, exit_code: int) -> None:
+    change = changed(BEFORE, "alpha", gone=(Gone("beta", NO_SEAT, why),))
+    assert obey(BETA, BEFORE, change) == [SetAside(says, exit_code)]
+
+
+def test_the_same_name_in_another_seat_is_another_worker() -> None:
+    change = changed(BEFORE, "alpha", "beta")
+    (aside,) = obey(attrs.evolve(BETA, seat=Seat("an older one")), BEFORE, change)
+    assert isinstance(aside, SetAside)
+    assert aside.exit_code == RefusedError.exit_code
+
+
+def test_a_member_two_epochs_behind_is_an_older_copy() -> None:
+    """It has taken part in each change: what it has now was made before one of them."""
+    error = failure(obey(BETA, BEFORE, changed(BEFORE, "alpha", "beta", epochs=2)))
+    assert "its state directory is an older copy" in str(error)

@@ -1,0 +1,113 @@
+"""A worker that joins a running cluster: asks, stages, is in doubt, adopts what is decided."""
+
+import attrs
+import pytest
+from support.nodes import changed, failure, founding, member, of, record, said, sent
+
+from wallarood.control import effects as do
+from wallarood.control.change.effects import AdoptChange, SeekAt, SetAside, StageChange, Unstage
+from wallarood.control.change.events import ChangeStaged, StagingFailed
+from wallarood.control.change.newcomer import Newcomer, Phase
+from wallarood.control.events import ConnectionLost, ConnectionOpened, TimerFired
+from wallarood.model import messages as say
+from wallarood.model.ids import Ballot
+
+PAIR = ("alpha", "beta")
+BEFORE = record("alpha", *PAIR)
+CHANGE = changed(BEFORE, *PAIR, "gamma")
+BALLOT = Ballot(1, "alpha")
+WC = BEFORE.cluster_id
+STAGE = say.Stage(BALLOT, WC, "alpha", CHANGE, BEFORE.topology, BEFORE.members)
+STAGED = (1, say.Staged(BALLOT, "gamma", member("gamma").seat))
+
+
+def gamma(*, staged: bool = False) -> Newcomer:
+    machine = Newcomer(founding("gamma"), 0.0, CHANGE if staged else None)
+    machine.begin(0.0)
+    machine.step(ConnectionOpened(1, ""), 0.0)
+    return machine
+
+
+def in_doubt() -> Newcomer:
+    machine = gamma()
+    machine.step(said(1, STAGE), 0.0)
+    machine.step(ChangeStaged(BALLOT), 0.0)
+    assert machine.phase is Phase.STAGED
+    return machine
+
+
+def test_it_asks_and_asks_again() -> None:
+    machine = Newcomer(founding("gamma"), 0.0)
+    (asked,) = sent(machine.step(ConnectionOpened(1, ""), 0.0))
+    assert asked == (1, say.JoinRunning(member("gamma"), "app", (), say.PROTOCOL_VERSION))
+    assert machine.deadline == 1.0
+    assert sent(machine.step(TimerFired(), 1.0)) == [asked]
+
+
+def test_it_goes_where_it_is_sent() -> None:
+    there = member("beta").control
+    assert gamma().step(said(1, say.AskThere(WC, there)), 0.0) == [SeekAt(there)]
+
+
+def test_it_says_that_it_has_staged_once_that_is_durable() -> None:
+    machine = gamma()
+    (staging,) = of(StageChange, machine.step(said(1, STAGE), 0.0))
+    assert staging.record.worker == "gamma"
+    assert staging.record.change == CHANGE
+    assert sent(machine.step(said(1, STAGE), 0.0)) == []
+    assert sent(machine.step(ChangeStaged(BALLOT), 0.0)) == [STAGED]
+    assert sent(machine.step(said(1, STAGE), 0.0)) == [STAGED]
+
+
+def test_what_it_cannot_stage_it_says() -> None:
+    machine = gamma()
+    machine.step(said(1, STAGE), 0.0)
+    ((_, answer),) = sent(machine.step(StagingFailed(BALLOT, "no room"), 0.0))
+    assert isinstance(answer, say.Staged)
+    assert answer.problem == "no room"
+
+
+def test_what_is_decided_is_adopted_whoever_says_it() -> None:
+    machine = in_doubt()
+    machine.step(ConnectionLost(1), 0.0)
+    machine.step(ConnectionOpened(2, ""), 0.0)
+    (adopts,) = of(AdoptChange, machine.step(said(2, say.Decided(WC, CHANGE)), 0.0))
+    assert adopts.record.change == CHANGE
+    assert machine.phase is Phase.ADMITTED
+
+
+def test_a_start_in_doubt_adopts_what_is_decided() -> None:
+    machine = gamma(staged=True)
+    (adopts,) = of(AdoptChange, machine.step(said(1, say.Decided(WC, CHANGE)), 0.0))
+    assert adopts.record.cluster_id == WC
+
+
+def test_what_is_decided_without_it_ends_the_doubt() -> None:
+    other = attrs.evolve(changed(BEFORE, *PAIR), epoch=2)
+    machine = gamma(staged=True)
+    assert machine.step(said(1, say.Decided(WC, other)), 0.0) == [Unstage(2)]
+    assert machine.phase is Phase.ASKING
+
+
+def test_a_seat_whose_part_is_lost_is_not_taken_up_again() -> None:
+    """It is in the cluster, but what it had staged is gone."""
+    (aside,) = gamma().step(said(1, say.Decided(WC, CHANGE)), 0.0)
+    assert isinstance(aside, SetAside)
+
+
+def test_a_refusal_ends_it() -> None:
+    assert "no room" in str(failure(gamma().step(said(1, say.Refused("no room", 76)), 0.0)))
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_it_does_not_wait_for_ever(staged: bool) -> None:
+    machine = gamma(staged=staged)
+    error = str(failure(machine.step(TimerFired(), 60.0)))
+    assert ("kept for the next start" in error) is staged
+
+
+def test_who_takes_it_for_a_member_is_told_to_come_later() -> None:
+    attach = say.Attach(member("beta"), say.PROTOCOL_VERSION, WC, 2)
+    ((_, answer),) = sent(gamma().step(said(9, attach), 0.0))
+    assert isinstance(answer, say.Busy)
+    assert of(do.Fail, gamma().step(said(9, say.Heartbeat(())), 0.0)) == []

@@ -1,0 +1,58 @@
+"""What a worker does that hears what its cluster has become."""
+# Theory of operation
+# ===================
+# Only what is decided is ever told, so whoever is told obeys. A worker that is in the new epoch, in
+# the same seat, has made everything durable before the change could be accepted: it adopts. All
+# others put aside what they have of the cluster: those that left end as they were told, those that
+# were evicted or replaced learn of it. A member has taken part in each change, so it is never two
+# epochs behind; a directory that is, is an older copy.
+
+import attrs
+
+from wallarood.control.change.effects import AdoptChange, SetAside
+from wallarood.control.effects import Effect, Fail, Report
+from wallarood.model.change import Change, Why
+from wallarood.model.cluster_record import ClusterRecord, RecordState
+from wallarood.model.errors import RefusedError
+from wallarood.model.ids import Member
+
+
+def obey(me: Member, record: ClusterRecord, change: Change) -> list[Effect]:
+    """Go on in the epoch of *change*, or put aside the cluster of *record*."""
+    epoch = record.topology.epoch
+    if change.epoch <= epoch:
+        return []
+    if not change.has(me):
+        return [set_aside(me, change)]
+    if change.epoch > epoch + 1:
+        reason = (
+            f"the cluster is at epoch {change.epoch}, and what {me.name} holds is of {epoch}: its "
+            "state directory is an older copy; put the newer one back, or take it in anew with "
+            f"wallarooctl replace {me.name}"
+        )
+        return [Fail(RefusedError(reason))]
+    return [Report(f"epoch {change.epoch} is decided"), AdoptChange(adopted(record, change))]
+
+
+def adopted(record: ClusterRecord, change: Change) -> ClusterRecord:
+    """The record of a cluster that has become what *change* says."""
+    return attrs.evolve(
+        record,
+        state=RecordState.STARTED,
+        fingerprint=change.fingerprint,
+        topology=change.topology,
+        members=change.members,
+        change=change,
+    )
+
+
+def set_aside(me: Member, change: Change) -> SetAside:
+    """What a worker does that is not in the new epoch."""
+    for gone in change.gone:
+        if (gone.name, gone.seat) == (me.name, me.seat):
+            if gone.why is Why.LEFT:
+                return SetAside(f"{me.name} has left the cluster at epoch {change.epoch}", 0)
+            why = f"{me.name} was {gone.why.value} at epoch {change.epoch}"
+            return SetAside(why, RefusedError.exit_code)
+    why = f"{me.name} is no member of the cluster any longer, since epoch {change.epoch} or before"
+    return SetAside(why, RefusedError.exit_code)

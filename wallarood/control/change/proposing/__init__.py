@@ -1,0 +1,1 @@
+"""Who proposes a change: what it needs, what it is made of, how it is brought about."""

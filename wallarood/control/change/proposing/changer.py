@@ -1,0 +1,298 @@
+"""Who proposes the next epoch: brings a change about, or finishes one that was accepted."""
+# Theory of operation
+# ===================
+# The first survivor proposes; all others send it what they are asked for. One change is made at a
+# time. For a planned one the leader is asked for a checkpoint after whose barrier all sources stand
+# still, and all sinks publish it; a lost member cannot be waited for, so its eviction begins with
+# the next step.
+#
+# Then all that stay are asked what they hold, with a ballot above all that are known: this worker
+# asks itself first, which makes the ballot durable, and an answer is a promise to heed nothing
+# lower. From the answers follows the whole change. Its members stage it; when all have, those who
+# have promised are told to accept it, and once a majority of the seats of this epoch has, it is
+# decided: it can never be another one. Whoever hears of that adopts it, and the new epoch begins
+# with an ordinary round.
+#
+# If an answer says that a change was accepted, nobody can know whether it was decided: it is
+# finished as it is, whatever was wanted. A worker that has accepted one and hears nothing proposes
+# itself, after a wait by its place among the members; a majority of promises is enough for that.
+#
+# Until something is accepted, a change ends with the next question that has a higher ballot: so one
+# that cannot be made is abandoned by telling all, and the leader begins a round in this epoch.
+
+from typing import ClassVar
+
+from wallarood.control.change.decided import obey
+from wallarood.control.change.events import AcceptanceFound, ChangeWanted, VoteWritten
+from wallarood.control.change.proposing import changer_phases as table
+from wallarood.control.change.proposing.bids import Bids
+from wallarood.control.change.proposing.changer_phases import Phase
+from wallarood.control.change.proposing.composing import Plan, compose, decides
+from wallarood.control.change.proposing.proposal import Proposal
+from wallarood.control.change.proposing.requests import Asker, Door
+from wallarood.control.change.view import View
+from wallarood.control.effects import Effect, Level, Report, SendToMember
+from wallarood.control.events import (
+    ConnectionLost,
+    ConnectionMessage,
+    Event,
+    MemberMessage,
+    MemberUp,
+    TimerFired,
+)
+from wallarood.control.formation.founding import Replanner
+from wallarood.control.machine import Table, transition
+from wallarood.control.rounds import choosing
+from wallarood.model import messages as say
+from wallarood.model.change import Change, Vote
+from wallarood.model.errors import RefusedError
+from wallarood.model.ids import Ballot, WorkerName
+
+ASK_AGAIN_S = 2.0
+WAIT_S = 60.0
+"""How long a change may wait for one step before it is abandoned."""
+STAGING_WAITS = 20
+"""How many times as long staging may take."""
+BOUND_WAIT_S = 4.0
+"""After which a worker that has accepted a change proposes it itself; longer by its place."""
+
+
+class Changer:
+    """The machine of one member. *view* is that of the node; *replan* makes the next topology."""
+
+    TRANSITIONS: ClassVar[Table] = table.TRANSITIONS
+    INPUTS: ClassVar[tuple[type, ...]] = tuple({kind: None for _, kind in table.TRANSITIONS})
+
+    def __init__(
+        self,
+        view: View,
+        replan: Replanner | None,
+        vote: Vote | None = None,
+        *,
+        now: float,
+        wait_s: float = WAIT_S,
+    ) -> None:
+        self._view, self._replan, self._wait_s = view, replan, wait_s
+        self._vote = vote or Vote(view.epoch)
+        self._door = Door(view)
+        self.proposal = Proposal(view, self._door, Bids(view.me.name, self._vote.promised))
+        self._ask_at = self._until = 0.0
+        self._propose_at = self._next_turn(now)
+
+    @property
+    def phase(self) -> Phase:
+        """How far the change that is proposed here has come."""
+        return self.proposal.phase
+
+    @phase.setter
+    def phase(self, phase: Phase) -> None:
+        self.proposal.phase = phase
+
+    @property
+    def deadline(self) -> float | None:
+        """When `TimerFired` is due; None: never."""
+        if self.phase is Phase.IDLE:
+            return self._propose_at if self._vote.accepted else None
+        return self._ask_at
+
+    def _next_turn(self, now: float) -> float:
+        place = self._view.workers.index(self._view.me.name)
+        return now + BOUND_WAIT_S * (1 + place / 2)
+
+    def step(self, event: Event, now: float) -> list[Effect]:
+        """Take one event, return what is to be done about it."""
+        return transition(self, event, now)
+
+    def take(self, event: Event, now: float) -> list[Effect]:
+        """Do what is done with an event that the table lets in."""
+        match event:
+            case MemberUp(member):
+                return self.proposal.ask([member.name])
+            case TimerFired():
+                return self._timer(now)
+            case VoteWritten(vote):
+                self._vote, self._propose_at = vote, self._next_turn(now)
+                self.proposal.bids.heard(vote.promised)
+                return []
+            case AcceptanceFound(ballot, change):
+                self.proposal.bids.ballot, self.proposal.plan = ballot, None
+                return self._accept(change, now)
+            case ConnectionLost(connection):
+                self._door.lost(connection)
+                return []
+            case ChangeWanted(request):
+                return self._asked(Plan(request, self._view), Asker(), now)
+            case ConnectionMessage(connection, say.JoinRunning() as join):
+                return self._join(connection, join, now)
+            case ConnectionMessage(_, say.Staged() as staged):
+                return self._staged(staged, now)
+            case MemberMessage(sender, message):
+                return self._message(sender, message, now)
+            case _:
+                return []
+
+    def _message(self, sender: WorkerName, message: object, now: float) -> list[Effect]:
+        proposal = self.proposal
+        match message:
+            case say.ChangeRequest():
+                return self._asked(Plan(message, self._view), Asker(sender), now)
+            case say.ChangeAnswered():
+                return self._door.answered(message)
+            case say.TakeCheckpoint(number, say.Purpose.CHANGE):
+                proposal.frozen, proposal.done = number, set()
+                return []
+            case say.CheckpointCommitted(number) if number == proposal.frozen:
+                self.phase = Phase.PUBLISHING
+                return self._published(now)
+            case say.ChangePublished(number) if number == proposal.frozen:
+                proposal.done.add(sender)
+                return self._published(now) if self.phase is Phase.PUBLISHING else []
+            case say.Collect(question, ballot):
+                return self._another_asks(question, ballot, now)
+            case say.Outbid(promised):
+                return self._is_outbid(promised)
+            case say.Holdings():
+                return self._collected(sender, message, now)
+            case say.Staged():
+                return self._staged(message, now)
+            case say.Accepted(ballot) if ballot == proposal.bids.ballot:
+                return self._accepted(sender)
+            case _:
+                return []
+
+    # ---- what is asked for -----------------------------------------------------------------------
+
+    @property
+    def _busy(self) -> str:
+        if self._replan is None:
+            return "this cluster cannot change"
+        if self._vote.accepted:
+            return "a change is being decided"
+        idle = self.phase is Phase.IDLE
+        return "" if idle else f"another change is being made: {self.proposal.progress}"
+
+    def _join(self, connection: int, join: say.JoinRunning, now: float) -> list[Effect]:
+        plan = self._door.plan(join)
+        if effects := self._door.turned_away(connection, join, plan):
+            return effects
+        current = self.proposal.plan if self.phase is not Phase.IDLE else None
+        if self._door.again(connection, plan, current):
+            return self.proposal.ask([join.member.name])
+        return self._asked(plan, Asker(connection=connection), now)
+
+    def _asked(self, plan: Plan, asker: Asker, now: float) -> list[Effect]:
+        answer, taken = self._door.answer(plan, asker, self._busy)
+        if not taken:
+            return answer
+        self.proposal.begin(plan)
+        if not plan.request.kind.needs_all:
+            return [*answer, *self._collect(now)]
+        self._wait(Phase.FREEZING, now)
+        freeze = say.RequestCheckpoint(say.Purpose.CHANGE)
+        return [*answer, SendToMember(self._view.leader, freeze)]
+
+    # ---- the steps -------------------------------------------------------------------------------
+
+    def _wait(self, phase: Phase, now: float, *, waits: int = 1) -> None:
+        self.phase = phase
+        self._until, self._ask_at = now + self._wait_s * waits, now + ASK_AGAIN_S
+
+    def _published(self, now: float) -> list[Effect]:
+        return [] if set(self._view.workers) - self.proposal.done else self._collect(now)
+
+    def _collect(self, now: float) -> list[Effect]:
+        """Ask what the others hold; without a plan, to finish what was accepted here."""
+        self._wait(Phase.COLLECTING, now)
+        self.proposal.begin_to_ask()
+        return self.proposal.ask()
+
+    def _collected(self, sender: WorkerName, held: say.Holdings, now: float) -> list[Effect]:
+        proposal = self.proposal
+        if held.attempt != proposal.question or held.restored:
+            return []
+        proposal.holdings[sender] = held
+        proposal.done.add(sender)
+        if not self._promised:
+            return proposal.ask() if sender == self._view.me.name else []
+        change = choosing.accepted_change(proposal.holdings.values())
+        if change is not None:
+            return self._accept(change, now)
+        return self._stage(now)
+
+    @property
+    def _promised(self) -> bool:
+        """Whether enough have promised: all that stay, or to finish a change a majority."""
+        plan, done = self.proposal.plan, self.proposal.done
+        return len(done) >= self._view.majority if plan is None else done >= set(plan.needed)
+
+    def _stage(self, now: float) -> list[Effect]:
+        proposal = self.proposal
+        if proposal.plan is None or self._replan is None:
+            return self._abandon("nothing is accepted")
+        try:
+            proposal.change = compose(proposal.plan, proposal.holdings, self._replan)
+        except RefusedError as error:
+            return self._abandon(error.message)
+        proposal.done = set()
+        self._wait(Phase.STAGING, now, waits=STAGING_WAITS)
+        return proposal.ask()
+
+    def _staged(self, staged: say.Staged, now: float) -> list[Effect]:
+        proposal = self.proposal
+        if staged.ballot != proposal.bids.ballot or proposal.change is None:
+            return []
+        if staged.problem:
+            return self._abandon(f"{staged.name} cannot take over its part: {staged.problem}")
+        proposal.done.add(staged.name)
+        left = set(proposal.change.workers) - proposal.done
+        return [] if left else self._accept(proposal.change, now)
+
+    def _accept(self, change: Change, now: float) -> list[Effect]:
+        self.proposal.change, self.proposal.done = change, set()
+        self._wait(Phase.ACCEPTING, now)
+        return self.proposal.ask()
+
+    def _accepted(self, sender: WorkerName) -> list[Effect]:
+        proposal, view = self.proposal, self._view
+        proposal.done.add(sender)
+        change = proposal.change
+        if change is None or not decides(view, change, proposal.done):
+            return []
+        return [*proposal.tell_decided(change), *obey(view.me, view.record, change)]
+
+    def _timer(self, now: float) -> list[Effect]:
+        if self.phase is Phase.IDLE:
+            self.proposal.plan, self._propose_at = None, self._next_turn(now)
+            return self._collect(now)
+        progress = self.proposal.progress
+        if now >= self._until and self.phase is not Phase.ACCEPTING:
+            return self._abandon(f"no progress for {self._wait_s:g} s, {progress}")
+        self._ask_at = now + ASK_AGAIN_S
+        return [*self.proposal.tell_progress(progress), *self.proposal.ask()]
+
+    # ---- the end of one --------------------------------------------------------------------------
+
+    def _another_asks(self, question: str, ballot: Ballot, now: float) -> list[Effect]:
+        if question == self.proposal.question:
+            return []
+        self.proposal.bids.heard(ballot)
+        self._propose_at = self._next_turn(now)
+        counts = not self.proposal.asks or self.proposal.bids.outbid
+        return self._end("the cluster recovers") if counts else []
+
+    def _is_outbid(self, promised: Ballot) -> list[Effect]:
+        self.proposal.bids.heard(promised)
+        counts = self.proposal.asks and self.proposal.bids.outbid
+        return self._end(f"{promised.name} has proposed at a higher ballot") if counts else []
+
+    def _end(self, why: str) -> list[Effect]:
+        """It can come to nothing any more: whoever is ahead of it says what follows."""
+        if self.phase is Phase.IDLE:
+            return []
+        self.phase = Phase.IDLE
+        return self._door.answer_again(self.proposal.plan, why)
+
+    def _abandon(self, why: str) -> list[Effect]:
+        """Nothing was accepted: tell all, so that the leader begins a round in this epoch."""
+        said = Report(f"the change is abandoned: {why}", Level.WARNING)
+        return [said, *self.proposal.tell_progress(""), *self._end(why)]

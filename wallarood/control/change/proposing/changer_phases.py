@@ -1,0 +1,76 @@
+"""How far a worker has brought a change, and what may come of each event then."""
+
+from enum import Enum
+
+from wallarood.control.change.events import AcceptanceFound, ChangeWanted, VoteWritten
+from wallarood.control.events import (
+    ConnectionLost,
+    MemberDown,
+    MemberUp,
+    TimerFired,
+)
+from wallarood.model.messages import (
+    Accepted,
+    ChangeAnswered,
+    ChangePublished,
+    ChangeRequest,
+    CheckpointCommitted,
+    Collect,
+    Holdings,
+    JoinRunning,
+    Outbid,
+    Staged,
+    TakeCheckpoint,
+)
+
+
+class Phase(Enum):
+    """What a change that is proposed here waits for."""
+
+    IDLE = "idle"
+    FREEZING = "freezing"
+    """For a checkpoint after whose barrier no source moves."""
+    PUBLISHING = "publishing"
+    COLLECTING = "collecting"
+    STAGING = "staging"
+    ACCEPTING = "accepting"
+
+
+I_, F, P, C, G, A = Phase
+
+# Where each event may lead in each phase. Empty: a straggler, dropped.
+TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
+    **{
+        (phase, kind): frozenset({phase})
+        for phase in Phase
+        for kind in (MemberUp, MemberDown, ConnectionLost, VoteWritten, ChangeAnswered)
+    },
+    **{
+        (phase, kind): frozenset({phase})
+        for phase in Phase
+        for kind in (ChangeWanted, ChangeRequest, JoinRunning)
+    },
+    **{(I_, kind): frozenset({I_, F, C}) for kind in (ChangeWanted, ChangeRequest, JoinRunning)},
+    **{(phase, Collect): frozenset({phase, I_}) for phase in Phase},
+    **{(phase, Outbid): frozenset({phase, I_}) for phase in Phase},
+    **{(phase, AcceptanceFound): frozenset({A}) for phase in Phase},
+    (I_, TimerFired): frozenset({I_, C}),
+    **{(phase, TimerFired): frozenset({phase, I_}) for phase in (F, P, C, G)},
+    (A, TimerFired): frozenset({A}),
+    (F, TakeCheckpoint): frozenset({F}),
+    (F, CheckpointCommitted): frozenset({F, P, C}),
+    (F, ChangePublished): frozenset({F}),
+    (P, ChangePublished): frozenset({P, C}),
+    (C, Holdings): frozenset({C, G, A, I_}),
+    (G, Staged): frozenset({G, A, I_}),
+    (A, Accepted): frozenset({A}),
+    **{
+        (phase, kind): frozenset()
+        for phase in (I_, P, C, G, A)
+        for kind in (TakeCheckpoint, CheckpointCommitted)
+    },
+    **{(phase, ChangePublished): frozenset() for phase in (I_, C, G, A)},
+    **{(phase, Holdings): frozenset() for phase in (I_, F, P, G, A)},
+    **{(phase, Staged): frozenset() for phase in (I_, F, P, C, A)},
+    **{(phase, Accepted): frozenset() for phase in (I_, F, P, C, G)},
+}

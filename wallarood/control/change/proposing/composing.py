@@ -1,0 +1,151 @@
+"""What a change is made of: who stays, from which checkpoint, and who takes over what."""
+# Theory of operation
+# ===================
+# The basis is the highest checkpoint of which every survivor has its own part, and of which some
+# survivor has a copy of the part of each seat that is lost. A leaver hands over its part itself, so
+# it counts as a survivor here. Below the highest that is known committed there is no basis, unless
+# an operator wants to go back so far: what was published after it is made again, in another line.
+#
+# As long as no checkpoint of this epoch is committed, its first is the basis that it began with,
+# and the layout is still the one of that basis.
+
+from collections.abc import Mapping, Sequence, Set
+
+import attrs
+
+from wallarood.control.change.view import View
+from wallarood.control.formation.founding import Replanner
+from wallarood.control.rounds.choosing import may_be_older, number_of
+from wallarood.model.change import Change, ChangeKind, Gone, Heir, Why
+from wallarood.model.checkpoint import CheckpointId
+from wallarood.model.errors import RefusedError
+from wallarood.model.ids import WorkerName
+from wallarood.model.messages import ChangeRequest, Holdings
+
+_WHY = {
+    ChangeKind.SHRINK: Why.LEFT,
+    ChangeKind.EVICT: Why.EVICTED,
+    ChangeKind.REPLACE: Why.REPLACED,
+}
+
+
+@attrs.frozen
+class Plan:
+    """A request as it concerns the cluster of *view*."""
+
+    request: ChangeRequest
+    view: View
+
+    @property
+    def gone(self) -> tuple[WorkerName, ...]:
+        """The seats that are not in the next epoch."""
+        return self.request.names if self.request.kind in _WHY else ()
+
+    @property
+    def survivors(self) -> tuple[WorkerName, ...]:
+        """The members that stay, in their order."""
+        return tuple(name for name in self.view.workers if name not in self.gone)
+
+    @property
+    def proposer(self) -> WorkerName | None:
+        """Who is to propose it: the first survivor that is there."""
+        here = [name for name in self.survivors if name not in self.view.away]
+        return here[0] if here else None
+
+    @property
+    def needed(self) -> tuple[WorkerName, ...]:
+        """Whose promises it needs: those of all that hand over what they have."""
+        return self.view.workers if self.request.kind.needs_all else self.survivors
+
+    @property
+    def lost(self) -> tuple[WorkerName, ...]:
+        """The seats whose parts are to be had from copies only."""
+        return () if self.request.kind.needs_all else self.gone
+
+
+def decides(view: View, change: Change, accepted: Set[WorkerName]) -> bool:
+    """Whether a change is decided once these members have accepted it.
+
+    A majority of the seats of the epoch before; if any is certified dead, all others, and at least
+    half. What a certified seat says is never counted.
+    """
+    certified = {gone.name for gone in change.gone if gone.certified}
+    voters = set(view.workers) - certified
+    counted = voters & accepted
+    if certified:
+        return counted == voters and len(counted) * 2 >= len(view.workers)
+    return len(counted) >= view.majority
+
+
+def basis(plan: Plan, holdings: Mapping[WorkerName, Holdings]) -> CheckpointId:
+    """The checkpoint to continue from. Raises RefusedError: there is none."""
+    everything = [holdings[name] for name in plan.needed]
+    common = frozenset.intersection(*(frozenset(each.checkpoints) for each in everything))
+    replicas = {
+        (part.owner, part.round, part.number) for each in everything for part in each.replicas
+    }
+    found = [
+        checkpoint
+        for checkpoint in common
+        if all((name, checkpoint.round, checkpoint.number) in replicas for name in plan.lost)
+    ]
+    limit = plan.request.back_to
+    allowed = [each for each in found if limit is None or each.number <= limit]
+    if not allowed:
+        lost = ", ".join(plan.lost)
+        why = f" with a copy of the part of {lost}" if plan.lost else ""
+        raise RefusedError(f"there is no checkpoint that all members that stay hold{why}")
+    chosen = max(allowed, key=number_of)
+    known = max((each.committed for each in everything), key=number_of)
+    if chosen.number < known.number and limit is None:
+        raise RefusedError(
+            f"checkpoint {chosen} is the highest that could be continued from, and {known} is "
+            f"committed: --back-to {chosen.number} goes back to it and loses what came after"
+        )
+    return chosen
+
+
+def compose(plan: Plan, holdings: Mapping[WorkerName, Holdings], replan: Replanner) -> Change:
+    """The change that *plan* asks for. Raises RefusedError: it cannot be made."""
+    view, request = plan.view, plan.request
+    record, chosen = view.record, basis(plan, holdings)
+    everything = [holdings[name] for name in plan.needed]
+    joiner = () if request.joiner is None else (request.joiner,)
+    workers = (*plan.survivors, *(member.name for member in joiner))
+    known = max(each.committed.number for each in everything)
+    line = max(each.line for each in everything)
+    common = frozenset.intersection(*(frozenset(each.checkpoints) for each in everything))
+    unsure = plan.lost and max(map(number_of, common)) > chosen.number
+    if unsure or chosen.number < known or may_be_older(everything, chosen.number):
+        line += 1
+    began_with = record.change.basis if record.change is not None else None
+    layout = record.change.layout if record.change and chosen == began_with else view.epoch
+    return Change(
+        view.epoch + 1,
+        (*(view.member(name) for name in plan.survivors), *joiner),
+        tuple(_gone(plan, name) for name in plan.gone),
+        replan(record.topology, workers, epoch=view.epoch + 1),
+        record.fingerprint,
+        chosen,
+        layout,
+        max(each.round for each in everything) + 1,
+        line,
+        _heirs(plan, workers),
+    )
+
+
+def _gone(plan: Plan, name: WorkerName) -> Gone:
+    request, seat = plan.request, plan.view.member(name).seat
+    return Gone(name, seat, _WHY[request.kind], request.certified)
+
+
+def _heirs(plan: Plan, workers: Sequence[WorkerName]) -> tuple[Heir, ...]:
+    """Who takes over what a seat had: the new one where it is replaced, else each in turn."""
+    return tuple(
+        Heir(
+            name,
+            plan.view.member(name).seat,
+            name if name in workers else workers[place % len(workers)],
+        )
+        for place, name in enumerate(plan.gone)
+    )

@@ -1,0 +1,68 @@
+"""Which changes are not begun, and why."""
+
+from wallarood.control.change.proposing.composing import Plan
+from wallarood.control.formation.founding import difference, names
+from wallarood.model.change import ChangeKind
+from wallarood.model.messages import PROTOCOL_VERSION, ChangeRequest, JoinRunning
+
+
+def to_request(plan: Plan) -> str:
+    """Why what is asked for is not begun here and now; empty if it may be."""
+    request, view = plan.request, plan.view
+    unknown = [name for name in request.names if name not in view.workers]
+    if request.kind is not ChangeKind.GROW and unknown:
+        members = names(view.workers)
+        return f"{names(unknown)} is not a member of the cluster; its members are {members}"
+    if not plan.survivors:
+        return "one worker must stay: to end the cluster, use wallarooctl shutdown"
+    if request.kind.needs_all and view.away:
+        return f"all workers must be connected; missing: {names(view.away)}"
+    if request.kind.needs_all and view.completed:
+        return "the job is completed: there is nothing left to move"
+    if request.kind.needs_all and not view.running:
+        return "the cluster is recovering: try again when it runs"
+    if not request.kind.needs_all:
+        return _to_eviction(plan, request)
+    return ""
+
+
+def _to_eviction(plan: Plan, request: ChangeRequest) -> str:
+    view = plan.view
+    there = [name for name in request.names if name not in view.away]
+    if there and not request.certified:
+        return f"{names(there)} is connected: use wallarooctl shrink"
+    if request.certified and len(plan.needed) * 2 < len(view.workers):
+        return "fewer than half of the members would stay"
+    if not request.certified and len(plan.survivors) < view.majority:
+        return (
+            f"{len(plan.survivors)} of {len(view.workers)} members stay, which is no majority; "
+            "where you know that the others are dead for good: --certified-dead"
+        )
+    absent = [name for name in plan.survivors if name in view.away]
+    return f"all members that stay must be connected; missing: {names(absent)}" if absent else ""
+
+
+def to_joiner(plan: Plan, join: JoinRunning) -> str:
+    """Why a worker can never be taken in; empty if it can."""
+    record, name = plan.view.record, join.member.name
+    cluster = record.cluster_id
+    if join.protocol != PROTOCOL_VERSION:
+        return (
+            f"{name} speaks protocol version {join.protocol}, this cluster {PROTOCOL_VERSION}: "
+            "install the same version of wallarood on all workers"
+        )
+    if join.cluster_id not in (None, record.cluster_id):
+        return (
+            f"wrong cluster ID: {name} asks for {join.cluster_id}, but this is {record.cluster_id}"
+        )
+    if name in plan.view.workers:
+        return (
+            f"{name} is a member of {cluster} and holds no state of it: choose another "
+            f"--worker-name, or take it for what it was with wallarooctl replace {name}"
+        )
+    if join.fingerprint != record.fingerprint:
+        return (
+            f"another application: {name} runs {join.application!r}; they differ in:\n"
+            + difference(record.fingerprint, join.fingerprint)
+        )
+    return ""

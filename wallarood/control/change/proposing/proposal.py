@@ -1,0 +1,107 @@
+"""What a worker proposes: how far that has come, and what is said of it to whom."""
+
+from collections.abc import Iterable
+
+import attrs
+
+from wallarood.control.change.proposing.bids import Bids
+from wallarood.control.change.proposing.changer_phases import Phase
+from wallarood.control.change.proposing.composing import Plan
+from wallarood.control.change.proposing.requests import Door
+from wallarood.control.change.view import View
+from wallarood.control.effects import Effect, SendToMember
+from wallarood.model import messages as say
+from wallarood.model.change import Change
+from wallarood.model.ids import WorkerName
+
+
+@attrs.define(eq=False)
+class Proposal:
+    """The change that is brought about here, one after the other.
+
+    `plan` is None where one is finished that another worker has proposed. `done` are those who have
+    done what is waited for in this phase.
+    """
+
+    view: View
+    door: Door
+    bids: Bids
+    phase: Phase = Phase.IDLE
+    plan: Plan | None = None
+    change: Change | None = None
+    done: set[WorkerName] = attrs.field(factory=set)
+    holdings: dict[WorkerName, say.Holdings] = attrs.field(factory=dict)
+    frozen: int = 0
+    """The checkpoint after whose barrier no source moves."""
+    _questions: int = 0
+
+    def begin(self, plan: Plan) -> None:
+        """Another change is taken up."""
+        self.plan, self.change, self.done, self.frozen = plan, None, set(), 0
+
+    def begin_to_ask(self) -> None:
+        """Ask all what they hold, with a ballot above all that are known."""
+        self.phase, self._questions = Phase.COLLECTING, self._questions + 1
+        self.change, self.done, self.holdings = None, set(), {}
+        self.bids.bid()
+
+    @property
+    def question(self) -> str:
+        """The name of the last question."""
+        life = self.view.me.incarnation
+        return f"{life.starts}-{life.nonce}-change-{self._questions}"
+
+    @property
+    def asks(self) -> bool:
+        """Whether its ballot counts: a higher one ends it."""
+        return self.phase in (Phase.COLLECTING, Phase.STAGING, Phase.ACCEPTING)
+
+    @property
+    def everybody(self) -> tuple[WorkerName, ...]:
+        """Those who have something to do in this phase."""
+        staging = self.phase is Phase.STAGING and self.change is not None
+        return self.change.workers if staging and self.change else self.view.workers
+
+    @property
+    def progress(self) -> str:
+        """What is waited for, in words; empty if nothing is."""
+        left = ", ".join(name for name in self.everybody if name not in self.done)
+        return "" if self.phase is Phase.IDLE else f"{self.phase.value}: waiting for {left}"
+
+    def ask(self, names: Iterable[WorkerName] | None = None) -> list[Effect]:
+        """Say what is wanted to those that have not done it; to this worker first, if it bids."""
+        me = self.view.me.name
+        if self.phase is Phase.COLLECTING and me not in self.done:
+            names = (me,)
+        absent = [name for name in names or self.everybody if name not in self.done]
+        wanted = self._wanted()
+        return (
+            [] if wanted is None else [each for name in absent for each in self._to(name, wanted)]
+        )
+
+    def _wanted(self) -> say.ControlMessage | None:
+        record, change, ballot = self.view.record, self.change, self.bids.ballot
+        if self.phase is Phase.COLLECTING:
+            return say.Collect(self.question, ballot)
+        if self.phase is Phase.STAGING and change is not None:
+            cluster, old = (record.cluster_id, record.initializer), self.view.members
+            return say.Stage(ballot, *cluster, change, record.topology, old)
+        if self.phase is Phase.ACCEPTING and change is not None:
+            return say.Accept(ballot, change)
+        return None
+
+    def _to(self, name: WorkerName, message: say.ControlMessage) -> list[Effect]:
+        if name in self.view.workers:
+            return [SendToMember(name, message)]
+        return self.door.tell(message)
+
+    def tell_progress(self, text: str) -> list[Effect]:
+        """Tell all how far it has come; with no text, that nothing comes of it."""
+        told = say.ChangeProgress(self.bids.ballot, text)
+        return [SendToMember(name, told) for name in self.view.workers]
+
+    def tell_decided(self, change: Change) -> list[Effect]:
+        """Tell all others that it is decided."""
+        decided = say.Decided(self.view.record.cluster_id, change)
+        others = [name for name in self.view.workers if name != self.view.me.name]
+        return [*(SendToMember(name, decided) for name in others), *self.door.tell(decided)]

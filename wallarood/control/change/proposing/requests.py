@@ -1,0 +1,112 @@
+"""Who asks for a change, where it is asked for, and what is answered."""
+# Theory of operation
+# ===================
+# An operator asks on any member, a worker that wants to join asks any member: the first survivor
+# proposes, so a request goes on to it, and a worker that wants to join is sent there. What cannot
+# be done is refused, what cannot be done now may be asked for again.
+
+import attrs
+
+from wallarood.control.change.effects import TellOperator
+from wallarood.control.change.proposing import objections
+from wallarood.control.change.proposing.composing import Plan
+from wallarood.control.change.view import View
+from wallarood.control.effects import Close, Effect, SendOnConnection, SendToMember
+from wallarood.control.formation.refusals import refuse
+from wallarood.model.change import ChangeKind
+from wallarood.model.ids import NO_SEAT, WorkerName
+from wallarood.model.messages import (
+    AskThere,
+    Busy,
+    ChangeAnswered,
+    ChangeRequest,
+    ControlMessage,
+    Decided,
+    JoinRunning,
+)
+
+
+@attrs.frozen
+class Asker:
+    """Who has asked: a member, a worker on a connection, or an operator here."""
+
+    member: WorkerName | None = None
+    connection: int | None = None
+
+
+@attrs.define
+class Door:
+    """Where requests come in, and answers go out, at one member."""
+
+    _view: View
+    _asker: Asker = attrs.field(factory=Asker, init=False)
+    """Who has asked for the change that is made."""
+
+    def plan(self, join: JoinRunning) -> Plan:
+        """What it would be to take a worker in."""
+        member = join.member
+        request = ChangeRequest(member.name, ChangeKind.GROW, (), joiner=member)
+        return Plan(request, self._view)
+
+    def turned_away(self, connection: int, join: JoinRunning, plan: Plan) -> list[Effect]:
+        """What a worker is told that is not to be taken in here; empty if it may be."""
+        record = self._view.record
+        change = record.change
+        if join.member.seat != NO_SEAT and change is not None and change.has(join.member):
+            return [SendOnConnection(connection, Decided(record.cluster_id, change))]
+        if reason := objections.to_joiner(plan, join):
+            return refuse(connection, reason)
+        if plan.proposer in (None, self._view.me.name):
+            return []
+        assert plan.proposer is not None
+        there = AskThere(record.cluster_id, self._view.member(plan.proposer).control)
+        return [SendOnConnection(connection, there), Close(connection)]
+
+    def again(self, connection: int, plan: Plan, current: Plan | None) -> bool:
+        """Whether a worker asks again whose change is being made: it is on this connection now."""
+        ours = current.request.joiner if current is not None else None
+        joiner = plan.request.joiner
+        if ours is None or joiner is None or (ours.name, ours.seat) != (joiner.name, joiner.seat):
+            return False
+        self._asker = Asker(connection=connection)
+        return True
+
+    def answer(self, plan: Plan, asker: Asker, busy: str) -> tuple[list[Effect], bool]:
+        """What is answered to a request, and whether it is taken up here."""
+        if plan.proposer not in (None, self._view.me.name) and asker.member is None:
+            assert plan.proposer is not None
+            return [SendToMember(plan.proposer, plan.request)], False
+        reason = busy or objections.to_request(plan)
+        if not reason:
+            self._asker = asker
+        text = reason or f"{plan.request.kind.value}: begun"
+        return self._say(asker, ChangeAnswered(plan.request.name, not reason, text)), not reason
+
+    def answer_again(self, plan: Plan | None, why: str) -> list[Effect]:
+        """What was taken up has come to nothing."""
+        return (
+            []
+            if plan is None
+            else self._say(self._asker, ChangeAnswered(plan.request.name, False, why))
+        )
+
+    def _say(self, asker: Asker, answer: ChangeAnswered) -> list[Effect]:
+        if asker.member is not None:
+            return [SendToMember(asker.member, answer)]
+        if asker.connection is not None:
+            return [] if answer.taken else [SendOnConnection(asker.connection, Busy(answer.text))]
+        return self.answered(answer)
+
+    def answered(self, message: ChangeAnswered) -> list[Effect]:
+        """The proposer has answered what an operator has asked for here."""
+        return [TellOperator(message.name, message.taken, message.text)]
+
+    def tell(self, message: ControlMessage) -> list[Effect]:
+        """Say something to the worker that wants to join, if it is there."""
+        connection = self._asker.connection
+        return [] if connection is None else [SendOnConnection(connection, message)]
+
+    def lost(self, connection: int) -> None:
+        """A connection is closed."""
+        if self._asker.connection == connection:
+            self._asker = Asker()

@@ -1,0 +1,68 @@
+"""The cluster as one of its members sees it that proposes a change."""
+
+import attrs
+
+from wallarood.model.cluster_record import ClusterRecord
+from wallarood.model.ids import Member, WorkerName
+
+
+@attrs.define
+class View:
+    """Who is in the cluster of *record*, and who is heard of; *me* is this worker."""
+
+    me: Member
+    record: ClusterRecord
+    running: bool = False
+    """Whether a round runs here."""
+    completed: bool = False
+    """Whether the job is done."""
+    _known: dict[WorkerName, Member] = attrs.field(factory=dict, init=False)
+    _here: set[WorkerName] = attrs.field(factory=set, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._known = {member.name: member for member in self.record.members}
+        self._known[self.me.name] = self.me
+        self._here = {self.me.name}
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that the cluster is in."""
+        return self.record.topology.epoch
+
+    @property
+    def workers(self) -> tuple[WorkerName, ...]:
+        """All members, the leader first."""
+        return self.record.topology.workers
+
+    @property
+    def leader(self) -> WorkerName:
+        """The first member."""
+        return self.workers[0]
+
+    @property
+    def majority(self) -> int:
+        """How many acceptances decide."""
+        return len(self.workers) // 2 + 1
+
+    @property
+    def away(self) -> tuple[WorkerName, ...]:
+        """The members that are not heard of."""
+        return tuple(name for name in self.workers if name not in self._here)
+
+    def is_up(self, member: Member) -> None:
+        """A member is attached, perhaps at a new address and in another life."""
+        self._known[member.name] = member
+        self._here.add(member.name)
+
+    def is_down(self, name: WorkerName) -> None:
+        """A member is not heard of."""
+        self._here.discard(name)
+
+    def member(self, name: WorkerName) -> Member:
+        """What is known of a member."""
+        return self._known[name]
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """All members, as far as they are known."""
+        return tuple(self._known[name] for name in self.workers if name in self._known)
