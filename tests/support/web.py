@@ -1,9 +1,11 @@
 """Requests of HTTP, as clients of a test send them: well, slowly, or badly."""
 
 import http.client
+import json
 import socket
 import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -49,3 +51,18 @@ def exchanged(port: int, sent: bytes) -> bytes:
         while data := connection.recv(65536):
             said += data
         return said
+
+
+def first_event(path: Path) -> Any:
+    """The first server-sent event that the admin socket *path* gives, as a page gets it."""
+    connection = http.client.HTTPConnection("localhost", timeout=20)
+    connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.sock.connect(str(path))
+        connection.request("GET", "/api/v1/events")
+        answer = connection.getresponse()
+        while not (line := answer.readline()).startswith(b"data: "):
+            assert line, "the events have ended"
+        return json.loads(line[6:])
+    finally:
+        connection.close()

@@ -26,6 +26,7 @@ PAGES = (
     "wallarood-internals.7",
     "wallarood-metrics.7",
     "wallarood-performance.7",
+    "wallarood-runbook.7",
     "wallarood-time.7",
 )
 

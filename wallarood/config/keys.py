@@ -158,6 +158,15 @@ KEYS: tuple[Key, ...] = (
         "File with the certificate for HTTPS; needed beyond loopback.",
     ),
     Key("admin", "private-key", Kind.TEXT, None, "File with the private key of admin.certificate."),
+    Key(
+        "admin",
+        "growth-after",
+        Kind.DURATION,
+        300.0,
+        "For how long the state of a computation must have grown before 'wallarooctl why' says so.",
+        1,
+        86400,
+    ),
 )
 
 BY_NAME: Mapping[str, Key] = MappingProxyType({key.full_name: key for key in KEYS})

@@ -17,7 +17,7 @@ from wallarood.config.keys import Config
 from wallarood.daemon.start.settings import certificate_files, http_settings
 from wallarood.runtime.worker import Worker
 
-PEEKS = ("tap", "state", "keys")
+PEEKS = ("tap", "state", "keys", "slots")
 
 
 @attrs.frozen
@@ -41,6 +41,7 @@ class Watching:
             state=self.state,
             certificates=certificate_files(self.config),
             starts=worker.member.incarnation.starts,
+            growth_after_s=self.config["admin.growth-after"],
         )
         worker.nursery.start_soon(sampler.run)
         reporter = StatusReporter(worker, Figures(sampler, self.config["security.tap"]))

@@ -27,8 +27,9 @@ NAPS = 5
 """After so many naps the counters are looked at."""
 SLOW_S = 60.0
 """How often disk and certificates are looked at."""
-GROWTH_S = 180.0
-"""How often the sizes of states are noted, to tell whether they grow."""
+GROWTH_AFTER_S = 300.0
+GROWTH_LOOKS = 5 / 3
+"""The sizes of states are noted so often in the time after which it is told whether they grow."""
 HISTORY_S = 10.0
 HISTORY_MAX = 360
 """An hour."""
@@ -56,6 +57,8 @@ class Sampler:
     state: Path | None = None
     certificates: tuple[Path, ...] = ()
     starts: int = 0
+    growth_after_s: float = GROWTH_AFTER_S
+    """For how long a state must be known before it is told whether it grows."""
     clock: Callable[[], float] = time.perf_counter
     """That of the counters' spells."""
     history: deque[Moment] = attrs.field(factory=lambda: deque(maxlen=HISTORY_MAX), init=False)
@@ -121,7 +124,7 @@ class Sampler:
                 look = Look(now, 0.0, read.blocked.at(now), read.records)
                 self._sources.setdefault((name, partition), Window()).add(look)
         if now >= self._grown_at:
-            self._grown_at = now + GROWTH_S
+            self._grown_at = now + self.growth_after_s / GROWTH_LOOKS
             for each in self.sizes():
                 self._sizes.setdefault(each[0], Growth()).add(now, each[1][0])
 
@@ -153,7 +156,8 @@ class Sampler:
         for key, (keys, size) in self.sizes():
             if key[0] == stage:
                 before, before_s = self._sizes.get(key, Growth()).before(now)
-                found.append(StateSize(key[1], keys, size, before, before_s))
+                settled = before_s >= self.growth_after_s
+                found.append(StateSize(key[1], keys, size, before, before_s, settled))
         return tuple(found)
 
     def stage(self, index: int) -> Shares:

@@ -9,7 +9,9 @@ from wallarood.model.ids import WorkerName
 class StateSize:
     """What one computation keeps on this worker; `bytes` is about what it takes in a checkpoint.
 
-    `keys_before` is how many keys there were `before_s` ago, a quarter of an hour at most.
+    `keys_before` is how many keys there were `before_s` ago, a quarter of an hour at most unless
+    `admin.growth-after` says otherwise; `settled` is whether that is long enough ago to tell from
+    it whether the state grows: every state does at first.
     """
 
     computation: str
@@ -17,6 +19,7 @@ class StateSize:
     bytes: int = 0
     keys_before: int = 0
     before_s: float = 0.0
+    settled: bool = False
 
 
 @attrs.frozen

@@ -13,8 +13,7 @@ LATE_SHARE = 0.01
 """From this share of a stage's records on late ones are told of."""
 KEYS = 1000
 GROWTH = 1.2
-GROWTH_S = 300.0
-"""State grows when it has so many keys, so many times as many as it had this long ago."""
+"""State grows when it has so many keys, so many times as many as it had some minutes ago."""
 
 
 def find_in_records(cluster: ClusterStatus) -> Iterator[Finding]:
@@ -113,14 +112,14 @@ def _growing(cluster: ClusterStatus) -> Iterator[Finding]:
     keys: dict[str, list[float]] = {}
     for status in cluster.workers:
         for stage in status.stages:
-            for each in stage.states:
+            for each in (size for size in stage.states if size.settled):
                 of = keys.setdefault(each.computation, [0, 0, 0, 0.0])
                 of[0] += each.keys
                 of[1] += each.keys_before
                 of[2] += each.bytes
                 of[3] = max(of[3], each.before_s)
     for name, (now, before, size, before_s) in keys.items():
-        if before_s < GROWTH_S or now < KEYS or now < GROWTH * max(1.0, before):
+        if now < KEYS or now < GROWTH * max(1.0, before):
             continue
         yield Finding(
             Fault.GROWING_STATE,

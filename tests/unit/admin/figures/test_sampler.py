@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from wallarood.admin.figures.sampler import GROWTH_S, HISTORY_MAX, Sampler
+from wallarood.admin.figures.sampler import GROWTH_AFTER_S, HISTORY_MAX, Sampler
 from wallarood.model.topology import Stage, StageKind
 from wallarood.runtime.checkpoint_log import CheckpointLog
 from wallarood.runtime.dataflow.counters import SourceCounters, StageCounters
@@ -88,12 +88,15 @@ async def test_states_are_told_with_what_they_were_minutes_ago(
 ) -> None:
     _, sampler = sampler_of(job := Job(keys=100))
     nursery.start_soon(sampler.run)
-    await trio.sleep(2 * GROWTH_S)
+    await trio.sleep(GROWTH_AFTER_S - 5)
+    assert [size.settled for size in sampler.states(0)] == [False]
+    await trio.sleep(GROWTH_AFTER_S)
     job.keys = 400
     await trio.sleep(1)
     (size,) = sampler.states(0)
     assert (size.computation, size.keys, size.bytes, size.keys_before) == ("count", 400, 4000, 100)
-    assert size.before_s == pytest.approx(2 * GROWTH_S, abs=2)
+    assert size.before_s == pytest.approx(2 * GROWTH_AFTER_S, abs=10)
+    assert size.settled
 
 
 async def test_an_hour_is_remembered_and_no_more(

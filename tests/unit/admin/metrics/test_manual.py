@@ -12,6 +12,7 @@ from wallarood.admin.metrics.names import METRICS, Form
 ROOT = Path(__file__).parents[4]
 PAGE = ROOT / "man" / "wallarood-metrics.7"
 RULES = ROOT / "packaging" / "prometheus" / "wallarood.rules.yml"
+RUNBOOK = ROOT / "man" / "wallarood-runbook.7"
 DASHBOARD = ROOT / "packaging" / "grafana" / "wallarood.json"
 
 
@@ -32,11 +33,24 @@ def test_what_is_shipped_asks_for_metrics_that_there_are(path: Path) -> None:
     assert asked - names == set()
 
 
-def test_every_alert_has_its_place_in_the_manual_and_none_other_has() -> None:
-    alerts = re.findall(r"- alert: (\w+)", RULES.read_text(encoding="utf-8"))
-    told = re.findall(r"^\.B (Wallarood\w+)$", PAGE.read_text(encoding="utf-8"), re.M)
+def test_every_alert_leads_to_its_section_of_the_runbook_and_there_is_no_other() -> None:
+    rules = RULES.read_text(encoding="utf-8")
+    alerts = re.findall(r"- alert: (\w+)", rules)
+    leads_to = re.findall(r'runbook_url: "man:wallarood-runbook\(7\)#(\w+)"', rules)
     assert len(alerts) >= 12
-    assert sorted(told) == sorted(alerts)
+    assert leads_to == alerts
+    assert re.findall(r"^\.SH (Wallarood\w+)$", RUNBOOK.read_text(encoding="utf-8"), re.M) == alerts
+    named = re.findall(r"\bWallarood\w+", PAGE.read_text(encoding="utf-8"))
+    assert sorted(named) == sorted(alerts)
+
+
+def test_every_section_of_the_runbook_says_when_the_alert_ends_and_begins_with_a_look() -> None:
+    _, *sections = re.split(
+        r"^\.SH Wallarood\w+\n", RUNBOOK.read_text(encoding="utf-8"), flags=re.M
+    )
+    for section in sections:
+        assert "\nThe alert ends " in section
+        assert section.count("\n.EX\n") >= 1
 
 
 def test_every_panel_of_the_dashboard_asks_for_something() -> None:

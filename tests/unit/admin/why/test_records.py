@@ -37,18 +37,18 @@ def test_partitions_that_have_ended_hold_nothing_and_are_no_measure(healthy: Mad
 
 
 @pytest.mark.parametrize(
-    ("keys", "before", "before_s", "grows"),
+    ("keys", "before", "settled", "grows"),
     [
-        (50_000, 20_000, 600.0, True),
-        (50_000, 20_000, 60.0, False),  # every state grows at first
-        (50_000, 48_000, 600.0, False),
-        (20, 2, 600.0, False),
+        (50_000, 20_000, 1, True),
+        (50_000, 20_000, 0, False),  # every state grows at first
+        (50_000, 48_000, 1, False),
+        (20, 2, 1, False),
     ],
 )
 def test_state_grows_if_it_has_many_more_keys_than_minutes_ago(
-    healthy: Made, keys: int, before: int, before_s: float, grows: bool
+    healthy: Made, keys: int, before: int, settled: int, grows: bool
 ) -> None:
-    size = StateSize("count", keys, 0, before, before_s)
+    size = StateSize("count", keys, 0, before, 600.0, bool(settled))
     made = healthy.everywhere(with_stage(COUNT, states=(size,)))
     assert faults(made) == ([Fault.GROWING_STATE] if grows else [])
 

@@ -1,0 +1,200 @@
+"""Ten faults are made in a cluster of three: `wallarooctl why` names each in its first sentence.
+
+The page shows what `/api/v1/events` finds, so that is looked at too. While a fault lasts, what the
+runbook says of the alert that it fires is done, step by step.
+"""
+
+import resource
+import signal
+from collections.abc import Iterator
+
+import pytest
+from support.faulty import Faulty
+from support.harness import hosts_in, wait_for
+from support.runbook import Runbook
+from support.web import first_event
+
+from wallarood.admin.status import StageStatus
+from wallarood.cli.ctl import main
+
+Say = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
+    with hosts_in(tmp_path_factory.mktemp("faulty")) as hosts:
+        yield Faulty.starting(hosts)
+
+
+@pytest.fixture(scope="module")
+def runbook(faulty: Faulty) -> Runbook:
+    return Runbook.opened(faulty.workers[0].state)
+
+
+def named(faulty: Faulty, capsys: Say, fault: str) -> str:
+    """Wait until *fault* is found first; returns the first sentence that people get."""
+    wait_for(f"{fault} is named", faulty.names_first(fault))
+    assert main(["why", "--socket", str(faulty.socket)]) == 0
+    sentence = capsys.readouterr().out.splitlines()[0]
+    event = first_event(faulty.socket)
+    assert event["findings"][0]["fault"] == fault
+    return sentence
+
+
+def test_an_idle_partition(faulty: Faulty, capsys: Say) -> None:
+    faulty.at += 100
+    faulty.read([{}] * 20, ("one", "two"))
+    sentence = named(faulty, capsys, "idle partition")
+    assert sentence.startswith("Partition three of source lines on ")
+    assert "holds event time" in sentence
+    faulty.read([{}] * 9)
+    wait_for("it does not any more", lambda: not faulty.names_first("idle partition")())
+
+
+def test_leaking_state(faulty: Faulty, capsys: Say) -> None:
+    faulty.read({"key": f"new-{number}"} for number in range(3000))
+    sentence = named(faulty, capsys, "growing state")
+    assert sentence.startswith("The state of computation ")
+    assert "more than" in sentence
+
+
+def test_a_flood_of_late_records(faulty: Faulty, runbook: Runbook, capsys: Say) -> None:
+    faulty.at += 1000
+    faulty.read([{}] * 9)
+    wait_for("time has come far", lambda: window_opens(faulty))
+    faulty.read([{"at": faulty.at - 900}] * 300)
+    sentence = named(faulty, capsys, "late records")
+    assert sentence.startswith("Records come too late for stage windows: ")
+    said = runbook.look("WallaroodLateRecords", capsys)
+    assert "window" in said["wallarooctl watermarks"]
+    assert "windows" in said["wallarooctl errors"]
+    assert "three" in said["wallarooctl lag"]
+
+
+def window_opens(faulty: Faulty) -> bool:
+    """Whether the stage of the windows has the present event time on all workers."""
+    statuses = [each.status() for each in faulty.workers]
+    times = [
+        stage.watermark or 0
+        for status in statuses
+        if status is not None
+        for stage in status.stages
+        if stage.name == "windows"
+    ]
+    return len(times) == 3 and min(times) // 1_000_000 >= faulty.at - 5
+
+
+def test_dead_letters(faulty: Faulty, runbook: Runbook, capsys: Say) -> None:
+    faulty.read([{"bad": True}] * 60)
+    sentence = named(faulty, capsys, "dead letters")
+    assert sentence.startswith("Records fail in stage lines + check")
+    assert "this is no number" in sentence
+    said = runbook.look("WallaroodDeadLetters", capsys)
+    assert "this is no number" in said["wallarooctl errors"]
+    assert "faulty.py:" in said["wallarooctl errors"]
+
+
+def test_a_slow_sink(faulty: Faulty, runbook: Runbook, capsys: Say) -> None:
+    with faulty.switched("slow-sink"):
+        faulty.read([{}] * 6000)
+        sentence = named(faulty, capsys, "slow sink")
+        assert sentence.startswith("Sink out is slow: on ")
+        said = runbook.look("WallaroodLagGrows", capsys)
+        assert "out" in said["wallarooctl top"]
+        assert "lines" in said["wallarooctl lag"]
+
+
+def test_skewed_slots(faulty: Faulty, capsys: Say) -> None:
+    keys = faulty.keys_of("beta", "count", count=200)
+    with faulty.switched("slow-count"):
+        faulty.read({"key": keys[number % 200]} for number in range(4000))
+        sentence = named(faulty, capsys, "skewed slots")
+    assert "beta" in sentence
+    assert "count" in sentence
+
+
+def test_a_hot_key(faulty: Faulty, capsys: Say) -> None:
+    with faulty.switched("slow-count"):
+        faulty.read([{"key": "everybody"}] * 6000)
+        sentence = named(faulty, capsys, "hot key")
+    assert sentence.startswith("Key everybody has ")
+    assert "stage count" in sentence
+
+
+def test_a_failing_checkpoint(faulty: Faulty, runbook: Runbook, capsys: Say) -> None:
+    alerts = ("WallaroodCheckpointOld", "WallaroodCheckpointsAbandoned")
+    with faulty.switched("stuck-sink"):
+        sentence = named(faulty, capsys, "failing checkpoint")
+        assert sentence.startswith("Checkpoints fail: ")
+        assert "were abandoned" in sentence
+        for alert in alerts:
+            assert "in flight:" in runbook.look(alert, capsys)["wallarooctl status"]
+    for alert in alerts:
+        assert "is committed" in runbook.act(alert, capsys)["wallarooctl checkpoint"]
+
+
+def test_a_server_that_is_away(faulty: Faulty, runbook: Runbook, capsys: Say) -> None:
+    with faulty.switched("absent-server"):
+        sentence = named(faulty, capsys, "sink cannot publish")
+        assert "connection refused" in sentence
+        said = runbook.look("WallaroodSinkOrSourceAway", capsys)
+        assert "connection refused" in said["wallarooctl status"]
+
+
+def test_a_disk_that_refuses(faulty: Faulty, runbook: Runbook, capsys: Say) -> None:
+    alpha = faulty.workers[0].process.pid
+    before = resource.prlimit(alpha, resource.RLIMIT_FSIZE)
+    resource.prlimit(alpha, resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        sentence = named(faulty, capsys, "blocked disk")
+        assert sentence.startswith("The disk of alpha refuses checkpoints: ")
+        for alert in ("WallaroodDiskRefuses", "WallaroodDiskNearlyFull"):
+            runbook.look(alert, capsys)
+    finally:
+        resource.prlimit(alpha, resource.RLIMIT_FSIZE, before)
+    said = runbook.act("WallaroodDiskRefuses", capsys)
+    assert "is committed" in said["wallarooctl checkpoint"]
+
+
+def test_user_code_that_holds_the_loop_is_named_as_the_runbook_says(
+    faulty: Faulty, runbook: Runbook, capsys: Say
+) -> None:
+    keys = faulty.keys_of("alpha", "count", count=1)
+    faulty.read([{"key": keys[0], "holds": True}])
+    wait_for("it is noticed", lambda: any(stage.overruns for stage in stages_of_alpha(faulty)))
+    said = runbook.look("WallaroodLoopDelayed", capsys)
+    assert "over a second on the event loop: count (1)" in said["wallarooctl status"]
+    assert "loop delay" in said["wallarooctl top"]
+
+
+def stages_of_alpha(faulty: Faulty) -> tuple[StageStatus, ...]:
+    status = faulty.workers[0].status()
+    return status.stages if status is not None else ()
+
+
+def test_a_missing_worker(faulty: Faulty, runbook: Runbook, capsys: Say) -> None:
+    gamma = faulty.workers[2]
+    gamma.send(signal.SIGKILL)
+    gamma.wait()
+    sentence = named(faulty, capsys, "missing worker")
+    assert sentence.startswith("Worker gamma is away")
+    for alert in ("WallaroodWorkerDown", "WallaroodPeerAway"):
+        said = runbook.look(alert, capsys)
+        assert "away" in said["wallarooctl workers"]
+    assert "gamma" in runbook.look("WallaroodJobNotRunning", capsys)["wallarooctl why"]
+    directory = faulty.hosts.directory
+    flags = ("--config", str(directory / "more.toml"), "--cluster-id", "auto")
+    faulty.workers[2] = faulty.hosts.start("gamma", str(directory / "faulty.py"), *flags, count=3)
+    faulty.wait_until_running()
+    said = runbook.look("WallaroodRestarts", capsys)
+    row = next(line for line in said["wallarooctl top"].splitlines() if line.startswith("gamma"))
+    assert row.split()[-1] == "2"
+
+
+def test_every_step_of_the_runbook_was_done(
+    runbook: Runbook, request: pytest.FixtureRequest
+) -> None:
+    here = [each for each in request.session.items if each.path == request.path]
+    if len(here) < 13:
+        pytest.skip("not all faults were made")
+    assert runbook.waiting == set()
