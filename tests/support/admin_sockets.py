@@ -63,6 +63,7 @@ class Workers:
         return {"absent": []}
 
     def stop(self) -> None:
-        for thread, token, scope in self._threads:
+        while self._threads:
+            thread, token, scope = self._threads.pop()
             token.run_sync_soon(scope.cancel)
             thread.join()

@@ -114,6 +114,8 @@ def full_status() -> Status:
         states=(StateSize("count", 10, 100),),
         failures=(FailureSample(1.0, "count", "ValueError: x", "app.py", 3, "'x'"),),
         hot_keys=(HotKey("'a'", 0.5),),
+        slots=((0, 126, 0.75), (129, 255, 0.25)),
+        slot_skew=1.5,
     )(status)
     status = with_source(
         lag_records=5, bytes_read=3, bytes_total=9, watermark=4 * SECOND, condition="active"

@@ -109,6 +109,7 @@ class StatusReporter:
                 failing[stage.index] = source.waits
         pickled, figures = self._pickled(job), self.figures
         hot = {each.stage.index: figures.hot_keys(each) for each in job.stages}
+        slots = {each.stage.index: each.looks.slots for each in job.stages if each.looks.slots}
         return tuple(
             figures.added(
                 StageStatus(
@@ -130,11 +131,13 @@ class StatusReporter:
                     waits=waits.get(stage.index, ""),
                     late=tuple(sorted(counters.late.items())),
                     hot_keys=hot.get(stage.index, ()),
+                    slots=tuple(counts.shares()) if counts is not None else (),
+                    slot_skew=counts.skew() if counts is not None else None,
                 ),
                 counters,
             )
             for stage in job.wiring.stages
-            for counters in (job.counters[stage.index],)
+            for counters, counts in ((job.counters[stage.index], slots.get(stage.index)),)
         )
 
     def _pickled(self, job: Job) -> Counter[int]:

@@ -66,7 +66,9 @@ class StageStatus:
     `busy` is the share of the last seconds (0 to 1) in user code or a sink, `blocked` that in which
     the stage waited because what comes after it had no room. `states` are what its computations
     keep, `hot_keys` the keys with most of its records, by samples, `failures` the last records that
-    failed or came too late.
+    failed or came too late. `slots` has the slots of this worker in at most 16 groups: the first
+    and the last slot of each, and its share of the records here, by samples; `slot_skew` is how
+    many times its part the busiest group has. Both are empty where too little is known.
     """
 
     index: int
@@ -94,6 +96,8 @@ class StageStatus:
     failed_rate: float = 0.0
     states: tuple[StateSize, ...] = ()
     hot_keys: tuple[HotKey, ...] = ()
+    slots: tuple[tuple[int, int, float], ...] = ()
+    slot_skew: float | None = None
     failures: tuple[FailureSample, ...] = ()
 
     @property

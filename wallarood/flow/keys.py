@@ -214,6 +214,16 @@ def _all(batch: Batch, form: Callable[[Any], Any]) -> list[Any]:
     return list(map(form, keys))
 
 
+def slot_of(key: Any, slots: int) -> int:
+    """The slot, or partition, of *key*, from 0. Raises KeyTypeError as `encode_key` does."""
+    return slot_of_bytes(encode_key(key), slots)
+
+
+def slot_of_bytes(encoded: bytes, slots: int) -> int:
+    """The slot of the key whose encoded bytes these are."""
+    return xxh3_64_intdigest(encoded) % slots
+
+
 class Partitioner:
     """Key → partition by xxh3_64 of the encoded key. Answers are cached, up to a bound.
 

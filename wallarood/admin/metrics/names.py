@@ -60,6 +60,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("stage_pickled", Form.COUNTER, "Records that went to other workers as pickle.", _STAGE),
     Metric("stage_backlog_batches", Form.GAUGE, "Batches that wait for the stage.", _STAGE),
     Metric("stage_failing", Form.GAUGE, "1 while its server or receiver is away, else 0.", _STAGE),
+    Metric(
+        "stage_slot_skew_ratio",
+        Form.GAUGE,
+        "How many times its part of the records the busiest group of slots of the worker has.",
+        _STAGE,
+    ),
     Metric("stage_watermark_seconds", Form.GAUGE, "Event time, since 1970 UTC.", _STAGE),
     Metric("state_keys", Form.GAUGE, "Keys that a computation keeps.", ("stage", "computation")),
     Metric(

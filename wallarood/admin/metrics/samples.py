@@ -61,6 +61,8 @@ def _stage(stage: StageStatus) -> Iterator[Sample]:
     yield "stage_failing", name, float(bool(stage.failing))
     for cause, count in stage.late:
         yield "stage_late", (stage.name, cause), count
+    if stage.slot_skew is not None:
+        yield "stage_slot_skew_ratio", name, stage.slot_skew
     if (time := _seconds(stage.watermark)) is not None:
         yield "stage_watermark_seconds", name, time
     for state in stage.states:

@@ -25,7 +25,7 @@ class Peeking:
     @property
     def kinds(self) -> dict[str, Kind]:
         """The questions that are answered."""
-        return {"tap": self.tap, "state": self.state, "keys": self.keys}
+        return {"tap": self.tap, "state": self.state, "keys": self.keys, "slots": self.slots}
 
     def _check(self) -> None:
         if not self.allowed:
@@ -81,6 +81,23 @@ class Peeking:
             each for state in self._states(query) for each in await largest(state, _count(query))
         ]
         return found
+
+    async def slots(self, query: Mapping[str, Any]) -> Any:
+        """How many keys are in each group of slots here; no key is shown, so it is always allowed.
+
+        Raises ValueError: the query is wrong.
+        """
+        from wallarood.admin.peeking.slots import keys_by_group  # noqa: PLC0415 - as below
+        from wallarood.flow.sampled.slots import groups_of  # noqa: PLC0415 - as below
+
+        states, job = self._states(query), self.worker.job
+        if job is None or not states:
+            return []
+        name = states[0].computation
+        stage = next(each for each in job.wiring.stages if name in each.steps)
+        if not stage.partition_owners:
+            return []
+        return await keys_by_group(states[0], groups_of(stage, self.worker.member.name))
 
     def _states(self, query: Mapping[str, Any]) -> Any:
         from wallarood.admin.peeking.states import (  # noqa: PLC0415 - when it is asked for

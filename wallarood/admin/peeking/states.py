@@ -85,7 +85,7 @@ def look_up(state: State, text: str) -> list[dict[str, str]]:
 async def largest(state: State, count: int) -> list[dict[str, Any]]:
     """The *count* keys with the largest states, of those that are looked at."""
     found: list[tuple[int, str]] = []
-    for rows in _tables(state):
+    for rows in tables_of(state):
         keys = list(rows)
         step = max(1, len(keys) // LOOKED_AT_MAX)
         keys = keys[::step]
@@ -98,7 +98,8 @@ async def largest(state: State, count: int) -> list[dict[str, Any]]:
     return [{"key": key, "bytes": size} for size, key in nlargest(count, found)]
 
 
-def _tables(state: State) -> list[Mapping[Any, Any]]:
+def tables_of(state: State) -> list[Mapping[Any, Any]]:
+    """The tables of keys that *state* has: one, or one for each bucket of time."""
     match state:
         case KeyedState():
             return [state.by_key]

@@ -4,17 +4,22 @@ import attrs
 
 from wallarood.admin.status import ClusterStatus, StageStatus, Status
 from wallarood.admin.text.table import duration, table
+from wallarood.model.topology import StageKind
 
 STAGES = (
     *("stage", "name", "kind", "in/s", "out/s", "busy", "blocked", "idle", "backlog"),
-    *("keys", "failed", "late"),
+    *("keys", "skew", "failed", "late"),
 )
 WORKERS = ("worker", "job", "reads/s", "cpu", "memory", "loop delay", "checkpoint", "starts")
 
 
 @attrs.frozen
 class StageRow:
-    """One stage on all workers: sums of counts, and the shares of the busiest worker."""
+    """One stage on all workers: sums of counts, and the shares of the busiest worker.
+
+    `skew` is how many times the mean of all workers the one with most records gets, and `slot_skew`
+    how many times its part the busiest group of slots of a worker has; None if it is not known.
+    """
 
     index: int
     name: str
@@ -28,6 +33,8 @@ class StageRow:
     keys: int | None
     failed: int
     late: int
+    skew: float | None
+    slot_skew: float | None
 
 
 def stage_rows(cluster: ClusterStatus) -> list[StageRow]:
@@ -53,9 +60,21 @@ def stage_rows(cluster: ClusterStatus) -> list[StageRow]:
                 sum(each.keys for each in sizes) if sizes else None,
                 sum(each.dead_letters + each.skipped for each in stages),
                 sum(count for each in stages for _, count in each.late),
+                skew_of(stages),
+                max(
+                    (each.slot_skew for each in stages if each.slot_skew is not None), default=None
+                ),
             )
         )
     return rows
+
+
+def skew_of(stages: list[StageStatus]) -> float | None:
+    """How many times the mean of all instances the busiest gets; None if it is not by keys."""
+    rates = [each.rate for each in stages]
+    if stages[0].kind != StageKind.PARTITIONED.value or len(stages) < 2 or sum(rates) <= 0:
+        return None
+    return max(rates) * len(rates) / sum(rates)
 
 
 def top_text(cluster: ClusterStatus) -> str:
@@ -89,6 +108,7 @@ def _cells(row: StageRow) -> tuple[object, ...]:
         f"{idle:.0%}",
         row.backlog,
         row.keys,
+        row.skew,
         row.failed,
         row.late,
     )

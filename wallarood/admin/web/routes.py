@@ -101,6 +101,13 @@ API: tuple[Route, ...] = (
         None,
         {"computation": "whose state", "count": "how many; 10"},
     ),
+    Route(
+        "GET",
+        "/slots",
+        "how many keys a computation keeps in each group of slots",
+        None,
+        {"computation": "whose state"},
+    ),
     Route("GET", "/openapi.json", "this document"),
     Route("POST", "/checkpoint", "take a checkpoint", None, {"keep": "keep it under this name"}),
     Route("POST", "/drop", "drop a kept checkpoint", None, {"name": "its name"}),
@@ -166,7 +173,7 @@ class Routes:
                 seconds = min(TAP_S_MAX, float(request.query.get("seconds", TAP_S)))
                 query = {**request.query, "kind": "tap", "seconds": seconds}
                 return await self._asked(query, seconds + ANSWER_S)
-            case "/state" | "/keys":
+            case "/state" | "/keys" | "/slots":
                 return await self._asked({**request.query, "kind": path[1:]}, KEYS_S)
             case "/openapi.json":
                 from wallarood.admin.web.openapi import document  # noqa: PLC0415 - few ask

@@ -130,7 +130,11 @@ def find_slowest(cluster: ClusterStatus, topology: Topology) -> Finding | None:
                 Fault.SKEWED_SLOTS,
                 f"the slots of stage {view.name} are skewed: {worker} gets {ratio:.1f} times as "
                 "many records as a worker gets on average",
-                ("no single key explains it: more partitions spread them better", *evidence),
+                (
+                    *_busiest_slots(worker, most),
+                    "no single key explains it: more partitions spread them better",
+                    *evidence,
+                ),
                 view.name,
             )
     worker, busiest = view.busiest
@@ -147,6 +151,14 @@ def find_slowest(cluster: ClusterStatus, topology: Topology) -> Finding | None:
         f"stage {view.name} is slow: on {worker} it is busy {busiest.busy:.0%} of the time{held}"
     )
     return Finding(Fault.SLOW_STAGE, sentence, evidence, view.name)
+
+
+def _busiest_slots(worker: str, instance: StageStatus) -> tuple[str, ...]:
+    """Which slots of a worker have most of its records, if that is known."""
+    if not instance.slots:
+        return ()
+    first, last, share = max(instance.slots, key=lambda each: each[2])
+    return (f"of the records of {worker}, {share:.0%} are of its slots {first} to {last}",)
 
 
 def _parts(view: StageView) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import wallarood
 from wallarood.cli.ctl import orders, peeking, views, watching
 from wallarood.cli.ctl.sockets import find_socket
 from wallarood.cli.main import Parser, parsed
-from wallarood.model.errors import WallaroodError
+from wallarood.model.errors import PeersGoneError, WallaroodError
 from wallarood.outlet import open_standard_streams, use_outlet
 
 CLEAR = "\x1b[H\x1b[2J"
@@ -31,19 +31,34 @@ class Command:
     """What a command does, its line of help, and what adds its own flags.
 
     `answer` takes the admin socket and the arguments; it returns the value that ``--json`` prints,
-    and the same as text.
+    and the same as text. `clear` is what a terminal is told before it is shown again.
     """
 
     answer: Callable[[Path, argparse.Namespace], tuple[Any, str]]
     help: str
     add_flags: Callable[[argparse.ArgumentParser], None] = _no_flags
+    clear: str = CLEAR
 
 
 COMMANDS = {
-    "status": Command(views.status, "show the state of a worker and what the cluster has read"),
-    "topology": Command(views.topology, "show the stages of the cluster and where they run"),
-    "workers": Command(views.workers, "show the members of the cluster, as one of them sees them"),
-    "watermarks": Command(views.watermarks, "show how far event time has come, and who holds it"),
+    "status": Command(
+        views.status,
+        "show the state of a worker and what the cluster has read",
+        watching.watch_flag,
+    ),
+    "topology": Command(
+        views.topology, "show the stages of the cluster and where they run", watching.watch_flag
+    ),
+    "workers": Command(
+        views.workers,
+        "show the members of the cluster, as one of them sees them",
+        watching.watch_flag,
+    ),
+    "watermarks": Command(
+        views.watermarks,
+        "show how far event time has come, and who holds it",
+        watching.watch_flag,
+    ),
     "why": Command(
         watching.why,
         "say in a sentence why the cluster is slow",
@@ -58,10 +73,12 @@ COMMANDS = {
     "errors": Command(
         watching.errors, "show the last records that failed or were late", watching.watch_flag
     ),
-    "tap": Command(peeking.tap, "show some of the records that come to a stage", peeking.tap_flags),
+    "tap": Command(
+        peeking.tap, "show some of the records that come to a stage", peeking.tap_flags, clear=""
+    ),
     "state": Command(
         peeking.state,
-        "show the state of a key, or the keys with the largest",
+        "show the state of a key, the keys with the largest states, or keys by slots",
         peeking.state_flags,
     ),
     "checkpoint": Command(
@@ -80,35 +97,54 @@ COMMANDS = {
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = Parser("wallarooctl", description="Inspect and control a worker.")
+    top = Parser(
+        "wallarooctl",
+        description="Inspect and control a worker, and through it its cluster.",
+        epilog="Begin with 'why'. 'wallarood help wallarooctl' shows the manual.",
+    )
     top.add_argument("--version", action="version", version=f"wallarooctl {wallarood.__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
         text = command.help
         one = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        one.add_argument("--socket", type=Path, metavar="PATH", help="the worker's admin socket")
+        one.add_argument(
+            "--socket",
+            type=Path,
+            metavar="PATH",
+            help="the worker's admin socket (default: the one found here)",
+        )
         one.add_argument(
             "--state-directory", type=Path, metavar="DIR", help="the worker's state directory"
         )
         one.add_argument(
             "--worker", metavar="NAME", help="which worker, if several run on this host"
         )
-        one.add_argument("--json", action="store_true", help="print JSON")
+        one.add_argument("--json", action="store_true", help="print JSON, for programs")
         command.add_flags(one)
     return top
 
 
 def _show(command: Command, path: Path, chosen: argparse.Namespace) -> None:
-    """Print what a command answers; with ``--watch`` again and again, each time in its place."""
+    """Print what a command answers; with ``--watch`` again and again, each time in its place.
+
+    What is watched may start again meanwhile: that it does not answer is said, and asked again.
+    """
+    shown = False
     while True:
-        value, text = command.answer(path, chosen)
-        again_s: float | None = getattr(chosen, "watch", None)
-        if again_s is None:
-            print(json.dumps(value, indent=2) if chosen.json else text, flush=True)
-            return
-        clear = CLEAR if sys.stdout.isatty() else ""
-        print(json.dumps(value) if chosen.json else f"{clear}{text}", flush=True)
-        time.sleep(max(LEAST_S, again_s))
+        try:
+            value, text = command.answer(path, chosen)
+            again_s: float | None = getattr(chosen, "watch", None)
+            if again_s is None:
+                print(json.dumps(value, indent=2) if chosen.json else text, flush=True)
+                return
+            clear = command.clear if sys.stdout.isatty() else ""
+            print(json.dumps(value) if chosen.json else f"{clear}{text}", flush=True)
+            shown = True
+        except PeersGoneError as error:
+            if not shown:
+                raise
+            print(f"wallarooctl: {error.message}", file=sys.stderr, flush=True)
+        time.sleep(max(LEAST_S, chosen.watch))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from wallarood.admin import client
 from wallarood.admin.text.table import table
+from wallarood.cli.ctl.watching import watch_flag
 from wallarood.model.errors import UsageError
 
 TAP_S = 2.0
@@ -15,7 +16,8 @@ COUNT = 10
 
 def tap_flags(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``tap``."""
-    parser.add_argument("stage", metavar="STAGE", help="a stage, or a step of one")
+    watch_flag(parser)
+    parser.add_argument("stage", metavar="STAGE", help="a stage as in topology, or a step of one")
     parser.add_argument("--key", metavar="KEY", help="only records of this key")
     parser.add_argument(
         "--count", type=int, default=COUNT, metavar="N", help=f"how many (default {COUNT})"
@@ -31,8 +33,13 @@ def tap_flags(parser: argparse.ArgumentParser) -> None:
 
 def state_flags(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``state``."""
-    parser.add_argument("what", choices=("get", "keys"), help="the state of a key, or the keys")
-    parser.add_argument("computation", metavar="COMPUTATION", help="whose state")
+    watch_flag(parser)
+    parser.add_argument(
+        "what",
+        choices=("get", "keys", "slots"),
+        help="get: the state of KEY; keys: those with the largest states; slots: keys by slots",
+    )
+    parser.add_argument("computation", metavar="COMPUTATION", help="the step whose state it is")
     parser.add_argument("key", nargs="?", metavar="KEY", help="of get: the key")
     parser.add_argument(
         "--largest", action="store_true", help="of keys: those with the largest states, as always"
@@ -59,13 +66,15 @@ def tap(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
 
 
 def state(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
-    """The state of a key, or the keys with the largest states. Raises UsageError: no key."""
+    """The state of a key, the largest ones, or keys by slots. Raises UsageError: no key."""
     if chosen.what == "get":
         if chosen.key is None:
             raise UsageError("state get COMPUTATION KEY: the key is missing")
         return _get(path, chosen)
     if chosen.key is not None:
-        raise UsageError("state keys COMPUTATION: a key is for 'state get'")
+        raise UsageError(f"state {chosen.what} COMPUTATION: a key is for 'state get'")
+    if chosen.what == "slots":
+        return _slots(path, chosen)
     answer = client.of_all(
         path,
         "keys",
@@ -91,6 +100,19 @@ def _get(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     ]
     text = "\n".join([*lines, *_silent(answer)])
     return found, text or f"{chosen.computation} has no state of key {chosen.key}"
+
+
+def _slots(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
+    answer = client.of_all(path, "slots", timeout_s=ANSWER_S, computation=chosen.computation)
+    groups = _of_workers(answer)
+    mean = max(1, sum(each["keys"] for each in groups)) / max(1, len(groups))
+    rows = [
+        (each["worker"], f"{each['first']}-{each['last']}", each["keys"], each["keys"] / mean)
+        for each in sorted(groups, key=lambda each: -each["keys"])
+    ]
+    heads = ("worker", "slots", "keys", "of the mean")
+    none = f"{chosen.computation} is on one worker, or has no state: it has no slots"
+    return groups, "\n".join([table(heads, rows) if rows else none, *_silent(answer)])
 
 
 def _of_workers(answer: dict[str, Any]) -> list[dict[str, Any]]:

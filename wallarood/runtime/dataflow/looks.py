@@ -11,8 +11,9 @@ from typing import Any, Final
 import attrs
 import trio
 
-from wallarood.flow.hot_keys import HotKeys
 from wallarood.flow.keys import canonical, shown_key
+from wallarood.flow.sampled.hot_keys import HotKeys
+from wallarood.flow.sampled.slots import SlotCounts
 from wallarood.model.batch import Batch
 
 OF_A_BATCH: Final = 5
@@ -59,11 +60,14 @@ class Looks:
     """All that looks at the records of one stage instance."""
 
     hot_keys: HotKeys | None = None
+    slots: SlotCounts | None = None
     taps: list[Tap] = attrs.field(factory=list)
 
     def look(self, batch: Batch) -> None:
         """Look at *batch*, which comes to the stage."""
         if self.hot_keys is not None and batch.keys:
-            self.hot_keys.look(batch.keys)
+            samples = self.hot_keys.look(batch.keys)
+            if self.slots is not None:
+                self.slots.look(samples)
         for tap in self.taps:
             tap.look(batch)

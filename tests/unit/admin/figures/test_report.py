@@ -13,7 +13,7 @@ from wallarood.admin.figures.report import (
 )
 from wallarood.admin.figures.sampler import Sampler
 from wallarood.admin.status import StageStatus
-from wallarood.flow.hot_keys import HotKeys
+from wallarood.flow.sampled.hot_keys import HotKeys
 from wallarood.model.pipeline import DeadLetter
 from wallarood.runtime.checkpoint_log import DELIVERY_S, CheckpointLog
 from wallarood.runtime.dataflow.counters import LinkCounters, Sample, StageCounters

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock
@@ -81,7 +82,10 @@ async def test_states_are_told_of_computations_that_there_are(peeking: Peeking) 
 
 async def test_where_it_is_not_allowed_nothing_is_shown(looks: Looks) -> None:
     closed = Peeking(worker_of(job_of(looks)), False)
-    for kind in closed.kinds.values():
+    for name, kind in closed.kinds.items():
+        if name == "slots":  # these are numbers
+            assert await kind({"computation": "count"}) == []
+            continue
         with pytest.raises(ValueError, match=r"security\.tap is false"):
             await kind({"stage": "count", "computation": "count", "key": "a"})
 
@@ -90,3 +94,16 @@ async def test_while_there_is_no_job_there_is_nothing_to_see() -> None:
     waiting = Peeking(worker_of(None), True)
     assert await waiting.tap({"stage": "count"}) == []
     assert await waiting.state({"computation": "count", "key": "a"}) == []
+
+
+async def test_keys_are_counted_by_slots_of_computations_that_are_partitioned() -> None:
+    job = job_of(Looks())
+    worker = worker_of(job)
+    worker.member = SimpleNamespace(name="alpha")
+    stage = attrs.evolve(COUNT, partition_owners=(0, 0))
+    job.wiring.stages = [stage]
+    groups = await Peeking(worker, True).slots({"computation": "count"})
+    assert [(each["first"], each["last"]) for each in groups] == [(0, 0), (1, 1)]
+    assert sum(each["keys"] for each in groups) == 1
+    with pytest.raises(ValueError, match="no computation"):
+        await Peeking(worker, True).slots({"computation": "none"})

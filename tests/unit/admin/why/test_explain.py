@@ -28,8 +28,9 @@ def slow_stage(made: Made) -> Made:
 
 def uneven(made: Made, share: float) -> Made:
     made = made.everywhere(with_stage(SOURCE, blocked=0.6))
-    hot = (HotKey("'the'", share),)
-    return made.changed("beta", with_stage(COUNT, busy=0.97, rate=8000.0, hot_keys=hot))
+    hot, slots = (HotKey("'the'", share),), ((0, 21, 0.1), (24, 45, 0.9))
+    busy = with_stage(COUNT, busy=0.97, rate=8000.0, hot_keys=hot, slots=slots)
+    return made.changed("beta", busy)
 
 
 def hot_key(made: Made) -> Made:
@@ -78,7 +79,7 @@ def failing_checkpoint(made: Made) -> Made:
 
 
 def leaking_state(made: Made) -> Made:
-    size = StateSize("count", 50_000, 4_000_000, 20_000, 600.0)
+    size = StateSize("count", 50_000, 4_000_000, 20_000, 600.0, settled=True)
     return made.everywhere(with_stage(COUNT, states=(size,)))
 
 
@@ -121,6 +122,12 @@ def test_each_fault_is_named_in_the_first_sentence(
     sentence = why_text(findings).splitlines()[0]
     assert [word for word in words if word.lower() not in sentence.lower()] == []
     assert why_value(findings)["findings"][0]["fault"] == fault.value
+
+
+def test_the_slots_that_have_most_records_are_in_the_evidence(healthy: Made) -> None:
+    made = skewed_slots(healthy)
+    first = explain(made.cluster, made.topology, now=NOW)[0]
+    assert "of the records of beta, 90% are of its slots 24 to 45" in first.evidence
 
 
 def test_where_nothing_is_wrong_that_is_said_with_what_is_read(healthy: Made) -> None:

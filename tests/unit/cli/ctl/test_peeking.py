@@ -26,6 +26,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             "tap": [{"key": None, "record": "1"}, {"key": "'k'", "record": "2"}],
             "state": [{"value": "[1]"}, {"value": "[2]", "bucket": "(0, 10)"}],
             "keys": [{"key": "a", "bytes": 5}, {"key": "b", "bytes": 9}],
+            "slots": [{"first": 0, "last": 3, "keys": 1}, {"first": 4, "last": 7, "keys": 3}],
         }[target]
         return {"workers": {"alpha": found, "beta": {"error": "not here"}}, "silent": ["gamma"]}
 
@@ -56,8 +57,19 @@ def test_the_largest_keys_come_first(asked: list[Any]) -> None:
     assert text.splitlines()[1].split() == ["b", "9", "alpha"]
 
 
+def test_the_slots_with_most_keys_come_first(asked: list[Any]) -> None:
+    value, text = peeking.state(Path("x"), chosen("state", "slots", "count"))
+    assert asked == [("slots", {"computation": "count"})]
+    assert value[0] == {"worker": "alpha", "first": 0, "last": 3, "keys": 1}
+    assert [line.split() for line in text.splitlines()[1:3]] == [
+        ["alpha", "4-7", "3", "1.5"],
+        ["alpha", "0-3", "1", "0.5"],
+    ]
+
+
 def test_a_key_is_for_get_and_for_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UsageError, match="the key is missing"):
         peeking.state(Path("x"), chosen("state", "get", "count"))
     assert main(["state", "keys", "count", "a", "--socket", "/nothing"]) == 64
     assert "a key is for 'state get'" in capsys.readouterr().err
+    assert main(["state", "slots", "count", "a", "--socket", "/nothing"]) == 64

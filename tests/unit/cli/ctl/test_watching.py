@@ -40,6 +40,39 @@ def test_lag_and_errors_answer_also_where_there_are_none(
     assert json.loads(capsys.readouterr().out) == []
 
 
+ORDERS = {"checkpoint", "reload", "shutdown"}
+ARGUMENTS = {"tap": ["count"], "state": ["keys", "count"]}
+
+
+@pytest.mark.parametrize("name", sorted(set(command.COMMANDS) - ORDERS))
+def test_all_that_only_shows_can_be_watched_and_be_json(name: str) -> None:
+    chosen = command.parser().parse_args([name, *ARGUMENTS.get(name, []), "--watch", "--json"])
+    assert chosen.watch == 2.0
+    assert chosen.json
+
+
+def test_a_worker_that_goes_while_it_is_watched_is_asked_again(
+    workers: Workers, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers.start("alpha")
+    said: list[str] = []
+
+    def sleep(_: float) -> None:
+        shown = capsys.readouterr()
+        said.append(shown.out + shown.err)
+        if len(said) == 1:
+            workers.stop()
+        elif len(said) == 2:
+            workers.start("alpha")
+        else:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", sleep)
+    assert main(["errors", "--watch", "--json"]) == 130
+    assert said[0] == said[2] == "[]\n"
+    assert "no worker answers" in said[1]
+
+
 def test_with_watch_it_is_shown_again_until_it_is_interrupted(
     alpha: Workers, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from wallarood.flow.hot_keys import HotKeys
+from wallarood.flow.sampled.hot_keys import HotKeys
+from wallarood.flow.sampled.slots import SlotCounts, SlotGroups
 from wallarood.model.batch import Batch
 from wallarood.runtime.dataflow.looks import OF_A_BATCH, Looks, Tap, is_called
 
@@ -31,6 +32,17 @@ def test_of_a_key_every_record_is_taken_and_none_on_a_stream_without() -> None:
         *(repr(number) for number in range(100) if number % 10 == 7),
         "'seven'",
     ]
+
+
+def test_slots_are_counted_by_the_keys_that_are_looked_at() -> None:
+    slots = SlotCounts(SlotGroups(4, (0, 1, 2, 3)))
+    looks = Looks(HotKeys(), slots)
+    looks.look(Batch([1]))  # no keys
+    for _ in range(20):
+        looks.look(Batch(list(range(64)), list(range(64))))
+    assert sum(slots.counts) == 20 * 8
+    assert looks.hot_keys is not None
+    assert looks.hot_keys.samples == 20 * 8
 
 
 @pytest.mark.parametrize(

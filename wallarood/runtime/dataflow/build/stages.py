@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 
 from wallarood.flow.align import Alignment
 from wallarood.flow.compile import Segment, compile_branch, compile_stage
-from wallarood.flow.hot_keys import HotKeys
 from wallarood.flow.route import Router
+from wallarood.flow.sampled.hot_keys import HotKeys
+from wallarood.flow.sampled.slots import SlotCounts, groups_of
 from wallarood.flow.source_time import SourceTime
 from wallarood.flow.state.at_once import AtOnce
 from wallarood.flow.state.state import State
 from wallarood.flow.watermarks import restored_watermark
-from wallarood.model.ids import InputId
+from wallarood.model.ids import InputId, WorkerName
 from wallarood.model.pipeline import Application, Step, StepKind
 from wallarood.model.topology import Stage, StageKind
 from wallarood.planning.tables import waits_for_rows
@@ -70,8 +71,15 @@ def stage_task_of(job: Job, plan: Plan, stage: Stage) -> StageTask:
         source_time=source_time,
         drift=_drift_of(source_time),
         sides=sides_of(plan.application, job.wiring, stage),
-        looks=Looks(HotKeys() if stage.kind is StageKind.PARTITIONED else None),
+        looks=_looks_of(stage, job.wiring.worker),
     )
+
+
+def _looks_of(stage: Stage, worker: WorkerName) -> Looks:
+    """What looks at the records of *stage* on *worker*: at their keys where these decide."""
+    if stage.kind is not StageKind.PARTITIONED:
+        return Looks()
+    return Looks(HotKeys(), SlotCounts(groups_of(stage, worker)))
 
 
 def _drift_of(time: SourceTime | None) -> Drift | None:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from wallarood.flow.hot_keys import KEYS_MAX, HotKeys
+from wallarood.flow.sampled.hot_keys import KEYS_MAX, HotKeys
 
 
 def batches(share: float, *, count: int, size: int) -> list[list[str]]:

@@ -28,20 +28,24 @@ class HotKeys:
     samples: int = 0
     _first: int = 0
 
-    def look(self, keys: list[Any]) -> None:
-        """Look at some of the *keys* of a batch. Keys that cannot be told apart are left out."""
+    def look(self, keys: list[Any]) -> list[Any]:
+        """Look at some of the *keys* of a batch, and return those.
+
+        Keys that cannot be told apart are left out.
+        """
         step = max(1, len(keys) // SAMPLES)
         counts, looked_at = self.counts, keys[self._first % step :: step]
         try:
             for key in looked_at:
                 counts[key] = counts.get(key, 0) + step
         except Exception:  # a class whose hash or equality fails
-            return
+            return []
         self._first += STRIDE
         self.total += len(keys)
         self.samples += len(looked_at)
         if len(counts) > KEYS_MAX:
             self._forget()
+        return looked_at
 
     def _forget(self) -> None:
         """Halve all counts, until half of the table is free."""

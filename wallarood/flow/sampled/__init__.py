@@ -1,0 +1,1 @@
+"""What samples of the records of a stage tell: its hot keys, and how its slots are loaded."""
