@@ -12,6 +12,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from support.harness import Hosts, WorkerProcess, free_port, hosts_in, wait_for
 from support.servers.process import demand
 
+from wallarood.admin import client
+from wallarood.admin.status import Status
+
 CHROMIUM = "/usr/bin/chromium"
 SHOTS = os.environ.get("WALLAROOD_SCREENSHOTS")
 """Where screenshots are kept; nowhere without."""
@@ -163,7 +166,40 @@ def test_a_stage_is_chosen_by_keyboard_and_stays_in_focus_while_the_page_changes
     focused = page.evaluate("document.activeElement.getAttribute('data-stage')")
     assert focused == "1"
     page.keyboard.press("Space")
-    expect(page.locator("#stage h3")).to_have_count(0)
+    expect(page.locator("#stage")).to_be_hidden()
+
+
+def test_a_stage_shows_its_workers_slots_keys_state_failures_and_records(page: Page) -> None:
+    page.locator("#graph .node").nth(1).click()
+    expect(page.locator("#stage-title")).to_have_text("Stage dawdle")
+    expect(page.locator("#instances tbody tr")).to_have_count(3)
+    expect(page.locator("#stage-slots tbody tr")).to_have_count(8, timeout=30_000)
+    expect(page.locator("#stage-states tbody tr")).to_have_count(3)
+    show = page.get_by_role("button", name="Show some records")
+    show.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#samples tbody tr")).not_to_have_count(0, timeout=10_000)
+    assert show.evaluate("button => button === document.activeElement")
+    page.get_by_role("button", name="Count keys by slots").click()
+    expect(page.locator("#stage-keys caption")).to_have_text("Slots with most keys of dawdle")
+    expect(page.locator("#stage-keys tbody tr")).to_have_count(8)
+    assert violations(page) == []
+    kept(page, "stage")
+    page.locator("#graph .node").nth(0).click()
+    expect(page.locator("#stage-failures tbody tr")).not_to_have_count(0, timeout=20_000)
+    expect(page.locator("#samples table")).to_have_count(0)  # those were of another stage
+    expect(page.locator("#stage-slots")).to_be_hidden()
+
+
+def test_what_why_says_is_what_the_page_says(page: Page, watched: Watched) -> None:
+    expect(page.locator("#sentence")).to_contain_text("dawdle", timeout=30_000)
+
+    def same() -> bool:
+        asked = client.ask(watched.workers[1].state / "admin.sock", "GET", "/api/v1/why")
+        said = asked["findings"][0]["sentence"]
+        return page.locator("#sentence").inner_text().lower() == f"{said}.".lower()
+
+    wait_for("they say the same", same)
 
 
 def test_a_worker_that_is_killed_is_named_and_seen_to_come_back(
@@ -212,14 +248,35 @@ def test_a_token_is_asked_for_and_orders_are_confirmed(chromium: Browser, tmp_pa
         field.fill(token)
         shown.get_by_role("button", name="Show").click()
         expect(shown.locator("#live")).to_contain_text("live from alpha")
+        said = shown.locator("#order-said")
         take = shown.get_by_role("button", name="Take a checkpoint now")
         shown.once("dialog", lambda dialog: dialog.dismiss())
         take.click()
-        expect(shown.locator("#order-said")).to_have_text("")
-        shown.once("dialog", lambda dialog: dialog.accept())
+        expect(said).to_have_text("")
+        shown.on("dialog", lambda dialog: dialog.accept())
         take.click()
-        expect(shown.locator("#order-said")).to_have_text("A checkpoint is being taken.")
-        wait_for(
-            "it is taken", lambda: (status := worker.status()) and status.checkpoint.committed > 0
-        )
+        expect(said).to_have_text("Checkpoint 1 is committed.")
+        shown.get_by_label("Keep a checkpoint as").fill("monday")
+        shown.keyboard.press("Enter")
+        expect(said).to_have_text("Checkpoint 2 is committed, kept as monday.")
+        assert status_of(worker).checkpoint.kept == (("monday", 2),)
+        shown.get_by_label("Keep a checkpoint as").fill("monday")
+        shown.keyboard.press("Enter")
+        expect(said).to_contain_text("Refused: checkpoint 2 is already kept as 'monday'")
+        assert violations(shown) == []
+        kept(shown, "orders")
+        shown.get_by_role("button", name="Drop monday").click()
+        expect(said).to_have_text("Checkpoint 2 is kept as monday no longer.")
+        wait_for("it is dropped", lambda: status_of(worker).checkpoint.kept == ())
+        expect(shown.locator("#kept li")).to_have_count(0)
+        configuration = tmp_path / "test.toml"
+        configuration.write_text(configuration.read_text().replace('"1h"', '"2h"'))
+        shown.get_by_role("button", name="Reload the configuration").click()
+        expect(said).to_contain_text("checkpoint.interval")
         shown.close()
+
+
+def status_of(worker: WorkerProcess) -> Status:
+    status = worker.status()
+    assert status is not None
+    return status
