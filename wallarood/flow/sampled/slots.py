@@ -3,9 +3,9 @@
 # ===================
 # The slots that a worker owns of a stage are put into a few groups of equal size, in their order.
 # The keys that were looked at for hot keys are counted by group: so it costs a hash for each of
-# them, and none for the other records. When there are many counts all are halved, so that what was
-# long ago counts little. A group is only said to have more than its part where chance would not
-# explain it.
+# them, and none for the other records; once enough is known, those of every eighth batch only.
+# When there are many counts all are halved, so that what was long ago counts little. A group is
+# only said to have more than its part where chance would not explain it.
 
 from collections.abc import Sequence
 from math import sqrt
@@ -22,6 +22,8 @@ GROUPS_MAX: Final = 16
 SAMPLES_MAX: Final = 1 << 15
 ENOUGH: Final = 10
 """So many samples for each group are needed before their shares mean something."""
+REST: Final = 8
+"""Once enough is known, one of so many batches is counted."""
 DOUBT: Final = 2.0
 """A count may be so many standard deviations too high by chance."""
 
@@ -67,13 +69,19 @@ class SlotCounts:
     counts: list[int] = attrs.field(init=False)
     _by_slot: dict[int, int] = attrs.field(init=False)
     _total: int = attrs.field(default=0, init=False)
+    _enough: int = attrs.field(init=False)
+    _turn: int = attrs.field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.counts = [0] * len(self.groups.bounds)
         self._by_slot = self.groups.by_slot()
+        self._enough = ENOUGH * len(self.counts)
 
     def look(self, keys: Sequence[Any]) -> None:
         """Count *keys*, which are samples of those that have come."""
+        self._turn += 1
+        if self._turn % REST and self._total >= self._enough:
+            return
         slots, counts, by_slot = self.groups.slots, self.counts, self._by_slot
         try:
             for key in keys:
@@ -88,7 +96,7 @@ class SlotCounts:
     @property
     def is_known(self) -> bool:
         """Whether there are several groups, and samples enough to tell something of them."""
-        return len(self.counts) > 1 and self._total >= ENOUGH * len(self.counts)
+        return len(self.counts) > 1 and self._total >= self._enough
 
     def shares(self) -> list[tuple[int, int, float]]:
         """The first and last slot of each group, and its share of the records (0 to 1).

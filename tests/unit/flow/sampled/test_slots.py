@@ -5,7 +5,7 @@ import random
 import pytest
 
 from wallarood.flow.keys import Partitioner, slot_of
-from wallarood.flow.sampled.slots import GROUPS_MAX, SAMPLES_MAX, SlotCounts, SlotGroups
+from wallarood.flow.sampled.slots import GROUPS_MAX, REST, SAMPLES_MAX, SlotCounts, SlotGroups
 
 
 def mine(slots: int, *, every: int = 3) -> SlotGroups:
@@ -45,7 +45,7 @@ def test_even_keys_are_not_skewed_though_chance_is_never_even() -> None:
     groups = mine(256)
     counts = SlotCounts(groups)
     keys = keys_of(groups, count=4000)
-    for _ in range(40):
+    for _ in range(40 * REST):
         counts.look(draw.sample(keys, 8))
     assert counts.is_known
     assert counts.skew() == pytest.approx(1.0, abs=0.15)
@@ -55,8 +55,8 @@ def test_even_keys_are_not_skewed_though_chance_is_never_even() -> None:
 def test_slots_with_most_of_the_records_are_found() -> None:
     groups = mine(256)
     counts = SlotCounts(groups)
-    counts.look(keys_of(groups, count=100))
-    counts.look(keys_of(groups, count=900, least=groups.bounds[-1][0]))
+    mixed = keys_of(groups, count=100) + keys_of(groups, count=900, least=groups.bounds[-1][0])
+    counts.look(mixed)
     first, last, share = max(counts.shares(), key=lambda each: each[2])
     assert (first, last) == groups.bounds[-1]
     assert share == pytest.approx(0.9, abs=0.05)
@@ -72,6 +72,16 @@ def test_before_there_are_samples_enough_nothing_is_said() -> None:
     assert counts.skew() is None
 
 
+def test_once_enough_is_known_most_batches_cost_nothing() -> None:
+    groups = mine(256)
+    counts = SlotCounts(groups)
+    keys = keys_of(groups, count=1000)
+    counts.look(keys)
+    for _ in range(10 * REST):
+        counts.look(keys)
+    assert sum(counts.counts) == 11 * len(keys)
+
+
 def test_with_one_slot_there_is_no_skew() -> None:
     counts = SlotCounts(SlotGroups(1, (0,)))
     counts.look(list(range(1000)))
@@ -82,10 +92,10 @@ def test_what_was_long_ago_counts_little() -> None:
     groups = mine(64)
     counts = SlotCounts(groups)
     old = keys_of(groups, count=100, least=groups.owned[-1])
-    for _ in range(SAMPLES_MAX // 100):
+    for _ in range(REST * SAMPLES_MAX // 100):
         counts.look(old)
     new = keys_of(groups, count=1000)
-    for _ in range(6 * SAMPLES_MAX // 1000):
+    for _ in range(6 * REST * SAMPLES_MAX // 1000):
         counts.look(new)
     assert sum(counts.counts) <= SAMPLES_MAX + 1000
     assert max(share for *_, share in counts.shares()) < 0.2
