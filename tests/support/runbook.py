@@ -17,17 +17,20 @@ OF_A_HOST = ("systemctl", "journalctl", "install", "wallarood keys", "wallarood 
 ACTS = ("checkpoint", "reload", "shutdown")
 
 
+def text_of(page: str) -> str:
+    """The man page *page* with hyphens as they are typed."""
+    return (MAN / page).read_text(encoding="utf-8").replace("\\-", "-")
+
+
 def commands_of(page: str) -> dict[str, list[str]]:
-    """The commands of each section of the man page *page*, as they are typed."""
-    text = (MAN / page).read_text(encoding="utf-8").replace("\\-", "-")
+    """The commands that the examples of each section of the man page *page* have."""
+    text = text_of(page)
     found: dict[str, list[str]] = {}
     _, *sections = re.split(r"^\.SH ", text, flags=re.M)
     for section in sections:
         name, _, rest = section.partition("\n")
         lines = "".join(re.findall(r"^\.EX\n(.*?)^\.EE", rest, re.S | re.M)).splitlines()
-        said = [re.split(r"\s+#", line)[0].strip() for line in lines]
-        bold = re.findall(r"^\.B (.*)", rest, re.M)
-        found[name] = [*said, *bold]
+        found[name] = [re.split(r"\s+#", line)[0].strip() for line in lines]
     return found
 
 
@@ -43,14 +46,15 @@ class Runbook:
     @classmethod
     def opened(cls, state: Path) -> "Runbook":
         """Nothing of it is done yet."""
-        alerts = {
-            name: [each for each in commands if each.startswith(("wallaroo", *OF_A_HOST, "d"))]
+        steps = {
+            name: commands
             for name, commands in commands_of("wallarood-runbook.7").items()
             if name.startswith("Wallarood")
         }
-        steps = {name: [each for each in found if " " in each] for name, found in alerts.items()}
         every = {(name, step) for name, found in steps.items() for step in found}
-        guide = {each for found in commands_of("wallarood-operations.7").values() for each in found}
+        page = "wallarood-operations.7"
+        guide = {each for found in commands_of(page).values() for each in found}
+        guide |= set(re.findall(r"^\.B (.*)", text_of(page), re.M))
         shown_there = {pair for pair in every if pair[1].startswith(OF_A_HOST)}
         unknown = {step for _, step in shown_there} - guide
         assert unknown == set(), "the operator's guide, which is run under systemd, has them not"
