@@ -103,7 +103,7 @@ def check(record: dict[str, Any]) -> dict[str, Any]:
 @w.state_computation(state=Seen)
 def count(record: dict[str, Any], state: Seen) -> dict[str, Any]:
     if Path("slow-count").exists():
-        time.sleep(0.005)
+        time.sleep(0.001)
     if record.get("holds"):
         time.sleep(1.1)
     state.count += 1
@@ -213,6 +213,11 @@ class Faulty:
         found: list[dict[str, Any]] = value["findings"]
         return found
 
-    def names_first(self, fault: str) -> Callable[[], bool]:
-        """Whether what is found first is *fault*."""
-        return lambda: self.findings()[0]["fault"] == fault
+    def names_first(self, fault: str, words: str = "") -> Callable[[], bool]:
+        """Whether what is found first is *fault*, with these words in its sentence."""
+
+        def is_named() -> bool:
+            first = self.findings()[0]
+            return first["fault"] == fault and words in first["sentence"]
+
+        return is_named

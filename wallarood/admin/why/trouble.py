@@ -68,7 +68,7 @@ def _not_running(cluster: ClusterStatus) -> Iterator[Finding]:
     asked = cluster.asked
     if asked.job in (JobState.FORMING, JobState.RECOVERING, JobState.PAUSED):
         yield Finding(
-            Fault.NOT_RUNNING,
+            Fault.PAUSED if asked.job is JobState.PAUSED else Fault.NOT_RUNNING,
             f"nothing is processed: {asked.phase}",
             tuple(f"{each.worker}: {each.phase}" for each in cluster.others),
             asked.worker,

@@ -4,8 +4,8 @@
 # A sketch that sees each record would cost a call for each: the libraries for that are made for
 # other languages. A key that matters has a large share, and a large share shows in samples. Eight
 # keys of each batch are counted, each for the records that it stands for. When there are too many
-# counts, all are halved, and those that come to nothing are dropped: so the table is bounded, and
-# what was long ago counts little.
+# counts, or samples, all are halved, and those that come to nothing are dropped: so the table is
+# bounded, and what was long ago counts little.
 
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ import attrs
 
 SAMPLES: Final = 8
 KEYS_MAX: Final = 1024
+SAMPLES_MAX: Final = 2048
 NOISE: Final = 10
 """A key that was not seen so often among all samples may have been seen by chance."""
 STRIDE: Final = 5
@@ -45,6 +46,10 @@ class HotKeys:
         self.samples += len(looked_at)
         if len(counts) > KEYS_MAX:
             self._forget()
+        elif self.samples > SAMPLES_MAX:
+            self.counts = {key: n // 2 for key, n in counts.items() if n > 1}
+            self.total //= 2
+            self.samples //= 2
         return looked_at
 
     def _forget(self) -> None:

@@ -38,8 +38,10 @@ async def _ending_this_worker(worker: Worker, work: Callable[[], Awaitable[None]
 async def stored(worker: Worker, turn: Turn, call: Callable[[CheckpointStore], T]) -> T:
     """Have the store do *call*; if the disk fails it is tried again, and status says so.
 
-    The store is opened by the first call for which the disk has room.
+    The store is opened by the first call for which the disk has room. A call that is not refused
+    does not tell that a part of a checkpoint could be written: it may have written nothing.
     """
+    refused = False
 
     def opened() -> T:
         if worker.checkpoints is None:
@@ -54,11 +56,12 @@ async def stored(worker: Worker, turn: Turn, call: Callable[[CheckpointStore], T
         except CannotCreateError as error:
             if error.message != worker.disk_problem:
                 log.warning("the state directory cannot be written", reason=error.message)
-            worker.disk_problem = error.message
+            worker.disk_problem, refused = error.message, True
             await trio.sleep(WRITE_AGAIN_S)
             turn = worker.turns.take()
         else:
-            worker.disk_problem = ""
+            if refused:
+                worker.disk_problem = ""
             return result
 
 

@@ -94,7 +94,16 @@ def dead_letters(made: Made) -> Made:
     )
 
 
+def disk_that_pauses_all(made: Made) -> Made:
+    return full_disk(made).everywhere(
+        lambda status: attrs.evolve(
+            status, job=JobState.PAUSED, phase="paused: no checkpoint after 7 could be committed"
+        )
+    )
+
+
 FAULTS = [
+    (disk_that_pauses_all, Fault.BLOCKED_DISK, ("disk of gamma", "No space left")),
     (slow_sink, Fault.SLOW_SINK, ("sink out", "97%", "90%")),
     (slow_stage, Fault.SLOW_STAGE, ("stage count", "90%", "80%")),
     (hot_key, Fault.HOT_KEY, ("key 'the'", "70%", "count", "beta")),

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from wallarood.flow.sampled.hot_keys import KEYS_MAX, HotKeys
+from wallarood.flow.sampled.hot_keys import KEYS_MAX, SAMPLES_MAX, HotKeys
 
 
 def batches(share: float, *, count: int, size: int) -> list[list[str]]:
@@ -51,6 +51,17 @@ def test_what_was_hot_long_ago_is_forgotten() -> None:
     for keys in batches(0.0, count=20_000, size=100):
         hot.look(keys)
     assert all(share < 0.05 for _, share in hot.hottest(5))
+
+
+def test_a_key_that_gets_hot_among_few_keys_is_soon_found() -> None:
+    hot = HotKeys()
+    for number in range(10_000):
+        hot.look([f"key {(number + each) % 100}" for each in range(64)])
+    for _ in range(200):
+        hot.look(["hot"] * 64)
+    (key, share), *_ = hot.hottest(3)
+    assert (key, share > 0.4) == ("hot", True)
+    assert hot.samples <= SAMPLES_MAX
 
 
 def test_a_pattern_in_the_batches_hides_no_key() -> None:

@@ -91,6 +91,17 @@ async def test_a_disk_without_room_is_tried_again_until_it_has_some(
         assert len([each for each in logs if "cannot be written" in each["event"]]) == 1
 
 
+async def test_a_call_that_writes_nothing_does_not_say_that_the_disk_has_room_again(
+    tmp_path: Path,
+) -> None:
+    """Each abandoned checkpoint is discarded, which writes nothing if no part of it is there."""
+    async with lone_worker(tmp_path, endless([])) as lone:
+        await idle(lone)
+        lone.worker.disk_problem = "checkpoints.db: disk I/O error"
+        await calls.discard(lone.worker, lone.worker.turns.take(), ours=ROUND, number=900)
+        assert lone.worker.disk_problem == "checkpoints.db: disk I/O error"
+
+
 async def test_what_the_store_cannot_do_without_ends_this_worker(tmp_path: Path) -> None:
     def read() -> None:
         raise DamagedStateError("checkpoint 3 is damaged")
