@@ -1,7 +1,7 @@
 // --- charts ---------------------------------------------------------------------------------
 
 function chart(into, series, unit, label) {
-  const width = 900, height = 170, left = 8, bottom = 22, top = 18;
+  const width = widthOf(into), height = 170, left = 8, bottom = 22, top = 18;
   const now = points.length ? points[points.length - 1].at : Date.now() / 1000;
   const from = Math.min(now - 60, points.length ? points[0].at : now - 60);
   if (!points.some((point) => series.some(([key]) => point[key]))) {

@@ -28,7 +28,7 @@ function drawTimeline(now, runs) {
     byId("timeline").replaceChildren();
     return;
   }
-  const width = 900, height = 96, base = height - 20;
+  const width = widthOf(byId("timeline")), height = 96, base = height - 20;
   const from = Math.min(runs[0].at, now - 10);
   const scale = width / Math.max(1, now - from);
   const most = Math.max(0.01, ...runs.map(took));
@@ -41,7 +41,7 @@ function drawTimeline(now, runs) {
     const tall = Math.max(4, (Math.min(most, lasts) / most) * (base - 18));
     const x = (run.at - from) * scale;
     const bar = drawn("rect", { class: run.outcome, x: x.toFixed(1), y: base - tall, height: tall,
-      width: Math.max(3, Math.min(width - x, lasts * scale)).toFixed(1) });
+      width: Math.max(2, Math.min(width - x, lasts * scale) - 1).toFixed(1) });
     bar.append(drawn("title", {}, `checkpoint ${run.number}, ${clock(run.at)}: ${run.outcome}, ${duration(lasts)}`));
     svg.append(bar);
   }

@@ -10,6 +10,7 @@ function caughtUp(each, left, at) {
   lagLooks.set(name, looks);
   if (!looks.length || at > looks[looks.length - 1].at) looks.push({ at, left });
   while (looks.length > 1 && looks[1].at <= at - LAG_AFTER_S) looks.shift();
+  if (left === null) return null;
   if (left === 0) return 0;
   const pace = (looks[0].left - left) / Math.max(1e-9, at - looks[0].at);
   return at - looks[0].at < LAG_AFTER_S || pace <= 0 ? null : left / pace;
@@ -22,13 +23,14 @@ const lagBytes = (source) => {
 
 function drawSources(event) {
   const sources = workersOf(event).flatMap((each) => each.sources);
-  const left = (each) => each.lag_records ?? lagBytes(each) ?? 0;
+  const known = (each) => (each.ended ? 0 : each.lag_records ?? lagBytes(each));
+  const left = (each) => known(each) ?? 0;
   sources.sort((a, b) => left(b) - left(a));
   byId("sources").replaceChildren(table(
     sources.length > 100 ? `The 100 of ${sources.length} partitions with most left` : "Source partitions",
     ["source", "partition~", "worker", "per s#", "records left#", "bytes left#", "caught up in#", "state"],
     sources.slice(0, 100).map((each) => [each.source, each.partition, each.worker, number(each.rate),
-      number(each.ended ? 0 : each.lag_records), bytes(lagBytes(each)), duration(caughtUp(each, left(each), event.at)),
+      number(each.ended ? 0 : each.lag_records), bytes(lagBytes(each)), duration(caughtUp(each, known(each), event.at)),
       each.ended ? "ended" : each.blocked > 0.2 ? `waits for its stage ${share(each.blocked)}` : "reading"])));
   const timed = sources.filter((each) => each.condition);
   const open = timed.filter((each) => each.condition === "active" || each.condition === "unopened");

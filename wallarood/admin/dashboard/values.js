@@ -64,6 +64,9 @@ function drawn(name, attributes = {}, text = null) {
   return made;
 }
 
+// How wide a drawing in *into* is: as wide as there is room, so that its texts are as large as others.
+const widthOf = (into) => Math.max(280, Math.min(1200, into.clientWidth || 900));
+
 // A table of texts; a head that ends with "#" is of numbers, one with "~" of long texts.
 function table(caption, heads, rows) {
   const kind = (head) => ({ "#": "n", "~": "wide" })[head.slice(-1)] || "";
