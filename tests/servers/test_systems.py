@@ -15,8 +15,10 @@ from support.systems.system import System
 
 NAMES = [
     pytest.param(name, marks=[pytest.mark.xdist_group(name)] if name == "kafka" else [])
-    for name in SYSTEMS
+    for name, entry in SYSTEMS.items()
+    if entry.is_tested
 ]
+REPLAYED = [name for name in NAMES if SYSTEMS[str(name.values[0])].is_replayed]
 NUMBERS = itertools.count()
 
 
@@ -25,7 +27,7 @@ def system(request: pytest.FixtureRequest, tmp_path: Path) -> System:
     """The system of that name, with a server that other tests use, too."""
     entry = SYSTEMS[request.param]
     demand(entry.missing())
-    server = request.getfixturevalue(request.param)
+    server = request.getfixturevalue(entry.fixture or request.param)
     return entry.use(server, tmp_path, f"counted{next(NUMBERS)}")
 
 
@@ -34,8 +36,9 @@ def test_each_word_counts_once_whoever_is_killed(
     system: System, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """Workers and the server are killed, and partitions appear."""
-    grows = SYSTEMS[request.node.callspec.params["system"]].grows
-    print(kill_often(system, tmp_path, kills=6, server_kills=2, grows=2 if grows else 0))
+    entry = SYSTEMS[request.node.callspec.params["system"]]
+    grows, server_kills = 2 if entry.grows else 0, 2 if entry.is_durable else 0
+    print(kill_often(system, tmp_path, kills=6, server_kills=server_kills, grows=grows))
 
 
 @pytest.mark.long
@@ -51,6 +54,6 @@ def test_memory_is_bounded_while_a_server_is_stopped(system: System, tmp_path: P
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("system", NAMES, indirect=True)
+@pytest.mark.parametrize("system", REPLAYED, indirect=True)
 def test_what_a_kept_checkpoint_makes_again_is_seen_again(system: System, tmp_path: Path) -> None:
     print(put_back(system, tmp_path))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from support.harness import free_port
+from support.servers.certificates import Certificate
 from support.servers.process import Server, answers, no_program
 
 USER, PASSWORD = "guarded", "open sesame"
@@ -42,6 +43,30 @@ def broker(directory: Path, port: int) -> Server:
     return Server("mosquitto", command, directory, port, lambda: answers(port))
 
 
+def secured(directory: Path, port: int, certificate: Certificate) -> Server:
+    """A broker that speaks TLS only, for the user USER; `lax` is a port for anybody in clear."""
+    lax = free_port()
+    (directory / "lax").write_text(str(lax))
+    passwords = directory / "passwords"
+    make = ["mosquitto_passwd", "-b", "-c", str(passwords), USER, PASSWORD]
+    subprocess.run(make, check=True, capture_output=True)
+    file = directory / "mosquitto.conf"
+    file.write_text(
+        f"per_listener_settings true\nuser root\nlistener {port} 127.0.0.1\n"
+        f"certfile {certificate.chain}\nkeyfile {certificate.key}\n"
+        f"allow_anonymous false\npassword_file {passwords}\n"
+        f"listener {lax} 127.0.0.1\nallow_anonymous true\n"
+        "max_queued_messages 0\nmax_inflight_messages 0\n"
+    )
+    command = ["mosquitto", "-c", str(file)]
+    return Server("mosquitto", command, directory, port, lambda: answers(port))
+
+
+def lax_port(server: Server) -> int:
+    """The port in clear of a broker that is `secured`."""
+    return int((server.directory / "lax").read_text())
+
+
 def guarded_port(server: Server) -> int:
     """The port where a password is wanted."""
     return int((server.directory / "guarded").read_text())
@@ -53,7 +78,9 @@ class Publisher:
     With *kept* the broker keeps its session.
     """
 
-    def __init__(self, server: Server, *, kept: bool = False, **options: Any) -> None:
+    def __init__(
+        self, server: Server, *, kept: bool = False, port: int = 0, **options: Any
+    ) -> None:
         import paho.mqtt.client as paho  # noqa: PLC0415 - an extra
         from paho.mqtt.packettypes import PacketTypes  # noqa: PLC0415
         from paho.mqtt.properties import Properties  # noqa: PLC0415
@@ -66,7 +93,9 @@ class Publisher:
         self.client.on_subscribe = lambda *_: self.subscribed.set()
         properties = Properties(PacketTypes.CONNECT)
         properties.SessionExpiryInterval = 3600 if kept else 0
-        self.client.connect("127.0.0.1", server.port, clean_start=not kept, properties=properties)
+        self.client.connect(
+            "127.0.0.1", port or server.port, clean_start=not kept, properties=properties
+        )
 
     def __enter__(self) -> "Publisher":
         self.client.loop_start()

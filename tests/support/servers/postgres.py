@@ -64,10 +64,33 @@ def server(directory: Path, port: int, settings: str = SETTINGS) -> Server:
     trust = (data / "pg_hba.conf").read_text()
     users = "host all guarded 127.0.0.1/32 scram-sha-256\nhost all outsider 127.0.0.1/32 reject\n"
     (data / "pg_hba.conf").write_text(users + trust)
-    command = [*_unprivileged(), str(PROGRAMS / "postgres"), "-D", str(data)]
+    return _server(directory, port)
+
+
+def _server(directory: Path, port: int) -> Server:
+    command = [*_unprivileged(), str(PROGRAMS / "postgres"), "-D", str(directory / "data")]
 
     def ready() -> bool:
         asked = [str(PROGRAMS / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
         return subprocess.run(asked, check=False).returncode == 0
 
     return Server("postgres", command, directory, port, ready)
+
+
+def standby(directory: Path, port: int, *, of: Server) -> Server:
+    """A copy of a running server that follows it, called `standby` there; not yet started."""
+    if not os.geteuid():
+        user = pwd.getpwnam(USER)
+        os.chown(directory, user.pw_uid, user.pw_gid)
+    source = f"host=127.0.0.1 port={of.port} user={USER} application_name=standby"
+    command = (str(PROGRAMS / "pg_basebackup"), "-D", str(directory / "data"), "-d", source, "-R",
+               "-X", "stream", "-c", "fast", "--no-sync")  # fmt: skip
+    subprocess.run([*_unprivileged(), *command], check=True, capture_output=True, cwd=directory)
+    with (directory / "data" / "postgresql.auto.conf").open("a") as file:
+        file.write(f"port = {port}\n")
+    return _server(directory, port)
+
+
+def promote(server: Server) -> None:
+    """Let a standby be the primary; returns when it is."""
+    assert query(server, "SELECT pg_promote()") == [(True,)]

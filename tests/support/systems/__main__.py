@@ -40,7 +40,7 @@ def main() -> None:
                 system,
                 directory,
                 kills=asked.kills,
-                server_kills=asked.kills // 4,
+                server_kills=asked.kills // 4 if entry.is_durable else 0,
                 grows=asked.grows,
                 seed=asked.seed,
             )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from support.harness import WorkerProcess, wait_for
 from support.systems.running import Run, running
-from support.systems.system import System, come_back, grow, leave
+from support.systems.system import System, come_back, grow, leave, told
 
 PUT_BACK = ("alpha", "beta")
 """Whose directories are put back; gamma still has the kept checkpoint, so that all go back."""
@@ -36,7 +36,7 @@ def kill_often(
     return (
         f"{run.feeder.sent.total():,} words, each counted once and in order; {killed.total()} "
         f"kills of workers ({dict(run.cluster.phases)}), {run.cluster.stops} stops, "
-        f"{run.server_kills} kills of the server, {system.parts} parts"
+        f"{run.server_kills} kills of the server, {system.parts} parts{told(system)}"
     )
 
 
@@ -61,7 +61,7 @@ def server_away(system: System, directory: Path, *, away_s: float, seed: int = 1
     return (
         f"{run.feeder.sent.total():,} words, each counted once and in order; the server was away "
         f"for {away_s:.0f} s, {run.cluster.kills.total()} kills meanwhile; at its end the largest "
-        f"worker had {largest >> 20} MiB; status: {said}"
+        f"worker had {largest >> 20} MiB; status: {said}{told(system)}"
     )
 
 

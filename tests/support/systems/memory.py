@@ -5,7 +5,7 @@ from pathlib import Path
 
 from support.harness import WorkerProcess, hosts_in, wait_for
 from support.systems.killing import resident_bytes
-from support.systems.system import System, come_back, leave
+from support.systems.system import System, come_back, end, leave
 
 APPLICATION = """
 import wallarood as w
@@ -48,6 +48,7 @@ def server_stopped(system: System, directory: Path, *, stopped_s: float) -> str:
         waiting = sum(each.stat().st_size for each in spool.iterdir())
         come_back(system)
         wait_for("it reads on", lambda: records_of(worker) > read, wait_s=120)
+    end(system)
     assert SPOOL_BYTES_MAX <= waiting < 3 * SPOOL_BYTES_MAX, waiting
     assert largest < RESIDENT_BYTES_MAX, f"{largest >> 20} MiB"
     return (

@@ -12,7 +12,7 @@ import attrs
 
 from support.harness import Hosts, hosts_in
 from support.killer import Killer
-from support.systems.system import Counts, System
+from support.systems.system import Counts, System, end
 
 APPLICATION = """
 from typing import Any
@@ -175,7 +175,10 @@ def running(system: System, directory: Path, seed: int = 1) -> Iterator[Run]:
     file = directory / "counting.py"
     file.write_text(APPLICATION.format(source=system.source, sink=system.sink()))
     rng = random.Random(seed)
-    with hosts_in(directory) as hosts:
-        cluster = Killer(hosts, str(file), 3)
-        cluster.until("running")
-        yield Run(system, hosts, cluster, Feeder(system, random.Random(seed)), rng)
+    try:
+        with hosts_in(directory) as hosts:
+            cluster = Killer(hosts, str(file), 3)
+            cluster.until("running")
+            yield Run(system, hosts, cluster, Feeder(system, random.Random(seed)), rng)
+    finally:
+        end(system)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 
@@ -59,6 +59,17 @@ def come_back(system: System) -> None:
     getattr(system, "come_back", system.server.start)()
 
 
+def end(system: System) -> None:
+    """The run is over: by the system's own `end` if it has that."""
+    getattr(system, "end", lambda: None)()
+
+
+def told(system: System) -> str:
+    """What the system has to tell of the run, by its own `told`; empty if it has none."""
+    said = getattr(system, "told", "")
+    return f"; {said}" if said else ""
+
+
 @attrs.frozen
 class Entry:
     """How to come to a system: `missing` says why it cannot be had, and is empty if it can.
@@ -68,6 +79,14 @@ class Entry:
 
     missing: Callable[[], str]
     server: Callable[[Path, int], Server]
-    use: Callable[[Server, Path, str], System]
+    use: Callable[[Any, Path, str], System]
+    fixture: str = ""
+    """What tests call the server, if it is not the name of the system."""
     grows: bool = True
     """Whether partitions can be added under way."""
+    is_durable: bool = True
+    """Whether a server that is killed has all that it has acknowledged."""
+    is_replayed: bool = True
+    """Whether a source can be read again from an earlier position."""
+    is_tested: bool = True
+    """Whether it is one of the systems of each run of the tests; else it is proven by hand."""

@@ -101,14 +101,14 @@ class Session:
     async def _read(self, room: Room) -> None:
         while (used := self.client.socket()) is not None:
             await room()
-            await trio.lowlevel.wait_readable(used)
+            if not _has_buffered(used):
+                await trio.lowlevel.wait_readable(used)
             poll = select.poll()
             poll.register(used, select.POLLIN)
             for _ in range(PACKETS_MAX):
                 if self.client.loop_read() != 0:
                     raise self._lost()
-                has_more = isinstance(used, ssl.SSLSocket) and used.pending()
-                if self.client.socket() is None or not (has_more or poll.poll(0)):
+                if self.client.socket() is None or not (_has_buffered(used) or poll.poll(0)):
                     break
         raise self._lost()
 
@@ -179,6 +179,11 @@ class Session:
     def acknowledge(self, mid: int) -> None:
         """Tell the broker that a message is kept."""
         self.client.ack(mid, 1)
+
+
+def _has_buffered(used: socket.socket) -> bool:
+    """Whether TLS has taken bytes from the socket that were not read yet."""
+    return isinstance(used, ssl.SSLSocket) and used.pending() > 0
 
 
 @contextlib.asynccontextmanager

@@ -160,7 +160,7 @@ class NatsReader:
             f"$JS.API.DIRECT.GET.{stream}", json.dumps(asked).encode()
         )
         self._check_origin(messages)
-        after = await self._info(connection)
+        after = await self._caught_up_info(connection)
         self._check(after, messages)
         whole = end.status.startswith("404") or end.headers.get("Nats-Num-Pending") == "0"
         if not whole and not messages:
@@ -195,6 +195,21 @@ class NatsReader:
                         f"{error.message}; it was read up to {self.position['sequence']:,}. Put "
                         "its data back, or form a new cluster to read another from its beginning"
                     ) from None
+            await trio.sleep(WAIT_S)
+
+    async def _caught_up_info(self, connection: Connection) -> dict[str, Any]:
+        """The same, not of a replica that was the leader and has not heard of its successor.
+
+        One that ends before the position is asked again for a while.
+        """
+        assert self.position is not None
+        until = trio.current_time() + GONE_S
+        while True:
+            info = await self._info(connection)
+            same = info["created"] == self.position["created"]
+            lags = info["state"]["last_seq"] < self.position["sequence"]
+            if not (same and lags) or trio.current_time() > until:
+                return info
             await trio.sleep(WAIT_S)
 
     async def _has_more(self, connection: Connection, last: int, ends: int) -> bool:

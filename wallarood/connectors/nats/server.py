@@ -3,6 +3,9 @@
 # ===================
 # One request at a time, each with an inbox of its own, so that an answer that comes late, to a
 # request that was cancelled, or by an earlier connection, is told from the one that is waited for.
+#
+# Of the servers of a cluster, one is as good as another: each passes requests on to the leader of
+# the stream. The one that was connected with last is asked first, the next where that fails.
 
 import contextlib
 import json
@@ -10,7 +13,7 @@ import secrets
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import attrs
 import trio
@@ -28,6 +31,7 @@ from wallarood.connectors.secret import secret_of
 from wallarood.model.errors import ApplicationError, ConfigurationError, PeersGoneError
 
 ANSWER_S = 15.0
+PORT = 4222
 CUT_SHORT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 NO_MESSAGE = 10037
 """The error of a call that asks for a message that is not there."""
@@ -45,42 +49,65 @@ class NoStreamError(ConfigurationError):
 
 @attrs.frozen
 class Address:
-    """A server by *url*: ``nats://USER@HOST:PORT``, with TLS ``tls://``."""
+    """A server by *url*: ``nats://USER@HOST:PORT``, with TLS ``tls://``.
+
+    Those of a cluster stand with commas between them.
+    """
 
     url: str = attrs.field(repr=False)
     password_file: str | None = None
     ca_file: str | None = None
     name: str = attrs.field(init=False)
+    _servers: list[SplitResult] = attrs.field(init=False, eq=False, repr=False)
+    """In the order in which they are tried."""
 
     @name.default
     def _shown(self) -> str:
-        parts = urlsplit(self.url)
-        return f"{parts.hostname}:{parts.port or 4222}"
+        return ", ".join(map(_place, self._parts))
+
+    @_servers.default
+    def _in_given_order(self) -> list[SplitResult]:
+        return list(self._parts)
+
+    @property
+    def _parts(self) -> list[SplitResult]:
+        return [urlsplit(each.strip()) for each in self.url.split(",")]
 
     def __str__(self) -> str:
         return f"NATS at {self.name}"
 
     def check(self, owner: str) -> None:
         """Raises ApplicationError: it is no URL of a server."""
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("nats", "tls") or not parts.hostname:
-            raise ApplicationError(
-                f'{owner}: expected "nats://HOST:PORT" or "tls://…", found '
-                f"{parts.scheme}://{parts.hostname or ''}"
-            )
+        for parts in self._parts:
+            if parts.scheme not in ("nats", "tls") or not parts.hostname:
+                raise ApplicationError(
+                    f'{owner}: expected "nats://HOST:PORT" or "tls://…", or several of them with '
+                    f"commas between, found {parts.scheme}://{parts.hostname or ''}"
+                )
 
     async def connected(self) -> "Connection":
         """A connection. Raises ConfigurationError or PeersGoneError: it cannot be had."""
-        parts = urlsplit(self.url)
+        failed = []
+        for parts in list(self._servers):
+            try:
+                return await self._connected(parts)
+            except PeersGoneError as error:
+                failed.append(error.message)
+                self._servers.remove(parts)
+                self._servers.append(parts)
+        raise PeersGoneError("; ".join(failed))
+
+    async def _connected(self, parts: SplitResult) -> "Connection":
+        where = f"NATS at {_place(parts)}"
         password = self._password(parts.password)
         try:
             with trio.fail_after(ANSWER_S):
-                stream = await trio.open_tcp_stream(parts.hostname or "", parts.port or 4222)
+                stream = await trio.open_tcp_stream(parts.hostname or "", parts.port or PORT)
         except trio.TooSlowError:
-            raise PeersGoneError(f"{self} does not answer within {ANSWER_S:.0f} s") from None
+            raise PeersGoneError(f"{where} does not answer within {ANSWER_S:.0f} s") from None
         except OSError as error:
-            raise PeersGoneError(f"{self} cannot be reached: {error}") from None
-        connection = Connection(self, stream)
+            raise PeersGoneError(f"{where} cannot be reached: {error}") from None
+        connection = Connection(self, stream, parts)
         try:
             await connection.begin(unquote(parts.username or ""), password)
         except BaseException:
@@ -101,12 +128,17 @@ class Address:
         return PeersGoneError(f"{self}: {said}")
 
 
+def _place(parts: SplitResult) -> str:
+    return f"{parts.hostname}:{parts.port or PORT}"
+
+
 @attrs.define(eq=False)
 class Connection:
-    """Sends messages, and waits for the answers to requests."""
+    """Sends messages to the server at *parts*, and waits for the answers to requests."""
 
     address: Address
     stream: trio.abc.Stream
+    parts: SplitResult
     version: tuple[int, ...] = ()
     payload_max: int = 1 << 20
     """How many bytes of headers and payload the server takes in a message."""
@@ -118,9 +150,14 @@ class Connection:
     def _of_its_own(self) -> str:
         return f"_INBOX.{secrets.token_hex(11)}"
 
+    @property
+    def where(self) -> str:
+        """What messages call the server that is connected with."""
+        return f"NATS at {_place(self.parts)}"
+
     async def begin(self, user: str, password: str | None) -> None:
         """Introduce each other. Raises as `Address.what` says."""
-        async with _answering(self.address):
+        async with _answering(self):
             said = await self._heard()
             assert isinstance(said, Info)
             info = json.loads(said.raw)
@@ -130,7 +167,7 @@ class Connection:
                 raise ConfigurationError(
                     f"{self.address} has no JetStream: switch it on in its configuration"
                 )
-            if self.address.url.startswith("tls:") or info.get("tls_required"):
+            if self.parts.scheme == "tls" or info.get("tls_required"):
                 await self._encrypt()
             options: dict[str, Any] = {
                 "verbose": False, "headers": True, "no_responders": True, "name": "wallarood",
@@ -145,8 +182,7 @@ class Connection:
 
     async def _encrypt(self) -> None:
         context = ssl.create_default_context(cafile=self.address.ca_file)
-        host = urlsplit(self.address.url).hostname
-        stream = trio.SSLStream(self.stream, context, server_hostname=host)
+        stream = trio.SSLStream(self.stream, context, server_hostname=self.parts.hostname)
         try:
             await stream.do_handshake()
         except trio.BrokenResourceError as error:
@@ -179,7 +215,7 @@ class Connection:
     ) -> Message:
         """The answer to a message; *before* is what is sent before it."""
         inbox = self._new_inbox()
-        async with _answering(self.address):
+        async with _answering(self):
             asked = publish(subject, payload, reply=inbox, headers=headers)
             await self.stream.send_all(before + asked)
             while True:
@@ -195,7 +231,7 @@ class Connection:
     async def many(self, subject: str, payload: bytes) -> list[Message]:
         """All answers to a request, up to the one that ends them."""
         inbox, found = self._new_inbox(), list[Message]()
-        async with _answering(self.address):
+        async with _answering(self):
             await self.stream.send_all(publish(subject, payload, reply=inbox))
             while True:
                 heard = await self._heard()
@@ -232,14 +268,15 @@ class Connection:
 
 
 @contextlib.asynccontextmanager
-async def _answering(address: Address) -> AsyncIterator[None]:
+async def _answering(connection: Connection) -> AsyncIterator[None]:
     """Turn what goes wrong while an answer is waited for into an error for a person."""
+    where = connection.where
     try:
         with trio.fail_after(ANSWER_S):
             yield
     except trio.TooSlowError:
-        raise PeersGoneError(f"{address} does not answer within {ANSWER_S:.0f} s") from None
+        raise PeersGoneError(f"{where} does not answer within {ANSWER_S:.0f} s") from None
     except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
-        raise PeersGoneError(f"{address}: connection lost: {error}") from None
+        raise PeersGoneError(f"{where}: connection lost: {error}") from None
     except NatsProtocolError as error:
-        raise address.what(str(error)) from None
+        raise connection.address.what(str(error)) from None

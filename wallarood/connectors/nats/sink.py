@@ -58,9 +58,9 @@ class NatsSink:
     """Publishes to subjects of a stream of NATS JetStream.
 
     *url* is ``nats://USER@HOST:PORT``, with TLS ``tls://…``, verified by *ca_file* or the system's
-    authorities; the password stands in *password_file*. *subject* is one, or a function of the
-    record. `format` is "json" (default), "text", "bytes" or "msgpack". Needs no extra, and a server
-    of version 2.12 or newer.
+    authorities; several servers of a cluster stand with commas between them. The password stands in
+    *password_file*. *subject* is one, or a function of the record. `format` is "json" (default),
+    "text", "bytes" or "msgpack". Needs no extra, and a server of version 2.12 or newer.
 
     Guarantee: exactly once, in order for each writer. Atomic batches of up to 999 messages have a
     marker each, at a subject below *marker_prefix*. The stream must have ``allow_atomic``, and both

@@ -27,11 +27,14 @@ class Cluster:
     """Of the streams that answer gets."""
     refusals: list[str] = attrs.field(factory=list)
     """What the next calls for the stream are answered with instead."""
+    ends: Iterator[int] | None = None
+    """Where the stream ends for those that are asked for it; None: where it does."""
 
     def answers(self, call: str, asked: dict[str, Any]) -> list[bytes]:
         """Messages without subject and size: head, and payload."""
         if call == "$JS.API.STREAM.INFO.S":
-            state = {"first_seq": 1, "last_seq": len(self.subjects)}
+            last = len(self.subjects) if self.ends is None else next(self.ends)
+            state = {"first_seq": 1, "last_seq": last}
             info = {"config": {"allow_direct": True}, "created": "then", "state": state}
             return [self._json(info)]
         if call == "$JS.API.STREAM.MSG.GET.S":
@@ -148,4 +151,20 @@ async def test_a_server_that_refuses_at_first_stops() -> None:
     cluster = Cluster(["a"], iter([1]), refusals=["503"])
     async with reading(cluster, 0) as reader:
         with pytest.raises(ConfigurationError, match="nobody answers"):
+            await reader.read()
+
+
+async def test_a_leader_that_was_replaced_and_does_not_know_it_is_asked_again() -> None:
+    cluster = Cluster(["a", "a", "a"], itertools.repeat(3), ends=iter([2, 1, 1, 3, 3]))
+    async with reading(cluster, 2) as reader:
+        batch = await reader.read()
+    assert batch is not None
+    assert batch.records == [b"3"]
+
+
+async def test_a_stream_that_has_lost_what_was_read_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wallarood.connectors.nats.reader.GONE_S", 0.3)
+    cluster = Cluster(["a", "a", "a"], itertools.repeat(3), ends=itertools.repeat(1))
+    async with reading(cluster, 2) as reader:
+        with pytest.raises(w.ApplicationError, match="or has lost messages: it was read up to 2"):
             await reader.read()

@@ -24,6 +24,10 @@ SELECT n.nspname || '.' || c.relname, c.relkind::text, c.relreplident::text,
     has_table_privilege(c.oid, 'SELECT')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass(%s)
 """
+_BY_PARTITIONS = """
+SELECT FROM pg_publication p, pg_class c
+WHERE p.pubname = %s AND c.oid = to_regclass(%s) AND c.relkind = 'p' AND NOT p.pubviaroot
+"""
 _SLOT = """
 SELECT s.plugin::text, s.database::text, s.database = current_database(),
     s.confirmed_flush_lsn::text, s.wal_status, s.active_pid, a.application_name, host(a.client_addr)
@@ -65,7 +69,7 @@ class Wanted:
         listed = self.listed(connection)
         tables = self._checked_tables(connection, self.tables or listed)
         if listed is not None:
-            self._check_listed(tables, listed)
+            self._check_listed(connection, tables, listed)
         if (slot := self._slot(connection)) is not None:
             self._check_slot(slot)
         else:
@@ -159,7 +163,7 @@ class Wanted:
                 f"{self.database} has no publication {self.publication!r}: create it with the "
                 "tables that it had"
             )
-        self._check_listed(self._checked_tables(connection, self.tables), listed)
+        self._check_listed(connection, self._checked_tables(connection, self.tables), listed)
 
     def _check_server(self, connection: Any) -> None:
         version = connection.info.server_version // 10_000
@@ -205,9 +209,15 @@ class Wanted:
             raise ConfigurationError(f"{where} may not be read: grant SELECT on it to the user")
         return str(name)
 
-    def _check_listed(self, tables: Sequence[str], listed: Sequence[str]) -> None:
+    def _check_listed(self, connection: Any, tables: Sequence[str], listed: Sequence[str]) -> None:
         for table in tables:
             if table not in listed:
+                if connection.execute(_BY_PARTITIONS, (self.publication, quoted(table))).fetchone():
+                    raise ConfigurationError(
+                        f"{self.database}: publication {self.publication!r} has the partitions of "
+                        f"{table!r} one by one: ALTER PUBLICATION {self.publication} SET "
+                        "(publish_via_partition_root = true)"
+                    )
                 raise ConfigurationError(
                     f"{self.database}: publication {self.publication!r} does not have table "
                     f"{table!r}, but {', '.join(listed) or 'none'}: ALTER PUBLICATION "
