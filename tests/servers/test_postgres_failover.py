@@ -65,6 +65,14 @@ def until_replayed(pair: Pair) -> None:
     wait_for("it is replayed", lambda: query(standby, has_all, end) == [(True,)])
 
 
+def follow_no_more(pair: Pair) -> None:
+    """Let the standby stay where it is."""
+    primary, standby = pair
+    query(standby, "ALTER SYSTEM SET primary_conninfo = ''")
+    query(standby, "SELECT pg_reload_conf()")
+    wait_for("it is alone", lambda: not query(primary, "SELECT 1 FROM pg_stat_replication"))
+
+
 async def test_a_slot_that_stayed_behind_stops_the_source(pair: Pair) -> None:
     """A standby has no slot; one that is made there begins later. Nothing is skipped."""
     primary, standby = pair
@@ -91,10 +99,7 @@ async def test_a_standby_that_was_behind_what_was_read_stops_the_source(pair: Pa
     query(primary, "CREATE TABLE t (id int PRIMARY KEY, said text)")
     query(primary, "INSERT INTO t VALUES (1, 'one')")
     until_replayed(pair)
-    query(primary, "SELECT pg_terminate_backend(pid) FROM pg_stat_replication")
-    query(standby, "ALTER SYSTEM SET primary_conninfo = ''")
-    query(standby, "SELECT pg_reload_conf()")
-    wait_for("it is alone", lambda: not query(primary, "SELECT 1 FROM pg_stat_replication"))
+    follow_no_more(pair)
     source = w.PostgresSource(url_of(pair), "t", slot="s")
     position = await read_to_the_end(source)
     primary.kill()
@@ -144,15 +149,11 @@ def test_a_sink_whose_server_has_lost_what_it_took_stops(pair: Pair, tmp_path: P
     with hosts_in(tmp_path) as hosts:
         worker = hosts.start("alpha", str(file), count=1, initializer=True)
         wait_for("some are there", lambda: query(standby, count)[0][0] > 0)
-        query(standby, "SELECT pg_wal_replay_pause()")
+        follow_no_more(pair)
         (had,) = query(standby, count)[0]
-        standby.pause()
         wait_for("more are there", lambda: query(primary, count)[0][0] > had + 3000)
         primary.kill()
-        standby.resume()
-        query(standby, "SELECT pg_wal_replay_resume()")
         postgreses.promote(standby)
-        (had,) = query(standby, count)[0]
         assert worker.wait(60) == 65, worker.said
         assert "it has lost data, as after a failover" in worker.said
         assert query(standby, count) == [(had,)]

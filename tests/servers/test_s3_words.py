@@ -21,11 +21,9 @@ def counted(bucket: Buckets) -> list[tuple[int, int]]:
     return [tuple(json.loads(line)) for line in bucket.lines("out/", SUFFIX)]
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-def test_each_record_counts_once_whoever_is_killed(
-    workers: int, store: Server, tmp_path: Path
-) -> None:
-    check_through(store, workers, tmp_path, turns=5)
+def test_each_record_counts_once_whoever_is_killed(store: Server, tmp_path: Path) -> None:
+    """On one worker; on three see test_systems.py."""
+    check_through(store, 1, tmp_path, turns=5)
 
 
 @pytest.fixture(autouse=True)

@@ -89,8 +89,11 @@ class NatsTarget:
             with trio.CancelScope(shield=True):
                 await connection.aclose()
 
-    async def _check(self, connection: Connection) -> None:
-        """Raises ConfigurationError: it is too old, or the stream is not as it must be."""
+    async def _check(self, connection: Connection) -> int:
+        """How many replicas the stream has.
+
+        Raises ConfigurationError: the server is too old, or the stream is not as it must be.
+        """
         if connection.version < VERSION_MIN:
             found = ".".join(map(str, connection.version))
             raise ConfigurationError(
@@ -111,19 +114,26 @@ class NatsTarget:
         stream_max = config.get("max_msg_size", -1)
         limits = [connection.payload_max, *([stream_max] if stream_max > 0 else [])]
         self._payload_max = max(0, min(limits) - HEADER_BYTES_MAX)
+        return int(config.get("num_replicas", 1))
 
     async def marker(self) -> Marker:
         """See `wallarood.Target`."""
         await self.aclose()
         connection = self._connection = await self.address.connected()
         try:
-            await self._check(connection)
-            call = f"STREAM.MSG.GET.{self.stream}"
-            answer = await connection.api(call, last_by_subj=self.subject)
+            replicas = await self._check(connection)
+            marker = await self._read(connection)
+            if replicas > 1:
+                await self._confirm(connection, marker)
         except BaseException:
             with trio.CancelScope(shield=True):
                 await self.aclose()
             raise
+        return marker
+
+    async def _read(self, connection: Connection) -> Marker:
+        call = f"STREAM.MSG.GET.{self.stream}"
+        answer = await connection.api(call, last_by_subj=self.subject)
         if "error" in answer:
             if answer["error"].get("err_code") != NO_MESSAGE:
                 raise self.address.what(answer["error"].get("description", "unknown error"))
@@ -133,6 +143,24 @@ class NatsTarget:
         self._sequence = message["seq"]
         found = json.loads(base64.b64decode(message["data"]))
         return Marker(found["line"], found["last"])
+
+    async def _confirm(self, connection: Connection, marker: Marker) -> None:
+        """Raises MarkerMovedError: there is a newer one than *marker*."""
+        headers = {"Nats-Expected-Last-Subject-Sequence": str(self._sequence)}
+        answer = await connection.request(self.subject, self._stored(marker), headers=headers)
+        self._sequence = self._checked(json.loads(answer.payload), marker)["seq"]
+
+    def _stored(self, marker: Marker) -> bytes:
+        kept = {"line": marker.line, "last": marker.last, "writer": self.writer}
+        return json.dumps(kept).encode()
+
+    def _checked(self, said: dict[str, Any], expected: Marker) -> dict[str, Any]:
+        """What the server says to a message that is stored behind the marker *expected* only."""
+        if "error" not in said:
+            return said
+        if said["error"].get("err_code") in WRONG_LAST_SEQUENCE:
+            raise MarkerMovedError(f"{self.address}: the marker is not {expected}")
+        raise self.address.what(said["error"].get("description", "unknown error"))
 
     async def apply(self, records: list[Kept], expected: Marker, new: Marker) -> None:
         """See `wallarood.Target`. Raises ConfigurationError: the server does not take one."""
@@ -158,7 +186,7 @@ class NatsTarget:
         )
         answer = await self._connection.request(
             self.subject,
-            json.dumps({"line": new.line, "last": new.last, "writer": self.writer}).encode(),
+            self._stored(new),
             before=before,
             headers={
                 "Nats-Batch-Id": name,
@@ -167,11 +195,7 @@ class NatsTarget:
                 "Nats-Expected-Last-Subject-Sequence": str(self._sequence),
             },
         )
-        said = json.loads(answer.payload)
-        if "error" in said:
-            if said["error"].get("err_code") in WRONG_LAST_SEQUENCE:
-                raise MarkerMovedError(f"{self.address}: the marker is not {expected}")
-            raise self.address.what(said["error"].get("description", "unknown error"))
+        said = self._checked(json.loads(answer.payload), expected)
         if said.get("count") != len(records) + 1 or said.get("stream") != self.stream:
             raise PeersGoneError(
                 f"{self.address} has stored a batch of {len(records) + 1} as {said}: its subjects "
