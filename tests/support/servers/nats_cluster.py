@@ -36,18 +36,22 @@ class Cluster(Server):
         """What stands behind the scheme of a URL that names all."""
         return ",nats://".join(each.address for each in self.members)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether one of them runs."""
+        return any(each.is_running for each in self.members)
+
     def start(self) -> None:
         """Start those that do not run, and wait until all is as it should be."""
         for each in self.members:
-            if each.process is None or each.process.poll() is not None:
+            if not each.is_running:
                 each.start()
-        self.process = self.members[0].process
         self.wait_until_whole()
 
     def kill(self) -> None:
         """Kill all that run."""
         for each in self.members:
-            if each.process is not None and each.process.poll() is None:
+            if each.is_running:
                 each.kill()
 
     def restart_killed(self) -> None:
@@ -55,7 +59,6 @@ class Cluster(Server):
         one = self.members[self._turns % SIZE]
         self._turns += 1
         one.restart_killed()
-        self.process = self.members[0].process
         self.wait_until_whole()
 
     def wait_until_whole(self) -> None:

@@ -61,6 +61,11 @@ class Server:
         """What it has said."""
         return self.directory / "log"
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self.process is not None and self.process.poll() is None
+
     def start(self) -> None:
         """Start it and wait until it serves."""
         with self.log.open("ab") as log:
@@ -114,6 +119,6 @@ def serving(make: Callable[[Path, int], Server]) -> Iterator[Server]:
         server.start()
         yield server
     finally:
-        if server.process is not None and server.process.poll() is None:
+        if server.is_running:
             server.kill()
         shutil.rmtree(directory, ignore_errors=True)
