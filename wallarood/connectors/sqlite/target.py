@@ -5,8 +5,13 @@ Theory of operation
 A transaction begins as one that writes, so it waits for what another process has under way, and
 what a process left behind that died is rolled back by SQLite before. Nothing blocks the event loop:
 all that touches the file runs in a thread, one call at a time.
+
+Where another file takes the path, as a backup that is put back, what is written would go to one
+that nobody sees any more. So before and after each transaction it is looked whether the path still
+has the file that is open; else the marker is read again, of what has the path now.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,6 +44,8 @@ class TableTarget:
     key: tuple[str, ...]
     writer: str
     _connection: sqlite3.Connection | None = attrs.field(default=None, init=False)
+    _file: tuple[int, int] | None = attrs.field(default=None, init=False)
+    """Which file is open."""
 
     def encode(self, records: list[Any]) -> list[tuple[Any, ...]]:
         """See `Target`. Raises ApplicationError: a record does not fit into the table."""
@@ -133,6 +140,8 @@ class TableTarget:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        if self._connection is not None and not self._is_same():
+            self._close()
         connection = self._connection or self._connect()
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -142,12 +151,25 @@ class TableTarget:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+        if not self._is_same():
+            raise sqlite3.OperationalError("the file was replaced while it was written")
+
+    def _is_same(self) -> bool:
+        """Whether the path still has the file that is open."""
+        return self._file == self._file_now()
+
+    def _file_now(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
         )
-        self._connection = connection
+        self._connection, self._file = connection, self._file_now()
         connection.execute("PRAGMA synchronous = FULL")  # durable when COMMIT returns
         names = [quoted(each) for each in self.columns.names]
         key = f", PRIMARY KEY ({', '.join(map(quoted, self.key))})" if self.key else ""
