@@ -5,21 +5,25 @@ By hand, and for longer: ``make kills-systems SYSTEM=redis KILLS=200``.
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.servers.process import demand
 from support.systems.killing import kill_often, put_back, server_away
 from support.systems.known import SYSTEMS
 from support.systems.memory import server_stopped
-from support.systems.system import System
+from support.systems.system import System, Trial
 
-NAMES = [
-    pytest.param(name, marks=[pytest.mark.xdist_group(name)] if name == "kafka" else [])
-    for name, entry in SYSTEMS.items()
-    if entry.is_tested
-]
-REPLAYED = [name for name in NAMES if SYSTEMS[str(name.values[0])].is_replayed]
 NUMBERS = itertools.count()
+
+
+def tried(trial: Trial) -> list[Any]:
+    """The systems for which that is tried in each run."""
+    return [
+        pytest.param(name, marks=[pytest.mark.xdist_group(name)] if name == "kafka" else [])
+        for name, entry in SYSTEMS.items()
+        if trial not in entry.by_hand
+    ]
 
 
 @pytest.fixture
@@ -31,7 +35,7 @@ def system(request: pytest.FixtureRequest, tmp_path: Path) -> System:
     return entry.use(server, tmp_path, f"counted{next(NUMBERS)}")
 
 
-@pytest.mark.parametrize("system", NAMES, indirect=True)
+@pytest.mark.parametrize("system", tried(Trial.KILLS), indirect=True)
 def test_each_word_counts_once_whoever_is_killed(
     system: System, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -42,18 +46,18 @@ def test_each_word_counts_once_whoever_is_killed(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("system", NAMES, indirect=True)
+@pytest.mark.parametrize("system", tried(Trial.AWAY), indirect=True)
 def test_a_server_that_is_away_costs_time_only(system: System, tmp_path: Path) -> None:
     print(server_away(system, tmp_path, away_s=12))
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("system", NAMES, indirect=True)
+@pytest.mark.parametrize("system", tried(Trial.STOPPED), indirect=True)
 def test_memory_is_bounded_while_a_server_is_stopped(system: System, tmp_path: Path) -> None:
     print(server_stopped(system, tmp_path, stopped_s=10))
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("system", REPLAYED, indirect=True)
+@pytest.mark.parametrize("system", tried(Trial.PUT_BACK), indirect=True)
 def test_what_a_kept_checkpoint_makes_again_is_seen_again(system: System, tmp_path: Path) -> None:
     print(put_back(system, tmp_path))

@@ -1,7 +1,8 @@
 """MQTT: named messages are counted into a topic, whose subscriber tells repeats by their names.
 
 A subscriber may be sent a message again, with the name that it had: nothing else may come twice.
-The broker is not killed: it acknowledges what it writes to disk a second later.
+The broker is not killed: it acknowledges what it writes to disk a second later. A checkpoint cannot
+be put back: what was acknowledged does not come again.
 """
 
 import signal
@@ -16,7 +17,7 @@ import msgspec
 from support.servers import mosquitto as mosquittos
 from support.servers.mosquitto import Publisher
 from support.servers.process import Server
-from support.systems.system import PARTS, Counts, Entry
+from support.systems.system import PARTS, Counts, Entry, Trial
 
 Message = tuple[str, bytes]
 """Name and payload."""
@@ -124,5 +125,5 @@ MQTT = Entry(
     fixture="mosquitto",
     grows=False,
     is_durable=False,
-    is_replayed=False,
+    by_hand=frozenset({Trial.AWAY, Trial.STOPPED, Trial.PUT_BACK}),
 )

@@ -12,7 +12,7 @@ from support.servers import nats as natses
 from support.servers import nats_cluster as clusters
 from support.servers.nats import stored, url
 from support.servers.nats_cluster import SIZE, Cluster
-from support.systems.system import PARTS, Counts, Entry
+from support.systems.system import PARTS, Counts, Entry, Trial
 from wallarood.model.errors import WallaroodError
 
 
@@ -75,4 +75,6 @@ class NatsCluster:
         return [(word, count) for word, count in map(json.loads, found)]
 
 
-NATS_CLUSTER = Entry(natses.missing, clusters.cluster, NatsCluster, grows=False, is_tested=False)
+NATS_CLUSTER = Entry(
+    natses.missing, clusters.cluster, NatsCluster, grows=False, by_hand=frozenset(Trial)
+)

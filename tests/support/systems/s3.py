@@ -9,7 +9,7 @@ import attrs
 from support.servers import s3proxy as stores
 from support.servers.buckets import KEY, SECRET, Buckets
 from support.servers.process import Server
-from support.systems.system import PARTS, Counts, Entry
+from support.systems.system import PARTS, Counts, Entry, Trial
 
 SUFFIX = ".jsonl"
 """The store lists what it is writing, too, under a name with another end."""
@@ -70,4 +70,11 @@ class S3:
         return [each for key in keys for each in self._read[key]]
 
 
-S3_PROXY = Entry(stores.missing, stores.server, S3, fixture="store", grows=False)
+S3_PROXY = Entry(
+    stores.missing,
+    stores.server,
+    S3,
+    fixture="store",
+    grows=False,
+    by_hand=frozenset({Trial.AWAY, Trial.STOPPED}),
+)
