@@ -100,7 +100,7 @@ def events_of(records: list[Any]) -> dict[int, list[Event]]:
     told: dict[int, list[Event]] = defaultdict(list)
     last: dict[int, int] = {}
     for each in records:
-        number = each.key[0]
+        number = each.key[-1]
         if each.values is not None:
             last[number] = each.values["version"]
         told[number].append((each.operation, last.get(number, 0)))
@@ -111,8 +111,12 @@ def events_of(records: list[Any]) -> dict[int, list[Event]]:
 async def test_each_change_is_told_once_though_the_first_reading_is_interrupted(
     postgres: Server, slot: str, seed: int
 ) -> None:
-    """The table changes all the time; the reader goes back to any position at any time."""
-    accounts = Accounts.made(postgres, slot, rows=300, seed=seed)
+    """The table changes all the time; the reader goes back to any position at any time.
+
+    Some tables have a key of two columns, in another order than that of the table.
+    """
+    key = "part, id" if seed % 2 else "id"
+    accounts = Accounts.made(postgres, slot, rows=300, seed=seed, key=key)
     source, rng = w.PostgresSource(where(postgres), slot, slot=slot), random.Random(seed)
     history = History([], [])
     reader = await opened(source)
@@ -134,7 +138,7 @@ async def test_each_change_is_told_once_though_the_first_reading_is_interrupted(
         assert batch is not None
         history.records, position = history.records + batch.records, batch.position
     query(postgres, f"INSERT INTO {slot} VALUES (1000000, 1)")
-    while not history.records or history.records[-1].key != (1_000_000,):
+    while not history.records or history.records[-1].key[-1] != 1_000_000:
         history.records += (await next_of(reader)).records
     await reader.aclose()
     assert accounts.wrong(events_of(history.records[:-1])) == []

@@ -63,9 +63,12 @@ class Accounts:
     _connection: Any = None
 
     @classmethod
-    def made(cls, server: Server, table: str, *, rows: int, seed: int = 1) -> "Accounts":
-        """A table with so many accounts."""
-        query(server, f"CREATE TABLE {table} (id int PRIMARY KEY, version int, said text)")
+    def made(
+        cls, server: Server, table: str, *, rows: int, seed: int = 1, key: str = "id"
+    ) -> "Accounts":
+        """A table with so many accounts. *key* may have the column `part`, the same in all rows."""
+        columns = f"id int, version int, said text, part text DEFAULT 'x', PRIMARY KEY ({key})"
+        query(server, f"CREATE TABLE {table} ({columns})")
         query(server, f"CREATE TABLE {table}_done (last int)")
         query(server, f"INSERT INTO {table}_done VALUES (0)")
         fill = f"INSERT INTO {table} SELECT n, 1, 'row ' || n FROM generate_series(1, {rows}) n"

@@ -19,12 +19,14 @@ def commit(end: int) -> bytes:
     return b"C" + struct.pack(">BQQq", 0, end - 1, end, 5 - EPOCH_US)
 
 
-def relation(*columns: tuple[str, int], identity: bytes = b"d", oid: int = TABLE) -> bytes:
-    """The table public.t; its key is the first column, or with identity f all."""
+def relation(
+    *columns: tuple[str, int], identity: bytes = b"d", oid: int = TABLE, key: int = 1
+) -> bytes:
+    """The table public.t; its *key* are the first columns, or with identity f all."""
     said = b"R" + struct.pack(">I", oid) + b"public\0t\0" + identity
     said += struct.pack(">h", len(columns))
     for place, (name, type_) in enumerate(columns):
-        flag = not place or identity == b"f"
+        flag = place < key or identity == b"f"
         said += bytes([flag]) + name.encode() + b"\0" + struct.pack(">Ii", type_, -1)
     return said
 

@@ -32,6 +32,18 @@ def library(name: str = "client") -> Any:
     return imported(f"paho.mqtt.{name}", extra="mqtt", owner="MQTT")
 
 
+class ClosingSocket(ssl.SSLSocket):
+    """One that is closed when its handshake fails: the library would leave it open."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        """See `ssl.SSLSocket`."""
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 @attrs.frozen
 class Broker:
     """A server by *url*: ``mqtt://USER@HOST:PORT``, with TLS ``mqtts://``."""
@@ -105,7 +117,9 @@ class Broker:
             client.username_pw_set(unquote(parts.username), password)
         if self.is_encrypted:
             try:
-                client.tls_set_context(ssl.create_default_context(cafile=self.ca_file))
+                context = ssl.create_default_context(cafile=self.ca_file)
+                context.sslsocket_class = ClosingSocket
+                client.tls_set_context(context)
             except (OSError, ssl.SSLError) as error:
                 reason = error.strerror if isinstance(error, OSError) else error
                 raise ConfigurationError(f"{self}: {self.ca_file}: {reason or error}") from None

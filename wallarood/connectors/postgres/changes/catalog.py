@@ -212,7 +212,8 @@ class Wanted:
     def _check_listed(self, connection: Any, tables: Sequence[str], listed: Sequence[str]) -> None:
         for table in tables:
             if table not in listed:
-                if connection.execute(_BY_PARTITIONS, (self.publication, quoted(table))).fetchone():
+                asked = (self.publication, quoted(table))
+                if connection.execute(_BY_PARTITIONS, asked).fetchone() is not None:
                     raise ConfigurationError(
                         f"{self.database}: publication {self.publication!r} has the partitions of "
                         f"{table!r} one by one: ALTER PUBLICATION {self.publication} SET "

@@ -28,7 +28,8 @@ Places = tuple[int, ...]
 class Doubtful:
     """A change, at `at` of the records, which some passes have seen and others have not.
 
-    Which has read its keys decides: `old` and `new`, the texts of the key before and after.
+    Which has read its keys decides: `old` and `new`, the texts of the key before and after, of the
+    columns `names`.
     """
 
     at: int
@@ -36,14 +37,16 @@ class Doubtful:
     xid: int
     old: Key | None
     new: Key | None
+    names: tuple[str, ...] = ()
 
 
 @attrs.define(eq=False)
 class Collector:
     """Makes records of the changes of *tables*, or of all if there are none.
 
-    `keys` are the key columns of tables by their names, where the identity is all columns; a table
-    that is not there is `missing`, and `take` must not be called before it is added.
+    `keys` are the key columns of tables by their names, in the order of the key: the slot tells the
+    identity in the order of the table. Where that makes a difference and a table is not there, it
+    is `missing`, and `take` must not be called before it is added.
     """
 
     place: Place
@@ -80,7 +83,7 @@ class Collector:
             case Relation():
                 self._relations[message.oid] = message
                 self._places.pop(message.oid, None)
-                if message.is_full and self._counts(message) and message.table not in self.keys:
+                if self._counts(message) and not self._knows_key(message):
                     self.missing = message.table
 
     def _differs(self, lsn: int) -> ApplicationError:
@@ -92,6 +95,13 @@ class Collector:
 
     def _counts(self, relation: Relation) -> bool:
         return not self.tables or relation.table in self.tables
+
+    def _knows_key(self, relation: Relation) -> bool:
+        known = self.keys.get(relation.table)
+        if relation.is_full:
+            return known is not None
+        identity = {relation.columns.names[place] for place in relation.identity}
+        return len(identity) == 1 or (known is not None and set(known) == identity)
 
     def _change(self, message: Row | Truncate, size_bytes: int) -> None:
         begun = self.transaction
@@ -142,7 +152,7 @@ class Collector:
         if old is not None:
             before = _values(relation, old)
             if not relation.is_full:
-                before = {names[place]: before[names[place]] for place in relation.identity}
+                before = {names[place]: before[names[place]] for place in places}
         of_key = before or {} if values is None else values
         change = PostgresChange(
             relation.table,
@@ -170,15 +180,18 @@ class Collector:
         old = None if row.old is None else _texts(row.old, places)
         if row.operation == "update" and old is None:
             old = new
-        self.doubtful.append(Doubtful(len(self.records), relation.table, begun.xid, old, new))
+        names = tuple(relation.columns.names[place] for place in places)
+        at = len(self.records)
+        self.doubtful.append(Doubtful(at, relation.table, begun.xid, old, new, names))
 
     def _key_places(self, relation: Relation) -> tuple[int, ...]:
-        if not relation.is_full:
+        """The places of the key, in its order as far as that is known."""
+        if not relation.is_full and len(relation.identity) == 1:
             return relation.identity
-        key = self.keys[relation.table]
-        return tuple(
-            relation.columns.names.index(name) for name in key if name in relation.columns.names
-        )
+        names = relation.columns.names
+        key = tuple(names.index(name) for name in self.keys[relation.table] if name in names)
+        of_others = not relation.is_full and set(key) != set(relation.identity)
+        return relation.identity if of_others else key
 
     def _tell_schema(self, relation: Relation, begun: Begin) -> None:
         sign = relation.columns.sign
@@ -218,8 +231,13 @@ def _unchanged(relation: Relation, row: Sequence[Any]) -> tuple[str, ...]:
     )
 
 
-def settled(record: PostgresChange, seen: tuple[bool, bool]) -> PostgresChange | None:
-    """What is left of a change of which passes have *seen* the row before it, the one after it."""
+def settled(
+    record: PostgresChange, seen: tuple[bool, bool], names: Sequence[str]
+) -> PostgresChange | None:
+    """What is left of a change of which passes have *seen* the row before it, the one after it.
+
+    *names* are the columns of its key.
+    """
     match record.operation:
         case "insert":
             return None if seen[1] else record
@@ -229,7 +247,7 @@ def settled(record: PostgresChange, seen: tuple[bool, bool]) -> PostgresChange |
         case (True, True):
             return None
         case (False, True):
-            key = tuple((record.old or {}).values())
+            key = tuple((record.old or {})[name] for name in names)
             return msgspec.structs.replace(record, operation="delete", key=key, values=None)
         case (True, False):
             return msgspec.structs.replace(record, operation="insert", old=None)

@@ -135,7 +135,7 @@ class Tables:
                 key is not None and seeing[each.table, key].sees(each.xid)
                 for key in (each.old, each.new)
             )
-            found[each.at] = settled(records[each.at], (old, new))
+            found[each.at] = settled(records[each.at], (old, new), each.names)
         return [each for each in found if each is not None]
 
     async def _passes_of(self, table: str, keys: Sequence[Key]) -> list[int]:

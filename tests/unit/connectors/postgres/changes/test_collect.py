@@ -178,12 +178,55 @@ def test_what_is_left_of_a_row_that_went_from_one_pass_to_another() -> None:
     moved = PostgresChange("t", "update", (11,), {"id": 11}, {"id": 1})
     gone = PostgresChange("t", "delete", (1,), None, {"id": 1})
     new = PostgresChange("t", "insert", (11,), {"id": 11})
-    assert settled(moved, (False, True)) == gone
-    assert settled(moved, (True, False)) == new
-    assert settled(moved, (True, True)) is None
-    assert settled(moved, (False, False)) == moved
-    assert settled(new, (False, True)) is None
-    assert settled(gone, (True, False)) is None
+    names = ("id",)
+    assert settled(moved, (False, True), names) == gone
+    assert settled(moved, (True, False), names) == new
+    assert settled(moved, (True, True), names) is None
+    assert settled(moved, (False, False), names) == moved
+    assert settled(new, (False, True), names) is None
+    assert settled(gone, (True, False), names) is None
+
+
+def test_of_a_row_with_a_full_identity_that_went_only_the_key_is_left() -> None:
+    old = {"id": 1, "said": "a", "city": "Graz"}
+    moved = PostgresChange("t", "update", ("b", 1), {**old, "said": "b"}, old)
+    gone = settled(moved, (False, True), ("said", "id"))
+    assert gone == PostgresChange("t", "delete", ("a", 1), None, old)
+
+
+def test_a_key_of_several_columns_is_in_its_own_order() -> None:
+    """The slot tells it in the order of the table; rows are read in that of the key."""
+    messages = (
+        said.begin(150, 7),
+        said.relation(*COLUMNS, ("more", 25), key=2),
+        said.insert(b"1", b"north", None),
+        said.update([b"2", b"south", None], [b"1", b"north", None]),
+        said.delete(b"2", b"south", None),
+    )
+    into = collector(read_in_two())
+    into.keys["public.t"] = ("said", "id")
+    insert, update, delete = collected(into, *messages)
+    assert [each.key for each in (insert, update, delete)] == [
+        ("north", 1), ("south", 2), ("south", 2),
+    ]  # fmt: skip
+    assert list((update.old or {}).items()) == [("said", "north"), ("id", 1)]
+    assert [(each.old, each.new, each.names) for each in into.doubtful] == [
+        (None, ("north", "1"), ("said", "id")),
+        (("north", "1"), ("south", "2"), ("said", "id")),
+        (("south", "2"), None, ("said", "id")),
+    ]
+
+
+def test_a_key_of_several_columns_is_asked_for_where_it_is_not_known() -> None:
+    for known in ((), ("id",), ("said", "more")):
+        into = collector()
+        into.keys["public.t"] = known
+        relation = said.relation(*COLUMNS, ("more", 25), key=2)
+        collected(into, said.begin(1), relation)
+        assert into.missing == "public.t"
+        # It has another key by now: then that of the slot counts, in the order that it tells.
+        (insert,) = collected(into, said.insert(b"1", b"north", None))
+        assert insert.key == (1, "north")
 
 
 def test_the_key_of_a_table_with_a_full_identity_is_asked_for() -> None:
