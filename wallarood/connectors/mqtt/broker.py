@@ -35,10 +35,10 @@ def library(name: str = "client") -> Any:
 class ClosingSocket(ssl.SSLSocket):
     """One that is closed when its handshake fails: the library would leave it open."""
 
-    def do_handshake(self, block: bool = False) -> None:
+    def do_handshake(self, *given: Any) -> None:
         """See `ssl.SSLSocket`."""
         try:
-            super().do_handshake(block)
+            super().do_handshake(*given)
         except BaseException:
             self.close()
             raise
