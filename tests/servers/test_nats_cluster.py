@@ -59,12 +59,13 @@ def test_a_leader_that_was_stopped_and_wakes_up_is_not_believed(
             asleep = three.leader(stream)
             asleep.pause()
             others = [each for each in three.members if each is not asleep]
-            awake = Cluster("awake", (), tmp_path, 0, bool, None, others)
-            awake.asked(f"STREAM.INFO.{stream}")  # only who leads answers
+            system.server = Cluster("awake", (), tmp_path, 0, bool, None, others)
+            system.server.asked(f"STREAM.INFO.{stream}")  # only who leads answers
             for _ in range(3):
                 run.feeder.feed()
             run.cluster.kill("alpha", "beta", "gamma")
             asleep.signal(signal.SIGCONT)
             run.until_counted(run.feeder.sent.total())
+            system.server = three
             three.wait_until_whole()
         run.check_all()
