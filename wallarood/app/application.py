@@ -1,6 +1,7 @@
 """From the ends of streams to a checked application."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -8,7 +9,7 @@ import attrs
 from wallarood.app.functions.declared import DeadLetterTo, Declared
 from wallarood.app.functions.declaring import policy_of
 from wallarood.app.hints import show
-from wallarood.app.mistakes import mistake, mistake_at, place_of
+from wallarood.app.mistakes import check_name, mistake, mistake_at, place_of
 from wallarood.app.setups import Setup, check_setups, check_used
 from wallarood.app.streams.joining.waits import check_waits
 from wallarood.app.streams.nodes import End, Node
@@ -28,17 +29,26 @@ from wallarood.model.pipeline import (
     Where,
 )
 
+NOTHING_RENAMED: Mapping[str, str] = MappingProxyType({})
 _WITH_STATE = (StepKind.STATEFUL, StepKind.PARTITIONED)
 
 
-def application(name: str, *ends: End, setup: Iterable[Setup[Any]] = ()) -> Application:
+def application(
+    name: str,
+    *ends: End,
+    setup: Iterable[Setup[Any]] = (),
+    was: Mapping[str, str] = NOTHING_RENAMED,
+) -> Application:
     """Put streams that have arrived in sinks together, check them, and return the application.
 
     Steps without a `name` of their own are called as their functions are, with a number if that is
-    taken. *setup* lists what `setup` has declared and its functions use.
+    taken. *setup* lists what `setup` has declared and its functions use. *was* says, for steps that
+    have another name now than in the version before, which: ``{"orders": "order-lines"}``. An
+    upgrade gives them the state and the positions that they had by then.
 
     Raises PipelineError: a stream has no sink, a name stands twice, streams wait for each other's
-    tables, or a function uses a setup that is not listed. The message names the line.
+    tables, a function uses a setup that is not listed, or *was* names no step. The message names
+    the line.
 
     >>> import wallarood as w
     >>> copy = w.application("copy", w.source("in", w.ListSource(["a"])).to_sink(w.ListSink([])))
@@ -62,9 +72,29 @@ def application(name: str, *ends: End, setup: Iterable[Setup[Any]] = ()) -> Appl
     steps = tuple(_step(node, names) for node in nodes)
     for node in nodes:
         node.used = True
-    made = Application(name, steps, _fingerprint(name, steps), check_setups(setup))
+    made = Application(
+        name, steps, _fingerprint(name, steps), check_setups(setup), _renamed(steps, was)
+    )
     check_used(made)
     return made
+
+
+def _renamed(steps: tuple[Step, ...], was: Any) -> tuple[tuple[str, str], ...]:
+    """The present and the former name of each. Raises PipelineError: one is no step's name."""
+    if not isinstance(was, Mapping):
+        raise mistake(f"was={was!r:.100}: expected a mapping of present to former names")
+    names = {step.name for step in steps}
+    for new, old in was.items():
+        if new not in names:
+            raise mistake(f"was={{{new!r}: …}}: there is no step of that name in the application")
+        check_name(f"the former name of {new}: step", old)
+    former = list(was.values())
+    for old in former:
+        if former.count(old) > 1:
+            raise mistake(f"was: two steps cannot both have been {old!r}")
+        if old in names and old not in was:
+            raise mistake(f"was: {old!r} is a step of the application still")
+    return tuple(was.items())
 
 
 def _reachable(ends: Iterable[End]) -> list[Node]:
@@ -202,6 +232,8 @@ def _computation(node: Node, name: str) -> Computation | None:
         aggregations=declared.aggregations,
         schema=declared.schema,
         spec=_spec(node),
+        version=declared.version,
+        migrate=declared.migrate,
     )
 
 
@@ -245,6 +277,8 @@ def _line(step: Step) -> str:
         facts_of := getattr(step.computation.spec, "fingerprint", "")
     ):
         facts.append(facts_of)
+    if step.computation is not None and step.computation.version > 1:
+        facts.append(f"version {step.computation.version}")
     if step.connector is not None:
         facts.append(type(step.connector).__name__)
     if step.is_watched:

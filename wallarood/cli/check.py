@@ -3,6 +3,7 @@
 import argparse
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,18 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="let sources and sinks connect to their servers, with their credentials",
     )
     parser.add_argument(
+        "--upgrade",
+        action="store_true",
+        help="compare the application with the one that runs here, and read what it has stored",
+    )
+    parser.add_argument(
+        "--drop",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="with --upgrade: what is kept of NAME is not taken over; may be repeated",
+    )
+    parser.add_argument(
         "--is-configured",
         action="store_true",
         help="only test whether an application is configured: exit status 0, or 1 if none is",
@@ -61,7 +74,11 @@ def run(arguments: argparse.Namespace) -> int:
             value = key.show(config[key.full_name]) or "(none)"
             print(f"{key.full_name} = {value}    # {config.origin(key.full_name)}")
     problems: list[WallaroodError] = []
-    application = _application_and_servers if arguments.connect else _application
+    application: Callable[[Config], object] = _application
+    if arguments.upgrade:
+        application = partial(_upgrade, drop=arguments.drop)
+    elif arguments.connect:
+        application = _application_and_servers
     for check in (application, _key, _certificate, _state_directory):
         _collect(check, config, problems)
     if problems:
@@ -97,23 +114,37 @@ def _collect(
 
 def _application(config: Config) -> "Application":
     from wallarood.checks import check_connectors
-    from wallarood.devcluster.local import worker_names
     from wallarood.loader import add_paths, load_application
     from wallarood.planning.keeping import advice
     from wallarood.planning.listings import list_partitions
-    from wallarood.planning.plan import plan
     from wallarood.planning.times import advice_of_time
 
     add_paths(config["application.path"])
     application = load_application(target_of(config), config["application.args"])
-    workers = worker_names(config["worker.count"])
     listings = list_partitions(application)
-    topology = plan(application, workers, tuple((worker, listings) for worker in workers))
     for line in (*advice(application), *advice_of_time(application, listings)):
         print(line)
-    _pickled(application, topology, config)
+    _pickled(application, _planned(application, config), config)
     check_connectors(application)
     return application
+
+
+def _planned(application: "Application", config: Config) -> "Topology":
+    from wallarood.devcluster.local import worker_names
+    from wallarood.planning.listings import list_partitions
+    from wallarood.planning.plan import plan
+
+    workers, listings = worker_names(config["worker.count"]), list_partitions(application)
+    return plan(application, workers, tuple((worker, listings) for worker in workers))
+
+
+def _upgrade(config: Config, *, drop: list[str]) -> None:
+    from wallarood.upgrading import check_upgrade
+
+    application = _application(config)
+    path = Path(config["worker.state-directory"])
+    for line in check_upgrade(path, application, _planned(application, config), drop=drop):
+        print(line)
 
 
 def _application_and_servers(config: Config) -> None:

@@ -22,6 +22,7 @@ from wallarood.flow.steps.keying import key_by
 from wallarood.flow.steps.makers import OPERATORS, STATES
 from wallarood.flow.steps.operators import DROPPED, Operator
 from wallarood.flow.steps.timed import Making, Timed, Wall, clock_name
+from wallarood.flow.stored.versions import Versions
 from wallarood.flow.watermarks import Clock
 from wallarood.model.batch import Batch
 from wallarood.model.errors import ApplicationError, LocalProtocolError
@@ -155,10 +156,11 @@ def make_states(application: Application, stage: Stage) -> dict[str, State]:
         match step.kind, step.computation:
             case StepKind.STATEFUL, Computation(state=make) as computation if make is not None:
                 kind = make if isinstance(make, type) else None
-                of = SharedObject(step.name, _new_state(computation, make), kind)
+                new, versions = _new_state(computation, make), Versions.of(computation)
+                of = SharedObject(step.name, new, kind, versions)
                 states[step.name] = AtOnce(step.name, of)
-            case StepKind.PARTITIONED, Computation(state=make) if make is not None:
-                states[step.name] = KeyedState(step.name, make)
+            case StepKind.PARTITIONED, Computation(state=make) as computation if make is not None:
+                states[step.name] = KeyedState(step.name, make, Versions.of(computation))
     return states
 
 

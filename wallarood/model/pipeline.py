@@ -137,7 +137,8 @@ class Computation:
     `with_key`: a function with state gets the key too, as ``f(record, state, key=key)``.
     `aggregations` are those of an AGGREGATE,
     `schema` is the ``pyarrow.Schema`` of an ARROW, if one was given. `spec` says the rest of what
-    a STAMP, a window, a join or the like is: a value of `wallarood.model`.
+    a STAMP, a window, a join or the like is: a value of `wallarood.model`. `version` is that of the
+    state's class, and `migrate` makes a state of it of what an older version has stored.
     """
 
     name: str
@@ -156,6 +157,8 @@ class Computation:
     aggregations: tuple[Aggregation, ...] = ()
     schema: Any = None
     spec: Any = None
+    version: int = 1
+    migrate: Callable[[Any, int], Any] | None = None
 
 
 @attrs.frozen
@@ -204,13 +207,15 @@ class Application:
     """A checked pipeline with a name. `steps` are in topological order, names unique.
 
     `fingerprint` covers names, kinds, wiring, codecs and partition counts, a line each; workers of
-    one cluster must agree on it. `setups` are opened once in each worker, in this order.
+    one cluster must agree on it. `setups` are opened once in each worker, in this order. `was` has
+    the former names of steps that are called otherwise than in the version before.
     """
 
     name: str
     steps: tuple[Step, ...]
     fingerprint: tuple[str, ...]
     setups: tuple[Any, ...] = ()
+    was: tuple[tuple[str, str], ...] = ()
 
     def step(self, name: str) -> Step:
         """The step called *name*. Raises KeyError: there is none."""

@@ -76,6 +76,8 @@ class Declared(Generic[P, R_co, M_co]):
     aggregations: tuple[Aggregation, ...] = ()
     schema: Any = None
     spec: Any = None
+    version: int = 1
+    migrate: Callable[[Any, int], Any] | None = None
     on_late: OnError = "skip"
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:

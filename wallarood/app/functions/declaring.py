@@ -43,6 +43,8 @@ class StateOptions(TypedDict, total=False):
     name: str
     on_error: OnError
     partitions: int
+    version: int
+    migrate: Callable[[Any, int], Any]
 
 
 def check_sink(sink: Any) -> None:
@@ -164,6 +166,7 @@ def check_options(declared: Declared[..., Any]) -> None:
     if declared.execution is not ExecutionMode.INLINE:
         raise mistake(f"{name}: a state computation cannot be a coroutine function")
     _check_state(name, declared.state)
+    _check_version(name, declared.version, declared.migrate)
     slots = declared.partitions
     if type(slots) is not int or not 1 <= slots <= PARTITIONS_MAX:
         raise mistake(f"{name}: partitions={slots!r:.100}: expected 1 to {PARTITIONS_MAX}")
@@ -177,6 +180,26 @@ def _check_state(name: str, state: Any) -> None:
         inspect.signature(state).bind()
     except TypeError as error:
         raise mistake(f"{name}: state={_shown(state)}: {expected}: {error}") from error
+    except ValueError:
+        return
+
+
+def _check_version(name: str, version: Any, migrate: Any) -> None:
+    if type(version) is not int or version < 1:
+        raise mistake(f"{name}: version={version!r:.100}: expected 1 or more")
+    if (version == 1) is not (migrate is None):
+        raise mistake(
+            f"{name}: version= and migrate= belong together: version=2 and a function that makes a "
+            "state of what an older version has stored"
+        )
+    if migrate is None:
+        return
+    if not callable(migrate) or not inline(migrate):
+        raise mistake(f"{name}: migrate={migrate!r:.100}: expected a function of (stored, version)")
+    try:
+        inspect.signature(migrate).bind("stored", 1)
+    except TypeError as error:
+        raise mistake(f"{name}: migrate cannot be called as f(stored, version): {error}") from error
     except ValueError:
         return
 

@@ -5,8 +5,9 @@ from typing import Any, Protocol
 
 import attrs
 
-from wallarood.flow.stored.decode import DELETED, decode_states
+from wallarood.flow.stored.decode import DELETED, FIRST_VERSION, decode_states
 from wallarood.flow.stored.encode import encode_states
+from wallarood.flow.stored.versions import Versions
 from wallarood.model.checkpoint import StatePart
 
 
@@ -73,14 +74,19 @@ class SharedObject:
     computation: str
     value: Any
     kind: type | None = None
+    versions: Versions = FIRST_VERSION
 
     def encode(self) -> bytes:
         """See `Encodable.encode`."""
-        (piece,) = encode_states(self.computation, [None], [self.value])
+        version = self.versions.version
+        (piece,) = encode_states(self.computation, [None], [self.value], version=version)
         return piece
 
     def decode(self, data: bytes) -> None:
         """See `Encodable.decode`."""
-        for _, states in decode_states(data, computation=self.computation, kind=self.kind):
+        decoded = decode_states(
+            data, computation=self.computation, kind=self.kind, versions=self.versions
+        )
+        for _, states in decoded:
             if states is not DELETED:
                 (self.value,) = states

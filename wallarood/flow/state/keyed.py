@@ -44,8 +44,9 @@ from wallarood.flow.state.capture import (
     Taken,
     Waiting,
 )
-from wallarood.flow.stored.decode import decode_states
+from wallarood.flow.stored.decode import FIRST_VERSION, decode_states
 from wallarood.flow.stored.encode import encode_deleted, encode_states
+from wallarood.flow.stored.versions import Versions
 from wallarood.model.checkpoint import StatePart
 
 IN_USE_KEYS_MAX = 1 << 16
@@ -82,6 +83,7 @@ class KeyedState:
 
     computation: str
     make: Callable[[], Any]
+    versions: Versions = FIRST_VERSION
     by_key: defaultdict[Any, Any] = attrs.field(init=False)
     captures: int = attrs.field(default=0, init=False)
     """How many were begun: in each, the keys that are changed are to be marked again."""
@@ -173,7 +175,9 @@ class KeyedState:
     def _encode(self, capture: _Capture, taken: Taken) -> None:
         if self._deletes and any(state is DELETED for state in taken[1]):
             taken = self._encode_deleted(capture, taken)
-        for keys, pieces in self._pieces.encode(taken, partial(encode_states, self.computation)):
+        version = self.versions.version
+        encode = partial(encode_states, self.computation, version=version)
+        for keys, pieces in self._pieces.encode(taken, encode):
             capture.keys += keys
             capture.chunks.add(pieces)
 
@@ -252,7 +256,10 @@ class KeyedState:
         """
         kind = self.make if isinstance(self.make, type) else None
         for chunk in chunks:
-            for keys, states in decode_states(chunk, computation=self.computation, kind=kind):
+            decoded = decode_states(
+                chunk, computation=self.computation, kind=kind, versions=self.versions
+            )
+            for keys, states in decoded:
                 if states is DELETED:
                     self._deletes = True
                     for key in keys:

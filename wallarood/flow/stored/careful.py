@@ -14,6 +14,7 @@ import attrs
 
 from wallarood.flow.stored.classes import field_names, fill_in, is_plain, put
 from wallarood.flow.stored.made import make_struct, put_attributes, put_struct
+from wallarood.flow.stored.versions import Stored, stand_in
 
 _Slow: Any = pickle._Unpickler
 
@@ -62,9 +63,14 @@ def _failed(kind: Any, error: Exception) -> str:
 class _Careful(_Slow):  # type: ignore[misc]
     dispatch: ClassVar[dict[int, Any]] = dict(_Slow.dispatch)
 
-    def __init__(self, file: io.BytesIO, fields: dict[str, tuple[str, ...]]) -> None:
+    def __init__(
+        self,
+        file: io.BytesIO,
+        fields: dict[str, tuple[str, ...]],
+        replaced: frozenset[str] | None,
+    ) -> None:
         super().__init__(file)
-        self._fields = fields
+        self._fields, self._replaced = fields, replaced
         self.stored: dict[Any, tuple[str, ...]] = {}
         self.made: list[Any] = []
         self.broken: dict[int, str] = {}
@@ -76,22 +82,29 @@ class _Careful(_Slow):  # type: ignore[misc]
         return type("Lost", (Lost,), {"why": why})
 
     def find_class(self, module: str, name: str) -> Any:
+        stored = f"{module}:{name}"
+        if self._replaced is not None and stored in self._replaced:
+            return stand_in(self._fields.get(stored, ()))
         try:
             found = super().find_class(module, name)
         except (ImportError, AttributeError) as error:
+            if self._replaced is not None:
+                return stand_in(self._fields.get(stored, ()))
             return self.lose(
                 f"{module}.{name}, of which it has an object, is not there ({error}): give the "
                 "class its name back, an alias is enough"
             )
         if isinstance(found, type):
-            self.stored[found] = self._fields.get(f"{module}:{name}", ())
+            self.stored[found] = self._fields.get(stored, ())
         return found
 
     def create(self, kind: Any, arguments: Any, options: dict[str, Any]) -> Any:
         """A new object, as by ``kind.__new__``."""
         names, present = self.stored.get(kind, ()), field_names(kind)
         try:
-            if issubclass(kind, tuple) and names and names != present:
+            if issubclass(kind, Stored):
+                made = kind(*arguments)
+            elif issubclass(kind, tuple) and names and names != present:
                 given = dict(zip(names, arguments, strict=True))
                 made = kind(**{n: v for n, v in given.items() if n in (present or ())})
             else:
@@ -123,6 +136,8 @@ class _Careful(_Slow):  # type: ignore[misc]
         try:
             if function is put_attributes:
                 return self.build(*arguments)
+            if function is put_struct and isinstance(arguments[0], Stored):
+                return put(*arguments)
             if function is put_struct and not isinstance(arguments[0], Lost):
                 return put_struct(*arguments)
             if function is make_struct:
@@ -138,6 +153,8 @@ class _Careful(_Slow):  # type: ignore[misc]
             return self.lose(_failed(culprit, error))()
 
     def _struct(self, kind: Any, values: dict[str, Any]) -> Any:
+        if issubclass(kind, Stored):
+            return kind(**values)
         return kind(**{name: v for name, v in values.items() if name in kind.__struct_fields__})
 
     def build(self, made: Any, state: Any) -> None:
@@ -189,6 +206,8 @@ class _Finder(pickle.Pickler):
         self._broken = broken
 
     def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, Stored):
+            return Stored, (), dict(vars(obj))
         lost = isinstance(obj, Lost) or (isinstance(obj, type) and issubclass(obj, Lost))
         if lost or id(obj) in self._broken:
             raise CannotTakeError(obj.why if lost else self._broken[id(obj)])
@@ -223,9 +242,17 @@ class Loaded:
         self._unpickler.fail(made, error)
 
 
-def load_carefully(stream: io.BytesIO, fields: dict[str, tuple[str, ...]]) -> Loaded:
-    """Read one pickle. *fields* are those of the classes by name, as they were stored."""
-    unpickler = _Careful(stream, fields)
+def load_carefully(
+    stream: io.BytesIO,
+    fields: dict[str, tuple[str, ...]],
+    replaced: frozenset[str] | None = None,
+) -> Loaded:
+    """Read one pickle. *fields* are those of the classes by name, as they were stored.
+
+    Unless *replaced* is None, a `Stored` object stands for each of a class of these names, or of
+    one that is not there any longer.
+    """
+    unpickler = _Careful(stream, fields, replaced)
     value = unpickler.load()
     unpickler.fill_in_all()
     return Loaded(value, unpickler)

@@ -17,6 +17,7 @@ import attrs
 from wallarood.flow.keys import shown_key
 from wallarood.flow.stored.careful import CannotTakeError, load_carefully, put_together_carefully
 from wallarood.flow.stored.classes import field_names, name_of
+from wallarood.flow.stored.versions import Versions
 from wallarood.model.errors import ApplicationError
 
 FORMAT = 2
@@ -25,6 +26,10 @@ FORMAT_DELETED = 3
 """Of a piece that is keys alone: they were deleted, and so was their bucket, if it names one."""
 FORMAT_BUCKET = 4
 """As the second, with the bucket that the keys are in."""
+FORMAT_VERSION = 5
+"""As the second, with the version of the computation whose states they are."""
+
+FIRST_VERSION: Final = Versions()
 
 
 def state_of(computation: str, key: Any) -> str:
@@ -57,36 +62,45 @@ class Piece:
 
 
 def decode_pieces(
-    chunk: bytes, *, computation: str = "", kind: type | None = None
+    chunk: bytes,
+    *,
+    computation: str = "",
+    kind: type | None = None,
+    versions: Versions = FIRST_VERSION,
 ) -> Iterator[Piece]:
     """The pieces that a chunk was joined of, in their order.
 
-    *kind* is the present class of the states, None if it is not known. Raises ApplicationError:
-    a state is not one that the present classes can take.
+    *kind* is the present class of the states, None if it is not known, and *versions* says which
+    version they are to have. Raises ApplicationError: a state is not one that the present classes
+    can take, or that can be migrated.
     """
     stream = io.BytesIO(chunk)
     while stream.tell() < len(chunk):
         start = stream.tell()
         try:
-            piece = _quick(stream)
+            piece = _quick(stream, versions.version)
         except Exception:  # of whatever kind: the careful way finds out what it is about
             stream.seek(start)
-            piece = _careful(stream, computation)
+            piece = _careful(stream, computation, versions)
         if piece.states is not DELETED:
             _check_kind(computation, piece.keys, piece.states, kind=kind)
         yield piece
 
 
 def decode_states(
-    chunk: bytes, *, computation: str = "", kind: type | None = None
+    chunk: bytes,
+    *,
+    computation: str = "",
+    kind: type | None = None,
+    versions: Versions = FIRST_VERSION,
 ) -> Iterator[tuple[list[Any], list[Any] | Deleted]]:
     """The keys and states of each piece of a chunk, as `decode_pieces`."""
-    for piece in decode_pieces(chunk, computation=computation, kind=kind):
+    for piece in decode_pieces(chunk, computation=computation, kind=kind, versions=versions):
         yield piece.keys, piece.states
 
 
 class _ChangedError(Exception):
-    """A class has other fields than those that were stored."""
+    """A class has other fields than those that were stored, or the states another version."""
 
 
 class _Unpickler(pickle.Unpickler):
@@ -101,19 +115,44 @@ class _Unpickler(pickle.Unpickler):
         return found
 
 
-def _quick(stream: io.BytesIO) -> Piece:
+@attrs.frozen
+class _Head:
+    """What stands before the states of a piece, in any format that has names of fields."""
+
+    keys: list[Any]
+    fields: dict[str, tuple[str, ...]]
+    bucket: Bucket | None = None
+    version: int = 1
+
+
+def _head(first: tuple[Any, ...]) -> _Head | None:
+    """None: the piece is of the first format."""
+    match first:
+        case (form, keys, fields) if form == FORMAT:
+            return _Head(keys, fields)
+        case (form, keys, fields, bucket) if form == FORMAT_BUCKET:
+            return _Head(keys, fields, bucket)
+        case (form, keys, fields, version) if form == FORMAT_VERSION:
+            return _Head(keys, fields, version=version)
+        case _:
+            return None
+
+
+def _quick(stream: io.BytesIO, version: int) -> Piece:
     first = pickle.load(stream)
     if first[0] == FORMAT_DELETED:
         return Piece(first[1], DELETED, *first[2:])
-    if first[0] not in (FORMAT, FORMAT_BUCKET):
+    head = _head(first)
+    if (1 if head is None else head.version) != version:
+        raise _ChangedError
+    if head is None:
         return Piece(first[0], put_together(first[1:], len(first[0])))
-    _, keys, fields, *bucket = first
     unpickler = _Unpickler(stream)
     body = unpickler.load()
     for name, found in unpickler.found.items():
-        if name in fields and field_names(found) != fields[name]:
+        if name in head.fields and field_names(found) != head.fields[name]:
             raise _ChangedError
-    return Piece(keys, put_together(body, len(keys)), *bucket)
+    return Piece(head.keys, put_together(body, len(head.keys)), head.bucket)
 
 
 def put_together(body: tuple[type | None, Any], count: int) -> list[Any]:
@@ -132,27 +171,34 @@ def put_together(body: tuple[type | None, Any], count: int) -> list[Any]:
     return made
 
 
-def _careful(stream: io.BytesIO, computation: str) -> Piece:
-    bucket: list[Bucket] = []
+def _careful(stream: io.BytesIO, computation: str, versions: Versions) -> Piece:
     try:
+        start = stream.tell()
         first = load_carefully(stream, {})
         if first.value[0] == FORMAT_DELETED:
             return Piece(first.value[1], DELETED, *first.value[2:])
-        if first.value[0] in (FORMAT, FORMAT_BUCKET):
-            _, keys, fields, *bucket = first.value
-            loaded = load_carefully(stream, fields)
-            body = loaded.value
+        head = _head(first.value)
+        stored = 1 if head is None else head.version
+        versions.check(computation, stored)
+        replaced = versions.replaced if stored < versions.version else None
+        if head is None:
+            stream.seek(start)
+            loaded = load_carefully(stream, {}, replaced)
+            keys, *body = loaded.value
+            head = _Head(keys, {})
         else:
-            keys, *body = first.value
-            loaded = first
+            loaded = load_carefully(stream, head.fields, replaced)
+            body = loaded.value
         states = put_together_carefully(body, loaded)
+    except ApplicationError:
+        raise
     except Exception as error:
         raise ApplicationError(
             f"the state of computation {computation!r} cannot be restored: "
             f"{type(error).__name__}: {error}; restart with the application as it was, or reset "
             "the state"
         ) from error
-    for key, state in zip(keys, states, strict=True):
+    for key, state in zip(head.keys, states, strict=True):
         try:
             loaded.check(state)
         except CannotTakeError as error:
@@ -160,7 +206,12 @@ def _careful(stream: io.BytesIO, computation: str) -> Piece:
                 f"{state_of(computation, key)} cannot be restored: {error}; or restart with the "
                 "application as it was, or reset the state"
             ) from None
-    return Piece(keys, states, *bucket)
+    if replaced is not None:
+        states = [
+            versions.migrated(computation, key, state, stored=stored)
+            for key, state in zip(head.keys, states, strict=True)
+        ]
+    return Piece(head.keys, states, head.bucket)
 
 
 def _check_kind(computation: str, keys: list[Any], states: list[Any], *, kind: type | None) -> None:

@@ -37,6 +37,7 @@ from wallarood.flow.stored.decode import (
     FORMAT,
     FORMAT_BUCKET,
     FORMAT_DELETED,
+    FORMAT_VERSION,
     Bucket,
     put_together,
     state_of,
@@ -63,14 +64,21 @@ def encode_bucket_deleted(bucket: Bucket) -> bytes:
 
 
 def encode_states(
-    computation: str, keys: list[Any], states: list[Any], *, bucket: Bucket | None = None
+    computation: str,
+    keys: list[Any],
+    states: list[Any],
+    *,
+    bucket: Bucket | None = None,
+    version: int = 1,
 ) -> list[bytes]:
     """Keys and their states, all of them in *bucket* if one is given, as pieces, mostly one.
+
+    *version* is that of the states; a bucket has none.
 
     Raises ApplicationError: a state cannot be stored, would not come back, or is too large.
     """
     try:
-        piece = _encoded(keys, states, bucket)
+        piece = _encoded(keys, states, bucket=bucket, version=version)
     except Exception as error:
         raise ApplicationError(_blame(computation, keys, states, error=error)) from error
     if len(piece) <= STATE_BYTES_MAX:
@@ -84,8 +92,8 @@ def encode_states(
     del piece
     half = len(keys) // 2
     return [
-        *encode_states(computation, keys[:half], states[:half], bucket=bucket),
-        *encode_states(computation, keys[half:], states[half:], bucket=bucket),
+        *encode_states(computation, keys[:half], states[:half], bucket=bucket, version=version),
+        *encode_states(computation, keys[half:], states[half:], bucket=bucket, version=version),
     ]
 
 
@@ -168,7 +176,7 @@ _COLUMNS: dict[type, frozenset[str] | None] = {}
 _FIELDS: dict[type, tuple[str, ...] | None] = {}
 
 
-def _encoded(keys: list[Any], states: list[Any], bucket: Bucket | None) -> bytes:
+def _encoded(keys: list[Any], states: list[Any], *, bucket: Bucket | None, version: int) -> bytes:
     kinds: set[type] = set(map(type, states))
     kind = kinds.pop() if len(kinds) == 1 else None
     body = None
@@ -182,13 +190,18 @@ def _encoded(keys: list[Any], states: list[Any], bucket: Bucket | None) -> bytes
     if body is None:
         body, kinds = _pickled((None, states))
     fields = {name_of(each): names for each in kinds if (names := _fields_of(each)) is not None}
-    first = (FORMAT, keys, fields) if bucket is None else (FORMAT_BUCKET, keys, fields, bucket)
-    head = pickle.dumps(first, protocol=5)
+    head = pickle.dumps(_first(keys, fields, bucket=bucket, version=version), protocol=5)
     new = {each for each in kinds if is_heap_type(each)} - _PROVEN
     if new:
         put_together(pickle.loads(body), len(keys))
         _PROVEN.update(new)
     return head + body
+
+
+def _first(keys: list[Any], fields: Any, *, bucket: Bucket | None, version: int) -> tuple[Any, ...]:
+    if bucket is not None:
+        return FORMAT_BUCKET, keys, fields, bucket
+    return (FORMAT, keys, fields) if version == 1 else (FORMAT_VERSION, keys, fields, version)
 
 
 def _fields_of(kind: type) -> tuple[str, ...] | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from wallarood.flow.state.keyed import KeyedState
+from wallarood.flow.stored.versions import Versions
 from wallarood.model.pipeline import Step
 
 UNMADE: Final[Any] = ...
@@ -48,7 +49,8 @@ class Row:
 
 def rows_of(step: Step) -> KeyedState:
     """The state of a timed computation: a row for each key."""
-    return KeyedState(step.name, Row)
+    assert step.computation is not None
+    return KeyedState(step.name, Row, Versions.of(step.computation, inner="state"))
 
 
 def state_in(row: Row, make: Callable[[], Any]) -> Any:

@@ -1,0 +1,143 @@
+"""What a new version takes over goes by names, and what does not fit is said with a way out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+import wallarood as w
+from wallarood.model.pipeline import Application
+from wallarood.planning.upgrade import Fate, Successor, successors, taken_over
+
+
+class Seen:
+    """A state."""
+
+    count = 0
+
+
+def counted(record: Any, seen: Seen) -> int:
+    """A computation."""
+    seen.count += 1
+    return seen.count
+
+
+def version(
+    *names: str,
+    source: str = "words",
+    key: Any = str,
+    was: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Application:
+    """A source, and a computation after it for each of *names*."""
+
+    def of(record: Any) -> Any:
+        return record
+
+    of.__annotations__ = {"record": str, "return": key}
+    stream = w.source(source, w.ListSource(["a"], record=str))
+    ends = [
+        stream.key_by(of, name=f"by-{name}")
+        .to(w.state_computation(state=Seen, name=name, **options)(counted))
+        .to_sink(w.ListSink([]), name=f"{name}-out")
+        for name in names
+    ]
+    return w.application("app", *ends, was=was or {})
+
+
+def compared(old: Application, new: Application, *drop: str) -> dict[str, Successor]:
+    return {each.name: each for each in successors(old.fingerprint, new, drop=drop)}
+
+
+def problems(found: Mapping[str, Successor]) -> dict[str, str]:
+    return {each.name: each.problem for each in found.values() if each.problem}
+
+
+def test_the_same_application_keeps_all() -> None:
+    found = compared(version("a", "b"), version("a", "b"))
+    assert {each.fate for each in found.values()} == {Fate.KEPT}
+    assert taken_over(found.values()) == {"words": "words", "a": "a", "b": "b"}
+
+
+def test_what_is_new_starts_empty_and_what_is_gone_must_be_dropped() -> None:
+    old, new = version("a", "b"), version("a", "c")
+    found = compared(old, new)
+    assert (found["c"].fate, found["b"].fate) == (Fate.NEW, Fate.GONE)
+    assert list(problems(found)) == ["b"]
+    assert "say --drop 'b' if its state may go" in found["b"].problem
+    assert str(compared(old, new, "b")["b"]) == (
+        "computation 'b': gone, what is kept of it is dropped"
+    )
+    assert not problems(compared(old, new, "b"))
+
+
+def test_a_renamed_step_takes_over_what_it_had_by_its_former_name() -> None:
+    new = version("c", source="texts", was={"c": "a", "texts": "words"})
+    found = compared(version("a"), new)
+    assert not problems(found)
+    assert taken_over(found.values()) == {"texts": "words", "c": "a"}
+    assert str(found["c"]) == "computation 'c': renamed, it was 'a'"
+
+
+def test_two_steps_may_swap_their_names() -> None:
+    found = compared(version("a", "b"), version("a", "b", was={"a": "b", "b": "a"}))
+    assert taken_over(found.values()) == {"words": "words", "a": "b", "b": "a"}
+    assert not problems(found)
+
+
+def test_a_former_name_that_a_later_version_no_longer_finds_is_no_matter() -> None:
+    new = version("c", was={"c": "a"})
+    assert taken_over(compared(new, new).values()) == {"words": "words", "c": "c"}
+
+
+def test_a_new_step_by_the_former_name_of_another_starts_empty() -> None:
+    found = compared(version("a"), version("a", "b", was={"b": "a", "a": "x"}))
+    assert (found["a"].fate, found["b"].was) == (Fate.NEW, "a")
+
+
+@pytest.mark.parametrize(
+    ("new", "words"),
+    [
+        (version("a", partitions=16), "it had 256 partitions and has 16 partitions now"),
+        (version("a", key=int), "it had keyed by str and has keyed by int now"),
+    ],
+)
+def test_what_stored_state_does_not_fit_is_refused(new: Application, words: str) -> None:
+    old = version("a")
+    assert words in problems(compared(old, new))["a"]
+    assert not problems(compared(old, new, "a"))
+
+
+def test_a_computation_that_collects_now_cannot_take_a_state_for_each_key() -> None:
+    computation = w.state_computation(state=Seen, name="a")(counted)
+    stream = w.source("words", w.ListSource(["a"], record=str)).collect().to(computation)
+    new = w.application("app", stream.to_sink(w.ListSink([]), name="a-out"))
+    found = compared(version("a"), new)
+    assert found["a"].problem.startswith("it was a partitioned step and is a stateful step now")
+
+
+def test_a_version_may_rise_and_not_fall() -> None:
+    newer = version("a", version=2, migrate=lambda _stored, _version: Seen())
+    assert not problems(compared(version("a"), newer))
+    assert "its state is of version 2, and this is version 1" in str(
+        compared(newer, version("a"))["a"]
+    )
+
+
+def test_another_source_cannot_go_on_from_positions() -> None:
+    stream = w.source("words", w.GeneratorSource(count=1)).map(str)
+    new = w.application("app", stream.to_sink(w.ListSink([]), name="a-out"))
+    assert "it had ListSource and has GeneratorSource now" in str(
+        compared(version("a"), new, "a")["words"]
+    )
+
+
+def test_an_upgrade_keeps_the_name_and_drops_only_what_is_there() -> None:
+    new = version("a")
+    found = compared(version("a"), w.application("other", *_ends()), "zebra")
+    assert "the cluster runs application app, and this is application other" in str(found["other"])
+    assert "nothing of that name is kept" in str(compared(version("a"), new, "zebra")["zebra"])
+
+
+def _ends() -> list[w.End]:
+    return [w.source("words", w.ListSource(["a"], record=str)).to_sink(w.ListSink([]))]

@@ -1,0 +1,107 @@
+"""`wallarood check --upgrade` reads what a cluster has stored with the classes of a new version."""
+
+from pathlib import Path
+
+import pytest
+from support.command import wallarood
+
+FIRST = """
+import wallarood as w
+
+class Total:
+    def __init__(self):
+        self.euros = 0.0
+
+@w.computation
+def pair(line: str) -> tuple[str, float]:
+    name, euros = line.split()
+    return name, float(euros)
+
+@w.computation
+def name(pair: tuple[str, float]) -> str:
+    return pair[0]
+
+@w.state_computation(state=Total)
+def total(pair: tuple[str, float], total: Total) -> str:
+    total.euros += pair[1]
+    return f"{pair[0]} {total.euros}"
+
+app = w.application(
+    "totals",
+    w.source("payments", w.FileSource("payments.txt")).to(pair).key_by(name).to(total)
+    .to_sink(w.FileSink("out")),
+)
+"""
+SECOND = (
+    FIRST.replace("self.euros = 0.0", "self.cents = 0")
+    .replace("total.euros += pair[1]", "total.cents += round(pair[1] * 100)")
+    .replace("{total.euros}", "{total.cents}")
+    .replace("def total(", "def sums(")
+    .replace(".to(total)", ".to(sums)")
+    .replace('source("payments"', 'source("paid"')
+    .replace('FileSink("out")),', 'FileSink("out")), was={"sums": "total", "paid": "payments"},')
+    .replace("(state=Total)", "(state=Total, version=2, migrate=in_cents)")
+    .replace(
+        "@w.computation\ndef pair",
+        "def in_cents(stored, version):\n    made = Total()\n"
+        "    made.cents = round(stored.euros * 100)\n    return made\n\n@w.computation\ndef pair",
+    )
+)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the state of a cluster that has run the first version."""
+    path = tmp_path_factory.mktemp("upgrade")
+    (path / "payments.txt").write_text("ann 1.5\nbob 2\nann 0.25\n")
+    (path / "app.py").write_text(FIRST)
+    done = wallarood(
+        *("run", "app.py", "--state-directory", "state", "--worker-name", "alpha"),
+        *("--topology-initializer", "--exit-on-completion", "--control-channel", "127.0.0.1:0"),
+        cwd=path,
+    )
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def check(path: Path, version: str, *flags: str) -> tuple[int, str, str]:
+    (path / "app.py").write_text(version)
+    flags = ("--state-directory", "state", *flags)
+    done = wallarood("check", "app.py", "--upgrade", *flags, cwd=path)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_version_that_renames_and_migrates_takes_all_over(cluster: Path) -> None:
+    status, said, wrong = check(cluster, SECOND)
+    assert status == 0, wrong
+    lines = said.splitlines()
+    assert "computation 'sums': renamed, it was 'total'" in lines
+    assert "source 'paid': renamed, it was 'payments'" in lines
+    assert "sink 'file-sink': kept" in lines
+    assert any(line.startswith("from epoch 1 of ") for line in lines)
+
+
+def test_what_is_stored_and_cannot_be_read_is_named_with_its_key(cluster: Path) -> None:
+    broken = SECOND.replace("stored.euros * 100", "stored.dollars * 100")
+    status, _, wrong = check(cluster, broken)
+    assert status == 65
+    assert "the state of computation 'sums' for key 'ann' cannot be migrated" in wrong
+    assert "'Stored' object has no attribute 'dollars'" in wrong
+
+
+def test_a_step_that_is_gone_must_be_dropped(cluster: Path) -> None:
+    gone = SECOND.replace('"sums": "total", ', "")
+    status, _, wrong = check(cluster, gone)
+    assert status == 65
+    assert "computation 'total': it is no computation of the new version: say --drop" in wrong
+    status, said, _ = check(cluster, gone, "--drop", "total")
+    assert status == 0
+    assert "computation 'sums': new, it starts empty" in said
+    assert "computation 'total': gone, what is kept of it is dropped" in said
+
+
+def test_without_a_cluster_there_is_nothing_to_upgrade_from(tmp_path: Path) -> None:
+    (tmp_path / "payments.txt").write_text("")
+    status, _, wrong = check(tmp_path, FIRST)
+    assert status == 78
+    assert "holds no cluster: there is nothing to upgrade from" in wrong

@@ -1,0 +1,169 @@
+"""What a new version of an application takes over from the one that a cluster runs."""
+# Theory of operation
+# ===================
+# State belongs to named computations and positions to named sources, so they survive a rewrite
+# around them. What each step is stands in the fingerprint of the running application, a line each;
+# the lines of the new one are compared with them, name by name, former names first. A computation
+# whose keys, slots or windows have changed cannot take what is stored: its state is to be dropped,
+# or it is to get another name. Types of state are not in the lines: whether each stored state can
+# be read by its class, `wallarood check --upgrade` finds out by reading it.
+
+from collections.abc import Collection, Iterator, Mapping
+from enum import Enum
+
+import attrs
+
+from wallarood.model.pipeline import Application, StepKind
+
+_STATE = {StepKind.STATEFUL.value, StepKind.PARTITIONED.value}
+_SOURCE, _SINK = StepKind.SOURCE.value, StepKind.SINK.value
+_CARRIES = ": carries "
+_OF_RECORDS = ("from ", "watched")
+"""What facts begin with that say nothing of a computation's state."""
+_VERSION = "version "
+
+
+class Fate(Enum):
+    """What becomes of a step in an upgrade."""
+
+    KEPT = "kept"
+    RENAMED = "renamed"
+    NEW = "new"
+    GONE = "gone"
+
+
+@attrs.frozen
+class Successor:
+    """A step of the new version, or one that is gone, and what it takes over.
+
+    `kind` is "computation", "source" or "sink". `was` is the step of the version before that it
+    follows, empty if it begins anew. `problem` says in words why it cannot be so.
+    """
+
+    kind: str
+    name: str
+    fate: Fate
+    was: str = ""
+    problem: str = ""
+
+    def __str__(self) -> str:
+        """A line for people."""
+        begins = {"computation": "starts empty", "source": "is read from its beginning"}
+        match self.fate:
+            case _ if self.problem:
+                said = self.problem
+            case Fate.RENAMED:
+                said = f"renamed, it was {self.was!r}"
+            case Fate.NEW:
+                said = f"new, it {begins.get(self.kind, 'begins a new output')}"
+            case Fate.GONE:
+                said = "gone, what is kept of it is dropped" if self.kind != "sink" else "gone"
+            case Fate.KEPT:
+                said = "kept"
+        return f"{self.kind} {self.name!r}: {said}"
+
+
+@attrs.frozen
+class _Line:
+    """What a line of a fingerprint says of a step with something to take over."""
+
+    kind: str
+    name: str
+    facts: tuple[str, ...]
+
+    @property
+    def word(self) -> str:
+        return "computation" if self.kind in _STATE else self.kind
+
+
+def successors(
+    running: tuple[str, ...], application: Application, *, drop: Collection[str] = ()
+) -> tuple[Successor, ...]:
+    """What becomes of each computation with state, source and sink of the cluster.
+
+    *running* is the fingerprint of the version that runs. What is named in *drop* is not taken
+    over, whatever it is.
+    """
+    old = {line.name: line for line in _lines(running)}
+    new = list(_lines(application.fingerprint))
+    former = {name: was for name, was in application.was if was in old}
+    found, claimed = [], set()
+    for line in new:
+        was = former.get(line.name, line.name)
+        if was in old and (was == line.name and was in former.values()):
+            was = ""  # another step was called so
+        if was not in old or was in drop:
+            found.append(Successor(line.word, line.name, Fate.NEW))
+            continue
+        claimed.add(was)
+        fate = Fate.KEPT if was == line.name else Fate.RENAMED
+        found.append(Successor(line.word, line.name, fate, was, _problem(old[was], line)))
+    for line in old.values():
+        if line.name not in claimed:
+            found.append(_gone(line, drop))
+    unknown = [name for name in drop if name not in old]
+    found += [
+        Successor("step", name, Fate.GONE, "", "nothing of that name is kept: there is no drop")
+        for name in unknown
+    ]
+    if running[:1] != application.fingerprint[:1]:
+        before, now = running[0], application.fingerprint[0]
+        text = f"the cluster runs {before}, and this is {now}: an upgrade keeps the name"
+        found.append(Successor("application", application.name, Fate.NEW, "", text))
+    return tuple(found)
+
+
+def taken_over(found: Collection[Successor]) -> Mapping[str, str]:
+    """The former name of each computation and source that goes on, by its present one."""
+    return {each.name: each.was for each in found if each.was and each.kind != _SINK}
+
+
+def _lines(fingerprint: tuple[str, ...]) -> Iterator[_Line]:
+    for line in fingerprint:
+        head, carries, rest = line.partition(_CARRIES)
+        kind, _, name = head.partition(" ")
+        if carries and kind in (*_STATE, _SOURCE, _SINK):
+            facts = rest.split("; ")[1:]
+            yield _Line(
+                kind, name, tuple(fact for fact in facts if not fact.startswith(_OF_RECORDS))
+            )
+
+
+def _gone(line: _Line, drop: Collection[str]) -> Successor:
+    problem = ""
+    if line.kind != _SINK and line.name not in drop:
+        what = "state" if line.kind in _STATE else "positions"
+        problem = (
+            f"it is no {line.word} of the new version: say --drop {line.name!r} if its {what} may "
+            f"go, or was={{…: {line.name!r}}} in w.application(…) if it has another name now"
+        )
+    return Successor(line.word, line.name, Fate.GONE, "", problem)
+
+
+def _problem(old: _Line, new: _Line) -> str:
+    """Why *new* cannot take over what *old* has; empty if it can."""
+    if new.kind == _SINK == old.kind:
+        return ""
+    drop = f"drop it (--drop {old.name!r}), or give it another name"
+    if old.kind != new.kind:
+        return f"it was a {old.kind} step and is a {new.kind} step now: {drop}"
+    before, now = (_without_version(line.facts) for line in (old, new))
+    if before != now:
+        gone = ", ".join(fact for fact in before if fact not in now) or "nothing"
+        come = ", ".join(fact for fact in now if fact not in before) or "nothing"
+        return f"it had {gone} and has {come} now, which what is stored does not fit: {drop}"
+    if _version(new.facts) < _version(old.facts):
+        return (
+            f"its state is of version {_version(old.facts)}, and this is version "
+            f"{_version(new.facts)}: start the newer application"
+        )
+    return ""
+
+
+def _without_version(facts: tuple[str, ...]) -> list[str]:
+    return [fact for fact in facts if not fact.startswith(_VERSION)]
+
+
+def _version(facts: tuple[str, ...]) -> int:
+    found = [fact.removeprefix(_VERSION) for fact in facts if fact.startswith(_VERSION)]
+    return int(found[0]) if found else 1
