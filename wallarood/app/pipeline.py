@@ -17,7 +17,7 @@ from wallarood.app.streams.nodes import Node, connect
 from wallarood.app.streams.outlet import Outlet
 from wallarood.app.streams.stream import Stream
 from wallarood.app.time import Time, check_time
-from wallarood.model.pipeline import ExecutionMode, FunctionShape, StepKind
+from wallarood.model.pipeline import ExecutionMode, FunctionShape, StepKind, time_name
 
 K = TypeVar("K")
 R = TypeVar("R")
@@ -117,7 +117,7 @@ def _stamped(name: str, outlet: Outlet, time: Any) -> Outlet:
         )
     declared = attrs.evolve(checked.declared, name="", spec=checked.settings)
     node = outlet.step(StepKind.STAMP, declared, before, name="", on_error=None)
-    node.wanted_name, node.stamped = f"{name}-time", True
+    node.wanted_name, node.stamped = time_name(name), True
     return Outlet(connect(node))
 
 

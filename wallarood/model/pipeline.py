@@ -115,6 +115,11 @@ SIDE_OUTPUTS = (ERRORS_OUTPUT, LATE_OUTPUT, LATE_LETTERS_OUTPUT)
 """Outputs of a step, also of one in the middle of a stage; all others are those of its stage."""
 
 
+def time_name(source: str) -> str:
+    """What the step is called that gives the records of *source* their times."""
+    return f"{source}-time"
+
+
 @attrs.frozen
 class Where:
     """A place in the application's source, for messages."""

@@ -43,7 +43,7 @@ def replan(
     _check_leavers(application, previous, workers)
     planned = plan(application, workers, (), epoch=epoch, previous=previous)
     before = {stage.index: stage for stage in previous.stages}
-    stages = tuple(_with_writers(stage, before[stage.index]) for stage in planned.stages)
+    stages = tuple(with_writers(stage, before[stage.index]) for stage in planned.stages)
     return attrs.evolve(planned, stages=stages, key_hash=previous.key_hash)
 
 
@@ -104,7 +104,7 @@ def left_behind(
     return tuple(found)
 
 
-def _with_writers(stage: Stage, before: Stage) -> Stage:
+def with_writers(stage: Stage, before: Stage) -> Stage:
     """The writers of a sink that stay keep their numbers; the others get new ones."""
     if stage.kind is not StageKind.SINK:
         return stage

@@ -19,7 +19,7 @@
 # its worker goes; slots, and partitions that any worker can read, move only as far as equal shares
 # ask for. Nothing is listed again.
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import attrs
 
@@ -42,22 +42,34 @@ def plan(
     *,
     epoch: int = 1,
     previous: Topology | None = None,
+    former: Mapping[str, str] | None = None,
 ) -> Topology:
     """Place every stage of *application* on *workers*, of which the first leads.
 
-    *listings* has the source partitions that each worker found. With a *previous* topology of the
-    same application they are those that it has. The same arguments give the same topology,
+    *listings* has the source partitions that each worker found. With a *previous* topology they are
+    those that it has: of the same application, or of the version before, of which *former* has the
+    name of each step that goes on, by its present one. The same arguments give the same topology,
     everywhere.
 
     Raises ApplicationError: there are more partitions than fit.
     """
     check_size(listings)
-    planner = _Planner(application, workers, listings, dict.fromkeys(workers, 0), previous)
-    for stage in planner.stay:
-        planner.load[stage.workers[0]] += 1
+    before = _by_head(previous, former)
+    planner = _Planner(application, workers, listings, dict.fromkeys(workers, 0), before)
+    for stage in before.values():
+        if planner.is_single_here(stage):
+            planner.load[stage.workers[0]] += 1
     for chain in coalesce(application):
         planner.place(chain)
     return Topology(epoch, application.name, workers, tuple(planner.stages), tuple(planner.edges))
+
+
+def _by_head(previous: Topology | None, former: Mapping[str, str] | None) -> dict[str, Stage]:
+    """The stages of the previous topology by the present names of their first steps."""
+    stages = {stage.steps[0]: stage for stage in (previous.stages if previous is not None else ())}
+    if former is None:
+        return stages
+    return {now: stages[was] for now, was in former.items() if was in stages}
 
 
 @attrs.define
@@ -66,7 +78,7 @@ class _Planner:
     workers: tuple[WorkerName, ...]
     listings: Listings
     load: dict[WorkerName, int]
-    previous: Topology | None
+    previous: Mapping[str, Stage]
     stages: list[Stage] = attrs.field(factory=list)
     edges: list[Edge] = attrs.field(factory=list)
     stage_of: dict[str, int] = attrs.field(factory=dict)
@@ -100,22 +112,20 @@ class _Planner:
                 )
             )
 
-    @property
-    def stay(self) -> list[Stage]:
-        """The stages that had a single worker, which is there."""
-        before = self.previous.stages if self.previous is not None else ()
-        return [each for each in before if len(each.workers) == 1 and each.workers[0] in self.load]
+    def is_single_here(self, before: Stage) -> bool:
+        """Whether a stage had a single worker, which is there."""
+        return len(before.workers) == 1 and before.workers[0] in self.load
 
     def _before(self, stage: Stage) -> Stage | None:
-        """What *stage* was in the previous topology."""
-        return None if self.previous is None else self.previous.stages[stage.index]
+        """What *stage* was in the previous topology; None: there was none, or not this stage."""
+        return self.previous.get(stage.steps[0])
 
     def _least_loaded(self) -> WorkerName:
         return min(self.workers, key=lambda worker: self.load[worker])
 
     def _place_single(self, stage: Stage) -> Stage:
         before = self._before(stage)
-        if before is not None and before in self.stay:
+        if before is not None and self.is_single_here(before):
             return attrs.evolve(stage, workers=before.workers)
         worker = self._least_loaded()
         self.load[worker] += 1

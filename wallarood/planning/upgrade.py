@@ -13,7 +13,11 @@ from enum import Enum
 
 import attrs
 
-from wallarood.model.pipeline import Application, StepKind
+from wallarood.model.pipeline import Application, StepKind, time_name
+from wallarood.model.topology import Topology
+from wallarood.planning.change import with_writers
+from wallarood.planning.listings import Listings
+from wallarood.planning.plan import plan
 
 _STATE = {StepKind.STATEFUL.value, StepKind.PARTITIONED.value}
 _SOURCE, _SINK = StepKind.SOURCE.value, StepKind.SINK.value
@@ -113,9 +117,46 @@ def successors(
     return tuple(found)
 
 
-def taken_over(found: Collection[Successor]) -> Mapping[str, str]:
-    """The former name of each computation and source that goes on, by its present one."""
-    return {each.name: each.was for each in found if each.was and each.kind != _SINK}
+def taken_over(found: Collection[Successor]) -> dict[str, str]:
+    """The former name of each step that goes on, by its present one.
+
+    The time of a source goes with it. A sink goes on by its name alone, which its output has in it.
+    """
+    names = {
+        each.name: each.was
+        for each in found
+        if each.was and (each.kind != _SINK or each.fate is Fate.KEPT)
+    }
+    times = {
+        time_name(each.name): time_name(each.was)
+        for each in found
+        if each.was and each.kind == _SOURCE
+    }
+    return names | times
+
+
+def upgraded(
+    application: Application,
+    previous: Topology,
+    listings: Listings,
+    *,
+    former: Mapping[str, str],
+    epoch: int,
+) -> Topology:
+    """The topology of *application* in *epoch*, on the workers of the version before.
+
+    What goes on, by *former*, stays where it is: `taken_over` of the two versions. *listings* has
+    the partitions of sources that are new.
+    """
+    planned = plan(
+        application, previous.workers, listings, epoch=epoch, previous=previous, former=former
+    )
+    before = {stage.steps[0]: stage for stage in previous.stages}
+    stages = []
+    for stage in planned.stages:
+        was = before.get(former.get(stage.steps[0], ""))
+        stages.append(stage if was is None else with_writers(stage, was))
+    return attrs.evolve(planned, stages=tuple(stages), key_hash=previous.key_hash)
 
 
 def _lines(fingerprint: tuple[str, ...]) -> Iterator[_Line]:

@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 
 import wallarood as w
+from wallarood.model.ids import WorkerName
+from wallarood.model.messages import Listing
 from wallarood.model.pipeline import Application
-from wallarood.planning.upgrade import Fate, Successor, successors, taken_over
+from wallarood.planning.change import replan
+from wallarood.planning.plan import plan
+from wallarood.planning.upgrade import Fate, Successor, successors, taken_over, upgraded
 
 
 class Seen:
@@ -49,6 +53,12 @@ def compared(old: Application, new: Application, *drop: str) -> dict[str, Succes
     return {each.name: each for each in successors(old.fingerprint, new, drop=drop)}
 
 
+def named(found: Mapping[str, Successor]) -> dict[str, str]:
+    """What is taken over, but for the sinks and the times of sources."""
+    over = taken_over(found.values())
+    return {new: old for new, old in over.items() if not new.endswith(("-out", "-time"))}
+
+
 def problems(found: Mapping[str, Successor]) -> dict[str, str]:
     return {each.name: each.problem for each in found.values() if each.problem}
 
@@ -56,7 +66,7 @@ def problems(found: Mapping[str, Successor]) -> dict[str, str]:
 def test_the_same_application_keeps_all() -> None:
     found = compared(version("a", "b"), version("a", "b"))
     assert {each.fate for each in found.values()} == {Fate.KEPT}
-    assert taken_over(found.values()) == {"words": "words", "a": "a", "b": "b"}
+    assert named(found) == {"words": "words", "a": "a", "b": "b"}
 
 
 def test_what_is_new_starts_empty_and_what_is_gone_must_be_dropped() -> None:
@@ -75,19 +85,19 @@ def test_a_renamed_step_takes_over_what_it_had_by_its_former_name() -> None:
     new = version("c", source="texts", was={"c": "a", "texts": "words"})
     found = compared(version("a"), new)
     assert not problems(found)
-    assert taken_over(found.values()) == {"texts": "words", "c": "a"}
+    assert named(found) == {"texts": "words", "c": "a"}
     assert str(found["c"]) == "computation 'c': renamed, it was 'a'"
 
 
 def test_two_steps_may_swap_their_names() -> None:
     found = compared(version("a", "b"), version("a", "b", was={"a": "b", "b": "a"}))
-    assert taken_over(found.values()) == {"words": "words", "a": "b", "b": "a"}
+    assert named(found) == {"words": "words", "a": "b", "b": "a"}
     assert not problems(found)
 
 
 def test_a_former_name_that_a_later_version_no_longer_finds_is_no_matter() -> None:
     new = version("c", was={"c": "a"})
-    assert taken_over(compared(new, new).values()) == {"words": "words", "c": "c"}
+    assert named(compared(new, new)) == {"words": "words", "c": "c"}
 
 
 def test_a_new_step_by_the_former_name_of_another_starts_empty() -> None:
@@ -141,3 +151,44 @@ def test_an_upgrade_keeps_the_name_and_drops_only_what_is_there() -> None:
 
 def _ends() -> list[w.End]:
     return [w.source("words", w.ListSource(["a"], record=str)).to_sink(w.ListSink([]))]
+
+
+def test_the_time_of_a_source_goes_with_it_and_a_sink_by_its_name_alone() -> None:
+    new = version("c", source="texts", was={"c": "a", "texts": "words", "c-out": "a-out"})
+    over = taken_over(compared(version("a"), new).values())
+    assert over["texts-time"] == "words-time"
+    assert "c-out" not in over
+
+
+def test_what_goes_on_stays_where_it_is() -> None:
+    old, workers = version("a", "b"), ("alpha", "beta", "gamma")
+    listings = tuple((worker, (Listing("words", ("only",)),)) for worker in workers)
+    before = replan(
+        old, plan(old, ("alpha", "beta"), listings[:2]), (WorkerName("beta"), "gamma"), epoch=2
+    )
+    new = version("c", "d", source="texts", was={"texts": "words", "d": "b", "c": "a"})
+    former = taken_over(compared(old, new).values())
+    after = upgraded(new, before, listings, former=former, epoch=3)
+    assert (after.epoch, after.workers) == (3, before.workers)
+    for stage in after.stages:
+        [was] = [s for s in before.stages if s.steps[0] == former.get(stage.steps[0])] or [stage]
+        assert stage.owners == was.owners
+        assert stage.workers == was.workers
+        assert stage.source_partitions == was.source_partitions
+
+
+def test_a_sink_that_stays_keeps_the_numbers_of_its_writers_and_a_new_one_begins() -> None:
+    old = version("a")
+    listings = tuple((name, (Listing("words", ("only",)),)) for name in ("alpha", "beta"))
+    before = replan(old, plan(old, ("alpha", "beta"), listings), (WorkerName("beta"),), epoch=2)
+    after = upgraded(
+        new := version("a", "b"),
+        before,
+        (),
+        former=taken_over(compared(old, new).values()),
+        epoch=3,
+    )
+    writers = {stage.steps[0]: stage for stage in after.stages if "out" in stage.steps[0]}
+    [kept] = [stage for stage in before.stages if stage.steps[0] == "a-out"]
+    assert writers["a-out"].writer_of(WorkerName("beta")) == kept.writer_of(WorkerName("beta")) == 1
+    assert writers["b-out"].writer_of(WorkerName("beta")) == 0
