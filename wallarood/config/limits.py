@@ -80,6 +80,15 @@ LIMITS: tuple[Key, ...] = (
     ),
     Key(
         "checkpoint",
+        "replicas",
+        Kind.NUMBER,
+        0,
+        "On how many other workers each worker has its checkpoints copied.",
+        0,
+        1,
+    ),
+    Key(
+        "checkpoint",
         "deadline",
         Kind.DURATION,
         30.0,

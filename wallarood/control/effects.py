@@ -8,6 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from wallarood.control.change.effects import FinishChange, OfAChange
+from wallarood.control.replicas.effects import Copied, OfReplicas
 from wallarood.control.stale import UNSTAMPED, Stamp
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import WallaroodError
@@ -245,10 +246,11 @@ ShellEffect: TypeAlias = (
     | ReadyToLeave
     | JobDone
     | StopOrderly
+    | OfReplicas
     | OfARound
     | OfAChange
 )
 """What a node leaves to the shell."""
 
-Effect: TypeAlias = ShellEffect | SendToMember | Fail | PublishedFinal | FinishChange
+Effect: TypeAlias = ShellEffect | SendToMember | Fail | PublishedFinal | FinishChange | Copied
 """What a machine wants; the node carries out a part of it itself."""

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from wallarood.control.change.events import OfAChange
+from wallarood.control.replicas.events import OfReplicas
 from wallarood.model.errors import WallaroodError
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import ControlMessage, Holdings, Member, RequestCheckpoint
@@ -235,6 +236,7 @@ Event: TypeAlias = (
     | KeyRefused
     | HostFailed
     | OfAChange
+    | OfReplicas
 )
 
 

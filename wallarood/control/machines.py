@@ -12,6 +12,7 @@ from wallarood.control.formation.joiner import Joiner
 from wallarood.control.formation.startup import Role
 from wallarood.control.machine import Machine
 from wallarood.control.membership.membership import Membership
+from wallarood.control.replicas.copies import Copies
 from wallarood.control.rounds.active_round import ActiveRound
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.control.rounds.recovery_member import RecoveryMember
@@ -24,8 +25,9 @@ from wallarood.model.messages import RoundProposal
 
 @attrs.define(eq=False)
 class Machines:
-    """What is None does not exist yet. Only the leader has a `recovery_leader`.
+    """What is None does not exist yet.
 
+    Only the leader has a `recovery_leader`, and only where there are others there are `copies`.
     `round` is the one that has begun last, also when it has been `halted`.
     """
 
@@ -34,6 +36,7 @@ class Machines:
     membership: Membership | None = None
     recovery_leader: RecoveryLeader | None = None
     recovery_member: RecoveryMember | None = None
+    copies: Copies | None = None
     round: ActiveRound | None = None
     halted: bool = False
     view: View | None = None
@@ -98,6 +101,8 @@ class Machines:
         epoch = record.topology.epoch
         vote = vote if vote is not None and vote.epoch == epoch else Vote(epoch)
         self.recovery_member = self.classes.recovery_member(workers[0], vote)
+        if len(workers) > 1:
+            self.copies = self._make_copies(record, settings)
         if founding.name == workers[0]:
             self.recovery_leader = self.classes.recovery_leader(founding.member, workers, vote)
         self.view = View(founding.member, record)
@@ -128,6 +133,14 @@ class Machines:
         """A member is not heard of."""
         if self.view is not None:
             self.view.is_down(name)
+
+    def _make_copies(self, record: ClusterRecord, settings: NodeSettings) -> Copies:
+        name, topology = record.worker, record.topology
+        replicator = None
+        if settings.replicas:
+            layout = topology.epoch
+            replicator = self.classes.replicator(name, topology.workers, layout=layout)
+        return Copies(record, self.classes.holder(name, topology.workers), replicator)
 
     def begin_round(
         self, record: ClusterRecord, proposal: RoundProposal, *, settings: NodeSettings, now: float

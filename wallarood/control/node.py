@@ -5,11 +5,8 @@
 # What one machine wants of another on the same worker does not leave: what a member says to itself,
 # a member that came or went, and the final checkpoint are events that the same step takes, each
 # after all effects of the event before it. So is what changes the record or the state of this
-# worker. Every message is stamped with what was so when it was said.
-#
-# Which machine takes an event is in `wallarood.control.routing`.
-#
-# What an operator or the configuration wants is an event as well, see `wallarood.control.orders`.
+# worker. Every message is stamped with what was so when it was said. Which machine takes an event is
+# in `wallarood.control.routing`; what an operator wants is an event, see `wallarood.control.orders`.
 
 from collections import deque
 from collections.abc import Sequence
@@ -27,6 +24,7 @@ from wallarood.control.formation.startup import Role
 from wallarood.control.machines import Machines
 from wallarood.control.membership.presence import alone, refusal
 from wallarood.control.orders import take_order
+from wallarood.control.replicas.effects import Copied
 from wallarood.control.rounds.active_round import ActiveRound
 from wallarood.control.settings import MachineClasses, NodeSettings
 from wallarood.control.stale import Stamp
@@ -35,7 +33,7 @@ from wallarood.model import messages as say
 from wallarood.model.change import Change, Vote
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import RefusedError, WallaroodError
-from wallarood.model.ids import Address, WorkerName
+from wallarood.model.ids import WorkerName
 
 
 class ClusterNode:
@@ -151,9 +149,9 @@ class ClusterNode:
         waits = (*own, *(machine.deadline for machine in self.machines.all))
         return min((each for each in waits if each is not None), default=None)
 
-    def address_of(self, name: WorkerName) -> Address:
-        """Where a member is to be found, as far as is known."""
-        return self._members[name].control
+    def known(self, name: WorkerName) -> say.Member:
+        """Another member, with its addresses as far as they are known."""
+        return self._members[name]
 
     # ---- events ----------------------------------------------------------------------------------
 
@@ -201,7 +199,7 @@ class ClusterNode:
 
     def give(self, event: on.Event, now: float) -> list[do.Effect]:
         """Have the machines of rounds take an event."""
-        return routing.give(self.machines.of_rounds, event, now)
+        return routing.give_of_rounds(self.machines, event, now)
 
     def _timer(self, now: float) -> list[do.Effect]:
         effects = routing.fire(self.machines, now)
@@ -219,7 +217,10 @@ class ClusterNode:
         return [left for effect in effects for left in self._settle(effect, now)]
 
     def _settle(self, effect: do.Effect, now: float) -> list[do.ShellEffect]:  # noqa: PLR0912
+        self._own.extend(routing.follows(self.machines, effect))
         match effect:
+            case Copied():
+                return []
             case do.SendOnConnection():
                 return [msgspec.structs.replace(effect, stamp=self.stamp)]
             case do.SendToMember(name, message):

@@ -14,6 +14,7 @@ from wallarood.control.formation.founding import FORMATION_MESSAGES
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.machine import Machine
 from wallarood.control.machines import Machines
+from wallarood.control.replicas.events import RoundOver
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import JoinRunning, Staged
 
@@ -26,6 +27,24 @@ def give(machines: Sequence[Machine], event: on.Event, now: float) -> list[do.Ef
     kind = on.kind_of(event)
     takers = [machine for machine in machines if kind in machine.INPUTS]
     return [effect for machine in takers for effect in machine.step(event, now)]
+
+
+def give_of_rounds(machines: Machines, event: on.Event, now: float) -> list[do.Effect]:
+    """Have the machines of rounds take an event, and those of replicas before them."""
+    if machines.copies is None:
+        return give(machines.of_rounds, event, now)
+    effects, passed = machines.copies.take(event, now)
+    return [*effects, *(done for each in passed for done in give(machines.of_rounds, each, now))]
+
+
+def follows(machines: Machines, effect: do.Effect) -> list[on.Event]:
+    """What the machines of replicas are to be told of an effect of others."""
+    match effect:
+        case do.WriteRound(proposal) if machines.copies is not None:
+            machines.copies.proposed(proposal)
+        case do.HaltJob() | do.ReadHoldings() if machines.copies is not None:
+            return [RoundOver()]
+    return []
 
 
 def opened(

@@ -8,6 +8,8 @@ from wallarood.control.change.proposing.changer import Changer
 from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.membership.membership import Membership
+from wallarood.control.replicas.holder import Holder
+from wallarood.control.replicas.replicator import Replicator
 from wallarood.control.rounds.checkpoint_leader import (
     IN_VAIN_MAX,
     UNPUBLISHED_MAX,
@@ -37,13 +39,14 @@ class NodeSettings:
     """What the decisions of the cluster depend on, besides what happens.
 
     `in_vain_max` checkpoints in a row may be abandoned, and `unpublished_max` transactions of a
-    sink may wait, before sources pause.
+    sink may wait, before sources pause. Each part is copied to the disks of `replicas` others.
     """
 
     timing: Timing = Timing()
     exit_on_completion: bool = False
     in_vain_max: int = IN_VAIN_MAX
     unpublished_max: int = UNPUBLISHED_MAX
+    replicas: int = 0
 
 
 @attrs.frozen
@@ -61,3 +64,5 @@ class MachineClasses:
     newcomer: type[Newcomer] = Newcomer
     changer: type[Changer] = Changer
     participant: type[Participant] = Participant
+    replicator: type[Replicator] = Replicator
+    holder: type[Holder] = Holder

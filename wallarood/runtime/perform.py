@@ -9,11 +9,13 @@ import structlog
 from wallarood.control import effects as do
 from wallarood.control.change import effects as change
 from wallarood.control.effects import Level, OfARound, ShellEffect
+from wallarood.control.replicas.effects import OfReplicas
 from wallarood.control.stale import Stamp
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.messages import ControlMessage, Heartbeat
 from wallarood.runtime.changing import perform_change
 from wallarood.runtime.leaving import stop_orderly
+from wallarood.runtime.replicas import perform_replicas
 from wallarood.runtime.rounds import checkpoints
 from wallarood.runtime.rounds.running import begin_round, halt
 from wallarood.runtime.store import calls
@@ -67,6 +69,8 @@ def _perform(worker: Worker, effect: ShellEffect) -> None:  # noqa: PLR0912 - a 
             perform_change(worker, effect)
         case change.TellOperator():
             perform_change(worker, effect)
+        case _ if isinstance(effect, OfReplicas):
+            perform_replicas(worker, effect)
         case _:
             _perform_in_round(worker, effect)
 
@@ -139,7 +143,9 @@ def _formed(worker: Worker, record: ClusterRecord) -> None:
     in_turn(worker, calls.open_store)
     for peer in workers[1 : workers.index(name)]:
         worker.nursery.start_soon(
-            worker.connections.keep_dialling, peer, partial(worker.node.address_of, peer)
+            worker.connections.keep_dialling,
+            peer,
+            lambda peer=peer: worker.node.known(peer).control,
         )
 
 

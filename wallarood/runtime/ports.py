@@ -1,14 +1,15 @@
 """What the runtime needs from the adapters around it, as Protocols. `daemon.py` passes them in."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from wallarood.model.change import PartName
 from wallarood.model.checkpoint import CheckpointId, CheckpointPart, Restored
 from wallarood.model.cluster_record import ClusterRecord
-from wallarood.model.ids import Address, ClusterId
-from wallarood.model.messages.replicas import Chunk, PartHead, PartWanted
+from wallarood.model.ids import Address, ClusterId, WorkerName
+from wallarood.model.messages.replicas import Chunk, ChunkGroup, Has, PartHead, PartWanted
 
 
 class ControlChannel(Protocol):
@@ -59,6 +60,26 @@ class DataChannel(Protocol):
         """Close the connection."""
 
 
+class ReplicaStore(Protocol):
+    """The replicas of others' parts, in the store of one's own."""
+
+    @property
+    def held(self) -> tuple[PartName, ...]:
+        """The replicas that are here."""
+
+    def has(self, owner: tuple[int, WorkerName]) -> Has:
+        """What is here of an owner in a layout."""
+
+    def stage(self, owner: tuple[int, WorkerName], chunks: Collection[Chunk]) -> bool:
+        """Write chunks of a part that is not whole yet."""
+
+    def write(self, part: PartName, fields: object, chunks: Collection[Chunk]) -> bool:
+        """Write the last chunks of a part, and the part itself; whether it is whole."""
+
+    def discard(self, number: int) -> None:
+        """Delete the replicas of a checkpoint that can never be committed."""
+
+
 class CheckpointStore(Protocol):
     """The checkpoints of one worker. Each call returns when the change is on disk.
 
@@ -88,6 +109,10 @@ class CheckpointStore(Protocol):
     @property
     def line(self) -> int:
         """How often the cluster has gone back below a checkpoint that was known committed."""
+
+    @property
+    def replicas(self) -> ReplicaStore:
+        """The replicas of others' parts."""
 
     def write(self, part: CheckpointPart) -> int:
         """Write a checkpoint; returns the bytes that it added."""
@@ -125,11 +150,12 @@ class RecordStore(Protocol):
         """Open the checkpoints of a cluster."""
 
     def read_part(
-        self, cluster_id: ClusterId, wanted: PartWanted
+        self, cluster_id: ClusterId, wanted: PartWanted, *, there: Collection[ChunkGroup] = ()
     ) -> tuple[PartHead, Iterator[list[Chunk]]]:
-        """Read a part of a checkpoint, also while the checkpoints are written.
+        """Read a part of a checkpoint or a replica, also while the checkpoints are written.
 
-        Raises DamagedStateError: it is not here, or damaged. Raises CannotCreateError.
+        What is *there* already is left out. Raises DamagedStateError: it is not here, or damaged.
+        Raises CannotCreateError.
         """
 
     def load_record(self) -> ClusterRecord | None:

@@ -23,7 +23,9 @@ from wallarood.runtime.control_task import ControlConnections
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.dataflow.limits import JobLimits
+from wallarood.runtime.peers.holder_link import HolderLink
 from wallarood.runtime.peers.links import LinkLimits, Links
+from wallarood.runtime.peers.owner_link import OwnerLink
 from wallarood.runtime.ports import CheckpointStore, DialData, RecordStore
 from wallarood.runtime.profile import Profile
 from wallarood.runtime.setups import Setups
@@ -99,6 +101,14 @@ class Round:
 
 
 @attrs.define(eq=False)
+class ReplicaLinks:
+    """The connections for copies of parts that there are now."""
+
+    to_holder: HolderLink | None = None
+    of_owners: dict[WorkerName, OwnerLink] = attrs.field(factory=dict)
+
+
+@attrs.define(eq=False)
 class Worker:
     """One worker at run time: what it decides with, and what carries out the decisions.
 
@@ -123,6 +133,7 @@ class Worker:
         init=False, default=attrs.Factory(lambda self: Setups(self.application.setups), True)
     )
     round: Round | None = None
+    replicas: ReplicaLinks = attrs.field(factory=ReplicaLinks)
     last_checkpoint: LastCheckpoint | None = None
     checkpoint_log: CheckpointLog = attrs.field(factory=CheckpointLog)
     disk_problem: str = ""

@@ -9,7 +9,13 @@ from typing import Any
 import msgspec
 from xxhash import xxh3_64_intdigest
 
-from wallarood.model.checkpoint import CheckpointId, CheckpointPart
+from wallarood.model.checkpoint import (
+    CheckpointId,
+    CheckpointPart,
+    Restored,
+    SinkPart,
+    SourcePosition,
+)
 from wallarood.model.errors import CannotCreateError, DamagedStateError
 from wallarood.model.ids import ClusterId
 
@@ -248,6 +254,16 @@ def read_chunks(
         if not is_whole(data, written):
             raise damage(path, f"{what}: chunk {sequence} has a wrong checksum")
     return [data for _, data, _ in rows]
+
+
+def restored_of(manifest: Manifest, chunks: dict[str, list[bytes]]) -> Restored:
+    """A part as it is given back; *chunks* are those of each of its computations."""
+    return Restored(
+        manifest.checkpoint,
+        tuple(SourcePosition(*each) for each in manifest.sources),
+        tuple(SinkPart(*each) for each in manifest.sinks),
+        chunks,
+    )
 
 
 def missing(

@@ -28,13 +28,7 @@ import attrs
 import msgspec
 import structlog
 
-from wallarood.model.checkpoint import (
-    CheckpointId,
-    CheckpointPart,
-    Restored,
-    SinkPart,
-    SourcePosition,
-)
+from wallarood.model.checkpoint import CheckpointId, CheckpointPart, Restored
 from wallarood.model.errors import CannotCreateError, DamagedStateError, LocalProtocolError
 from wallarood.storage.checkpoint_rows import (
     UNREADABLE,
@@ -47,9 +41,11 @@ from wallarood.storage.checkpoint_rows import (
     prune,
     put_marks,
     read_chunks,
+    restored_of,
     shrink,
 )
 from wallarood.storage.place import Place
+from wallarood.storage.replicas import Replicas
 
 BUSY_MS = 5000
 
@@ -77,9 +73,12 @@ class CheckpointStore:
     """Those above it that can never be committed."""
     _place: Place = attrs.field(init=False)
     """Of the file that was opened."""
+    replicas: Replicas = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._place = Place.of(self.path)
+        marks, transaction = (lambda: self.marks), self._transaction
+        self.replicas = Replicas(self.path, self._connection, transaction, marks)
 
     @property
     def held(self) -> tuple[CheckpointId, ...]:
@@ -105,7 +104,7 @@ class CheckpointStore:
     @property
     def highest(self) -> int:
         """The highest checkpoint number that was ever seen here."""
-        return self.marks.highest
+        return max(self.marks.highest, self.replicas.highest)
 
     @property
     def line(self) -> int:
@@ -215,28 +214,25 @@ class CheckpointStore:
         with self._transaction() as cursor:
             cursor.execute("DELETE FROM checkpoint WHERE number > ?", (checkpoint.number,))
             cursor.execute("DELETE FROM chunk WHERE number > ?", (checkpoint.number,))
+            replicas = self.replicas.void(cursor, above=checkpoint.number)
             put_marks(cursor, marks)
-        self.marks, self._manifests = marks, manifests
+        self.marks, self._manifests, self.replicas.parts = marks, manifests, replicas
         self._known, self._void = checkpoint.number, set()
 
     def restore(self, number: int) -> Restored:
         """Read a checkpoint with all its state."""
         manifest = self._manifests[number]
-        return Restored(
-            manifest.checkpoint,
-            tuple(SourcePosition(*each) for each in manifest.sources),
-            tuple(SinkPart(*each) for each in manifest.sinks),
-            {
-                chain.computation: [
-                    data
-                    for link, count in chain.links
-                    for data in read_chunks(
-                        self._connection, self.path, link=link, of=chain.computation, count=count
-                    )
-                ]
-                for chain in manifest.chains
-            },
-        )
+        chunks = {
+            chain.computation: [
+                data
+                for link, count in chain.links
+                for data in read_chunks(
+                    self._connection, self.path, link=link, of=chain.computation, count=count
+                )
+            ]
+            for chain in manifest.chains
+        }
+        return restored_of(manifest, chunks)
 
     def verify(self) -> list[str]:
         """Read every value; return what is damaged, each in words."""

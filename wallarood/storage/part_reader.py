@@ -6,53 +6,106 @@
 # while somebody reads from before: so a part is read without delay, and the connection closed.
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
+from wallarood.model.change import PartName
 from wallarood.model.errors import DamagedStateError
 from wallarood.model.ids import ClusterId
-from wallarood.model.messages.replicas import Chunk, PartHead, PartWanted
+from wallarood.model.messages.replicas import Chunk, ChunkGroup, PartHead, PartWanted
 from wallarood.storage.checkpoint_files import inspect_checkpoints
-from wallarood.storage.checkpoint_rows import UNREADABLE, Chain, damage, is_whole, unreadable
+from wallarood.storage.checkpoint_rows import (
+    UNREADABLE,
+    Manifest,
+    damage,
+    is_whole,
+    unreadable,
+)
 from wallarood.storage.checkpoints import CheckpointStore
+from wallarood.storage.replicas import groups_of
 
 READ_BYTES = 1 << 20
 """About how much of a part is read at once."""
 
+PartRead: TypeAlias = tuple[PartHead, Iterator[list[Chunk]]]
+"""The head of a part, and its chunks, some at a time."""
+
 
 def read_own_part(
-    path: Path, cluster_id: ClusterId, wanted: PartWanted
-) -> tuple[PartHead, Iterator[list[Chunk]]]:
+    path: Path, cluster_id: ClusterId, wanted: PartWanted, *, there: Collection[ChunkGroup] = ()
+) -> PartRead:
     """The part of the worker whose database is at *path*, and its chunks, some at a time.
 
-    Of the computations that *wanted* names slots of, all chunks; of others none. Raises
-    DamagedStateError: it is not there, or damaged. Raises CannotCreateError: the disk refuses.
+    Of the computations that *wanted* names slots of, all chunks; of others none. What is *there*
+    already is left out. Raises DamagedStateError: it is not there, or damaged. Raises
+    CannotCreateError: the disk refuses.
     """
     store = inspect_checkpoints(path, cluster_id)
     try:
         manifest = store.manifests.get(wanted.part.number)
         if manifest is None or manifest.round != wanted.part.round:
-            raise DamagedStateError(
-                f"{path} has no part of checkpoint {wanted.part.round}.{wanted.part.number}"
-            )
-        chosen = None if wanted.slots is None else {name for name, _ in wanted.slots}
-        chains = [each for each in manifest.chains if chosen is None or each.computation in chosen]
-        count = sum(count for chain in chains for _, count in chain.links)
-        fields = msgspec.to_builtins(manifest)
-        head = PartHead(wanted.part, fields, count, manifest.size_bytes)
-        return head, _chunks(store, chains)
+            raise DamagedStateError(f"{path} has no part {shown(wanted.part)}")
+        groups = _chosen(manifest, wanted, there)
+        return _head_of(wanted.part, manifest, groups), _own_chunks(store, groups)
     except BaseException:
         store.close()
         raise
 
 
-def _chunks(store: CheckpointStore, chains: list[Chain]) -> Iterator[list[Chunk]]:
+def read_replica(path: Path, cluster_id: ClusterId, wanted: PartWanted) -> PartRead:
+    """The replica of another worker's part that is in the database at *path*; as above."""
+    store = inspect_checkpoints(path, cluster_id)
     try:
-        for chain in chains:
-            for number, count in chain.links:
-                yield from link_of(store, chain.computation, (number, count))
+        part = wanted.part
+        manifest = store.replicas.parts.get((part.layout, part.owner), {}).get(part.number)
+        if manifest is None or manifest.round != part.round:
+            raise DamagedStateError(f"{path} has no replica of part {shown(part)}")
+        groups = _chosen(manifest, wanted, ())
+        return _head_of(part, manifest, groups), _replica_chunks(store, part, groups)
+    except BaseException:
+        store.close()
+        raise
+
+
+def shown(part: PartName) -> str:
+    """A part for a message."""
+    return f"{part.round}.{part.number} of {part.owner}"
+
+
+def _chosen(
+    manifest: Manifest, wanted: PartWanted, there: Collection[ChunkGroup]
+) -> list[ChunkGroup]:
+    named = None if wanted.slots is None else {name for name, _ in wanted.slots}
+    return [
+        group
+        for group in groups_of(manifest)
+        if group not in there and (named is None or group.computation in named)
+    ]
+
+
+def _head_of(part: PartName, manifest: Manifest, groups: list[ChunkGroup]) -> PartHead:
+    count = sum(group.count for group in groups)
+    fields = msgspec.to_builtins(manifest)
+    return PartHead(part, fields, count, manifest.size_bytes, tuple(groups))
+
+
+def _own_chunks(store: CheckpointStore, groups: list[ChunkGroup]) -> Iterator[list[Chunk]]:
+    try:
+        for group in groups:
+            yield from link_of(store, group.computation, (group.number, group.count))
+    finally:
+        store.close()
+
+
+def _replica_chunks(
+    store: CheckpointStore, part: PartName, groups: list[ChunkGroup]
+) -> Iterator[list[Chunk]]:
+    try:
+        for group in groups:
+            yield store.replicas.chunks((part.layout, part.owner), group)
     finally:
         store.close()
 

@@ -13,7 +13,7 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection
 from pathlib import Path
 
 import attrs
@@ -29,7 +29,7 @@ from wallarood.model.errors import (
     WallaroodError,
 )
 from wallarood.model.ids import ClusterId, Incarnation
-from wallarood.model.messages.replicas import Chunk, PartHead, PartWanted
+from wallarood.model.messages.replicas import ChunkGroup, PartWanted
 from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
 from wallarood.storage.checkpoints import CheckpointStore
 from wallarood.storage.files import (
@@ -38,7 +38,7 @@ from wallarood.storage.files import (
     read_document,
     write_document,
 )
-from wallarood.storage.part_reader import read_own_part
+from wallarood.storage.part_reader import PartRead, read_own_part, read_replica
 from wallarood.wire.strict import StructureError, structure, unstructure
 
 log = structlog.get_logger(__name__)
@@ -77,13 +77,18 @@ class StateDirectory:
         store = open_checkpoints(self.checkpoints_path, cluster_id)
         for what in store.drop_damaged():
             log.warning("a damaged checkpoint is left out", damage=what)
+        for what in store.replicas.drop_damaged():
+            log.warning("a damaged replica is dropped; its owner sends it again", damage=what)
         return store
 
     def read_part(
-        self, cluster_id: ClusterId, wanted: PartWanted
-    ) -> tuple[PartHead, Iterator[list[Chunk]]]:
-        """Read a part out of the checkpoints; see `read_own_part`."""
-        return read_own_part(self.checkpoints_path, cluster_id, wanted)
+        self, cluster_id: ClusterId, wanted: PartWanted, *, there: Collection[ChunkGroup] = ()
+    ) -> PartRead:
+        """Read a part out of the checkpoints, or a replica; see `read_own_part`."""
+        record, path = self.load_record(), self.checkpoints_path
+        if record is None or record.worker == wanted.part.owner:
+            return read_own_part(path, cluster_id, wanted, there=there)
+        return read_replica(path, cluster_id, wanted)
 
     def load_record(self) -> ClusterRecord | None:
         """The cluster record; None if there is none. Raises DamagedStateError."""

@@ -3,7 +3,7 @@
 The first byte is the kind, above those of `wallarood.wire.peer`. A piece is packed big-endian:
 
 ==========  =====================================================================
-piece       length of the computation's name u16, number u64, sequence u32,
+piece       length of the computation's name u16, number i64, sequence u32,
             whether it is the last of its chunk u8, the name, the bytes
 ==========  =====================================================================
 
@@ -17,18 +17,21 @@ import msgspec
 from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.messages.replicas import (
     Credit,
+    Has,
+    Held,
     PartEnd,
     PartHead,
     PartPiece,
     PartRefused,
     PartWanted,
     ReplicaHello,
+    StillThere,
     TransferHello,
     TransferMessage,
 )
 
 _PIECE = 16
-_piece = struct.Struct(">BHQI?")
+_piece = struct.Struct(">BHqI?")
 
 _KINDS: dict[type, int] = {
     TransferHello: 17,
@@ -38,6 +41,9 @@ _KINDS: dict[type, int] = {
     PartEnd: 21,
     PartRefused: 22,
     Credit: 23,
+    Has: 24,
+    Held: 25,
+    StillThere: 26,
 }
 _decoders: dict[int, msgspec.json.Decoder[TransferMessage]] = {
     number: msgspec.json.Decoder(kind) for kind, number in _KINDS.items()

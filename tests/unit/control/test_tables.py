@@ -26,6 +26,8 @@ from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.membership.membership import Membership
 from wallarood.control.membership.presence import Peer
+from wallarood.control.replicas.holder import Holder
+from wallarood.control.replicas.replicator import Replicator
 from wallarood.control.rounds.checkpoint_leader import CheckpointLeader
 from wallarood.control.rounds.checkpoint_member import CheckpointMember
 from wallarood.control.rounds.completion import Completion
@@ -50,6 +52,8 @@ MACHINES = {
         Changer,
         Participant,
         Newcomer,
+        Replicator,
+        Holder,
     )
 }
 WITH_TABLES = pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
@@ -123,9 +127,15 @@ def test_every_message_and_every_event_is_an_input_of_somebody() -> None:
     assert kinds == inputs | OF_MEMBERSHIP | OF_THE_NODE
 
 
-@pytest.mark.parametrize("path", ["wallarood/runtime/perform.py", "tests/world/node.py"])
-def test_every_effect_that_a_node_leaves_has_a_branch_in_the_shell(path: str) -> None:
-    source = (ROOT / path).read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("wallarood/runtime/perform.py", "wallarood/runtime/replicas.py"),
+        ("tests/world/node.py", "tests/world/replicas.py"),
+    ],
+)
+def test_every_effect_that_a_node_leaves_has_a_branch_in_the_shell(paths: tuple[str, ...]) -> None:
+    source = "".join((ROOT / path).read_text(encoding="utf-8") for path in paths)
     for effect in get_args(ShellEffect):
         assert re.search(rf"case .*\b(do|change)\.{effect.__name__}\(", source), effect
 

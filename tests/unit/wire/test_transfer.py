@@ -8,13 +8,17 @@ from wallarood.model.change import PartName
 from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.ids import Incarnation
 from wallarood.model.messages.replicas import (
+    ChunkGroup,
     Credit,
+    Has,
+    Held,
     PartEnd,
     PartHead,
     PartPiece,
     PartRefused,
     PartWanted,
     ReplicaHello,
+    StillThere,
     TransferHello,
     TransferMessage,
 )
@@ -38,6 +42,11 @@ messages = (
     | st.builds(PartEnd, parts)
     | st.builds(PartRefused, parts, names)
     | st.builds(Credit, u53)
+    | st.builds(
+        Has, st.lists(parts).map(tuple), st.lists(st.builds(ChunkGroup, names, u53, u32)).map(tuple)
+    )
+    | st.builds(Held, parts)
+    | st.just(StillThere())
 )
 PIECE = PartPiece("count", 7, 1, True, b"keys and states")
 

@@ -98,7 +98,11 @@ def node_settings(config: Config) -> NodeSettings:
         config["checkpoint.interval"],
         config["checkpoint.deadline"],
     )
-    return NodeSettings(timing, config["application.exit-on-completion"])
+    return NodeSettings(
+        timing,
+        config["application.exit-on-completion"],
+        replicas=config["checkpoint.replicas"],
+    )
 
 
 def runtime_settings(config: Config, data: Iterable[trio.SocketListener]) -> Settings:

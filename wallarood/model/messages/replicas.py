@@ -45,13 +45,27 @@ class PartWanted:
 
 
 @attrs.frozen
+class ChunkGroup:
+    """So many chunks of a computation, as checkpoint *number* has written them."""
+
+    computation: str
+    number: int
+    count: int
+
+
+@attrs.frozen
 class PartHead:
-    """A part begins. *manifest* is a JSON value: what stands in it besides its chunks."""
+    """A part begins. *manifest* is a JSON value: what stands in it besides its chunks.
+
+    `chunks` is how many come, and `groups` what they are of; of what the receiver is known to have
+    none comes.
+    """
 
     part: PartName
     manifest: Any
     chunks: int
     size_bytes: int
+    groups: tuple[ChunkGroup, ...] = ()
 
 
 @attrs.frozen
@@ -97,6 +111,26 @@ class Chunk:
     data: bytes
 
 
+@attrs.frozen
+class Has:
+    """The receiver's replicas that the sender has: *parts*, and the chunks of whatever part."""
+
+    parts: tuple[PartName, ...]
+    groups: tuple[ChunkGroup, ...]
+
+
+@attrs.frozen
+class Held:
+    """The sender has the replica of this part on its disk, with all that belongs to it."""
+
+    part: PartName
+
+
+@attrs.frozen
+class StillThere:
+    """Nothing else is to be said: the connection lives."""
+
+
 TransferMessage: TypeAlias = (
     TransferHello
     | ReplicaHello
@@ -106,5 +140,8 @@ TransferMessage: TypeAlias = (
     | PartEnd
     | PartRefused
     | Credit
+    | Has
+    | Held
+    | StillThere
 )
 """All that is said on such a connection."""

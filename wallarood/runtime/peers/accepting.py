@@ -12,6 +12,7 @@ from wallarood.runtime.peers.parts import Conversation
 from wallarood.runtime.peers.transfer import serve_parts
 from wallarood.runtime.ports import DataChannel
 from wallarood.runtime.profile import profile_accepted
+from wallarood.runtime.replicas import keep_replicas
 from wallarood.runtime.worker import Worker
 
 
@@ -26,7 +27,9 @@ async def accept_data(worker: Worker, channel: DataChannel) -> None:
         case TransferHello():
             await _serve_transfer(worker, came, came.first)
         case ReplicaHello():
-            raise RemoteProtocolError("this worker keeps no replicas")
+            check_certified(came, came.first.worker)
+            conversation = Conversation.after(came.channel, came.frames, came.rest)
+            await keep_replicas(worker, conversation, came.first)
         case _:
             await _accept_link(worker, came)
 

@@ -82,6 +82,7 @@ async def read_holdings(worker: Worker, turn: Turn, *, attempt: str) -> None:
             store.highest,
             store.line,
             tuple(store.kept.values()),
+            replicas=store.replicas.held,
         )
 
     worker.post(HoldingsRead(await stored(worker, turn, read)))
@@ -124,7 +125,12 @@ async def record_committed(worker: Worker, turn: Turn, *, ours: int, number: int
 
 async def discard(worker: Worker, turn: Turn, *, ours: int, number: int) -> None:
     """Delete what is held of a checkpoint that will never be committed."""
-    await _stored_in(worker, turn, ours, call=lambda store: store.discard(number))
+
+    def discard_all(store: CheckpointStore) -> None:
+        store.discard(number)
+        store.replicas.discard(number)
+
+    await _stored_in(worker, turn, ours, call=discard_all)
 
 
 async def _stored_in(

@@ -95,5 +95,5 @@ async def test_a_link_finds_its_round_or_is_told_that_there_is_none(tmp_path: Pa
 async def test_who_keeps_no_replicas_says_so(tmp_path: Path) -> None:
     async with lone_worker(tmp_path, endless([])) as lone, data_channels() as (ours, theirs):
         await Conversation(ours, FrameDecoder(1 << 20)).say(ReplicaHello("wc", 1, "beta", BETA, 1))
-        with pytest.raises(RemoteProtocolError, match="keeps no replicas"):
+        with pytest.raises(RemoteProtocolError, match="no replicas of beta are kept here"):
             await accept_data(lone.worker, theirs)

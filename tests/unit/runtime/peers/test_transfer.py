@@ -113,7 +113,7 @@ async def test_what_is_not_there_is_said(path: Path) -> None:
             lambda wanted: read_own_part(path, CLUSTER, wanted), PartWanted(absent)
         )
         assert isinstance(answer, PartRefused)
-        assert f"has no part of checkpoint {absent.round}.{absent.number}" in answer.reason
+        assert f"has no part {absent.round}.{absent.number} of alpha" in answer.reason
         assert taken == []
 
 

@@ -1,0 +1,91 @@
+"""The owner's connection to its holder: what is missing goes there, whatever breaks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trio
+from support.copied import OWNER, Copied, part_at, store_at, write_part
+
+from wallarood.control.replicas.events import HolderHas, HolderLost, PartHeld, ReplicaWritten
+from wallarood.model.messages.replicas import Held
+from wallarood.runtime.peers.parts import WINDOW_BYTES
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Iterator[Copied]:
+    copied = Copied(store_at(tmp_path / "owner.db"), store_at(tmp_path / "holder.db"))
+    yield copied
+    copied.owner.close()
+    copied.holder.close()
+
+
+async def test_a_part_is_on_the_other_disk_when_it_is_held(copied: Copied) -> None:
+    large = [bytes([n]) * (1 << 20) for n in range(2 * WINDOW_BYTES >> 20)]
+    write_part(copied.owner, 1, *large)
+    async with trio.open_nursery() as nursery:
+        link = copied.link(nursery)
+        nursery.start_soon(link.run)
+        await copied.until(lambda: copied.connections)
+        copied.says_what_it_has()
+        await copied.until(lambda: copied.at_owner == [HolderHas(())])
+        link.send(part_at(1))
+        await copied.until(lambda: copied.at_holder == [ReplicaWritten(part_at(1))])
+        copied.connections[-1].say(Held(part_at(1)))
+        await copied.until(lambda: copied.at_owner[1:] == [PartHeld(part_at(1))])
+        assert copied.holder.replicas.restore(part_at(1)) == copied.owner.restore(1)
+        assert link.sending is not None
+        assert link.sending.sent_bytes == sum(map(len, large)) == link.bytes_out
+
+        write_part(copied.owner, 2, b"changed")
+        link.send(part_at(2))
+        await copied.until(lambda: copied.at_holder[1:] == [ReplicaWritten(part_at(2))])
+        assert link.sending.sent_bytes == len(b"changed")
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_broken_connection_goes_on_with_what_has_come(copied: Copied) -> None:
+    write_part(copied.owner, 1, *[bytes([n]) * (1 << 20) for n in range(12)])
+    async with trio.open_nursery() as nursery:
+        link = copied.link(nursery)
+        nursery.start_soon(link.run)
+        await copied.until(lambda: copied.connections)
+        copied.says_what_it_has()
+        await copied.until(lambda: copied.at_owner)
+        link.send(part_at(1))
+        await copied.until(lambda: copied.holder.replicas.groups(OWNER))
+        copied.connections[0].scope.cancel()
+        await copied.until(lambda: len(copied.connections) == 2)
+        assert copied.at_owner[-1] == HolderLost()
+        link.send(part_at(1))  # before the holder has said what it has: it will be wanted again
+        copied.says_what_it_has()
+        await copied.until(lambda: isinstance(copied.at_owner[-1], HolderHas))
+        link.send(part_at(1))
+        await copied.until(lambda: ReplicaWritten(part_at(1)) in copied.at_holder)
+        assert copied.holder.replicas.restore(part_at(1)) == copied.owner.restore(1)
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_part_that_cannot_be_read_begins_from_the_start(copied: Copied) -> None:
+    async with trio.open_nursery() as nursery:
+        link = copied.link(nursery)
+        nursery.start_soon(link.run)
+        await copied.until(lambda: copied.connections)
+        copied.says_what_it_has()
+        await copied.until(lambda: copied.at_owner)
+        link.send(part_at(9))
+        await copied.until(lambda: len(copied.connections) == 2)
+        assert copied.at_owner[-1] == HolderLost()
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_connection_that_gives_no_sign_of_life_is_dialled_again(copied: Copied) -> None:
+    copied.probe_s, copied.silent = 0.02, 1
+    async with trio.open_nursery() as nursery:
+        link = copied.link(nursery)
+        nursery.start_soon(link.run)
+        await copied.until(lambda: copied.connections)
+        copied.says_what_it_has()
+        await trio.sleep(0.5)  # twenty questions are answered
+        assert copied.at_owner == [HolderHas(())]
+        nursery.cancel_scope.cancel()

@@ -1,0 +1,91 @@
+"""The holder's end: what has come is told only when it is durable, and only in its round."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+import trio
+from support.copied import HELLO, OWNER, Copied, part_at, store_at, write_part
+from support.wires import data_channels
+
+from wallarood.control.replicas.events import ReplicaLacking
+from wallarood.model.errors import RemoteProtocolError
+from wallarood.model.messages.replicas import (
+    ChunkGroup,
+    Credit,
+    Has,
+    PartEnd,
+    PartHead,
+    TransferMessage,
+)
+from wallarood.runtime.peers.owner_link import OwnerLink
+from wallarood.runtime.peers.parts import Conversation
+from wallarood.wire.frames import FrameDecoder
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Iterator[Copied]:
+    copied = Copied(store_at(tmp_path / "owner.db"), store_at(tmp_path / "holder.db"))
+    yield copied
+    copied.owner.close()
+    copied.holder.close()
+
+
+async def heard(copied: Copied, *messages: TransferMessage) -> None:
+    """What the holder does with *messages* of an owner."""
+    async with data_channels() as (ours, theirs):
+        owner = Conversation(ours, FrameDecoder(1 << 20))
+        for message in messages:
+            await owner.say(message)
+        await ours.stream.send_eof()
+        holder = Conversation(theirs, FrameDecoder(1 << 20))
+        link = OwnerLink(HELLO, holder, copied._stored, copied.at_holder.append)
+        with trio.fail_after(5):
+            await link.serve()
+
+
+async def test_an_owner_that_took_more_to_be_here_than_there_is_is_told(copied: Copied) -> None:
+    write_part(copied.owner, 1, b"base")
+    async with trio.open_nursery() as nursery:
+        link = copied.link(nursery)
+        nursery.start_soon(link.run)
+        await copied.until(lambda: copied.connections)
+        copied.connections[0].say(Has((), (ChunkGroup("count", 1, 1),)))
+        await copied.until(lambda: copied.at_owner)
+        link.send(part_at(1))
+        await copied.until(lambda: copied.at_holder == [ReplicaLacking("alpha")])
+        assert copied.holder.replicas.held == ()
+        copied.says_what_it_has()
+        await copied.until(lambda: len(copied.at_owner) == 2)
+        link.send(part_at(1))
+        await copied.until(lambda: copied.holder.replicas.held == (part_at(1),))
+        nursery.cancel_scope.cancel()
+
+
+async def test_nothing_is_written_when_the_round_is_over(copied: Copied) -> None:
+    copied.round_over = True
+    head = PartHead(part_at(1), {}, 0, 0)
+    with pytest.RaisesGroup(pytest.RaisesExc(RemoteProtocolError, match="round 1 of alpha is")):
+        await heard(copied, head, PartEnd(head.part))
+    assert copied.at_holder == []
+    assert copied.holder.replicas.groups(OWNER) == ()
+
+
+@pytest.mark.parametrize(
+    ("messages", "says"),
+    [
+        ([Credit(1)], "expected a part"),
+        ([PartHead(part_at(1), {}, 0, 0), Credit(1)], "expected a piece"),
+        ([PartHead(attrs.evolve(part_at(1), owner="gamma"), {}, 0, 0)], "alpha sent part"),
+        ([PartHead(attrs.evolve(part_at(1), layout=2), {}, 0, 0)], "alpha sent part"),
+        ([PartHead(part_at(1), {}, 1, 0), PartEnd(part_at(1))], "after 0 of 1 chunks"),
+        ([PartHead(part_at(1), {}, 0, 0), PartEnd(part_at(1))], "malformed manifest"),
+    ],
+)
+async def test_what_an_owner_must_not_send_ends_the_connection(
+    copied: Copied, messages: list[TransferMessage], says: str
+) -> None:
+    with pytest.RaisesGroup(pytest.RaisesExc(RemoteProtocolError, match=says)):
+        await heard(copied, *messages)
+    assert copied.holder.replicas.held == ()

@@ -1,0 +1,187 @@
+"""The connection of a worker to the one that keeps its replicas, for one round."""
+# Theory of operation
+# ===================
+# It is kept as long as the round is: when it breaks, it is dialled again, and begins with what the
+# holder says that it has. A part is read from this worker's own store, without what is there, and
+# goes as far as the holder gives credit. An idle connection is asked for a sign of life; one that
+# gives none for several questions in a row is dead.
+
+import math
+from collections.abc import Callable, Collection
+from typing import TypeAlias
+
+import attrs
+import structlog
+import trio
+
+from wallarood.control.events import Event
+from wallarood.control.replicas.events import HolderHas, HolderLost, PartHeld
+from wallarood.model.change import PartName
+from wallarood.model.errors import (
+    CannotCreateError,
+    DamagedStateError,
+    KeyRefusedError,
+    RemoteProtocolError,
+    first_error,
+)
+from wallarood.model.ids import Address
+from wallarood.model.messages.replicas import (
+    ChunkGroup,
+    Credit,
+    Has,
+    Held,
+    PartHead,
+    ReplicaHello,
+    StillThere,
+)
+from wallarood.runtime.peers.parts import Allowance, Chunks, Conversation, send_part
+from wallarood.runtime.ports import DialData
+from wallarood.wire.frames import FrameDecoder
+
+BACKOFF_FIRST_S = 0.02
+ERRORS = (
+    OSError,
+    trio.BrokenResourceError,
+    trio.ClosedResourceError,
+    trio.TooSlowError,
+    KeyRefusedError,
+    RemoteProtocolError,
+    DamagedStateError,
+    CannotCreateError,
+)
+"""What ends a connection, also that the part cannot be read: the next one begins from the start."""
+
+ReadOwn: TypeAlias = Callable[[PartName, Collection[ChunkGroup]], tuple[PartHead, Chunks]]
+"""Reads a part without the chunks that are there; see `wallarood.storage.part_reader`."""
+
+log = structlog.get_logger(__name__)
+
+
+@attrs.frozen
+class HolderLimits:
+    """Bounds on the connection; see `wallarood.runtime.peers.links.LinkLimits`."""
+
+    frame_bytes_max: int
+    backoff_max_s: float
+    probe_s: float
+    silence_s: float
+
+
+@attrs.define
+class Sent:
+    """How much of a part has been sent: for status."""
+
+    part: PartName
+    size_bytes: int = 0
+    sent_bytes: int = 0
+
+
+@attrs.define(eq=False)
+class HolderLink:
+    """The link to *holder*. `post` takes what happens; `read` reads from this worker's store."""
+
+    holder: str
+    hello: ReplicaHello
+    address: Callable[[], Address]
+    dial: DialData
+    read: ReadOwn
+    post: Callable[[Event], None]
+    limits: HolderLimits
+    on_moved: Callable[[Sent], None]
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
+    sending: Sent | None = attrs.field(default=None, init=False)
+    bytes_out: int = attrs.field(default=0, init=False)
+    _there: set[ChunkGroup] = attrs.field(factory=set, init=False)
+    """What the holder has, as far as is known on this connection."""
+    _coming: frozenset[ChunkGroup] = attrs.field(default=frozenset(), init=False)
+    """What it has as well when the part that is under way is held."""
+    _parts: trio.MemorySendChannel[PartName] | None = attrs.field(default=None, init=False)
+    _silent: int = attrs.field(default=0, init=False)
+
+    def send(self, part: PartName) -> None:
+        """Send a part, if there is a connection; else the holder says again what it has."""
+        if self._parts is not None:
+            self._parts.send_nowait(part)
+
+    async def run(self) -> None:
+        """Keep the connection until `scope` is cancelled."""
+        backoff_s = BACKOFF_FIRST_S
+        with self.scope:
+            while True:
+                try:
+                    async with self.dial(self.address()) as channel:
+                        frames = FrameDecoder(self.limits.frame_bytes_max)
+                        await self._use(Conversation(channel, frames))
+                except ERRORS as error:
+                    self._closed(str(error))
+                except BaseExceptionGroup as group:
+                    _, other = group.split(ERRORS)
+                    if other is not None:
+                        raise
+                    self._closed(str(first_error(group)))
+                finally:
+                    if self._parts is not None:
+                        backoff_s = BACKOFF_FIRST_S
+                        self._parts = self.sending = None
+                        self.post(HolderLost())
+                await trio.sleep(backoff_s)
+                backoff_s = min(backoff_s * 2, self.limits.backoff_max_s)
+
+    def _closed(self, reason: str) -> None:
+        log.debug("connection for replicas closed", holder=self.holder, reason=reason)
+
+    async def _use(self, conversation: Conversation) -> None:
+        await conversation.say(self.hello)
+        # One part is under way at a time; more than that comes only where one was given up.
+        wanted_in, wanted = trio.open_memory_channel[PartName](math.inf)
+        allowance = Allowance()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._send_parts, conversation, wanted, allowance)
+            nursery.start_soon(self._watch, conversation)
+            self._silent = 0
+            while (message := await conversation.hear()) is not None:
+                self._silent = 0
+                match message:
+                    case Has(parts, groups):
+                        self._parts, self._there = wanted_in, set(groups)
+                        self._coming = frozenset()
+                        self.post(HolderHas(parts))
+                    case Held(part):
+                        self._there |= self._coming
+                        self.post(PartHeld(part))
+                    case Credit():
+                        allowance.add(message)
+                    case StillThere():
+                        pass
+                    case _:
+                        raise RemoteProtocolError(f"not expected of a holder: {message!r:.200}")
+            nursery.cancel_scope.cancel()
+
+    async def _send_parts(
+        self,
+        conversation: Conversation,
+        wanted: trio.MemoryReceiveChannel[PartName],
+        allowance: Allowance,
+    ) -> None:
+        async for part in wanted:
+            sent = self.sending = Sent(part)
+            head, chunks = await trio.to_thread.run_sync(self.read, part, frozenset(self._there))
+            self._coming = frozenset(head.groups)
+            sent.size_bytes = head.size_bytes
+            await send_part(conversation, head, chunks, allowance=allowance, on_sent=self._moved)
+
+    def _moved(self, size_bytes: int) -> None:
+        self.bytes_out += size_bytes
+        if self.sending is not None:
+            self.sending.sent_bytes += size_bytes
+            self.on_moved(self.sending)
+
+    async def _watch(self, conversation: Conversation) -> None:
+        """Raises trio.TooSlowError: the connection is dead."""
+        silent_max = max(3, math.ceil(self.limits.silence_s / self.limits.probe_s))
+        while True:
+            await trio.sleep(self.limits.probe_s)
+            if self._silent >= silent_max:
+                raise trio.TooSlowError("nothing comes over it, though something was sent")
+            self._silent += 1
+            await conversation.say(StillThere())

@@ -1,0 +1,136 @@
+"""What the decisions about replicas want done: a branch for each effect, and who connects."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar, assert_never
+
+import structlog
+import trio
+
+from wallarood.control.events import SnapshotMoved
+from wallarood.control.replicas import effects as do
+from wallarood.control.replicas.events import OwnerCame, OwnerLost
+from wallarood.model.errors import RemoteProtocolError
+from wallarood.model.ids import WorkerName
+from wallarood.model.messages.replicas import Held, PartWanted, ReplicaHello
+from wallarood.runtime.peers.holder_link import HolderLimits, HolderLink, Sent
+from wallarood.runtime.peers.owner_link import OwnerLink
+from wallarood.runtime.peers.parts import Conversation
+from wallarood.runtime.ports import CheckpointStore, ReplicaStore
+from wallarood.runtime.store.calls import in_turn, stored
+from wallarood.runtime.store.turns import Turn
+from wallarood.runtime.worker import Worker
+
+MOVED_S = 0.5
+"""How often it is said that a part is on its way."""
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+def perform_replicas(worker: Worker, effect: do.OfReplicas) -> None:
+    """Carry out one effect."""
+    links = worker.replicas
+    match effect:
+        case do.SeekHolder(holder, round_):
+            link = links.to_holder = _holder_link(worker, holder, round_)
+            worker.nursery.start_soon(link.run)
+        case do.LeaveHolder():
+            if links.to_holder is not None:
+                links.to_holder.scope.cancel()
+                links.to_holder = None
+        case do.SendPart(part):
+            if links.to_holder is not None:
+                links.to_holder.send(part)
+        case do.TellReplicas(owner):
+            in_turn(worker, partial(_tell_replicas, owner=owner))
+        case do.SayHeld(part):
+            if part.owner in links.of_owners:
+                links.of_owners[part.owner].say(Held(part))
+        case do.DropOwner(owner):
+            if owner in links.of_owners:
+                links.of_owners[owner].scope.cancel()
+        case _:
+            assert_never(effect)
+
+
+def _holder_link(worker: Worker, holder: WorkerName, round_: int) -> HolderLink:
+    record, limits = worker.node.record, worker.settings.links
+    assert record is not None
+    cluster_id, epoch = record.cluster_id, record.topology.epoch
+    moved_at = 0.0
+
+    def on_moved(sent: Sent) -> None:
+        nonlocal moved_at
+        now = trio.current_time()
+        if sent.part.round == round_ and now >= moved_at + MOVED_S:
+            moved_at = now
+            awaiting = f"the copy on {holder} ({sent.sent_bytes >> 20} MiB sent)"
+            worker.post(SnapshotMoved(sent.part.number, -sent.sent_bytes, awaiting))
+
+    return HolderLink(
+        holder,
+        ReplicaHello(cluster_id, epoch, worker.member.name, worker.member.incarnation, round_),
+        address=lambda: worker.node.known(holder).data,
+        dial=worker.dial_data,
+        read=lambda part, there: worker.store.read_part(cluster_id, PartWanted(part), there=there),
+        post=worker.post,
+        limits=HolderLimits(
+            limits.frame_bytes_max, limits.backoff_max_s, limits.probe_s, limits.silence_s
+        ),
+        on_moved=on_moved,
+    )
+
+
+async def _tell_replicas(worker: Worker, turn: Turn, *, owner: WorkerName) -> None:
+    link = worker.replicas.of_owners.get(owner)
+    if link is None:
+        turn.over.set()
+        return
+    layout = link.hello.epoch
+    has = await stored(worker, turn, lambda store: store.replicas.has((layout, owner)))
+    link.say(has)
+
+
+async def keep_replicas(worker: Worker, conversation: Conversation, hello: ReplicaHello) -> None:
+    """Take the parts of an owner that has connected, until it goes.
+
+    Raises RemoteProtocolError: it is no owner of this cluster and epoch, or sent what it must not.
+    """
+    record, owner = worker.node.record, hello.worker
+    here = (record.cluster_id, record.topology.epoch) if record is not None else None
+    if (hello.cluster_id, hello.epoch) != here or worker.node.machines.copies is None:
+        raise RemoteProtocolError(f"no replicas of {owner} are kept here: {hello!r:.200}")
+    links = worker.replicas.of_owners
+    if owner in links:
+        links[owner].scope.cancel()
+
+    async def in_round(call: Callable[[ReplicaStore], bool]) -> bool | None:
+        def if_same(store: CheckpointStore) -> bool | None:
+            return call(store.replicas) if store.round == hello.round else None
+
+        return await _in_turn_done(worker, if_same)
+
+    link = links[owner] = OwnerLink(hello, conversation, in_round, worker.post)
+    worker.post(OwnerCame(owner, hello.round))
+    try:
+        await link.serve()
+    finally:
+        if links.get(owner) is link:
+            del links[owner]
+            worker.post(OwnerLost(owner))
+
+
+async def _in_turn_done(worker: Worker, call: Callable[[CheckpointStore], T]) -> T:
+    """Have the store do *call* in its turn, to its end: whoever waits for it may be cancelled."""
+    done = trio.Event()
+    results: list[T] = []
+
+    async def work(worker: Worker, turn: Turn) -> None:
+        results.append(await stored(worker, turn, call))
+        done.set()
+
+    in_turn(worker, work)
+    await done.wait()
+    return results[0]
