@@ -7,6 +7,7 @@ import pytest
 from world.bugs import Bugs
 from world.errors import ViolationError
 from world.planted import PLANTED, PLANTED_ENDS, PLANTED_LINES
+from world.planted_replicas import PLANTED_REPLICAS
 from world.world import simulate
 
 SEEDS = 1000
@@ -119,6 +120,18 @@ def test_a_kept_checkpoint_is_put_back_with_other_numbers_of_workers(count: int)
 @pytest.mark.parametrize("name", PLANTED_LINES)
 def test_a_planted_bug_of_lines_is_caught(name: str) -> None:
     assert_caught(*PLANTED_LINES[name], put_back=True)
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_the_output_is_the_same_where_parts_are_copied(count: int) -> None:
+    workers = ("alpha", "beta", "gamma", "delta", "epsilon")[:count]
+    for seed in range(25):
+        simulate(seed, workers=workers, replicas=1)
+
+
+@pytest.mark.parametrize("name", PLANTED_REPLICAS)
+def test_a_planted_bug_of_replicas_is_caught(name: str) -> None:
+    assert_caught(*PLANTED_REPLICAS[name], replicas=1)
 
 
 def test_the_last_source_to_end_stands_still_shortly_before() -> None:

@@ -28,6 +28,11 @@ def faithfully(_node: "Node", effects: list[ShellEffect]) -> list[ShellEffect]:
     return effects
 
 
+def whole(store: CheckpointStore) -> CheckpointStore:
+    """A store as it was opened."""
+    return store
+
+
 @attrs.frozen
 class Bugs:
     """Where the world can be made to go wrong; as it stands, nowhere."""
@@ -37,7 +42,9 @@ class Bugs:
     transform: Callable[["Node", list[ShellEffect]], list[ShellEffect]] = faithfully
     stale: Callable[[Envelope, Stamp], bool] = is_stale
     part: Callable[[CheckpointStore, CheckpointPart], CheckpointPart] = as_it_is
+    opened: Callable[[CheckpointStore], CheckpointStore] = whole
     early_ack: bool = False
+    early_held: bool = False
     early_accept: bool = False
     forgets_line: bool = False
     unordered: bool = False

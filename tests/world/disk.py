@@ -5,6 +5,7 @@ from pathlib import Path
 
 import attrs
 
+from wallarood.model.change import PartName
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.storage.checkpoint_files import fill_new, read_checkpoints
@@ -29,6 +30,7 @@ class Disk:
     starts: int = 0
     database: sqlite3.Connection | None = None
     held: frozenset[CheckpointId] = frozenset()
+    replicas: tuple[PartName, ...] = ()
     lost: frozenset[CheckpointId] = frozenset()
     """What was held when a copy without it was put back."""
     committed: int = 0
@@ -50,7 +52,7 @@ class Disk:
     def forget(self) -> None:
         """As `StateDirectory.archive_record`."""
         self.record = self.database = None
-        self.held, self.committed = frozenset(), 0
+        self.held, self.committed, self.replicas = frozenset(), 0, ()
 
     def open(self, record: ClusterRecord) -> CheckpointStore:
         """What a new process finds."""
@@ -60,6 +62,7 @@ class Disk:
     def look(self, store: CheckpointStore) -> None:
         """Note what is durable now."""
         self.held, self.committed = frozenset(store.held), store.marks.committed
+        self.replicas = store.replicas.held
 
     def copy(self) -> "Disk":
         """A copy of the directory, without what the receiver has."""
@@ -80,4 +83,5 @@ class Disk:
         self.copies, self.lost = self.copies + 1, self.held
         self.record, self.nevers, self.starts = copy.record, copy.nevers, copy.starts
         self.database, self.held, self.committed = copy.database, copy.held, copy.committed
+        self.replicas = copy.replicas
         self.staged, self.torn, self.line_of = copy.staged, copy.torn, copy.line_of

@@ -45,6 +45,11 @@ def ending(seed: int) -> None:
     simulate(seed, ending=True, records=20)
 
 
+def replicas(seed: int) -> None:
+    """Each worker's parts are copied to the disk of the next; the number of workers differs."""
+    simulate(seed, workers=NAMES[: (3, 2, 3, 5)[seed % 4]], replicas=1)
+
+
 def time(seed: int) -> None:
     """Event time: watermarks, windows, timers and late records of several sources."""
     Life(seed).run()
@@ -56,5 +61,6 @@ KINDS: dict[str, Callable[[int], None]] = {
     "founding": founding,
     "put-back": put_back,
     "ending": ending,
+    "replicas": replicas,
     "time": time,
 }

@@ -29,12 +29,14 @@ from wallarood.control.events import (
     TimerFired,
 )
 from wallarood.control.node import ClusterNode
+from wallarood.control.replicas.effects import OfReplicas
 from wallarood.control.settings import NodeSettings, Timing
 from wallarood.model.batch import Barrier
 from wallarood.model.checkpoint import CheckpointPart
 from wallarood.model.messages import Holdings, Purpose, RoundProposal
 from wallarood.storage.checkpoints import CheckpointStore
 
+from . import replicas
 from .disk import Disk
 from .errors import ViolationError
 from .job import Reports, SimJob
@@ -108,6 +110,8 @@ class Node:
         self.brain = None
         self.running: SimRound | None = None
         self.halting = False
+        self.copies_out: replicas.CopyLink | None = None
+        self.copies_in: dict[str, replicas.CopyLink] = {}
         self.gate: set[str] = set()
         self.store: CheckpointStore | None = None
         self.calls: deque[Call] = deque()
@@ -151,7 +155,7 @@ class Node:
             self.world.founding(self),
             role,
             record,
-            settings=SETTINGS,
+            settings=attrs.evolve(SETTINGS, replicas=self.world.replicas),
             now=self.world.now,
             classes=self.world.bugs.classes,
         )
@@ -249,7 +253,7 @@ class Node:
                 self.world.founders.archives(self)
             case do.Formed(record):
                 self.world.founders.check_formed(self, record)
-                self.store = self.disk.open(record)
+                self.store = self.world.bugs.opened(self.disk.open(record))
             case do.Report(text):
                 self.world.say(f"{self.name}: {text}")
             case do.PeerDown(name):
@@ -266,6 +270,8 @@ class Node:
                 self.do_change(effect)
             case change.TellOperator():
                 self.do_change(effect)
+            case _ if isinstance(effect, OfReplicas):
+                replicas.perform(self, effect)
             case _:
                 self._do_in_round(effect)
 
@@ -292,6 +298,7 @@ class Node:
                         store.highest,
                         store.line,
                         tuple(store.kept.values()),
+                        replicas=store.replicas.held,
                     ),
                     lambda holdings: self.posted.append(HoldingsRead(holdings)),
                 )
@@ -310,7 +317,7 @@ class Node:
             case do.DiscardCheckpoint(number):
                 if self.running is not None:
                     self.running.oldest_part = max(self.running.oldest_part, number + 1)
-                self._stored_in_round(lambda store: store.discard(number), lambda: None)
+                self._stored_in_round(lambda store: self._discard(store, number), lambda: None)
             case do.RecordCommitted(number):
                 self._stored_in_round(
                     lambda store: store.record_committed(number),
@@ -327,6 +334,10 @@ class Node:
             case _:
                 assert_never(effect)
 
+    def _discard(self, store: CheckpointStore, number: int) -> None:
+        store.discard(number)
+        store.replicas.discard(number)
+
     # ---- rounds ----------------------------------------------------------------------------------
 
     def _write_round(self, proposal: RoundProposal) -> None:
@@ -334,6 +345,7 @@ class Node:
             line = 0 if self.world.bugs.forgets_line else proposal.line
             self.world.check_proposal(self, proposal)
             store.choose(proposal.round, proposal.checkpoint, highest=proposal.highest, line=line)
+            replicas.check_void(self, store, proposal)
 
         written = RoundWritten(proposal.round)
         if self.world.bugs.early_accept:

@@ -25,6 +25,7 @@ from wallarood.model.ids import Address, Incarnation
 from wallarood.model.messages import Envelope, Member, RoundProposal
 from wallarood.model.topology import Topology
 
+from . import replicas
 from .bugs import Bugs
 from .cuts import Cuts
 from .disk import Record
@@ -64,7 +65,7 @@ class World:
     With *put_back*, a copy of the disk of a worker is put back once, at a kept checkpoint; with
     *ending*, the last source to end stands still before. With *founding*, the world ends when all
     have begun the first round of one cluster, and its network is a wild one: messages are lost,
-    doubled, late and out of order without anybody noticing.
+    doubled, late and out of order without anybody noticing. With *replicas*, parts are copied.
     """
 
     def __init__(
@@ -77,7 +78,9 @@ class World:
         put_back: bool = False,
         founding: Founding | None = None,
         ending: bool = False,
+        replicas: int = 0,
     ) -> None:
+        self.replicas = replicas
         self.rng = random.Random(seed)
         self.workers = workers
         self.bugs = bugs or Bugs()
@@ -447,6 +450,7 @@ class World:
             if wire.open and name in wire.ends:
                 self.cut(wire)
         self.pipes.cut_all_of(name)
+        replicas.cut_all_of(self, name)
 
     # ---- what must never be ----------------------------------------------------------------------
 
@@ -507,6 +511,8 @@ class World:
             raise ViolationError(
                 f"{node.name} publishes {number} and has not recorded it as committed"
             )
+        if self.replicas:
+            replicas.check_copied(self, number)
         assert node.running is not None
         line = node.running.proposal.line
         self.published[line] = max(number, self.published.get(line, 0))
@@ -522,6 +528,8 @@ class World:
                 f"{node.name}: {node.brain and node.brain.state}" for node in self.nodes.values()
             ]
             raise ViolationError(f"not done after {self.now:.0f} s: {phases}")
+        if self.replicas:
+            replicas.check_same(self)
         found: dict[str, list[int]] = {}
         for node in self.nodes.values():
             for part in sorted(node.disk.visible):

@@ -45,14 +45,25 @@ def read_own_part(
     """
     store = inspect_checkpoints(path, cluster_id)
     try:
-        manifest = store.manifests.get(wanted.part.number)
-        if manifest is None or manifest.round != wanted.part.round:
-            raise DamagedStateError(f"{path} has no part {shown(wanted.part)}")
-        groups = _chosen(manifest, wanted, there)
-        return _head_of(wanted.part, manifest, groups), _own_chunks(store, groups)
+        head, chunks = own_part(store, wanted, there)
     except BaseException:
         store.close()
         raise
+    return head, _then_close(store, chunks)
+
+
+def own_part(store: CheckpointStore, wanted: PartWanted, there: Collection[ChunkGroup]) -> PartRead:
+    """A part out of an open store; as above."""
+    manifest = store.manifests.get(wanted.part.number)
+    if manifest is None or manifest.round != wanted.part.round:
+        raise DamagedStateError(f"{store.path} has no part {shown(wanted.part)}")
+    groups = _chosen(manifest, wanted, there)
+    chunks = (
+        some
+        for group in groups
+        for some in link_of(store, group.computation, (group.number, group.count))
+    )
+    return _head_of(wanted.part, manifest, groups), chunks
 
 
 def read_replica(path: Path, cluster_id: ClusterId, wanted: PartWanted) -> PartRead:
@@ -64,7 +75,9 @@ def read_replica(path: Path, cluster_id: ClusterId, wanted: PartWanted) -> PartR
         if manifest is None or manifest.round != part.round:
             raise DamagedStateError(f"{path} has no replica of part {shown(part)}")
         groups = _chosen(manifest, wanted, ())
-        return _head_of(part, manifest, groups), _replica_chunks(store, part, groups)
+        owner, replicas = (part.layout, part.owner), store.replicas
+        chunks = (replicas.chunks(owner, group) for group in groups)
+        return _head_of(part, manifest, groups), _then_close(store, chunks)
     except BaseException:
         store.close()
         raise
@@ -92,20 +105,9 @@ def _head_of(part: PartName, manifest: Manifest, groups: list[ChunkGroup]) -> Pa
     return PartHead(part, fields, count, manifest.size_bytes, tuple(groups))
 
 
-def _own_chunks(store: CheckpointStore, groups: list[ChunkGroup]) -> Iterator[list[Chunk]]:
+def _then_close(store: CheckpointStore, chunks: Iterator[list[Chunk]]) -> Iterator[list[Chunk]]:
     try:
-        for group in groups:
-            yield from link_of(store, group.computation, (group.number, group.count))
-    finally:
-        store.close()
-
-
-def _replica_chunks(
-    store: CheckpointStore, part: PartName, groups: list[ChunkGroup]
-) -> Iterator[list[Chunk]]:
-    try:
-        for group in groups:
-            yield store.replicas.chunks((part.layout, part.owner), group)
+        yield from chunks
     finally:
         store.close()
 

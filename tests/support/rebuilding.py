@@ -1,0 +1,56 @@
+"""A state directory made again from the replica on another worker's disk."""
+
+from pathlib import Path
+
+import attrs
+
+from wallarood.model.change import PartName
+from wallarood.model.checkpoint import FIRST_CHECKPOINT, CheckpointPart, StatePart
+from wallarood.model.cluster_record import ClusterRecord, RecordState
+from wallarood.storage.checkpoint_files import inspect_checkpoints
+from wallarood.storage.checkpoints import CheckpointStore
+from wallarood.storage.state_directory import StateDirectory, look_into, open_state_directory
+
+
+def inspected(directory: Path) -> CheckpointStore:
+    """The checkpoints in a state directory."""
+    state = look_into(directory)
+    record = state.load_record()
+    assert record is not None
+    return inspect_checkpoints(state.checkpoints_path, record.cluster_id)
+
+
+def replica_of(name: str, holder: CheckpointStore) -> PartName:
+    """The replica of the last checkpoint that the holder knows committed."""
+    (part,) = [
+        part
+        for part in holder.replicas.held
+        if part.owner == name and part.number == holder.committed.number
+    ]
+    return part
+
+
+def rebuild(name: str, directory: Path, *, holder: Path) -> None:
+    """Make what worker *name* had in *directory*, of what is on the disk of its holder alone."""
+    record, kept = look_into(holder).load_record(), inspected(holder)
+    assert record is not None
+    part = replica_of(name, kept)
+    restored = kept.replicas.restore(part)
+    states = tuple(
+        StatePart(computation, True, 0, tuple(chunks), 0)
+        for computation, chunks in restored.chunks.items()
+    )
+    state = open_state_directory(directory)
+    _save(state, attrs.evolve(record, worker=name))
+    store = state.open_checkpoints(record.cluster_id)
+    store.choose(part.round, FIRST_CHECKPOINT, highest=0)
+    sources, sinks = restored.sources, restored.sinks
+    store.write(CheckpointPart(restored.checkpoint, name, sources, sinks, states))
+    store.choose(kept.round, restored.checkpoint, highest=kept.highest, line=kept.line)
+    for each in (store, kept, state):
+        each.close()
+
+
+def _save(state: StateDirectory, record: ClusterRecord) -> None:
+    state.save_record(attrs.evolve(record, state=RecordState.COMMITTED))
+    state.save_record(record)
