@@ -5,8 +5,9 @@
 # What one machine wants of another on the same worker does not leave: what a member says to itself,
 # a member that came or went, and the final checkpoint are events that the same step takes, each
 # after all effects of the event before it. So is what changes the record or the state of this
-# worker. Every message is stamped with what was so when it was said. Which machine takes an event is
-# in `wallarood.control.routing`; what an operator wants is an event, see `wallarood.control.orders`.
+# worker. Every message is stamped with what was so when it was said. Which machine takes an event
+# is in `wallarood.control.routing`. What an operator or the configuration wants is an event, too:
+# see `wallarood.control.orders`.
 
 from collections import deque
 from collections.abc import Sequence
