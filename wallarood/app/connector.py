@@ -48,7 +48,8 @@ class SourceContext:
     exist; empty outside a cluster. `partitions` are all of the source that are known to this
     worker, and `positions` those of its own that a checkpoint had. `appeared` is whether the
     partition has appeared since the cluster was formed: it is read from its beginning then, also by
-    a source that would begin at the end of what a new cluster finds.
+    a source that would begin at the end of what a new cluster finds. `stamps` is whether the times
+    of its records are used: a batch may lack them else.
     """
 
     step: str = ""
@@ -59,6 +60,7 @@ class SourceContext:
     partitions: tuple[str, ...] = ()
     positions: Mapping[str, Any] = attrs.field(factory=dict)
     appeared: bool = False
+    stamps: bool = True
 
 
 @attrs.frozen

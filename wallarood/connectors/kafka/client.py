@@ -190,7 +190,8 @@ class Client:
             return
         if len(self._kept) == 1:
             (only,) = self._kept.values()
-            if {each.partition() for each in messages} == {only.partition.number}:
+            numbers = list(map(kafka().Message.partition, messages))
+            if numbers.count(only.partition.number) == len(numbers):
                 only.add(messages)
                 return
         runs: dict[tuple[str, int], list[Any]] = {}

@@ -1,7 +1,6 @@
 """Records as messages: what a sink keeps on disk until it is sent."""
 
 from collections.abc import Callable, Sequence
-from itertools import repeat
 from typing import Any, TypeAlias
 
 import attrs
@@ -10,8 +9,9 @@ from wallarood.connectors.codecs.codec import Encode
 from wallarood.connectors.kafka.message import KafkaMessage
 from wallarood.model.errors import ApplicationError
 
-Kept: TypeAlias = tuple[bytes | None, bytes | None, Any, int]
-"""What is sent: value, key, headers, and time in milliseconds; 0 for that of sending."""
+Plain: TypeAlias = tuple[bytes | None, bytes | None]
+Kept: TypeAlias = Plain | tuple[bytes | None, bytes | None, Any, int]
+"""What is sent: value and key; or also headers, and time in milliseconds, 0 for that of sending."""
 Key: TypeAlias = Callable[[Any], str | bytes | None]
 
 MESSAGE_BYTES_MAX = 1_000_000
@@ -34,7 +34,7 @@ class MessageEncoder:
             kept = [self._one(record) for record in records]
         else:
             values, keys = self.values(records), self._keys(records)
-            kept = list(zip(values, keys, repeat(None), repeat(0)))
+            kept = list(zip(values, keys, strict=True))
             if longest(values) + longest(keys) <= self.bytes_max - OVERHEAD_BYTES:
                 return kept
         self._check_sizes(kept, records)
@@ -42,7 +42,7 @@ class MessageEncoder:
 
     def _check_sizes(self, kept: list[Kept], records: list[Any]) -> None:
         limit = self.bytes_max - OVERHEAD_BYTES
-        for (value, key, _, _), record in zip(kept, records, strict=True):
+        for (value, key, *_), record in zip(kept, records, strict=True):
             if len(value or b"") + len(key or b"") > limit:
                 raise ApplicationError(
                     f"sink {self.step!r}: a record has {len(value or b''):,} bytes, and a message "
@@ -78,7 +78,7 @@ class MessageEncoder:
 
     def _one(self, record: Any) -> Kept:
         if not isinstance(record, KafkaMessage):
-            return self.values([record])[0], self._keys([record])[0], None, 0
+            return self.values([record])[0], self._keys([record])[0]
         value = None if record.value is None else self.values([record.value])[0]
         key = record.key
         if key is None and self.key is not None:

@@ -93,8 +93,8 @@ class KafkaReader:
 
     def _batch(self, messages: list[Any]) -> SourceBatch[Any] | None:
         """What *messages* hold; None: nothing but news of the partition."""
-        errors = [each for each in messages if each.error() is not None]
-        if errors:
+        errors: list[Any] = []
+        if [each for each in map(kafka().Message.error, messages) if each is not None]:
             messages = until_damaged(messages)
             errors = [each for each in messages if each.error() is not None]
             messages = [each for each in messages if each.error() is None]
@@ -105,7 +105,7 @@ class KafkaReader:
             self.caught_up = self._ended_at > messages[-1].offset()
         before = self.place.offset
         behind = max(before, self._ended_at, *(each.offset() + 1 for each in messages[-1:]))
-        if self.place.end is not None:
+        if self.place.end is not None and behind > self.place.end:
             messages = [each for each in messages if each.offset() < self.place.end]
         batch = read(messages, self.reading, self.partition)
         self.place.offset = behind

@@ -6,6 +6,7 @@ import attrs
 
 from wallarood.app.connector import SourceBatch, Unreadable
 from wallarood.connectors.codecs.codec import Decode
+from wallarood.connectors.kafka.broker import kafka
 from wallarood.connectors.kafka.message import KafkaMessage
 from wallarood.connectors.kafka.topics import Partition
 from wallarood.connectors.values import DECODE_ERRORS, decoded
@@ -18,13 +19,14 @@ TOMBSTONE = "a message without a value (tombstone): messages=True takes these"
 class Reading:
     """How messages of `server` become records: `whole` or only their values.
 
-    `stops`: what cannot be read is an error.
+    `stops`: what cannot be read is an error. `stamps`: their times are used.
     """
 
     server: str
     decode: Decode | None
     whole: bool
     stops: bool
+    stamps: bool = True
 
     def value(self, raw: bytes | None) -> Any:
         """One value. Raises ValueError or one of `DECODE_ERRORS`: it cannot be read."""
@@ -48,7 +50,7 @@ def read(messages: list[Any], reading: Reading, partition: Partition) -> SourceB
     Raises ApplicationError: one cannot be read, and that stops.
     """
     unreadable = []
-    values = reading.values([each.value() for each in messages])
+    values = reading.values(list(map(kafka().Message.value, messages)))
     if values is None:
         values, readable = [], []
         for each in messages:
@@ -59,6 +61,8 @@ def read(messages: list[Any], reading: Reading, partition: Partition) -> SourceB
                 place = f"{partition} offset {each.offset()}"
                 unreadable.append(_unreadable(each, reading, place=place, error=str(error)))
         messages = readable
+    if not (reading.whole or reading.stamps):
+        return SourceBatch(values, None, tuple(unreadable))
     times = [each.timestamp()[1] * 1000 for each in messages]
     if reading.whole:
         values = [

@@ -192,6 +192,7 @@ class KafkaSource(Generic[T_co]):
             decoder_of(self.format, self.value),
             self.messages,
             policy_of(self.on_error) is ErrorPolicy.STOP,
+            context.stamps,
         )
         records_max = context.limits.batch_records_max
         place = Place((position or {}).get("offset", 0), "", (position or {}).get("end"))

@@ -19,6 +19,7 @@ import trio
 from wallarood.connectors.kafka.broker import Broker, Trouble, kafka
 from wallarood.connectors.kafka.encode import Kept, MessageEncoder
 from wallarood.connectors.kafka.topics import Topics
+from wallarood.connectors.spool.blocks import ChunkSize
 from wallarood.connectors.spool.target import Marker, MarkerMovedError
 from wallarood.model.errors import ConfigurationError, PeersGoneError
 
@@ -28,6 +29,8 @@ MARKER_CONFIG = {
     "segment.ms": "600000",
     "segment.bytes": str(16 << 20),
 }
+CHUNK_SIZE = ChunkSize(50_000, 8 << 20)
+"""Of a transaction, which costs several answers of the server, however much is in it."""
 TRANSACTION_S = 60.0
 """After which time a server ends a transaction by itself: librdkafka's transaction.timeout.ms."""
 ANSWER_S = 20.0
@@ -44,6 +47,7 @@ class KafkaTarget:
     marker_topic: str
     writer: str
     encode: MessageEncoder
+    chunk_size: ChunkSize = attrs.field(default=CHUNK_SIZE, init=False)
     topics: Topics = attrs.field(init=False)
     _producers: list[Any] = attrs.field(factory=list, init=False)
     """The one that is open, if any: a list, so that a thread can free it, which may take long."""
@@ -151,12 +155,13 @@ class KafkaTarget:
 
     def _produce(self, producer: Any, records: list[Kept]) -> None:
         produce, topic = producer.produce, self.topic
-        for value, key, headers, stamp in records:
+        for record in records:
             while True:
                 try:
-                    if headers is None and not stamp:
-                        produce(topic, value, key)
+                    if len(record) == 2:
+                        produce(topic, *record)
                     else:
+                        value, key, headers, stamp = record
                         produce(topic, value, key, timestamp=stamp, headers=headers)
                     break
                 except BufferError:

@@ -15,11 +15,14 @@ from wallarood.connectors.columns import Columns
 from wallarood.connectors.postgres.lines import lines_of, written
 from wallarood.connectors.postgres.rows import are_taken, last_of_each_key, problem_of
 from wallarood.connectors.postgres.server import Database, Session, psycopg
+from wallarood.connectors.spool.blocks import ChunkSize
 from wallarood.connectors.spool.target import Marker, MarkerMovedError
 from wallarood.model.errors import ApplicationError, ConfigurationError
 
 MARKERS = "wallarood_markers"
 STAGED = "wallarood_staged"
+CHUNK_SIZE = ChunkSize(50_000, 8 << 20)
+"""Of a transaction, at whose end the server waits for its disk."""
 
 
 @attrs.frozen
@@ -129,6 +132,7 @@ class TableTarget:
     database: Database
     table: Table
     writer: str
+    chunk_size: ChunkSize = attrs.field(default=CHUNK_SIZE, init=False)
     _session: Session | None = attrs.field(default=None, init=False)
 
     def encode(self, records: list[Any]) -> list[Any]:

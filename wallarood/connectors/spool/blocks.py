@@ -1,12 +1,20 @@
 """Records in the files of a spool: blocks of them, each with its size, its count and a checksum."""
+# Theory of operation
+# ===================
+# Strings and numbers, or tuples of them, are kept as MessagePack, which is several times as quick
+# as pickle; all else is pickled. The first byte tells. What is kept as MessagePack cannot change
+# after it was written, either: so the records themselves may be applied, and need not be read back.
 
 import os
 import pickle
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import attrs
+import msgspec
 from xxhash import xxh3_64_intdigest
 
 from wallarood.model.errors import ApplicationError, DamagedStateError
@@ -14,43 +22,101 @@ from wallarood.wire.portable import NotPortableError, dumps
 
 _HEADER = struct.Struct(">IIQ")
 """Bytes, records, and the checksum of what follows."""
+_PLAIN: frozenset[Any] = frozenset((str, bytes, bool, int, float, type(None)))
+_VALUES, _TUPLES = b"V", b"T"
+"""What a block of MessagePack begins with; one of pickle begins with 0x80."""
 
 ENDING = ".spool"
 BLOCK_RECORDS_MAX = 5_000
-CHUNK_RECORDS_MIN = 5_000
-CHUNK_BYTES_MIN = 2 << 20
-"""With so much a chunk is large enough: so it has less than twice as many records."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_values = msgspec.msgpack.Decoder(list[Any]).decode
+_decode_tuples = msgspec.msgpack.Decoder(list[tuple[Any, ...]]).decode
+
+Block: TypeAlias = tuple[int, int, list[Any]]
+"""The number of the last record, the bytes on disk, and the records."""
 
 
-def packed(records: list[Any]) -> bytes:
+@attrs.frozen
+class ChunkSize:
+    """With so many records or bytes a chunk is large enough: so it has less than twice as many."""
+
+    records_min: int = 5_000
+    bytes_min: int = 2 << 20
+
+
+@attrs.frozen
+class Packed:
+    """A block as it stands in a file, and whether its records cannot change any more."""
+
+    data: bytes
+    is_plain: bool
+
+    @property
+    def size_bytes(self) -> int:
+        """As chunks count it, also those that are read back."""
+        return len(self.data) - _HEADER.size
+
+
+def packed(records: list[Any]) -> Packed:
     """A block of *records*. Raises ApplicationError: one of them cannot be kept on disk."""
+    if (plain := _plain_body(records)) is not None:
+        return Packed(_headed(plain, len(records)), is_plain=True)
     try:
         body = dumps(records)
     except NotPortableError as error:
         raise ApplicationError(f"a record cannot be kept until it is published: {error}") from error
-    return _HEADER.pack(len(body), len(records), xxh3_64_intdigest(body)) + body
+    return Packed(_headed(body, len(records)), is_plain=False)
 
 
-def unpacked(path: Path, first: int, after: int) -> Iterator[tuple[int, list[Any]]]:
-    """What a file that begins with record *first* has after record *after*, in chunks.
+def _headed(body: bytes, count: int) -> bytes:
+    return _HEADER.pack(len(body), count, xxh3_64_intdigest(body)) + body
 
-    Each is the number of its last record, and the records. Small blocks come together. Blocks.
 
-    Raises DamagedStateError: it is damaged. Raises OSError: it cannot be read.
-    """
+def _plain_body(records: list[Any]) -> bytes | None:
+    """*records* as MessagePack; None if this has no form for one of them."""
+    kinds = set(map(type, records))
+    are_tuples = kinds == {tuple}
+    if are_tuples:
+        kinds = set(map(type, chain.from_iterable(records)))
+    if not kinds <= _PLAIN:
+        return None
+    try:
+        return (_TUPLES if are_tuples else _VALUES) + _encode(records)
+    except (OverflowError, ValueError):  # an int that is too large, a text that is not UTF-8
+        return None
+
+
+def chunked(blocks: Iterable[Block], size: ChunkSize) -> Iterator[tuple[int, list[Any]]]:
+    """The records of *blocks* in chunks: the number of the last record of each, and the records."""
     chunk: list[Any] = []
     last = size_bytes = 0
-    for last, size, records in _blocks(path, first, after):
+    for last, block_bytes, records in blocks:
         chunk += records
-        size_bytes += size
-        if len(chunk) >= CHUNK_RECORDS_MIN or size_bytes >= CHUNK_BYTES_MIN:
+        size_bytes += block_bytes
+        if len(chunk) >= size.records_min or size_bytes >= size.bytes_min:
             yield last, chunk
             chunk, size_bytes = [], 0
     if chunk:
         yield last, chunk
 
 
-def _blocks(path: Path, first: int, after: int) -> Iterator[tuple[int, int, list[Any]]]:
+def after_record(blocks: Iterable[Block], after: int) -> Iterator[Block]:
+    """What *blocks* have after record *after*."""
+    for last, size, records in blocks:
+        if last > after:
+            yield last, size, records[max(0, after - last + len(records)) :]
+
+
+def unpacked(path: Path, first: int, after: int) -> Iterator[Block]:
+    """What a file that begins with record *first* has after record *after*. Blocks.
+
+    Raises DamagedStateError: it is damaged. Raises OSError: it cannot be read.
+    """
+    return after_record(_blocks(path, first, after), after)
+
+
+def _blocks(path: Path, first: int, after: int) -> Iterator[Block]:
     last = first - 1
     with path.open("rb") as file:
         while head := file.read(_HEADER.size):
@@ -64,15 +130,26 @@ def _blocks(path: Path, first: int, after: int) -> Iterator[tuple[int, int, list
             body = file.read(size)
             if len(body) < size or xxh3_64_intdigest(body) != checksum:
                 raise DamagedStateError(f"{path} is damaged: the block of record {last:,}")
-            yield last, size, _loaded(path, body)[max(0, after - last + count) :]
+            records = _loaded(path, body)
+            if len(records) != count:
+                raise DamagedStateError(f"{path} is damaged: the block of record {last:,}")
+            yield last, size, records
 
 
 def _loaded(path: Path, body: bytes) -> list[Any]:
     try:
-        records: list[Any] = pickle.loads(body)
+        return _decoded(body)
     except Exception as error:  # of a class of the application
         raise DamagedStateError(
             f"{path} has records that are to be published and cannot be read: "
             f"{type(error).__name__}: {error}. Start the worker with the code that has made them"
         ) from error
+
+
+def _decoded(body: bytes) -> list[Any]:
+    if body.startswith(_VALUES):
+        return _decode_values(memoryview(body)[1:])
+    if body.startswith(_TUPLES):
+        return _decode_tuples(memoryview(body)[1:])
+    records: list[Any] = pickle.loads(body)
     return records

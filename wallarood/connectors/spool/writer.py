@@ -26,8 +26,16 @@ from typing import Any
 import attrs
 import trio
 
-from wallarood.connectors.spool.blocks import BLOCK_RECORDS_MAX, packed, unpacked
+from wallarood.connectors.spool.blocks import (
+    BLOCK_RECORDS_MAX,
+    ChunkSize,
+    after_record,
+    chunked,
+    packed,
+    unpacked,
+)
 from wallarood.connectors.spool.files import SpoolFiles
+from wallarood.connectors.spool.fresh import Fresh
 from wallarood.connectors.spool.place import Place, place_of
 from wallarood.connectors.spool.target import Marker, MarkerMovedError, Target
 from wallarood.model.errors import (
@@ -54,6 +62,8 @@ class SpooledWriter:
     server: str
     files: SpoolFiles
     spool_bytes_max: int
+    fresh: Fresh = attrs.field(factory=Fresh, init=False)
+    """What was written by this process, and not applied yet, as far as there is room."""
     _made: Place = attrs.field(init=False)
     """Behind what is prepared."""
     _refused: int = attrs.field(init=False)
@@ -81,7 +91,13 @@ class SpooledWriter:
         kept = records if encode is None else encode(records)
         for start in range(0, len(kept), BLOCK_RECORDS_MAX):
             some = kept[start : start + BLOCK_RECORDS_MAX]
-            if self.files.add(packed(some), len(some)):
+            block = packed(some)
+            is_much = self.files.add(block.data, len(some))
+            if block.is_plain:
+                self.fresh.add((self.files.place.next - 1, block.size_bytes, some))
+            else:
+                self.fresh.skip()
+            if is_much:
                 await trio.to_thread.run_sync(self.files.flush)
 
     async def prepare(self) -> Any:
@@ -89,6 +105,8 @@ class SpooledWriter:
         prepared = None
         if self.files.has_some:
             prepared = await trio.to_thread.run_sync(self.files.prepare)
+            if prepared is not None:
+                self.fresh.prepared(prepared["file"])
         self._made = self.files.place
         return prepared
 
@@ -130,6 +148,7 @@ class SpooledWriter:
             except BaseException:  # cancelled: it may have got in, or not
                 self._marker = None
                 raise
+        self.fresh.forget(prepared["file"])
         await trio.to_thread.run_sync(self.files.remove, prepared)
 
     def _named(self, error: Exception) -> PeersGoneError:
@@ -151,19 +170,27 @@ class SpooledWriter:
         if self._marker >= last:
             return
         self._check_behind(self._marker, before)
-        await trio.to_thread.run_sync(self.files.check, prepared)
         after = self._marker.last if self._marker.line == line else 0
-        path = self.files.path_of(prepared)
-        chunks = unpacked(path, first, after)
-        while (chunk := await trio.to_thread.run_sync(self._next_of, chunks)) is not None:
-            number, records = chunk
-            new = Marker(line, number)
-            await self.target.apply(records, self._marker, new)
-            self._marker = new
+        size: ChunkSize = getattr(self.target, "chunk_size", ChunkSize())
+        if (blocks := self.fresh.of(prepared["file"])) is not None:
+            for number, records in chunked(after_record(blocks, after), size):
+                await self._apply_some(records, Marker(line, number))
+        else:
+            await trio.to_thread.run_sync(self.files.check, prepared)
+            path = self.files.path_of(prepared)
+            chunks = chunked(unpacked(path, first, after), size)
+            while (chunk := await trio.to_thread.run_sync(self._next_of, chunks)) is not None:
+                await self._apply_some(chunk[1], Marker(line, chunk[0]))
         if self._marker != last:
+            path = self.files.path_of(prepared)
             raise DamagedStateError(
                 f"{path} is damaged: it ends with record {self._marker}, not {last}"
             )
+
+    async def _apply_some(self, records: list[Any], new: Marker) -> None:
+        assert self._marker is not None
+        await self.target.apply(records, self._marker, new)
+        self._marker = new
 
     def _next_of(self, chunks: Iterator[tuple[int, list[Any]]]) -> tuple[int, list[Any]] | None:
         try:

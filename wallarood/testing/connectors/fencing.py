@@ -183,18 +183,22 @@ async def damaged_spool(trials: SinkTrials) -> str:
     life = trials.life()
     writer = await life.open()
     transactions = [await life.checkpoint(writer, trials.records()) for _ in range(2)]
+    await writer.aclose()
     if not await trio.to_thread.run_sync(_flip_last_bytes, Path(life.context.directory)):
         return NOT_TRIED + "nothing is kept in the directory"
+    writer = await life.open()
     await _refused(writer, transactions, "a file of the spool is damaged")
+    await writer.aclose()
     await trio.to_thread.run_sync(shutil.rmtree, life.context.directory)
+    writer = await life.open()
     await _refused(writer, transactions, "a file of the spool is gone")
     await writer.aclose()
     return "refused: damaged, and gone"
 
 
 def _flip_last_bytes(directory: Path) -> bool:
-    """Damage all files in *directory*; whether there are any."""
-    files = list(directory.iterdir())
+    """Damage the files in *directory*, but for notes, which are hidden; whether there are any."""
+    files = [each for each in directory.iterdir() if not each.name.startswith(".")]
     for each in files:
         content = each.read_bytes()
         each.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))

@@ -31,5 +31,5 @@ def test_headers_and_time_are_kept() -> None:
     message = w.KafkaMessage(1, b"k", (("a", b"1"), ("b", None)), 5_000)
     assert ENCODE([message, 2]) == [
         (b"1", b"k", [("a", b"1"), ("b", None)], 5),
-        (b"2", None, None, 0),
+        (b"2", None),
     ]

@@ -86,6 +86,8 @@ async def test_a_file_that_is_gone_before_it_was_given_is_found_out(tmp_path: Pa
     writer = await opened(Printer(), tmp_path)
     await writer.write(["a"])
     prepared = await writer.prepare()
+    await writer.aclose()
+    writer = await opened(Printer(), tmp_path, writer.state)
     (tmp_path / prepared["file"]).unlink()
     with pytest.raises(DamagedStateError, match="is missing"):
         await writer.commit(prepared)

@@ -201,6 +201,8 @@ async def test_what_is_made_again_after_a_kept_checkpoint_is_applied(
 async def test_a_spool_that_is_damaged_or_gone_is_named(context: SinkContext, shelf: Shelf) -> None:
     writer = await shelf.sink().open(context, None)
     first, second = await prepared(writer, "a"), await prepared(writer, "b")
+    await writer.aclose()
+    writer = await shelf.sink().open(context, writer.state)
     path = writer.files.path_of(first)
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(DamagedStateError, match=f"{path.name} is damaged: its checksum is wrong"):
@@ -211,6 +213,55 @@ async def test_a_spool_that_is_damaged_or_gone_is_named(context: SinkContext, sh
     with pytest.raises(DamagedStateError, match="only up to 0, but up to 1 were published"):
         await writer.commit(second)
     assert shelf.records == []
+
+
+async def test_what_was_just_written_is_not_read_back(context: SinkContext, shelf: Shelf) -> None:
+    """Whatever has become of the file meanwhile: what was written is known."""
+    writer = await shelf.sink().open(context, None)
+    transaction = await prepared(writer, *"abc")
+    writer.files.path_of(transaction).write_bytes(b"")
+    shelf.answers_lost = 1
+    with pytest.raises(PeersGoneError, match="connection lost"):
+        await writer.commit(transaction)
+    await writer.commit(transaction)
+
+    assert shelf.records == [*"abc"]
+    assert writer.fresh.of(transaction["file"]) is None
+
+
+async def test_records_that_may_change_are_applied_as_they_were_written(
+    context: SinkContext, shelf: Shelf
+) -> None:
+    writer, record = await shelf.sink().open(context, None), [1]
+    await writer.write([record, "a"])
+    record[0] = 2
+    await writer.write(["b"])
+    await writer.commit(await writer.prepare())
+    assert shelf.records == [[1], "a", "b"]
+
+
+async def test_what_does_not_fit_into_memory_is_read_from_disk(
+    context: SinkContext, shelf: Shelf
+) -> None:
+    writer = await shelf.sink().open(context, None)
+    writer.fresh.bytes_max = 1000
+    shelf.away = True
+    transactions = []
+    for number in range(4):
+        await writer.write([f"{number}-0"])
+        await writer.write([bytes(200 + 300 * number)])
+        transactions.append(await writer.prepare())
+    here = [writer.fresh.of(each["file"]) is not None for each in transactions]
+    assert here == [True, True, False, False]
+    shelf.away = False
+    for each in transactions:
+        await writer.commit(each)
+
+    assert shelf.records == [
+        each for number in range(4) for each in (f"{number}-0", bytes(200 + 300 * number))
+    ]
+    await writer.write([bytes(900)])
+    assert writer.fresh.of((await writer.prepare())["file"]) is not None, "there is room again"
 
 
 async def test_one_that_is_full_says_so(context: SinkContext, shelf: Shelf) -> None:

@@ -48,6 +48,7 @@ def source_task_of(job: Job, plan: Plan, stage: Stage, *, pace: Pace | None) -> 
                 name: each.position for name, each in restored_of(plan.restored, step.name).items()
             },
             appeared=was_listed(plan.restored, step.name),
+            stamps=stamping.source_time is not None,
         ),
         is_mine=readers_rule(step, stage, worker),
         source_time=stamping.source_time,
