@@ -12,6 +12,7 @@ from wallarood.admin.figures.values import (
     HotKey,
     LinkStatus,
     RunStatus,
+    SinkStatus,
     StateSize,
 )
 from wallarood.admin.status import (
@@ -117,8 +118,14 @@ def full_status() -> Status:
         slots=((0, 126, 0.75), (129, 255, 0.25)),
         slot_skew=1.5,
     )(status)
+    status = with_stage(SINK, sink=SinkStatus(7, 3, 1, 2.0, 1.0))(status)
     status = with_source(
-        lag_records=5, bytes_read=3, bytes_total=9, watermark=4 * SECOND, condition="active"
+        away_since=1.0,
+        lag_records=5,
+        bytes_read=3,
+        bytes_total=9,
+        watermark=4 * SECOND,
+        condition="active",
     )(status)
     return attrs.evolve(
         status,

@@ -6,7 +6,7 @@ import attrs
 import trio
 
 from wallarood import __version__
-from wallarood.admin.figures.report import Figures, delivery_of, links_of, runs_of
+from wallarood.admin.figures.report import Figures, delivery_of, links_of, runs_of, sink_of
 from wallarood.admin.status import (
     CheckpointStatus,
     JobState,
@@ -20,6 +20,7 @@ from wallarood.control.membership.presence import Peer, Presence
 from wallarood.model.time import MIN_TIME
 from wallarood.runtime.checkpoint_log import Outcome
 from wallarood.runtime.dataflow.job import Job
+from wallarood.runtime.dataflow.tasks.sink_task import Waiting
 from wallarood.runtime.worker import Worker
 
 _STATES = {
@@ -103,7 +104,8 @@ class StatusReporter:
         table = "its table is being read"
         waits = {each.stage.index: table for each in job.stages if each.alignment.waits}
         failing = {each.stage: each.waits for each in job.sinks}
-        waiting = {each.stage: each.waiting for each in job.sinks}
+        sinks = {each.stage: each for each in job.sinks}
+        waiting = {index: each.waiting for index, each in sinks.items()}
         for stage in job.wiring.stages:
             if (source := job.sources.get(stage.steps[0])) is not None:
                 failing[stage.index] = source.waits
@@ -125,8 +127,9 @@ class StatusReporter:
                     in_hand=counters.in_hand,
                     pickled=pickled[stage.index],
                     failing=failing.get(stage.index, ""),
-                    unpublished=waiting.get(stage.index, (0, 0))[0],
-                    unpublished_bytes=waiting.get(stage.index, (0, 0))[1],
+                    unpublished=waiting.get(stage.index, Waiting()).transactions,
+                    unpublished_bytes=waiting.get(stage.index, Waiting()).size_bytes,
+                    sink=sink_of(sinks.get(stage.index), waiting.get(stage.index, Waiting())),
                     watermark=stamp_or_none(job.watermark(stage.index)),
                     waits=waits.get(stage.index, ""),
                     late=tuple(sorted(counters.late.items())),
@@ -157,6 +160,7 @@ class StatusReporter:
             for partition, counters in task.partitions.items():
                 total = task.source.size_bytes(partition)
                 time, away = times.get(partition), task.aways.get(partition)
+                reader = task.readers.get(partition)
                 found.append(
                     SourceStatus(
                         source=task.step,
@@ -169,7 +173,10 @@ class StatusReporter:
                         watermark=None if time is None else stamp_or_none(time.watermark),
                         condition="" if time is None else time.condition.value,
                         away="" if away is None else away.waits,
-                        lag_records=getattr(task.readers.get(partition), "lag_records", None),
+                        away_since=None if away is None else away.since,
+                        reconnects=0 if away is None else away.again,
+                        lag_records=getattr(reader, "lag_records", None),
+                        log_lag_bytes=getattr(reader, "lag_bytes", None),
                         rate=(shares := figures.sampler.source(task.step, partition)).rate_in,
                         blocked=shares.blocked,
                     )

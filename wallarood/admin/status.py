@@ -16,6 +16,7 @@ from wallarood.admin.figures.values import (
     HotKey,
     LinkStatus,
     RunStatus,
+    SinkStatus,
     StateSize,
 )
 from wallarood.model.ids import ClusterId, WorkerName
@@ -58,7 +59,7 @@ class StageStatus:
     batches that wait for the stage. `rate` is in records in a second, over the last few seconds.
     `failing` says what a source or sink waits for outside, and since when; empty if for nothing.
     `unpublished` is how many committed transactions of a sink wait to be published, and
-    `unpublished_bytes` how many bytes of them are kept on disk.
+    `unpublished_bytes` how many bytes of them are kept on disk; `sink` has more about a sink.
     `watermark` is how far event time has come here, in microseconds since 1970 UTC; None if the
     stage has heard of none. `waits` says what the records of a stream wait for here; empty if they
     do not. `late` has how many records came too late, by cause.
@@ -86,6 +87,7 @@ class StageStatus:
     failing: str = ""
     unpublished: int = 0
     unpublished_bytes: int = 0
+    sink: SinkStatus | None = None
     watermark: int | None = None
     waits: str = ""
     late: tuple[tuple[str, int], ...] = ()
@@ -115,7 +117,9 @@ class SourceStatus:
     has no event time. `lag_records` is how many records are there and not yet read, if the source
     knows; `rate` what is read, in records a second, and `blocked` the share of the time in which it
     waited for room, both over the last seconds.
-    `away` says why it cannot be read, and since when; empty if it can.
+    `away` says why it cannot be read, and since when; empty if it can. `away_since` is the same in
+    seconds since 1970 UTC, None if it can; `reconnects` how often it was opened again, its server
+    having been away. `log_lag_bytes` is how much of its server's log it has not read, if known.
     """
 
     source: str
@@ -131,10 +135,15 @@ class SourceStatus:
     lag_records: int | None = None
     rate: float = 0.0
     blocked: float = 0.0
+    away_since: float | None = None
+    reconnects: int = 0
+    log_lag_bytes: int | None = None
 
     @property
     def lag_bytes(self) -> int | None:
         """How much is there and not yet read; None if unknown."""
+        if self.log_lag_bytes is not None:
+            return self.log_lag_bytes
         if self.bytes_read is None or self.bytes_total is None:
             return None
         return 0 if self.ended else self.bytes_total - self.bytes_read

@@ -124,7 +124,8 @@ class SourceReader(Protocol[T_co]):
         that may wait while there is more to read, as for a server, says so by an attribute
         `caught_up` that is false meanwhile. Where the source feeds a table, a stream waits for that
         once. One that knows how many records are there and not read yet has an attribute
-        `lag_records`, an int or None, which is shown to operators and must not wait for anything.
+        `lag_records`, an int or None, which is shown to operators and must not wait for anything;
+        one that reads a log and knows how much of it is there and not read yet, `lag_bytes`.
         """
 
     async def committed(self, position: Any) -> None:

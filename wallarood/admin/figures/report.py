@@ -9,10 +9,12 @@ from wallarood.admin.figures.values import (
     HotKey,
     LinkStatus,
     RunStatus,
+    SinkStatus,
 )
 from wallarood.admin.status import StageStatus
 from wallarood.runtime.checkpoint_log import DELIVERY_S, CheckpointLog
 from wallarood.runtime.dataflow.counters import StageCounters
+from wallarood.runtime.dataflow.tasks.sink_task import SinkTask, Waiting
 from wallarood.runtime.dataflow.tasks.stage_task import StageTask
 from wallarood.runtime.peers.links import Links
 
@@ -76,6 +78,20 @@ class Figures:
         except Exception as error:  # the repr of a class of the application
             return f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
         return text if len(text) <= TEXT_CHARACTERS_MAX else text[:TEXT_CHARACTERS_MAX] + "…"
+
+
+def sink_of(task: SinkTask | None, waiting: Waiting) -> SinkStatus | None:
+    """What a sink has made visible, and what is *waiting*; None for another stage."""
+    if task is None:
+        return None
+    counters = task.publishing
+    return SinkStatus(
+        waiting.records,
+        counters.published,
+        counters.failures,
+        counters.last_published,
+        counters.failing_since,
+    )
 
 
 def links_of(links: Links | None) -> tuple[LinkStatus, ...]:

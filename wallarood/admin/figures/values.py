@@ -23,6 +23,23 @@ class StateSize:
 
 
 @attrs.frozen
+class SinkStatus:
+    """What a sink instance makes visible; counts are since the last recovery.
+
+    `waiting_records` is how many records of committed transactions its receiver does not have yet,
+    0 where the sink does not tell. `published` is how many transactions it has made visible,
+    `failures` how many attempts have failed. Times are in seconds since 1970 UTC: when it last made
+    something visible, and since when its receiver is away; None if it has not, or is not.
+    """
+
+    waiting_records: int = 0
+    published: int = 0
+    failures: int = 0
+    last_published: float | None = None
+    failing_since: float | None = None
+
+
+@attrs.frozen
 class HotKey:
     """A key that has a large share (0 to 1) of the records of a stage here, by samples."""
 

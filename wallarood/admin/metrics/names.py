@@ -37,6 +37,7 @@ class Metric:
 
 
 _STAGE = ("stage",)
+_SINK = ("sink",)
 _SOURCE = ("source", "partition")
 
 METRICS: tuple[Metric, ...] = (
@@ -74,10 +75,34 @@ METRICS: tuple[Metric, ...] = (
         "About what its state takes in a checkpoint.",
         ("stage", "computation"),
     ),
+    Metric(
+        "sink_waiting_transactions",
+        Form.GAUGE,
+        "Committed transactions that its receiver does not have yet.",
+        _SINK,
+    ),
+    Metric("sink_waiting_records", Form.GAUGE, "The records in them, if it keeps them.", _SINK),
+    Metric("sink_waiting_bytes", Form.GAUGE, "What of them is kept on disk.", _SINK),
+    Metric("sink_published", Form.COUNTER, "Transactions that were made visible.", _SINK),
+    Metric("sink_failures", Form.COUNTER, "Attempts to publish that have failed.", _SINK),
+    Metric("sink_published_seconds", Form.GAUGE, "When it last published, since 1970.", _SINK),
+    Metric(
+        "sink_failing_since_seconds",
+        Form.GAUGE,
+        "Since when its receiver is away, since 1970; only while it is.",
+        _SINK,
+    ),
     Metric("source_records", Form.COUNTER, "Records that were read.", _SOURCE),
     Metric("source_blocked_ratio", Form.GAUGE, "Share in which its stage had no room.", _SOURCE),
     Metric("source_lag_records", Form.GAUGE, "Records that are there and not read.", _SOURCE),
     Metric("source_lag_bytes", Form.GAUGE, "Bytes that are there and not read.", _SOURCE),
+    Metric("source_reconnects", Form.COUNTER, "Attempts to reach a server that was away.", _SOURCE),
+    Metric(
+        "source_away_since_seconds",
+        Form.GAUGE,
+        "Since when its server is away, since 1970; only while it is.",
+        _SOURCE,
+    ),
     Metric("source_watermark_seconds", Form.GAUGE, "Event time, since 1970 UTC.", _SOURCE),
     Metric("source_ended", Form.GAUGE, "1 if all of it was read, else 0.", _SOURCE),
     Metric("checkpoint_committed", Form.GAUGE, "The highest checkpoint known committed."),

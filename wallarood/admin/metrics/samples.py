@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from wallarood.admin.figures.values import DeliveryStatus
+from wallarood.admin.figures.values import DeliveryStatus, SinkStatus
 from wallarood.admin.status import ClusterStatus, JobState, SourceStatus, StageStatus, Status
 from wallarood.model.time import MAX_TIME, SECOND
 
@@ -59,6 +59,8 @@ def _stage(stage: StageStatus) -> Iterator[Sample]:
     yield "stage_pickled", name, stage.pickled
     yield "stage_backlog_batches", name, stage.backlog
     yield "stage_failing", name, float(bool(stage.failing))
+    if stage.sink is not None:
+        yield from _sink(stage, stage.sink)
     for cause, count in stage.late:
         yield "stage_late", (stage.name, cause), count
     if stage.slot_skew is not None:
@@ -70,11 +72,27 @@ def _stage(stage: StageStatus) -> Iterator[Sample]:
         yield "state_bytes", (stage.name, state.computation), state.bytes
 
 
+def _sink(stage: StageStatus, sink: SinkStatus) -> Iterator[Sample]:
+    name = (stage.name,)
+    yield "sink_waiting_transactions", name, stage.unpublished
+    yield "sink_waiting_records", name, sink.waiting_records
+    yield "sink_waiting_bytes", name, stage.unpublished_bytes
+    yield "sink_published", name, sink.published
+    yield "sink_failures", name, sink.failures
+    if sink.last_published is not None:
+        yield "sink_published_seconds", name, sink.last_published
+    if sink.failing_since is not None:
+        yield "sink_failing_since_seconds", name, sink.failing_since
+
+
 def _source(source: SourceStatus) -> Iterator[Sample]:
     labels = (source.source, source.partition)
     yield "source_records", labels, source.records
     yield "source_blocked_ratio", labels, source.blocked
     yield "source_ended", labels, float(source.ended)
+    yield "source_reconnects", labels, source.reconnects
+    if source.away_since is not None:
+        yield "source_away_since_seconds", labels, source.away_since
     if source.lag_records is not None:
         yield "source_lag_records", labels, source.lag_records
     if source.lag_bytes is not None:

@@ -87,6 +87,7 @@ class SpoolFiles:
             raise CannotCreateError(f"{self._path}: {error.strerror}") from error
         prepared = {
             "file": self._path.name,
+            "records": self.place.next - place_of(self._path.name)[1],
             "last": self.place.next - 1,
             "checksum": self._checksum.hexdigest(),
             "bytes": self._size_bytes,

@@ -93,6 +93,22 @@ class SourceCounters:
 
 
 @attrs.define
+class SinkCounters:
+    """Of what one sink instance makes visible, since its start.
+
+    Times are in seconds since 1970 UTC: when it last did, and since when its receiver is away; None
+    if it has not, or is not.
+    """
+
+    published: int = 0
+    """How many transactions."""
+    last_published: float | None = None
+    failures: int = 0
+    """How many attempts have failed."""
+    failing_since: float | None = None
+
+
+@attrs.define
 class LinkCounters:
     """Of the link to one peer, since its round began: bytes of records and marks sent.
 

@@ -18,6 +18,6 @@ def test_names_are_distinct_and_well_formed_and_have_base_units() -> None:
 
 
 def test_labels_are_bounded_by_the_topology_and_never_keys_or_records() -> None:
-    allowed = {"stage", "source", "partition", "peer", "computation"}
+    allowed = {"stage", "source", "sink", "partition", "peer", "computation"}
     allowed |= {"state", "cause", "outcome", "phase"}  # of a few words each
     assert {label for metric in METRICS for label in metric.labels} <= allowed

@@ -22,6 +22,8 @@ def test_a_worker_that_has_everything_gives_a_sample_of_every_metric() -> None:
 def test_what_is_not_known_gives_no_sample() -> None:
     bare = healthy_cluster().cluster.asked
     names = {name for name, *_ in samples_of(bare)}
+    assert not names & {"sink_published_seconds", "sink_failing_since_seconds"}
+    assert "source_away_since_seconds" not in names
     assert not names & {"source_lag_records", "source_lag_bytes", "certificate_end_seconds"}
     assert not names & {"checkpoint_age_seconds", "stage_watermark_seconds", "state_keys"}
     ended = with_stage(SOURCE, watermark=MAX_TIME)(bare)

@@ -1,5 +1,6 @@
 """An open source of changes: first the rows that are there, then what becomes of them."""
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -24,6 +25,12 @@ log = structlog.get_logger(__name__)
 
 TELL_S = 5.0
 """How often a position is told that has moved past what is not ours."""
+LAG_S = 10.0
+"""How often the server is asked where its log ends."""
+LOG_END = (
+    "SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() "
+    "ELSE pg_current_wal_lsn() END - '0/0')::int8"
+)
 STEP = 500
 """After so many messages that are not ours others may run."""
 
@@ -44,6 +51,9 @@ class ChangeReader:
     _told_lsn: int = attrs.field(default=0, init=False)
     _is_checked: bool = attrs.field(default=False, init=False)
     _drained: bool = attrs.field(default=False, init=False)
+    _log_end: int = attrs.field(default=0, init=False)
+    """Where the log of the server ended when it was last asked; 0: it was not."""
+    _asked_at: float = attrs.field(default=-math.inf, init=False)
 
     @_session.default
     def _ordinary(self) -> Session:
@@ -56,6 +66,19 @@ class ChangeReader:
         if stream is None or collector is None or collector.records:
             return False
         return self._drained and stream.is_whole
+
+    @property
+    def lag_bytes(self) -> int | None:
+        """How much of the log there is after the place, by what the server said last."""
+        if self.place is None or not self._log_end:
+            return None
+        return max(0, self._log_end - self.place.lsn)
+
+    async def _ask_for_end(self) -> None:
+        if trio.current_time() < self._asked_at + LAG_S:
+            return
+        self._asked_at = trio.current_time()
+        ((self._log_end,),) = await self._session.run(lambda it: it.execute(LOG_END).fetchall())
 
     async def read(self) -> SourceBatch[Any] | None:
         """See `SourceReader.read`.
@@ -148,6 +171,7 @@ class ChangeReader:
 
     async def _read_changes(self, place: Place) -> SourceBatch[Any]:
         stream, collector = await self._opened(place)
+        await self._ask_for_end()
         taken = 0
         while True:
             while (
@@ -176,6 +200,7 @@ class ChangeReader:
                 return self._batch([], place)
             if self._drained:
                 await stream.wait()
+                await self._ask_for_end()
 
     async def _settled(self, place: Place, collector: Collector) -> list[Any]:
         records = collector.records

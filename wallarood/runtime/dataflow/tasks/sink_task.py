@@ -12,6 +12,7 @@ checkpoints continue (see `wallarood.control.rounds.checkpoint_leader`).
 """
 
 import random
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +31,7 @@ from wallarood.model.batch import Barrier, Batch, EndOfStream, Reading, Tick, Un
 from wallarood.model.checkpoint import SinkPart
 from wallarood.model.errors import DamagedStateError, NeverTakenError
 from wallarood.model.ids import InputId
-from wallarood.runtime.dataflow.counters import StageCounters
+from wallarood.runtime.dataflow.counters import SinkCounters, StageCounters
 from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.looks import Looks
 from wallarood.runtime.dataflow.part_collector import PartCollector
@@ -47,6 +48,18 @@ SMALL_RECORDS = 64
 SLOW_S = 0.001
 
 log = structlog.get_logger(__name__)
+
+
+@attrs.frozen
+class Waiting:
+    """Transactions that are committed and not visible, and what of them is kept on disk.
+
+    Records and bytes are 0 where the sink does not tell.
+    """
+
+    transactions: int = 0
+    records: int = 0
+    size_bytes: int = 0
 
 
 @attrs.define(eq=False)
@@ -67,6 +80,7 @@ class SinkTask:
     restored: SinkPart | None = None
     looks: Looks = attrs.field(factory=Looks, init=False)
     """What looks at records as they come."""
+    publishing: SinkCounters = attrs.field(factory=SinkCounters, init=False)
     published: int = attrs.field(default=0, init=False)
     """Everything up to this checkpoint has been published."""
     failing: str = attrs.field(default="", init=False)
@@ -165,10 +179,12 @@ class SinkTask:
         return len(self._prepared.all_due(self._committed))
 
     @property
-    def waiting(self) -> tuple[int, int]:
-        """How many transactions are committed and not visible, and the bytes kept of them."""
+    def waiting(self) -> Waiting:
+        """What is committed and not visible."""
         due = self._prepared.all_due(self._committed)
-        return len(due), sum(each.get("bytes", 0) for each in due if isinstance(each, dict))
+        told = [each for each in due if isinstance(each, dict)]
+        records, size = (sum(each.get(name, 0) for each in told) for name in ("records", "bytes"))
+        return Waiting(len(due), records, size)
 
     @property
     def burden(self) -> int:
@@ -219,6 +235,8 @@ class SinkTask:
         except BaseException as error:
             pass_on(error)
             self.failing = str(error)
+            self.publishing.failures += 1
+            self.publishing.failing_since = self.publishing.failing_since or time.time()
             log.warning("sink cannot publish", sink=self.context.step, reason=self.failing)
             again_s = min(PUBLISH_AGAIN_S * 2 ** min(self._failed, 10), PUBLISH_AGAIN_MAX_S)
             self._failed += 1
@@ -226,6 +244,8 @@ class SinkTask:
             return
         self.failing, self._failed = "", 0
         self._due_since = None
+        self.publishing.published += 1
+        self.publishing.last_published, self.publishing.failing_since = time.time(), None
         self._prepared.published()
 
     async def aclose(self) -> None:

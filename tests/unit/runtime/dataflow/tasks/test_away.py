@@ -1,6 +1,7 @@
 """A server that is away: said with whom and since when, and tried again ever more rarely."""
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -24,9 +25,12 @@ async def test_pauses_grow_and_end_when_it_is_back(autojump_clock: Any) -> None:
     assert all(AGAIN_MAX_S / 2 <= each <= AGAIN_MAX_S for each in paused[-5:])
     said = r"redis 127\.0\.0\.1:1: connection refused \(since \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\)"
     assert re.fullmatch(said, away.waits)
+    assert away.again == 12
+    assert away.since is not None
+    assert 0 <= time.time() - away.since < 60
     with away.noticed():
         pass
-    assert (away.waits, away.reason) == ("", "")
+    assert (away.waits, away.reason, away.since) == ("", "", None)
     began = trio.current_time()
     await away.pause()
     assert trio.current_time() - began < 1.1

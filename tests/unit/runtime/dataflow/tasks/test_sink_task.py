@@ -254,9 +254,19 @@ async def test_pauses_between_attempts_grow_and_status_says_since_when(autojump_
         said = sink.waits
         await trio.sleep(5)
         assert sink.waits == said, "it is since when the oldest waits"
+        told = sink.publishing
+        assert (told.failures, told.published, told.last_published) == (shelf.attempts, 0, None)
+        assert told.failing_since is not None
+        since = told.failing_since
+        await trio.sleep(PUBLISH_AGAIN_MAX_S)
+        assert told.failing_since == since, "it is since the first failure"
         shelf.receiver = True
         await trio.sleep(PUBLISH_AGAIN_MAX_S)
         assert (sink.waits, shelf.visible) == ("", [1])
+        assert told.failures >= 1
+        assert (told.published, told.failing_since) == (1, None)
+        assert told.last_published is not None
+        assert told.last_published >= since
 
 
 async def test_a_receiver_that_does_not_answer_shows(autojump_clock: Any) -> None:
