@@ -4,15 +4,14 @@ import http.client
 import itertools
 import json
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from prometheus_client.parser import text_string_to_metric_families
 from support.harness import Hosts, WorkerProcess, hosts_in, wait_for
+from support.scraped import samples
 
 from wallarood.admin.client import ask
 from wallarood.devcluster.local import free_port
@@ -82,21 +81,6 @@ def first_is(worker: WorkerProcess, fault: str, where: str) -> Callable[[], bool
         return (first["fault"], first["where"]) == (fault, where)
 
     return holds
-
-
-def samples(worker: WorkerProcess, target: str = "/metrics") -> dict[tuple[str, ...], float]:
-    """The samples of /metrics by name, worker and the values of the other labels."""
-    connection = http.client.HTTPConnection("localhost")
-    connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.connect(str(worker.state / "admin.sock"))
-    connection.request("GET", target)
-    text = connection.getresponse().read().decode()
-    connection.close()
-    return {
-        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
 
 
 def test_why_names_the_slow_stage_and_then_the_worker_that_was_killed(tmp_path: Path) -> None:
