@@ -127,6 +127,24 @@ async def test_messages_have_key_headers_time_and_tombstones(topics: Topics, top
     ]
 
 
+async def test_records_are_stamped_where_their_times_are_used(topics: Topics, topic: str) -> None:
+    topics.create(topic, retention_ms="-1")
+    topics.produce(topic, [(None, b"1", 0), (None, b"{", 0), (None, b"2", 0)], timestamp=3_000)
+    source = w.KafkaSource(topics.address, topic, format="json", on_error="skip")
+    found = []
+    for stamps in (True, False):
+        context = SourceContext("in", stamps=stamps)
+        reader = await source.open(f"{topic}/0", {"offset": 0, "topic": ""}, context)
+        with trio.fail_after(60):
+            batch = await reader.read()
+        await reader.aclose()
+        assert batch is not None
+        assert batch.records == [1, 2]
+        assert [each.raw for each in batch.unreadable] == [b"{"]
+        found.append(batch.times)
+    assert found == [[3_000_000, 3_000_000], None]
+
+
 async def test_what_cannot_be_read_stops_or_is_handed_on(topics: Topics, topic: str) -> None:
     topics.create(topic)
     topics.produce(topic, [(None, b"1", 0), (None, b"{", 0), (None, None, 0), (None, b"4", 0)])

@@ -118,3 +118,13 @@ def test_positions_do_not_pile_up_while_nothing_is_forgotten(tmp_path: Path) -> 
     for number in range(300, 900):  # none is committed: the disk of another worker is full
         job.put_barrier(Barrier(1, number))
     assert len(job.positions) <= POSITIONS_MAX
+
+
+def test_a_source_is_told_whether_the_times_of_records_are_used(tmp_path: Path) -> None:
+    def told(**options: Any) -> bool:
+        stream = w.source("numbers", w.GeneratorSource(count=3), **options)
+        job = job_of(w.application("a", stream.to_sink(w.ListSink([]), name="out")), tmp_path)
+        return job.sources["numbers"].context.stamps
+
+    assert not told()
+    assert told(time=w.event_time(lambda number: number))
