@@ -1,8 +1,8 @@
 """Rows into a table of PostgreSQL: ours beside a bare COPY of the same rows, on one server.
 
 The processor's time of the client, and the time that passes, of many rows less those of few, so
-that what it takes to start does not count. Both in turns; each table is counted and summed up. Ours takes
-a checkpoint a second; what is made in one is copied while the next is made.
+that what it takes to start does not count. Both in turns; each table is counted and summed up. Ours
+takes a checkpoint a second: what is made in one is copied while the next is made.
 """
 
 import argparse
