@@ -9,8 +9,14 @@ import attrs
 
 from wallarood.connectors.spool.blocks import Block
 
-BYTES_MAX = 16 << 20
-"""Of all files that are here, as they are on disk; in memory they take some times as much."""
+BYTES_MAX = 64 << 20
+"""Of all files that are here, by what their records may take in memory."""
+
+
+def memory_of(block: Block) -> int:
+    """About what the records of a block take in memory, rather too much."""
+    _, size_bytes, records = block
+    return 6 * size_bytes + 100 * len(records)
 
 
 @attrs.define(eq=False)
@@ -27,15 +33,15 @@ class Fresh:
         """Keep a block of the file that was begun, if there is room."""
         if self._begun is None:
             return
-        if self._size_bytes + block[1] > self.bytes_max:
+        if self._size_bytes + memory_of(block) > self.bytes_max:
             self.skip()
             return
         self._begun.append(block)
-        self._size_bytes += block[1]
+        self._size_bytes += memory_of(block)
 
     def skip(self) -> None:
         """A block of the file that was begun is not kept, so that no other one is."""
-        self._size_bytes -= sum(size for _, size, _ in self._begun or ())
+        self._size_bytes -= sum(map(memory_of, self._begun or ()))
         self._begun = None
 
     def prepared(self, file: str) -> None:
@@ -50,4 +56,4 @@ class Fresh:
 
     def forget(self, file: str) -> None:
         """The file is not needed any more."""
-        self._size_bytes -= sum(size for _, size, _ in self._files.pop(file, ()))
+        self._size_bytes -= sum(map(memory_of, self._files.pop(file, ())))

@@ -244,7 +244,7 @@ async def test_what_does_not_fit_into_memory_is_read_from_disk(
     context: SinkContext, shelf: Shelf
 ) -> None:
     writer = await shelf.sink().open(context, None)
-    writer.fresh.bytes_max = 1000
+    writer.fresh.bytes_max = 6000
     shelf.away = True
     transactions = []
     for number in range(4):
