@@ -40,23 +40,30 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @attrs.frozen
 class Reading:
-    """How messages become records; without `decode` they are their payloads."""
+    """How messages become records; without `decode` they are their payloads.
+
+    `stamps`: their times are used.
+    """
 
     server: str
     stream: str
     subject: str
     decode: Decode | None
     stops: bool
+    stamps: bool = True
 
     def batch(self, messages: Sequence[Message], position: Any) -> SourceBatch[Any]:
         """Raises ApplicationError: one cannot be read, and that stops."""
-        records, times, unreadable = [], [], []
+        records, readable, unreadable = [], [], []
         for each in messages:
             try:
                 records.append(each.payload if self.decode is None else self.decode(each.payload))
-                times.append(_micros(each.headers["Nats-Time-Stamp"]))
+                readable.append(each)
             except DECODE_ERRORS as error:
                 unreadable.append(self._unreadable(each, str(error)))
+        if not self.stamps:
+            return SourceBatch(records, position, tuple(unreadable))
+        times = [_micros(each.headers["Nats-Time-Stamp"]) for each in readable]
         return SourceBatch(records, position, tuple(unreadable), times)
 
     def _unreadable(self, message: Message, error: str) -> Unreadable:

@@ -98,6 +98,6 @@ class NatsSource(Generic[T_co]):
         """See `Source.open`. A position is a sequence number and when the stream was made."""
         stops = policy_of(self.on_error) is ErrorPolicy.STOP
         decode = decoder_of(self.format, self.record)
-        reading = Reading(str(self.address), self.stream, partition, decode, stops)
+        reading = Reading(str(self.address), self.stream, partition, decode, stops, context.stamps)
         limits = context.limits
         return NatsReader(self.address, reading, position, self.start, limits, self._worked)

@@ -7,11 +7,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import attrs
+import msgspec
 import pytest
 import trio
 
 import wallarood as w
 from wallarood.app.connector import SourceContext, SourceReader
+from wallarood.connectors.nats.protocol import Message
+from wallarood.connectors.nats.reader import Reading
 from wallarood.model.errors import ConfigurationError
 
 STATUS = b"NATS/1.0 "
@@ -168,3 +171,17 @@ async def test_a_stream_that_has_lost_what_was_read_stops(monkeypatch: pytest.Mo
     async with reading(cluster, 2) as reader:
         with pytest.raises(w.ApplicationError, match="or has lost messages: it was read up to 2"):
             await reader.read()
+
+
+@pytest.mark.parametrize(("stamps", "times"), [(True, [1_000_000]), (False, None)])
+def test_records_are_stamped_where_their_times_are_used(
+    stamps: bool, times: list[int] | None
+) -> None:
+    said = {"Nats-Sequence": "1", "Nats-Time-Stamp": "1970-01-01T00:00:01.000000000Z"}
+    messages = [Message("a", payload, said) for payload in (b"1", b"{")]
+    decode = msgspec.json.Decoder().decode
+    batch = Reading("it", "S", "a", decode, stops=False, stamps=stamps).batch(messages, None)
+
+    assert batch.records == [1]
+    assert [each.raw for each in batch.unreadable] == [b"{"]
+    assert batch.times == times
