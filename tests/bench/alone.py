@@ -12,12 +12,12 @@ CONFIG = '[checkpoint]\ninterval = "1s"\n'
 
 
 def run_alone(application: str, *arguments: str) -> None:
-    """Run *application*, a file of the contestants. Raises CalledProcessError: it failed."""
+    """Run *application*, ``FILE:NAME`` of the contestants. Raises CalledProcessError: it failed."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "bench.toml")
         config.write_text(CONFIG)
         command = [
-            *(sys.executable, "-m", "wallarood", "run", f"{CONTESTANTS / application}:app"),
+            *(sys.executable, "-m", "wallarood", "run", f"{CONTESTANTS}/{application}"),
             *("--worker-name", "a", "--worker-count", "1", "--topology-initializer"),
             *("--control-channel", f"127.0.0.1:{free_port()}"),
             *("--state-directory", f"{folder}/state", "--config", str(config)),

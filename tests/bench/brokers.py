@@ -50,7 +50,7 @@ def _peer(name: str) -> Work:
 
 
 def _ours(brokers: str, topic: str, out: str, count: int) -> None:
-    run_alone("kafka_ours.py", brokers, topic, out)
+    run_alone("kafka_ours.py:app", brokers, topic, out)
 
 
 def _spent(work: Callable[[], None]) -> tuple[float, float]:

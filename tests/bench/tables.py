@@ -29,7 +29,7 @@ def _copy(url: str, name: str, count: int) -> None:
 
 
 def _ours(url: str, name: str, count: int) -> None:
-    run_alone("postgres_ours.py", url, name, str(count))
+    run_alone("postgres_ours.py:app", url, name, str(count))
 
 
 def _spent(work: Callable[[], None]) -> tuple[float, float]:

@@ -1,12 +1,15 @@
 """Sums by key from a topic into another: ours. Arguments: BROKERS TOPIC OUT."""
 
+import attrs
+
 import wallarood as w
 
 
+@attrs.define
 class Sum:
-    """Of one key."""
+    """Of one key; with slots, as is best for checkpoints."""
 
-    total = 0
+    total: int = 0
 
 
 @w.state_computation(state=Sum)
