@@ -76,6 +76,7 @@ def test_a_server_that_is_away_shows_with_what_waits_for_it(name: str, tmp_path:
         file.write_text(APPLICATION.format(source=system.source, sink=system.sink()))
         system.feed({0: ["a"] * 30, 1: ["b"] * 20})
         (worker,) = hosts.start_cluster(1, str(file))
+        wait_for("it runs", lambda: worker.phase() == "running")
         told(worker, "out", lambda it: it.get("sink_published", 0) >= 2)
         told(worker, "in", lambda it: it.get("source_records") == 30)
         told(worker, "in", lambda it: it.get("source_lag_records") == 0)
@@ -111,6 +112,7 @@ def test_the_log_of_postgresql_shows_how_much_was_not_read(
         file = tmp_path / "changes.py"
         file.write_text(CHANGES.format(where=where(postgres), slot=slot))
         (worker,) = hosts.start_cluster(1, str(file))
+        wait_for("it runs", lambda: worker.phase() == "running")
         told(worker, "in", lambda it: it.get("source_lag_bytes") == 0)
         fill = f"INSERT INTO {slot} SELECT n, repeat('x', 500) FROM generate_series(1, 40000) n"
         query(postgres, fill)

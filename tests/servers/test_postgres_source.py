@@ -14,6 +14,7 @@ from support.servers.process import Server
 
 import wallarood as w
 from wallarood.app.connector import SourceBatch, SourceContext, SourceLimits, SourceReader
+from wallarood.connectors.postgres.changes import reader as changes_reader
 
 BEING_MADE = w.ServerAwayError
 """What is said where a `read` was cancelled while it made the slot."""
@@ -74,6 +75,32 @@ async def test_rows_come_first_and_then_what_becomes_of_them(postgres: Server, s
     assert (truncate.operation, truncate.table) == ("truncate", f"public.{slot}")
     assert insert.lsn == truncate.lsn > rows[0].lsn
     assert insert.time > rows[0].time > 1_700_000_000_000_000
+
+
+async def test_the_lag_is_what_the_log_has_after_what_was_read(
+    postgres: Server, slot: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes_reader, "LAG_S", 0.0)
+    query(postgres, f"CREATE TABLE {slot} (id int PRIMARY KEY, said text)")
+    reader: Any = await opened(w.PostgresSource(where(postgres), slot, slot=slot))
+    assert reader.lag_bytes is None
+    query(postgres, f"INSERT INTO {slot} VALUES (0, 'first')")
+    await read(reader, 1)
+    for start in range(1, 2000, 100):
+        values = f"SELECT n, repeat('x', 100) FROM generate_series({start}, {start + 99}) n"
+        query(postgres, f"INSERT INTO {slot} {values}")
+    lags = []
+    for _ in range(20):
+        await next_of(reader)
+        lags.append(reader.lag_bytes)
+    with trio.move_on_after(30):
+        while reader.lag_bytes:
+            with trio.move_on_after(0.5):
+                await reader.read()
+    assert reader.lag_bytes == 0
+    await reader.aclose()
+    assert lags[0] > 100_000
+    assert lags[-1] < lags[0]
 
 
 @attrs.define

@@ -159,7 +159,7 @@ class StatusReporter:
             times = task.source_time.partitions if task.source_time is not None else {}
             for partition, counters in task.partitions.items():
                 total = task.source.size_bytes(partition)
-                time, away = times.get(partition), task.aways.get(partition)
+                time, away = times.get(partition), task.away_of(partition)
                 reader = task.readers.get(partition)
                 found.append(
                     SourceStatus(

@@ -7,10 +7,11 @@ import attrs
 
 from wallarood.connectors.codecs.codec import Encode
 from wallarood.connectors.kafka.message import KafkaMessage
+from wallarood.connectors.spool.blocks import Plain
 from wallarood.model.errors import ApplicationError
 
-Plain: TypeAlias = tuple[bytes | None, bytes | None]
-Kept: TypeAlias = Plain | tuple[bytes | None, bytes | None, Any, int]
+Bare: TypeAlias = tuple[bytes | None, bytes | None]
+Kept: TypeAlias = Bare | tuple[bytes | None, bytes | None, Any, int]
 """What is sent: value and key; or also headers, and time in milliseconds, 0 for that of sending."""
 Key: TypeAlias = Callable[[Any], str | bytes | None]
 
@@ -31,14 +32,24 @@ class MessageEncoder:
     def __call__(self, records: list[Any]) -> list[Kept]:
         """Raises ApplicationError: a record cannot be sent; it is named."""
         if any(issubclass(kind, KafkaMessage) for kind in set(map(type, records))):
-            kept = [self._one(record) for record in records]
+            kept: list[Kept] = [self._one(record) for record in records]
         else:
             values, keys = self.values(records), self._keys(records)
-            kept = list(zip(values, keys, strict=True))
-            if longest(values) + longest(keys) <= self.bytes_max - OVERHEAD_BYTES:
+            kept = Plain(zip(values, keys, strict=True))
+            if self._are_short(values, keys):
                 return kept
         self._check_sizes(kept, records)
         return kept
+
+    def _are_short(self, values: list[bytes], keys: list[bytes | None]) -> bool:
+        """Whether none is too large; quick where all together are not."""
+        limit = self.bytes_max - OVERHEAD_BYTES
+        try:
+            if len(b"".join(values)) + len(b"".join(keys)) <= limit:  # type: ignore[arg-type]
+                return True
+        except TypeError:  # some have no key
+            pass
+        return longest(values) + longest(keys) <= limit
 
     def _check_sizes(self, kept: list[Kept], records: list[Any]) -> None:
         limit = self.bytes_max - OVERHEAD_BYTES

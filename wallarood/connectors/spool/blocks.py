@@ -37,6 +37,13 @@ Block: TypeAlias = tuple[int, int, list[Any]]
 """The number of the last record, the bytes on disk, and the records."""
 
 
+class Plain(list[Any]):
+    """Records of which a target knows that MessagePack keeps them: each need not be looked at.
+
+    They are strings and numbers, or all are tuples of these.
+    """
+
+
 @attrs.frozen
 class ChunkSize:
     """With so many records or bytes a chunk is large enough: so it has less than twice as many."""
@@ -75,15 +82,18 @@ def _headed(body: bytes, count: int) -> bytes:
 
 def _plain_body(records: list[Any]) -> bytes | None:
     """*records* as MessagePack; None if this has no form for one of them."""
-    kinds = set(map(type, records))
-    are_tuples = kinds == {tuple}
-    if are_tuples:
-        kinds = set(map(type, chain.from_iterable(records)))
-    if not kinds <= _PLAIN:
-        return None
+    if isinstance(records, Plain):
+        are_tuples = type(next(iter(records), None)) is tuple
+    else:
+        kinds = set(map(type, records))
+        are_tuples = kinds == {tuple}
+        if are_tuples:
+            kinds = set(map(type, chain.from_iterable(records)))
+        if not kinds <= _PLAIN:
+            return None
     try:
         return (_TUPLES if are_tuples else _VALUES) + _encode(records)
-    except (OverflowError, ValueError):  # an int that is too large, a text that is not UTF-8
+    except (OverflowError, TypeError, ValueError):  # too large an int, no UTF-8, of a subclass
         return None
 
 

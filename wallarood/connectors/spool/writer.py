@@ -29,6 +29,7 @@ import trio
 from wallarood.connectors.spool.blocks import (
     BLOCK_RECORDS_MAX,
     ChunkSize,
+    Plain,
     after_record,
     chunked,
     packed,
@@ -91,6 +92,7 @@ class SpooledWriter:
         kept = records if encode is None else encode(records)
         for start in range(0, len(kept), BLOCK_RECORDS_MAX):
             some = kept[start : start + BLOCK_RECORDS_MAX]
+            some = Plain(some) if isinstance(kept, Plain) else some
             block = packed(some)
             is_much = self.files.add(block.data, len(some))
             if block.is_plain:

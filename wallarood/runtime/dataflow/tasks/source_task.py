@@ -132,7 +132,18 @@ class SourceTask:
     @property
     def waits(self) -> str:
         """Whom it waits for, and since when; empty if for nobody."""
-        return next((each.waits for each in self.aways.values() if each.waits), "")
+        found = (self.away_of(name) for name in self.aways)
+        return next((each.waits for each in found if each is not None and each.waits), "")
+
+    def away_of(self, name: str) -> Away | None:
+        """Whether the server of a partition is away; None if it was never opened.
+
+        One that has said that there is no more is not away, though no record has come.
+        """
+        away = self.aways.get(name)
+        if away is not None and getattr(self.readers.get(name), "caught_up", False):
+            away.is_there()
+        return away
 
     def _away(self, name: str) -> Away:
         return self.aways.setdefault(name, Away(f"{self.called}, {name}"))

@@ -373,3 +373,49 @@ async def test_a_partition_that_only_tells_positions_becomes_idle() -> None:
         await eventually(lambda: Condition.IDLE in made.told("a"))
         (told,) = made.task.put_barrier(Barrier(1, 1))
         assert told.position >= 2
+
+
+@attrs.define(eq=False)
+class Quiet:
+    """A source whose server is away at first, and then has nothing to read."""
+
+    opened: int = 0
+    caught_up: bool = False
+    answers: trio.Event = attrs.field(factory=trio.Event)
+    bounded: bool = False
+    scope: w.Scope = w.Scope.SHARED
+    record: Any = str
+
+    def partitions(self) -> list[str]:
+        return ["a"]
+
+    def size_bytes(self, partition: str) -> None: ...
+
+    async def open(self, *_: Any) -> "Quiet":
+        self.opened += 1
+        return self
+
+    async def read(self) -> None:
+        if self.opened == 1:
+            raise w.ServerAwayError("nobody is there")
+        await self.answers.wait()
+        self.caught_up = True
+        await trio.sleep_forever()
+
+    async def committed(self, position: Any) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
+async def test_a_server_that_is_back_and_has_nothing_is_not_away_any_more() -> None:
+    source = Quiet()
+    async with reading(source, SourcePosition("in", "a", 1, ended=False)) as made:
+        await eventually(lambda: source.opened == 2)
+        assert made.task.waits.startswith("nobody is there (since ")
+        away = made.task.away_of("a")
+        assert away is not None
+        assert (away.again, away.since is not None) == (1, True)
+        source.answers.set()
+        await eventually(lambda: not made.task.waits)
+        assert (away.again, away.since) == (1, None)
+        assert made.task.away_of("b") is None
