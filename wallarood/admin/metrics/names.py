@@ -106,7 +106,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("source_watermark_seconds", Form.GAUGE, "Event time, since 1970 UTC.", _SOURCE),
     Metric("source_ended", Form.GAUGE, "1 if all of it was read, else 0.", _SOURCE),
     Metric("checkpoint_committed", Form.GAUGE, "The highest checkpoint known committed."),
-    Metric("checkpoint_age_seconds", Form.GAUGE, "Time since the last one was written here."),
+    Metric("checkpoint_age_seconds", Form.GAUGE, "Time since the last one here, or the start."),
     Metric("checkpoint_last_bytes", Form.GAUGE, "What the last one added on disk."),
     Metric(
         "checkpoint_phase_seconds",

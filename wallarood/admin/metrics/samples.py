@@ -111,8 +111,8 @@ def _checkpoints(status: Status) -> Iterator[Sample]:
         ("failed", checkpoint.failed),
     ):
         yield "checkpoints", (outcome,), count
-    if checkpoint.age_s is not None:
-        yield "checkpoint_age_seconds", (), checkpoint.age_s
+    age_s = checkpoint.age_s if checkpoint.age_s is not None else status.uptime_s
+    yield "checkpoint_age_seconds", (), age_s
     if checkpoint.size_bytes is not None:
         yield "checkpoint_last_bytes", (), checkpoint.size_bytes
     last = next((e for e in reversed(checkpoint.recent) if e.outcome == "committed"), None)

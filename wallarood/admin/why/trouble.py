@@ -22,7 +22,7 @@ def find_trouble(cluster: ClusterStatus, now: float) -> Iterator[Finding]:
     for status in cluster.workers:
         yield from _disk(status, now)
         yield from _outside(status)
-    yield from _checkpoints(cluster)
+    yield from _checkpoints(cluster, now)
 
 
 def _failed(cluster: ClusterStatus) -> Iterator[Finding]:
@@ -133,13 +133,14 @@ def _outside(status: Status) -> Iterator[Finding]:
             )
 
 
-def _checkpoints(cluster: ClusterStatus) -> Iterator[Finding]:
+def _checkpoints(cluster: ClusterStatus, now: float) -> Iterator[Finding]:
     done = [each for each in cluster.asked.checkpoint.recent if each.outcome != "running"]
     last = done[-ABANDONED_RUNS:]
     waits = next(
         (s.checkpoint.waiting_for for s in cluster.workers if s.checkpoint.waiting_for), ""
     )
     age_s = cluster.asked.checkpoint.age_s
+    since_s = now - cluster.asked.checkpoint.recent[0].at if cluster.asked.checkpoint.recent else 0
     evidence = [f"in flight: {waits}"] if waits else []
     evidence += [
         f"{status.worker}: {status.checkpoint.committed} committed, "
@@ -157,5 +158,11 @@ def _checkpoints(cluster: ClusterStatus) -> Iterator[Finding]:
         yield Finding(
             Fault.FAILING_CHECKPOINT,
             f"the last checkpoint is {duration(age_s)} old, and the next one is held up: {waits}",
+            tuple(evidence),
+        )
+    elif waits and age_s is None and since_s >= OLD_S:
+        yield Finding(
+            Fault.FAILING_CHECKPOINT,
+            f"no checkpoint was written since the first began {duration(since_s)} ago: {waits}",
             tuple(evidence),
         )

@@ -25,9 +25,15 @@ def test_what_is_not_known_gives_no_sample() -> None:
     assert not names & {"sink_published_seconds", "sink_failing_since_seconds"}
     assert "source_away_since_seconds" not in names
     assert not names & {"source_lag_records", "source_lag_bytes", "certificate_end_seconds"}
-    assert not names & {"checkpoint_age_seconds", "stage_watermark_seconds", "state_keys"}
+    assert not names & {"checkpoint_last_bytes", "stage_watermark_seconds", "state_keys"}
     ended = with_stage(SOURCE, watermark=MAX_TIME)(bare)
     assert "stage_watermark_seconds" not in {name for name, *_ in samples_of(ended)}
+
+
+def test_where_no_checkpoint_was_written_its_age_is_that_of_the_worker() -> None:
+    """Else an alert that the last one is old would not fire where there never was one."""
+    bare = healthy_cluster().cluster.asked
+    assert ("checkpoint_age_seconds", (), bare.uptime_s) in list(samples_of(bare))
 
 
 def test_the_shares_of_a_stage_make_one() -> None:

@@ -27,6 +27,11 @@ def test_a_healthy_cluster_has_none(healthy: Made) -> None:
     [
         ({"waiting_for": "checkpoint 3 waits for count", "age_s": 90.0}, Fault.FAILING_CHECKPOINT),
         ({"waiting_for": "checkpoint 3 waits for count", "age_s": 3.0}, None),
+        (
+            {"waiting_for": "1 waits", "recent": (RunStatus(1, NOW - 70, "running"),)},
+            Fault.FAILING_CHECKPOINT,
+        ),
+        ({"waiting_for": "1 waits", "recent": (RunStatus(1, NOW - 7, "running"),)}, None),
         ({"recent": (RunStatus(2, 1, "abandoned"), RunStatus(3, 2, "committed"))}, None),
         ({"recent": (RunStatus(3, NOW - 9, "running", collect_s=1.0),)}, None),
         ({"recent": (RunStatus(3, NOW - 90, "running"),)}, None),  # it waits for a stage
