@@ -26,6 +26,7 @@ from wallarood.model.messages import Member
 from wallarood.model.pipeline import Application
 from wallarood.runtime.driver import drive, step
 from wallarood.runtime.profile import Profile
+from wallarood.runtime.tracer import Tracer
 from wallarood.runtime.worker import Woken, Worker
 from wallarood.storage.state_directory import open_state_directory
 
@@ -83,6 +84,7 @@ async def lone_worker(
     *,
     driven: bool = True,
     profile: Profile | None = None,
+    tracer: Tracer | None = None,
     **values: Any,
 ) -> AsyncIterator[Lone]:
     """A `Lone` for a `with` statement; *values* are those of `config_of`.
@@ -101,6 +103,7 @@ async def lone_worker(
             worker = build_worker(
                 parts, founding, start.record, events=events_in, nursery=nursery, data=[]
             )
+            worker.tracer = tracer
             lone = Lone(worker, parts)
             if driven:
                 nursery.start_soon(drive, worker, events)

@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         application = partial(_upgrade, drop=arguments.drop)
     elif arguments.connect:
         application = _application_and_servers
-    for check in (application, _key, _certificate, _state_directory):
+    for check in (application, _key, _certificate, _http, _telemetry, _state_directory):
         _collect(check, config, problems)
     if problems:
         first, *_ = problems
@@ -206,6 +206,19 @@ def _certificate(config: Config) -> None:
         raise
     if left < EXPIRES_SOON_DAYS:
         print(f"{where}: it expires in {left:.0f} days: issue it again")
+
+
+def _http(config: Config) -> None:
+    from wallarood.daemon.start.settings import http_settings
+
+    http_settings(config)
+
+
+def _telemetry(config: Config) -> None:
+    if config["otel.endpoint"] is not None:
+        from wallarood.telemetry.settings import telemetry_settings
+
+        telemetry_settings(config, "")
 
 
 def _state_directory(config: Config) -> None:

@@ -216,6 +216,7 @@ def _check_together(config: Config) -> None:
     if config["security.key-file"] is None and not given:
         problems.extend(_open_addresses(config))
     problems.extend(_open_http(config))
+    problems.extend(_wrong_telemetry(config))
     if problems:
         raise ConfigurationError("\n".join(problems))
 
@@ -245,6 +246,26 @@ def _open_http(config: Config) -> list[str]:
             f"{place}: {address} is not a loopback address: set admin.certificate and "
             "admin.private-key, or security.certificate and its companions"
         )
+    return problems
+
+
+def _wrong_telemetry(config: Config) -> list[str]:
+    """What is no address of a collector, and no attribute."""
+    problems, endpoint = [], config["otel.endpoint"]
+    if endpoint is not None:
+        scheme, _, rest = endpoint.partition("://")
+        if scheme not in ("http", "https") or not rest.partition("/")[0].strip(":"):
+            problems.append(
+                f"{_place(config, 'otel.endpoint')}: found {endpoint!r:.60}, expected "
+                "http://HOST:PORT or https://HOST:PORT"
+            )
+    for each in config["otel.resource-attributes"]:
+        name, _, value = each.partition("=")
+        if not (name.strip() and value):
+            problems.append(
+                f"{_place(config, 'otel.resource-attributes')}: found {each!r:.60}, expected "
+                "NAME=VALUE"
+            )
     return problems
 
 

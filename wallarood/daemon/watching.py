@@ -33,7 +33,7 @@ class Watching:
         """Serve on the admin socket, and over the network if that is configured, until cancelled.
 
         Raises CannotCreateError: one of them cannot be listened on. Raises ConfigurationError: a
-        file for HTTP is wrong.
+        file for HTTP or OpenTelemetry is wrong, or the SDK of that is not installed.
         """
         worker = self.worker
         sampler = Sampler(
@@ -45,6 +45,7 @@ class Watching:
         )
         worker.nursery.start_soon(sampler.run)
         reporter = StatusReporter(worker, Figures(sampler, self.config["security.tap"]))
+        self._send_on(reporter)
         kinds = {"history": sampler.told, **dict.fromkeys(PEEKS, self._peek)}
         gathering = Gathering(worker, reporter.status, kinds)
         answering = Answering(
@@ -59,6 +60,14 @@ class Watching:
 
             await worker.nursery.start(serve_http, http, answering)
         await serve_admin(Path(self.config["admin.socket"]), answering, task_status=task_status)
+
+    def _send_on(self, reporter: StatusReporter) -> None:
+        """Send metrics and traces to a collector, if one is configured."""
+        if self.config["otel.endpoint"] is None:
+            return
+        from wallarood.telemetry.start import start_telemetry  # noqa: PLC0415 - if it is sent
+
+        start_telemetry(self.worker, reporter.status, self.config)
 
     async def _peek(self, query: Mapping[str, Any]) -> Any:
         """What a query for records or state gets. Raises ValueError: it is wrong."""

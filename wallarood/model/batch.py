@@ -27,8 +27,9 @@ class Batch:
     is which item of each record is its key, None if none is or it is not known.
     `times` has the stamp of each record, in microseconds since 1970 UTC; None on a stream without
     event time. `runs` says of which source partitions the records are, between a source and what
-    stamps its records. A batch that was handed on belongs to the receiver: it is not changed
-    afterwards.
+    stamps its records. `trace` says that what becomes of the batch is traced, and as part of what;
+    it is set as a batch is handed on, and only transports keep it. A batch that was handed on
+    belongs to the receiver: it is not changed afterwards.
     """
 
     values: list[Any]
@@ -37,6 +38,7 @@ class Batch:
     key_index: int | None = attrs.field(default=None, eq=False, repr=False)
     times: list[int] | None = None
     runs: Runs | None = attrs.field(default=None, eq=False, repr=False)
+    trace: bytes | None = attrs.field(default=None, eq=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -138,7 +140,10 @@ class Batch:
 
     @staticmethod
     def join(batches: "Sequence[Batch]") -> "Batch":
-        """The records of *batches*, of which there is one at least, one after the other."""
+        """The records of *batches*, of which there is one at least, one after the other.
+
+        If several are traced, the trace of the first goes on.
+        """
         first = batches[0]
         if len(batches) == 1:
             return first
@@ -152,7 +157,9 @@ class Batch:
         runs = None
         if first.runs is not None:
             runs = list(chain.from_iterable(batch.runs or () for batch in batches))
-        return Batch(values, keys, kinds.pop() if len(kinds) == 1 else None, None, times, runs)
+        kind = kinds.pop() if len(kinds) == 1 else None
+        traces = [batch.trace for batch in batches if batch.trace]
+        return Batch(values, keys, kind, None, times, runs, traces[0] if traces else None)
 
 
 def all_but(column: list[Any], places: Sequence[int]) -> list[Any]:

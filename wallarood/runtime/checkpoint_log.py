@@ -7,6 +7,7 @@
 
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Callable
 from enum import Enum
 
 import attrs
@@ -95,6 +96,8 @@ class CheckpointLog:
         factory=lambda: {Outcome.COMMITTED: 0, Outcome.ABANDONED: 0, Outcome.FAILED: 0}
     )
     delivery: Delivery = attrs.field(factory=Delivery)
+    on_end: Callable[[CheckpointRun], None] | None = None
+    """Called when it is known of a checkpoint what became of it."""
     _barriers: deque[_Barrier] = attrs.field(factory=lambda: deque(maxlen=BARRIERS_MAX))
     _read: int = 0
     _read_at: float = 0.0
@@ -143,6 +146,11 @@ class CheckpointLog:
         if run is not None and run.outcome in (Outcome.RUNNING, Outcome.WRITTEN):
             run.outcome = outcome
             self.counts[outcome] += 1
+            self._tell(run)
+
+    def _tell(self, run: CheckpointRun) -> None:
+        if self.on_end is not None:
+            self.on_end(run)
 
     def committed(self, number: int, now: float) -> None:
         """It is known committed, and with it all that was read before its barrier."""
@@ -152,6 +160,7 @@ class CheckpointLog:
                 self.counts[run.outcome] -= 1
             run.outcome, run.commit_s = Outcome.COMMITTED, max(0.0, now - run._moved)
             self.counts[Outcome.COMMITTED] += 1
+            self._tell(run)
         while self._barriers and self._barriers[0].number <= number:
             read = self._barriers.popleft()
             if read.records > 0:

@@ -29,7 +29,10 @@ def step(worker: Worker, event: Event) -> None:
     """Give *event* to the node, and carry out what it wants done."""
     now = trio.current_time()
     try:
-        perform(worker, worker.node.step(event, now))
+        effects = worker.node.step(event, now)
+        if worker.tracer is not None:
+            worker.tracer.stepped(event, effects)
+        perform(worker, effects)
     except WallaroodError as error:  # the state directory cannot be written
         perform(worker, worker.node.step(HostFailed(error), now))
 

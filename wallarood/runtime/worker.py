@@ -30,6 +30,7 @@ from wallarood.runtime.ports import CheckpointStore, DialData, RecordStore
 from wallarood.runtime.profile import Profile
 from wallarood.runtime.setups import Setups
 from wallarood.runtime.store.turns import Turns
+from wallarood.runtime.tracer import Tracer
 from wallarood.wire.records.untyped import PickleRule
 
 
@@ -127,6 +128,7 @@ class Worker:
     gate: Gate = attrs.field(factory=Gate)
     on_status: Callable[[WorkerName, StatusWanted | StatusTold], None] = lambda _, __: None
     profile: Profile | None = None
+    tracer: Tracer | None = None
     checkpoints: CheckpointStore | None = None
     turns: Turns = attrs.field(factory=Turns)
     setups: Setups = attrs.field(

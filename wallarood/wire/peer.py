@@ -10,6 +10,8 @@ mark        edge u32, sequence u64, round u32, kind u8, then for a barrier its
             an endless input has been read as far as it went
 grant       edge u32, sequence u64: this and all before it are taken
 alive       nothing: the connection carries bytes to this end
+traced      what the batch is traced as part of, 24 bytes, and a whole data
+            message: sent only to a peer whose hello says that it knows it
 ==========  =====================================================================
 """
 
@@ -23,7 +25,7 @@ from wallarood.model.batch import Barrier, EndOfStream, Loaded, Mark, Watermark
 from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.ids import ClusterId, Incarnation, WorkerName
 
-_HELLO, _REFUSED, _DATA, _MARK, _GRANT, _ALIVE = 1, 2, 3, 4, 5, 6
+_HELLO, _REFUSED, _DATA, _MARK, _GRANT, _ALIVE, _TRACED = 1, 2, 3, 4, 5, 6, 7
 _BARRIER, _WATERMARK, _END, _LOADED = 1, 2, 3, 4
 
 _data = struct.Struct(">BIQII")
@@ -31,17 +33,23 @@ _mark = struct.Struct(">BIQIB")
 _grant = struct.Struct(">BIQ")
 _barrier = struct.Struct(">IQ")
 _watermark = struct.Struct(">q?")
+TRACE_BYTES = 24
+"""The number of a trace, and that of the part of it which what follows belongs to."""
 
 
 @attrs.frozen
 class LinkHello:
-    """The first message in both directions. `received` says for each edge what has arrived."""
+    """The first message in both directions. `received` says for each edge what has arrived.
+
+    `traces` is whether this worker knows batches that are traced.
+    """
 
     cluster_id: ClusterId
     worker: WorkerName
     incarnation: Incarnation
     round: int
     received: tuple[tuple[int, int], ...] = ()
+    traces: bool = False
 
 
 @attrs.frozen
@@ -53,13 +61,17 @@ class LinkRefused:
 
 @attrs.frozen
 class Data:
-    """A batch of *records* records, encoded in *payload* by the codec of the edge."""
+    """A batch of *records* records, encoded in *payload* by the codec of the edge.
+
+    `trace` is that of `Batch`; empty for nearly all.
+    """
 
     edge: int
     sequence: int
     round: int
     payload: bytes
     records: int
+    trace: bytes = b""
 
 
 @attrs.frozen
@@ -94,8 +106,9 @@ _refused_decoder = msgspec.json.Decoder(LinkRefused)
 def encode_peer(message: PeerMessage) -> bytes:
     """The bytes of *message*."""
     match message:
-        case Data(edge, sequence, round_, payload, records):
-            return _data.pack(_DATA, edge, sequence, round_, records) + payload
+        case Data(edge, sequence, round_, payload, records, trace):
+            data = _data.pack(_DATA, edge, sequence, round_, records) + payload
+            return bytes([_TRACED]) + trace + data if trace else data
         case MarkFrame(edge, sequence, round_, mark):
             kind, rest = _encode_mark(mark)
             return _mark.pack(_MARK, edge, sequence, round_, kind) + rest
@@ -142,12 +155,21 @@ def _decode(data: bytes) -> PeerMessage:
             return Grant(edge, sequence)
         case 6:
             return Alive()
+        case 7:
+            return _decode_traced(data[1 : 1 + TRACE_BYTES], data[1 + TRACE_BYTES :])
         case 1:
             return _hello_decoder.decode(data[1:])
         case 2:
             return _refused_decoder.decode(data[1:])
         case kind:
             raise RemoteProtocolError(f"unknown kind {kind} of message on a data channel")
+
+
+def _decode_traced(trace: bytes, rest: bytes) -> Data:
+    message = _decode(rest) if rest[:1] == bytes([_DATA]) else None
+    if not isinstance(message, Data):
+        raise RemoteProtocolError("a trace on a data channel without records")
+    return attrs.evolve(message, trace=trace)
 
 
 def _decode_mark(kind: int, rest: bytes) -> Mark:

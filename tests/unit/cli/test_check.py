@@ -100,3 +100,16 @@ def test_servers_are_connected_to_only_if_that_is_wanted(tmp_path: Path) -> None
     done = wallarood("check", "app.py", "--connect", cwd=tmp_path)
     assert done.returncode == 69
     assert "app.py:6: spooled-sink: ledger 127.0.0.1:1: " in done.stderr
+
+
+def test_check_reads_the_files_that_watching_needs(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("a\n")
+    (tmp_path / "short").write_text("x\n")
+    (tmp_path / "c.toml").write_text(
+        '[admin]\nhttp = "127.0.0.1:0"\ntoken-file = "short"\n'
+        '[otel]\nendpoint = "http://127.0.0.1:4318"\nheaders-file = "none"\n'
+    )
+    done = wallarood("check", COUNT, "--config", "c.toml", "--", "--input", "text", cwd=tmp_path)
+    assert done.returncode != 0
+    assert "admin.token-file: short: expected 16 ASCII characters" in done.stderr
+    assert "otel.headers-file: none: No such file" in done.stderr

@@ -105,3 +105,10 @@ def test_where_records_are_the_keys_their_parts_are_too() -> None:
     first, second = Batch(values, values, str).deal([0, 1], 2)
     assert first.keys is first.values
     assert second == Batch(["b"], ["b"])
+
+
+def test_of_joined_batches_the_first_that_is_traced_goes_on() -> None:
+    plain, first, second = Batch([1]), Batch([2], trace=b"a" * 24), Batch([3], trace=b"b" * 24)
+    assert Batch.join([plain, first, second]).trace == first.trace
+    assert Batch.join([plain, Batch([4])]).trace is None
+    assert Batch.join([first]).trace == first.trace

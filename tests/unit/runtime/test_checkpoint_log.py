@@ -91,3 +91,16 @@ def test_records_fall_evenly_into_the_classes_between_two_times(
         if count
     }
     assert found == classes
+
+
+def test_who_wants_to_know_is_told_once_what_became_of_each() -> None:
+    log, told = CheckpointLog(), list[tuple[int, Outcome]]()
+    log.on_end = lambda run: told.append((run.number, run.outcome))
+    log.begun(4, 10.0, at=1000.0)
+    log.written(4, 11.0, write_s=1.0, size_bytes=77)
+    assert told == []
+    log.abandoned(4)
+    log.abandoned(4)
+    log.committed(4, 12.0)
+    log.committed(4, 13.0)
+    assert told == [(4, Outcome.ABANDONED), (4, Outcome.COMMITTED)]

@@ -31,6 +31,7 @@ PEER_MESSAGES = [
     LinkHello("wc-1", "alpha", Incarnation(1, "x"), 0, ((1, 2), (3, 4))),
     LinkRefused("why"),
     Data(1, 2, 3, b"payload", 4),
+    Data(1, 2, 3, b"payload", 4, bytes(range(24))),
     MarkFrame(1, 2, 3, Barrier(4, 5)),
     MarkFrame(1, 2, 3, Watermark(-1_500_000, True)),
     MarkFrame(1, 2, 3, EndOfStream()),

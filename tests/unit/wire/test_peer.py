@@ -1,5 +1,6 @@
 """The messages of a data channel: each comes out as it went in, and nonsense is refused."""
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +9,7 @@ from wallarood.model.batch import Barrier, EndOfStream, Loaded, Watermark
 from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.ids import Incarnation
 from wallarood.wire.peer import (
+    TRACE_BYTES,
     Alive,
     Data,
     Grant,
@@ -21,6 +23,7 @@ from wallarood.wire.peer import (
 
 u32 = st.integers(0, 2**32 - 1)
 u64 = st.integers(0, 2**64 - 1)
+traces = st.binary(min_size=TRACE_BYTES, max_size=TRACE_BYTES)
 names = st.text(st.characters(codec="utf-8"), max_size=10)
 marks = (
     st.builds(Barrier, u32, u64)
@@ -35,11 +38,12 @@ hellos = st.builds(
     st.builds(Incarnation, st.integers(0, 2**53), names),
     u32,
     st.lists(st.tuples(u32, u64)).map(tuple),
+    st.booleans(),
 )
 messages = (
     hellos
     | st.builds(LinkRefused, names)
-    | st.builds(Data, u32, u64, u32, st.binary(max_size=30), u32)
+    | st.builds(Data, u32, u64, u32, st.binary(max_size=30), u32, st.just(b"") | traces)
     | st.builds(MarkFrame, u32, u64, u32, marks)
     | st.builds(Grant, u32, u64)
     | st.just(Alive())
@@ -60,6 +64,8 @@ def test_the_bytes_are_those_of_the_manual() -> None:
     assert encode_peer(DATA).hex() == "030000000100000000000000020000000300000004" + (
         b"columns".hex()
     )
+    traced = attrs.evolve(DATA, trace=bytes(range(TRACE_BYTES)))
+    assert encode_peer(traced) == b"\x07" + bytes(range(TRACE_BYTES)) + encode_peer(DATA)
     assert encode_peer(MARK).hex() == (
         "040000000100000000000000020000000301000000030000000000000009"
     )
@@ -90,7 +96,11 @@ def test_data_that_is_cut_short_in_its_head_is_refused(size: int) -> None:
     [
         (b"", "unknown kind None"),
         (b"\x00", "unknown kind 0"),
-        (b"\x07anything", "unknown kind 7"),
+        (b"\x08anything", "unknown kind 8"),
+        (b"\x07" + bytes(23), "a trace on a data channel without records"),
+        (b"\x07" + bytes(24), "a trace on a data channel without records"),
+        (b"\x07" + bytes(24) + encode_peer(MARK), "a trace on a data channel without records"),
+        (b"\x07" + bytes(24) + b"\x03", "malformed message"),
         (encode_peer(MARK)[:17] + b"\x05", "malformed mark of kind 5"),
         (encode_peer(MarkFrame(1, 2, 3, EndOfStream())) + b"more", "malformed mark of kind 3"),
         (encode_peer(MARK) + b"more", "malformed message"),
@@ -113,3 +123,9 @@ def test_any_bytes_are_a_message_or_the_peers_fault(data: bytes) -> None:
     except RemoteProtocolError:
         return
     assert decode_peer(encode_peer(message)) == message
+
+
+def test_a_hello_of_another_version_says_nothing_of_traces() -> None:
+    said = encode_peer(HELLO).replace(b',"traces":false', b"")
+    assert said != encode_peer(HELLO)
+    assert decode_peer(said) == HELLO

@@ -86,7 +86,8 @@ class Links:
             )
 
     def _hello(self) -> LinkHello:
-        return LinkHello(self.cluster_id, self.member.name, self.member.incarnation, self.round)
+        member = self.member
+        return LinkHello(self.cluster_id, member.name, member.incarnation, self.round, traces=True)
 
     def _address(self, name: WorkerName) -> Address:
         return self.members[name].data

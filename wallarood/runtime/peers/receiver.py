@@ -112,8 +112,10 @@ class PeerReceiver:
         if codec is None:
             raise RemoteProtocolError(f"edge {frame.edge} does not lead here")
         # What cannot be decoded has not been received: it is decoded before it is counted.
-        batch = codec.decode(frame.payload) if isinstance(frame, Data) else None
-        cost = len(payload) if isinstance(frame, Data) else 0
+        batch, cost = None, 0
+        if isinstance(frame, Data):
+            batch, cost = codec.decode(frame.payload), len(payload)
+            batch.trace = frame.trace or None
         if self.link.receive(frame.edge, frame.sequence, cost) is Delivery.REPEAT:
             return
         inbox = self.inbox(frame.edge)

@@ -79,6 +79,8 @@ class PeerSender:
     silent_max: int = 5
     """After how many questions without an answer a connection is dead."""
     counters: LinkCounters = attrs.field(factory=LinkCounters)
+    knows_traces: bool = attrs.field(default=False, init=False)
+    """Whether the peer takes batches that are traced: its hello says so."""
     _unsent: Waker = attrs.field(factory=Waker, init=False)
     _idle: DataChannel | None = attrs.field(default=None, init=False)
     """The connection, while its writer has nothing to do."""
@@ -134,6 +136,7 @@ class PeerSender:
             raise RemoteProtocolError(f"expected a hello of {self.peer}, found {answer!r:.200}")
         if not self.accepts(answer):
             raise RemoteProtocolError(f"{self.peer} has another incarnation than its members know")
+        self.knows_traces = answer.traces
         self.link.resume(dict(answer.received))
         return frames
 
@@ -255,12 +258,16 @@ class RemotePort:
                 self.codec.untyped.records += len(part)
             self._at_once = max(1, min(FRAME_BYTES_WANTED, most) * len(part) // len(payload))
             if len(payload) <= most or len(part) == 1:
-                self._push(payload, len(part))
+                # A record that fits in just so fits in as well when its batch is traced.
+                traced = batch.trace is not None and start == 0 and len(payload) <= most
+                self._push(payload, len(part), (batch.trace if traced else None) or b"")
                 start += len(part)
 
-    def _push(self, payload: bytes, records: int) -> None:
-        sequence = self.sender.link.next_sequence(self.edge)
-        data = encode_peer(Data(self.edge, sequence, self.sender.hello.round, payload, records))
+    def _push(self, payload: bytes, records: int, trace: bytes) -> None:
+        sequence, round_ = self.sender.link.next_sequence(self.edge), self.sender.hello.round
+        if trace and not self.sender.knows_traces:
+            trace = b""
+        data = encode_peer(Data(self.edge, sequence, round_, payload, records, trace))
         if len(data) > self.sender.frame_bytes_max:
             raise ApplicationError(
                 f"a record of {len(payload):,} bytes on its way to {self.sender.peer}: at most "

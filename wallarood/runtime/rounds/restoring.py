@@ -84,6 +84,8 @@ async def restore(worker: Worker, round_: Round, failed: Callable[[BaseException
     round_.job.on_published = lambda number: worker.post(SinksPublished(number))
     if worker.profile is not None:
         profile_job(worker.profile, round_.job, worker.application)
+    if worker.tracer is not None:
+        worker.tracer.built(round_.job)
     log.info("running", round=round_.proposal.round, checkpoint=str(round_.proposal.checkpoint))
     worker.notify()
 

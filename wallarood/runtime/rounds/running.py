@@ -50,6 +50,8 @@ async def _run(worker: Worker, round_: Round) -> None:
                 round_.nursery.start_soon(tell_progress, worker, round_)
                 worker.checkpoint_log.job_began(trio.current_time())
                 round_.ready.set()
+                if worker.tracer is not None:
+                    worker.tracer.ready(round_.proposal.round)
                 await trio.sleep_forever()
     except* LocalProtocolError:
         raise

@@ -162,3 +162,16 @@ async def test_a_peer_is_told_now_and_then_that_bytes_come(
         await trio.sleep(6)
         await peer.stream.send_all(question)
         assert await peer.said() == [Alive()]
+
+
+async def test_a_trace_comes_out_with_its_batch() -> None:
+    inbox = Inbox([INPUT], batches_max=8, batch_records_max=1)
+    async with connected(receiver_of(inbox)) as peer:
+        for sequence, trace in enumerate((b"", bytes(range(24))), 1):
+            data = Data(EDGE, sequence, 0, CODEC.encode(Batch([b"record"])), 1, trace)
+            await peer.stream.send_all(encode_frame(encode_peer(data)))
+        found = [(await inbox.get(Nothing()))[1] for _ in range(2)]
+        assert [each.trace for each in found if isinstance(each, Batch)] == [
+            None,
+            bytes(range(24)),
+        ]

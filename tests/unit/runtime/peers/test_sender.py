@@ -23,8 +23,8 @@ FRAME_BYTES_MAX = 1 << 20
 EDGE = 1
 
 
-def hello_of(worker: str, received: int = 0) -> LinkHello:
-    return LinkHello("wc-1", worker, Incarnation(1, "x"), 0, ((EDGE, received),))
+def hello_of(worker: str, received: int = 0, *, traces: bool = False) -> LinkHello:
+    return LinkHello("wc-1", worker, Incarnation(1, "x"), 0, ((EDGE, received),), traces)
 
 
 class Peer:
@@ -32,6 +32,7 @@ class Peer:
 
     def __init__(self) -> None:
         self.received = 0
+        self.traces = False
         self._dialled, self._connections = trio.open_memory_channel[trio.SocketStream](8)
 
     @contextlib.asynccontextmanager
@@ -42,7 +43,8 @@ class Peer:
                 each.setblocking(False)
                 each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
             stream = trio.SocketStream(trio.socket.from_stdlib_socket(theirs))
-            hello = encode_frame(encode_peer(hello_of("beta", self.received)))
+            said = hello_of("beta", self.received, traces=self.traces)
+            hello = encode_frame(encode_peer(said))
             await stream.send_all(hello)
             self._dialled.send_nowait(stream)
             yield DataChannel(trio.SocketStream(trio.socket.from_stdlib_socket(ours)), "beta")
@@ -133,11 +135,13 @@ async def test_a_frame_for_a_connection_that_is_gone_goes_over_the_next_one() ->
 CODEC = RecordCodec.for_types(bytes, rule=PickleRule.FORBIDDEN)
 
 
-async def sent(batches: list[Batch], *, frame_bytes_max: int = FRAME_BYTES_MAX) -> list[Data]:
+async def sent(
+    batches: list[Batch], *, frame_bytes_max: int = FRAME_BYTES_MAX, knows_traces: bool = True
+) -> list[Data]:
     """What a port to a peer makes of *batches*."""
     peer = Peer()
     sender = sender_to(peer)
-    sender.frame_bytes_max = frame_bytes_max
+    sender.frame_bytes_max, sender.knows_traces = frame_bytes_max, knows_traces
     sender.link = LinkSender(1 << 30)  # its credit is not what is looked at here
     port = RemotePort(sender, EDGE, CODEC)
     for each in batches:
@@ -218,4 +222,39 @@ async def test_a_connection_that_gives_signs_of_life_stays_however_slow_it_is() 
                 await slow.send_all(ALIVE)
         with pytest.raises(trio.TooSlowError), trio.fail_after(0.01):
             await peer.connection()
+        nursery.cancel_scope.cancel()
+
+
+TRACE = bytes(range(24))
+
+
+async def test_a_trace_goes_with_the_first_frame_of_a_batch_to_a_peer_that_knows_it() -> None:
+    traced = Batch([bytes(300_000)] * 3, trace=TRACE)
+    frames = await sent([traced, Batch([b"other"])])
+    assert [frame.trace for frame in frames] == [TRACE, b"", b"", b""]
+    frames = await sent([traced], knows_traces=False)
+    assert {frame.trace for frame in frames} == {b""}
+
+
+async def test_a_record_that_fits_into_a_frame_just_so_fits_when_its_batch_is_traced() -> None:
+    overhead = len(CODEC.encode(Batch([bytes(1000)]))) + 21 - 1000
+    record = bytes(4096 - overhead)
+    for trace in (None, TRACE):
+        (frame,) = await sent([Batch([record], trace=trace)], frame_bytes_max=4096)
+        assert len(encode_peer(frame)) == 4096
+
+
+async def test_what_a_peer_knows_is_what_its_hello_says() -> None:
+    peer = Peer()
+    sender = sender_to(peer)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(sender.run)
+        await peer.connection()
+        await wait_all_tasks_blocked()
+        assert not sender.knows_traces
+        peer.traces = True
+        sender.drop()
+        await peer.connection()
+        await wait_all_tasks_blocked()
+        assert sender.knows_traces
         nursery.cancel_scope.cancel()
