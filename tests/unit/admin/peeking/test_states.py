@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+import wallarood as w
 from wallarood.admin.peeking.states import largest, look_up
 from wallarood.flow.keys import canonical, hold
 from wallarood.flow.state.at_once import AtOnce, SharedObject
@@ -71,3 +72,26 @@ async def test_the_largest_states_come_first() -> None:
     found = await largest(state, 3)
     assert [each["key"] for each in found] == ["key 499", "key 498", "key 497"]
     assert found[0]["bytes"] > found[1]["bytes"] > 500
+
+
+def with_state(function: Any, declare: Any, **options: Any) -> None:
+    declare(state=list, **options)(function)
+
+
+@pytest.mark.parametrize(
+    "declare", [w.state_computation, w.state_computation_multi, w.state_computation_batch]
+)
+def test_no_user_code_with_a_state_runs_beside_the_event_loop(declare: Any) -> None:
+    """Else a state could be seen while a thread, or what is awaited, is changing it."""
+
+    def plain(record: int, state: list[int]) -> list[int]:
+        return [*state, record]
+
+    async def awaited(record: int, state: list[int]) -> list[int]:
+        return [*state, record]
+
+    with_state(plain, declare)
+    with pytest.raises(w.PipelineError, match="unknown option 'blocking'"):
+        with_state(plain, declare, blocking=True)
+    with pytest.raises(w.PipelineError, match="coroutine function"):
+        with_state(awaited, declare)
