@@ -1,6 +1,7 @@
 """The text of /metrics: Prometheus's own form, or OpenMetrics where it is asked for."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -57,6 +58,7 @@ class StatusCollector:
         return [family for family in families.values() if family.samples]
 
 
+@lru_cache(maxsize=16)
 def kind_of(accept: str) -> str:
     """The content type of the form that a client with this Accept header gets."""
     return str(choose_encoder(accept)[1])

@@ -11,6 +11,7 @@ import trio
 from wallarood.admin.web.exchange import exchange
 from wallarood.admin.web.guard import Guard
 from wallarood.admin.web.message import Answer, Events, Reply, Request
+from wallarood.admin.web.slots import Slots
 from wallarood.model.errors import CannotCreateError, ConfigurationError
 from wallarood.model.ids import Address
 
@@ -88,33 +89,32 @@ async def serve_http(
     scheme = "https" if settings.tls is not None else "http"
     log.info("dashboard and metrics", at=f"{scheme}://{Address(address.host, bound)}/")
     guard = Guard(address.host, settings.token, trio.current_time)
-    slots = trio.Semaphore(CONNECTIONS_MAX)
+    slots = Slots(CONNECTIONS_MAX)
+    answer = _guarded(guard, answering)
 
     async def one(stream: trio.SocketStream) -> None:
-        try:
-            slots.acquire_nowait()
-        except trio.WouldBlock:  # as many as there may be: this one is refused, none is held up
-            await trio.aclose_forcefully(stream)
-            return
-        try:
-            await _serve(stream, settings, _guarded(guard, answering.answer))
-        finally:
-            slots.release()
+        with slots.place() as there:
+            if there:
+                await _serve(stream, settings, answer, slots=slots)
+            else:  # as many as there may be: this one is refused, none is held up
+                await trio.aclose_forcefully(stream)
 
     async with trio.open_nursery() as nursery:
         task_status.started()
         nursery.start_soon(trio.serve_listeners, one, listeners)
 
 
-def _guarded(guard: Guard, answer: Answer) -> Answer:
+def _guarded(guard: Guard, answering: "Answering") -> Answer:
     async def guarded(request: Request) -> Reply | Events:
         refusal = guard.refusal(request)
-        return refusal if refusal is not None else await answer(request)
+        return refusal if refusal is not None else await answering.answer(request)
 
     return guarded
 
 
-async def _serve(stream: trio.SocketStream, settings: HttpSettings, answer: Answer) -> None:
+async def _serve(
+    stream: trio.SocketStream, settings: HttpSettings, answer: Answer, *, slots: Slots
+) -> None:
     used: trio.abc.Stream = stream
     try:
         client = str(stream.socket.getpeername()[0])
@@ -123,7 +123,7 @@ async def _serve(stream: trio.SocketStream, settings: HttpSettings, answer: Answ
             with trio.fail_after(HANDSHAKE_S):
                 await secure.do_handshake()
             used = secure
-        await exchange(used, answer, client=client)
+        await exchange(used, answer, client=client, idling=slots)
         with trio.move_on_after(HANDSHAKE_S):
             await used.aclose()
     except (OSError, trio.BrokenResourceError, trio.TooSlowError):

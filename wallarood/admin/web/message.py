@@ -14,7 +14,10 @@ PARAMETERS_MAX = 32
 
 @attrs.frozen
 class Request:
-    """What a client asks. Names of headers are in lower case."""
+    """What a client asks. Names of headers are in lower case.
+
+    `keeps` is whether the client may ask more on the same connection.
+    """
 
     method: str
     path: str
@@ -22,16 +25,13 @@ class Request:
     headers: Mapping[str, str] = attrs.field(factory=dict)
     client: str = ""
     """The client's address; empty on a unix socket."""
+    keeps: bool = False
 
     @classmethod
-    def of(
-        cls, method: str, target: str, headers: Mapping[str, str], *, client: str = ""
-    ) -> "Request":
+    def of(cls, method: str, target: str, headers: Mapping[str, str]) -> "Request":
         """A request for *target*. Raises ValueError: it has too many parameters."""
         path, _, query = target.partition("?")
-        return cls(
-            method, path, dict(parse_qsl(query, max_num_fields=PARAMETERS_MAX)), headers, client
-        )
+        return cls(method, path, dict(parse_qsl(query, max_num_fields=PARAMETERS_MAX)), headers)
 
 
 @attrs.frozen

@@ -22,8 +22,14 @@ class Once(Generic[T]):
 
     async def get(self) -> T:
         """It, not older than *fresh_s*. Raises what *make* raises."""
+        if self._is_fresh:
+            return self._made[0]
         async with self._lock:
-            if not self._made or trio.current_time() - self._at >= self.fresh_s:
+            if not self._is_fresh:
                 self._made[:] = [await self.make()]
                 self._at = trio.current_time()
             return self._made[0]
+
+    @property
+    def _is_fresh(self) -> bool:
+        return bool(self._made) and trio.current_time() - self._at < self.fresh_s

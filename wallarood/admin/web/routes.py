@@ -2,8 +2,8 @@
 # Theory of operation
 # ===================
 # `API` says of each path what it takes and gives: the OpenAPI document is made from it, and a test
-# asks for each. Pictures of the whole cluster, and the text of /metrics, are made once for all who
-# ask within half a second: so a hundred pages cost as much as one.
+# asks for each. Pictures of the whole cluster, what pages are told of them and the text of /metrics
+# are made once for all who ask at about the same time: so a hundred pages cost as much as one.
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -30,6 +30,8 @@ PREFIX = "/api/v1"
 EVENT_S = 1.0
 EVENT_STREAMS_MAX = 16
 FRESH_S = 0.5
+METRICS_S = 1.0
+"""As often as the figures are looked at."""
 ANSWER_S = 1.0
 TAP_S, TAP_S_MAX = 2.0, 20.0
 KEYS_S = 5.0
@@ -122,11 +124,13 @@ class Routes:
 
     answers: Answers
     _cluster: Once[ClusterStatus] = attrs.field(init=False)
+    _event: Once[str] = attrs.field(init=False)
     _texts: dict[tuple[str, str], Once[Reply]] = attrs.field(factory=dict, init=False)
     _streams: int = attrs.field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._cluster = Once(self.answers.gathered, FRESH_S)
+        self._event = Once(self._event_text, FRESH_S)
 
     async def answer(self, request: Request) -> Reply | Events:
         """The answer to *request*."""
@@ -212,25 +216,28 @@ class Routes:
         return why_value(explain(cluster, self.answers.topology(), now=time.time()))
 
     async def _events(self) -> AsyncGenerator[str, None]:
-        import json  # noqa: PLC0415 - when asked
-
         self._streams += 1
         try:
             while True:
-                cluster = await self._cluster.get()
-                topology = self.answers.topology()
-                yield json.dumps(
-                    {
-                        "at": time.time(),
-                        "cluster": unstructure(cluster),
-                        "topology": None if topology is None else unstructure(topology),
-                        **self._why(cluster),
-                    },
-                    separators=(",", ":"),
-                )
+                yield await self._event.get()
                 await trio.sleep(EVENT_S)
         finally:
             self._streams -= 1
+
+    async def _event_text(self) -> str:
+        import json  # noqa: PLC0415 - when asked
+
+        cluster = await self._cluster.get()
+        topology = self.answers.topology()
+        return json.dumps(
+            {
+                "at": time.time(),
+                "cluster": unstructure(cluster),
+                "topology": None if topology is None else unstructure(topology),
+                **self._why(cluster),
+            },
+            separators=(",", ":"),
+        )
 
     async def _metrics(self, request: Request) -> Reply:
         from wallarood.admin.metrics.exposition import kind_of  # noqa: PLC0415 - when asked
@@ -241,7 +248,7 @@ class Routes:
         kind = kind_of(request.headers.get("accept", ""))
         key = (scope, kind)
         if key not in self._texts:
-            self._texts[key] = Once(lambda: self._metrics_text(scope, kind), FRESH_S)
+            self._texts[key] = Once(lambda: self._metrics_text(scope, kind), METRICS_S)
         return await self._texts[key].get()
 
     async def _metrics_text(self, scope: str, kind: str) -> Reply:

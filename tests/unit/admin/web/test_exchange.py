@@ -125,3 +125,83 @@ async def test_who_does_not_take_the_events_is_dropped(
     receive.put_data(b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n")
     with pytest.raises(trio.TooSlowError):
         await http.exchange(trio.StapledStream(Stalled(), receive), answer)
+
+
+class Waiting:
+    """Where a connection of a test waits for its next request."""
+
+    async def next_of(self, stream: trio.abc.Stream) -> bytes:
+        return bytes(await stream.receive_some(65536))
+
+
+GET = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+async def all_said(*requests: bytes) -> list[bytes]:
+    """What is said to each of *requests* on one connection, and after the last; then it closes."""
+    client, server = memory_stream_pair()
+    said = []
+    async with trio.open_nursery() as nursery:
+
+        async def serve() -> None:
+            await http.exchange(server, answer, idling=Waiting())
+            await server.send_eof()
+
+        nursery.start_soon(serve)
+        for request in requests:
+            await client.send_all(request)
+            await trio.testing.wait_all_tasks_blocked()
+            said.append(bytes(await client.receive_some(65536)))
+        await client.send_eof()
+    return said
+
+
+async def test_a_connection_takes_one_request_after_the_other() -> None:
+    said = await all_said(GET, GET, GET.replace(b"/a", b"/b"))
+    assert [each.rpartition(b"\r\n\r\n")[2] for each in said] == [
+        b'["GET", "/a", {}]\n',
+        b'["GET", "/a", {}]\n',
+        b'["GET", "/b", {}]\n',
+    ]
+    assert all(b"Connection: keep-alive" in each for each in said)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        GET.replace(b"Host", b"Connection: close\r\nHost"),
+        GET.replace(b"HTTP/1.1", b"HTTP/1.0"),
+        GET + GET,
+        GET.replace(b"\r\n\r\n", b"\r\nContent-Length: 2\r\n\r\nab"),
+        b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+        b"GET /a HTTP/1.1\r\n\r\n",
+        b"nonsense\r\n\r\n",
+    ],
+)
+async def test_one_that_may_hide_another_or_wants_an_end_is_the_last(last: bytes) -> None:
+    first, said = await all_said(GET, last)
+    assert b"Connection: keep-alive" in first
+    assert b"Connection: close" in said
+    assert said.count(b"HTTP/1.1 ") == 1
+
+
+async def test_the_head_of_an_answer_comes_without_its_body() -> None:
+    said = await said_to(b"HEAD /a HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert said.endswith(b"\r\n\r\n")
+    assert b"Content-Length: 19" in said
+    said = await said_to(b"HEAD /events HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert b"text/event-stream" in said
+    assert said.endswith(b"\r\n\r\n")
+
+
+async def test_what_h11_finds_wrong_is_wrong_each_time_and_few_requests_are_known() -> None:
+    wrong = b"GET /a HTTP/1.1\r\n\r\n"
+    for _ in range(2):
+        assert (await said_to(wrong)).split(b" ")[1] == b"400"
+    known = http.Known()
+    for number in range(2 * http.KNOWN_MAX):
+        known.add(b"%d" % number, Request("GET", f"/{number}"))
+    assert known.get(b"0") is None
+    assert known.get(b"%d" % (2 * http.KNOWN_MAX - 1)) is not None
+    known.add(bytes(http.KNOWN_BYTES_MAX + 1), Request("GET", "/"))
+    assert known.get(bytes(http.KNOWN_BYTES_MAX + 1)) is None

@@ -40,7 +40,7 @@ async def serving(
 
 
 async def asked(stream: trio.abc.Stream, target: str, *headers: str, method: str = "GET") -> bytes:
-    lines = [f"{method} {target} HTTP/1.1", "Host: localhost", "Content-Length: 0", *headers]
+    lines = [f"{method} {target} HTTP/1.1", "Host: localhost", "Connection: close", *headers]
     await stream.send_all("\r\n".join([*lines, "", ""]).encode())
     said = b""
     with trio.fail_after(10):
@@ -129,3 +129,47 @@ def test_a_certificate_that_is_none_is_named(tmp_path: Path) -> None:
     path.write_text("nothing")
     with pytest.raises(ConfigurationError, match=r"admin.certificate: .*x.crt"):
         tls_of(path, path)
+
+
+SCRAPE = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n"
+
+
+async def answered(stream: trio.abc.Stream) -> bytes:
+    """One answer on a connection that is kept."""
+    said = b""
+    with trio.fail_after(10):
+        while b"\r\n\r\n" not in said:
+            said += bytes(await stream.receive_some(65536))
+        head, _, body = said.partition(b"\r\n\r\n")
+        size = int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
+        while len(body) < size:
+            body += bytes(await stream.receive_some(65536))
+    assert len(body) == size
+    return body
+
+
+async def test_a_scraper_keeps_its_connection_and_gets_way_to_others() -> None:
+    async with serving() as port:
+        kept = [
+            await trio.open_tcp_stream("127.0.0.1", port) for _ in range(listen.CONNECTIONS_MAX)
+        ]
+        for stream in kept * 2:
+            await stream.send_all(SCRAPE)
+            assert b"wallarood_up" in await answered(stream)
+        assert b" 200 " in await ask(port, "/healthz"), "the one that has waited longest has gone"
+        with trio.fail_after(5):
+            assert await kept[0].receive_some(1) == b""
+        await kept[-1].send_all(SCRAPE)
+        assert b"wallarood_up" in await answered(kept[-1])
+        for stream in kept:
+            await trio.aclose_forcefully(stream)
+
+
+async def test_the_token_is_asked_for_with_each_request_of_a_connection() -> None:
+    shown = SCRAPE.replace(b"Accept: */*", b"Authorization: Bearer " + TOKEN)
+    async with serving(TOKEN) as port, await trio.open_tcp_stream("127.0.0.1", port) as stream:
+        for _ in range(2):
+            await stream.send_all(shown)
+            assert b"wallarood_up" in await answered(stream)
+            await stream.send_all(SCRAPE)
+            assert b"expected the header Authorization" in await answered(stream)
