@@ -3,12 +3,26 @@
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import settings
 from xdist.scheduler import LoadGroupScheduling
 
 # The machines that run tests are shared: how long an example takes says nothing about the code.
 settings.register_profile("wallarood", deadline=None)
 settings.load_profile("wallarood")
+
+# What code logs that runs in a test itself. Where rich is installed, which other libraries bring,
+# structlog would show all variables of each traceback, for minutes.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
+        structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        ),
+    ]
+)
 
 
 class ByFile(LoadGroupScheduling):
