@@ -19,8 +19,11 @@ from wallarood.runtime.peers.holder_link import HolderLimits, HolderLink
 from wallarood.runtime.peers.owner_link import OwnerLink
 from wallarood.runtime.peers.parts import Conversation
 from wallarood.runtime.ports import ReplicaStore
+from wallarood.runtime.replicas import KeptFiles
 from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
 from wallarood.storage.checkpoints import CheckpointStore
+from wallarood.storage.copied_files import CopiedFiles
+from wallarood.storage.files_to_copy import FilesToCopy
 from wallarood.storage.part_reader import read_own_part
 
 from .wires import data_channels, ended_with
@@ -86,6 +89,7 @@ class Copied:
             post=self.at_owner.append,
             limits=HolderLimits(FRAME_BYTES_MAX, 0.1, self.probe_s, 3 * self.probe_s),
             on_moved=lambda _: None,
+            files=FilesToCopy(self.owner.path.parent / "here"),
         )
 
     async def _accept(self, channel: DataChannel) -> None:
@@ -96,9 +100,14 @@ class Copied:
             came = await greeted(channel, frame_bytes_max=FRAME_BYTES_MAX)
             assert came.first == HELLO
             conversation = Conversation.after(channel, came.frames, came.rest)
-            link = OwnerLink(HELLO, conversation, self._stored, self.at_holder.append)
+            link = self.owner_link(conversation)
             self.connections.append(link)
             await link.serve()
+
+    def owner_link(self, conversation: Conversation) -> OwnerLink:
+        """The holder's end of a connection."""
+        files = KeptFiles(CopiedFiles(self.holder.path.parent / "there" / "replicas" / "alpha"))
+        return OwnerLink(HELLO, conversation, self._stored, files, self.at_holder.append)
 
     async def _stored(self, call: Callable[[ReplicaStore], bool]) -> bool | None:
         await trio.lowlevel.checkpoint()

@@ -10,9 +10,9 @@ calls in a thread when it starts; `Source.size_bytes` and `SinkWriter.state` are
 must return at once. A class of your own needs no base class: mypy compares it with the protocol.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import Any, Generic, Protocol
+from typing import Any, Generic, Protocol, TypeAlias
 
 import attrs
 import typing_extensions
@@ -40,6 +40,10 @@ class SourceLimits:
     record_bytes_max: int = 16 << 20
 
 
+Copied: TypeAlias = Callable[[str, int], None]
+"""Blocks, in a thread, until so many bytes of a file are durable on another disk as well."""
+
+
 @attrs.frozen
 class SourceContext:
     """Where a source partition is read. `directory` is for what the source must keep itself.
@@ -49,7 +53,8 @@ class SourceContext:
     worker, and `positions` those of its own that a checkpoint had. `appeared` is whether the
     partition has appeared since the cluster was formed: it is read from its beginning then, also by
     a source that would begin at the end of what a new cluster finds. `stamps` is whether the times
-    of its records are used: a batch may lack them else.
+    of its records are used: a batch may lack them else. What a source appends to files
+    of its `directory` and then acknowledges must be `copied` before, where that is not None.
     """
 
     step: str = ""
@@ -61,6 +66,7 @@ class SourceContext:
     positions: Mapping[str, Any] = attrs.field(factory=dict)
     appeared: bool = False
     stamps: bool = True
+    copied: Copied | None = None
 
 
 @attrs.frozen

@@ -1,6 +1,6 @@
 """What the runtime needs from the adapters around it, as Protocols. `daemon.py` passes them in."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -9,7 +9,16 @@ from wallarood.model.change import PartName
 from wallarood.model.checkpoint import CheckpointId, CheckpointPart, Restored
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.ids import Address, ClusterId, WorkerName
-from wallarood.model.messages.replicas import Chunk, ChunkGroup, Has, PartHead, PartWanted
+from wallarood.model.messages.replicas import (
+    Chunk,
+    ChunkGroup,
+    FileGone,
+    FilePiece,
+    FileState,
+    Has,
+    PartHead,
+    PartWanted,
+)
 
 
 class ControlChannel(Protocol):
@@ -78,6 +87,32 @@ class ReplicaStore(Protocol):
 
     def discard(self, number: int) -> None:
         """Delete the replicas of a checkpoint that can never be committed."""
+
+
+class FilesToCopy(Protocol):
+    """What sources and sinks keep; see `wallarood.storage.files_to_copy`."""
+
+    def holds(self, path: str, size: int) -> None:
+        """A journal's file is durable up to *size*."""
+
+    def compare(self, there: Iterable[FileState]) -> None:
+        """Begin with what is there and the same."""
+
+    def changes(self) -> Iterator[FilePiece | FileGone]:
+        """What is to be sent now."""
+
+
+class CopiedFiles(Protocol):
+    """Copies of another worker's files; see `wallarood.storage.copied_files`."""
+
+    def states(self) -> tuple[FileState, ...]:
+        """The files that are here."""
+
+    def write(self, changes: Iterable[FilePiece | FileGone]) -> None:
+        """Carry out *changes*."""
+
+    def settle(self) -> None:
+        """Make durable what was written."""
 
 
 class CheckpointStore(Protocol):
@@ -157,6 +192,12 @@ class RecordStore(Protocol):
         What is *there* already is left out. Raises DamagedStateError: it is not here, or damaged.
         Raises CannotCreateError.
         """
+
+    def files_to_copy(self) -> FilesToCopy:
+        """What sources and sinks keep here, for another disk."""
+
+    def copied_files(self, owner: WorkerName) -> CopiedFiles:
+        """The copies here of what those of *owner* keep."""
 
     def load_record(self) -> ClusterRecord | None:
         """The record of the cluster; None: there is none."""

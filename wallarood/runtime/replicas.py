@@ -4,20 +4,29 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar, assert_never
 
+import attrs
 import structlog
 import trio
 
+from wallarood.app.connector import Copied
 from wallarood.control.events import SnapshotMoved
 from wallarood.control.replicas import effects as do
 from wallarood.control.replicas.events import OwnerCame, OwnerLost
-from wallarood.model.errors import RemoteProtocolError
+from wallarood.model.errors import CannotCreateError, RemoteProtocolError
 from wallarood.model.ids import WorkerName
-from wallarood.model.messages.replicas import Held, PartWanted, ReplicaHello
+from wallarood.model.messages.replicas import (
+    FileGone,
+    FilePiece,
+    FileState,
+    Held,
+    PartWanted,
+    ReplicaHello,
+)
 from wallarood.runtime.peers.holder_link import HolderLimits, HolderLink, Sent
 from wallarood.runtime.peers.owner_link import OwnerLink
 from wallarood.runtime.peers.parts import Conversation
-from wallarood.runtime.ports import CheckpointStore, ReplicaStore
-from wallarood.runtime.store.calls import in_turn, stored
+from wallarood.runtime.ports import CheckpointStore, CopiedFiles, ReplicaStore
+from wallarood.runtime.store.calls import WRITE_AGAIN_S, in_turn, stored
 from wallarood.runtime.store.turns import Turn
 from wallarood.runtime.worker import Worker
 
@@ -38,7 +47,7 @@ def perform_replicas(worker: Worker, effect: do.OfReplicas) -> None:
             worker.nursery.start_soon(link.run)
         case do.LeaveHolder():
             if links.to_holder is not None:
-                links.to_holder.scope.cancel()
+                links.to_holder.leave()
                 links.to_holder = None
         case do.SendPart(part):
             if links.to_holder is not None:
@@ -80,6 +89,7 @@ def _holder_link(worker: Worker, holder: WorkerName, round_: int) -> HolderLink:
             limits.frame_bytes_max, limits.backoff_max_s, limits.probe_s, limits.silence_s
         ),
         on_moved=on_moved,
+        files=worker.store.files_to_copy(),
     )
 
 
@@ -90,7 +100,36 @@ async def _tell_replicas(worker: Worker, turn: Turn, *, owner: WorkerName) -> No
         return
     layout = link.hello.epoch
     has = await stored(worker, turn, lambda store: store.replicas.has((layout, owner)))
-    link.say(has)
+    link.say(attrs.evolve(has, files=await link.files.states()))
+
+
+@attrs.define(eq=False)
+class KeptFiles:
+    """The copies of an owner's files: one call at a time, also of connections that are gone."""
+
+    copied: CopiedFiles
+    _using: trio.Lock = attrs.field(factory=trio.Lock, init=False)
+
+    async def states(self) -> tuple[FileState, ...]:
+        """What is there."""
+        return await self._done(self.copied.states)
+
+    async def write(self, changes: list[FilePiece | FileGone]) -> None:
+        """See `wallarood.runtime.peers.owner_link.Files`."""
+        await self._done(partial(self.copied.write, changes))
+
+    async def settle(self) -> None:
+        """See `wallarood.runtime.peers.owner_link.Files`."""
+        await self._done(self.copied.settle)
+
+    async def _done(self, call: Callable[[], T]) -> T:
+        async with self._using:
+            while True:
+                try:
+                    return await trio.to_thread.run_sync(call)
+                except CannotCreateError as error:
+                    log.warning("copies of files cannot be written", reason=error.message)
+                    await trio.sleep(WRITE_AGAIN_S)
 
 
 async def keep_replicas(worker: Worker, conversation: Conversation, hello: ReplicaHello) -> None:
@@ -112,7 +151,10 @@ async def keep_replicas(worker: Worker, conversation: Conversation, hello: Repli
 
         return await _in_turn_done(worker, if_same)
 
-    link = links[owner] = OwnerLink(hello, conversation, in_round, worker.post)
+    files = worker.replicas.files.get(owner)
+    if files is None:
+        files = worker.replicas.files[owner] = KeptFiles(worker.store.copied_files(owner))
+    link = links[owner] = OwnerLink(hello, conversation, in_round, files, worker.post)
     worker.post(OwnerCame(owner, hello.round))
     try:
         await link.serve()
@@ -120,6 +162,19 @@ async def keep_replicas(worker: Worker, conversation: Conversation, hello: Repli
         if links.get(owner) is link:
             del links[owner]
             worker.post(OwnerLost(owner))
+
+
+def copied_of(worker: Worker) -> Copied | None:
+    """What a journal calls, in a thread, when it has grown; None: nothing is copied."""
+    copies = worker.node.machines.copies
+    if copies is None or copies.replicator is None:
+        return None
+
+    async def wait(path: str, size: int) -> None:
+        if worker.replicas.to_holder is not None:
+            await worker.replicas.to_holder.copied_to(path, size)
+
+    return lambda path, size: trio.from_thread.run(wait, path, size)
 
 
 async def _in_turn_done(worker: Worker, call: Callable[[CheckpointStore], T]) -> T:

@@ -25,7 +25,7 @@ from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.dataflow.limits import JobLimits
 from wallarood.runtime.peers.holder_link import HolderLink
 from wallarood.runtime.peers.links import LinkLimits, Links
-from wallarood.runtime.peers.owner_link import OwnerLink
+from wallarood.runtime.peers.owner_link import Files, OwnerLink
 from wallarood.runtime.ports import CheckpointStore, DialData, RecordStore
 from wallarood.runtime.profile import Profile
 from wallarood.runtime.setups import Setups
@@ -107,6 +107,8 @@ class ReplicaLinks:
 
     to_holder: HolderLink | None = None
     of_owners: dict[WorkerName, OwnerLink] = attrs.field(factory=dict)
+    files: dict[WorkerName, Files] = attrs.field(factory=dict)
+    """The copies of owners' files, for one connection after the other."""
 
 
 @attrs.define(eq=False)

@@ -87,3 +87,21 @@ def damaged(path: Path, what: str) -> DamagedStateError:
 def _checksum(content: Any) -> str:
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return xxh3_64_hexdigest(text.encode("utf-8", "surrogatepass"))
+
+
+def in_the_way(path: Path) -> str:
+    """What stands in the place of *path* or of a directory above it, in words; empty: nothing."""
+    for each in (path, *path.parents):
+        if not os.path.lexists(each):
+            continue
+        if os.path.isdir(each):
+            return ""
+        if not os.path.exists(each):
+            found = f"a dangling link to {os.readlink(each)}"
+        else:
+            found = "a file" if os.path.isfile(each) else "a device, pipe or socket"
+        return (
+            f"{each} is {found}: expected a directory, or nothing there; move "
+            "it away, or choose another --state-directory"
+        )
+    return ""

@@ -28,16 +28,19 @@ from wallarood.model.errors import (
     StateInUseError,
     WallaroodError,
 )
-from wallarood.model.ids import ClusterId, Incarnation
+from wallarood.model.ids import ClusterId, Incarnation, WorkerName
 from wallarood.model.messages.replicas import ChunkGroup, PartWanted
 from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
 from wallarood.storage.checkpoints import CheckpointStore
+from wallarood.storage.copied_files import CopiedFiles
 from wallarood.storage.files import (
     damaged,
+    in_the_way,
     make_directory,
     read_document,
     write_document,
 )
+from wallarood.storage.files_to_copy import FilesToCopy
 from wallarood.storage.part_reader import PartRead, read_own_part, read_replica
 from wallarood.wire.strict import StructureError, structure, unstructure
 
@@ -89,6 +92,14 @@ class StateDirectory:
         if record is None or record.worker == wanted.part.owner:
             return read_own_part(path, cluster_id, wanted, there=there)
         return read_replica(path, cluster_id, wanted)
+
+    def files_to_copy(self) -> FilesToCopy:
+        """What sources and sinks keep here, for another disk."""
+        return FilesToCopy(self.cluster_path)
+
+    def copied_files(self, owner: WorkerName) -> CopiedFiles:
+        """The copies here of what those of *owner* keep."""
+        return CopiedFiles(self.cluster_path / "replicas" / owner)
 
     def load_record(self) -> ClusterRecord | None:
         """The cluster record; None if there is none. Raises DamagedStateError."""
@@ -247,7 +258,7 @@ def open_state_directory(path: Path) -> StateDirectory:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        what = _in_the_way(path) or error.strerror
+        what = in_the_way(path) or error.strerror
         raise CannotCreateError(f"state directory {path}: {what}") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -267,30 +278,12 @@ def open_state_directory(path: Path) -> StateDirectory:
     return StateDirectory(path, lock)
 
 
-def _in_the_way(path: Path) -> str:
-    """What stands in the place of *path* or of a directory above it, in words; empty: nothing."""
-    for each in (path, *path.parents):
-        if not os.path.lexists(each):
-            continue
-        if os.path.isdir(each):
-            return ""
-        if not os.path.exists(each):
-            found = f"a dangling link to {os.readlink(each)}"
-        else:
-            found = "a file" if os.path.isfile(each) else "a device, pipe or socket"
-        return (
-            f"{each} is {found}: expected a directory, or nothing there; move "
-            "it away, or choose another --state-directory"
-        )
-    return ""
-
-
 def look_into(path: Path) -> StateDirectory:
     """Open a state directory for reading, also while a worker uses it.
 
     Raises DamagedStateError: there is none.
     """
     if not path.is_dir():
-        what = _in_the_way(path)
+        what = in_the_way(path)
         raise DamagedStateError(f"there is no state directory {path}{what and f': {what}'}")
     return StateDirectory(path)

@@ -1,10 +1,11 @@
 """The messages of data connections that carry parts; see `wallarood.model.messages.replicas`.
 
-The first byte is the kind, above those of `wallarood.wire.peer`. A piece is packed big-endian:
+The first byte is the kind, above those of `wallarood.wire.peer`. Pieces are packed big-endian:
 
 ==========  =====================================================================
 piece       length of the computation's name u16, number i64, sequence u32,
             whether it is the last of its chunk u8, the name, the bytes
+file piece  length of the file's path u16, offset u64, the path, the bytes
 ==========  =====================================================================
 
 All others are JSON after it.
@@ -17,6 +18,10 @@ import msgspec
 from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.messages.replicas import (
     Credit,
+    FileGone,
+    FilePiece,
+    FilesHeld,
+    FilesSent,
     Has,
     Held,
     PartEnd,
@@ -30,8 +35,9 @@ from wallarood.model.messages.replicas import (
     TransferMessage,
 )
 
-_PIECE = 16
+_PIECE, _FILE_PIECE = 16, 27
 _piece = struct.Struct(">BHqI?")
+_file_piece = struct.Struct(">BHQ")
 
 _KINDS: dict[type, int] = {
     TransferHello: 17,
@@ -44,6 +50,9 @@ _KINDS: dict[type, int] = {
     Has: 24,
     Held: 25,
     StillThere: 26,
+    FileGone: 28,
+    FilesSent: 29,
+    FilesHeld: 30,
 }
 _decoders: dict[int, msgspec.json.Decoder[TransferMessage]] = {
     number: msgspec.json.Decoder(kind) for kind, number in _KINDS.items()
@@ -62,6 +71,9 @@ def encode_transfer(message: TransferMessage) -> bytes:
         name = message.computation.encode()
         head = _piece.pack(_PIECE, len(name), message.number, message.sequence, message.last)
         return head + name + message.data
+    if isinstance(message, FilePiece):
+        path = message.path.encode()
+        return _file_piece.pack(_FILE_PIECE, len(path), message.offset) + path + message.data
     return bytes([_KINDS[type(message)]]) + msgspec.json.encode(message)
 
 
@@ -76,6 +88,13 @@ def decode_transfer(data: bytes) -> TransferMessage:
             if len(name) < length:
                 raise RemoteProtocolError("a piece of a part is cut off in its name")
             return PartPiece(name.decode(), number, sequence, last, data[end:])
+        if kind == _FILE_PIECE:
+            _, length, offset = _file_piece.unpack_from(data)
+            end = _file_piece.size + length
+            path = data[_file_piece.size : end]
+            if len(path) < length:
+                raise RemoteProtocolError("a piece of a file is cut off in its path")
+            return FilePiece(path.decode(), offset, data[end:])
         if kind in _decoders:
             return _decoders[kind].decode(data[1:])
     except (struct.error, msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

@@ -10,6 +10,11 @@ from wallarood.model.ids import Incarnation
 from wallarood.model.messages.replicas import (
     ChunkGroup,
     Credit,
+    FileGone,
+    FilePiece,
+    FilesHeld,
+    FilesSent,
+    FileState,
     Has,
     Held,
     PartEnd,
@@ -43,10 +48,17 @@ messages = (
     | st.builds(PartRefused, parts, names)
     | st.builds(Credit, u53)
     | st.builds(
-        Has, st.lists(parts).map(tuple), st.lists(st.builds(ChunkGroup, names, u53, u32)).map(tuple)
+        Has,
+        st.lists(parts).map(tuple),
+        st.lists(st.builds(ChunkGroup, names, u53, u32)).map(tuple),
+        st.lists(st.builds(FileState, names, u53, u53)).map(tuple),
     )
     | st.builds(Held, parts)
     | st.just(StillThere())
+    | st.builds(FilePiece, names, u53, st.binary(max_size=30))
+    | st.builds(FileGone, names)
+    | st.builds(FilesSent, u53)
+    | st.builds(FilesHeld, u53)
 )
 PIECE = PartPiece("count", 7, 1, True, b"keys and states")
 
@@ -74,6 +86,7 @@ def test_only_a_hello_opens_a_transfer() -> None:
         (b'\x17{"bytes": "many"}', "malformed"),
         (encode_transfer(PIECE)[:10], "malformed"),
         (encode_transfer(PIECE)[:18], "cut off in its name"),
+        (encode_transfer(FilePiece("sources/in", 0, b""))[:15], "cut off in its path"),
     ],
 )
 def test_what_is_malformed_is_refused(data: bytes, says: str) -> None:

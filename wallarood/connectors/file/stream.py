@@ -116,7 +116,9 @@ async def open_stream(wanted: StreamInput, position: Any, context: SourceContext
     replay: Iterator[tuple[int, bytes]] = iter(())
     if context.directory:
         where = Path(context.directory) / name.replace(os.sep, "_")
-        journal = await trio.to_thread.run_sync(open_journal, where, wanted.journal_bytes_max)
+        journal = await trio.to_thread.run_sync(
+            open_journal, where, wanted.journal_bytes_max, context.copied
+        )
         replay = journal.read(place["entry"])
     cutter = new_cutter(name, wanted.form, context.limits, stops=wanted.stops)
     if place["names"] is not None and isinstance(cutter.parser, TableParser):

@@ -26,6 +26,7 @@ from typing import Any
 import attrs
 import structlog
 
+from wallarood.app.connector import Copied
 from wallarood.connectors.journal.blocks import Block, Entry, TornError, blocks, packed
 from wallarood.disk.durable import sync_directory, write_all
 from wallarood.model.errors import CannotCreateError, DamagedStateError
@@ -42,7 +43,8 @@ class Journal:
     """An open journal in *directory*. Calls block; they come from one thread at a time.
 
     `first` and `next` bound the entries that are here. `highest` has the highest sequence number of
-    each client. Reaching *bytes_max* makes it `full`; that is for the owner to heed.
+    each client. Reaching *bytes_max* makes it `full`; that is for the owner to heed. What was added
+    counts as durable when it is *copied*, too.
     """
 
     directory: Path
@@ -50,6 +52,7 @@ class Journal:
     first: int = 0
     next: int = 0
     highest: dict[str, int] = attrs.field(factory=dict)
+    copied: Copied | None = None
     _sizes: dict[int, int] = attrs.field(factory=dict)
     _file: int | None = None
 
@@ -67,7 +70,10 @@ class Journal:
         return self.directory / f"{first:016d}{SUFFIX}"
 
     def append(self, entries: list[Entry]) -> None:
-        """Make *entries* durable. Raises CannotCreateError: it failed, and nothing has changed."""
+        """Make *entries* durable, here and where they are copied to.
+
+        Raises CannotCreateError: it failed, and nothing has changed.
+        """
         file = self._file if self._file is not None else self._go_on()
         if self._sizes[self._last] >= SEGMENT_BYTES:
             file = self._roll()
@@ -82,6 +88,8 @@ class Journal:
         self._sizes[self._last] = size + len(data)
         self.next += len(entries)
         self._note(entries)
+        if self.copied is not None:
+            self.copied(str(self._path(self._last)), self._sizes[self._last])
 
     def _undo(self, size: int) -> None:
         """Cut off what a failed write may have left; `_go_on` does it if that fails too."""
@@ -183,12 +191,12 @@ class Journal:
             self._file = None
 
 
-def open_journal(directory: Path, bytes_max: int) -> Journal:
+def open_journal(directory: Path, bytes_max: int, copied: Copied | None = None) -> Journal:
     """Open the journal in *directory*, which is made if need be.
 
     Raises CannotCreateError: it cannot be made. Raises DamagedStateError: a file is damaged.
     """
-    journal = Journal(directory, bytes_max)
+    journal = Journal(directory, bytes_max, copied=copied)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         sync_directory(directory.parent)

@@ -294,7 +294,7 @@ async def open_intake(
     if not context.directory:
         raise ApplicationError(f"source {context.step!r} needs a state directory for its journal")
     where = Path(context.directory) / name
-    journal = await trio.to_thread.run_sync(open_journal, where, bytes_max)
+    journal = await trio.to_thread.run_sync(open_journal, where, bytes_max, context.copied)
     stops = policy is ErrorPolicy.STOP
     journal.read(position or 0)  # refuses a position that is not there
     return Intake(journal, decode, context.limits, repeats_max, stops, next=position or 0)

@@ -220,7 +220,9 @@ async def _opened(
         raise ApplicationError(f"source {context.step!r} needs a state directory for its journal")
     where = Path(context.directory) / partition.replace(os.sep, "_")
     wait_s = BIND_WAIT_S if await trio.Path(where).exists() else 0
-    journal = await trio.to_thread.run_sync(open_journal, where, source.journal_bytes_max)
+    journal = await trio.to_thread.run_sync(
+        open_journal, where, source.journal_bytes_max, context.copied
+    )
     replay = journal.read(position or 0)
     clients = await listen(source.address, context.step, wait_s=wait_s)
     takes_unreadable = _unreadable(source) is not None

@@ -112,11 +112,54 @@ class Chunk:
 
 
 @attrs.frozen
+class FileState:
+    """A file of a connector, by its path below the directory of the cluster, and its checksum."""
+
+    path: str
+    size: int
+    checksum: int
+
+
+@attrs.frozen
 class Has:
-    """The receiver's replicas that the sender has: *parts*, and the chunks of whatever part."""
+    """The receiver's replicas that the sender has: *parts*, and the chunks of whatever part.
+
+    `files` are the copies of what the receiver's sources and sinks keep on their disk.
+    """
 
     parts: tuple[PartName, ...]
     groups: tuple[ChunkGroup, ...]
+    files: tuple[FileState, ...] = ()
+
+
+@attrs.frozen
+class FilePiece:
+    """From *offset* on a file has these bytes, and none after them yet."""
+
+    path: str
+    offset: int
+    data: bytes
+
+
+@attrs.frozen
+class FileGone:
+    """A file is not needed any more."""
+
+    path: str
+
+
+@attrs.frozen
+class FilesSent:
+    """All has been sent that files had when the sender asked for the *number*th time."""
+
+    number: int
+
+
+@attrs.frozen
+class FilesHeld:
+    """What was sent before `FilesSent` is durable."""
+
+    number: int
 
 
 @attrs.frozen
@@ -143,5 +186,9 @@ TransferMessage: TypeAlias = (
     | Has
     | Held
     | StillThere
+    | FilePiece
+    | FileGone
+    | FilesSent
+    | FilesHeld
 )
 """All that is said on such a connection."""

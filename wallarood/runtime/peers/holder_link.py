@@ -3,7 +3,9 @@
 # ===================
 # It is kept as long as the round is: when it breaks, it is dialled again, and begins with what the
 # holder says that it has. A part is read from this worker's own store, without what is there, and
-# goes as far as the holder gives credit. An idle connection is asked for a sign of life; one that
+# goes as far as the holder gives credit. Before each part goes what sources and sinks have written
+# by then: so who has the part has that too. A journal that has taken something in asks for as much
+# at once. An idle connection is asked for a sign of life; one that
 # gives none for several questions in a row is dead.
 
 import math
@@ -28,6 +30,9 @@ from wallarood.model.ids import Address
 from wallarood.model.messages.replicas import (
     ChunkGroup,
     Credit,
+    FilePiece,
+    FilesHeld,
+    FilesSent,
     Has,
     Held,
     PartHead,
@@ -35,7 +40,7 @@ from wallarood.model.messages.replicas import (
     StillThere,
 )
 from wallarood.runtime.peers.parts import Allowance, Chunks, Conversation, send_part
-from wallarood.runtime.ports import DialData
+from wallarood.runtime.ports import DialData, FilesToCopy
 from wallarood.wire.frames import FrameDecoder
 
 BACKOFF_FIRST_S = 0.02
@@ -53,6 +58,7 @@ ERRORS = (
 
 ReadOwn: TypeAlias = Callable[[PartName, Collection[ChunkGroup]], tuple[PartHead, Chunks]]
 """Reads a part without the chunks that are there; see `wallarood.storage.part_reader`."""
+
 
 log = structlog.get_logger(__name__)
 
@@ -88,6 +94,7 @@ class HolderLink:
     post: Callable[[Event], None]
     limits: HolderLimits
     on_moved: Callable[[Sent], None]
+    files: FilesToCopy
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     sending: Sent | None = attrs.field(default=None, init=False)
     bytes_out: int = attrs.field(default=0, init=False)
@@ -95,13 +102,34 @@ class HolderLink:
     """What the holder has, as far as is known on this connection."""
     _coming: frozenset[ChunkGroup] = attrs.field(default=frozenset(), init=False)
     """What it has as well when the part that is under way is held."""
-    _parts: trio.MemorySendChannel[PartName] | None = attrs.field(default=None, init=False)
+    _parts: trio.MemorySendChannel[PartName | FilesSent] | None = attrs.field(
+        default=None, init=False
+    )
+    _asked: int = attrs.field(default=0, init=False)
+    """How often files were to be copied, and how often they have been."""
+    _copied: int = attrs.field(default=0, init=False)
+    _moved_on: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
     _silent: int = attrs.field(default=0, init=False)
 
     def send(self, part: PartName) -> None:
         """Send a part, if there is a connection; else the holder says again what it has."""
         if self._parts is not None:
             self._parts.send_nowait(part)
+
+    async def copied_to(self, path: str, size: int) -> None:
+        """Return when a journal's file is durable at the holder up to *size*, or the round over."""
+        self.files.holds(path, size)
+        self._asked += 1
+        number = self._asked
+        if self._parts is not None:
+            self._parts.send_nowait(FilesSent(number))
+        while self._copied < number and not self.scope.cancel_called:
+            await self._moved_on.park()
+
+    def leave(self) -> None:
+        """The round is over."""
+        self.scope.cancel()
+        self._moved_on.unpark_all()
 
     async def run(self) -> None:
         """Keep the connection until `scope` is cancelled."""
@@ -133,7 +161,7 @@ class HolderLink:
     async def _use(self, conversation: Conversation) -> None:
         await conversation.say(self.hello)
         # One part is under way at a time; more than that comes only where one was given up.
-        wanted_in, wanted = trio.open_memory_channel[PartName](math.inf)
+        wanted_in, wanted = trio.open_memory_channel[PartName | FilesSent](math.inf)
         allowance = Allowance()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._send_parts, conversation, wanted, allowance)
@@ -142,10 +170,15 @@ class HolderLink:
             while (message := await conversation.hear()) is not None:
                 self._silent = 0
                 match message:
-                    case Has(parts, groups):
+                    case Has(parts, groups, files):
+                        await trio.to_thread.run_sync(self.files.compare, files)
                         self._parts, self._there = wanted_in, set(groups)
                         self._coming = frozenset()
+                        self._parts.send_nowait(FilesSent(self._asked))
                         self.post(HolderHas(parts))
+                    case FilesHeld(number):
+                        self._copied = max(self._copied, number)
+                        self._moved_on.unpark_all()
                     case Held(part):
                         self._there |= self._coming
                         self.post(PartHeld(part))
@@ -160,15 +193,29 @@ class HolderLink:
     async def _send_parts(
         self,
         conversation: Conversation,
-        wanted: trio.MemoryReceiveChannel[PartName],
+        wanted: trio.MemoryReceiveChannel[PartName | FilesSent],
         allowance: Allowance,
     ) -> None:
         async for part in wanted:
+            if isinstance(part, FilesSent):
+                if part.number >= self._asked:  # one that was asked for later sends them, too
+                    await self._send_files(conversation, allowance)
+                    await conversation.say(part)
+                continue
+            await self._send_files(conversation, allowance)
             sent = self.sending = Sent(part)
             head, chunks = await trio.to_thread.run_sync(self.read, part, frozenset(self._there))
             self._coming = frozenset(head.groups)
             sent.size_bytes = head.size_bytes
             await send_part(conversation, head, chunks, allowance=allowance, on_sent=self._moved)
+
+    async def _send_files(self, conversation: Conversation, allowance: Allowance) -> None:
+        changes = self.files.changes()
+        while (change := await trio.to_thread.run_sync(next, changes, None)) is not None:
+            if isinstance(change, FilePiece):
+                await allowance.spend(len(change.data))
+                self.bytes_out += len(change.data)
+            await conversation.say(change)
 
     def _moved(self, size_bytes: int) -> None:
         self.bytes_out += size_bytes

@@ -8,7 +8,7 @@
 
 import math
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import attrs
 import trio
@@ -19,6 +19,11 @@ from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.messages.replicas import (
     Chunk,
     Credit,
+    FileGone,
+    FilePiece,
+    FilesHeld,
+    FilesSent,
+    FileState,
     Has,
     Held,
     PartEnd,
@@ -38,24 +43,44 @@ Stored = Callable[[Callable[[ReplicaStore], bool]], Awaitable[bool | None]]
 """Has the store do something in its turn; None: it is in another round by now."""
 
 
+Answer: TypeAlias = Has | Held | StillThere | FilesHeld
+
+
+class Files(Protocol):
+    """The copies of an owner's files."""
+
+    async def states(self) -> tuple[FileState, ...]:
+        """What is there."""
+
+    async def write(self, changes: list[FilePiece | FileGone]) -> None:
+        """Carry out *changes*, in order; again and again while the disk is full."""
+
+    async def settle(self) -> None:
+        """Make durable what was written."""
+
+
 @attrs.define(eq=False)
 class OwnerLink:
-    """An owner's connection. `post` takes what happens; `stored` writes."""
+    """An owner's connection. `post` takes what happens; `stored` writes parts, `files` files."""
 
     hello: ReplicaHello
     conversation: Conversation
     stored: Stored
+    files: Files
     post: Callable[[Event], None]
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     bytes_in: int = attrs.field(default=0, init=False)
-    _outbox: trio.MemorySendChannel[Has | Held | StillThere] = attrs.field(init=False)
-    _to_say: trio.MemoryReceiveChannel[Has | Held | StillThere] = attrs.field(init=False)
+    _outbox: trio.MemorySendChannel[Answer] = attrs.field(init=False)
+    _to_say: trio.MemoryReceiveChannel[Answer] = attrs.field(init=False)
+    _changes: list[FilePiece | FileGone] = attrs.field(factory=list, init=False)
+    """What has come of files and is not written."""
+    _changes_bytes: int = attrs.field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         # An answer to each part and each sign of life: the owner waits for them.
-        self._outbox, self._to_say = trio.open_memory_channel[Has | Held | StillThere](math.inf)
+        self._outbox, self._to_say = trio.open_memory_channel[Answer](math.inf)
 
-    def say(self, message: Has | Held | StillThere) -> None:
+    def say(self, message: Answer) -> None:
         """Tell the owner."""
         self._outbox.send_nowait(message)
 
@@ -70,7 +95,13 @@ class OwnerLink:
                 while (message := await self.conversation.hear()) is not None:
                     match message:
                         case PartHead():
+                            await self._settle()
                             await self._take(message)
+                        case FilePiece() | FileGone():
+                            await self._take_file(message)
+                        case FilesSent(number):
+                            await self._settle()
+                            self.say(FilesHeld(number))
                         case StillThere():
                             self.say(StillThere())
                         case _:
@@ -110,6 +141,25 @@ class OwnerLink:
         is_whole = await self._store(lambda store: store.write(part, head.manifest, some))
         await self._credit(size)
         self.post(ReplicaWritten(part) if is_whole else ReplicaLacking(part.owner))
+
+    async def _take_file(self, change: FilePiece | FileGone) -> None:
+        self._changes.append(change)
+        self._changes_bytes += len(change.data) if isinstance(change, FilePiece) else 0
+        if self._changes_bytes >= STAGE_BYTES // 4:
+            await self._write_files()
+
+    async def _write_files(self) -> None:
+        """Write what has come of files."""
+        changes, self._changes = self._changes, []
+        size, self._changes_bytes = self._changes_bytes, 0
+        if changes:
+            await self.files.write(changes)
+            await self._credit(size)
+
+    async def _settle(self) -> None:
+        """Make it durable, too."""
+        await self._write_files()
+        await self.files.settle()
 
     async def _store(self, call: Callable[[ReplicaStore], bool]) -> bool:
         done = await self.stored(call)

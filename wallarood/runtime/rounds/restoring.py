@@ -21,6 +21,7 @@ from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.limits import before_slow
 from wallarood.runtime.peers.links import Links
 from wallarood.runtime.profile import profile_codecs, profile_job
+from wallarood.runtime.replicas import copied_of
 from wallarood.runtime.rounds.checkpoints import moved, write_part
 from wallarood.runtime.store.calls import in_turn
 from wallarood.runtime.worker import Round, Worker
@@ -79,6 +80,7 @@ async def restore(worker: Worker, round_: Round, failed: Callable[[BaseException
             ),
         ),
         segments=segments,
+        copied=copied_of(worker),
     )
     round_.job = build_job(plan, states)
     round_.job.on_published = lambda number: worker.post(SinksPublished(number))

@@ -6,7 +6,7 @@ from pathlib import Path
 import attrs
 import pytest
 import trio
-from support.copied import HELLO, OWNER, Copied, part_at, store_at, write_part
+from support.copied import OWNER, Copied, part_at, store_at, write_part
 from support.wires import data_channels
 
 from wallarood.control.replicas.events import ReplicaLacking
@@ -19,7 +19,6 @@ from wallarood.model.messages.replicas import (
     PartHead,
     TransferMessage,
 )
-from wallarood.runtime.peers.owner_link import OwnerLink
 from wallarood.runtime.peers.parts import Conversation
 from wallarood.wire.frames import FrameDecoder
 
@@ -40,7 +39,7 @@ async def heard(copied: Copied, *messages: TransferMessage) -> None:
             await owner.say(message)
         await ours.stream.send_eof()
         holder = Conversation(theirs, FrameDecoder(1 << 20))
-        link = OwnerLink(HELLO, holder, copied._stored, copied.at_holder.append)
+        link = copied.owner_link(holder)
         with trio.fail_after(5):
             await link.serve()
 
@@ -70,6 +69,53 @@ async def test_nothing_is_written_when_the_round_is_over(copied: Copied) -> None
         await heard(copied, head, PartEnd(head.part))
     assert copied.at_holder == []
     assert copied.holder.replicas.groups(OWNER) == ()
+
+
+async def test_a_part_comes_after_what_sources_and_sinks_have_written(copied: Copied) -> None:
+    """What the checkpoint lists of files, and reads of journals, is there when it is held."""
+    spool = copied.owner.path.parent / "here" / "sinks" / "out-0" / "1-1.records"
+    spool.parent.mkdir(parents=True)
+    spool.write_bytes(b"prepared" * 100_000)
+    write_part(copied.owner, 1, b"base")
+    there = copied.holder.path.parent / "there" / "replicas" / "alpha" / "sinks" / "out-0"
+    async with trio.open_nursery() as nursery:
+        link = copied.link(nursery)
+        nursery.start_soon(link.run)
+        await copied.until(lambda: copied.connections)
+        copied.says_what_it_has()
+        await copied.until(lambda: copied.at_owner)
+        spool.with_name("1-9.records").write_bytes(b"more")
+        link.send(part_at(1))
+        await copied.until(lambda: copied.at_holder)
+        assert (there / "1-1.records").read_bytes() == spool.read_bytes()
+        assert (there / "1-9.records").read_bytes() == b"more"
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_journal_is_told_when_its_copy_is_durable(copied: Copied) -> None:
+    journal = copied.owner.path.parent / "here" / "sources" / "in" / "0.journal"
+    journal.parent.mkdir(parents=True)
+    there = copied.holder.path.parent / "there" / "replicas" / "alpha" / "sources" / "in"
+    async with trio.open_nursery() as nursery:
+        link = copied.link(nursery)
+        nursery.start_soon(link.run)
+        journal.write_bytes(b"first")
+        done: list[int] = []
+
+        async def grown(size: int) -> None:
+            await link.copied_to(str(journal), size)
+            done.append((there / "0.journal").stat().st_size)
+
+        nursery.start_soon(grown, 5)  # before there is a connection
+        await copied.until(lambda: copied.connections)
+        assert done == []
+        copied.says_what_it_has()
+        await copied.until(lambda: done == [5])
+        with journal.open("ab") as file:
+            file.write(b" and more that is not durable")
+        nursery.start_soon(grown, 9)
+        await copied.until(lambda: done == [5, 9])
+        nursery.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ def source_task_of(job: Job, plan: Plan, stage: Stage, *, pace: Pace | None) -> 
             },
             appeared=was_listed(plan.restored, step.name),
             stamps=stamping.source_time is not None,
+            copied=plan.copied,
         ),
         is_mine=readers_rule(step, stage, worker),
         source_time=stamping.source_time,

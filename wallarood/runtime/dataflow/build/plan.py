@@ -5,6 +5,7 @@ from pathlib import Path
 
 import attrs
 
+from wallarood.app.connector import Copied
 from wallarood.flow.compile import Segment
 from wallarood.flow.steps.timed import Wall
 from wallarood.model.checkpoint import CheckpointPart, Restored
@@ -56,5 +57,7 @@ class Plan:
     codecs: Mapping[int, RecordCodec]
     reporting: Reporting
     wall: Wall = wall_clock
+    copied: Copied | None = None
+    """What sources wait for before they acknowledge; None: nothing is copied."""
     segments: Mapping[int, tuple[Segment, ...]] | None = None
     """Those of each stage, by `compile_stages`; None: they are compiled as the job is built."""
