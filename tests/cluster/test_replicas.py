@@ -1,16 +1,36 @@
 """Each worker's parts are on the disk of the next, too: any one disk may be lost."""
 
+import contextlib
 import random
 import shutil
 import signal
+import sqlite3
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from support.harness import NAMES, hosts_in, wait_for
+from support.harness import NAMES, free_port, hosts_in, wait_for
 from support.killer import Killer
 from support.oracle import check_slow_count
 from support.rebuilding import inspected, rebuild, replica_of
+
+from wallarood.client import SourceClient
+
+TOTALS = """
+import wallarood as w
+
+class Seen:
+    count = 0
+
+@w.state_computation(state=Seen)
+def seen(word: str, state: Seen) -> tuple[str, int]:
+    state.count += 1
+    return word, state.count
+
+words = w.source("in", w.TcpSource("127.0.0.1:PORT", record=str))
+sink = w.SqliteSink("out.db", "counts", columns=["word", "count"])
+app = w.application("totals", words.key_by(lambda word: word).to(seen).to_sink(sink))
+"""
 
 
 @pytest.fixture
@@ -64,6 +84,49 @@ def test_a_worker_whose_disk_is_destroyed_is_rebuilt_from_its_holder(
         cluster.until("completed")
         cluster.end()
     check_slow_count(tmp_path)
+
+
+def test_what_was_acknowledged_is_on_two_disks(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    """The disk of the worker that has acknowledged is destroyed before the next checkpoint."""
+    (tmp_path / "app.py").write_text(TOTALS.replace("PORT", str(port := free_port())))
+    out = tmp_path / "out.db"
+    with hosts_in(tmp_path, interval="1500ms") as hosts:
+        cluster = Killer(hosts, str(tmp_path / "app.py"), 2, *flags)
+        cluster.until("running")
+        with SourceClient(f"127.0.0.1:{port}", "till", timeout_s=60) as till:
+            for turn in range(3):
+                for number in range(500):
+                    till.send(b'"word %d"' % (number % 7))
+                till.flush()  # all of it is acknowledged
+                (reading,) = [
+                    worker
+                    for worker in cluster.workers.values()
+                    if list((worker.state / "cluster" / "sources").glob("*"))
+                ]
+                reading.process.kill()
+                reading.wait()
+                shutil.rmtree(reading.state)
+                (other,) = [each for each in cluster.workers.values() if each is not reading]
+                rebuild(reading.name, reading.state, holder=other.state)
+                cluster.workers[reading.name] = cluster.start(reading.name)
+                cluster.until("running")
+                expected = 500 * (turn + 1)
+                wait_for("all is counted", lambda n=expected: len(counts_in(out)) >= n)
+        cluster.end()
+    found = counts_in(out)
+    for word in range(7):
+        counts = [count for name, count in found if name == f"word {word}"]
+        assert counts == list(range(1, len(counts) + 1))
+    assert len(found) == 1500
+
+
+def counts_in(path: Path) -> list[tuple[str, int]]:
+    query = "SELECT word, count FROM counts ORDER BY rowid"
+    with contextlib.closing(sqlite3.connect(path, timeout=10)) as connection:
+        try:
+            return connection.execute(query).fetchall()
+        except sqlite3.OperationalError:  # the table is not there yet
+            return []
 
 
 @pytest.mark.long

@@ -1,5 +1,6 @@
 """A state directory made again from the replica on another worker's disk."""
 
+import shutil
 from pathlib import Path
 
 import attrs
@@ -34,21 +35,29 @@ def rebuild(name: str, directory: Path, *, holder: Path) -> None:
     """Make what worker *name* had in *directory*, of what is on the disk of its holder alone."""
     record, kept = look_into(holder).load_record(), inspected(holder)
     assert record is not None
-    part = replica_of(name, kept)
+    state = open_state_directory(directory)
+    _save(state, attrs.evolve(record, worker=name))
+    store = state.open_checkpoints(record.cluster_id)
+    if kept.committed != FIRST_CHECKPOINT:  # else there was nothing to copy
+        _fill(store, kept, replica_of(name, kept))
+    store.choose(kept.round, kept.committed, highest=kept.highest, line=kept.line)
+    for each in (store, kept, state):
+        each.close()
+    copies = look_into(holder).cluster_path / "replicas" / name
+    for copied in copies.glob("*/"):
+        shutil.copytree(copied, state.cluster_path / copied.name)
+
+
+def _fill(store: CheckpointStore, kept: CheckpointStore, part: PartName) -> None:
+    """Write the part into a new store, as it was kept."""
     restored = kept.replicas.restore(part)
     states = tuple(
         StatePart(computation, True, 0, tuple(chunks), 0)
         for computation, chunks in restored.chunks.items()
     )
-    state = open_state_directory(directory)
-    _save(state, attrs.evolve(record, worker=name))
-    store = state.open_checkpoints(record.cluster_id)
     store.choose(part.round, FIRST_CHECKPOINT, highest=0)
     sources, sinks = restored.sources, restored.sinks
-    store.write(CheckpointPart(restored.checkpoint, name, sources, sinks, states))
-    store.choose(kept.round, restored.checkpoint, highest=kept.highest, line=kept.line)
-    for each in (store, kept, state):
-        each.close()
+    store.write(CheckpointPart(restored.checkpoint, part.owner, sources, sinks, states))
 
 
 def _save(state: StateDirectory, record: ClusterRecord) -> None:
