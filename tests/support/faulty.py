@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from support.harness import Hosts, WorkerProcess, wait_for
+from support.harness import NAMES, Hosts, WorkerProcess, free_port, wait_for
 from wallarood.admin import client
 from wallarood.flow.keys import Partitioner
 
@@ -105,7 +105,7 @@ def count(record: dict[str, Any], state: Seen) -> dict[str, Any]:
     if Path("slow-count").exists():
         time.sleep(0.005)
     if record.get("holds"):
-        time.sleep(1.1)
+        time.sleep(1.5)
     state.count += 1
     return record
 
@@ -124,6 +124,8 @@ app = w.application(
 )
 """
 CONFIGURATION = """
+[timing]
+liveness-deadline = "4s"
 [checkpoint]
 deadline = "30s"
 
@@ -145,6 +147,8 @@ class Faulty:
 
     hosts: Hosts
     workers: list[WorkerProcess] = attrs.field(factory=list)
+    ports: dict[str, int] = attrs.field(factory=dict)
+    """Where each worker has its page and its metrics."""
     at: int = BEGIN_S
     """How far event time has come, in seconds."""
 
@@ -157,11 +161,21 @@ class Faulty:
             (directory / "in" / partition).touch()
         (directory / "faulty.py").write_text(APPLICATION)
         (directory / "more.toml").write_text(CONFIGURATION)
-        flags = ("--config", str(directory / "more.toml"))
         faulty = cls(hosts)
-        faulty.workers = hosts.start_cluster(3, str(directory / "faulty.py"), *flags)
+        for name in NAMES[:3]:
+            faulty.ports[name] = free_port()
+            faulty.start(name, initializer=name == NAMES[0])
         faulty.wait_until_running()
         return faulty
+
+    def start(self, name: str, *flags: str, initializer: bool = False) -> None:
+        """Start a worker, in the place of the one that had this name."""
+        directory, http = self.hosts.directory, f"127.0.0.1:{self.ports[name]}"
+        flags = ("--config", str(directory / "more.toml"), "--admin-http", http, *flags)
+        worker = self.hosts.start(
+            name, str(directory / "faulty.py"), *flags, count=3, initializer=initializer
+        )
+        self.workers = [*(each for each in self.workers if each.name != name), worker]
 
     def wait_until_running(self) -> None:
         wait_for("they run", lambda: all(each.phase() == "running" for each in self.workers))

@@ -2,13 +2,18 @@
 
 import contextlib
 import json
+import os
 import urllib.parse
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from support.servers.process import Server, answers, no_program
+import attrs
+import pytest
+
+from support.harness import free_port
+from support.servers.process import REQUIRED, Server, answers, no_program
 
 RULES = Path(__file__).parents[3] / "packaging" / "prometheus" / "wallarood.rules.yml"
 
@@ -40,6 +45,35 @@ def scraping(directory: Path, port: int, targets: Sequence[str], token: str) -> 
         f"--web.listen-address=127.0.0.1:{port}",
     ]
     return Server("prometheus", command, directory, port, lambda: _is_ready(port))
+
+
+@attrs.frozen
+class Alerts:
+    """Those of the rules that ship, as a Prometheus sees them; without one all count as seen."""
+
+    server: Server | None
+
+    def hold(self, alert: str) -> bool:
+        """Whether there is a reason for *alert*: it fires, or will if that lasts."""
+        if self.server is None:
+            return True
+        return alert in asked(self.server, f'ALERTS{{alertname="{alert}"}}')
+
+
+@contextlib.contextmanager
+def watching(directory: Path, targets: Sequence[str], token: str) -> Iterator[Alerts]:
+    """The alerts of *targets*; of nothing where there is no Prometheus and none is required."""
+    if missing():
+        if os.environ.get(REQUIRED):
+            pytest.fail(missing())
+        yield Alerts(None)
+        return
+    server = scraping(directory, free_port(), targets, token)
+    server.start()
+    try:
+        yield Alerts(server)
+    finally:
+        server.kill()
 
 
 def _is_ready(port: int) -> bool:
