@@ -298,9 +298,13 @@ class SimJob:
             self.collector.stage_ended(READ)
             return
         for target in self.workers:
-            if some := tuple(each for each in batch if owner(each[0], self.workers) == target):
+            if some := tuple(each for each in batch if self.owner_of(each[0]) == target):
                 self._emit(target, some)
         self.position += len(batch)
+
+    def owner_of(self, key: str) -> str:
+        """The worker that counts *key*."""
+        return owner(key, self.workers)
 
     def _mark(self, mark: Mark) -> None:
         for target in self.workers:

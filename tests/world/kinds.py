@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 
+from .changing import live
 from .founding import Founding
 from .times import Life
 from .world import simulate
@@ -50,6 +51,11 @@ def replicas(seed: int) -> None:
     simulate(seed, workers=NAMES[: (3, 2, 3, 5)[seed % 4]], replicas=1)
 
 
+def change(seed: int) -> None:
+    """The cluster grows and shrinks while it runs."""
+    live(seed, NAMES[: (3, 2, 1, 4)[seed % 4]])
+
+
 def time(seed: int) -> None:
     """Event time: watermarks, windows, timers and late records of several sources."""
     Life(seed).run()
@@ -62,5 +68,6 @@ KINDS: dict[str, Callable[[int], None]] = {
     "put-back": put_back,
     "ending": ending,
     "replicas": replicas,
+    "change": change,
     "time": time,
 }

@@ -28,11 +28,13 @@ from wallarood.control.events import (
     StopWanted,
     TimerFired,
 )
+from wallarood.control.formation.startup import Role
 from wallarood.control.node import ClusterNode
 from wallarood.control.replicas.effects import OfReplicas
 from wallarood.control.settings import NodeSettings, Timing
 from wallarood.model.batch import Barrier
 from wallarood.model.checkpoint import CheckpointPart
+from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.messages import Holdings, Purpose, RoundProposal
 from wallarood.storage.checkpoints import CheckpointStore
 
@@ -151,7 +153,13 @@ class Node:
         if begun is None:
             return
         role, record = begun
-        self.brain = ClusterNode(
+        self.brain = self.make_brain(role, record)
+        begin, now = self.brain.begin, self.world.now
+        self.guarded(lambda: self._perform(begin(now)))
+
+    def make_brain(self, role: Role, record: ClusterRecord | None) -> ClusterNode:
+        """What a process decides with."""
+        return ClusterNode(
             self.world.founding(self),
             role,
             record,
@@ -159,8 +167,6 @@ class Node:
             now=self.world.now,
             classes=self.world.bugs.classes,
         )
-        begin, now = self.brain.begin, self.world.now
-        self.guarded(lambda: self._perform(begin(now)))
 
     def die(self) -> None:
         """The process is killed: what it had in hand is lost."""
@@ -365,8 +371,14 @@ class Node:
     def _restore(self, mine: SimRound, life: int) -> None:
         if self.life != life or self.running is not mine:
             return
+        mine.job = self.make_job(mine)
+        for each in mine.waiting:
+            each(mine.job)
+
+    def make_job(self, mine: SimRound) -> SimJob:
+        """The job of a round."""
         assert self.store is not None
-        mine.job = SimJob(
+        return SimJob(
             self.name,
             self.world.workers,
             round=mine.proposal.round,
@@ -375,14 +387,16 @@ class Node:
             records=self.world.records[self.name],
             disk=self.disk,
             parts=self.world.bugs.parts,
-            reports=Reports(
-                lambda *moved: self.posted.append(SnapshotMoved(*moved)),
-                lambda part: self._write(mine, part),
-                self.world.cuts,
-            ),
+            reports=self.reports(mine),
         )
-        for each in mine.waiting:
-            each(mine.job)
+
+    def reports(self, mine: SimRound) -> Reports:
+        """Whom the job of a round tells."""
+        return Reports(
+            lambda *moved: self.posted.append(SnapshotMoved(*moved)),
+            lambda part: self._write(mine, part),
+            self.world.cuts,
+        )
 
     def _take_barrier(self, number: int, purpose: Purpose, keep: str) -> None:
         mine = self.running
@@ -395,7 +409,7 @@ class Node:
             mine.leaving.add(number)
 
         def put(job: SimJob) -> None:
-            if purpose in (Purpose.LEAVE, Purpose.SHUTDOWN):
+            if purpose in (Purpose.LEAVE, Purpose.SHUTDOWN, Purpose.CHANGE):
                 self.gate.add("stop")
             job.put_barrier(Barrier(mine.proposal.round, number))
 

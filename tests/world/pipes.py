@@ -67,6 +67,8 @@ class Pipes:
         apart = self.world.are_parted(*pair) or self.world.rng.random() < 0.5
         if apart or source is None or target is None or source.round != target.round:
             return None
+        if pair[1] not in source.senders:
+            return None
         sender, receiver = source.senders[pair[1]], target.receivers[pair[0]]
         pipe = Pipe(source.round, (self.world.nodes[pair[0]].life, self.world.nodes[pair[1]].life))
         sender.resume(receiver.received)

@@ -8,7 +8,7 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -102,7 +102,7 @@ class World:
         self.pace = self.rng.choice([1, 2, 4])
         self.reading = self.rng.choice([1.0, 0.3, 0.1])
         """The lower, the longer there are records to read: as long as things go wrong."""
-        self.nodes = {name: Node(name, self) for name in workers}
+        self.nodes = {name: self.make_node(name) for name in workers}
         self.records = {name: self._records(name, records) for name in workers}
         self.cuts = Cuts(self.records)
         self.truth = 0
@@ -125,6 +125,10 @@ class World:
             self.loss = self.rng.choice([0.0, 0.02, 0.2])
             self.doubling = self.rng.choice([0.0, 0.05, 0.3])
             self.death = self.rng.choice([0.0, 0.01, 0.05])
+
+    def make_node(self, name: str) -> Node:
+        """A worker of this world."""
+        return Node(name, self)
 
     def _records(self, name: str, count: int) -> list[Record]:
         seen: dict[str, int] = {}
@@ -546,13 +550,20 @@ class World:
             )
 
 
+Living = TypeVar("Living", bound=World)
+
+
 def simulate(seed: int, **options: Any) -> World:
     """Run one seed and check it.
 
     Raises ViolationError, which names the seed and the last steps. Anything else that is raised is
     a bug of the machines or of this world, and has them in a note.
     """
-    world = World(seed, **options)
+    return lived(World(seed, **options), seed)
+
+
+def lived(world: Living, seed: int) -> Living:
+    """A world that has been lived, and checked, as `simulate` does."""
     try:
         world.run()
         world.check_end()

@@ -5,6 +5,7 @@ import attrs
 from wallarood.control.change.newcomer import Newcomer
 from wallarood.control.change.participant import Participant
 from wallarood.control.change.proposing.changer import Changer
+from wallarood.control.change.seeker import Seeker
 from wallarood.control.change.view import View
 from wallarood.control.formation.founding import FormationSettings
 from wallarood.control.formation.initializer import Initializer
@@ -42,6 +43,7 @@ class Machines:
     view: View | None = None
     changer: Changer | None = None
     participant: Participant | None = None
+    seeker: Seeker | None = None
 
     @property
     def active_round(self) -> ActiveRound | None:
@@ -51,9 +53,10 @@ class Machines:
     @property
     def of_rounds(self) -> list[Machine]:
         """The machines that take what a member says, in the order in which they take it."""
-        recovery = (self.recovery_leader, self.recovery_member, self.changer, self.participant)
+        recovery = (self.recovery_leader, self.recovery_member)
+        changing = (self.changer, self.participant, self.seeker)
         active = self.active_round.machines if self.active_round is not None else ()
-        return [machine for machine in (*recovery, *active) if machine is not None]
+        return [machine for machine in (*recovery, *changing, *active) if machine is not None]
 
     @property
     def all(self) -> list[Machine]:
@@ -110,6 +113,8 @@ class Machines:
         self.changer = self.classes.changer(
             self.view, founding.replan, vote, now=now, wait_s=timing.change_wait_s
         )
+        if founding.replan is not None:
+            self.seeker = Seeker(self.view, now=now, seek_s=timing.seek_s)
 
     def complete(self) -> None:
         """The job is done."""

@@ -127,6 +127,8 @@ class Newcomer:
             case StagingFailed(ballot, reason) if ballot == self._ballot:
                 self.phase = Phase.ASKING
                 return self._say_staged(reason)
+            case on.ConnectionMessage(connection, say.AskThere(_, control)):
+                return [SeekAt(control), do.Close(connection)]
             case on.ConnectionMessage(_, message):
                 return self._message(message, now)
             case _:
@@ -134,8 +136,6 @@ class Newcomer:
 
     def _message(self, message: object, now: float) -> list[do.Effect]:
         match message:
-            case say.AskThere(_, control):
-                return [SeekAt(control)]
             case say.Busy(reason):
                 return [do.WaitingFor(f"waiting to be taken into the cluster: {reason}")]
             case say.Stage():

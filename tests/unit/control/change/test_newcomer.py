@@ -46,7 +46,10 @@ def test_it_asks_and_asks_again() -> None:
 
 def test_it_goes_where_it_is_sent() -> None:
     there = member("beta").control
-    assert gamma().step(said(1, say.AskThere(WC, there)), 0.0) == [SeekAt(there)]
+    assert gamma().step(said(1, say.AskThere(WC, there)), 0.0) == [
+        SeekAt(there),
+        do.Close(1),
+    ]
 
 
 def test_it_says_that_it_has_staged_once_that_is_durable() -> None:

@@ -266,6 +266,8 @@ class Changer:
             return self._collect(now)
         progress = self.proposal.progress
         if now >= self._until and self.phase is not Phase.ACCEPTING:
+            if self.proposal.plan is None:
+                return self._end("")
             return self._abandon(f"no progress for {self._wait_s:g} s, {progress}")
         self._ask_at = now + ASK_AGAIN_S
         return [*self.proposal.tell_progress(progress), *self.proposal.ask()]

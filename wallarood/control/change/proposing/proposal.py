@@ -73,7 +73,8 @@ class Proposal:
         me = self.view.me.name
         if self.phase is Phase.COLLECTING and me not in self.done:
             names = (me,)
-        absent = [name for name in names or self.everybody if name not in self.done]
+        left = [name for name in self.everybody if name not in self.done]
+        absent = left if names is None else [name for name in names if name in left]
         wanted = self._wanted()
         return (
             [] if wanted is None else [each for name in absent for each in self._to(name, wanted)]

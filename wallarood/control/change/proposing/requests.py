@@ -11,7 +11,7 @@ from wallarood.control.change.effects import TellOperator
 from wallarood.control.change.proposing import objections
 from wallarood.control.change.proposing.composing import Plan
 from wallarood.control.change.view import View
-from wallarood.control.effects import Close, Effect, SendOnConnection, SendToMember
+from wallarood.control.effects import Effect, SendOnConnection, SendToMember
 from wallarood.control.formation.refusals import refuse
 from wallarood.model.change import ChangeKind
 from wallarood.model.ids import NO_SEAT, WorkerName
@@ -60,7 +60,7 @@ class Door:
             return []
         assert plan.proposer is not None
         there = AskThere(record.cluster_id, self._view.member(plan.proposer).control)
-        return [SendOnConnection(connection, there), Close(connection)]
+        return [SendOnConnection(connection, there)]
 
     def again(self, connection: int, plan: Plan, current: Plan | None) -> bool:
         """Whether a worker asks again whose change is being made: it is on this connection now."""

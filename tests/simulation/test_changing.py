@@ -1,0 +1,38 @@
+"""The cluster grows and shrinks, whatever dies, stalls or is parted meanwhile."""
+
+import functools
+
+import pytest
+from world.changing import ChangingWorld, live
+from world.kinds import KINDS
+
+SEEDS = 120
+CHUNK = 30
+NAMES = ("alpha", "beta", "gamma", "delta")
+
+
+@functools.cache
+def lived(seed: int) -> ChangingWorld:
+    """A life of one to four workers, of which some leave and to which others come."""
+    return live(seed, NAMES[: (3, 2, 1, 4)[seed % 4]])
+
+
+@pytest.mark.xdist_group("changing lives")
+@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+def test_the_output_is_that_of_a_world_that_never_changes(first: int) -> None:
+    for seed in range(first, first + CHUNK):
+        lived(seed)
+
+
+@pytest.mark.xdist_group("changing lives")
+def test_changes_do_happen() -> None:
+    worlds = [lived(seed) for seed in range(CHUNK)]
+    logs = [line for world in worlds for line in world.log]
+    assert sum(world.epoch > 1 for world in worlds) > CHUNK / 2
+    assert sum(world.epoch > 2 for world in worlds) > CHUNK / 5
+    for what in ("dies", "has left the cluster", "is started to join", "the change is abandoned"):
+        assert any(what in line for line in logs), what
+
+
+def test_a_kind_of_lives_is_this() -> None:
+    KINDS["change"](4)

@@ -1,0 +1,411 @@
+"""A world in which the cluster changes: it grows and shrinks while everything else goes wrong."""
+# Theory of operation
+# ===================
+# The receiver of a sink belongs to a seat: what a worker has published stays when it leaves. A slot
+# or a source partition moves by what is staged, which is made from the disks of those that had it.
+# What must never be is looked at where it would become durable or would be said.
+
+import random
+from collections import Counter
+from typing import Any
+
+import attrs
+
+from wallarood.control.change.events import ChangeWanted
+from wallarood.control.events import ConnectionOpened
+from wallarood.control.formation.founding import FormationSettings
+from wallarood.control.formation.startup import Role
+from wallarood.control.stale import Stamp
+from wallarood.model.change import Change, ChangeKind, Vote
+from wallarood.model.checkpoint import CheckpointPart, Restored, SinkPart, SourcePosition
+from wallarood.model.cluster_record import ClusterRecord, RecordState
+from wallarood.model.ids import NO_BALLOT, Ballot, Member, Seat
+from wallarood.model.messages import (
+    Accepted,
+    ChangeRequest,
+    Collect,
+    ControlMessage,
+    Decided,
+    Holdings,
+)
+from wallarood.model.topology import Topology
+
+from .changing_job import (
+    ChangingCuts,
+    counts_of,
+    first_topology,
+    owner_in,
+    read_in,
+    replan,
+    state_part,
+)
+from .changing_node import ChangingNode
+from .errors import ViolationError
+from .founding import Founders, Founding
+from .node import Node
+from .world import Wire, World, lived
+
+SPARES = ("rho", "sigma", "tau")
+ASK_AGAIN_S = 2.5
+TRIES = 12
+
+
+class ChangingFounders(Founders):
+    """Workers of the first epoch are started as ever; the others join what runs."""
+
+    world: "ChangingWorld"
+
+    def starts(self, node: Node) -> tuple[Role, ClusterRecord | None] | None:
+        """What a worker does at its start."""
+        assert isinstance(node, ChangingNode)
+        return (Role.NEWCOMER, None) if node.joins else super().starts(node)
+
+    def sought(self, node: Node) -> list[tuple[str, str]]:
+        """Whom a worker dials: after the first epoch those before it, by their names."""
+        assert isinstance(node, ChangingNode)
+        if node.joins:
+            return [(node.contact or self.world.some_member(), "")]
+        if node.disk.epoch <= 1 or not node.formed:
+            return super().sought(node)
+        workers = node.decides.workers
+        return [(name, name) for name in workers[: workers.index(node.name)]]
+
+    def check_record(self, record: ClusterRecord) -> None:
+        """The founding is looked at in other worlds."""
+        if record.state is not RecordState.PREPARED:
+            self.committed_ever.add(record.cluster_id)
+
+
+class ChangingWorld(World):
+    """A world of *workers*, and others that may join. With *early_promise* it has a bug."""
+
+    def __init__(
+        self,
+        seed: int,
+        workers: tuple[str, ...] = ("alpha", "beta", "gamma"),
+        *,
+        early_promise: bool = False,
+        **options: Any,
+    ) -> None:
+        self.first: tuple[str, ...] = workers
+        self.early_promise = early_promise
+        super().__init__(seed, workers, records=options.pop("records", 120), **options)
+        self.chance = random.Random(f"{seed} changes")
+        for name in SPARES:
+            for until in (self.disk_full_until, self.disk_slow_until, self.receiver_away_until):
+                until[name] = 0.0
+            self.nodes[name] = self.make_node(name)
+        for name in workers:
+            self.changing_node(name).wanted = True
+        self.workers = (*workers, *SPARES)
+        self.changing_cuts = self.cuts = ChangingCuts(self.records)
+        self.founders = ChangingFounders(self, Founding(), workers[0])
+        self.decided: dict[int, Change] = {}
+        self.epochs: dict[int, tuple[str, ...]] = {1: workers}
+        """The members of each epoch that was decided."""
+        self.questions: dict[str, Ballot] = {}
+        self.requests = 0
+        self.wanted_changes = self.chance.choice([1, 2, 3, 4])
+
+    def make_node(self, name: str) -> Node:
+        """A worker of this world."""
+        return ChangingNode(name, self)
+
+    def changing_node(self, name: str) -> ChangingNode:
+        """A worker, as it is here."""
+        node = self.nodes[name]
+        assert isinstance(node, ChangingNode)
+        return node
+
+    # ---- who is in it ----------------------------------------------------------------------------
+
+    @property
+    def epoch(self) -> int:
+        """The highest epoch that anybody has adopted."""
+        return max(self.epochs)
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Those of that epoch."""
+        return self.epochs[self.epoch]
+
+    def is_spare(self, name: str) -> bool:
+        """Whether a worker without a record joins what runs."""
+        return name not in self.first or self.changing_node(name).disk.former != []
+
+    def some_member(self) -> str:
+        """A member that somebody knows who wants to join."""
+        return self.chance.choice(self.members)
+
+    def member_of(self, node: Node) -> Member:
+        """A worker in its present life, and in its seat."""
+        assert isinstance(node, ChangingNode)
+        return attrs.evolve(super().member_of(node), seat=Seat(node.disk.seat))
+
+    def founding(self, node: Node) -> FormationSettings:
+        """What a worker brings to the founding, and by what the cluster may change."""
+        made = super().founding(node)
+        return attrs.evolve(
+            made,
+            worker_count=len(self.first),
+            planner=lambda workers, _: first_topology(workers),
+            replan=replan,
+        )
+
+    # ---- changes ---------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Run until all is done or time is up. Raises ViolationError."""
+        for _ in range(self.wanted_changes):
+            self.later(2 + self.chance.random() * 30, self.change)
+        super().run()
+
+    def change(self) -> None:
+        """Ask for a change, until there is one."""
+        members = self.members
+        spares = [n for n in SPARES if n not in members and not self.changing_node(n).wanted]
+        grows = len(members) == 1 or (len(members) < 5 and self.chance.random() < 0.5)
+        if grows and spares:
+            node = self.changing_node(self.chance.choice(spares))
+            node.wanted = True
+            self.say(f"{node.name} is started to join")
+            self.later(0.0, node.start)
+        elif len(members) > 1:
+            gone = self.chance.sample(members, 1 + (len(members) > 3))
+            self.shrink(tuple(gone), self.epoch, TRIES)
+
+    def shrink(self, names: tuple[str, ...], epoch: int, tries: int) -> None:
+        """Ask for some to leave, at any member, until the cluster has changed."""
+        if self.epoch != epoch or not tries:
+            return
+        node = self.nodes[self.chance.choice(self.members)]
+        if node.alive:
+            self.requests += 1
+            request = ChangeRequest(f"r{self.requests}", ChangeKind.SHRINK, names)
+            self.say(f"{node.name} is asked to let {names} leave")
+            node.give(ChangeWanted(request))
+        self.later(ASK_AGAIN_S, lambda: self.shrink(names, epoch, tries - 1))
+
+    def can_read(self, reader: str, name: str) -> bool:
+        """Whether a worker can read what another has on its disk."""
+        node = self.nodes[name]
+        there = node.alive and node.stopped_until <= self.now
+        return reader == name or (there and not self.are_parted(reader, name))
+
+    def part_of(self, name: str, change: Change, previous: Topology) -> CheckpointPart:
+        """What a worker has in the epoch of *change*, from the disks of those that had it."""
+        counts: dict[str, int] = {}
+        sources: list[SourcePosition] = []
+        sink = SinkPart("sink", 0, ())
+        for owner in previous.workers:
+            disk = self.changing_node(owner).disk
+            if disk.record is None or disk.epoch != change.epoch - 1:
+                raise ViolationError(f"{owner} is no more in epoch {change.epoch - 1}")
+            store = disk.open(disk.record)
+            if change.basis not in store.held:
+                raise ViolationError(f"{owner} lacks {change.basis}, from which {name} stages")
+            restored = store.restore(change.basis.number)
+            for key, seen in counts_of(restored).items():
+                if owner_in(change.topology, key) == name:
+                    counts[key] = seen
+            taken = read_in(change.topology, name)
+            here = {each.partition: each for each in restored.sources}
+            for partition in read_in(previous, owner):
+                start = SourcePosition("source", partition, 0, False)
+                sources += [here.get(partition, start)] if partition in taken else []
+            if owner == name and restored.sinks:
+                (sink,) = restored.sinks
+            elif restored.sinks and owner not in change.workers:
+                left = set(restored.sinks[0].unpublished) - set(disk.visible)
+                if left:
+                    raise ViolationError(f"{owner} leaves and has not published {left}")
+        return CheckpointPart(change.basis, name, tuple(sources), (sink,), (state_part(counts),))
+
+    def close(self, connection: int) -> None:
+        """One end closes a connection, when what was sent on it is out."""
+        for wire in self.wires:
+            if wire.number == connection and wire.open:
+                out = max(0.0, *(at - self.now for at in wire.arrives_at))
+                self.later(out + 0.001, lambda wire=wire: self.cut(wire) if wire.open else None)  # type: ignore[misc]
+
+    def seek(self, node: ChangingNode, name: str) -> None:
+        """A worker dials one whose turn it would be to dial."""
+        if not self.nodes[name].alive or self.are_parted(node.name, name):
+            return
+        lives = (node.life, self.nodes[name].life)
+        wire = Wire((node.name, name), lives, next(self.numbers), name)
+        self.wires.append(wire)
+        self.later(0.0, lambda: self._opened(node, wire))
+
+    def _opened(self, node: ChangingNode, wire: Wire) -> None:
+        if node.alive and node.life == wire.lives[0]:
+            node.give(ConnectionOpened(wire.number, wire.sought))
+
+    # ---- the end ---------------------------------------------------------------------------------
+
+    @property
+    def done(self) -> bool:
+        """Whether all have completed, nothing goes wrong any more, and nobody is in doubt."""
+        nodes = [self.changing_node(name) for name in self.members]
+        bound = any(
+            node.disk.vote is not None and node.disk.vote.accepted is not None
+            for node in map(self.changing_node, self.nodes)
+        )
+        return not self.faulty and not bound and all(node.completed for node in nodes)
+
+    def check_end(self) -> None:
+        """All is done, and the output is that of a world without faults."""
+        if not self.done:
+            phases = [
+                f"{node.name}: {node.brain and node.brain.state}" for node in self.nodes.values()
+            ]
+            raise ViolationError(f"not done after {self.now:.0f} s: {phases}")
+        found: Counter[tuple[str, int]] = Counter()
+        for name in self.nodes:
+            disk = self.changing_node(name).disk
+            for visible in (*disk.former, disk.visible):
+                for records in visible.values():
+                    found.update(records)
+        expected = Counter(record for records in self.records.values() for record in records)
+        if found != expected:
+            more, less = found - expected, expected - found
+            raise ViolationError(f"the output is wrong: too much {more}, missing {less}")
+
+    # ---- what must never be ----------------------------------------------------------------------
+
+    def check_held(self) -> None:
+        """What all members hold is committed from now on, whether anybody knows it or not."""
+        disks = [self.changing_node(name).disk for name in self.members]
+        if any(disk.epoch != self.epoch for disk in disks):
+            return
+        common = frozenset.intersection(*(disk.held for disk in disks))
+        self.floor = self.truth = max([self.truth, *(each.number for each in common)])
+        for change in self.decided.values():
+            if change.epoch == self.epoch + 1 and self.truth > change.basis.number:
+                raise ViolationError(
+                    f"{self.truth} becomes committed in epoch {self.epoch} after its members "
+                    f"accepted to go on from {change.basis}"
+                )
+
+    def check_round(self, node: Node, number: int) -> None:
+        """No two rounds are active in an epoch."""
+        epoch = self.changing_node(node.name).disk.epoch
+        for other in map(self.changing_node, self.nodes):
+            mine = other.running
+            if other is node or mine is None or mine.proposal.round == number:
+                continue
+            if other.disk.epoch == epoch:
+                raise ViolationError(
+                    f"{node.name} begins round {number} while {other.name} is in round "
+                    f"{mine.proposal.round}"
+                )
+            if other.disk.epoch < epoch and other.name in self.epochs[epoch]:
+                raise ViolationError(f"{other.name} still runs in epoch {other.disk.epoch}")
+
+    def check_vote(self, vote: Vote) -> None:
+        """What is accepted by a majority is decided; there is one such value in an epoch."""
+        if vote.change is None:
+            return
+        members = self.epochs.get(vote.epoch, ())
+        votes = [self.changing_node(name).disk.vote for name in members]
+        same = [
+            each
+            for each in votes
+            if each is not None and each.accepted == vote.accepted and each.change == vote.change
+        ]
+        if len(same) > len(members) // 2:
+            self.is_decided(vote.change)
+
+    def is_decided(self, change: Change) -> None:
+        """A change is decided: it is the only one of its epoch, and loses nothing."""
+        known = self.decided.setdefault(change.epoch, change)
+        if known != change:
+            raise ViolationError(f"two changes are decided for epoch {change.epoch}")
+        if change.basis.number < self.truth:
+            raise ViolationError(
+                f"epoch {change.epoch} goes on from {change.basis}, though {self.truth} was "
+                "committed"
+            )
+        for name in change.workers:
+            if change not in self.changing_node(name).disk.changes and (
+                self.changing_node(name).disk.epoch < change.epoch
+            ):
+                raise ViolationError(f"epoch {change.epoch} is decided, and {name} lacks its part")
+
+    def check_adopts(self, node: ChangingNode, record: ClusterRecord) -> None:
+        """Only what is decided is adopted, and the parts are a whole."""
+        change = record.change
+        assert change is not None
+        if self.decided.get(change.epoch) != change:
+            raise ViolationError(f"{node.name} adopts epoch {change.epoch}, which is not decided")
+        if change not in node.disk.changes:
+            raise ViolationError(f"{node.name} adopts epoch {change.epoch} and has nothing of it")
+        if change.epoch not in self.epochs:
+            self.check_whole(change)
+            self.epochs[change.epoch] = change.workers
+            self.say(f"epoch {change.epoch}: {change.workers} from {change.basis}")
+
+    def check_whole(self, change: Change) -> None:
+        """Every key counts what the sources had read of it, once; each partition is read once."""
+        parts = [self.changing_node(name).disk.changes[change][1] for name in change.workers]
+        read = {each.partition: each.position for part in parts for each in part.sources}
+        if sorted(read) != sorted(each.partition for part in parts for each in part.sources):
+            raise ViolationError(f"a partition is read twice in epoch {change.epoch}")
+        if set(read) != set(self.records):
+            raise ViolationError(f"a partition is not read in epoch {change.epoch}")
+        expected = Counter(
+            key for partition, at in read.items() for key, _ in self.records[partition][:at]
+        )
+        found: Counter[str] = Counter()
+        for part in parts:
+            for key, seen in part_counts(part).items():
+                if found[key]:
+                    raise ViolationError(f"{key} is counted twice in epoch {change.epoch}")
+                found[key] = seen
+        if +found != expected:
+            raise ViolationError(f"epoch {change.epoch} begins with {found}, not {expected}")
+
+    def check_set_aside(self, node: ChangingNode) -> None:
+        """Who leaves is in the newest epoch no more."""
+        latest = self.decided[max(self.decided)]
+        if latest.has(self.member_of(node)):
+            raise ViolationError(f"{node.name} puts its state aside and is in the cluster")
+
+    def send(self, node: Node, connection: int, message: ControlMessage, stamp: Stamp) -> None:
+        """As ever; and what is said is durable where it is said."""
+        self.check_promise(self.changing_node(node.name), message)
+        super().send(node, connection, message, stamp)
+
+    def check_promise(self, node: ChangingNode, message: ControlMessage) -> None:
+        """A promise and an acceptance are durable, and nothing runs, before they are given."""
+        vote = node.disk.vote or Vote(0)
+        match message:
+            case Collect(question, ballot):
+                self.questions[question] = ballot
+                if vote.promised < ballot:
+                    raise ViolationError(f"{node.name} asks with {ballot}, which is not durable")
+            case Holdings(question):
+                ballot = self.questions.get(question, NO_BALLOT)
+                if vote.promised < ballot:
+                    raise ViolationError(f"{node.name} promises {ballot}, which is not durable")
+                if ballot != NO_BALLOT and node.running is not None:
+                    raise ViolationError(f"{node.name} promises {ballot}, and its job runs")
+            case Accepted(ballot):
+                if vote.accepted is None or vote.accepted < ballot:
+                    raise ViolationError(f"{node.name} accepts {ballot}, which is not durable")
+            case Decided(_, change):
+                if self.decided.get(change.epoch) != change:
+                    raise ViolationError(f"{node.name} says that {change.epoch} is decided")
+
+
+def live(
+    seed: int, workers: tuple[str, ...] = ("alpha", "beta", "gamma"), **options: Any
+) -> ChangingWorld:
+    """Run one seed and check it. Raises as `simulate`."""
+    return lived(ChangingWorld(seed, workers, **options), seed)
+
+
+def part_counts(part: CheckpointPart) -> dict[str, int]:
+    """What a staged part has counted of each key."""
+    chunks = {"count": [chunk for state in part.states for chunk in state.chunks]}
+    return counts_of(Restored(part.checkpoint, (), (), chunks))

@@ -1,0 +1,209 @@
+"""One worker of a world in which the cluster changes: its votes, what it stages and adopts."""
+
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from wallarood.control import effects as do
+from wallarood.control.change import effects as change
+from wallarood.control.change.events import ChangeStaged, StagingFailed, VoteWritten
+from wallarood.control.formation.startup import Role
+from wallarood.control.node import ClusterNode
+from wallarood.control.worker_state import WorkerState
+from wallarood.model.change import Change, Vote
+from wallarood.model.checkpoint import CheckpointPart
+from wallarood.model.cluster_record import ClusterRecord
+from wallarood.model.messages import RoundProposal
+from wallarood.storage.checkpoint_files import fill_new, read_checkpoints
+
+from .changing_job import ChangingJob
+from .disk import Disk
+from .job import SimJob
+from .node import SETTINGS, DiedError, Node, SimRound
+
+if TYPE_CHECKING:
+    from .changing import ChangingWorld
+
+CHANGE_WAIT_S = 6.0
+TRY_AGAIN_S = 0.5
+
+
+@attrs.define(eq=False)
+class ChangingDisk(Disk):
+    """A disk that has votes, and what is staged of epochs to come."""
+
+    seat: str = ""
+    vote: Vote | None = None
+    changes: dict[Change, tuple[ClusterRecord, CheckpointPart]] = attrs.field(factory=dict)
+    """What is staged of each."""
+    former: list[dict[int, Any]] = attrs.field(factory=list)
+    """What the receiver has of the writers of former seats."""
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that this worker is in; 0 for none."""
+        return self.record.topology.epoch if self.record is not None else 0
+
+    def adopt(self, record: ClusterRecord) -> None:
+        """The next epoch, in one transaction: basis, round, line, and no vote."""
+        assert record.change is not None
+        _, part = self.changes[record.change]
+        chosen, highest = record.change.basis, record.change.basis.number
+        if self.database is not None and self.record is not None:
+            highest = max(highest, self.open(self.record).highest)
+        database = sqlite3.connect(":memory:", isolation_level=None)
+        fill_new(database, record.cluster_id)
+        store = read_checkpoints(Path("simulated"), database, record.cluster_id)
+        store.choose(chosen.round, store.held[0], highest=0)
+        store.write(part)
+        store.record_committed(chosen.number)
+        store.choose(record.change.round, chosen, highest=highest, line=record.change.line)
+        self.record, self.database, self.vote = record, database, None
+        self.changes = {}
+        self.look(store)
+
+    def set_aside(self) -> None:
+        """The state of a seat that is in the cluster no more is archived."""
+        self.former.append(dict(self.visible))
+        self.forget()
+        self.vote, self.changes, self.staged, self.torn = None, {}, {}, set()
+        self.visible, self.received, self.line_of = {}, {}, {}
+
+
+class ChangingNode(Node):
+    """A worker; *wanted* is whether it is started at all, *gone* whether it has ended for good."""
+
+    world: "ChangingWorld"
+    disk: ChangingDisk
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        self.disk = ChangingDisk()
+        self.wanted = self.gone = False
+        self.contact = ""
+        self.new_seat()
+
+    def new_seat(self) -> None:
+        """Another state directory."""
+        self.disk.seat = f"{self.name}-{self.world.rng.getrandbits(32):08x}"
+
+    @property
+    def joins(self) -> bool:
+        """Whether it is started to join a cluster that runs."""
+        return self.disk.record is None and self.world.is_spare(self.name)
+
+    def start(self) -> None:
+        """A process begins, if it is wanted."""
+        if self.wanted and not self.gone:
+            super().start()
+
+    def make_brain(self, role: Role, record: ClusterRecord | None) -> ClusterNode:
+        """What a process decides with."""
+        timing = attrs.evolve(SETTINGS.timing, change_wait_s=CHANGE_WAIT_S, seek_s=3.0)
+        return ClusterNode(
+            self.world.founding(self),
+            role,
+            record,
+            settings=attrs.evolve(SETTINGS, timing=timing),
+            now=self.world.now,
+            classes=self.world.bugs.classes,
+            vote=self.disk.vote,
+            staged=next(iter(self.disk.changes), None) if record is None else None,
+        )
+
+    def make_job(self, mine: SimRound) -> SimJob:
+        """The job of a round in the epoch that this worker is in."""
+        assert self.store is not None
+        assert self.disk.record is not None
+        return ChangingJob(
+            self.disk.record.topology,
+            self.world.records,
+            worker=self.name,
+            round=mine.proposal.round,
+            line=mine.proposal.line,
+            restored=self.store.restore(mine.proposal.checkpoint.number),
+            disk=self.disk,
+            parts=self.world.bugs.parts,
+            reports=self.reports(mine),
+        )
+
+    def _begin_round(self, proposal: RoundProposal) -> None:
+        assert self.disk.record is not None
+        self.world.changing_cuts.topologies[proposal.round] = self.disk.record.topology
+        super()._begin_round(proposal)
+
+    def _perform(self, effects: list[do.ShellEffect]) -> None:
+        super()._perform(effects)
+        if self.brain is not None and self.brain.ended_as is WorkerState.OUTDATED:
+            self.die()
+            raise DiedError
+
+    # ---- effects of a change ---------------------------------------------------------------------
+
+    def do_change(self, effect: change.OfAChange) -> None:
+        """Carry out one effect."""
+        match effect:
+            case change.WriteVote(vote):
+                self._write_vote(vote)
+            case change.StageChange():
+                life = self.life
+                self.world.later(
+                    self.world.rng.random() + self.world.disk_time(self.name),
+                    lambda: self._stage(effect, life),
+                )
+            case change.AdoptChange(record):
+                self.world.check_adopts(self, record)
+                self.disk.adopt(record)
+            case change.SetAside(reason, exit_code):
+                self.world.say(f"{self.name}: {reason} ({exit_code})")
+                self.world.check_set_aside(self)
+                self.gone = True
+                self.disk.set_aside()
+                self.die()
+                raise DiedError
+            case change.Unstage():
+                self.disk.changes = {}
+            case change.SeekAt(control):
+                self.contact = control.host
+            case change.Seek(name):
+                self.world.seek(self, name)
+            case change.TellOperator(name, taken, text):
+                self.world.say(f"{self.name}: request {name}: {'taken' if taken else 'no'}: {text}")
+
+    def _write_vote(self, vote: Vote) -> None:
+        def write(_: Any) -> None:
+            self.disk.vote = vote
+            self.world.check_vote(vote)
+
+        written = VoteWritten(vote)
+        if self.world.early_promise:
+            self.posted.append(written)
+            self.stored(write, lambda _: None)
+        else:
+            self.stored(write, lambda _: self.posted.append(written))
+
+    def _stage(self, effect: change.StageChange, life: int) -> None:
+        world, staged = self.world, effect.record.change
+        if self.life != life or not self.alive:
+            return
+        assert staged is not None
+        again = self.stopped_until > world.now or not all(
+            world.can_read(self.name, name) for name in effect.previous.workers
+        )
+        fails = world.disk_fails(self.name)
+        if staged not in self.disk.changes:
+            if again or (fails and world.rng.random() < 0.7):
+                world.later(TRY_AGAIN_S, lambda: self._stage(effect, life))
+                return
+            if fails:
+                self._post(StagingFailed(effect.ballot, "no space left"))
+                return
+            part = world.part_of(self.name, staged, effect.previous)
+            self.disk.changes[staged] = (effect.record, part)
+        self._post(ChangeStaged(effect.ballot))
+
+    def _post(self, event: ChangeStaged | StagingFailed) -> None:
+        self.posted.append(event)
+        self.guarded(self.turn)
