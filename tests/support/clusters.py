@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 
 from wallarood.admin.figures.values import (
+    CopyStatus,
     DeliveryStatus,
     FailureSample,
     HostStatus,
@@ -133,6 +134,7 @@ def full_status() -> Status:
         application="words",
         checkpoint=CheckpointStatus(
             committed=4,
+            copy=CopyStatus("beta", 4, False),
             age_s=1.0,
             size_bytes=9,
             succeeded=4,

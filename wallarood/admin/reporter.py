@@ -6,7 +6,14 @@ import attrs
 import trio
 
 from wallarood import __version__
-from wallarood.admin.figures.report import Figures, delivery_of, links_of, runs_of, sink_of
+from wallarood.admin.figures.report import (
+    Figures,
+    copy_of,
+    delivery_of,
+    links_of,
+    runs_of,
+    sink_of,
+)
 from wallarood.admin.status import (
     CheckpointStatus,
     JobState,
@@ -69,7 +76,7 @@ class StatusReporter:
 
     def _checkpoint(self, now: float) -> CheckpointStatus:
         worker, last = self.worker, self.worker.last_checkpoint
-        active = worker.node.active_round
+        active, copies = worker.node.active_round, worker.node.machines.copies
         member = active.checkpoint_member if active is not None else None
         kept = worker.checkpoints.kept if worker.checkpoints is not None else {}
         return CheckpointStatus(
@@ -86,6 +93,11 @@ class StatusReporter:
             abandoned=worker.checkpoint_log.counts[Outcome.ABANDONED],
             failed=worker.checkpoint_log.counts[Outcome.FAILED],
             recent=runs_of(worker.checkpoint_log),
+            copy=copy_of(
+                copies.replicator if copies is not None else None,
+                worker.replicas,
+                committed=member.committed if member is not None else 0,
+            ),
         )
 
     def _workers(self, now: float) -> tuple[WorkerStatus, ...]:

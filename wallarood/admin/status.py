@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from wallarood.admin.figures.values import (
+    CopyStatus,
     DeliveryStatus,
     FailureSample,
     HostStatus,
@@ -158,7 +159,7 @@ class CheckpointStatus:
     to, with `size_bytes`. `waiting_for` says what the one in flight waits for, `failing` why the
     disk refuses; both are empty if there is nothing. `kept` has (name, number). `succeeded`,
     `abandoned` and `failed` count checkpoints by what became of them since the start; `recent` are
-    the last ones, oldest first.
+    the last ones, oldest first. `copy` is None where they are not copied.
     """
 
     committed: int = 0
@@ -174,6 +175,7 @@ class CheckpointStatus:
     abandoned: int = 0
     failed: int = 0
     recent: tuple[RunStatus, ...] = ()
+    copy: CopyStatus | None = None
 
 
 @attrs.frozen

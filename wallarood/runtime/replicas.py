@@ -76,6 +76,8 @@ def _holder_link(worker: Worker, holder: WorkerName, round_: int) -> HolderLink:
         if sent.part.round == round_ and now >= moved_at + MOVED_S:
             moved_at = now
             awaiting = f"the copy on {holder} ({sent.sent_bytes >> 20} MiB sent)"
+            if worker.running is not None:
+                worker.running.awaiting = awaiting
             worker.post(SnapshotMoved(sent.part.number, -sent.sent_bytes, awaiting))
 
     return HolderLink(
@@ -90,6 +92,7 @@ def _holder_link(worker: Worker, holder: WorkerName, round_: int) -> HolderLink:
         ),
         on_moved=on_moved,
         files=worker.store.files_to_copy(),
+        counters=worker.replicas.counters,
     )
 
 

@@ -20,6 +20,7 @@ from wallarood.model.messages import Member, RoundProposal, StatusTold, StatusWa
 from wallarood.model.pipeline import Application
 from wallarood.runtime.checkpoint_log import CheckpointLog
 from wallarood.runtime.control_task import ControlConnections
+from wallarood.runtime.dataflow.counters import LinkCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.dataflow.limits import JobLimits
@@ -109,6 +110,8 @@ class ReplicaLinks:
     of_owners: dict[WorkerName, OwnerLink] = attrs.field(factory=dict)
     files: dict[WorkerName, Files] = attrs.field(factory=dict)
     """The copies of owners' files, for one connection after the other."""
+    counters: LinkCounters = attrs.field(factory=LinkCounters)
+    """What has gone to the holder, since the start."""
 
 
 @attrs.define(eq=False)

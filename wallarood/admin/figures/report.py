@@ -4,6 +4,7 @@ import attrs
 
 from wallarood.admin.figures.sampler import Sampler
 from wallarood.admin.figures.values import (
+    CopyStatus,
     DeliveryStatus,
     FailureSample,
     HotKey,
@@ -12,11 +13,13 @@ from wallarood.admin.figures.values import (
     SinkStatus,
 )
 from wallarood.admin.status import StageStatus
+from wallarood.control.replicas.replicator import Replicator
 from wallarood.runtime.checkpoint_log import DELIVERY_S, CheckpointLog
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.tasks.sink_task import SinkTask, Waiting
 from wallarood.runtime.dataflow.tasks.stage_task import StageTask
 from wallarood.runtime.peers.links import Links
+from wallarood.runtime.worker import ReplicaLinks
 
 HOT_KEYS = 5
 HOT_SHARE = 0.01
@@ -129,3 +132,19 @@ def runs_of(log: CheckpointLog) -> tuple[RunStatus, ...]:
 def delivery_of(log: CheckpointLog) -> DeliveryStatus:
     """How long records took to be committed."""
     return DeliveryStatus(DELIVERY_S, tuple(log.delivery.counts), log.delivery.seconds)
+
+
+def copy_of(
+    replicator: Replicator | None, links: ReplicaLinks, *, committed: int
+) -> CopyStatus | None:
+    """Where the checkpoints of this worker are copied to; None: nowhere."""
+    if replicator is None:
+        return None
+    copied, waits_for = replicator.copied, replicator.waits_for
+    sending = f"checkpoint {waits_for.number} is not there yet" if waits_for is not None else ""
+    sent = links.to_holder.sending if links.to_holder is not None else None
+    if waits_for is not None and sent is not None and sent.part.number == waits_for.number:
+        sending += f" ({sent.sent_bytes:,} bytes sent)"
+    number = copied.number if copied is not None else None
+    fatal = number is None or number < committed
+    return CopyStatus(replicator.holder, number, fatal, sending, links.counters.bytes_out)

@@ -124,3 +124,19 @@ class Shares:
     rate_out: float = 0.0
     late_rate: float = 0.0
     failed_rate: float = 0.0
+
+
+@attrs.frozen
+class CopyStatus:
+    """The copy of this worker's checkpoints on the disk of *holder*.
+
+    `copied` is the last checkpoint of which all is there, as far as is known; None if none is. With
+    `fatal` the last committed one is not among them: the loss of this worker's disk would lose it.
+    `sending` says what is under way, in words; `sent_bytes` counts since the start.
+    """
+
+    holder: WorkerName
+    copied: int | None
+    fatal: bool
+    sending: str = ""
+    sent_bytes: int = 0

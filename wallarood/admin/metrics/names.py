@@ -116,6 +116,8 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric("checkpoints", Form.COUNTER, "Checkpoints by what became of them.", ("outcome",)),
     Metric("checkpoint_disk_refuses", Form.GAUGE, "1 while the disk refuses checkpoints, else 0."),
+    Metric("copy_lacks", Form.GAUGE, "1 while the last committed one is not copied, else 0."),
+    Metric("copy_sent_bytes", Form.COUNTER, "Bytes of checkpoints sent to be copied."),
     Metric("delivery_seconds", Form.HISTOGRAM, "Time of records from being read to the commit."),
     Metric("link_sent_bytes", Form.COUNTER, "Bytes of records and marks sent.", ("peer",)),
     Metric("link_received_bytes", Form.COUNTER, "Bytes of records and marks received.", ("peer",)),

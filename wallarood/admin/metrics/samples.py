@@ -115,6 +115,9 @@ def _checkpoints(status: Status) -> Iterator[Sample]:
     yield "checkpoint_age_seconds", (), age_s
     if checkpoint.size_bytes is not None:
         yield "checkpoint_last_bytes", (), checkpoint.size_bytes
+    if checkpoint.copy is not None:
+        yield "copy_lacks", (), float(checkpoint.copy.fatal)
+        yield "copy_sent_bytes", (), checkpoint.copy.sent_bytes
     last = next((e for e in reversed(checkpoint.recent) if e.outcome == "committed"), None)
     if last is not None:
         phases = (last.collect_s, last.queue_s, last.write_s, last.commit_s)

@@ -2,6 +2,7 @@
 
 import attrs
 
+from wallarood.admin.figures.values import CopyStatus
 from wallarood.admin.status import ClusterStatus, StageStatus, Status, progress
 from wallarood.admin.text.table import duration, table
 from wallarood.admin.text.times import time_line
@@ -65,6 +66,7 @@ def status_text(status: Status) -> str:
         ("cluster", f"{status.cluster_id or '-'}  epoch {status.epoch}  round {status.round}"),
         ("job", status.phase or status.job.value),
         ("checkpoint", _checkpoint(status)),
+        ("copy", _copy(status.checkpoint.copy)),
         ("in flight", status.checkpoint.waiting_for),
         ("disk", status.checkpoint.failing),
         ("kept", ", ".join(f"{name} ({number})" for name, number in status.checkpoint.kept)),
@@ -96,6 +98,15 @@ def _checkpoint(status: Status) -> str:
         f"{now.last} {known}, {duration(now.age_s)} ago, took {now.duration_s:.2f} s, "
         f"{now.size_bytes:,} bytes"
     )
+
+
+def _copy(copy: CopyStatus | None) -> str:
+    """Where this worker's checkpoints are copied to, and how far; empty if nowhere."""
+    if copy is None:
+        return ""
+    has = "nothing yet" if copy.copied is None else f"checkpoint {copy.copied}"
+    loss = "; one more loss is fatal" if copy.fatal else ""
+    return f"{copy.holder} has {has}{copy.sending and f', {copy.sending}'}{loss}"
 
 
 def _outside(stage: StageStatus) -> str:

@@ -39,6 +39,7 @@ from wallarood.model.messages.replicas import (
     ReplicaHello,
     StillThere,
 )
+from wallarood.runtime.dataflow.counters import LinkCounters
 from wallarood.runtime.peers.parts import Allowance, Chunks, Conversation, send_part
 from wallarood.runtime.ports import DialData, FilesToCopy
 from wallarood.wire.frames import FrameDecoder
@@ -95,9 +96,9 @@ class HolderLink:
     limits: HolderLimits
     on_moved: Callable[[Sent], None]
     files: FilesToCopy
+    counters: LinkCounters = attrs.field(factory=LinkCounters)
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     sending: Sent | None = attrs.field(default=None, init=False)
-    bytes_out: int = attrs.field(default=0, init=False)
     _there: set[ChunkGroup] = attrs.field(factory=set, init=False)
     """What the holder has, as far as is known on this connection."""
     _coming: frozenset[ChunkGroup] = attrs.field(default=frozenset(), init=False)
@@ -214,11 +215,11 @@ class HolderLink:
         while (change := await trio.to_thread.run_sync(next, changes, None)) is not None:
             if isinstance(change, FilePiece):
                 await allowance.spend(len(change.data))
-                self.bytes_out += len(change.data)
+                self.counters.bytes_out += len(change.data)
             await conversation.say(change)
 
     def _moved(self, size_bytes: int) -> None:
-        self.bytes_out += size_bytes
+        self.counters.bytes_out += size_bytes
         if self.sending is not None:
             self.sending.sent_bytes += size_bytes
             self.on_moved(self.sending)

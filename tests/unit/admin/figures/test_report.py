@@ -7,17 +7,24 @@ from wallarood.admin.figures.report import (
     HIDDEN,
     TEXT_CHARACTERS_MAX,
     Figures,
+    copy_of,
     delivery_of,
     links_of,
     runs_of,
 )
 from wallarood.admin.figures.sampler import Sampler
+from wallarood.admin.figures.values import CopyStatus
 from wallarood.admin.status import StageStatus
+from wallarood.control.replicas.events import HolderHas, PartToCopy
+from wallarood.control.replicas.replicator import Replicator
 from wallarood.flow.sampled.hot_keys import HotKeys
+from wallarood.model.change import PartName
+from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.pipeline import DeadLetter
 from wallarood.runtime.checkpoint_log import DELIVERY_S, CheckpointLog
 from wallarood.runtime.dataflow.counters import LinkCounters, Sample, StageCounters
 from wallarood.runtime.dataflow.looks import Looks
+from wallarood.runtime.worker import ReplicaLinks
 
 
 def figures(*, shows: int = 1) -> Figures:
@@ -88,3 +95,18 @@ def test_checkpoints_are_told_oldest_first_with_the_time_to_the_commit() -> None
     delivery = delivery_of(log)
     assert delivery.bounds_s == DELIVERY_S
     assert sum(delivery.counts) == 10
+
+
+def test_the_copy_is_told_with_what_is_under_way() -> None:
+    links = ReplicaLinks()
+    assert copy_of(None, links, committed=3) is None
+    replicator = Replicator("alpha", ("alpha", "beta"), layout=1)
+    replicator.step(PartToCopy(CheckpointId(2, 7), 2), 0.0)
+    under_way = copy_of(replicator, links, committed=6)
+    assert under_way == CopyStatus("beta", None, True, "checkpoint 7 is not there yet")
+    replicator.step(HolderHas((PartName(1, "alpha", 2, 7),)), 0.0)
+    links.counters.bytes_out = 12
+    assert copy_of(replicator, links, committed=7) == CopyStatus("beta", 7, False, "", 12)
+    later = copy_of(replicator, links, committed=8)
+    assert later is not None
+    assert later.fatal

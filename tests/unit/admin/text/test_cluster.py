@@ -2,6 +2,7 @@
 
 import attrs
 
+from wallarood.admin.figures.values import CopyStatus
 from wallarood.admin.status import (
     CheckpointStatus,
     JobState,
@@ -83,3 +84,16 @@ def test_a_stage_that_waits_says_what_for() -> None:
     stage = attrs.evolve(STATUS.stages[0], name="enrich", waits="its table is being read")
     text = status_text(attrs.evolve(STATUS, stages=(stage,)))
     assert "waits:       enrich: its table is being read" in text
+
+
+def test_where_checkpoints_are_copied_to_shows_and_whether_one_more_loss_is_fatal() -> None:
+    def shown(copy: CopyStatus | None) -> str:
+        return status_text(attrs.evolve(STATUS, checkpoint=CheckpointStatus(copy=copy)))
+
+    assert "copy:" not in shown(None)
+    assert "copy:        gamma has checkpoint 7\n" in shown(CopyStatus("gamma", 7, False))
+    under_way = CopyStatus("gamma", None, True, "checkpoint 7 is not there yet (12 bytes sent)")
+    assert (
+        "copy:        gamma has nothing yet, checkpoint 7 is not there yet (12 bytes sent); one "
+        "more loss is fatal\n"
+    ) in shown(under_way)

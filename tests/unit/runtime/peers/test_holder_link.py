@@ -35,7 +35,7 @@ async def test_a_part_is_on_the_other_disk_when_it_is_held(copied: Copied) -> No
         await copied.until(lambda: copied.at_owner[1:] == [PartHeld(part_at(1))])
         assert copied.holder.replicas.restore(part_at(1)) == copied.owner.restore(1)
         assert link.sending is not None
-        assert link.sending.sent_bytes == sum(map(len, large)) == link.bytes_out
+        assert link.sending.sent_bytes == sum(map(len, large)) == link.counters.bytes_out
 
         write_part(copied.owner, 2, b"changed")
         link.send(part_at(2))
