@@ -1,10 +1,13 @@
 """The cluster grows and shrinks, whatever dies, stalls or is parted meanwhile."""
 
 import functools
+import re
 
 import pytest
 from world.changing import ChangingWorld, live
+from world.errors import ViolationError
 from world.kinds import KINDS
+from world.planted_changes import PLANTED_CHANGES
 
 SEEDS = 120
 CHUNK = 30
@@ -36,3 +39,17 @@ def test_changes_do_happen() -> None:
 
 def test_a_kind_of_lives_is_this() -> None:
     KINDS["change"](4)
+
+
+@pytest.mark.parametrize("name", PLANTED_CHANGES)
+def test_a_planted_bug_of_changes_is_caught(name: str) -> None:
+    """The first violation is the one that the bug must cause; anything else is no catch."""
+    options, says = PLANTED_CHANGES[name]
+    first = "no violation"
+    for seed in range(SEEDS):
+        try:
+            live(seed, NAMES[: (3, 2, 1, 4)[seed % 4]], **options)
+        except ViolationError as error:
+            first = f"{str(error).splitlines()[0]} (seed {seed})"
+            break
+    assert re.search(says, first)

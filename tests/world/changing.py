@@ -77,7 +77,7 @@ class ChangingFounders(Founders):
 
 
 class ChangingWorld(World):
-    """A world of *workers*, and others that may join. With *early_promise* it has a bug."""
+    """A world of *workers*, and others that may join. The flags are bugs."""
 
     def __init__(
         self,
@@ -85,10 +85,11 @@ class ChangingWorld(World):
         workers: tuple[str, ...] = ("alpha", "beta", "gamma"),
         *,
         early_promise: bool = False,
+        early_staged: bool = False,
         **options: Any,
     ) -> None:
         self.first: tuple[str, ...] = workers
-        self.early_promise = early_promise
+        self.early_promise, self.early_staged = early_promise, early_staged
         super().__init__(seed, workers, records=options.pop("records", 120), **options)
         self.chance = random.Random(f"{seed} changes")
         for name in SPARES:
@@ -103,7 +104,7 @@ class ChangingWorld(World):
         self.decided: dict[int, Change] = {}
         self.epochs: dict[int, tuple[str, ...]] = {1: workers}
         """The members of each epoch that was decided."""
-        self.questions: dict[str, Ballot] = {}
+        self.questions: dict[str, tuple[int, Ballot]] = {}
         self.requests = 0
         self.wanted_changes = self.chance.choice([1, 2, 3, 4])
 
@@ -302,6 +303,20 @@ class ChangingWorld(World):
             if other.disk.epoch < epoch and other.name in self.epochs[epoch]:
                 raise ViolationError(f"{other.name} still runs in epoch {other.disk.epoch}")
 
+    def check_promised(self, node: ChangingNode, vote: Vote) -> None:
+        """Nothing is accepted below what was promised, and no promise is taken back."""
+        before = node.disk.vote
+        if before is None or before.epoch != vote.epoch:
+            return
+        if vote.promised < before.promised or (
+            vote.accepted not in (None, before.accepted)
+            and vote.accepted is not None
+            and vote.accepted < before.promised
+        ):
+            raise ViolationError(
+                f"{node.name} accepts {vote.accepted} after it has promised {before.promised}"
+            )
+
     def check_vote(self, vote: Vote) -> None:
         """What is accepted by a majority is decided; there is one such value in an epoch."""
         if vote.change is None:
@@ -368,6 +383,8 @@ class ChangingWorld(World):
     def check_set_aside(self, node: ChangingNode) -> None:
         """Who leaves is in the newest epoch no more."""
         latest = self.decided[max(self.decided)]
+        if latest.epoch not in self.epochs:
+            raise ViolationError(f"{node.name} leaves before anybody has adopted {latest.epoch}")
         if latest.has(self.member_of(node)):
             raise ViolationError(f"{node.name} puts its state aside and is in the cluster")
 
@@ -381,11 +398,14 @@ class ChangingWorld(World):
         vote = node.disk.vote or Vote(0)
         match message:
             case Collect(question, ballot):
-                self.questions[question] = ballot
+                others = [used for each, used in self.questions.items() if each != question]
+                if ballot != NO_BALLOT and (node.disk.epoch, ballot) in others:
+                    raise ViolationError(f"{node.name} asks twice with {ballot}")
+                self.questions[question] = (node.disk.epoch, ballot)
                 if vote.promised < ballot:
                     raise ViolationError(f"{node.name} asks with {ballot}, which is not durable")
             case Holdings(question):
-                ballot = self.questions.get(question, NO_BALLOT)
+                _, ballot = self.questions.get(question, (0, NO_BALLOT))
                 if vote.promised < ballot:
                     raise ViolationError(f"{node.name} promises {ballot}, which is not durable")
                 if ballot != NO_BALLOT and node.running is not None:

@@ -174,6 +174,7 @@ class ChangingNode(Node):
 
     def _write_vote(self, vote: Vote) -> None:
         def write(_: Any) -> None:
+            self.world.check_promised(self, vote)
             self.disk.vote = vote
             self.world.check_vote(vote)
 
@@ -186,13 +187,15 @@ class ChangingNode(Node):
 
     def _stage(self, effect: change.StageChange, life: int) -> None:
         world, staged = self.world, effect.record.change
-        if self.life != life or not self.alive:
+        if self.life != life or not self.alive or self.disk.epoch >= effect.record.topology.epoch:
             return
         assert staged is not None
         again = self.stopped_until > world.now or not all(
             world.can_read(self.name, name) for name in effect.previous.workers
         )
         fails = world.disk_fails(self.name)
+        if self.world.early_staged:
+            self._post(ChangeStaged(effect.ballot))
         if staged not in self.disk.changes:
             if again or (fails and world.rng.random() < 0.7):
                 world.later(TRY_AGAIN_S, lambda: self._stage(effect, life))

@@ -27,7 +27,7 @@ from wallarood.control.change.events import AcceptanceFound, ChangeWanted, VoteW
 from wallarood.control.change.proposing import changer_phases as table
 from wallarood.control.change.proposing.bids import Bids
 from wallarood.control.change.proposing.changer_phases import Phase
-from wallarood.control.change.proposing.composing import Plan, compose, decides
+from wallarood.control.change.proposing.composing import Plan, compose
 from wallarood.control.change.proposing.proposal import Proposal
 from wallarood.control.change.proposing.requests import Asker, Door
 from wallarood.control.change.view import View
@@ -212,18 +212,12 @@ class Changer:
             return []
         proposal.holdings[sender] = held
         proposal.done.add(sender)
-        if not self._promised:
+        if not proposal.promised:
             return proposal.ask() if sender == self._view.me.name else []
         change = choosing.accepted_change(proposal.holdings.values())
         if change is not None:
             return self._accept(change, now)
         return self._stage(now)
-
-    @property
-    def _promised(self) -> bool:
-        """Whether enough have promised: all that stay, or to finish a change a majority."""
-        plan, done = self.proposal.plan, self.proposal.done
-        return len(done) >= self._view.majority if plan is None else done >= set(plan.needed)
 
     def _stage(self, now: float) -> list[Effect]:
         proposal = self.proposal
@@ -253,12 +247,17 @@ class Changer:
         return self.proposal.ask()
 
     def _accepted(self, sender: WorkerName) -> list[Effect]:
+        self.proposal.done.add(sender)
+        return self._tell_if_decided()
+
+    def _tell_if_decided(self) -> list[Effect]:
+        """Tell it and adopt it. One that leaves stays for its vote, until another tells it."""
         proposal, view = self.proposal, self._view
-        proposal.done.add(sender)
-        change = proposal.change
-        if change is None or not decides(view, change, proposal.done):
+        change = proposal.decided
+        if change is None:
             return []
-        return [*proposal.tell_decided(change), *obey(view.me, view.record, change)]
+        own = obey(view.me, view.record, change) if change.has(view.me) else []
+        return [*proposal.tell_decided(change), *own]
 
     def _timer(self, now: float) -> list[Effect]:
         if self.phase is Phase.IDLE:
@@ -270,7 +269,8 @@ class Changer:
                 return self._end("")
             return self._abandon(f"no progress for {self._wait_s:g} s, {progress}")
         self._ask_at = now + ASK_AGAIN_S
-        return [*self.proposal.tell_progress(progress), *self.proposal.ask()]
+        again = self._tell_if_decided() if self.phase is Phase.ACCEPTING else []
+        return [*self.proposal.tell_progress(progress), *self.proposal.ask(), *again]
 
     # ---- the end of one --------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import attrs
 
 from wallarood.control.change.proposing.bids import Bids
 from wallarood.control.change.proposing.changer_phases import Phase
-from wallarood.control.change.proposing.composing import Plan
+from wallarood.control.change.proposing.composing import Plan, decides
 from wallarood.control.change.proposing.requests import Door
 from wallarood.control.change.view import View
 from wallarood.control.effects import Effect, SendToMember
@@ -57,6 +57,19 @@ class Proposal:
         return self.phase in (Phase.COLLECTING, Phase.STAGING, Phase.ACCEPTING)
 
     @property
+    def promised(self) -> bool:
+        """Whether enough have promised: all that stay, or to finish a change a majority."""
+        if self.plan is None:
+            return len(self.done) >= self.view.majority
+        return self.done >= set(self.plan.needed)
+
+    @property
+    def decided(self) -> Change | None:
+        """The change, if enough have accepted it."""
+        found = self.change is not None and decides(self.view, self.change, self.done)
+        return self.change if found else None
+
+    @property
     def everybody(self) -> tuple[WorkerName, ...]:
         """Those who have something to do in this phase."""
         staging = self.phase is Phase.STAGING and self.change is not None
@@ -102,7 +115,11 @@ class Proposal:
         return [SendToMember(name, told) for name in self.view.workers]
 
     def tell_decided(self, change: Change) -> list[Effect]:
-        """Tell all others that it is decided."""
+        """Tell those that stay or join that it is decided.
+
+        Who leaves hears it only from one that has adopted it: its vote may be needed until then.
+        """
         decided = say.Decided(self.view.record.cluster_id, change)
-        others = [name for name in self.view.workers if name != self.view.me.name]
+        stay = set(change.workers) - {self.view.me.name}
+        others = [name for name in self.view.workers if name in stay]
         return [*(SendToMember(name, decided) for name in others), *self.door.tell(decided)]

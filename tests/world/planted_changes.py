@@ -1,0 +1,110 @@
+"""Planted bugs of changes, each with what is said of it when it is caught."""
+
+from typing import Any
+
+import attrs
+
+from wallarood.control.change.effects import WriteVote
+from wallarood.control.change.proposing.bids import Bids
+from wallarood.control.change.proposing.changer import Changer
+from wallarood.control.change.proposing.changer_phases import Phase
+from wallarood.control.change.view import View
+from wallarood.control.effects import Effect, ReadHoldings
+from wallarood.control.rounds.recovery_leader import RecoveryLeader
+from wallarood.control.rounds.recovery_member import Phase as Member
+from wallarood.control.rounds.recovery_member import RecoveryMember
+from wallarood.control.settings import MachineClasses as Classes
+from wallarood.model.change import Change
+from wallarood.model.ids import NO_BALLOT, Ballot, WorkerName
+from wallarood.model.messages import Collect
+
+from .bugs import Bugs
+
+
+class Running(RecoveryMember):
+    """Promises while its part of the job runs."""
+
+    def _collect(self, sender: WorkerName, asked: Collect) -> list[Effect]:
+        if self.phase is Member.RUNNING and asked.ballot > self._heeded:
+            self._asker, self._asked = sender, asked
+            self.phase = Member.HALTING
+            return self._answer_while_it_runs()
+        return super()._collect(sender, asked)
+
+    def _answer_while_it_runs(self) -> list[Effect]:
+        vote = attrs.evolve(self.vote, promised=self._asked.ballot)
+        self.vote = vote
+        return [WriteVote(vote), ReadHoldings(self._asked.attempt)]
+
+
+class AnyBallot(RecoveryMember):
+    """Heeds any ballot, whatever it has promised."""
+
+    @property
+    def _heeded(self) -> Ballot:
+        return NO_BALLOT
+
+
+class Blind(RecoveryLeader):
+    """Begins a round in this epoch though a member has accepted the next one."""
+
+    def _accepted_change(self) -> Change | None:
+        return None
+
+
+class SameBallot(Bids):
+    """Bids what is known already."""
+
+    def bid(self) -> Ballot:
+        self.ballot = Ballot(max(1, self.known.counter), self.name)
+        self.heard(self.ballot)
+        return self.ballot
+
+
+class SameBallots(Changer):
+    """Bids the same ballot again."""
+
+    def __init__(self, view: View, *rest: Any, **options: Any) -> None:
+        super().__init__(view, *rest, **options)
+        bids = self.proposal.bids
+        self.proposal.bids = SameBallot(bids.name, bids.known)
+
+
+class Hasty(Changer):
+    """Takes what is accepted by one for decided."""
+
+    def _accepted(self, sender: WorkerName) -> list[Effect]:
+        self.proposal.done |= set(self._view.workers) if self.phase is Phase.ACCEPTING else set()
+        return super()._accepted(sender)
+
+
+PLANTED_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
+    "a promise is said before it is durable": (
+        {"early_promise": True},
+        "promises .*, which is not durable|asks with .*, which is not durable",
+    ),
+    "a promise does not halt the job": (
+        {"bugs": Bugs(classes=Classes(recovery_member=Running))},
+        "and its job runs",
+    ),
+    "a lower ballot is accepted": (
+        {"bugs": Bugs(classes=Classes(recovery_member=AnyBallot))},
+        "after it has promised",
+    ),
+    "an acceptance that is found is ignored": (
+        {"bugs": Bugs(classes=Classes(recovery_leader=Blind))},
+        "not done after",
+    ),
+    "a ballot is used twice": (
+        {"bugs": Bugs(classes=Classes(changer=SameBallots))},
+        "asks twice with",
+    ),
+    "one acceptance is taken for a majority": (
+        {"bugs": Bugs(classes=Classes(changer=Hasty))},
+        "is not decided|is decided$",
+    ),
+    "a part is said to be staged before it is durable": (
+        {"early_staged": True},
+        "lacks its part",
+    ),
+}
