@@ -1,13 +1,13 @@
 """Records as messages: what a sink keeps on disk until it is sent."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import attrs
 
 from wallarood.connectors.codecs.codec import Encode
 from wallarood.connectors.kafka.message import KafkaMessage
-from wallarood.connectors.spool.blocks import Plain
+from wallarood.connectors.spool.blocks import Pairs
 from wallarood.model.errors import ApplicationError
 
 Bare: TypeAlias = tuple[bytes | None, bytes | None]
@@ -29,17 +29,16 @@ class MessageEncoder:
     step: str
     bytes_max: int = MESSAGE_BYTES_MAX
 
-    def __call__(self, records: list[Any]) -> list[Kept]:
+    def __call__(self, records: list[Any]) -> list[Kept] | Pairs:
         """Raises ApplicationError: a record cannot be sent; it is named."""
         if any(issubclass(kind, KafkaMessage) for kind in set(map(type, records))):
-            kept: list[Kept] = [self._one(record) for record in records]
-        else:
-            values, keys = self.values(records), self._keys(records)
-            kept = Plain(zip(values, keys, strict=True))
-            if self._are_short(values, keys):
-                return kept
-        self._check_sizes(kept, records)
-        return kept
+            kept = [self._one(record) for record in records]
+            self._check_sizes(kept, records)
+            return kept
+        pairs = Pairs(self.values(records), self._keys(records))
+        if not self._are_short(pairs.first, pairs.second):
+            self._check_sizes(pairs, records)
+        return pairs
 
     def _are_short(self, values: list[bytes], keys: list[bytes | None]) -> bool:
         """Whether none is too large; quick where all together are not."""
@@ -51,7 +50,7 @@ class MessageEncoder:
             pass
         return longest(values) + longest(keys) <= limit
 
-    def _check_sizes(self, kept: list[Kept], records: list[Any]) -> None:
+    def _check_sizes(self, kept: Iterable[Kept], records: list[Any]) -> None:
         limit = self.bytes_max - OVERHEAD_BYTES
         for (value, key, *_), record in zip(kept, records, strict=True):
             if len(value or b"") + len(key or b"") > limit:

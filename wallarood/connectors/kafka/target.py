@@ -10,6 +10,7 @@
 
 import contextlib
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -19,7 +20,7 @@ import trio
 from wallarood.connectors.kafka.broker import Broker, Trouble, kafka
 from wallarood.connectors.kafka.encode import Kept, MessageEncoder
 from wallarood.connectors.kafka.topics import Topics
-from wallarood.connectors.spool.blocks import ChunkSize
+from wallarood.connectors.spool.blocks import ChunkSize, Pairs
 from wallarood.connectors.spool.target import Marker, MarkerMovedError
 from wallarood.model.errors import ConfigurationError, PeersGoneError
 
@@ -129,13 +130,13 @@ class KafkaTarget:
         finally:
             consumer.close()
 
-    async def apply(self, records: list[Kept], expected: Marker, new: Marker) -> None:  # noqa: ARG002
+    async def apply(self, records: Iterable[Kept], expected: Marker, new: Marker) -> None:  # noqa: ARG002
         """See `wallarood.Target`. *expected* is there: only this producer could change it."""
         await trio.to_thread.run_sync(
             self._apply, self._producers, records, new, abandon_on_cancel=True
         )
 
-    def _apply(self, producers: list[Any], records: list[Kept], new: Marker) -> None:
+    def _apply(self, producers: list[Any], records: Iterable[Kept], new: Marker) -> None:
         client, producer = kafka(), producers[0]
         try:
             producer.begin_transaction()
@@ -153,19 +154,31 @@ class KafkaTarget:
         finally:
             del producer  # else the error would keep it, and free it on the event loop
 
-    def _produce(self, producer: Any, records: list[Kept]) -> None:
+    def _produce(self, producer: Any, records: Iterable[Kept]) -> None:
         produce, topic = producer.produce, self.topic
-        for record in records:
-            while True:
+        if isinstance(records, Pairs):
+            for value, key in records:
                 try:
-                    if len(record) == 2:
-                        produce(topic, *record)
-                    else:
-                        value, key, headers, stamp = record
-                        produce(topic, value, key, timestamp=stamp, headers=headers)
-                    break
+                    produce(topic, value, key)
                 except BufferError:
-                    producer.poll(0.1)
+                    self._produce_one(producer, (value, key))
+            return
+        for record in records:
+            self._produce_one(producer, record)
+
+    def _produce_one(self, producer: Any, record: Kept) -> None:
+        """Produce a message, when there is room for it."""
+        while True:
+            try:
+                if len(record) == 2:
+                    producer.produce(self.topic, *record)
+                else:
+                    value, key, headers, stamp = record
+                    producer.produce(self.topic, value, key, timestamp=stamp, headers=headers)
+            except BufferError:
+                producer.poll(0.1)
+            else:
+                return
 
     async def _drop(self) -> None:
         """Free the producer: whatever a thread still does with it, the next one fences it."""

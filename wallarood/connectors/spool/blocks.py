@@ -4,6 +4,7 @@
 # Strings and numbers, or tuples of them, are kept as MessagePack, which is several times as quick
 # as pickle; all else is pickled. The first byte tells. What is kept as MessagePack cannot change
 # after it was written, either: so the records themselves may be applied, and need not be read back.
+# Pairs come as two columns: of strings the garbage collector takes no notice, of tuples it does.
 
 import os
 import pickle
@@ -23,7 +24,7 @@ from wallarood.wire.portable import NotPortableError, dumps
 _HEADER = struct.Struct(">IIQ")
 """Bytes, records, and the checksum of what follows."""
 _PLAIN: frozenset[Any] = frozenset((str, bytes, bool, int, float, type(None)))
-_VALUES, _TUPLES = b"V", b"T"
+_VALUES, _TUPLES, _PAIRS = b"V", b"T", b"P"
 """What a block of MessagePack begins with; one of pickle begins with 0x80."""
 
 ENDING = ".spool"
@@ -32,16 +33,29 @@ BLOCK_RECORDS_MAX = 5_000
 _encode = msgspec.msgpack.Encoder().encode
 _decode_values = msgspec.msgpack.Decoder(list[Any]).decode
 _decode_tuples = msgspec.msgpack.Decoder(list[tuple[Any, ...]]).decode
+_decode_pairs = msgspec.msgpack.Decoder(tuple[list[Any], list[Any]]).decode
 
-Block: TypeAlias = tuple[int, int, list[Any]]
+
+@attrs.frozen
+class Pairs:
+    """Records that are pairs of strings or None, in two columns."""
+
+    first: list[Any]
+    second: list[Any]
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def __getitem__(self, places: slice) -> "Pairs":
+        return Pairs(self.first[places], self.second[places])
+
+    def __iter__(self) -> Iterator[Any]:
+        return zip(self.first, self.second, strict=True)
+
+
+Records: TypeAlias = list[Any] | Pairs
+Block: TypeAlias = tuple[int, int, Records]
 """The number of the last record, the bytes on disk, and the records."""
-
-
-class Plain(list[Any]):
-    """Records of which a target knows that MessagePack keeps them: each need not be looked at.
-
-    They are strings and numbers, or all are tuples of these.
-    """
 
 
 @attrs.frozen
@@ -65,12 +79,12 @@ class Packed:
         return len(self.data) - _HEADER.size
 
 
-def packed(records: list[Any]) -> Packed:
+def packed(records: Records) -> Packed:
     """A block of *records*. Raises ApplicationError: one of them cannot be kept on disk."""
     if (plain := _plain_body(records)) is not None:
         return Packed(_headed(plain, len(records)), is_plain=True)
     try:
-        body = dumps(records)
+        body = dumps(list(records))
     except NotPortableError as error:
         raise ApplicationError(f"a record cannot be kept until it is published: {error}") from error
     return Packed(_headed(body, len(records)), is_plain=False)
@@ -80,35 +94,43 @@ def _headed(body: bytes, count: int) -> bytes:
     return _HEADER.pack(len(body), count, xxh3_64_intdigest(body)) + body
 
 
-def _plain_body(records: list[Any]) -> bytes | None:
+def _plain_body(records: Records) -> bytes | None:
     """*records* as MessagePack; None if this has no form for one of them."""
-    if isinstance(records, Plain):
-        are_tuples = type(next(iter(records), None)) is tuple
-    else:
+    try:
+        if isinstance(records, Pairs):
+            return _PAIRS + _encode((records.first, records.second))
         kinds = set(map(type, records))
         are_tuples = kinds == {tuple}
         if are_tuples:
             kinds = set(map(type, chain.from_iterable(records)))
         if not kinds <= _PLAIN:
             return None
-    try:
         return (_TUPLES if are_tuples else _VALUES) + _encode(records)
     except (OverflowError, TypeError, ValueError):  # too large an int, no UTF-8, of a subclass
         return None
 
 
-def chunked(blocks: Iterable[Block], size: ChunkSize) -> Iterator[tuple[int, list[Any]]]:
+def chunked(blocks: Iterable[Block], size: ChunkSize) -> Iterator[tuple[int, Records]]:
     """The records of *blocks* in chunks: the number of the last record of each, and the records."""
-    chunk: list[Any] = []
-    last = size_bytes = 0
+    parts: list[Records] = []
+    last = count = size_bytes = 0
     for last, block_bytes, records in blocks:
-        chunk += records
+        parts.append(records)
+        count += len(records)
         size_bytes += block_bytes
-        if len(chunk) >= size.records_min or size_bytes >= size.bytes_min:
-            yield last, chunk
-            chunk, size_bytes = [], 0
-    if chunk:
-        yield last, chunk
+        if count >= size.records_min or size_bytes >= size.bytes_min:
+            yield last, _joined(parts)
+            parts, count, size_bytes = [], 0, 0
+    if parts:
+        yield last, _joined(parts)
+
+
+def _joined(parts: list[Records]) -> Records:
+    pairs = [each for each in parts if isinstance(each, Pairs)]
+    if len(pairs) < len(parts):
+        return list(chain.from_iterable(parts))
+    first = chain.from_iterable(each.first for each in pairs)
+    return Pairs(list(first), list(chain.from_iterable(each.second for each in pairs)))
 
 
 def after_record(blocks: Iterable[Block], after: int) -> Iterator[Block]:
@@ -146,7 +168,7 @@ def _blocks(path: Path, first: int, after: int) -> Iterator[Block]:
             yield last, size, records
 
 
-def _loaded(path: Path, body: bytes) -> list[Any]:
+def _loaded(path: Path, body: bytes) -> Records:
     try:
         return _decoded(body)
     except Exception as error:  # of a class of the application
@@ -156,7 +178,9 @@ def _loaded(path: Path, body: bytes) -> list[Any]:
         ) from error
 
 
-def _decoded(body: bytes) -> list[Any]:
+def _decoded(body: bytes) -> Records:
+    if body.startswith(_PAIRS):
+        return Pairs(*_decode_pairs(memoryview(body)[1:]))
     if body.startswith(_VALUES):
         return _decode_values(memoryview(body)[1:])
     if body.startswith(_TUPLES):

@@ -29,7 +29,7 @@ import trio
 from wallarood.connectors.spool.blocks import (
     BLOCK_RECORDS_MAX,
     ChunkSize,
-    Plain,
+    Records,
     after_record,
     chunked,
     packed,
@@ -88,11 +88,10 @@ class SpooledWriter:
 
     async def write(self, records: list[Any]) -> None:
         """See `SinkWriter.write`. Raises CannotCreateError: the disk is full."""
-        encode: Callable[[list[Any]], list[Any]] | None = getattr(self.target, "encode", None)
+        encode: Callable[[list[Any]], Records] | None = getattr(self.target, "encode", None)
         kept = records if encode is None else encode(records)
         for start in range(0, len(kept), BLOCK_RECORDS_MAX):
             some = kept[start : start + BLOCK_RECORDS_MAX]
-            some = Plain(some) if isinstance(kept, Plain) else some
             block = packed(some)
             is_much = self.files.add(block.data, len(some))
             if block.is_plain:
@@ -189,12 +188,12 @@ class SpooledWriter:
                 f"{path} is damaged: it ends with record {self._marker}, not {last}"
             )
 
-    async def _apply_some(self, records: list[Any], new: Marker) -> None:
+    async def _apply_some(self, records: Records, new: Marker) -> None:
         assert self._marker is not None
-        await self.target.apply(records, self._marker, new)
+        await self.target.apply(records, self._marker, new)  # type: ignore[arg-type]
         self._marker = new
 
-    def _next_of(self, chunks: Iterator[tuple[int, list[Any]]]) -> tuple[int, list[Any]] | None:
+    def _next_of(self, chunks: Iterator[tuple[int, Records]]) -> tuple[int, Records] | None:
         try:
             return next(chunks, None)
         except FileNotFoundError as error:

@@ -13,7 +13,14 @@ import attrs
 import pytest
 from xxhash import xxh3_64_intdigest
 
-from wallarood.connectors.spool.blocks import ChunkSize, after_record, chunked, packed, unpacked
+from wallarood.connectors.spool.blocks import (
+    ChunkSize,
+    Pairs,
+    after_record,
+    chunked,
+    packed,
+    unpacked,
+)
 from wallarood.model.errors import ApplicationError, DamagedStateError
 
 
@@ -31,6 +38,10 @@ class Named(NamedTuple):
     number: int
 
 
+class Special(bytes):
+    """Bytes of another class."""
+
+
 RECORDS: list[Any] = [
     ("a", 1), ["b", 2.5], {"c": None}, b"d", "é", True, Order("e", Decimal("1.10")),
     datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC),
@@ -40,12 +51,12 @@ RECORDS: list[Any] = [
 SIZE = ChunkSize()
 
 
-def written(path: Path, *blocks: list[Any]) -> Path:
+def written(path: Path, *blocks: list[Any] | Pairs) -> Path:
     path.write_bytes(b"".join(packed(each).data for each in blocks))
     return path
 
 
-def read(path: Path, first: int = 1, after: int = 0) -> list[tuple[int, list[Any]]]:
+def read(path: Path, first: int = 1, after: int = 0) -> list[tuple[int, Any]]:
     return list(chunked(unpacked(path, first, after), SIZE))
 
 
@@ -116,6 +127,33 @@ def test_what_is_not_plain_is_pickled_and_comes_back(record: Any, tmp_path: Path
 
     assert found == record
     assert type(found) is type(record)
+
+
+@pytest.mark.parametrize("after", range(6))
+def test_pairs_come_back_as_columns_from_any_number_on(after: int, tmp_path: Path) -> None:
+    blocks = [Pairs([b"a", b"b"], [b"k", None]), Pairs([b"c", None, b""], [b"", b"l", b"m"])]
+    whole = [each for block in blocks for each in block]
+    path = written(tmp_path / "x", *blocks)
+    here = [(2, packed(blocks[0]).size_bytes, blocks[0]), (5, 1, blocks[1])]
+    for found in (read(path, after=after), list(chunked(after_record(here, after), SIZE))):
+        assert [last for last, _ in found] == ([5] if after < 5 else [])
+        for _, records in found:
+            assert isinstance(records, Pairs)
+            assert len(records) == 5 - after
+            assert list(records) == whole[after:]
+
+
+def test_pairs_beside_other_records_come_as_records(tmp_path: Path) -> None:
+    path = written(tmp_path / "x", Pairs([b"a"], [None]), [(b"b", b"k", [("h", b"x")], 5)])
+    assert read(path) == [(2, [(b"a", None), (b"b", b"k", [("h", b"x")], 5)])]
+
+
+def test_pairs_that_messagepack_does_not_take_are_pickled(tmp_path: Path) -> None:
+    pairs: Any = Pairs([Special(b"a")], [None])
+    path = written(tmp_path / "x", pairs)
+    assert not packed(pairs).is_plain
+    ((_, ((value, key),)),) = read(path)
+    assert (type(value), value, key) == (Special, b"a", None)
 
 
 def test_a_file_of_an_older_version_is_read(tmp_path: Path) -> None:
