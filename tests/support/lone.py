@@ -101,7 +101,7 @@ async def lone_worker(
         events_in, events = trio.open_memory_channel[Event | Woken](1024)
         async with trio.open_nursery() as nursery:
             worker = build_worker(
-                parts, founding, start.record, events=events_in, nursery=nursery, data=[]
+                parts, founding, start, events=events_in, nursery=nursery, data=[]
             )
             worker.tracer = tracer
             lone = Lone(worker, parts)

@@ -119,6 +119,12 @@ def drop(path: Path, name: str) -> None:
     ask(path, "POST", f"/api/v1/drop?{urlencode({'name': name})}")
 
 
+def shrink(path: Path, **parameters: str) -> dict[str, Any]:
+    """Have workers leave the cluster, or say what would move. Raises as `ask`."""
+    answer = ask(path, "POST", f"/api/v1/shrink?{urlencode(parameters)}")
+    return _structured(path, answer, dict[str, Any])
+
+
 def _structured(path: Path, value: Any, kind: type[T]) -> T:
     try:
         return structure(value, kind)

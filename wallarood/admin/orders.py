@@ -47,7 +47,15 @@ class Orders:
             "checkpoint": self.checkpoint,
             "drop": self.drop,
             "reload": self.reload,
+            "shrink": self.shrink,
         }
+
+    def shrink(self, parameters: Mapping[str, str]) -> Any:
+        """Have workers leave the cluster; see `ChangeOrders.shrink`."""
+        # With the first such order: what it plans with is not needed before.
+        from wallarood.admin.changing import ChangeOrders  # noqa: PLC0415
+
+        return ChangeOrders(self.worker).shrink(parameters)
 
     def reload(self, _: Mapping[str, str]) -> Any:
         """Take over the configuration as it is now. Raises OrderRefusedError: it cannot be."""

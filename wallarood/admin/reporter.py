@@ -15,6 +15,7 @@ from wallarood.admin.figures.report import (
     sink_of,
 )
 from wallarood.admin.status import (
+    ChangeAnswer,
     CheckpointStatus,
     JobState,
     SourceStatus,
@@ -72,6 +73,10 @@ class StatusReporter:
             host=self.figures.sampler.host(),
             links=links_of(worker.running.links if worker.running is not None else None),
             delivery=delivery_of(worker.checkpoint_log),
+            moving=worker.change.moving,
+            changes=tuple(
+                ChangeAnswer(each.name, each.taken, each.text) for each in worker.change.answers
+            ),
         )
 
     def _checkpoint(self, now: float) -> CheckpointStatus:

@@ -179,11 +179,25 @@ class CheckpointStatus:
 
 
 @attrs.frozen
+class ChangeAnswer:
+    """What has become of a change of the cluster that was asked for here: it is *taken* up or not.
+
+    `name` is that of the request; `text` says more.
+    """
+
+    name: str
+    taken: bool
+    text: str
+
+
+@attrs.frozen
 class Status:
     """One worker at one moment.
 
     `phase` says in words what it does ("forming: waiting for 1 of 3 workers: gamma"),
     `waiting_for` only what it waits for. `rate` is what its sources read, in records a second.
+    `moving` says what a change of the cluster moves here, and `changes` what has become of those
+    that were asked for here lately.
     """
 
     worker: WorkerName
@@ -205,6 +219,8 @@ class Status:
     host: HostStatus = attrs.field(factory=HostStatus)
     links: tuple[LinkStatus, ...] = ()
     delivery: DeliveryStatus = attrs.field(factory=DeliveryStatus)
+    moving: str = ""
+    changes: tuple[ChangeAnswer, ...] = ()
 
 
 @attrs.frozen

@@ -16,6 +16,7 @@ FLAGS: dict[str, str] = {
     "--control-channel": "worker.control-channel",
     "--topology-initializer": "worker.topology-initializer",
     "--cluster-id": "worker.cluster-id",
+    "--join": "worker.join",
     "--state-directory": "worker.state-directory",
     "--exit-on-completion": "application.exit-on-completion",
     "--listen-control": "listen.control",

@@ -39,6 +39,13 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "worker",
+        "join",
+        Kind.SWITCH,
+        False,
+        "Whether a worker without a cluster joins one that runs; control-channel names a member.",
+    ),
+    Key(
+        "worker",
         "state-directory",
         Kind.TEXT,
         None,

@@ -181,7 +181,8 @@ def _with_derived(values: dict[str, Any]) -> dict[str, Any]:
     if values["worker.name"] is None:
         values["worker.name"] = socket.gethostname().partition(".")[0]
     if values["worker.topology-initializer"] is None:
-        values["worker.topology-initializer"] = values["worker.count"] == 1
+        alone = values["worker.count"] == 1 and not values["worker.join"]
+        values["worker.topology-initializer"] = alone
     if values["worker.state-directory"] is None:
         given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
         values["worker.state-directory"] = given or f".wallarood/{values['worker.name']}"

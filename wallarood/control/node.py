@@ -232,8 +232,8 @@ class ClusterNode:
                 self.record = None
             case do.Formed(record):
                 return [effect, *self._settled(self._form(record, now), now)]
-            case change_does.AdoptChange(record):
-                self.record, self.ended_as = record, WorkerState.OUTDATED
+            case change_does.AdoptChange():  # until it ends, this worker is in the old epoch
+                self.ended_as = WorkerState.OUTDATED
             case change_does.SetAside(reason, exit_code) if exit_code:
                 self.failure = self.failure or RefusedError(reason)
             case change_does.SetAside():

@@ -30,9 +30,13 @@ def give(machines: Sequence[Machine], event: on.Event, now: float) -> list[do.Ef
 
 
 def give_of_rounds(machines: Machines, event: on.Event, now: float) -> list[do.Effect]:
-    """Have the machines of rounds take an event, and those of replicas before them."""
+    """Have the machines of rounds take an event, and those of replicas before them.
+
+    Before there is a cluster it is for what joins one.
+    """
     if machines.copies is None:
-        return give(machines.of_rounds, event, now)
+        takers = machines.all if machines.membership is None else machines.of_rounds
+        return give(takers, event, now)
     effects, passed = machines.copies.take(event, now)
     return [*effects, *(done for each in passed for done in give(machines.of_rounds, each, now))]
 

@@ -17,6 +17,8 @@ import trio
 
 from wallarood.admin.orders import Orders
 from wallarood.config.keys import Config
+from wallarood.control.change.effects import SetAside
+from wallarood.control.change.newcomer import Newcomer
 from wallarood.control.events import Event, LeaveWanted
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.worker_state import WorkerState
@@ -34,7 +36,12 @@ from wallarood.daemon.stopping import LATE_S, Signals, checkpoint_first, leave_s
 from wallarood.daemon.telling import log_context, stuck, tell_status
 from wallarood.daemon.watching import Watching
 from wallarood.logs import add_context
-from wallarood.model.errors import CannotCreateError, WallaroodError, first_error
+from wallarood.model.errors import (
+    CannotCreateError,
+    RefusedError,
+    WallaroodError,
+    first_error,
+)
 from wallarood.model.ids import Incarnation, parse_address
 from wallarood.model.messages import Listing, Member
 from wallarood.model.pipeline import Application
@@ -151,7 +158,7 @@ class _Daemon:
             worker = build_worker(
                 parts,
                 founding,
-                start.record,
+                start,
                 events=events_in,
                 nursery=nursery,
                 data=listening.data,
@@ -167,7 +174,8 @@ class _Daemon:
             self.signals.reload = reloader.reload
             add_context(partial(log_context, worker))
             await nursery.start(self._watching(worker, reloader).serve)
-            if isinstance(worker.node.machines.formation, Joiner) and not worker.node.leads:
+            formation = worker.node.machines.formation
+            if isinstance(formation, Joiner | Newcomer) and not worker.node.leads:
                 seek = LeaderSought(worker, role_of(parts.config))
                 nursery.start_soon(worker.connections.keep_dialling, "", seek)
             notify("READY=1", f"STATUS={worker.status_text}")
@@ -175,10 +183,26 @@ class _Daemon:
             nursery.start_soon(keep_watch, partial(stuck, worker))
             await self._drive(worker, events)
             nursery.cancel_scope.cancel()
+        if (aside := worker.change.set_aside) is not None:
+            return self._set_aside(aside)
         if worker.node.failure is not None:
             raise parts.state.with_archived(worker.node.failure)
         outdated = worker.node.state is WorkerState.OUTDATED
         return outdated and not self.signals.stopping.is_set()
+
+    def _set_aside(self, aside: SetAside) -> bool:
+        """The cluster goes on without this worker: archive what it has; whether it joins anew.
+
+        One that was told to leave has left, whatever its configuration.
+        """
+        where = self.parts.state.archive_unread()
+        log.info("the state of this worker is archived", file=str(where))
+        if not aside.exit_code:
+            return False
+        if not self.parts.config["worker.join"]:
+            raise RefusedError(aside.reason)
+        log.info("joining the cluster as another member")
+        return not self.signals.stopping.is_set()
 
     def _watching(self, worker: Worker, reloader: Reloader) -> Watching:
         orders = Orders(worker, self._stop_s, reloader.reload)

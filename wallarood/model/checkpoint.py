@@ -74,10 +74,12 @@ class CheckpointPart:
 class Restored:
     """One worker's part of a checkpoint as the store gives it back.
 
-    `chunks` has, for each computation with state, everything to be put in one over the other.
+    `chunks` has, for each computation with state, everything to be put in one over the other. Those
+    that are `narrowed` have keys in it that are on other workers now.
     """
 
     checkpoint: CheckpointId
     sources: tuple[SourcePosition, ...] = ()
     sinks: tuple[SinkPart, ...] = ()
     chunks: dict[str, list[bytes]] = attrs.field(factory=dict)
+    narrowed: frozenset[str] = frozenset()

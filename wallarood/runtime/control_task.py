@@ -51,6 +51,16 @@ class ControlConnections:
         """Use a connection that a peer has made, until it ends."""
         await self._handle(channel, None)
 
+    async def dial_once(self, peer: WorkerName, address: Address) -> None:
+        """Use one connection to *peer* until it ends, if it can be had."""
+        try:
+            async with self.dial(address) as channel:
+                await self._handle(channel, peer)
+        except KeyRefusedError as error:
+            self.key_refused(error)
+        except NOT_OPEN as error:
+            log.debug("control channel not open", peer=peer, reason=_reason(error))
+
     async def keep_dialling(self, peer: WorkerName, address: Callable[[], Address]) -> None:
         """Keep a connection to *peer*, until cancelled; *address* says each time where it is."""
         backoff_s = BACKOFF_FIRST_S
@@ -61,9 +71,8 @@ class ControlConnections:
                     await self._handle(channel, peer)
             except KeyRefusedError as error:
                 self.key_refused(error)
-            except (OSError, trio.TooSlowError, RemoteProtocolError, *CLOSED) as error:
-                reason = str(error) or type(error).__name__
-                log.debug("control channel not open", peer=peer, reason=reason)
+            except NOT_OPEN as error:
+                log.debug("control channel not open", peer=peer, reason=_reason(error))
             await trio.sleep(backoff_s)
             backoff_s = min(backoff_s * 2, self.backoff_max_s)
 
@@ -136,4 +145,9 @@ def _check_name(certified: str | None, message: ControlMessage) -> None:
         )
 
 
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
 CLOSED = (trio.BrokenResourceError, trio.ClosedResourceError, trio.EndOfChannel)
+NOT_OPEN = (OSError, trio.TooSlowError, RemoteProtocolError, *CLOSED)

@@ -13,7 +13,6 @@ from wallarood.control.replicas.effects import OfReplicas
 from wallarood.control.stale import Stamp
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.messages import ControlMessage, Heartbeat
-from wallarood.runtime.changing import perform_change
 from wallarood.runtime.leaving import stop_orderly
 from wallarood.runtime.replicas import perform_replicas
 from wallarood.runtime.rounds import checkpoints
@@ -64,15 +63,22 @@ def _perform(worker: Worker, effect: ShellEffect) -> None:  # noqa: PLR0912 - a 
         case do.JobDone():
             _job_done(worker)
         case change.WriteVote() | change.StageChange() | change.AdoptChange():
-            perform_change(worker, effect)
+            _perform_change(worker, effect)
         case change.SetAside() | change.Unstage() | change.Seek() | change.SeekAt():
-            perform_change(worker, effect)
+            _perform_change(worker, effect)
         case change.TellOperator():
-            perform_change(worker, effect)
+            _perform_change(worker, effect)
         case _ if isinstance(effect, OfReplicas):
             perform_replicas(worker, effect)
         case _:
             _perform_in_round(worker, effect)
+
+
+def _perform_change(worker: Worker, effect: change.OfAChange) -> None:
+    # When the cluster first changes: few ever do.
+    from wallarood.runtime.change.deeds import perform_change  # noqa: PLC0415
+
+    perform_change(worker, effect)
 
 
 def _perform_in_round(worker: Worker, effect: OfARound) -> None:  # noqa: PLR0912 - as above

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from wallarood.model.change import PartName
+from wallarood.model.change import Change, PartName, Vote
 from wallarood.model.checkpoint import CheckpointId, CheckpointPart, Restored
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.ids import Address, ClusterId, WorkerName
@@ -19,6 +19,7 @@ from wallarood.model.messages.replicas import (
     PartHead,
     PartWanted,
 )
+from wallarood.model.staging import StagedChange
 
 
 class ControlChannel(Protocol):
@@ -174,6 +175,40 @@ class CheckpointStore(Protocol):
         """Close the database."""
 
 
+class ChangeStore(Protocol):
+    """What a worker must not forget of a change. Calls are as those of `CheckpointStore`."""
+
+    def vote(self) -> Vote | None:
+        """What was promised and accepted here."""
+
+    def write_vote(self, vote: Vote) -> None:
+        """Put a vote in the place of the one before."""
+
+    def is_staged(self, change: Change) -> bool:
+        """Whether *change* is staged as a whole."""
+
+    def own_part(self, basis: CheckpointId) -> Any:
+        """The part of *basis* here, as its head says it to others; None: there is none."""
+
+    def chunks_of(self, number: int, computation: str) -> list[bytes]:
+        """The state of a computation in checkpoint *number*, as it is here."""
+
+    def begin(self) -> int:
+        """Begin to stage a change; its number."""
+
+    def add(self, number: int, computation: str, chunks: Iterable[bytes], *, after: int) -> None:
+        """Put chunks of a computation after the *after* that were put before."""
+
+    def finish(self, staged: StagedChange) -> None:
+        """All chunks are here: *staged* may be adopted."""
+
+    def unstage(self) -> None:
+        """What is staged will never be."""
+
+    def adopt(self, record: ClusterRecord) -> None:
+        """Make the epoch of *record* the one of this worker, in one transaction."""
+
+
 class RecordStore(Protocol):
     """The durable memory of the cluster. Each call returns when the change is on disk."""
 
@@ -183,6 +218,12 @@ class RecordStore(Protocol):
 
     def open_checkpoints(self, cluster_id: ClusterId) -> CheckpointStore:
         """Open the checkpoints of a cluster."""
+
+    def create_checkpoints(self, cluster_id: ClusterId) -> None:
+        """Make the checkpoints of a cluster of which there is no record yet."""
+
+    def changes_in(self, checkpoints: Any) -> ChangeStore:
+        """What *checkpoints*, which this store has opened, has of changes."""
 
     def read_part(
         self, cluster_id: ClusterId, wanted: PartWanted, *, there: Collection[ChunkGroup] = ()

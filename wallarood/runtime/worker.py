@@ -13,6 +13,7 @@ from typing import TypeAlias
 import attrs
 import trio
 
+from wallarood.control.change.effects import SetAside, TellOperator
 from wallarood.control.events import Event
 from wallarood.control.node import ClusterNode
 from wallarood.model.ids import Address, WorkerName
@@ -34,6 +35,8 @@ from wallarood.runtime.store.turns import Turns
 from wallarood.runtime.tracer import Tracer
 from wallarood.wire.records.untyped import PickleRule
 
+ANSWERS_MAX = 16
+
 
 @attrs.frozen
 class Woken:
@@ -48,6 +51,22 @@ class Settings:
     links: LinkLimits
     pickle: PickleRule
     initializer_address: Address
+
+
+@attrs.define(eq=False)
+class Changing:
+    """What a change of the cluster does to this worker.
+
+    `moving` says in words what is moved here; `set_aside` is how it ends its part in the cluster;
+    `sought` is where a worker that joins looks for the member that takes it in; `answers` are what
+    has become of requests that were made here.
+    """
+
+    moving: str = ""
+    staging: trio.CancelScope | None = None
+    set_aside: SetAside | None = None
+    sought: Address | None = None
+    answers: deque[TellOperator] = attrs.field(factory=lambda: deque(maxlen=ANSWERS_MAX))
 
 
 Work: TypeAlias = Callable[[Job, trio.Nursery], None]
@@ -134,6 +153,7 @@ class Worker:
     on_status: Callable[[WorkerName, StatusWanted | StatusTold], None] = lambda _, __: None
     profile: Profile | None = None
     tracer: Tracer | None = None
+    change: Changing = attrs.field(factory=Changing)
     checkpoints: CheckpointStore | None = None
     turns: Turns = attrs.field(factory=Turns)
     setups: Setups = attrs.field(
@@ -213,4 +233,4 @@ class Worker:
         """What it waits for; empty if it does not."""
         if self.running is not None and not self.gate.is_open:
             return self.gate.reason
-        return self.waiting_for
+        return self.change.moving or self.waiting_for

@@ -19,7 +19,10 @@ from wallarood.model.checkpoint import (
 from wallarood.model.errors import CannotCreateError, DamagedStateError
 from wallarood.model.ids import ClusterId
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""The highest that is read."""
+SCHEMA_OF_CHANGES = 2
+"""That of a file with rows of a change of the cluster; without them it is of the first."""
 OPEN_MAX = 32
 """How many checkpoints are held above the last that is known committed.
 
@@ -60,11 +63,15 @@ CREATE TABLE chunk (
 """
 
 
-class Chain(msgspec.Struct, frozen=True):
-    """The chunks of one computation at a checkpoint: (checkpoint number, how many), base first."""
+class Chain(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The chunks of one computation at a checkpoint: (checkpoint number, how many), base first.
+
+    One that is `narrowed` has slots that are on other workers now: they are not to be restored.
+    """
 
     computation: str
     links: tuple[tuple[int, int], ...]
+    narrowed: bool = False
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -87,12 +94,16 @@ class Marks(msgspec.Struct, frozen=True):
     """What a worker must never forget, whatever it holds."""
 
     cluster_id: ClusterId
-    schema: int = SCHEMA_VERSION
+    schema: int = 1
     round: int = 0
     highest: int = 0
     committed: int = 0
     kept: dict[str, int] = {}
     line: int = 0
+    staged: tuple[int, ...] = ()
+    """What is staged, or begun to be, of a change: its chunks have this number, negative."""
+    stagings: int = 0
+    """How often staging has begun: the highest of these numbers."""
 
 
 manifest_decoder = msgspec.json.Decoder(Manifest)
@@ -137,7 +148,8 @@ def prune(
         for chain in manifest.chains
         for number, _ in chain.links
     }
-    there = set(cursor.execute("SELECT DISTINCT number, computation FROM chunk"))
+    found = cursor.execute("SELECT DISTINCT number, computation FROM chunk").fetchall()
+    there = {each for each in found if -each[0] not in marks.staged}
     cursor.executemany(
         "DELETE FROM chunk WHERE number = ? AND computation = ?", list(there - needed)
     )
@@ -203,13 +215,13 @@ def manifest_of(
     number = part.checkpoint.number
     chains = []
     for state in part.states:
-        before: tuple[tuple[int, int], ...] = ()
+        before = Chain(state.computation, ())
         if not state.base:
             # A checkpoint may have proved committed after this part was captured, and the one
             # that it was captured against is gone: what changed since then is all here.
-            before = _links(manifests, max(state.since, committed), state.computation)
+            before = _chain(manifests, max(state.since, committed), state.computation)
         own = ((number, len(state.chunks)),) if state.chunks else ()
-        chains.append(Chain(state.computation, before + own))
+        chains.append(msgspec.structs.replace(before, links=before.links + own))
     return Manifest(
         part.checkpoint.round,
         number,
@@ -220,16 +232,14 @@ def manifest_of(
     )
 
 
-def _links(
-    manifests: Mapping[int, Manifest], number: int, computation: str
-) -> tuple[tuple[int, int], ...]:
+def _chain(manifests: Mapping[int, Manifest], number: int, computation: str) -> Chain:
     manifest = manifests.get(number)
     if manifest is None:
         raise CannotCreateError(f"checkpoint {number}, which this one builds on, is not here")
     for chain in manifest.chains:
         if chain.computation == computation:
-            return chain.links
-    return ()
+            return chain
+    return Chain(computation, ())
 
 
 def read_chunks(
@@ -263,6 +273,7 @@ def restored_of(manifest: Manifest, chunks: dict[str, list[bytes]]) -> Restored:
         tuple(SourcePosition(*each) for each in manifest.sources),
         tuple(SinkPart(*each) for each in manifest.sinks),
         chunks,
+        frozenset(chain.computation for chain in manifest.chains if chain.narrowed),
     )
 
 

@@ -77,7 +77,7 @@ class CheckpointStore:
 
     def __attrs_post_init__(self) -> None:
         self._place = Place.of(self.path)
-        marks, transaction = (lambda: self.marks), self._transaction
+        marks, transaction = (lambda: self.marks), self.transaction
         self.replicas = Replicas(self.path, self._connection, transaction, marks)
 
     @property
@@ -142,7 +142,7 @@ class CheckpointStore:
             self.marks, highest=max(self.marks.highest, checkpoint.number)
         )
         manifests = {**self._manifests, checkpoint.number: manifest}
-        with self._transaction() as cursor:
+        with self.transaction() as cursor:
             cursor.executemany(
                 "INSERT INTO chunk VALUES (?, ?, ?, ?, ?)",
                 [
@@ -167,7 +167,7 @@ class CheckpointStore:
             return
         kept = {name: n for name, n in self.marks.kept.items() if n != number}
         marks = msgspec.structs.replace(self.marks, kept=kept)
-        with self._transaction() as cursor:
+        with self.transaction() as cursor:
             put_marks(cursor, marks)
             manifests = self._prune(cursor, self._manifests, marks)
         self.marks, self._manifests = marks, manifests
@@ -196,7 +196,7 @@ class CheckpointStore:
         self._write_marks(msgspec.structs.replace(self.marks, kept=kept))
 
     def _write_marks(self, marks: Marks) -> None:
-        with self._transaction() as cursor:
+        with self.transaction() as cursor:
             put_marks(cursor, marks)
         self.marks = marks
 
@@ -211,7 +211,7 @@ class CheckpointStore:
             kept={n: k for n, k in self.marks.kept.items() if k <= checkpoint.number},
         )
         manifests = {n: m for n, m in self._manifests.items() if n <= checkpoint.number}
-        with self._transaction() as cursor:
+        with self.transaction() as cursor:
             cursor.execute("DELETE FROM checkpoint WHERE number > ?", (checkpoint.number,))
             cursor.execute("DELETE FROM chunk WHERE number > ?", (checkpoint.number,))
             replicas = self.replicas.void(cursor, above=checkpoint.number)
@@ -269,8 +269,14 @@ class CheckpointStore:
             raise absent
         return forgotten
 
+    def replace(self, marks: Marks, manifests: dict[int, Manifest]) -> None:
+        """These have been written in the place of all that was here."""
+        self.marks, self._manifests = marks, manifests
+        self._known, self._void = marks.committed, set()
+
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Cursor]:
+    def transaction(self) -> Iterator[sqlite3.Cursor]:
+        """A transaction of this database, from which an error rolls back."""
         self._place.check()
         cursor = self._connection.cursor()
         try:

@@ -14,7 +14,9 @@ import os
 import secrets
 import shutil
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import attrs
 import structlog
@@ -30,6 +32,7 @@ from wallarood.model.errors import (
 )
 from wallarood.model.ids import ClusterId, Incarnation, WorkerName
 from wallarood.model.messages.replicas import ChunkGroup, PartWanted
+from wallarood.storage.change_rows import ChangeRows, Found, look_at_changes
 from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
 from wallarood.storage.checkpoints import CheckpointStore
 from wallarood.storage.copied_files import CopiedFiles
@@ -84,6 +87,15 @@ class StateDirectory:
             log.warning("a damaged replica is dropped; its owner sends it again", damage=what)
         return store
 
+    def create_checkpoints(self, cluster_id: ClusterId) -> None:
+        """Make those of a cluster that has no record yet."""
+        make_directory(self.cluster_path)
+        create_checkpoints(self.checkpoints_path, cluster_id)
+
+    def changes_in(self, checkpoints: CheckpointStore | Any) -> ChangeRows:
+        """The rows of changes beside *checkpoints*."""
+        return ChangeRows(checkpoints)
+
     def read_part(
         self, cluster_id: ClusterId, wanted: PartWanted, *, there: Collection[ChunkGroup] = ()
     ) -> PartRead:
@@ -102,8 +114,16 @@ class StateDirectory:
         return CopiedFiles(self.cluster_path / "replicas" / owner)
 
     def load_record(self) -> ClusterRecord | None:
-        """The cluster record; None if there is none. Raises DamagedStateError."""
-        return _load_record(self.record_path)
+        """The record, or a later one in the checkpoints. Raises DamagedStateError."""
+        record, adopted = _load_record(self.record_path), None
+        with suppress(WallaroodError):  # opening the checkpoints tells of it
+            adopted = self.look_at_changes().record
+        old = adopted is None or (record and record.topology.epoch >= adopted.topology.epoch)
+        return record if old else adopted
+
+    def look_at_changes(self) -> Found:
+        """What was adopted last, and what is staged. Raises DamagedStateError."""
+        return look_at_changes(self.checkpoints_path)
 
     def save_record(self, record: ClusterRecord) -> None:
         """Make *record* durable; with its commit a cluster has checkpoint 0.
@@ -117,7 +137,7 @@ class StateDirectory:
 
     def archives(self) -> list[Path]:
         """The directories of former clusters, oldest first."""
-        found = [each for each in (self.path / "archive").glob("*-*") if each.is_dir()]
+        found = (self.path / "archive").glob("*-*")
         return sorted((each for each in found if _is_archive(each)), key=_number_of)
 
     def load_archived(self, path: Path) -> ClusterRecord | None:
@@ -155,19 +175,18 @@ class StateDirectory:
         return True
 
     def archive_record(self, *, spare: Path | None = None) -> Path | None:
-        """Archive the cluster and remove the oldest archives above the limit, but not *spare*.
-
-        Returns where it is.
-        """
+        """Archive the cluster, and remove the oldest archives but *spare*; where it is."""
         record = self.load_record()
         return None if record is None else self._set_aside(record.cluster_id, spare)
 
     def archive_unread(self, *, spare: Path | None = None) -> Path | None:
-        """Put the cluster aside even if its record is damaged."""
-        try:
-            return self.archive_record(spare=spare)
-        except DamagedStateError:
-            return self._set_aside("damaged", spare)
+        """Put the cluster aside even if its record is damaged, or there is none."""
+        name = "damaged"
+        with suppress(DamagedStateError):
+            if (where := self.archive_record(spare=spare)) is not None:
+                return where
+            name = "unfounded"
+        return self._set_aside(name, spare) if self.cluster_path.exists() else None
 
     def _set_aside(self, name: str, spare: Path | None) -> Path:
         folder = self.path / "archive"
@@ -231,7 +250,7 @@ class StateDirectory:
 def _is_archive(path: Path) -> bool:
     """Whether a directory has the name of an archive; what others put beside them stays."""
     number, _, cluster_id = path.name.partition("-")
-    return number.isascii() and number.isdecimal() and bool(cluster_id)
+    return path.is_dir() and number.isascii() and number.isdecimal() and bool(cluster_id)
 
 
 def _number_of(archive: Path) -> int:

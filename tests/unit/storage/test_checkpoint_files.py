@@ -103,7 +103,7 @@ def test_a_newer_schema_says_what_to_install_and_leaves_nothing_open(
     connection.commit()
     connection.close()
     before = descriptors()
-    with pytest.raises(DamagedStateError, match=r"schema version 99, .* reads up to 1: install"):
+    with pytest.raises(DamagedStateError, match=r"schema version 99, .* reads up to 2: install"):
         look(path, CLUSTER)
     assert descriptors() == before
 

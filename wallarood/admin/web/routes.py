@@ -114,6 +114,17 @@ API: tuple[Route, ...] = (
     Route("POST", "/checkpoint", "take a checkpoint", None, {"keep": "keep it under this name"}),
     Route("POST", "/drop", "drop a kept checkpoint", None, {"name": "its name"}),
     Route("POST", "/reload", "read the configuration files again"),
+    Route(
+        "POST",
+        "/shrink",
+        "have workers leave the cluster",
+        None,
+        {
+            "names": "who leaves, with commas between them",
+            "to": "how many stay, where no names are given",
+            "dry-run": "only say what would move",
+        },
+    ),
     Route("POST", "/shutdown", "take a checkpoint, and end all workers"),
 )
 

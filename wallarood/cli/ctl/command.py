@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 import wallarood
-from wallarood.cli.ctl import orders, peeking, views, watching
+from wallarood.cli.ctl import changing, orders, peeking, views, watching
 from wallarood.cli.ctl.sockets import find_socket
 from wallarood.cli.main import Parser, parsed
 from wallarood.model.errors import PeersGoneError, WallaroodError
@@ -87,6 +87,11 @@ COMMANDS = {
         orders.checkpoint_flags,
     ),
     "reload": Command(orders.reload, "reload the configuration files"),
+    "shrink": Command(
+        changing.shrink,
+        "have workers leave the cluster, and others take over what they had",
+        changing.shrink_flags,
+    ),
     "shutdown": Command(
         orders.shutdown,
         "take a checkpoint, then stop all workers of the cluster",

@@ -10,13 +10,15 @@ import trio
 from wallarood.config.keys import Config
 from wallarood.control.events import Event, KeyRefused
 from wallarood.control.formation.founding import FormationSettings
-from wallarood.control.formation.startup import role_now
+from wallarood.control.formation.startup import Role, role_now
 from wallarood.control.node import ClusterNode
+from wallarood.daemon.start.choice import Start
 from wallarood.daemon.start.roles import role_of
 from wallarood.daemon.start.settings import node_settings, runtime_settings
-from wallarood.model.cluster_record import ClusterRecord
+from wallarood.model.ids import WorkerName
 from wallarood.model.messages import Listing, Member
 from wallarood.model.pipeline import Application
+from wallarood.model.topology import Topology
 from wallarood.net.auth import ClusterKey
 from wallarood.net.control import dial_control
 from wallarood.net.listen import NetLimits
@@ -60,13 +62,23 @@ def formation_settings(
         formation_deadline_s=config["timing.formation-deadline"],
         name_taken_wait_s=config["timing.name-taken-wait"],
         forms_new=config["worker.cluster-id"] is None,
+        replan=partial(_replan, parts.application),
     )
+
+
+def _replan(
+    application: Application, previous: Topology, workers: tuple[WorkerName, ...], *, epoch: int
+) -> Topology:
+    # When the cluster first changes: few ever do.
+    from wallarood.planning.change import replan  # noqa: PLC0415
+
+    return replan(application, previous, workers, epoch=epoch)
 
 
 def build_worker(
     parts: Parts,
     founding: FormationSettings,
-    record: ClusterRecord | None,
+    start: Start,
     *,
     events: Events,
     nursery: trio.Nursery,
@@ -82,10 +94,12 @@ def build_worker(
     worker = Worker(
         node=ClusterNode(
             founding,
-            role_now(record, role_of(config)),
-            record,
+            Role.NEWCOMER if start.joins else role_now(start.record, role_of(config)),
+            start.record,
             settings=node_settings(config),
             now=trio.current_time(),
+            vote=parts.state.look_at_changes().vote,
+            staged=start.staged,
         ),
         application=parts.application,
         store=parts.state,

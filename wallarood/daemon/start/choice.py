@@ -7,6 +7,7 @@ import trio
 from wallarood.config.keys import Config
 from wallarood.control.formation.startup import AskFor, FormNew, GoOn, Stop, decide
 from wallarood.daemon.start.roles import role_of
+from wallarood.model.change import Change
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import ClusterId
@@ -20,11 +21,17 @@ log = structlog.get_logger(__name__)
 
 @attrs.frozen
 class Start:
-    """The cluster on disk to continue, if any, or the one to *ask* for; what the sources list."""
+    """The cluster on disk to continue, if any, or the one to *ask* for; what the sources list.
+
+    A worker without one that `joins` is to be taken into a cluster that runs; `staged` is the
+    change that may have done so already.
+    """
 
     record: ClusterRecord | None
     asked: ClusterId | None
     listings: tuple[Listing, ...]
+    joins: bool = False
+    staged: Change | None = None
 
 
 async def starting_as(config: Config, application: Application, state: StateDirectory) -> Start:
@@ -32,8 +39,11 @@ async def starting_as(config: Config, application: Application, state: StateDire
 
     Raises WallaroodError: it cannot start so.
     """
+    record = state.load_record()
+    if record is None and (staged := state.look_at_changes().staged):
+        return Start(None, None, (), joins=True, staged=staged[-1].record.change)
     decision = decide(
-        state.load_record(),
+        record,
         config["worker.cluster-id"],
         worker=config["worker.name"],
         fingerprint=application.fingerprint,
@@ -53,7 +63,7 @@ async def starting_as(config: Config, application: Application, state: StateDire
             if old is not None:
                 where = str(state.archive_record())
                 log.info("former cluster archived", cluster_id=old.cluster_id, file=where)
-            return Start(None, None, listings)
+            return Start(None, None, listings, joins=_joins(config, state))
         case GoOn(record):
             return Start(_go_on(record, state), None, listings)
         case AskFor(cluster_id):
@@ -61,7 +71,15 @@ async def starting_as(config: Config, application: Application, state: StateDire
                 log.info("cluster brought back from the archive", cluster_id=cluster_id)
                 return await starting_as(config, application, state)
             _check_may_ask(cluster_id, config, state)
-            return Start(None, cluster_id, listings)
+            return Start(None, cluster_id, listings, joins=_joins(config, state))
+
+
+def _joins(config: Config, state: StateDirectory) -> bool:
+    """Whether a worker without a cluster joins one that runs; what it has begun to stage goes."""
+    if state.load_record() is None:
+        state.archive_unread()
+    joins: bool = config["worker.join"]
+    return joins and not config["worker.topology-initializer"]
 
 
 def _check_may_ask(cluster_id: ClusterId, config: Config, state: StateDirectory) -> None:

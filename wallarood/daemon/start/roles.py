@@ -26,9 +26,10 @@ class LeaderSought:
 
     def __call__(self) -> Address:
         """The next address to try."""
-        record = self._worker.node.record
+        record, sought = self._worker.node.record, self._worker.change.sought
         if record is None:
-            return self._configured
+            self._turn += 1
+            return self._configured if sought is None or self._turn % 2 == 0 else sought
         leader = record.topology.leader
         recorded = next(each.control for each in record.members if each.name == leader)
         self._turn += 1

@@ -52,7 +52,10 @@ async def _serve_transfer(worker: Worker, came: Greeted, hello: TransferHello) -
     if record is None or record.cluster_id != hello.cluster_id:
         raise RemoteProtocolError(f"{hello.worker} wants parts of cluster {hello.cluster_id}")
     conversation = Conversation.after(came.channel, came.frames, came.rest)
-    await serve_parts(conversation, partial(worker.store.read_part, record.cluster_id))
+    # When parts are first asked for: what chooses of them is not needed before.
+    from wallarood.runtime.change.exporting import read_chosen  # noqa: PLC0415
+
+    await serve_parts(conversation, partial(read_chosen, worker.store, record))
 
 
 def check_certified(came: Greeted, name: str) -> None:

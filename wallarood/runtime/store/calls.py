@@ -9,6 +9,7 @@ import trio
 
 from wallarood.control.events import CommitRecorded, HoldingsRead, HostFailed, RoundWritten
 from wallarood.model.errors import CannotCreateError, WallaroodError
+from wallarood.model.ids import ClusterId
 from wallarood.model.messages import Holdings, RoundProposal
 from wallarood.runtime.ports import CheckpointStore
 from wallarood.runtime.store.turns import Turn
@@ -35,18 +36,28 @@ async def _ending_this_worker(worker: Worker, work: Callable[[], Awaitable[None]
         worker.post(HostFailed(error))
 
 
-async def stored(worker: Worker, turn: Turn, call: Callable[[CheckpointStore], T]) -> T:
+async def stored(
+    worker: Worker,
+    turn: Turn,
+    call: Callable[[CheckpointStore], T],
+    *,
+    of: ClusterId | None = None,
+) -> T:
     """Have the store do *call*; if the disk fails it is tried again, and status says so.
 
-    The store is opened by the first call for which the disk has room. A call that is not refused
-    does not tell that a part of a checkpoint could be written: it may have written nothing.
+    The store is opened by the first call for which the disk has room; where there is no cluster
+    yet, it is made for cluster *of*. A call that is not refused does not tell that a part of a
+    checkpoint could be written: it may have written nothing.
     """
     refused = False
 
     def opened() -> T:
         if worker.checkpoints is None:
-            assert worker.node.record is not None
-            cluster_id = worker.node.record.cluster_id
+            record = worker.node.record
+            cluster_id = record.cluster_id if record is not None else of
+            assert cluster_id is not None
+            if record is None:
+                worker.store.create_checkpoints(cluster_id)
             worker.checkpoints = worker.store.open_checkpoints(cluster_id)
         return call(worker.checkpoints)
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from wallarood.flow.compile import make_states
 from wallarood.flow.state.state import State
 from wallarood.model.checkpoint import Restored
+from wallarood.model.ids import WorkerName
 from wallarood.model.pipeline import (
     Application,
 )
@@ -38,7 +39,15 @@ def restore_states(
         states[stage.index] = make_states(application, stage)
         for name, state in states[stage.index].items():
             state.restore(restored.chunks.get(name, ()))
+            if name in restored.narrowed:
+                from wallarood.flow.state.moving import keep_only  # noqa: PLC0415 - after a change
+
+                keep_only(state, _slots_here(stage, wiring.worker), len(stage.partition_owners))
     return states
+
+
+def _slots_here(stage: Stage, worker: WorkerName) -> frozenset[int]:
+    return frozenset(slot for slot, owner in enumerate(stage.owners) if owner == worker)
 
 
 def build_job(plan: Plan, states: Mapping[int, Mapping[str, State]]) -> Job:

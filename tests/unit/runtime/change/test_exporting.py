@@ -1,0 +1,62 @@
+"""What is read for another worker: the slots that it takes over, and no others."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from wallarood.flow.state.keyed import KeyedState
+from wallarood.flow.state.moving import slot_of
+from wallarood.flow.stored.encode import encode_states
+from wallarood.model.change import PartName
+from wallarood.model.checkpoint import CheckpointId, CheckpointPart, StatePart
+from wallarood.model.cluster_record import ClusterRecord, RecordState
+from wallarood.model.messages.replicas import Chunk, PartHead, PartWanted
+from wallarood.model.topology import Stage, StageKind, Topology
+from wallarood.runtime.change.exporting import read_chosen
+from wallarood.storage.state_directory import StateDirectory, open_state_directory
+
+CLUSTER = "wc-0123456789abcdef0123"
+PART = PartName(1, "alpha", 1, 1)
+KEYS = list(range(40))
+STAGE = Stage(0, "s", StageKind.PARTITIONED, ("count", "after"), "", ("alpha",), (0,) * 8)
+TOPOLOGY = Topology(1, "app", ("alpha",), (STAGE,), ())
+RECORD = ClusterRecord(CLUSTER, RecordState.STARTED, "alpha", "alpha", (), TOPOLOGY, ())
+
+
+def stored(directory: Path) -> StateDirectory:
+    state = open_state_directory(directory)
+    state.create_checkpoints(CLUSTER)
+    store = state.open_checkpoints(CLUSTER)
+    store.choose(1, CheckpointId(0, 0), highest=0)
+    chunks = tuple(
+        b"".join(encode_states("count", KEYS[start::2], KEYS[start::2])) for start in (0, 1)
+    )
+    states = (StatePart("count", True, 0, chunks, 40), StatePart("other", True, 0, (b"all",), 1))
+    store.write(CheckpointPart(CheckpointId(1, 1), "alpha", (), (), states))
+    store.close()
+    return state
+
+
+def read(state: StateDirectory, wanted: PartWanted) -> tuple[PartHead, list[Chunk]]:
+    head, chunks = read_chosen(state, RECORD, wanted)
+    assert isinstance(chunks, Iterator)
+    return head, [chunk for some in chunks for chunk in some]
+
+
+def test_of_state_by_key_only_the_wanted_slots_are_sent(tmp_path: Path) -> None:
+    state = stored(tmp_path / "state")
+    head, chunks = read(state, PartWanted(PART, (("count", (2, 5)),)))
+    assert head.chunks == len(chunks) == 2
+    found = KeyedState("count", int)
+    found.restore([chunk.data for chunk in chunks])
+    assert dict(found.by_key) == {key: key for key in KEYS if slot_of(key, 8) in (2, 5)}
+    state.close()
+
+
+def test_what_has_no_slots_is_sent_whole(tmp_path: Path) -> None:
+    state = stored(tmp_path / "state")
+    _, chunks = read(state, PartWanted(PART, (("count", ()), ("other", ()))))
+    found = KeyedState("count", int)
+    found.restore([each.data for each in chunks if each.computation == "count"])
+    assert sorted(found.by_key) == KEYS
+    assert [each.data for each in chunks if each.computation == "other"] == [b"all"]
+    state.close()

@@ -1,0 +1,175 @@
+"""Who takes over what: of every slot, position and state exactly one worker has it afterwards."""
+
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import wallarood as w
+from wallarood.app.connector import Scope
+from wallarood.model.errors import RefusedError
+from wallarood.model.topology import Topology
+from wallarood.planning.change import replan
+from wallarood.planning.listings import list_partitions
+from wallarood.planning.plan import plan
+from wallarood.runtime.change.takeover import How, Position, Takeover
+from wallarood.runtime.dataflow.tasks.source_task import LISTING
+
+NAMES = ("alpha", "beta", "gamma")
+FILES = tuple(f"f{number}" for number in range(5))
+
+groups = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True).map(tuple)
+
+
+@attrs.frozen
+class Listed(w.ListSource):
+    names: tuple[str, ...] = ()
+    scope: Scope = Scope.SHARED
+
+    def partitions(self) -> tuple[str, ...]:
+        return self.names
+
+
+@attrs.frozen
+class Watched(w.ListSource):
+    """A source whose partitions are found while it runs."""
+
+    bounded: bool = False
+
+    async def discover(self) -> tuple[str, ...]:
+        return FILES
+
+
+class Total:
+    count = 0
+
+
+@w.state_computation(state=Total)
+def by_key(record: Any, total: Total) -> Any:
+    return record
+
+
+@w.state_computation(state=Total)
+def of_all(record: Any, total: Total) -> Any:
+    return record
+
+
+def application(source: w.ListSource) -> w.Application:
+    stamped = w.source("lines", source, time=w.event_time(lambda _: 0, unit="s"))
+    counts = stamped.key_by(str).to(by_key)
+    return w.application("a", counts.collect().to(of_all).to_sink(w.ListSink([])))
+
+
+def formed(app: w.Application, workers: tuple[str, ...]) -> Topology:
+    mine = list_partitions(app)
+    return plan(app, workers, tuple((each, mine) for each in workers))
+
+
+def takeovers(
+    app: w.Application, before: tuple[str, ...], after: tuple[str, ...]
+) -> list[Takeover]:
+    previous = formed(app, before)
+    stay = tuple(each for each in before if each in after)
+    workers = (*stay, *(each for each in after if each not in before))
+    topology = replan(app, previous, workers, epoch=2)
+    return [Takeover(app, previous, topology, each) for each in workers]
+
+
+@given(groups, groups)
+def test_each_slot_comes_from_the_worker_that_had_it(
+    before: tuple[str, ...], after: tuple[str, ...]
+) -> None:
+    all_of_them: list[int] = []
+    for takeover in takeovers(application(Listed([], names=FILES)), before, after):
+        (part,) = [each for each in takeover.parts() if each.how is How.BY_SLOT]
+        gained = [slot for slots in part.gained.values() for slot in slots]
+        assert sorted([*gained, *(part.had & part.owned)]) == sorted(part.owned)
+        for owner, slots in part.gained.items():
+            assert (part.name, slots) in takeover.wanted_of(owner)
+        all_of_them += part.owned
+    assert sorted(all_of_them) == list(range(256))
+
+
+@given(groups, groups)
+def test_a_single_state_is_brought_once_or_stays(
+    before: tuple[str, ...], after: tuple[str, ...]
+) -> None:
+    found = [
+        (takeover.worker, part)
+        for takeover in takeovers(application(Listed([], names=FILES)), before, after)
+        for part in takeover.parts()
+        if part.how is How.WHOLE and part.name == "of_all"
+    ]
+    ((_, part),) = found
+    assert part.had_here == (not part.sources)
+    assert set(part.sources) <= set(before)
+
+
+def at(names: tuple[str, ...], source: str = "lines") -> list[Position]:
+    return [(source, name, {"at": name}, False) for name in names]
+
+
+@given(groups, groups)
+def test_each_partition_is_read_on_by_one_worker_from_where_it_stood(
+    before: tuple[str, ...], after: tuple[str, ...]
+) -> None:
+    everybody = takeovers(application(Listed([], names=FILES)), before, after)
+    readers = everybody[0].previous.stages[0].source_partitions
+    had = {
+        worker: at(tuple(each.partition for each in readers if each.worker == worker))
+        for worker in before
+    }
+    found = [position for each in everybody for position in each.positions(had)]
+    assert sorted(found, key=str) == sorted(at(FILES), key=str)
+
+
+@given(groups, groups)
+def test_of_a_watched_source_each_known_partition_is_read_on_once(
+    before: tuple[str, ...], after: tuple[str, ...]
+) -> None:
+    had = {worker: at(FILES[place :: len(before)]) for place, worker in enumerate(before)}
+    had[before[0]] = [*had[before[0]], ("lines", LISTING, None, False)]
+    found: list[Position] = []
+    for each in takeovers(application(Watched([])), before, after):
+        mine = each.positions(had)
+        assert ("lines", LISTING, None, False) in mine
+        found += [position for position in mine if position[1] != LISTING]
+    assert sorted(found, key=str) == sorted(at(FILES), key=str)
+
+
+def test_local_partitions_stay_and_a_worker_that_has_not_read_them_cannot_leave() -> None:
+    app = application(Listed([], names=FILES, scope=Scope.LOCAL))
+    (alpha,) = takeovers(app, NAMES[:2], NAMES[:1])
+    had = {"alpha": at(FILES), "beta": at(FILES)}
+    assert alpha.positions(had) == at(FILES)
+    with pytest.raises(RefusedError, match="beta cannot leave yet: source 'lines' has not read f0"):
+        alpha.check_leavers(had)
+    had["beta"] = [(source, name, position, True) for source, name, position, _ in at(FILES)]
+    alpha.check_leavers(had)
+
+
+def test_watermarks_of_all_instances_meet() -> None:
+    for takeover in takeovers(application(Listed([], names=FILES)), NAMES[:2], NAMES):
+        met = [part for part in takeover.parts() if part.how is How.MET]
+        assert met
+        for part in met:
+            others = [each for each in NAMES[:2] if each != takeover.worker]
+            assert list(part.sources) == others
+
+
+def test_what_comes_is_said_in_words() -> None:
+    *_, gamma = takeovers(application(Listed([], names=FILES)), NAMES[:2], NAMES)
+    assert gamma.moving == "moving 85 of 256 slots to gamma"
+
+
+def test_the_writer_of_a_sink_goes_on_where_it_was() -> None:
+    everybody = takeovers(
+        w.application(
+            "a", w.source("in", Listed([], names=FILES)).to_sink(w.ListSink([]), name="o")
+        ),
+        NAMES[:1],
+        NAMES[:2],
+    )
+    assert [each.keeps_sink("o") for each in everybody] == [True, False]

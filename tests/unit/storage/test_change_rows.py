@@ -1,0 +1,270 @@
+"""A change of the cluster in the database: staged beside what is there, adopted at once or not."""
+
+import json
+from pathlib import Path
+
+import attrs
+import msgspec
+import pytest
+
+from wallarood.model.change import Change, Vote
+from wallarood.model.checkpoint import CheckpointId, CheckpointPart, StatePart
+from wallarood.model.cluster_record import ClusterRecord, RecordState
+from wallarood.model.errors import CannotCreateError, DamagedStateError, LocalProtocolError
+from wallarood.model.ids import Address, Ballot, Incarnation, Member, Seat
+from wallarood.model.staging import StagedChain, StagedChange, StagedPart
+from wallarood.model.topology import Topology
+from wallarood.storage.change_rows import ChangeRows, Found, look_at_changes
+from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
+from wallarood.storage.checkpoint_rows import Chain
+from wallarood.storage.checkpoints import CheckpointStore
+from wallarood.storage.state_directory import open_state_directory
+
+CLUSTER = "wc-0123456789abcdef0123"
+BASIS = CheckpointId(1, 5)
+HERE = Address("127.0.0.1", 1)
+ALPHA = Member("alpha", HERE, HERE, Incarnation(1, "n"), Seat("a"))
+BETA = Member("beta", HERE, HERE, Incarnation(1, "m"), Seat("b"))
+
+
+def topology(epoch: int, *members: Member) -> Topology:
+    return Topology(epoch, "app", tuple(each.name for each in members), (), ())
+
+
+def record_of(epoch: int, *members: Member, line: int = 0) -> ClusterRecord:
+    plan = topology(epoch, *members)
+    change = Change(epoch, members, (), plan, ("f",), BASIS, 1, 7, line)
+    return ClusterRecord(
+        CLUSTER, RecordState.STARTED, "alpha", "alpha", ("f",), plan, members, change
+    )
+
+
+def new_store(directory: Path) -> CheckpointStore:
+    directory.mkdir(exist_ok=True)
+    create_checkpoints(directory / "checkpoints.db", CLUSTER)
+    return open_checkpoints(directory / "checkpoints.db", CLUSTER)
+
+
+def with_checkpoints(directory: Path) -> CheckpointStore:
+    """Checkpoints 4 and 5, of which 5 builds on 4."""
+    store = new_store(directory)
+    store.choose(1, CheckpointId(0, 0), highest=0)
+    for number, base in ((4, True), (5, False)):
+        part = StatePart("count", base, 4, (b"of %d" % number,), 1)
+        store.write(CheckpointPart(CheckpointId(1, number), "alpha", (), (), (part,)))
+        store.record_committed(number)
+    return store
+
+
+def staged_of(number: int, record: ClusterRecord, *chains: StagedChain) -> StagedChange:
+    part = StagedPart(number, BASIS, (("in", "p", 3, False),), (), chains)
+    return StagedChange(Ballot(1, "alpha"), record, topology(1, ALPHA), (ALPHA,), part)
+
+
+def stage(store: CheckpointStore, record: ClusterRecord, *, chunks: list[bytes]) -> ChangeRows:
+    rows = ChangeRows(store)
+    number = rows.begin()
+    rows.add(number, "count", chunks[:1], after=0)
+    rows.add(number, "count", chunks[1:], after=1)
+    links = (*store.manifests[5].chains[0].links, (-number, len(chunks)))
+    rows.finish(staged_of(number, record, StagedChain("count", links, narrowed=True)))
+    return rows
+
+
+def chunks_in(store: CheckpointStore) -> set[int]:
+    return {row[0] for row in store.connection.execute("SELECT DISTINCT number FROM chunk")}
+
+
+def test_a_database_without_a_change_is_of_the_first_schema(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    assert store.marks.schema == 1
+    assert ChangeRows(store).vote() is None
+    assert look_at_changes(store.path) == Found()
+    assert look_at_changes(tmp_path / "nothing") == Found()
+
+
+def test_a_vote_is_there_after_a_restart_and_no_older_version_reads_the_file(
+    tmp_path: Path,
+) -> None:
+    store = new_store(tmp_path)
+    vote = Vote(1, Ballot(3, "beta"), Ballot(2, "alpha"), record_of(2, ALPHA, BETA).change)
+    ChangeRows(store).write_vote(vote)
+    store.close()
+    store = open_checkpoints(store.path, CLUSTER)
+    assert ChangeRows(store).vote() == vote
+    assert store.marks.schema == 2
+
+
+def test_a_damaged_vote_is_not_taken_for_none(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    rows = ChangeRows(store)
+    rows.write_vote(Vote(1, Ballot(3, "beta")))
+    store.connection.execute("UPDATE meta SET value = replace(value, '3', '2') WHERE name = 'vote'")
+    with pytest.raises(DamagedStateError, match="the vote has a wrong checksum"):
+        rows.vote()
+
+
+def test_what_is_staged_changes_nothing_until_it_is_adopted(tmp_path: Path) -> None:
+    store = with_checkpoints(tmp_path)
+    record = record_of(2, ALPHA, BETA)
+    before = store.restore(5)
+    rows = stage(store, record, chunks=[b"gained", b"more"])
+    assert store.restore(5) == before
+    # Checkpoints that go on in the old epoch do not take the staged chunks for garbage.
+    store.write(CheckpointPart(CheckpointId(1, 6), "alpha", (), (), ()))
+    assert -1 in chunks_in(store)
+    assert look_at_changes(store.path).staged == rows.staged()
+
+
+def test_adopting_puts_the_staged_part_in_the_place_of_everything(tmp_path: Path) -> None:
+    store = with_checkpoints(tmp_path)
+    record = record_of(2, ALPHA, BETA, line=3)
+    rows = stage(store, record, chunks=[b"gained", b"more"])
+    rows.write_vote(Vote(1, Ballot(3, "beta")))
+    store.write(CheckpointPart(CheckpointId(1, 6), "alpha", (), (), ()))
+    store.keep("monday", 6)
+    rows.adopt(record)
+    for each in (store, open_checkpoints(store.path, CLUSTER)):
+        assert each.held == (BASIS,)
+        assert each.committed == BASIS
+        assert (each.round, each.line, each.highest, each.kept) == (7, 3, 6, {})
+        restored = each.restore(5)
+        assert restored.chunks == {"count": [b"of 4", b"of 5", b"gained", b"more"]}
+        assert restored.narrowed == {"count"}
+        assert restored.sources[0].position == 3
+        assert ChangeRows(each).vote() is None
+        assert ChangeRows(each).staged() == ()
+        assert ChangeRows(each).record() == record
+
+
+def test_a_change_after_a_change_does_not_touch_what_the_first_has_brought(tmp_path: Path) -> None:
+    store = with_checkpoints(tmp_path)
+    stage(store, record_of(2, ALPHA, BETA), chunks=[b"gained", b"more"]).adopt(
+        record_of(2, ALPHA, BETA)
+    )
+    rows = stage(store, record_of(3, ALPHA), chunks=[b"back", b"too"])
+    rows.unstage()
+    assert rows.staged() == ()
+    assert store.restore(5).chunks["count"][2:] == [b"gained", b"more"]
+    stage(store, record_of(3, ALPHA), chunks=[b"back", b"too"]).adopt(record_of(3, ALPHA))
+    assert store.restore(5).chunks["count"][2:] == [b"gained", b"more", b"back", b"too"]
+
+
+def test_a_base_in_the_new_epoch_lets_all_go_that_came_before_it(tmp_path: Path) -> None:
+    store = with_checkpoints(tmp_path)
+    stage(store, record_of(2, ALPHA, BETA), chunks=[b"a", b"b"]).adopt(record_of(2, ALPHA, BETA))
+    for number, base in ((6, False), (7, True), (8, False)):
+        part = StatePart("count", base, number - 1, (b"of %d" % number,), 1)
+        store.write(CheckpointPart(CheckpointId(7, number), "alpha", (), (), (part,)))
+        narrowed = store.restore(number).narrowed
+        assert narrowed == (frozenset({"count"}) if number == 6 else frozenset())
+        store.record_committed(number)
+    assert chunks_in(store) == {7, 8}
+
+
+def test_what_was_not_staged_is_not_adopted(tmp_path: Path) -> None:
+    store = with_checkpoints(tmp_path)
+    rows = ChangeRows(store)
+    with pytest.raises(LocalProtocolError, match="not what is staged here"):
+        rows.adopt(record_of(2, ALPHA))
+    stage(store, record_of(2, ALPHA, BETA), chunks=[b"a", b"b"])
+    with pytest.raises(LocalProtocolError, match="not what is staged here"):
+        rows.adopt(record_of(2, ALPHA))
+    assert store.held[-1] == BASIS
+
+
+def test_what_was_staged_is_not_adopted_without_what_it_builds_on(tmp_path: Path) -> None:
+    store = with_checkpoints(tmp_path)
+    rows = stage(store, record_of(2, ALPHA), chunks=[b"a", b"b"])
+    store.connection.execute("DELETE FROM chunk WHERE number = 4")
+    with pytest.raises(DamagedStateError, match="state of 'count' that was staged is not whole"):
+        rows.adopt(record_of(2, ALPHA))
+    assert store.round == 1
+
+
+def test_of_two_changes_that_are_staged_either_may_be_adopted(tmp_path: Path) -> None:
+    first, second = record_of(2, ALPHA, BETA), record_of(2, ALPHA)
+    for record, chunk in ((first, b"first"), (second, b"second")):
+        store = with_checkpoints(tmp_path / chunk.decode())
+        stage(store, first, chunks=[b"first"])
+        rows = stage(store, second, chunks=[b"second"])
+        assert [each.record for each in rows.staged()] == [first, second]
+        rows.adopt(record)
+        assert store.restore(5).chunks["count"][2:] == [chunk]
+        assert rows.staged() == ()
+        assert len([number for number in chunks_in(store) if number < 0]) == 1
+
+
+def test_what_was_begun_and_not_finished_is_gone_when_another_begins(tmp_path: Path) -> None:
+    store = with_checkpoints(tmp_path)
+    rows = ChangeRows(store)
+    number = rows.begin()
+    rows.add(number, "count", [b"a"], after=0)
+    store = open_checkpoints(store.path, CLUSTER)
+    rows = stage(store, record_of(2, ALPHA), chunks=[b"b", b"c"])
+    assert -number not in chunks_in(store)
+    with pytest.raises(LocalProtocolError, match=f"staging {number} has not begun"):
+        rows.finish(staged_of(number, record_of(2, ALPHA)))
+
+
+def test_a_disk_that_fails_in_the_middle_leaves_the_old_epoch_whole(tmp_path: Path) -> None:
+    store = with_checkpoints(tmp_path)
+    record = record_of(2, ALPHA, BETA)
+    rows = stage(store, record, chunks=[b"a", b"b"])
+    store.connection.execute(
+        "CREATE TRIGGER full BEFORE INSERT ON meta WHEN NEW.name = 'record' "
+        "BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+    )
+    with pytest.raises(CannotCreateError, match="disk full"):
+        rows.adopt(record)
+    store.connection.execute("DROP TRIGGER full")
+    store.close()
+    store = open_checkpoints(store.path, CLUSTER)
+    assert store.held == (CheckpointId(1, 4), CheckpointId(1, 5))
+    assert store.round == 1
+    assert ChangeRows(store).record() is None
+    ChangeRows(store).adopt(record)
+    assert store.round == 7
+
+
+def test_a_directory_whose_record_was_not_written_anew_is_in_the_epoch_that_it_adopted(
+    tmp_path: Path,
+) -> None:
+    state = open_state_directory(tmp_path / "state")
+    first = attrs.evolve(record_of(1, ALPHA), state=RecordState.COMMITTED, change=None)
+    state.save_record(first)
+    store = state.open_checkpoints(CLUSTER)
+    rows = ChangeRows(store)
+    second = record_of(2, ALPHA, BETA)
+    rows.finish(staged_of(rows.begin(), second))
+    assert state.load_record() == first
+    assert [each.record for each in state.look_at_changes().staged] == [second]
+    rows.adopt(second)
+    assert state.load_record() == second
+    published = attrs.evolve(second, state=RecordState.PUBLISHED)
+    state.save_record(published)
+    assert state.load_record() == published
+    state.close()
+
+
+def test_the_record_of_a_joiner_that_died_before_it_had_one_is_the_adopted_one(
+    tmp_path: Path,
+) -> None:
+    state = open_state_directory(tmp_path / "state")
+    (tmp_path / "state" / "cluster").mkdir()
+    store = new_store(tmp_path / "state" / "cluster")
+    rows = ChangeRows(store)
+    record = attrs.evolve(record_of(2, ALPHA, BETA), worker="beta")
+    rows.finish(staged_of(rows.begin(), record))
+    assert state.load_record() is None
+    assert [each.record for each in state.look_at_changes().staged] == [record]
+    rows.adopt(record)
+    assert state.load_record() == record
+    state.close()
+
+
+def test_a_manifest_without_narrowed_chains_is_as_it_ever_was() -> None:
+    assert json.loads(msgspec.json.encode(Chain("count", ((1, 2),)))) == {
+        "computation": "count",
+        "links": [[1, 2]],
+    }

@@ -1,0 +1,102 @@
+"""What an operator can have done to the members of a cluster, and what it would come to."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from wallarood.admin.orders import OrderRefusedError
+from wallarood.control.change.events import ChangeWanted
+from wallarood.model.change import ChangeKind
+from wallarood.model.errors import RefusedError
+from wallarood.model.ids import WorkerName
+from wallarood.model.messages import ChangeRequest
+from wallarood.model.topology import StageKind, Topology
+from wallarood.planning.change import moves, replan
+from wallarood.runtime.worker import Worker
+
+
+@attrs.frozen
+class ChangeOrders:
+    """The orders to *worker* that change its cluster."""
+
+    worker: Worker
+
+    def shrink(self, parameters: Mapping[str, str]) -> Any:
+        """Have workers leave: those in *names*, or the last ones down to a count of *to*.
+
+        With *dry-run* nothing is done. The answer says what is moved, and the name of the request.
+        Raises OrderRefusedError: that cannot be.
+        """
+        topology = self._topology()
+        leaving = _leaving(topology, parameters)
+        stay = tuple(each for each in topology.workers if each not in leaving)
+        if not stay:
+            raise OrderRefusedError(
+                "one worker must stay: to end the cluster, use wallarooctl shutdown"
+            )
+        try:
+            after = replan(self.worker.application, topology, stay, epoch=topology.epoch + 1)
+        except RefusedError as error:
+            raise OrderRefusedError(error.message) from error
+        plan = {"leaving": list(leaving), "staying": list(stay), **figures(topology, after)}
+        if "dry-run" in parameters:
+            return plan
+        if missing := self.worker.node.missing:
+            raise OrderRefusedError(f"all workers must be connected; missing: {', '.join(missing)}")
+        if self.worker.node.active_round is None:
+            raise OrderRefusedError(f"not possible while the worker is {self.worker.phase_text}")
+        name = secrets.token_hex(8)
+        self.worker.post(ChangeWanted(ChangeRequest(name, ChangeKind.SHRINK, leaving)))
+        return {"accepted": "shrink", "name": name, "epoch": topology.epoch, **plan}
+
+    def _topology(self) -> Topology:
+        record = self.worker.node.record
+        if record is None:
+            raise OrderRefusedError(f"not possible while the worker is {self.worker.phase_text}")
+        return record.topology
+
+
+def _leaving(topology: Topology, parameters: Mapping[str, str]) -> tuple[WorkerName, ...]:
+    workers = topology.workers
+    if "to" in parameters:
+        count = int(parameters["to"]) if parameters["to"].isdecimal() else 0
+        if not 1 <= count < len(workers):
+            raise OrderRefusedError(
+                f"found --to {parameters['to']}: the cluster has {len(workers)} workers, expected "
+                f"a number from 1 to {len(workers) - 1}"
+            )
+        return workers[count:]
+    names = tuple(dict.fromkeys(filter(None, parameters.get("names", "").split(","))))
+    unknown = [each for each in names if each not in workers]
+    if unknown or not names:
+        raise OrderRefusedError(
+            f"{', '.join(unknown) or 'no worker'} is not a member of the cluster; its members are "
+            + ", ".join(workers)
+        )
+    return names
+
+
+def figures(before: Topology, after: Topology) -> dict[str, Any]:
+    """What moves between workers from one topology to the other, as a JSON value."""
+    slots = sum(
+        len(stage.partition_owners)
+        for stage in before.stages
+        if stage.kind is StageKind.PARTITIONED
+    )
+    moved = moves(before, after)
+    return {
+        "slots": slots,
+        "moving": sum(len(each.slots) for each in moved),
+        "moves": [
+            {
+                "stage": before.stages[each.stage].name,
+                "from": each.source,
+                "to": each.target,
+                "slots": len(each.slots),
+                "partitions": list(each.partitions),
+            }
+            for each in moved
+        ],
+    }

@@ -1,0 +1,84 @@
+"""`wallarooctl shrink`: workers leave the cluster, and what they had goes to the others."""
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from wallarood.admin import client
+from wallarood.model.errors import PeersGoneError, RefusedError
+
+LOOK_S = 0.1
+ENDED_S = 10.0
+"""A worker that does not answer for so long, and was to leave, has left."""
+
+
+def shrink_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of ``shrink``."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a worker that leaves")
+    parser.add_argument("--to", metavar="N", help="how many workers stay: the first ones")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="only say what would move, and change nothing"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=300.0,
+        metavar="SECONDS",
+        help="how long to wait for the result (default 300)",
+    )
+
+
+def shrink(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
+    """Have workers leave. Raises RefusedError: they cannot. Raises PeersGoneError: not in time."""
+    if bool(chosen.names) == (chosen.to is not None):
+        raise RefusedError("expected the names of workers, or --to N, and not both")
+    wanted = {"to": chosen.to} if chosen.to is not None else {"names": ",".join(chosen.names)}
+    if chosen.dry_run:
+        plan = client.shrink(path, **wanted, **{"dry-run": "1"})
+        return plan, "\n".join(shown(plan))
+    answer = client.shrink(path, **wanted)
+    leaving = set(answer["leaving"])
+    _wait(path, chosen.timeout, answer)
+    left = ", ".join(sorted(leaving))
+    return {"left": sorted(leaving), **answer}, f"{left} left the cluster"
+
+
+def shown(plan: dict[str, Any]) -> list[str]:
+    """What would move, in lines."""
+    lines = [
+        f"leaving: {', '.join(plan['leaving'])}; staying: {', '.join(plan['staying'])}",
+        f"{plan['moving']} of {plan['slots']} slots would move",
+    ]
+    for move in plan["moves"]:
+        what = f"{move['slots']} slots" if move["slots"] else "all of it"
+        if move["partitions"]:
+            what = f"{len(move['partitions'])} partitions"
+        lines.append(f"  {move['stage']}: {what} from {move['from']} to {move['to']}")
+    return [*lines, "sources pause while it is moved; nothing would be lost"]
+
+
+def _wait(path: Path, timeout_s: float, answer: dict[str, Any]) -> None:
+    """Wait until the leavers are no members any more, as the worker says that was asked.
+
+    It restarts for the new epoch, and does not answer meanwhile; if it leaves itself, it ends.
+    """
+    leaving, name = set(answer["leaving"]), answer["name"]
+    now = time.monotonic()
+    until, heard, asked = now + timeout_s, now, ""
+    while time.monotonic() < until:
+        try:
+            status = client.status(path)
+        except client.NotAnsweringError:
+            if asked in leaving and time.monotonic() - heard > ENDED_S:
+                return
+            time.sleep(LOOK_S)
+            continue
+        heard, asked = time.monotonic(), status.worker
+        if status.epoch > answer["epoch"] and not leaving & {each.name for each in status.workers}:
+            return
+        said = next((each for each in reversed(status.changes) if each.name == name), None)
+        if said is not None and not said.taken:
+            raise RefusedError(said.text)
+        time.sleep(LOOK_S)
+    raise PeersGoneError(f"not done within {timeout_s:g} s; wallarooctl status says how far it is")

@@ -1,0 +1,1 @@
+"""What a worker does in a change of its cluster: hand over, stage, adopt, leave."""

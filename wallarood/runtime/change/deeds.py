@@ -1,0 +1,79 @@
+"""The effects of a change become deeds: votes, staging, adopting, leaving."""
+
+from functools import partial
+from typing import assert_never
+
+import structlog
+import trio
+
+from wallarood.control.change import effects as do
+from wallarood.control.change.events import VoteWritten
+from wallarood.model.change import Vote
+from wallarood.model.cluster_record import ClusterRecord
+from wallarood.runtime.change.staging import stage
+from wallarood.runtime.store.calls import in_turn, stored
+from wallarood.runtime.store.turns import Turn
+from wallarood.runtime.worker import Worker
+
+log = structlog.get_logger(__name__)
+
+
+def perform_change(worker: Worker, effect: do.OfAChange) -> None:
+    """Carry out one effect of a change."""
+    match effect:
+        case do.WriteVote(vote):
+            in_turn(worker, partial(_write_vote, vote=vote))
+        case do.StageChange():
+            _end_staging(worker)
+            scope = worker.change.staging = trio.CancelScope()
+            worker.nursery.start_soon(_stage, worker, effect, scope)
+        case do.Unstage():
+            _end_staging(worker)
+            in_turn(worker, _unstage)
+        case do.AdoptChange(record):
+            _end_staging(worker)
+            in_turn(worker, partial(_adopt, record=record))
+        case do.SetAside(reason, _):
+            log.warning(reason)
+            worker.change.set_aside = effect
+        case do.SeekAt(control):
+            worker.change.sought = control
+        case do.Seek(name):
+            worker.nursery.start_soon(
+                worker.connections.dial_once, name, worker.node.known(name).control
+            )
+        case do.TellOperator():
+            worker.change.answers.append(effect)
+        case _:
+            assert_never(effect)
+
+
+def _end_staging(worker: Worker) -> None:
+    if worker.change.staging is not None:
+        worker.change.staging.cancel()
+
+
+async def _stage(worker: Worker, effect: do.StageChange, scope: trio.CancelScope) -> None:
+    with scope:
+        await stage(worker, effect)
+
+
+async def _write_vote(worker: Worker, turn: Turn, *, vote: Vote) -> None:
+    await stored(worker, turn, lambda store: worker.store.changes_in(store).write_vote(vote))
+    worker.post(VoteWritten(vote))
+
+
+async def _unstage(worker: Worker, turn: Turn) -> None:
+    await stored(worker, turn, lambda store: worker.store.changes_in(store).unstage())
+
+
+async def _adopt(worker: Worker, turn: Turn, *, record: ClusterRecord) -> None:
+    """Adopt what is staged; the record of the cluster follows, and is mended at a start if not."""
+
+    def adopt() -> None:
+        assert worker.checkpoints is not None
+        worker.store.changes_in(worker.checkpoints).adopt(record)
+        worker.store.save_record(record)
+
+    await worker.turns.run(turn, adopt)
+    log.info("the cluster has changed", epoch=record.topology.epoch)

@@ -1,0 +1,211 @@
+"""What one worker has in the next epoch, and from whom it is to be had."""
+# Theory of operation
+# ===================
+# Every member of the next epoch puts together its own part of the basis in the new layout. It asks
+# each of the others for what it takes over: slots of state by key, all of a single state, and the
+# watermarks of a stage that has several instances. What they say with it of sources and sinks tells
+# it where the partitions stand that it reads from now on.
+#
+# What it had and keeps is not written again: the new part names the chunks of the old one. So it
+# does where it gives slots away, and says that not all in them is its own; only where such a worker
+# gains slots later, its own chunks are put together first, since they have what is not its own.
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+import attrs
+
+from wallarood.flow.compile import make_states
+from wallarood.flow.state.moving import is_by_key
+from wallarood.flow.state.state import State
+from wallarood.model.errors import RefusedError
+from wallarood.model.ids import WorkerName
+from wallarood.model.messages.replicas import Slots
+from wallarood.model.pipeline import Application
+from wallarood.model.topology import Stage, StageKind, Topology
+from wallarood.planning.change import left_behind
+from wallarood.planning.dealing import reader_of
+from wallarood.planning.plan import LOCAL
+from wallarood.runtime.dataflow.tasks.source_task import LISTING
+
+Position = tuple[str, str, Any, bool]
+"""Source, partition, position, whether it has ended: as a manifest has it."""
+
+
+class How(Enum):
+    """How a state of this worker comes about."""
+
+    BY_SLOT = "by slot"
+    WHOLE = "whole"
+    MET = "met"
+    """Of those of all instances of the stage."""
+
+
+@attrs.frozen
+class Part:
+    """One state of this worker in the next epoch.
+
+    `gained` has, by the worker that had them, the slots that come to this one; `lost` are those
+    that go, `had` those that it had. `source` is who had a whole state.
+    """
+
+    state: State
+    stage: Stage
+    how: How
+    had_here: bool
+    gained: Mapping[WorkerName, tuple[int, ...]] = attrs.field(factory=dict)
+    had: frozenset[int] = frozenset()
+    owned: frozenset[int] = frozenset()
+    sources: tuple[WorkerName, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The computation."""
+        return self.state.computation
+
+    @property
+    def loses(self) -> bool:
+        """Whether slots go from here."""
+        return bool(self.had - self.owned)
+
+
+@attrs.frozen
+class Takeover:
+    """From *previous* to *topology*, as *worker* sees it."""
+
+    application: Application
+    previous: Topology
+    topology: Topology
+    worker: WorkerName
+
+    @property
+    def others(self) -> tuple[WorkerName, ...]:
+        """The other workers of the epoch before: each is asked."""
+        return tuple(each for each in self.previous.workers if each != self.worker)
+
+    def parts(self) -> Iterator[Part]:
+        """Every state of this worker in the next epoch, made anew."""
+        for stage in self.topology.stages_on(self.worker):
+            before = self.previous.stages[stage.index]
+            for state in make_states(self.application, stage).values():
+                yield self._part(state, stage, before)
+
+    def _part(self, state: State, stage: Stage, before: Stage) -> Part:
+        had_here = self.worker in before.workers
+        if stage.kind is StageKind.PARTITIONED and is_by_key(state):
+            gained: dict[WorkerName, list[int]] = {}
+            for slot, (old, new) in enumerate(zip(before.owners, stage.owners, strict=True)):
+                if new == self.worker != old:
+                    gained.setdefault(old, []).append(slot)
+            return Part(
+                state,
+                stage,
+                How.BY_SLOT,
+                had_here,
+                gained={name: tuple(slots) for name, slots in gained.items()},
+                had=_slots_of(before, self.worker),
+                owned=_slots_of(stage, self.worker),
+            )
+        others = tuple(each for each in before.workers if each != self.worker)
+        if stage.kind is StageKind.STATEFUL or is_by_key(state):
+            return Part(state, stage, How.WHOLE, had_here, sources=() if had_here else others)
+        return Part(state, stage, How.MET, had_here, sources=others)
+
+    def wanted_of(self, owner: WorkerName) -> Slots:
+        """What *owner* is asked for."""
+        wanted: list[tuple[str, tuple[int, ...]]] = []
+        for part in self.parts():
+            if owner in part.gained:
+                wanted.append((part.name, part.gained[owner]))
+            elif owner in part.sources:
+                wanted.append((part.name, ()))
+        return tuple(wanted)
+
+    @property
+    def moving(self) -> str:
+        """What comes here, in words."""
+        slots = sum(len(each) for part in self.parts() for each in part.gained.values())
+        total = sum(
+            len(stage.partition_owners)
+            for stage in self.topology.stages
+            if stage.kind is StageKind.PARTITIONED
+        )
+        return f"moving {slots} of {total} slots to {self.worker}"
+
+    # ---- sources and sinks -----------------------------------------------------------------------
+
+    def positions(self, had: Mapping[WorkerName, Sequence[Position]]) -> list[Position]:
+        """Where the partitions stand that are read here, of what each worker *had*."""
+        found: list[Position] = []
+        for stage in self.topology.stages_on(self.worker):
+            if stage.kind is StageKind.SOURCE:
+                found += self._positions_of(stage, had)
+        return found
+
+    def _positions_of(
+        self, stage: Stage, had: Mapping[WorkerName, Sequence[Position]]
+    ) -> list[Position]:
+        step = self.application.step(stage.steps[0])
+        before = self.previous.stages[stage.index]
+        own = [each for each in had.get(self.worker, ()) if each[0] == step.name]
+        if step.connector.scope.value == LOCAL:
+            return own
+        all_of_it = {
+            (owner, each[1]): each
+            for owner in before.workers
+            for each in had.get(owner, ())
+            if each[0] == step.name
+        }
+        if step.is_watched:
+            here = [
+                each
+                for (_, name), each in all_of_it.items()
+                if name != LISTING and reader_of(step.name, name, stage.workers) == self.worker
+            ]
+            unlisted = [each for (_, name), each in all_of_it.items() if name == LISTING]
+            return [*here, *unlisted[:1]]
+        readers = {each.partition: each.worker for each in before.source_partitions}
+        return [
+            all_of_it[readers[each.partition], each.partition]
+            for each in stage.source_partitions
+            if each.worker == self.worker and (readers[each.partition], each.partition) in all_of_it
+        ]
+
+    def gained_partitions(self) -> set[tuple[str, str]]:
+        """The (source, partition) that others read before, of those the topology names."""
+        found = set()
+        for stage in self.topology.stages_on(self.worker):
+            before = self.previous.stages[stage.index]
+            had = {
+                each.partition for each in before.source_partitions if each.worker == self.worker
+            }
+            found |= {
+                (stage.steps[0], each.partition)
+                for each in stage.source_partitions
+                if each.worker == self.worker and each.partition not in had
+            }
+        return found
+
+    def keeps_sink(self, step: str) -> bool:
+        """Whether the writer of the sink *step* here goes on."""
+        return any(
+            step in stage.steps and self.worker in self.previous.stages[stage.index].workers
+            for stage in self.topology.stages_on(self.worker)
+        )
+
+    def check_leavers(self, had: Mapping[WorkerName, Sequence[Position]]) -> None:
+        """Raises RefusedError: a worker leaves with something to read that no other can read."""
+        for worker, source, partition in left_behind(
+            self.application, self.previous, self.topology.workers
+        ):
+            ended = {each[1] for each in had.get(worker, ()) if each[0] == source and each[3]}
+            if partition not in ended:
+                raise RefusedError(
+                    f"{worker} cannot leave yet: source {source!r} has not read {partition} to "
+                    f"its end, and only {worker} can read it"
+                )
+
+
+def _slots_of(stage: Stage, worker: WorkerName) -> frozenset[int]:
+    return frozenset(slot for slot, owner in enumerate(stage.owners) if owner == worker)

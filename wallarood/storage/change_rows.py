@@ -1,0 +1,278 @@
+"""What a worker must not forget of a change of its cluster, in the database of its checkpoints."""
+# Theory of operation
+# ===================
+# The vote, what is staged of the next epoch, and the record of the epoch that was adopted are rows
+# beside the marks of the checkpoints, so that one transaction holds all that adopting changes.
+# There are none of them, and the file is as it ever was, until a change is first proposed.
+#
+# What is staged is the part of the basis that this worker has in the next epoch: a manifest, and
+# the chunks that have come from others, under a negative number, which no checkpoint has. A
+# chain may name chunks of checkpoints that are here as well: they stay, since no checkpoint above
+# the basis is committed once a change was accepted. Several changes may be staged: one that was
+# accepted somewhere may be finished after a later one was begun. Adopting one puts its manifest in
+# the place of the basis, and deletes whatever it does not need.
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+import msgspec
+
+from wallarood.model.change import Change, Vote
+from wallarood.model.checkpoint import CheckpointId
+from wallarood.model.cluster_record import ClusterRecord
+from wallarood.model.errors import LocalProtocolError
+from wallarood.model.staging import StagedChange, StagedPart
+from wallarood.storage.checkpoint_rows import (
+    SCHEMA_OF_CHANGES,
+    UNREADABLE,
+    Chain,
+    Manifest,
+    Marks,
+    checksum,
+    damage,
+    insert_manifest,
+    is_whole,
+    prune,
+    put_marks,
+    read_chunks,
+    unreadable,
+)
+from wallarood.storage.checkpoints import BUSY_MS, CheckpointStore
+from wallarood.wire.strict import StructureError, structure, unstructure
+
+T = TypeVar("T")
+
+VOTE, STAGED, RECORD = "vote", "staged-", "record"
+
+
+@attrs.define(eq=False)
+class ChangeRows:
+    """The rows of changes in the database of *store*. Raises as `CheckpointStore`."""
+
+    store: CheckpointStore
+
+    def vote(self) -> Vote | None:
+        """What was promised and accepted here; None: nothing was ever.
+
+        Raises DamagedStateError: it is damaged, so nothing may be promised any more.
+        """
+        return self._read(VOTE, Vote)
+
+    def write_vote(self, vote: Vote) -> None:
+        """Put a vote in the place of the one before."""
+        with self.store.transaction() as cursor:
+            marks = _of_changes(self.store.marks)
+            put_marks(cursor, marks)
+            _put(cursor, VOTE, vote)
+        self.store.marks = marks
+
+    def staged(self) -> tuple[StagedChange, ...]:
+        """What is staged here, as a whole, the newest last."""
+        return _staged(self.store.connection, self.store.path)
+
+    def is_staged(self, change: Change) -> bool:
+        """Whether *change* is staged as a whole."""
+        return any(each.record.change == change for each in self.staged())
+
+    def own_part(self, basis: CheckpointId) -> Any:
+        """The part of *basis* here, as its head says it to others; None: there is none."""
+        manifest = self.store.manifests.get(basis.number)
+        if manifest is None or manifest.checkpoint != basis:
+            return None
+        return msgspec.to_builtins(manifest)
+
+    def chunks_of(self, number: int, computation: str) -> list[bytes]:
+        """The state of a computation in checkpoint *number*, as it is here."""
+        manifest = self.store.manifests[number]
+        return [
+            data
+            for chain in manifest.chains
+            if chain.computation == computation
+            for link, count in chain.links
+            for data in read_chunks(
+                self.store.connection, self.store.path, link=link, of=computation, count=count
+            )
+        ]
+
+    def begin(self) -> int:
+        """Begin to stage a change; returns the number to give to `add` and `finish`.
+
+        What was begun before and not finished is gone.
+        """
+        marks = _of_changes(self.store.marks)
+        whole = {each.part.number for each in self.staged()}
+        number = marks.stagings + 1
+        staged = tuple(sorted(whole & set(marks.staged)))
+        marks = msgspec.structs.replace(marks, staged=(*staged, number), stagings=number)
+        with self.store.transaction() as cursor:
+            for gone in set(self.store.marks.staged) - whole:
+                _unstage(cursor, gone)
+            put_marks(cursor, marks)
+        self.store.marks = marks
+        return number
+
+    def add(self, number: int, computation: str, chunks: Iterable[bytes], *, after: int) -> None:
+        """Put chunks of a computation after the *after* that were put before."""
+        rows = [
+            (-number, computation, sequence, data, checksum(data))
+            for sequence, data in enumerate(chunks, start=after)
+        ]
+        with self.store.transaction() as cursor:
+            cursor.executemany("INSERT INTO chunk VALUES (?, ?, ?, ?, ?)", rows)
+
+    def finish(self, staged: StagedChange) -> None:
+        """All chunks are here: *staged* may be adopted.
+
+        Raises LocalProtocolError: another one was begun since.
+        """
+        if staged.part.number not in self.store.marks.staged:
+            raise LocalProtocolError(f"staging {staged.part.number} has not begun here")
+        with self.store.transaction() as cursor:
+            _put(cursor, f"{STAGED}{staged.part.number}", staged)
+
+    def unstage(self) -> None:
+        """What is staged will never be."""
+        if not self.store.marks.staged:
+            return
+        marks = msgspec.structs.replace(self.store.marks, staged=())
+        with self.store.transaction() as cursor:
+            for number in self.store.marks.staged:
+                _unstage(cursor, number)
+            put_marks(cursor, marks)
+        self.store.marks = marks
+
+    def adopt(self, record: ClusterRecord) -> None:
+        """Make the epoch of *record* the one of this worker, in one transaction.
+
+        Raises LocalProtocolError: that is not what is staged here.
+        """
+        staged = next((each for each in self.staged() if each.record.change == record.change), None)
+        change = record.change
+        if change is None or staged is None:
+            raise LocalProtocolError("what was decided is not what is staged here")
+        manifest = _manifest_of(staged.part)
+        before = self.store.marks
+        marks = msgspec.structs.replace(
+            _of_changes(before),
+            round=change.round,
+            highest=max(before.highest, manifest.number),
+            committed=manifest.number,
+            kept={},
+            line=max(before.line, change.line),
+            staged=(),
+        )
+        self._check_whole(manifest)
+        manifests: dict[int, Manifest] = {manifest.number: manifest}
+        with self.store.transaction() as cursor:
+            cursor.execute("DELETE FROM checkpoint")
+            insert_manifest(cursor, manifest)
+            put_marks(cursor, marks)
+            _put(cursor, RECORD, record)
+            cursor.execute("DELETE FROM meta WHERE name = ?", (VOTE,))
+            for number in before.staged:
+                cursor.execute("DELETE FROM meta WHERE name = ?", (f"{STAGED}{number}",))
+            prune(cursor, manifests, marks, known=manifest.number, void=frozenset())
+            replicas = self.store.replicas.void(cursor, above=manifest.number)
+        self.store.replace(marks, manifests)
+        self.store.replicas.parts = replicas
+
+    def _check_whole(self, manifest: Manifest) -> None:
+        """Raises DamagedStateError: chunks that *manifest* names are not here."""
+        for chain in manifest.chains:
+            for number, count in chain.links:
+                [(found,)] = self.store.connection.execute(
+                    "SELECT COUNT(*) FROM chunk WHERE number = ? AND computation = ?",
+                    (number, chain.computation),
+                )
+                if found != count:
+                    what = f"the state of {chain.computation!r} that was staged is not whole"
+                    raise damage(self.store.path, what)
+
+    def record(self) -> ClusterRecord | None:
+        """The record of the epoch that was adopted last; None: none ever was."""
+        return self._read(RECORD, ClusterRecord)
+
+    def _read(self, name: str, kind: type[T]) -> T | None:
+        return _read(self.store.connection, self.store.path, name, kind=kind)
+
+
+@attrs.frozen
+class Found:
+    """What a database has of changes: the record adopted last, the vote, what is staged."""
+
+    record: ClusterRecord | None = None
+    vote: Vote | None = None
+    staged: tuple[StagedChange, ...] = ()
+
+
+def look_at_changes(path: Path) -> Found:
+    """What the database at *path* has of changes, also while a worker uses it.
+
+    Raises DamagedStateError: it is damaged. Raises CannotCreateError: the disk refuses.
+    """
+    if not path.exists():
+        return Found()
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+            return Found(
+                _read(connection, path, RECORD, kind=ClusterRecord),
+                _read(connection, path, VOTE, kind=Vote),
+                _staged(connection, path),
+            )
+    except UNREADABLE as error:
+        raise unreadable(path, error) from error
+
+
+def _read(connection: sqlite3.Connection, path: Path, name: str, *, kind: type[T]) -> T | None:
+    try:
+        rows = connection.execute(
+            "SELECT value, checksum FROM meta WHERE name = ?", (name,)
+        ).fetchall()
+    except UNREADABLE as error:
+        raise unreadable(path, error) from error
+    if not rows:
+        return None
+    if len(rows) != 1 or not is_whole(*rows[0]):
+        raise damage(path, f"the {name} has a wrong checksum")
+    try:
+        return structure(json.loads(rows[0][0]), kind)
+    except (ValueError, StructureError) as error:
+        raise damage(path, f"the {name} is malformed: {error}") from None
+
+
+def _staged(connection: sqlite3.Connection, path: Path) -> tuple[StagedChange, ...]:
+    names = connection.execute("SELECT name FROM meta WHERE name GLOB ?", (f"{STAGED}*",))
+    found = [_read(connection, path, name, kind=StagedChange) for (name,) in names.fetchall()]
+    return tuple(sorted((each for each in found if each), key=lambda each: each.part.number))
+
+
+def _unstage(cursor: Any, number: int) -> None:
+    cursor.execute("DELETE FROM meta WHERE name = ?", (f"{STAGED}{number}",))
+    cursor.execute("DELETE FROM chunk WHERE number = ?", (-number,))
+
+
+def _manifest_of(part: StagedPart) -> Manifest:
+    return Manifest(
+        part.basis.round,
+        part.basis.number,
+        part.sources,
+        part.sinks,
+        tuple(Chain(each.computation, each.links, each.narrowed) for each in part.chains),
+        0,
+    )
+
+
+def _of_changes(marks: Marks) -> Marks:
+    """Marks that an older version of this program does not take for its own."""
+    return msgspec.structs.replace(marks, schema=max(marks.schema, SCHEMA_OF_CHANGES))
+
+
+def _put(cursor: Any, name: str, value: Vote | StagedChange | ClusterRecord) -> None:
+    data = json.dumps(unstructure(value)).encode()
+    cursor.execute("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", (name, data, checksum(data)))
