@@ -176,4 +176,4 @@ async def test_a_worker_that_hands_nothing_over_is_named(tmp_path: Path) -> None
         failed = await staged(beta, asked)
         assert isinstance(failed, StagingFailed)
         assert "alpha does not hand over its part" in failed.reason
-        assert "no part of checkpoint" in failed.reason
+        assert "no part 1.99 of alpha" in failed.reason
