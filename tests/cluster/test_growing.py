@@ -1,8 +1,10 @@
 """A cluster that gets workers and loses them under load: nothing is lost or counted twice."""
 
 import contextlib
+import random
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +44,7 @@ class Growing:
     hosts: Hosts
     application: str
     workers: dict[str, WorkerProcess] = attrs.field(factory=dict)
+    leaving: str = ""
 
     def start(self, name: str) -> None:
         flags = ["--cluster-id", "auto", *EXTRA]
@@ -77,6 +80,44 @@ class Growing:
     def grow(self, name: str, epoch: int) -> None:
         self.start(name)
         self.until(f"{name} is in", epoch, "running")
+
+    def begin(self, change: str) -> "threading.Thread | None":
+        """Begin to grow by ``+NAME``, or to shrink by ``-NAME``, which is asked for until done."""
+        name = change[1:]
+        if change.startswith("+"):
+            self.start(name)
+            return None
+
+        def shrink() -> None:
+            while self.leaving and (done := self.ctl(NAMES[0], "shrink", name)).returncode:
+                said = done.stderr
+                if f"{name} is not a member" in said:
+                    return
+                threading.Event().wait(0.2)
+
+        self.leaving = name
+        asking = threading.Thread(target=shrink, daemon=True)
+        asking.start()
+        return asking
+
+    def kill_at_a_moment(self, rng: random.Random, name: str) -> None:
+        """SIGKILL, and a new start unless the worker has left meanwhile."""
+        threading.Event().wait(rng.random())
+        worker = self.workers[name]
+        worker.process.kill()
+        if worker.wait() == 0:
+            return
+        self.start(name)
+
+    def settle(self, epoch: int, asking: "threading.Thread | None") -> None:
+        """Wait until the change is done."""
+        if asking is not None:
+            gone = self.workers.pop(self.leaving)
+            assert gone.wait(60) == 0, gone.said
+            self.leaving = ""
+            asking.join(60)
+            assert not asking.is_alive()
+        self.until(f"epoch {epoch}", epoch, "running")
 
     def ctl(self, name: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "wallarood.cli.ctl", *arguments]
@@ -138,5 +179,20 @@ def test_from_one_to_three_workers_and_back(growing: Growing, tmp_path: Path) ->
     growing.grow("gamma", 3)
     growing.shrink("beta", 4)
     growing.shrink("gamma", 5)
+    growing.end()
+    check_counts(tmp_path)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whoever_is_killed_while_the_cluster_changes_nothing_is_lost(
+    growing: Growing, tmp_path: Path, seed: int
+) -> None:
+    rng = random.Random(seed)
+    growing.until("it runs", 1, "running")
+    for epoch, change in enumerate(("+beta", "+gamma", "-beta", "-gamma"), start=2):
+        asking = growing.begin(change)
+        for _ in range(rng.randrange(1, 3)):
+            growing.kill_at_a_moment(rng, rng.choice(list(growing.workers)))
+        growing.settle(epoch, asking)
     growing.end()
     check_counts(tmp_path)

@@ -174,8 +174,7 @@ class _Daemon:
             self.signals.reload = reloader.reload
             add_context(partial(log_context, worker))
             await nursery.start(self._watching(worker, reloader).serve)
-            formation = worker.node.machines.formation
-            if isinstance(formation, Joiner | Newcomer) and not worker.node.leads:
+            if not worker.node.leads and _seeks_leader(worker):
                 seek = LeaderSought(worker, role_of(parts.config))
                 nursery.start_soon(worker.connections.keep_dialling, "", seek)
             notify("READY=1", f"STATUS={worker.status_text}")
@@ -251,3 +250,10 @@ class _Daemon:
             await worker.connections.close_all()
         if worker.checkpoints is not None:
             worker.checkpoints.close()
+
+
+def _seeks_leader(worker: Worker) -> bool:
+    """Whether this worker dials the leader: after a change that need not be the initializer."""
+    formation, record = worker.node.machines.formation, worker.node.record
+    changed = record is not None and record.topology.epoch > 1
+    return changed or isinstance(formation, Joiner | Newcomer)

@@ -27,8 +27,9 @@ from wallarood.flow.state.buckets import BucketState
 from wallarood.flow.state.capture import Chunks
 from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.state.state import State
-from wallarood.flow.stored.decode import DELETED, Piece, decode_pieces
+from wallarood.flow.stored.decode import DELETED, FIRST_VERSION, Bucket, Piece, decode_pieces
 from wallarood.flow.stored.encode import encode_bucket_deleted, encode_deleted, encode_states
+from wallarood.flow.stored.versions import Versions
 from wallarood.flow.watermarks import Clock
 from wallarood.model.errors import LocalProtocolError
 from wallarood.model.topology import StageKind
@@ -51,21 +52,22 @@ def slot_of(held: Any, partitions: int) -> int:
     return xxh3_64_intdigest(encode_key(held)) % partitions
 
 
-def chosen(chunk: bytes, slots: frozenset[int], partitions: int, *, computation: str) -> bytes:
-    """What a chunk of state by key has of *slots*; may be empty.
+def chosen(chunk: bytes, slots: frozenset[int], partitions: int, *, of: State) -> bytes:
+    """What a chunk of a state by key, such as *of*, has of *slots*; may be empty.
 
-    Raises ApplicationError: a state cannot be read.
+    Raises ApplicationError: a state cannot be read or migrated.
     """
+    pieces = decode_pieces(chunk, computation=of.computation, versions=_versions_of(of))
     return b"".join(
-        part
-        for piece in decode_pieces(chunk, computation=computation)
-        for part in _chosen_of(piece, slots, partitions, computation=computation)
+        part for piece in pieces for part in _chosen_of(piece, slots, partitions, of=of)
     )
 
 
-def _chosen_of(
-    piece: Piece, slots: frozenset[int], partitions: int, *, computation: str
-) -> list[bytes]:
+def _versions_of(state: State) -> Versions:
+    return state.versions if isinstance(state, KeyedState) else FIRST_VERSION
+
+
+def _chosen_of(piece: Piece, slots: frozenset[int], partitions: int, *, of: State) -> list[bytes]:
     if piece.states is DELETED and not piece.keys:
         return [] if piece.bucket is None else [encode_bucket_deleted(piece.bucket)]
     flags = [slot_of(key, partitions) in slots for key in piece.keys]
@@ -74,8 +76,12 @@ def _chosen_of(
         return []
     if piece.states is DELETED:
         return [encode_deleted(keys)]
-    states = list(compress(piece.states, flags))
-    return encode_states(computation, keys, states, bucket=piece.bucket)
+    return _encoded(of, keys, list(compress(piece.states, flags)), piece.bucket)
+
+
+def _encoded(of: State, keys: list[Any], states: list[Any], bucket: Bucket | None) -> list[bytes]:
+    version = _versions_of(of).version
+    return encode_states(of.computation, keys, states, bucket=bucket, version=version)
 
 
 def put_together(state: State, chunks: Iterable[bytes]) -> tuple[bytes, ...]:
@@ -86,7 +92,7 @@ def put_together(state: State, chunks: Iterable[bytes]) -> tuple[bytes, ...]:
     state.restore(chunks)
     encoded = Chunks()
     for keys, states, bucket in _rows_of(state):
-        encoded.add(encode_states(state.computation, keys, states, bucket=bucket))
+        encoded.add(_encoded(state, keys, states, bucket))
     return encoded.all()
 
 

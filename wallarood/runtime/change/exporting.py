@@ -4,14 +4,16 @@ from collections.abc import Iterator
 
 import attrs
 
+from wallarood.flow.compile import make_states
 from wallarood.flow.state.moving import chosen
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.messages.replicas import Chunk, PartHead, PartWanted
+from wallarood.model.pipeline import Application
 from wallarood.runtime.ports import RecordStore
 
 
 def read_chosen(
-    store: RecordStore, record: ClusterRecord, wanted: PartWanted
+    store: RecordStore, record: ClusterRecord, wanted: PartWanted, *, application: Application
 ) -> tuple[PartHead, Iterator[list[Chunk]]]:
     """A part of a checkpoint, of its state by key only the slots that are wanted. Blocks.
 
@@ -20,20 +22,21 @@ def read_chosen(
     """
     head, chunks = store.read_part(record.cluster_id, wanted)
     slots = {name: frozenset(those) for name, those in wanted.slots or () if those}
-    partitions = {
-        step: len(stage.partition_owners)
+    states = {
+        name: (state, len(stage.partition_owners))
         for stage in record.topology.stages
-        for step in stage.steps
-        if step in slots and stage.partition_owners
+        if stage.partition_owners and slots
+        for name, state in make_states(application, stage).items()
+        if name in slots
     }
-    if not partitions:
+    if not states:
         return head, chunks
 
     def choose(chunk: Chunk) -> Chunk:
         name = chunk.computation
-        if name not in partitions:
+        if name not in states:
             return chunk
-        data = chosen(chunk.data, slots[name], partitions[name], computation=name)
-        return attrs.evolve(chunk, data=data)
+        state, partitions = states[name]
+        return attrs.evolve(chunk, data=chosen(chunk.data, slots[name], partitions, of=state))
 
     return head, (list(map(choose, some)) for some in chunks)

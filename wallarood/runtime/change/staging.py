@@ -226,7 +226,7 @@ class _Staging:
     async def _put_own_together(self, part: Part) -> None:
         slots, partitions = part.had & part.owned, len(part.stage.partition_owners)
         own = await self._own_chunks(part.name)
-        choose = partial(chosen, slots=slots, partitions=partitions, computation=part.name)
+        choose = partial(chosen, slots=slots, partitions=partitions, of=part.state)
         kept = await trio.to_thread.run_sync(lambda: list(map(choose, own)))
         await self.gained(part, kept)
 

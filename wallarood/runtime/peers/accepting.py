@@ -55,7 +55,8 @@ async def _serve_transfer(worker: Worker, came: Greeted, hello: TransferHello) -
     # When parts are first asked for: what chooses of them is not needed before.
     from wallarood.runtime.change.exporting import read_chosen  # noqa: PLC0415
 
-    await serve_parts(conversation, partial(read_chosen, worker.store, record))
+    read = partial(read_chosen, worker.store, record, application=worker.application)
+    await serve_parts(conversation, read)
 
 
 def check_certified(came: Greeted, name: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import wallarood as w
 from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.state.moving import slot_of
 from wallarood.flow.stored.encode import encode_states
@@ -17,7 +18,21 @@ from wallarood.storage.state_directory import StateDirectory, open_state_directo
 CLUSTER = "wc-0123456789abcdef0123"
 PART = PartName(1, "alpha", 1, 1)
 KEYS = list(range(40))
-STAGE = Stage(0, "s", StageKind.PARTITIONED, ("count", "after"), "", ("alpha",), (0,) * 8)
+
+
+class Total:
+    count = 0
+
+
+@w.state_computation(state=Total)
+def count(number: int, total: Total) -> int:
+    return number
+
+
+APPLICATION = w.application(
+    "app", w.source("in", w.ListSource([])).key_by(abs).to(count).to_sink(w.ListSink([]))
+)
+STAGE = Stage(0, "s", StageKind.PARTITIONED, ("count",), "", ("alpha",), (0,) * 8)
 TOPOLOGY = Topology(1, "app", ("alpha",), (STAGE,), ())
 RECORD = ClusterRecord(CLUSTER, RecordState.STARTED, "alpha", "alpha", (), TOPOLOGY, ())
 
@@ -37,7 +52,7 @@ def stored(directory: Path) -> StateDirectory:
 
 
 def read(state: StateDirectory, wanted: PartWanted) -> tuple[PartHead, list[Chunk]]:
-    head, chunks = read_chosen(state, RECORD, wanted)
+    head, chunks = read_chosen(state, RECORD, wanted, application=APPLICATION)
     assert isinstance(chunks, Iterator)
     return head, [chunk for some in chunks for chunk in some]
 
