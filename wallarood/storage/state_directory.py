@@ -12,7 +12,6 @@
 import fcntl
 import os
 import secrets
-import shutil
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -32,6 +31,7 @@ from wallarood.model.errors import (
 )
 from wallarood.model.ids import ClusterId, Incarnation, WorkerName
 from wallarood.model.messages.replicas import ChunkGroup, PartWanted
+from wallarood.storage.archives import archives_in, set_aside
 from wallarood.storage.change_rows import ChangeRows, Found, look_at_changes
 from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
 from wallarood.storage.checkpoints import CheckpointStore
@@ -49,7 +49,6 @@ from wallarood.wire.strict import StructureError, structure, unstructure
 
 log = structlog.get_logger(__name__)
 
-ARCHIVES_MAX = 10
 NEVER_MAX = 1000
 
 
@@ -137,8 +136,7 @@ class StateDirectory:
 
     def archives(self) -> list[Path]:
         """The directories of former clusters, oldest first."""
-        found = (self.path / "archive").glob("*-*")
-        return sorted((each for each in found if _is_archive(each)), key=_number_of)
+        return archives_in(self.path)
 
     def load_archived(self, path: Path) -> ClusterRecord | None:
         """The record of one of `archives`. Raises DamagedStateError."""
@@ -177,7 +175,7 @@ class StateDirectory:
     def archive_record(self, *, spare: Path | None = None) -> Path | None:
         """Archive the cluster, and remove the oldest archives but *spare*; where it is."""
         record = self.load_record()
-        return None if record is None else self._set_aside(record.cluster_id, spare)
+        return None if record is None else set_aside(self.path, record.cluster_id, spare)
 
     def archive_unread(self, *, spare: Path | None = None) -> Path | None:
         """Put the cluster aside even if its record is damaged, or there is none."""
@@ -186,23 +184,7 @@ class StateDirectory:
             if (where := self.archive_record(spare=spare)) is not None:
                 return where
             name = "unfounded"
-        return self._set_aside(name, spare) if self.cluster_path.exists() else None
-
-    def _set_aside(self, name: str, spare: Path | None) -> Path:
-        folder = self.path / "archive"
-        try:
-            folder.mkdir(mode=0o700, exist_ok=True)
-            numbers = map(_number_of, self.archives())
-            target = folder / f"{max(numbers, default=0) + 1:06d}-{name}"
-            self.cluster_path.rename(target)
-            for old in self.archives()[:-ARCHIVES_MAX]:
-                if old != spare:
-                    shutil.rmtree(old)
-            sync_directory(folder)
-            sync_directory(self.path)
-        except OSError as error:
-            raise CannotCreateError(f"cannot archive into {folder}: {error.strerror}") from error
-        return target
+        return set_aside(self.path, name, spare) if self.cluster_path.exists() else None
 
     def never(self, cluster_id: ClusterId) -> bool:
         """Whether it is on record that this cluster will never be."""
@@ -245,16 +227,6 @@ class StateDirectory:
         """Release the lock."""
         if self._lock is not None:
             os.close(self._lock)
-
-
-def _is_archive(path: Path) -> bool:
-    """Whether a directory has the name of an archive; what others put beside them stays."""
-    number, _, cluster_id = path.name.partition("-")
-    return path.is_dir() and number.isascii() and number.isdecimal() and bool(cluster_id)
-
-
-def _number_of(archive: Path) -> int:
-    return int(archive.name.partition("-")[0])
 
 
 def _load_record(path: Path) -> ClusterRecord | None:

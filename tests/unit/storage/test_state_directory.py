@@ -19,8 +19,8 @@ from wallarood.model.ids import Address, Incarnation
 from wallarood.model.messages import Member
 from wallarood.model.topology import Edge, Routing, SourcePartition, Stage, StageKind, Topology
 from wallarood.storage import files
+from wallarood.storage.archives import ARCHIVES_MAX
 from wallarood.storage.state_directory import (
-    ARCHIVES_MAX,
     StateDirectory,
     look_into,
     open_state_directory,

@@ -1,0 +1,38 @@
+"""Archives are numbered, bounded, and not taken for what others put beside them."""
+
+from pathlib import Path
+
+import pytest
+
+from wallarood.model.errors import CannotCreateError
+from wallarood.storage.archives import ARCHIVES_MAX, archives_in, set_aside
+
+
+def archived(directory: Path, name: str, spare: Path | None = None) -> Path:
+    (directory / "cluster").mkdir()
+    return set_aside(directory, name, spare)
+
+
+def test_the_oldest_go_but_one_that_is_spared_stays(tmp_path: Path) -> None:
+    first = archived(tmp_path, "wc-0")
+    second = archived(tmp_path, "wc-1")
+    for number in range(2, ARCHIVES_MAX + 2):
+        archived(tmp_path, f"wc-{number}", spare=first)
+    assert first.is_dir()
+    assert not second.exists()
+    names = [each.name for each in archives_in(tmp_path)]
+    assert names == sorted(names)
+    assert names[-1] == f"{ARCHIVES_MAX + 2:06d}-wc-{ARCHIVES_MAX + 1}"
+
+
+def test_what_is_no_archive_is_left_out(tmp_path: Path) -> None:
+    archived(tmp_path, "wc-0")
+    for name in ("notes-of-mine", "7-"):
+        (tmp_path / "archive" / name).mkdir()
+    (tmp_path / "archive" / "8-wc").write_text("a file")
+    assert [each.name for each in archives_in(tmp_path)] == ["000001-wc-0"]
+
+
+def test_what_cannot_be_archived_is_said(tmp_path: Path) -> None:
+    with pytest.raises(CannotCreateError, match="cannot archive into"):
+        set_aside(tmp_path, "wc-0", None)

@@ -1,0 +1,46 @@
+"""The archive of a state directory: former clusters, numbered, the last few."""
+
+import shutil
+from pathlib import Path
+
+from wallarood.disk.durable import sync_directory
+from wallarood.model.errors import CannotCreateError
+
+ARCHIVES_MAX = 10
+
+
+def archives_in(directory: Path) -> list[Path]:
+    """The archived clusters of a state directory, oldest first; what is beside them stays."""
+    found = (directory / "archive").glob("*-*")
+    return sorted((each for each in found if _is_archive(each)), key=_number_of)
+
+
+def set_aside(directory: Path, name: str, spare: Path | None) -> Path:
+    """Archive the present cluster under *name*; where it is.
+
+    The oldest archives above the limit are removed, but not *spare*. Raises CannotCreateError.
+    """
+    folder = directory / "archive"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        numbers = map(_number_of, archives_in(directory))
+        target = folder / f"{max(numbers, default=0) + 1:06d}-{name}"
+        (directory / "cluster").rename(target)
+        for old in archives_in(directory)[:-ARCHIVES_MAX]:
+            if old != spare:
+                shutil.rmtree(old)
+        sync_directory(folder)
+        sync_directory(directory)
+    except OSError as error:
+        raise CannotCreateError(f"cannot archive into {folder}: {error.strerror}") from error
+    return target
+
+
+def _is_archive(path: Path) -> bool:
+    """Whether a directory has the name of an archive."""
+    number, _, cluster_id = path.name.partition("-")
+    return path.is_dir() and number.isascii() and number.isdecimal() and bool(cluster_id)
+
+
+def _number_of(archive: Path) -> int:
+    return int(archive.name.partition("-")[0])
