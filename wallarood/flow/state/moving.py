@@ -76,10 +76,12 @@ def _chosen_of(piece: Piece, slots: frozenset[int], partitions: int, *, of: Stat
         return []
     if piece.states is DELETED:
         return [encode_deleted(keys)]
-    return _encoded(of, keys, list(compress(piece.states, flags)), piece.bucket)
+    return _encoded(of, keys, list(compress(piece.states, flags)), bucket=piece.bucket)
 
 
-def _encoded(of: State, keys: list[Any], states: list[Any], bucket: Bucket | None) -> list[bytes]:
+def _encoded(
+    of: State, keys: list[Any], states: list[Any], *, bucket: Bucket | None
+) -> list[bytes]:
     version = _versions_of(of).version
     return encode_states(of.computation, keys, states, bucket=bucket, version=version)
 
@@ -92,7 +94,7 @@ def put_together(state: State, chunks: Iterable[bytes]) -> tuple[bytes, ...]:
     state.restore(chunks)
     encoded = Chunks()
     for keys, states, bucket in _rows_of(state):
-        encoded.add(_encoded(state, keys, states, bucket))
+        encoded.add(_encoded(state, keys, states, bucket=bucket))
     return encoded.all()
 
 
