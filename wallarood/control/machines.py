@@ -108,10 +108,14 @@ class Machines:
             self.copies = self._make_copies(record, settings)
         if founding.name == workers[0]:
             self.recovery_leader = self.classes.recovery_leader(founding.member, workers, vote)
-        self.view = View(founding.member, record)
+        self.view = View(founding.member, record, founding.upgrade)
         self.participant = self.classes.participant(self.view)
         self.changer = self.classes.changer(
-            self.view, founding.replan, vote, now=now, wait_s=timing.change_wait_s
+            self.view,
+            founding.replan,
+            vote,
+            now=now,
+            wait_s=timing.change_wait_s,
         )
         if founding.replan is not None:
             self.seeker = Seeker(self.view, now=now, seek_s=timing.seek_s)

@@ -193,6 +193,9 @@ class ClusterNode:
                 return [do.HandToStatus(sender, message)]
             case on.MemberMessage(_, say.Refused(reason, exit_code)):
                 return [do.Fail(refusal(reason, exit_code))]
+            case on.HoldingsRead(holdings) if self.member.version:
+                event = on.HoldingsRead(attrs.evolve(holdings, listings=self._founding.listings))
+                return self.give(event, now)
             case _ if isinstance(event, on.Order):
                 return take_order(self, event, now)
             case _:
@@ -284,8 +287,7 @@ class ClusterNode:
         self.machines.form(self._founding, record, settings=self.settings, vote=self._vote, now=now)
         if record.state is RecordState.PUBLISHED and self.settings.exit_on_completion:
             self._alone_at = now + self.settings.timing.completion_wait_s
-        leader = self.machines.recovery_leader
-        return leader.begin(now) if leader is not None else []
+        return leader.begin(now) if (leader := self.machines.recovery_leader) else []
 
     def _begin_round(self, proposal: say.RoundProposal, now: float) -> list[do.ShellEffect]:
         assert self.record is not None

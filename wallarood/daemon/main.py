@@ -150,9 +150,11 @@ class _Daemon:
             await self._ask_occupant(start.listings)
             raise
         member = listening.member
+        if start.upgrade is not None:
+            member = attrs.evolve(member, version=start.upgrade.digest)
         log.info("listening", control=str(member.control), data=str(member.data))
         founding = formation_settings(parts, member, start.listings)
-        founding = attrs.evolve(founding, wanted_cluster_id=start.asked)
+        founding = attrs.evolve(founding, wanted_cluster_id=start.asked, upgrade=start.upgrade)
         events_in, events = trio.open_memory_channel[Event | Woken](QUEUE_EVENTS_MAX)
         async with trio.open_nursery() as nursery:
             worker = build_worker(

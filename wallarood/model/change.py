@@ -36,6 +36,11 @@ class ChangeKind(Enum):
         """Whether all members must be there, not only those that stay."""
         return self not in (ChangeKind.EVICT, ChangeKind.REPLACE)
 
+    @property
+    def freezes(self) -> bool:
+        """Whether it begins with a checkpoint after which sources stand still."""
+        return self in (ChangeKind.GROW, ChangeKind.SHRINK)
+
 
 @attrs.frozen
 class Gone:

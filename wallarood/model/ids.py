@@ -89,6 +89,8 @@ class Member:
     data: Address
     incarnation: Incarnation
     seat: Seat = attrs.field(default=NO_SEAT, metadata={"omit_default": True})
+    version: str = attrs.field(default="", metadata={"omit_default": True})
+    """Of an application that is not the one of the epoch: what tells it from others."""
 
 
 def parse_address(text: str) -> Address:

@@ -10,9 +10,13 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
+from typing import Final
 
 import attrs
+from xxhash import xxh3_64_hexdigest
 
+from wallarood.model.cluster_record import ClusterRecord
+from wallarood.model.errors import RefusedError
 from wallarood.model.pipeline import Application, StepKind, time_name
 from wallarood.model.topology import Topology
 from wallarood.planning.change import with_writers
@@ -25,6 +29,9 @@ _CARRIES = ": carries "
 _OF_RECORDS = ("from ", "watched")
 """What facts begin with that say nothing of a computation's state."""
 _VERSION = "version "
+PENDING: Final = "upgrade"
+"""What a checkpoint is kept as from which an upgrade can go back."""
+_DROPS = " --drop "
 
 
 class Fate(Enum):
@@ -157,6 +164,55 @@ def upgraded(
         was = before.get(former.get(stage.steps[0], ""))
         stages.append(stage if was is None else with_writers(stage, was))
     return attrs.evolve(planned, stages=tuple(stages), key_hash=previous.key_hash)
+
+
+@attrs.frozen
+class NewVersion:
+    """How a cluster comes to *application*; what is named in *drop* is not taken over."""
+
+    application: Application
+    drop: tuple[str, ...] = ()
+
+    @property
+    def fingerprint(self) -> tuple[str, ...]:
+        """That of the new version."""
+        return self.application.fingerprint
+
+    @property
+    def digest(self) -> str:
+        """What tells this version from others; workers that go there together have the same."""
+        return xxh3_64_hexdigest("\n".join((*self.fingerprint, "", *self.drop)).encode())
+
+    def former(self, running: tuple[str, ...]) -> dict[str, str]:
+        """What is taken over, see `taken_over`; *running* is the fingerprint of what runs.
+
+        Raises RefusedError: something of it cannot be; all reasons together.
+        """
+        found = successors(running, self.application, drop=self.drop)
+        problems = [str(each) for each in found if each.problem]
+        if problems:
+            raise RefusedError("\n".join(("this version cannot go on from what runs:", *problems)))
+        return taken_over(found)
+
+    def __call__(self, record: ClusterRecord, listings: Listings) -> Topology:
+        """The topology of the epoch after that of *record*. Raises RefusedError, as `former`."""
+        former = self.former(record.fingerprint)
+        epoch = record.topology.epoch + 1
+        return upgraded(self.application, record.topology, listings, former=former, epoch=epoch)
+
+
+def kept_as(drop: Collection[str]) -> str:
+    """The name of the kept checkpoint by which a cluster waits for a new version."""
+    return "".join((PENDING, *(f"{_DROPS}{name}" for name in drop)))
+
+
+def pending(kept: Collection[str]) -> tuple[str, ...] | None:
+    """What the upgrade drops that is waited for; None: none is, by the names of what is kept."""
+    for name in kept:
+        first, *drop = name.split(_DROPS)
+        if first == PENDING:
+            return tuple(drop)
+    return None
 
 
 def _lines(fingerprint: tuple[str, ...]) -> Iterator[_Line]:

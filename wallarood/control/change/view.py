@@ -2,6 +2,7 @@
 
 import attrs
 
+from wallarood.control.formation.founding import Upgrader
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.ids import Member, WorkerName
 
@@ -12,6 +13,8 @@ class View:
 
     me: Member
     record: ClusterRecord
+    upgrade: Upgrader | None = None
+    """How the cluster comes to the application that runs here, if that is a newer one."""
     running: bool = False
     """Whether a round runs here."""
     completed: bool = False

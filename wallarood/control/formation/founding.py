@@ -39,6 +39,17 @@ class Replanner(Protocol):
         """The topology on *workers*. Raises RefusedError: there is none."""
 
 
+class Upgrader(Protocol):
+    """How the topology of a new version of the application follows from what runs."""
+
+    @property
+    def fingerprint(self) -> tuple[str, ...]:
+        """That of the new version."""
+
+    def __call__(self, record: ClusterRecord, listings: Listings, /) -> Topology:
+        """The topology of the next epoch. Raises RefusedError: it cannot follow."""
+
+
 @attrs.frozen
 class FormationSettings:
     """One worker at the founding of a cluster. Times are in seconds."""
@@ -59,6 +70,8 @@ class FormationSettings:
     new one if others have put it aside."""
     replan: Replanner | None = None
     """None: the cluster does not change."""
+    upgrade: Upgrader | None = None
+    """How the cluster comes to the application that this worker runs, where that is a new one."""
 
     @property
     def name(self) -> WorkerName:

@@ -121,6 +121,8 @@ def decide(
             ApplicationError(
                 f"the application is not the one of cluster {record.cluster_id}; they differ in:\n"
                 + difference(record.fingerprint, fingerprint)
+                + "\nTo go on with the new one and what the cluster has, start the old one again "
+                "and upgrade the cluster: wallarooctl upgrade"
             )
         )
     return GoOn(record)

@@ -39,8 +39,9 @@ from wallarood.control.events import (
 from wallarood.control.machine import Table, transition
 from wallarood.control.rounds import choosing
 from wallarood.control.rounds.choosing import number_of
+from wallarood.control.rounds.newer import NewerVersions
 from wallarood.control.rounds.recovery_phases import TRANSITIONS, Phase
-from wallarood.model.change import Change, Vote
+from wallarood.model.change import Vote
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.ids import FIRST_BALLOT, NO_BALLOT, WorkerName
 from wallarood.model.messages import (
@@ -91,6 +92,7 @@ class RecoveryLeader:
         self._ask_again_at = 0.0
         self._bids = Bids(me.name, vote.promised if vote else NO_BALLOT)
         self._yielded_to = me.name
+        self._newer = NewerVersions()
 
     @property
     def deadline(self) -> float | None:
@@ -146,8 +148,10 @@ class RecoveryLeader:
             changed = known is not None and known.incarnation != member.incarnation
             return self._gather(now) if changed and member.name == self._yielded_to else []
         if known is None or known.incarnation != member.incarnation:
-            again = Report(_rolling_back(member.name), Level.WARNING)
-            lost = [again] if self.phase is Phase.RUNNING else []
+            text = (
+                f"{member.name} restarted; rolling all workers back to the last common checkpoint"
+            )
+            lost = [Report(text, Level.WARNING)] if self.phase is Phase.RUNNING else []
             return [*lost, *self._gather(now)]
         return [*self._say_again(member.name), self._waiting_for()]
 
@@ -169,6 +173,9 @@ class RecoveryLeader:
         if any(name not in self._present or name in self._away for name in self._workers):
             self.phase = Phase.GATHERING
             return [self._waiting_for()]
+        if effects := self._newer.seen(self._workers, self._present):
+            self.phase = Phase.GATHERING
+            return effects
         self.phase, self._attempts = Phase.COLLECTING, self._attempts + 1
         self._asked, self._holdings, self._proposal = dict(self._present), {}, None
         self._ask_again_at = now + ASK_AGAIN_S
@@ -213,13 +220,10 @@ class RecoveryLeader:
         if absent := self._absent():
             durable = sender == self._me.name and self._bids.ballot != NO_BALLOT
             return [*(self._ask(absent) if durable else ()), self._waiting_for()]
-        change = self._accepted_change()
+        change = choosing.accepted_change(self._holdings.values())
         if change is None:
             return self._choose(now)
         return [*self._yield(self._me.name, now), FinishChange(self._bids.ballot, change)]
-
-    def _accepted_change(self) -> Change | None:
-        return choosing.accepted_change(self._holdings.values())
 
     # ---- changes ---------------------------------------------------------------------------------
 
@@ -294,7 +298,3 @@ class RecoveryLeader:
         self.phase = Phase.RUNNING
         resume = Resume(number)
         return [*(SendToMember(name, resume) for name in self._workers), self._waiting_for()]
-
-
-def _rolling_back(name: WorkerName) -> str:
-    return f"{name} restarted; rolling all workers back to the last common checkpoint"

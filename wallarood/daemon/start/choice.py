@@ -14,6 +14,8 @@ from wallarood.model.ids import ClusterId
 from wallarood.model.messages import Listing
 from wallarood.model.pipeline import Application
 from wallarood.planning.listings import check_size, list_partitions
+from wallarood.planning.upgrade import NewVersion, pending
+from wallarood.storage.checkpoint_files import inspect_checkpoints
 from wallarood.storage.state_directory import StateDirectory
 
 log = structlog.get_logger(__name__)
@@ -32,6 +34,8 @@ class Start:
     listings: tuple[Listing, ...]
     joins: bool = False
     staged: Change | None = None
+    upgrade: NewVersion | None = None
+    """How the cluster comes to the application that this worker runs, if it waits for that."""
 
 
 async def starting_as(config: Config, application: Application, state: StateDirectory) -> Start:
@@ -42,15 +46,17 @@ async def starting_as(config: Config, application: Application, state: StateDire
     record = state.load_record()
     if record is None and (staged := state.look_at_changes().staged):
         return Start(None, None, (), joins=True, staged=staged[-1].record.change)
+    upgrade = _upgrade(record, application, state)
+    expected = record.fingerprint if record and upgrade else application.fingerprint
     decision = decide(
         record,
         config["worker.cluster-id"],
         worker=config["worker.name"],
-        fingerprint=application.fingerprint,
+        fingerprint=expected,
         role=role_of(config),
     )
     listings: tuple[Listing, ...] = ()
-    if not (isinstance(decision, GoOn) and decision.has_topology):
+    if not (isinstance(decision, GoOn) and decision.has_topology) or upgrade is not None:
         listings = await trio.to_thread.run_sync(
             list_partitions, application, abandon_on_cancel=True
         )
@@ -65,7 +71,7 @@ async def starting_as(config: Config, application: Application, state: StateDire
                 log.info("former cluster archived", cluster_id=old.cluster_id, file=where)
             return Start(None, None, listings, joins=_joins(config, state))
         case GoOn(record):
-            return Start(_go_on(record, state), None, listings)
+            return Start(_go_on(record, state), None, listings, upgrade=upgrade)
         case AskFor(cluster_id):
             if state.bring_back(cluster_id):
                 log.info("cluster brought back from the archive", cluster_id=cluster_id)
@@ -80,6 +86,30 @@ def _joins(config: Config, state: StateDirectory) -> bool:
         state.archive_unread()
     joins: bool = config["worker.join"]
     return joins and not config["worker.topology-initializer"]
+
+
+def _upgrade(
+    record: ClusterRecord | None, application: Application, state: StateDirectory
+) -> NewVersion | None:
+    """How the cluster comes to *application*; None: it runs that, or waits for no upgrade.
+
+    Raises RefusedError: *application* cannot go on from what runs.
+    """
+    if record is None or record.state is not RecordState.STARTED:
+        return None
+    if record.fingerprint == application.fingerprint:
+        return None
+    store = inspect_checkpoints(state.checkpoints_path, record.cluster_id)
+    try:
+        drop = pending(store.kept)
+    finally:
+        store.close()
+    if drop is None:
+        return None
+    upgrade = NewVersion(application, drop)
+    upgrade.former(record.fingerprint)
+    log.info("this is a new version of the application", epoch=record.topology.epoch)
+    return upgrade
 
 
 def _check_may_ask(cluster_id: ClusterId, config: Config, state: StateDirectory) -> None:

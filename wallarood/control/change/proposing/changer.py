@@ -185,7 +185,7 @@ class Changer:
         if not taken:
             return answer
         self.proposal.begin(plan)
-        if not plan.request.kind.needs_all:
+        if not plan.request.kind.freezes:
             return [*answer, *self._collect(now)]
         self._wait(Phase.FREEZING, now)
         freeze = say.RequestCheckpoint(say.Purpose.CHANGE)

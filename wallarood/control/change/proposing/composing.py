@@ -120,12 +120,21 @@ def compose(plan: Plan, holdings: Mapping[WorkerName, Holdings], replan: Replann
         line += 1
     began_with = record.change.basis if record.change is not None else None
     layout = record.change.layout if record.change and chosen == began_with else view.epoch
+    if request.kind is ChangeKind.UPGRADE:
+        if view.upgrade is None:
+            raise RefusedError(f"{view.me.name} runs the application of this epoch")
+        listings = tuple((name, holdings[name].listings) for name in workers)
+        topology, fingerprint = view.upgrade(record, listings), view.upgrade.fingerprint
+    else:
+        topology = replan(record.topology, workers, epoch=view.epoch + 1)
+        fingerprint = record.fingerprint
+    stay = (attrs.evolve(view.member(name), version="") for name in plan.survivors)
     return Change(
         view.epoch + 1,
-        (*(view.member(name) for name in plan.survivors), *joiner),
+        (*stay, *joiner),
         tuple(_gone(plan, name) for name in plan.gone),
-        replan(record.topology, workers, epoch=view.epoch + 1),
-        record.fingerprint,
+        topology,
+        fingerprint,
         chosen,
         layout,
         max(each.round for each in everything) + 1,

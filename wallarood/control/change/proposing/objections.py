@@ -17,6 +17,8 @@ def to_request(plan: Plan) -> str:
         return "one worker must stay: to end the cluster, use wallarooctl shutdown"
     if request.kind.needs_all and view.away:
         return f"all workers must be connected; missing: {names(view.away)}"
+    if request.kind is ChangeKind.UPGRADE:
+        return ""
     if request.kind.needs_all and view.completed:
         return "the job is completed: there is nothing left to move"
     if request.kind.needs_all and not view.running:

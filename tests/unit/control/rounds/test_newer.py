@@ -1,0 +1,57 @@
+"""The leader proposes a new version when all members run it, and once for these lives."""
+
+import attrs
+
+from wallarood.control.effects import SendToMember, WaitingFor
+from wallarood.control.rounds.newer import NewerVersions
+from wallarood.model.change import ChangeKind
+from wallarood.model.ids import Address, Incarnation, Member, WorkerName
+from wallarood.model.messages import ChangeRequest
+
+A, B = WorkerName("alpha"), WorkerName("beta")
+HERE = Address("127.0.0.1", 7000)
+
+
+def member(name: WorkerName, version: str = "", starts: int = 1) -> Member:
+    return Member(name, HERE, HERE, Incarnation(starts, "n"), version=version)
+
+
+def present(*members: Member) -> dict[WorkerName, Member]:
+    return {each.name: each for each in members}
+
+
+def said(effects: object) -> str:
+    assert isinstance(effects, list)
+    [waiting] = [each for each in effects if isinstance(each, WaitingFor)]
+    return waiting.text
+
+
+def test_members_of_this_epoch_hold_nothing_up() -> None:
+    assert NewerVersions().seen((A, B), present(member(A), member(B))) == []
+
+
+def test_while_one_runs_the_version_before_all_wait_and_it_is_named() -> None:
+    effects = NewerVersions().seen((A, B), present(member(A, "v2"), member(B)))
+    assert said(effects) == (
+        "waiting for the upgrade: beta run the version before, alpha a new one"
+    )
+    assert len(effects) == 1
+
+
+def test_versions_that_differ_are_no_upgrade() -> None:
+    effects = NewerVersions().seen((A, B), present(member(A, "v2"), member(B, "v3")))
+    assert "different new versions" in said(effects)
+    assert len(effects) == 1
+
+
+def test_one_version_of_all_is_proposed_once_for_these_lives() -> None:
+    newer = NewerVersions()
+    here = present(member(A, "v2"), member(B, "v2"))
+    [_, sent] = newer.seen((A, B), here)
+    assert isinstance(sent, SendToMember)
+    assert sent.name == A
+    assert isinstance(sent.message, ChangeRequest)
+    assert sent.message.kind is ChangeKind.UPGRADE
+    assert "abandoned" in said(newer.seen((A, B), here))
+    again = {**here, B: attrs.evolve(here[B], incarnation=Incarnation(2, "m"))}
+    assert len(newer.seen((A, B), again)) == 2
