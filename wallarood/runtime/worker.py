@@ -19,6 +19,7 @@ from wallarood.control.node import ClusterNode
 from wallarood.model.ids import Address, WorkerName
 from wallarood.model.messages import Member, RoundProposal, StatusTold, StatusWanted
 from wallarood.model.pipeline import Application
+from wallarood.planning.upgrade import NewVersion
 from wallarood.runtime.checkpoint_log import CheckpointLog
 from wallarood.runtime.control_task import ControlConnections
 from wallarood.runtime.dataflow.counters import LinkCounters
@@ -59,7 +60,8 @@ class Changing:
 
     `moving` says in words what is moved here; `set_aside` is how it ends its part in the cluster;
     `sought` is where a worker that joins looks for the member that takes it in; `answers` are what
-    has become of requests that were made here.
+    has become of requests that were made here. `upgrade` is how the cluster comes to the new
+    version of the application that this worker runs, if it does.
     """
 
     moving: str = ""
@@ -67,6 +69,7 @@ class Changing:
     set_aside: SetAside | None = None
     sought: Address | None = None
     answers: deque[TellOperator] = attrs.field(factory=lambda: deque(maxlen=ANSWERS_MAX))
+    upgrade: NewVersion | None = None
 
 
 Work: TypeAlias = Callable[[Job, trio.Nursery], None]

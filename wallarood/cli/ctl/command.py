@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 import wallarood
-from wallarood.cli.ctl import changing, orders, peeking, views, watching
+from wallarood.cli.ctl import changing, orders, peeking, upgrading, views, watching
 from wallarood.cli.ctl.sockets import find_socket
 from wallarood.cli.main import Parser, parsed
 from wallarood.model.errors import PeersGoneError, WallaroodError
@@ -91,6 +91,11 @@ COMMANDS = {
         changing.shrink,
         "have workers leave the cluster, and others take over what they had",
         changing.shrink_flags,
+    ),
+    "upgrade": Command(
+        upgrading.upgrade,
+        "have the cluster wait for a new version of its application",
+        upgrading.upgrade_flags,
     ),
     "shutdown": Command(
         orders.shutdown,

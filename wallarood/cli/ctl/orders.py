@@ -44,10 +44,10 @@ def checkpoint(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     """Take a checkpoint, or drop a kept one. Raises PeersGoneError: it was not done in time."""
     if chosen.drop:
         client.drop(path, chosen.drop)
-        _wait(path, chosen.timeout, lambda now: chosen.drop not in dict(now.kept))
+        wait_for_checkpoint(path, chosen.timeout, lambda now: chosen.drop not in dict(now.kept))
         return {"dropped": chosen.drop}, f"dropped checkpoint {chosen.drop!r}"
     after = client.checkpoint(path, keep=chosen.keep)
-    now = _wait(
+    now = wait_for_checkpoint(
         path,
         chosen.timeout,
         lambda now: (
@@ -101,9 +101,10 @@ def _unended(states: dict[str, str], absent: list[str], ending: list[str]) -> st
     return "\n  ".join(parts)
 
 
-def _wait(
+def wait_for_checkpoint(
     path: Path, timeout_s: float, done: Callable[[CheckpointStatus], bool]
 ) -> CheckpointStatus:
+    """Wait until it is *done*. Raises PeersGoneError: not in time."""
     until = time.monotonic() + timeout_s
     while True:
         now = client.status(path).checkpoint

@@ -117,4 +117,5 @@ def build_worker(
         notify=lambda: notify(f"STATUS={worker.status_text}"),
         profile=parts.profile,
     )
+    worker.change.upgrade = start.upgrade
     return worker

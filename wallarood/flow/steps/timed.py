@@ -1,7 +1,7 @@
 """Operators that know time, and who makes which of them."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import attrs
 
@@ -51,6 +51,10 @@ STATES: dict[FunctionShape, Callable[[Step], State]] = {}
 """Who makes its state, where that is no `KeyedState`."""
 
 
+OF_CLOCKS: Final = "@"
+"""What names of clocks begin with, and no name of a step."""
+
+
 def clock_name(step: str) -> str:
     """What the watermark of *step* is called in a checkpoint; no step can have this name."""
-    return f"@{step}"
+    return f"{OF_CLOCKS}{step}"

@@ -9,7 +9,7 @@
 # Nothing of it counts until it is adopted. A worker that dies here stages from the beginning; what
 # is staged as a whole is not staged again.
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -85,7 +85,11 @@ class _Staging:
         change = wanted.record.change
         assert change is not None
         takeover = Takeover(
-            worker.application, wanted.previous, change.topology, worker.member.name
+            worker.application,
+            wanted.previous,
+            change.topology,
+            worker.member.name,
+            _former(worker),
         )
         return cls(worker, wanted, change, takeover)
 
@@ -189,7 +193,13 @@ class _Staging:
 
     async def _chain_of(self, part: Part) -> StagedChain:
         """The chunks of a state in the next epoch: its own of now, and those that are staged."""
-        own = self._own_chain(part.name) if part.had_here else None
+        own = self._own_chain(part.was) if part.had_here else None
+        if own is not None and self.takeover.former is not None:
+            await self._check(part)
+        if own is not None and part.was != part.name:
+            # Chunks are stored under the name of their computation.
+            await self._add(part.name, await self._own_chunks(part.was))
+            own = {**own, "links": []}
         match part.how:
             case How.BY_SLOT if own is not None and own["narrowed"] and part.gained:
                 await self._put_own_together(part)
@@ -211,7 +221,13 @@ class _Staging:
         if count := self.staged.get(part.name, 0):
             links.append((-self.number, count))
         narrowed = own is not None and (own["narrowed"] or part.loses)
-        return StagedChain(part.name, tuple(links), narrowed and part.how is How.BY_SLOT)
+        by_slot = part.how is How.BY_SLOT or self.takeover.former is not None
+        return StagedChain(part.name, tuple(links), narrowed and by_slot)
+
+    async def _check(self, part: Part) -> None:
+        """Raises ApplicationError: the new version cannot take what is stored."""
+        chunks = await self._own_chunks(part.was)
+        await trio.to_thread.run_sync(part.state.restore, chunks)
 
     def _own_chain(self, name: str) -> dict[str, Any] | None:
         chains = self.heads.get(self.takeover.worker, {}).get("chains", ())
@@ -263,6 +279,14 @@ class _Taking:
             await self.staging.gained(part, some)
         else:
             self.staging.brought.setdefault(name, []).append(some)
+
+
+def _former(worker: Worker) -> Mapping[str, str] | None:
+    """What goes on in a new version; None: this is no upgrade."""
+    upgrade, record = worker.change.upgrade, worker.node.record
+    if upgrade is None or record is None:
+        return None
+    return upgrade.former(record.fingerprint)
 
 
 def _positions_in(manifest: Any) -> list[Position]:

@@ -9,6 +9,9 @@
 # What it had and keeps is not written again: the new part names the chunks of the old one. So it
 # does where it gives slots away, and says that not all in them is its own; only where such a worker
 # gains slots later, its own chunks are put together first, since they have what is not its own.
+#
+# A new version of the application goes on on the same workers: what each has stays with it, under
+# the names that the steps have now.
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
@@ -19,6 +22,7 @@ import attrs
 from wallarood.flow.compile import make_states
 from wallarood.flow.state.moving import is_by_key
 from wallarood.flow.state.state import State
+from wallarood.flow.steps.timed import OF_CLOCKS
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages.replicas import Slots
@@ -58,6 +62,8 @@ class Part:
     had: frozenset[int] = frozenset()
     owned: frozenset[int] = frozenset()
     sources: tuple[WorkerName, ...] = ()
+    was: str = ""
+    """What it is called in the basis; empty: nothing of it is there."""
 
     @property
     def name(self) -> str:
@@ -78,6 +84,8 @@ class Takeover:
     previous: Topology
     topology: Topology
     worker: WorkerName
+    former: Mapping[str, str] | None = None
+    """Of a new version: the former name of each step that goes on."""
 
     @property
     def others(self) -> tuple[WorkerName, ...]:
@@ -87,12 +95,29 @@ class Takeover:
     def parts(self) -> Iterator[Part]:
         """Every state of this worker in the next epoch, made anew."""
         for stage in self.topology.stages_on(self.worker):
-            before = self.previous.stages[stage.index]
             for state in make_states(self.application, stage).values():
-                yield self._part(state, stage, before)
+                yield self._part(state, stage)
 
-    def _part(self, state: State, stage: Stage, before: Stage) -> Part:
-        had_here = self.worker in before.workers
+    def _was(self, name: str) -> str:
+        """The former name of a step or of its clock; empty: it is new."""
+        if self.former is None:
+            return name
+        step = name.removeprefix(OF_CLOCKS)
+        was = self.former.get(step, "")
+        return f"{name[: len(name) - len(step)]}{was}" if was else ""
+
+    def before(self, name: str) -> Stage | None:
+        """The stage of the epoch before that has had a step, or its clock; None: it is new."""
+        was = self._was(name).removeprefix(OF_CLOCKS)
+        return next((each for each in self.previous.stages if was in each.steps), None)
+
+    def _part(self, state: State, stage: Stage) -> Part:
+        before = self.before(state.computation)
+        if before is None:
+            return Part(state, stage, How.WHOLE, False)
+        if self.former is not None:
+            return self._kept(state, stage, before)
+        had_here, was = self.worker in before.workers, state.computation
         if stage.kind is StageKind.PARTITIONED and is_by_key(state):
             gained: dict[WorkerName, list[int]] = {}
             for slot, (old, new) in enumerate(zip(before.owners, stage.owners, strict=True)):
@@ -106,11 +131,25 @@ class Takeover:
                 gained={name: tuple(slots) for name, slots in gained.items()},
                 had=_slots_of(before, self.worker),
                 owned=_slots_of(stage, self.worker),
+                was=was,
             )
         others = tuple(each for each in before.workers if each != self.worker)
         if stage.kind is StageKind.STATEFUL or is_by_key(state):
-            return Part(state, stage, How.WHOLE, had_here, sources=() if had_here else others)
-        return Part(state, stage, How.MET, had_here, sources=others)
+            others = () if had_here else others
+            return Part(state, stage, How.WHOLE, had_here, sources=others, was=was)
+        return Part(state, stage, How.MET, had_here, sources=others, was=was)
+
+    def _kept(self, state: State, stage: Stage, before: Stage) -> Part:
+        """A state of a new version. Raises RefusedError: it would have to move."""
+        slots, had = _slots_of(stage, self.worker), _slots_of(before, self.worker)
+        here = self.worker in before.workers
+        if slots != had or (not here and stage.kind is StageKind.STATEFUL):
+            raise RefusedError(
+                f"the state of {state.computation!r} would have to move between workers: keep the "
+                "steps before it as they are, or drop it"
+            )
+        was = self._was(state.computation)
+        return Part(state, stage, How.WHOLE, here, had=had, owned=slots, was=was)
 
     def wanted_of(self, owner: WorkerName) -> Slots:
         """What *owner* is asked for."""
@@ -140,22 +179,24 @@ class Takeover:
         found: list[Position] = []
         for stage in self.topology.stages_on(self.worker):
             if stage.kind is StageKind.SOURCE:
-                found += self._positions_of(stage, had)
+                found += [(stage.steps[0], *each[1:]) for each in self._positions_of(stage, had)]
         return found
 
     def _positions_of(
         self, stage: Stage, had: Mapping[WorkerName, Sequence[Position]]
     ) -> list[Position]:
-        step = self.application.step(stage.steps[0])
-        before = self.previous.stages[stage.index]
-        own = [each for each in had.get(self.worker, ()) if each[0] == step.name]
+        step, was = self.application.step(stage.steps[0]), self._was(stage.steps[0])
+        before = self.before(stage.steps[0])
+        if before is None:
+            return []
+        own = [each for each in had.get(self.worker, ()) if each[0] == was]
         if step.connector.scope.value == LOCAL:
             return own
         all_of_it = {
             (owner, each[1]): each
             for owner in before.workers
             for each in had.get(owner, ())
-            if each[0] == step.name
+            if each[0] == was
         }
         if step.is_watched:
             here = [
@@ -176,7 +217,9 @@ class Takeover:
         """The (source, partition) that others read before, of those the topology names."""
         found = set()
         for stage in self.topology.stages_on(self.worker):
-            before = self.previous.stages[stage.index]
+            before = self.before(stage.steps[0])
+            if before is None:
+                continue
             had = {
                 each.partition for each in before.source_partitions if each.worker == self.worker
             }
@@ -189,13 +232,17 @@ class Takeover:
 
     def keeps_sink(self, step: str) -> bool:
         """Whether the writer of the sink *step* here goes on."""
-        return any(
-            step in stage.steps and self.worker in self.previous.stages[stage.index].workers
-            for stage in self.topology.stages_on(self.worker)
+        before = self.before(step)
+        return (
+            before is not None
+            and self.worker in before.workers
+            and any(step in stage.steps for stage in self.topology.stages_on(self.worker))
         )
 
     def check_leavers(self, had: Mapping[WorkerName, Sequence[Position]]) -> None:
         """Raises RefusedError: a worker leaves with something to read that no other can read."""
+        if self.former is not None:  # nobody leaves
+            return
         for worker, source, partition in left_behind(
             self.application, self.previous, self.topology.workers
         ):
