@@ -193,9 +193,6 @@ class ClusterNode:
                 return [do.HandToStatus(sender, message)]
             case on.MemberMessage(_, say.Refused(reason, exit_code)):
                 return [do.Fail(refusal(reason, exit_code))]
-            case on.HoldingsRead(holdings) if self.member.version:
-                event = on.HoldingsRead(attrs.evolve(holdings, listings=self._founding.listings))
-                return self.give(event, now)
             case _ if isinstance(event, on.Order):
                 return take_order(self, event, now)
             case _:

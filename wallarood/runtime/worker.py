@@ -17,7 +17,7 @@ from wallarood.control.change.effects import SetAside, TellOperator
 from wallarood.control.events import Event
 from wallarood.control.node import ClusterNode
 from wallarood.model.ids import Address, WorkerName
-from wallarood.model.messages import Member, RoundProposal, StatusTold, StatusWanted
+from wallarood.model.messages import Listing, Member, RoundProposal, StatusTold, StatusWanted
 from wallarood.model.pipeline import Application
 from wallarood.planning.upgrade import NewVersion
 from wallarood.runtime.checkpoint_log import CheckpointLog
@@ -61,7 +61,8 @@ class Changing:
     `moving` says in words what is moved here; `set_aside` is how it ends its part in the cluster;
     `sought` is where a worker that joins looks for the member that takes it in; `answers` are what
     has become of requests that were made here. `upgrade` is how the cluster comes to the new
-    version of the application that this worker runs, if it does.
+    version of the application that this worker runs, if it does, and `listings` are what the
+    sources of that list here.
     """
 
     moving: str = ""
@@ -70,6 +71,7 @@ class Changing:
     sought: Address | None = None
     answers: deque[TellOperator] = attrs.field(factory=lambda: deque(maxlen=ANSWERS_MAX))
     upgrade: NewVersion | None = None
+    listings: tuple[Listing, ...] = ()
 
 
 Work: TypeAlias = Callable[[Job, trio.Nursery], None]

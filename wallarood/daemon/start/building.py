@@ -117,5 +117,6 @@ def build_worker(
         notify=lambda: notify(f"STATUS={worker.status_text}"),
         profile=parts.profile,
     )
-    worker.change.upgrade = start.upgrade
+    if start.upgrade is not None:
+        worker.change.upgrade, worker.change.listings = start.upgrade, start.listings
     return worker

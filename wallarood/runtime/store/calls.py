@@ -94,6 +94,7 @@ async def read_holdings(worker: Worker, turn: Turn, *, attempt: str) -> None:
             store.line,
             tuple(store.kept.values()),
             replicas=store.replicas.held,
+            listings=worker.change.listings,
         )
 
     worker.post(HoldingsRead(await stored(worker, turn, read)))

@@ -14,6 +14,7 @@ from wallarood.model.topology import Topology
 from wallarood.planning.change import replan
 from wallarood.planning.listings import list_partitions
 from wallarood.planning.plan import plan
+from wallarood.planning.upgrade import successors, taken_over, upgraded
 from wallarood.runtime.change.takeover import How, Position, Takeover
 from wallarood.runtime.dataflow.tasks.source_task import LISTING
 
@@ -173,3 +174,76 @@ def test_the_writer_of_a_sink_goes_on_where_it_was() -> None:
         NAMES[:2],
     )
     assert [each.keeps_sink("o") for each in everybody] == [True, False]
+
+
+def newer(source: w.ListSource) -> w.Application:
+    """The application with other names, and with a step that is new."""
+    stamped = w.source("texts", source, time=w.event_time(lambda _: 0, unit="s"))
+    keyed = stamped.key_by(str)
+    counts = keyed.to(w.state_computation(state=Total, name="each")(lambda one, _: one))
+    new = keyed.aggregate(w.count(), name="new").to_sink(w.ListSink([]), name="new-out")
+    sink = counts.collect().to(of_all).to_sink(w.ListSink([]))
+    return w.application("a", sink, new, was={"texts": "lines", "each": "by_key"})
+
+
+def upgrades(old: w.Application, new: w.Application, workers: tuple[str, ...]) -> list[Takeover]:
+    previous = formed(old, workers)
+    former = taken_over(successors(old.fingerprint, new))
+    topology = upgraded(new, previous, (), former=former, epoch=2)
+    return [Takeover(new, previous, topology, each, former) for each in workers]
+
+
+@given(groups)
+def test_a_new_version_finds_all_where_it_is_under_its_former_name(
+    workers: tuple[str, ...],
+) -> None:
+    source = Listed([], names=FILES)
+    for takeover in upgrades(application(source), newer(source), workers):
+        parts = {part.name: part for part in takeover.parts()}
+        assert parts["each"].was == "by_key"
+        assert parts["each"].had == parts["each"].owned
+        assert (parts["new"].was, parts["new"].had_here) == ("", False)
+        assert all(not part.gained and not part.sources for part in parts.values())
+        if "texts-time" in parts:
+            assert parts["texts-time"].was == "lines-time"
+        for name, part in parts.items():
+            if name.startswith("@") and part.had_here:
+                assert part.was in ("@lines-time", "@by_key", "@of_all")
+
+
+@given(groups)
+def test_a_renamed_source_is_read_on_by_its_former_readers(workers: tuple[str, ...]) -> None:
+    source = Listed([], names=FILES)
+    everybody = upgrades(application(source), newer(source), workers)
+    readers = everybody[0].previous.stages[0].source_partitions
+    had = {
+        worker: at(tuple(each.partition for each in readers if each.worker == worker))
+        for worker in workers
+    }
+    for each in everybody:
+        assert each.positions(had) == [("texts", *one[1:]) for one in had[each.worker]]
+
+
+@given(groups)
+def test_a_renamed_source_that_is_watched_is_read_on_once(workers: tuple[str, ...]) -> None:
+    had = {worker: at(FILES[place :: len(workers)]) for place, worker in enumerate(workers)}
+    found: list[Position] = []
+    for each in upgrades(application(Watched([])), newer(Watched([])), workers):
+        found += each.positions(had)
+    assert sorted(found, key=str) == sorted(at(FILES, "texts"), key=str)
+
+
+def test_state_that_would_have_to_move_is_refused() -> None:
+    source = Listed([], names=FILES)
+    old, new = application(source), newer(source)
+    workers = ("alpha", "beta")
+    previous = formed(old, workers)
+    former = taken_over(successors(old.fingerprint, new))
+    topology = plan(new, workers, tuple((each, list_partitions(new)) for each in workers), epoch=2)
+    stages = tuple(
+        attrs.evolve(each, partition_owners=tuple(1 - place for place in each.partition_owners))
+        for each in topology.stages
+    )
+    moved = attrs.evolve(topology, stages=stages)
+    with pytest.raises(RefusedError, match="'each' would have to move between workers"):
+        list(Takeover(new, previous, moved, "alpha", former).parts())
