@@ -90,14 +90,20 @@ def records_of(workers: list[WorkerProcess]) -> int:
     return sum(source.records for status in statuses if status for source in status.sources)
 
 
-def start(hosts: Hosts, arguments: argparse.Namespace, keys: int) -> list[WorkerProcess]:
+def start(
+    hosts: Hosts, arguments: argparse.Namespace, keys: int, *flags: str
+) -> list[WorkerProcess]:
     part = keys if arguments.all or keys <= 50_000 else keys // 40
     file = hosts.directory / "sums.py"
     file.write_text(APPLICATION.format(keys=keys, part=part))
     names = NAMES[: arguments.workers]
     return [
         hosts.start(
-            name, str(file), "--cluster-id", "auto", count=len(names), initializer=name == "alpha"
+            name,
+            str(file),
+            *("--cluster-id", "auto", *flags),
+            count=len(names),
+            initializer=name == "alpha",
         )
         for name in names
     ]
