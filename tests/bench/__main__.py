@@ -79,11 +79,7 @@ def parser() -> argparse.ArgumentParser:
     costs.add_argument("--seconds", type=float, default=10.0, help="of each run (default 10)")
     costs.add_argument("--all", action="store_true", help="all keys change, not 5 %%")
     costs.set_defaults(run=checkpoints.run)
-    twice = commands.add_parser("copies", parents=[common], help="what copies of checkpoints cost")
-    twice.add_argument("--keys", type=int, nargs="+", default=[10_000, 1_000_000])
-    twice.add_argument("--workers", type=int, default=2)
-    twice.add_argument("--seconds", type=float, default=10.0, help="of each run (default 10)")
-    twice.set_defaults(run=copies.run, all=False)
+    _add_copies(commands, common)
     curves = commands.add_parser("growth", parents=[common], help="W7: how cost grows")
     curves.add_argument(
         "--curves", nargs="+", choices=growth.CURVES, default=list(growth.CURVES), help="of these"
@@ -100,6 +96,16 @@ def parser() -> argparse.ArgumentParser:
     resting.add_argument("--workers", type=int, nargs="+", default=[8], help="that form a cluster")
     resting.set_defaults(run=idle.run)
     return whole
+
+
+def _add_copies(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", common: argparse.ArgumentParser
+) -> None:
+    twice = commands.add_parser("copies", parents=[common], help="what copies of checkpoints cost")
+    twice.add_argument("--keys", type=int, nargs="+", default=[10_000, 1_000_000])
+    twice.add_argument("--workers", type=int, default=2)
+    twice.add_argument("--seconds", type=float, default=10.0, help="of each run (default 10)")
+    twice.set_defaults(run=copies.run, all=False)
 
 
 def _add_brokers(

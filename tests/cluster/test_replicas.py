@@ -129,6 +129,26 @@ def counts_in(path: Path) -> list[tuple[str, int]]:
             return []
 
 
+def test_a_damaged_part_is_had_back_from_the_other_disk(
+    tmp_path: Path, slow_count: str, flags: tuple[str, ...]
+) -> None:
+    with hosts_in(tmp_path) as hosts:
+        cluster = Killer(hosts, slow_count, 2, *flags)
+        cluster.until("running")
+        beta = cluster.workers["beta"]
+        wait_for("checkpoints", lambda: (beta.status() or fail()).checkpoint.committed >= 4)
+        beta.process.kill()
+        beta.wait()
+        with contextlib.closing(sqlite3.connect(beta.state / "cluster" / "checkpoints.db")) as disk:
+            assert disk.execute("UPDATE chunk SET data = x'00'").rowcount > 0
+            disk.commit()
+        beta = cluster.workers["beta"] = cluster.start("beta")
+        cluster.until("completed")
+        assert "a damaged checkpoint was replaced by its copy" in beta.said
+        cluster.end()
+    check_slow_count(tmp_path)
+
+
 @pytest.mark.long
 def test_workers_are_killed_at_random_moments_while_they_copy(
     tmp_path: Path, slow_count: str, flags: tuple[str, ...]

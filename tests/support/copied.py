@@ -22,8 +22,8 @@ from wallarood.runtime.ports import ReplicaStore
 from wallarood.runtime.replicas import KeptFiles
 from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
 from wallarood.storage.checkpoints import CheckpointStore
-from wallarood.storage.copied_files import CopiedFiles
-from wallarood.storage.files_to_copy import FilesToCopy
+from wallarood.storage.copies.copied_files import CopiedFiles
+from wallarood.storage.copies.files_to_copy import FilesToCopy
 from wallarood.storage.part_reader import read_own_part
 
 from .wires import data_channels, ended_with

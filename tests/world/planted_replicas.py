@@ -19,7 +19,7 @@ class NeverVoid(Replicas):
 
 def never_void(store: CheckpointStore) -> CheckpointStore:
     """A store with such replicas."""
-    marks, transaction = (lambda: store.marks), store._transaction
+    marks, transaction = (lambda: store.marks), store.transaction
     store.replicas = NeverVoid(store.path, store.connection, transaction, marks)
     return store
 

@@ -91,7 +91,7 @@ class ReplicaStore(Protocol):
 
 
 class FilesToCopy(Protocol):
-    """What sources and sinks keep; see `wallarood.storage.files_to_copy`."""
+    """What sources and sinks keep; see `wallarood.storage.copies.files_to_copy`."""
 
     def holds(self, path: str, size: int) -> None:
         """A journal's file is durable up to *size*."""
@@ -104,7 +104,7 @@ class FilesToCopy(Protocol):
 
 
 class CopiedFiles(Protocol):
-    """Copies of another worker's files; see `wallarood.storage.copied_files`."""
+    """Copies of another worker's files; see `wallarood.storage.copies.copied_files`."""
 
     def states(self) -> tuple[FileState, ...]:
         """The files that are here."""
@@ -233,6 +233,12 @@ class RecordStore(Protocol):
         What is *there* already is left out. Raises DamagedStateError: it is not here, or damaged.
         Raises CannotCreateError.
         """
+
+    def damaged_parts(self, cluster_id: ClusterId) -> list[CheckpointId]:
+        """The checkpoints that cannot be done without, and are damaged."""
+
+    def mend_part(self, cluster_id: ClusterId, head: PartHead, chunks: Iterable[Chunk]) -> None:
+        """Put a copy of a part in its place."""
 
     def files_to_copy(self) -> FilesToCopy:
         """What sources and sinks keep here, for another disk."""

@@ -12,7 +12,7 @@
 import fcntl
 import os
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import attrs
 import structlog
 
 from wallarood.disk.durable import sync_directory
+from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.cluster_record import SCHEMA_VERSION, ClusterRecord, RecordState
 from wallarood.model.errors import (
     CannotCreateError,
@@ -30,12 +31,14 @@ from wallarood.model.errors import (
     WallaroodError,
 )
 from wallarood.model.ids import ClusterId, Incarnation, WorkerName
-from wallarood.model.messages.replicas import ChunkGroup, PartWanted
+from wallarood.model.messages.replicas import Chunk, ChunkGroup, PartHead, PartWanted
 from wallarood.storage.archives import archives_in, set_aside
 from wallarood.storage.change_rows import ChangeRows, Found, look_at_changes
 from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
 from wallarood.storage.checkpoints import CheckpointStore
-from wallarood.storage.copied_files import CopiedFiles
+from wallarood.storage.copies.copied_files import CopiedFiles
+from wallarood.storage.copies.files_to_copy import FilesToCopy
+from wallarood.storage.copies.mending import damaged_parts, mend_part
 from wallarood.storage.files import (
     damaged,
     in_the_way,
@@ -43,7 +46,6 @@ from wallarood.storage.files import (
     read_document,
     write_document,
 )
-from wallarood.storage.files_to_copy import FilesToCopy
 from wallarood.storage.part_reader import PartRead, read_own_part, read_replica
 from wallarood.wire.strict import StructureError, structure, unstructure
 
@@ -103,6 +105,14 @@ class StateDirectory:
         if record is None or record.worker == wanted.part.owner:
             return read_own_part(path, cluster_id, wanted, there=there)
         return read_replica(path, cluster_id, wanted)
+
+    def damaged_parts(self, cluster_id: ClusterId) -> list[CheckpointId]:
+        """The checkpoints that cannot be done without, and are damaged; see `mending`."""
+        return damaged_parts(self.checkpoints_path, cluster_id)
+
+    def mend_part(self, cluster_id: ClusterId, head: PartHead, chunks: Iterable[Chunk]) -> None:
+        """Put a copy of a part in its place; see `mending`."""
+        mend_part(self.checkpoints_path, cluster_id, head, chunks=chunks)
 
     def files_to_copy(self) -> FilesToCopy:
         """What sources and sinks keep here, for another disk."""

@@ -12,6 +12,7 @@ from wallarood.model.errors import CannotCreateError, WallaroodError
 from wallarood.model.ids import ClusterId
 from wallarood.model.messages import Holdings, RoundProposal
 from wallarood.runtime.ports import CheckpointStore
+from wallarood.runtime.store.mending import open_or_mend
 from wallarood.runtime.store.turns import Turn
 from wallarood.runtime.worker import Worker
 
@@ -58,7 +59,7 @@ async def stored(
             assert cluster_id is not None
             if record is None:
                 worker.store.create_checkpoints(cluster_id)
-            worker.checkpoints = worker.store.open_checkpoints(cluster_id)
+            worker.checkpoints = open_or_mend(worker, cluster_id)
         return call(worker.checkpoints)
 
     while True:

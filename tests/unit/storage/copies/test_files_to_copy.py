@@ -6,8 +6,8 @@ import pytest
 
 from wallarood.connectors.journal.files import Journal, open_journal
 from wallarood.model.messages.replicas import FileGone, FilePiece
-from wallarood.storage.copied_files import CopiedFiles
-from wallarood.storage.files_to_copy import FilesToCopy
+from wallarood.storage.copies.copied_files import CopiedFiles
+from wallarood.storage.copies.files_to_copy import FilesToCopy
 
 
 class Disks:

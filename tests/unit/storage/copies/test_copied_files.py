@@ -6,7 +6,7 @@ import pytest
 
 from wallarood.model.errors import CannotCreateError, RemoteProtocolError
 from wallarood.model.messages.replicas import FileGone, FilePiece
-from wallarood.storage.copied_files import CopiedFiles
+from wallarood.storage.copies.copied_files import CopiedFiles
 
 
 @pytest.mark.parametrize(

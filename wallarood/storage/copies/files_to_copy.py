@@ -14,7 +14,7 @@ from pathlib import Path
 import attrs
 
 from wallarood.model.messages.replicas import FileGone, FilePiece, FileState
-from wallarood.storage.copied_files import checksum_of, files_in
+from wallarood.storage.copies.copied_files import checksum_of, files_in
 
 PIECE_BYTES = 256 << 10
 
