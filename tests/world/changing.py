@@ -21,12 +21,16 @@ from wallarood.model.checkpoint import CheckpointPart, Restored, SinkPart, Sourc
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.ids import NO_BALLOT, Ballot, Member, Seat
 from wallarood.model.messages import (
+    Accept,
     Accepted,
+    ChangePublished,
     ChangeRequest,
     Collect,
     ControlMessage,
     Decided,
     Holdings,
+    Stage,
+    Staged,
 )
 from wallarood.model.topology import Topology
 
@@ -46,8 +50,11 @@ from .node import Node
 from .world import Wire, World, lived
 
 SPARES = ("rho", "sigma", "tau")
+FAULTS_END_S = 40.0
 ASK_AGAIN_S = 2.5
 TRIES = 12
+STEPS = (ChangePublished, Stage, Staged, Accept, Accepted, Decided)
+"""What is said in a change, after which something may go wrong."""
 
 
 class ChangingFounders(Founders):
@@ -107,6 +114,9 @@ class ChangingWorld(World):
         self.questions: dict[str, tuple[int, Ballot]] = {}
         self.requests = 0
         self.wanted_changes = self.chance.choice([1, 2, 3, 4])
+        self.trouble = self.chance.choice([0.0, 0.03, 0.15])
+        """How often something goes wrong between two steps of a change."""
+        self.faults_end_s = FAULTS_END_S
 
     def make_node(self, name: str) -> Node:
         """A worker of this world."""
@@ -392,6 +402,25 @@ class ChangingWorld(World):
         """As ever; and what is said is durable where it is said."""
         self.check_promise(self.changing_node(node.name), message)
         super().send(node, connection, message, stamp)
+        if isinstance(message, STEPS) and self.faulty and self.chance.random() < self.trouble:
+            self.later(0.0, lambda: self.trouble_in_change(node, connection))
+
+    def trouble_in_change(self, node: Node, connection: int) -> None:
+        """Something goes wrong between two steps of a change."""
+        match self.chance.randrange(4):
+            case 0:
+                if node.alive:
+                    self.kill(node)
+            case 1:
+                self.say(f"{node.name} is stopped between two steps")
+                node.stopped_until = self.now + self.chance.random() * 12
+            case 2:
+                for wire in self.wires:
+                    if wire.number == connection and wire.open:
+                        self.cut(wire)
+            case _:
+                self.parted = {node.name}
+                self.later(self.chance.random() * 12, self.parted.clear)
 
     def check_promise(self, node: ChangingNode, message: ControlMessage) -> None:
         """A promise and an acceptance are durable, and nothing runs, before they are given."""

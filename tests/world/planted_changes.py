@@ -1,15 +1,13 @@
 """Planted bugs of changes, each with what is said of it when it is caught."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-import attrs
-
-from wallarood.control.change.effects import WriteVote
 from wallarood.control.change.proposing.bids import Bids
 from wallarood.control.change.proposing.changer import Changer
 from wallarood.control.change.proposing.changer_phases import Phase
 from wallarood.control.change.view import View
-from wallarood.control.effects import Effect, ReadHoldings
+from wallarood.control.effects import Effect
+from wallarood.control.machine import Table
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.control.rounds.recovery_member import Phase as Member
 from wallarood.control.rounds.recovery_member import RecoveryMember
@@ -24,17 +22,16 @@ from .bugs import Bugs
 class Running(RecoveryMember):
     """Promises while its part of the job runs."""
 
+    TRANSITIONS: ClassVar[Table] = {
+        **RecoveryMember.TRANSITIONS,
+        (Member.RUNNING, Collect): frozenset({Member.RUNNING, Member.HALTING, Member.PROMISING}),
+    }
+
     def _collect(self, sender: WorkerName, asked: Collect) -> list[Effect]:
         if self.phase is Member.RUNNING and asked.ballot > self._heeded:
             self._asker, self._asked = sender, asked
-            self.phase = Member.HALTING
-            return self._answer_while_it_runs()
+            return self._answer()
         return super()._collect(sender, asked)
-
-    def _answer_while_it_runs(self) -> list[Effect]:
-        vote = attrs.evolve(self.vote, promised=self._asked.ballot)
-        self.vote = vote
-        return [WriteVote(vote), ReadHoldings(self._asked.attempt)]
 
 
 class AnyBallot(RecoveryMember):
@@ -81,7 +78,7 @@ class Hasty(Changer):
 PLANTED_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "a promise is said before it is durable": (
         {"early_promise": True},
-        "promises .*, which is not durable|asks with .*, which is not durable",
+        "(promises|accepts|asks with) .*, which is not durable",
     ),
     "a promise does not halt the job": (
         {"bugs": Bugs(classes=Classes(recovery_member=Running))},

@@ -1,10 +1,9 @@
 """Who proposes the next epoch: brings a change about, or finishes one that was accepted."""
 # Theory of operation
 # ===================
-# The first survivor proposes; all others send it what they are asked for. One change is made at a
-# time. For a planned one the leader is asked for a checkpoint after whose barrier all sources stand
-# still, and all sinks publish it; a lost member cannot be waited for, so its eviction begins with
-# the next step.
+# The first survivor proposes, one change at a time; others send it what they are asked for. For a
+# planned one the leader is asked for a checkpoint after whose barrier all sources stand still, and
+# all sinks publish it; the eviction of a lost member begins with the next step.
 #
 # Then all that stay are asked what they hold, with a ballot above all that are known: this worker
 # asks itself first, which makes the ballot durable, and an answer is a promise to heed nothing
@@ -17,8 +16,8 @@
 # finished as it is, whatever was wanted. A worker that has accepted one and hears nothing proposes
 # itself, after a wait by its place among the members; a majority of promises is enough for that.
 #
-# Until something is accepted, a change ends with the next question that has a higher ballot: so one
-# that cannot be made is abandoned by telling all, and the leader begins a round in this epoch.
+# Until something is accepted, a change ends with the next question of a higher ballot: it is
+# abandoned by telling all, and the leader begins a round in this epoch.
 
 from typing import ClassVar
 
@@ -52,7 +51,7 @@ ASK_AGAIN_S = 2.0
 WAIT_S = 60.0
 """How long a change may wait for one step before it is abandoned."""
 STAGING_WAITS = 20
-"""How many times as long staging may take."""
+"""How many times as long staging may take, as long as all that stage are there."""
 BOUND_WAIT_S = 4.0
 """After which a worker that has accepted a change proposes it itself; longer by its place."""
 
@@ -76,7 +75,7 @@ class Changer:
         self._vote = vote or Vote(view.epoch)
         self._door = Door(view)
         self.proposal = Proposal(view, self._door, Bids(view.me.name, self._vote.promised))
-        self._ask_at = self._until = 0.0
+        self._ask_at = self._until = self._limit = 0.0
         self._propose_at = self._next_turn(now)
 
     @property
@@ -193,9 +192,9 @@ class Changer:
 
     # ---- the steps -------------------------------------------------------------------------------
 
-    def _wait(self, phase: Phase, now: float, *, waits: int = 1) -> None:
-        self.phase = phase
-        self._until, self._ask_at = now + self._wait_s * waits, now + ASK_AGAIN_S
+    def _wait(self, phase: Phase, now: float) -> None:
+        self.phase, self._ask_at = phase, now + ASK_AGAIN_S
+        self._until, self._limit = now + self._wait_s, now + self._wait_s * STAGING_WAITS
 
     def _published(self, now: float) -> list[Effect]:
         return [] if set(self._view.workers) - self.proposal.done else self._collect(now)
@@ -215,9 +214,7 @@ class Changer:
         if not proposal.promised:
             return proposal.ask() if sender == self._view.me.name else []
         change = choosing.accepted_change(proposal.holdings.values())
-        if change is not None:
-            return self._accept(change, now)
-        return self._stage(now)
+        return self._stage(now) if change is None else self._accept(change, now)
 
     def _stage(self, now: float) -> list[Effect]:
         proposal = self.proposal
@@ -228,7 +225,7 @@ class Changer:
         except RefusedError as error:
             return self._abandon(error.message)
         proposal.done = set()
-        self._wait(Phase.STAGING, now, waits=STAGING_WAITS)
+        self._wait(Phase.STAGING, now)
         return proposal.ask()
 
     def _staged(self, staged: say.Staged, now: float) -> list[Effect]:
@@ -264,6 +261,8 @@ class Changer:
             self.proposal.plan, self._propose_at = None, self._next_turn(now)
             return self._collect(now)
         progress = self.proposal.progress
+        if self.phase is Phase.STAGING and self.proposal.all_here:
+            self._until = min(now + self._wait_s, self._limit)
         if now >= self._until and self.phase is not Phase.ACCEPTING:
             if self.proposal.plan is None:
                 return self._end("")

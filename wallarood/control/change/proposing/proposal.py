@@ -76,6 +76,13 @@ class Proposal:
         return self.change.workers if staging and self.change else self.view.workers
 
     @property
+    def all_here(self) -> bool:
+        """Whether those that have something left to do in this phase are heard of."""
+        left = set(self.everybody) - self.done
+        members = set(self.view.workers)
+        return not (left & set(self.view.away)) and (left <= members or self.door.is_there)
+
+    @property
     def progress(self) -> str:
         """What is waited for, in words; empty if nothing is."""
         left = ", ".join(name for name in self.everybody if name not in self.done)

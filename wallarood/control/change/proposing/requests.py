@@ -106,6 +106,11 @@ class Door:
         connection = self._asker.connection
         return [] if connection is None else [SendOnConnection(connection, message)]
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the worker that wants to join is connected."""
+        return self._asker.connection is not None
+
     def lost(self, connection: int) -> None:
         """A connection is closed."""
         if self._asker.connection == connection:
