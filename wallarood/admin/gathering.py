@@ -29,6 +29,14 @@ Kind: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[Any]]
 log = structlog.get_logger(__name__)
 
 
+class UnansweredError(ValueError):
+    """There is nothing to answer with: what is asked for is not there (404), or not shown (403)."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 @attrs.define(eq=False)
 class _Question:
     missing: set[WorkerName]
@@ -80,6 +88,8 @@ class Gathering:
             return {"error": f"{self.worker.member.name} does not know this question"}
         try:
             return await kind(query)
+        except UnansweredError as error:
+            return {"error": str(error), "code": error.code}
         except ValueError as error:
             return {"error": str(error)}
 
@@ -116,7 +126,8 @@ class Gathering:
     ) -> tuple[dict[str, Any], tuple[str, ...]]:
         """What each member answers to *query*, this worker's own answer first; who does not.
 
-        The answer of one that cannot, or finds the query wrong, is an object with ``error``.
+        The answer of one that cannot, or finds the query wrong, is an object with ``error``, and
+        the ``code`` of HTTP if it is not 400.
         """
         others = self.worker.node.peers
         answers: dict[str, Any] = {}

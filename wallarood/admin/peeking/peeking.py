@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 import trio
 
-from wallarood.admin.gathering import Kind
+from wallarood.admin.gathering import Kind, UnansweredError
 from wallarood.admin.peeking.shown import shown
 from wallarood.runtime.dataflow.looks import Looks, Tap
 from wallarood.runtime.worker import Worker
@@ -29,7 +29,9 @@ class Peeking:
 
     def _check(self) -> None:
         if not self.allowed:
-            raise ValueError("this worker shows no records, keys or states: security.tap is false")
+            raise UnansweredError(
+                403, "this worker shows no records, keys or states: security.tap is false"
+            )
 
     async def tap(self, query: Mapping[str, Any]) -> Any:
         """Records as they come to a stage here. Raises ValueError: the query is wrong."""
@@ -60,7 +62,9 @@ class Peeking:
             if name == stage.name or name in stage.steps
         }
         if not wanted:
-            raise ValueError(f"there is no stage {name[:100]!r}; stages: {', '.join(known)}")
+            raise UnansweredError(
+                404, f"there is no stage {name[:100]!r}; stages: {', '.join(known)}"
+            )
         found = [each.looks for each in job.stages if each.stage.index in wanted]
         return found + [each.looks for each in job.sinks if each.stage in wanted]
 
@@ -111,7 +115,9 @@ class Peeking:
         ]
         if name not in known:
             there = ", ".join(computations_of(self.worker.job)) or "none here"
-            raise ValueError(f"there is no computation {name[:100]!r}; with state: {there}")
+            raise UnansweredError(
+                404, f"there is no computation {name[:100]!r}; with state: {there}"
+            )
         return states_of(self.worker.job, name)
 
 

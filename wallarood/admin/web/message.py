@@ -31,7 +31,8 @@ class Request:
     def of(cls, method: str, target: str, headers: Mapping[str, str]) -> "Request":
         """A request for *target*. Raises ValueError: it has too many parameters."""
         path, _, query = target.partition("?")
-        return cls(method, path, dict(parse_qsl(query, max_num_fields=PARAMETERS_MAX)), headers)
+        given = parse_qsl(query, keep_blank_values=True, max_num_fields=PARAMETERS_MAX)
+        return cls(method, path, dict(given), headers)
 
 
 @attrs.frozen

@@ -12,32 +12,56 @@ from wallarood import __version__
 if TYPE_CHECKING:
     from wallarood.admin.web.routes import Route
 
+REFUSALS = {
+    "400": "the query is wrong",
+    "401": "no token, or a wrong one",
+    "403": "orders need a token; or what is asked for is not shown here",
+    "404": "there is no such stage or computation",
+    "405": "another method is expected",
+    "409": "not now; the message says why",
+    "421": "this host is not known by that name",
+    "429": "too many wrong tokens",
+    "431": "the request is too long",
+    "503": "as many pages as there may be are open already",
+    "504": "there was no answer in time",
+}
+"""What is answered instead, with `error`: why."""
+
 _SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean"}
+
+
+REFUSAL = {
+    "type": "object",
+    "description": "Why there is no other answer.",
+    "properties": {"error": {"type": "string"}},
+    "required": ["error"],
+}
 
 
 def document(prefix: str, routes: "Sequence[Route]") -> dict[str, Any]:
     """The document of *routes*, whose paths stand after *prefix*."""
-    schemas: dict[str, Any] = {}
+    schemas: dict[str, Any] = {"Refusal": REFUSAL}
+    error = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}}
     paths: dict[str, Any] = {}
     for route in routes:
-        given: dict[str, Any] = {"description": route.summary}
-        if route.gives is not None:
-            given |= {"content": {"application/json": {"schema": schema_of(route.gives, schemas)}}}
+        kind = "text/event-stream" if route.path == "/events" else "application/json"
+        schema = {} if route.gives is None else schema_of(route.gives, schemas)
+        given = {"description": route.summary, "content": {kind: {"schema": schema}}}
         paths.setdefault(prefix + route.path, {})[route.method.lower()] = {
             "summary": route.summary,
             "parameters": [
                 {
                     "name": name,
                     "in": "query",
-                    "description": text,
-                    "schema": {"type": "string"},
+                    "description": each.help,
+                    "required": each.required,
+                    "schema": each.schema,
                 }
-                for name, text in route.parameters.items()
+                for name, each in route.parameters.items()
             ],
             "responses": {
                 "202" if route.method == "POST" else "200": given,
-                "401": {"description": "no token, or a wrong one"},
-                "409": {"description": "not now; the message says why"},
+                **{code: {"description": text, **error} for code, text in REFUSALS.items()},
             },
         }
     return {
@@ -89,6 +113,8 @@ def _class_schema(kind: type, schemas: dict[str, Any]) -> dict[str, Any]:
             "type": "object",
             "description": (kind.__doc__ or "").strip(),
             "properties": {each: schema_of(hints[each], schemas) for each in fields},
-            "required": fields,
+            "required": [
+                field.name for field in attrs.fields(kind) if not field.metadata.get("omit_default")
+            ],
         }
     return {"$ref": f"#/components/schemas/{name}"}

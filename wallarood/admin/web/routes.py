@@ -23,6 +23,7 @@ from wallarood.admin.web.message import (
     value_reply,
 )
 from wallarood.admin.web.once import Once
+from wallarood.admin.web.parameters import Parameter, values_of
 from wallarood.model.topology import Topology
 from wallarood.wire.strict import unstructure
 
@@ -34,6 +35,7 @@ METRICS_S = 1.0
 """As often as the figures are looked at."""
 ANSWER_S = 1.0
 TAP_S, TAP_S_MAX = 2.0, 20.0
+COUNT_MAX = 1000
 KEYS_S = 5.0
 
 
@@ -66,8 +68,11 @@ class Route:
     summary: str
     gives: Any = None
     """The class that is given, as JSON; None for a value of its own form."""
-    parameters: Mapping[str, str] = attrs.field(factory=dict)
+    parameters: Mapping[str, Parameter] = attrs.field(factory=dict)
 
+
+_COMPUTATION = Parameter("whose state", required=True)
+_COUNT = Parameter("how many; 10", int, 1, COUNT_MAX)
 
 API: tuple[Route, ...] = (
     Route("GET", "/status", "what this worker says of itself", Status),
@@ -83,10 +88,10 @@ API: tuple[Route, ...] = (
         "some of the records that come to a stage, on each worker",
         None,
         {
-            "stage": "its name, or that of a step of it",
-            "key": "only records of this key",
-            "count": "how many, from each worker; 10",
-            "seconds": "how long to wait for them; 2",
+            "stage": Parameter("its name, or that of a step of it", required=True),
+            "key": Parameter("only records of this key"),
+            "count": Parameter("how many, from each worker; 10", int, 1, COUNT_MAX),
+            "seconds": Parameter("how long to wait for them; 2", float, 0, TAP_S_MAX),
         },
     ),
     Route(
@@ -94,25 +99,31 @@ API: tuple[Route, ...] = (
         "/state",
         "the state of a key, as it is now",
         None,
-        {"computation": "whose state", "key": "the key"},
+        {"computation": _COMPUTATION, "key": Parameter("the key", required=True)},
     ),
     Route(
         "GET",
         "/keys",
         "the keys with the largest states, of those that are looked at",
         None,
-        {"computation": "whose state", "count": "how many; 10"},
+        {"computation": _COMPUTATION, "count": _COUNT},
     ),
     Route(
         "GET",
         "/slots",
         "how many keys a computation keeps in each group of slots",
         None,
-        {"computation": "whose state"},
+        {"computation": _COMPUTATION},
     ),
     Route("GET", "/openapi.json", "this document"),
-    Route("POST", "/checkpoint", "take a checkpoint", None, {"keep": "keep it under this name"}),
-    Route("POST", "/drop", "drop a kept checkpoint", None, {"name": "its name"}),
+    Route("POST", "/checkpoint", "take a checkpoint", None, {"keep": Parameter("keep it as this")}),
+    Route(
+        "POST",
+        "/drop",
+        "drop a kept checkpoint",
+        None,
+        {"name": Parameter("as it is kept", required=True)},
+    ),
     Route("POST", "/reload", "read the configuration files again"),
     Route(
         "POST",
@@ -151,7 +162,11 @@ class Routes:
         if route is not None:
             if (route.method == "GET") is not get or (not get and request.method != "POST"):
                 return _wrong_method(request.method, route.method)
-            return await self._of_api(route.path, request)
+            try:
+                query = values_of(route.parameters, request.query)
+            except ValueError as error:
+                return error_reply(400, str(error))
+            return await self._of_api(route.path, query)
         pages: dict[str, Callable[[Request], Awaitable[Reply]]] = {
             "/metrics": self._metrics,
             "/healthz": self._health,
@@ -166,7 +181,7 @@ class Routes:
         return error_reply(404, f"there is no {path[:100]}: expected one of {known}")
 
     async def _of_api(  # noqa: PLR0912 - a branch a path
-        self, path: str, request: Request
+        self, path: str, query: Mapping[str, Any]
     ) -> Reply | Events:
         match path:
             case "/status":
@@ -185,11 +200,11 @@ class Routes:
             case "/history":
                 return await self._asked({"kind": "history"}, ANSWER_S)
             case "/tap":
-                seconds = min(TAP_S_MAX, float(request.query.get("seconds", TAP_S)))
-                query = {**request.query, "kind": "tap", "seconds": seconds}
+                seconds = query.get("seconds", TAP_S)
+                query = {**query, "kind": "tap", "seconds": seconds}
                 return await self._asked(query, seconds + ANSWER_S)
             case "/state" | "/keys" | "/slots":
-                return await self._asked({**request.query, "kind": path[1:]}, KEYS_S)
+                return await self._asked({**query, "kind": path[1:]}, KEYS_S)
             case "/openapi.json":
                 from wallarood.admin.web.openapi import document  # noqa: PLC0415 - few ask
 
@@ -199,7 +214,7 @@ class Routes:
                     return error_reply(503, f"{EVENT_STREAMS_MAX} pages are open here already")
                 return Events(self._events())
             case _:
-                return self._order(path.removeprefix("/"), request)
+                return self._order(path.removeprefix("/"), query)
 
     async def _asked(self, query: Mapping[str, Any], within_s: float) -> Reply:
         """What all workers answer to *query*."""
@@ -209,15 +224,15 @@ class Routes:
         wrong = [each for each in told.values() if isinstance(each, dict)]
         errors = [each["error"] for each in wrong if "error" in each]
         if errors and len(errors) == len(told):
-            return error_reply(400, str(errors[0]))
+            return error_reply(wrong[0].get("code", 400), str(errors[0]))
         return value_reply({"workers": told, "silent": silent})
 
-    def _order(self, name: str, request: Request) -> Reply:
+    def _order(self, name: str, query: Mapping[str, Any]) -> Reply:
         order = self.answers.orders.get(name)
         if order is None:
             return error_reply(404, f"this worker takes no order {name}")
         try:
-            return value_reply(order(request.query), 202)
+            return value_reply(order(query), 202)
         except OrderRefusedError as error:
             return error_reply(409, str(error))
 

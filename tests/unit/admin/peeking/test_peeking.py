@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from wallarood.admin.gathering import UnansweredError
 from wallarood.admin.peeking.peeking import Peeking
 from wallarood.flow.state.keyed import KeyedState
 from wallarood.model.batch import Batch
@@ -66,8 +67,9 @@ async def test_a_stage_of_another_worker_is_not_waited_for_and_an_unknown_one_is
 ) -> None:
     assert await peeking.tap({"stage": "last"}) == []
     assert trio.current_time() == 0
-    with pytest.raises(ValueError, match="no stage 'none'; stages: count, other"):
+    with pytest.raises(UnansweredError, match="no stage 'none'; stages: count, other") as refused:
         await peeking.tap({"stage": "none"})
+    assert refused.value.code == 404
     with pytest.raises(ValueError, match="expected 1 to 1000"):
         await peeking.tap({"stage": "count", "count": "5000"})
 

@@ -10,6 +10,7 @@ from wallarood.admin.web.message import PARAMETERS_MAX, Request, error_reply, va
 def test_a_target_is_a_path_and_its_parameters() -> None:
     request = Request.of("GET", "/a/b?name=c%20d&name=e", {})
     assert (request.path, request.query) == ("/a/b", {"name": "e"})
+    assert Request.of("GET", "/?a=&b", {}).query == {"a": "", "b": ""}
 
 
 def test_too_many_parameters_are_refused() -> None:

@@ -6,6 +6,7 @@ from support.clusters import healthy_cluster
 
 from wallarood.admin.web.openapi import document, schema_of
 from wallarood.admin.web.routes import API, PREFIX
+from wallarood.model.topology import Topology
 from wallarood.wire.strict import unstructure
 
 
@@ -52,3 +53,19 @@ def test_every_route_is_in_the_document() -> None:
         (PREFIX + route.path, route.method.lower()) for route in API
     }
     assert made["paths"]["/api/v1/checkpoint"]["post"]["parameters"][0]["name"] == "keep"
+
+
+def test_the_document_says_how_queries_are_refused_and_what_they_must_have() -> None:
+    made = document(PREFIX, API)["paths"]["/api/v1/tap"]["get"]
+    parameters = {each["name"]: each for each in made["parameters"]}
+    assert parameters["stage"]["required"]
+    assert parameters["count"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 1000}
+    refused = made["responses"]["400"]["content"]["application/json"]["schema"]
+    assert refused == {"$ref": "#/components/schemas/Refusal"}
+
+
+def test_what_may_be_left_out_is_not_required() -> None:
+    schemas: dict[str, Any] = {}
+    schema_of(Topology, schemas)
+    assert "writers" not in schemas["Stage"]["required"]
+    assert "workers" in schemas["Stage"]["required"]

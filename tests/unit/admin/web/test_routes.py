@@ -29,7 +29,9 @@ def routes_of(gathered: list[int] | None = None, **changes: Any) -> Routes:
 
     async def ask(query: Any, _: float) -> tuple[dict[str, Any], tuple[str, ...]]:
         if query.get("computation") == "none":
-            return {"alpha": {"error": "there is no computation"}}, ()
+            return {"alpha": {"error": "there is no computation", "code": 404}}, ()
+        if query.get("computation") == "old":
+            return {"alpha": {"error": "of another version"}}, ()
         return {"alpha": query, "beta": query}, ("gamma",)
 
     answers = Answers(
@@ -54,8 +56,10 @@ async def test_each_path_of_the_api_answers_with_its_method_only() -> None:
         wrong = "POST" if route.method == "GET" else "GET"
         assert (await asked(routes, f"/api/v1{route.path}", wrong)).code == 405
         if route.method == "GET" and route.path != "/events":
-            assert (await asked(routes, f"/api/v1{route.path}")).code == 200
-            assert (await asked(routes, route.path)).code == 200  # as before there was a prefix
+            needed = "&".join(f"{name}=a" for name, p in route.parameters.items() if p.required)
+            assert (await asked(routes, f"/api/v1{route.path}?{needed}")).code == 200
+            # As before there was a prefix.
+            assert (await asked(routes, f"{route.path}?{needed}")).code == 200
 
 
 def told_by_both(reply: Reply) -> Any:
@@ -70,10 +74,19 @@ async def test_what_is_asked_of_all_goes_to_all_with_its_parameters() -> None:
     routes = routes_of()
     reply = await asked(routes, "/api/v1/state?computation=count&key=a%20b")
     assert told_by_both(reply) == {"kind": "state", "computation": "count", "key": "a b"}
-    reply = await asked(routes, "/api/v1/tap?stage=count&seconds=500")
-    assert told_by_both(reply) == {"kind": "tap", "stage": "count", "seconds": 20.0}
+    reply = await asked(routes, "/api/v1/tap?stage=count&seconds=5&count=7")
+    assert told_by_both(reply) == {"kind": "tap", "stage": "count", "seconds": 5.0, "count": 7}
     reply = await asked(routes, "/api/v1/keys?computation=none")
-    assert (reply.code, json.loads(reply.body)["error"]) == (400, "there is no computation")
+    assert (reply.code, json.loads(reply.body)["error"]) == (404, "there is no computation")
+    assert (await asked(routes, "/api/v1/keys?computation=old")).code == 400
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["tap", "tap?stage=a&seconds=500", "state?computation=a", "keys?computation=a&count=0"],
+)
+async def test_a_wrong_query_is_refused_before_anybody_is_asked(target: str) -> None:
+    assert (await asked(routes_of(), f"/api/v1/{target}")).code == 400
 
 
 async def test_the_history_is_that_of_all_who_answer() -> None:
