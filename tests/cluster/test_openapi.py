@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import Case, GenerationMode
 from support.harness import WorkerProcess, free_port, hosts_in, wait_for
 
-from wallarood.admin.web.routes import API, PREFIX
+from wallarood.admin.web.api import API, PREFIX
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 SHOWN = {"Authorization": f"Bearer {TOKEN}"}
-LEFT_OUT = {"/api/v1/events", "/api/v1/shutdown"}
-"""The one has no end, and the other ends what is tested; both are asked for by other tests."""
+LEFT_OUT = {"/api/v1/events", "/api/v1/shrink", "/api/v1/shutdown"}
+"""One has no end, the others change or end what is tested; other tests ask for them."""
 
 APPLICATION = """
 import wallarood as w

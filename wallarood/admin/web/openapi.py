@@ -10,7 +10,7 @@ import attrs
 from wallarood import __version__
 
 if TYPE_CHECKING:
-    from wallarood.admin.web.routes import Route
+    from wallarood.admin.web.api import Route
 
 REFUSALS = {
     "400": "the query is wrong",

@@ -17,26 +17,27 @@ CHARACTERS_MAX = 1024
 
 @attrs.frozen
 class Parameter:
-    """One parameter. `least` and `most` are bounds of a number, inclusive."""
+    """One parameter. `least` and `most` are bounds of a number, `characters` of a text."""
 
     help: str
     kind: type = str
     least: float | None = None
     most: float | None = None
     required: bool = False
+    characters: int = CHARACTERS_MAX
 
     @property
     def schema(self) -> dict[str, Any]:
         """As OpenAPI describes it."""
         if self.kind is str:
-            return {"type": "string", "minLength": 1, "maxLength": CHARACTERS_MAX}
+            return {"type": "string", "minLength": 1, "maxLength": self.characters}
         return {"type": TYPES[self.kind], "minimum": self.least, "maximum": self.most}
 
     def value_of(self, name: str, text: str) -> Any:
         """What *text* means. Raises ValueError: it means nothing, or is out of bounds."""
         if self.kind is str:
-            if not 1 <= len(text) <= CHARACTERS_MAX:
-                raise ValueError(f"{name}: expected 1 to {CHARACTERS_MAX:,} characters")
+            if not 1 <= len(text) <= self.characters:
+                raise ValueError(f"{name}: expected 1 to {self.characters:,} characters")
             return text
         value = self.kind(text) if _FORMS[self.kind].fullmatch(text) else None
         if value is None or not (self.least or 0) <= value <= (self.most or value):

@@ -1,9 +1,9 @@
 """What is answered where: the API under /api/v1, /metrics, health, and the dashboard."""
 # Theory of operation
 # ===================
-# `API` says of each path what it takes and gives: the OpenAPI document is made from it, and a test
-# asks for each. Pictures of the whole cluster, what pages are told of them and the text of /metrics
-# are made once for all who ask at about the same time: so a hundred pages cost as much as one.
+# `wallarood.admin.web.api` says of each path what it takes and gives. Pictures of the whole cluster,
+# what pages are told of them and the text of /metrics are made once for all who ask at about the
+# same time: so a hundred pages cost as much as one.
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -14,6 +14,7 @@ import trio
 
 from wallarood.admin.orders import Order, OrderRefusedError
 from wallarood.admin.status import ClusterStatus, JobState, Status
+from wallarood.admin.web.api import API, PREFIX
 from wallarood.admin.web.message import (
     TEXT,
     Events,
@@ -23,19 +24,17 @@ from wallarood.admin.web.message import (
     value_reply,
 )
 from wallarood.admin.web.once import Once
-from wallarood.admin.web.parameters import Parameter, values_of
+from wallarood.admin.web.parameters import values_of
 from wallarood.model.topology import Topology
 from wallarood.wire.strict import unstructure
 
-PREFIX = "/api/v1"
 EVENT_S = 1.0
 EVENT_STREAMS_MAX = 16
 FRESH_S = 0.5
 METRICS_S = 1.0
 """As often as the figures are looked at."""
 ANSWER_S = 1.0
-TAP_S, TAP_S_MAX = 2.0, 20.0
-COUNT_MAX = 1000
+TAP_S = 2.0
 KEYS_S = 5.0
 
 
@@ -57,87 +56,6 @@ class Answers:
         """What all workers say."""
         asked = self.cluster
         return await asked() if asked is not None else ClusterStatus(self.status())
-
-
-@attrs.frozen
-class Route:
-    """One path of the API: what it is for, and the parameters of its query."""
-
-    method: str
-    path: str
-    summary: str
-    gives: Any = None
-    """The class that is given, as JSON; None for a value of its own form."""
-    parameters: Mapping[str, Parameter] = attrs.field(factory=dict)
-
-
-_COMPUTATION = Parameter("whose state", required=True)
-_COUNT = Parameter("how many; 10", int, 1, COUNT_MAX)
-
-API: tuple[Route, ...] = (
-    Route("GET", "/status", "what this worker says of itself", Status),
-    Route("GET", "/cluster", "what all workers say, and who did not answer", ClusterStatus),
-    Route("GET", "/topology", "stages, edges, and who runs what; 409 while forming", Topology),
-    Route("GET", "/workers", "the members, as this worker sees them"),
-    Route("GET", "/why", "why the cluster is slow, the most urgent finding first"),
-    Route("GET", "/history", "what the workers read and wrote in the last hour"),
-    Route("GET", "/events", "server-sent events: cluster, topology and findings, every second"),
-    Route(
-        "GET",
-        "/tap",
-        "some of the records that come to a stage, on each worker",
-        None,
-        {
-            "stage": Parameter("its name, or that of a step of it", required=True),
-            "key": Parameter("only records of this key"),
-            "count": Parameter("how many, from each worker; 10", int, 1, COUNT_MAX),
-            "seconds": Parameter("how long to wait for them; 2", float, 0, TAP_S_MAX),
-        },
-    ),
-    Route(
-        "GET",
-        "/state",
-        "the state of a key, as it is now",
-        None,
-        {"computation": _COMPUTATION, "key": Parameter("the key", required=True)},
-    ),
-    Route(
-        "GET",
-        "/keys",
-        "the keys with the largest states, of those that are looked at",
-        None,
-        {"computation": _COMPUTATION, "count": _COUNT},
-    ),
-    Route(
-        "GET",
-        "/slots",
-        "how many keys a computation keeps in each group of slots",
-        None,
-        {"computation": _COMPUTATION},
-    ),
-    Route("GET", "/openapi.json", "this document"),
-    Route("POST", "/checkpoint", "take a checkpoint", None, {"keep": Parameter("keep it as this")}),
-    Route(
-        "POST",
-        "/drop",
-        "drop a kept checkpoint",
-        None,
-        {"name": Parameter("as it is kept", required=True)},
-    ),
-    Route("POST", "/reload", "read the configuration files again"),
-    Route(
-        "POST",
-        "/shrink",
-        "have workers leave the cluster",
-        None,
-        {
-            "names": "who leaves, with commas between them",
-            "to": "how many stay, where no names are given",
-            "dry-run": "only say what would move",
-        },
-    ),
-    Route("POST", "/shutdown", "take a checkpoint, and end all workers"),
-)
 
 
 @attrs.define(eq=False)

@@ -4,8 +4,8 @@ from typing import Any
 
 from support.clusters import healthy_cluster
 
+from wallarood.admin.web.api import API, PREFIX
 from wallarood.admin.web.openapi import document, schema_of
-from wallarood.admin.web.routes import API, PREFIX
 from wallarood.model.topology import Topology
 from wallarood.wire.strict import unstructure
 

@@ -11,8 +11,9 @@ from trio.testing import MockClock
 
 from wallarood.admin.orders import OrderRefusedError
 from wallarood.admin.status import ClusterStatus, JobState
+from wallarood.admin.web.api import API
 from wallarood.admin.web.message import Events, Reply, Request
-from wallarood.admin.web.routes import API, EVENT_STREAMS_MAX, Answers, Routes
+from wallarood.admin.web.routes import EVENT_STREAMS_MAX, Answers, Routes
 
 
 def refusing(_: Any) -> Any:
