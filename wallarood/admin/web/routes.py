@@ -1,9 +1,9 @@
 """What is answered where: the API under /api/v1, /metrics, health, and the dashboard."""
 # Theory of operation
 # ===================
-# `wallarood.admin.web.api` says of each path what it takes and gives. Pictures of the whole cluster,
-# what pages are told of them and the text of /metrics are made once for all who ask at about the
-# same time: so a hundred pages cost as much as one.
+# `wallarood.admin.web.api` says of each path what it takes and gives. Pictures of the cluster, what
+# pages are told of them and the text of /metrics are made once for all who ask at about the same
+# time: so a hundred pages cost as much as one.
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
