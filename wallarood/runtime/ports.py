@@ -209,6 +209,14 @@ class ChangeStore(Protocol):
         """Make the epoch of *record* the one of this worker, in one transaction."""
 
 
+class FoundChanges(Protocol):
+    """What a database has of changes."""
+
+    @property
+    def staged(self) -> tuple[StagedChange, ...]:
+        """What is staged as a whole, the newest last."""
+
+
 class RecordStore(Protocol):
     """The durable memory of the cluster. Each call returns when the change is on disk."""
 
@@ -221,6 +229,9 @@ class RecordStore(Protocol):
 
     def create_checkpoints(self, cluster_id: ClusterId) -> None:
         """Make the checkpoints of a cluster of which there is no record yet."""
+
+    def look_at_changes(self) -> FoundChanges:
+        """What was adopted last, and what is staged, also while no store is open."""
 
     def changes_in(self, checkpoints: Any) -> ChangeStore:
         """What *checkpoints*, which this store has opened, has of changes."""

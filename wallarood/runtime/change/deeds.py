@@ -1,5 +1,6 @@
 """The effects of a change become deeds: votes, staging, adopting, leaving."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import assert_never
 
@@ -10,7 +11,9 @@ from wallarood.control.change import effects as do
 from wallarood.control.change.events import VoteWritten
 from wallarood.model.change import Vote
 from wallarood.model.cluster_record import ClusterRecord
+from wallarood.model.errors import WallaroodError
 from wallarood.runtime.change.staging import stage
+from wallarood.runtime.ports import CheckpointStore
 from wallarood.runtime.store.calls import in_turn, stored
 from wallarood.runtime.store.turns import Turn
 from wallarood.runtime.worker import Worker
@@ -64,16 +67,31 @@ async def _write_vote(worker: Worker, turn: Turn, *, vote: Vote) -> None:
 
 
 async def _unstage(worker: Worker, turn: Turn) -> None:
-    await stored(worker, turn, lambda store: worker.store.changes_in(store).unstage())
+    """Forget what is staged. A worker without a cluster may not have opened it since its start."""
+    staged = worker.store.look_at_changes().staged
+    of = staged[0].record.cluster_id if staged else None
+    if of is None and worker.node.record is None:
+        await worker.turns.run(turn, lambda: None)
+        return
+    await stored(worker, turn, lambda store: worker.store.changes_in(store).unstage(), of=of)
 
 
 async def _adopt(worker: Worker, turn: Turn, *, record: ClusterRecord) -> None:
     """Adopt what is staged; the record of the cluster follows, and is mended at a start if not."""
 
-    def adopt() -> None:
-        assert worker.checkpoints is not None
-        worker.store.changes_in(worker.checkpoints).adopt(record)
+    def adopt(store: CheckpointStore) -> Mapping[str, int]:
+        kept = dict(store.kept)
+        worker.store.changes_in(store).adopt(record)
         worker.store.save_record(record)
+        return kept
 
-    await worker.turns.run(turn, adopt)
-    log.info("the cluster has changed", epoch=record.topology.epoch)
+    epoch = record.topology.epoch
+    try:
+        kept = await stored(worker, turn, adopt, of=record.cluster_id)
+    except WallaroodError as error:
+        log.error("the new epoch cannot be adopted", epoch=epoch, reason=error.message)
+        raise
+    if kept:
+        names = ", ".join(map(repr, kept))
+        log.warning(f"kept checkpoints are dropped, for they are of other workers: {names}")
+    log.info("the cluster has changed", epoch=epoch)

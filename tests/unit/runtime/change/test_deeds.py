@@ -2,13 +2,21 @@
 
 from pathlib import Path
 
+import attrs
+import pytest
 from support.lone import endless, lone_worker
 
 from wallarood.control.change import effects as do
 from wallarood.control.change.events import VoteWritten
-from wallarood.model.change import Vote
+from wallarood.control.change.newcomer import Newcomer
+from wallarood.model.change import Change, Vote
+from wallarood.model.checkpoint import CheckpointId
+from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.ids import Address, Ballot
+from wallarood.model.staging import StagedChange, StagedPart
+from wallarood.planning.change import replan
 from wallarood.runtime.change.deeds import perform_change
+from wallarood.storage.state_directory import open_state_directory
 
 
 async def test_a_vote_is_on_disk_before_it_is_said_to_be(tmp_path: Path) -> None:
@@ -42,3 +50,79 @@ async def test_a_written_vote_is_reported(tmp_path: Path) -> None:
         perform_change(lone.worker, do.WriteVote(vote))
         await lone.until(lambda: lone.worker.posted)
         assert lone.worker.posted.popleft() == VoteWritten(vote)
+
+
+async def test_kept_checkpoints_go_with_a_change_and_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with lone_worker(tmp_path, endless([]), checkpoint__interval="50ms") as lone:
+        await lone.running()
+        worker = lone.worker
+        store, record = worker.checkpoints, worker.node.record
+        assert store is not None
+        assert record is not None
+        await lone.until(lambda: store.committed.number > 1)
+        worker.round.scope.cancel()  # type: ignore[union-attr]
+        await worker.round.ended.wait()  # type: ignore[union-attr]
+        await worker.turns.wait_idle()
+        store.keep("monday", store.committed.number)
+        topology = replan(worker.application, record.topology, ("alpha",), epoch=2)
+        change = Change(
+            2, record.members, (), topology, record.fingerprint, store.committed, 1, 9, 0
+        )
+        after = attrs.evolve(record, topology=topology, change=change)
+        ballot = Ballot(1, "alpha")
+        perform_change(worker, do.StageChange(ballot, after, record.topology, record.members))
+        await lone.until(lambda: worker.store.look_at_changes().staged)
+        perform_change(worker, do.AdoptChange(after))
+        await lone.until(lambda: store.round == 9)
+        await worker.turns.wait_idle()
+        loaded = worker.store.load_record()
+        assert loaded is not None
+        assert loaded.topology.epoch == 2
+        await lone.until(lambda: "'monday'" in capsys.readouterr().out)
+
+
+async def staged_by_a_newcomer(directory: Path) -> ClusterRecord:
+    """beta has staged what it has in a cluster, and has ended before it heard of a decision."""
+    async with lone_worker(directory / "alpha", endless([])) as alpha:
+        await alpha.running()
+        record = alpha.worker.node.record
+        assert record is not None
+    topology = replan(endless([]), record.topology, ("alpha", "beta"), epoch=2)
+    basis = CheckpointId(0, 0)
+    beta = attrs.evolve(record.members[0], name="beta")
+    members = (*record.members, beta)
+    change = Change(2, members, (), topology, record.fingerprint, basis, 1, 4, 0)
+    after = attrs.evolve(record, worker="beta", topology=topology, members=members, change=change)
+    state = open_state_directory(directory / "beta" / "state")
+    state.create_checkpoints(record.cluster_id)
+    store = state.open_checkpoints(record.cluster_id)
+    rows = state.changes_in(store)
+    part = StagedPart(rows.begin(), basis, (), (), ())
+    rows.finish(StagedChange(Ballot(1, "alpha"), after, record.topology, record.members, part))
+    store.close()
+    state.close()
+    return after
+
+
+async def test_a_newcomer_in_doubt_adopts_what_it_has_staged_in_a_former_life(
+    tmp_path: Path,
+) -> None:
+    after = await staged_by_a_newcomer(tmp_path)
+    named = {"worker__name": "beta", "worker__join": True}
+    async with lone_worker(tmp_path / "beta", endless([]), driven=False, **named) as lone:
+        assert isinstance(lone.worker.node.machines.formation, Newcomer)
+        assert lone.worker.checkpoints is None
+        perform_change(lone.worker, do.AdoptChange(after))
+        await lone.until(lambda: lone.worker.store.load_record() == after)
+
+
+async def test_a_newcomer_in_doubt_forgets_what_will_never_be(tmp_path: Path) -> None:
+    await staged_by_a_newcomer(tmp_path)
+    named = {"worker__name": "beta", "worker__join": True}
+    async with lone_worker(tmp_path / "beta", endless([]), driven=False, **named) as lone:
+        for _ in range(2):
+            perform_change(lone.worker, do.Unstage(2))
+            await lone.until(lambda: not lone.worker.store.look_at_changes().staged)
+            await lone.worker.turns.wait_idle()
