@@ -15,6 +15,7 @@ from wallarood.devcluster.outcome import Outcome
 from wallarood.devcluster.screen import Screen, make_screen, to_stderr
 from wallarood.loader import load_application
 
+PAGE_PORT = 7780
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -29,6 +30,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("app", metavar="APP", help="module:name or path/to/file.py[:name]")
     add_flags(parser, log_level="info")
+    parser.set_defaults(hints=True)
 
 
 def add_flags(parser: argparse.ArgumentParser, *, log_level: str) -> None:
@@ -63,7 +65,15 @@ def add_flags(parser: argparse.ArgumentParser, *, log_level: str) -> None:
         help="kill workers with SIGKILL at random and start them again while the job runs",
     )
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the kills (default: random)")
-    parser.set_defaults(default_log_level=log_level)
+    parser.add_argument(
+        "--page",
+        type=int,
+        nargs="?",
+        const=PAGE_PORT,
+        metavar="PORT",
+        help=f"serve a page that shows the cluster, on 127.0.0.1:PORT ({PAGE_PORT})",
+    )
+    parser.set_defaults(default_log_level=log_level, hints=False)
     parser.add_argument("args", nargs="*", metavar="ARGS", help="after --: for the application")
 
 
@@ -114,8 +124,11 @@ def run_local(
             chaos,
             config=tuple(flags.config),
             profile=flags.profile,
+            page_port=flags.page,
         )
         cluster.write_config()
+        for hint in cluster.hints if flags.hints or flags.page is not None else ():
+            screen.say(hint)
         outcome = _run(cluster, screen, look)
     screen.clear()
     if chaos is not None:

@@ -30,7 +30,8 @@ class LocalCluster:
     """What to start. *application* is APP as `wallarood run` takes it, *args* its ARGS.
 
     *config* are files of configuration, read after our own; *profile* is where each worker
-    writes where its time goes, with its name before the extension.
+    writes where its time goes, with its name before the extension. The first worker has the page
+    of the cluster on *page_port* of loopback, if there is one.
     """
 
     application: str
@@ -42,6 +43,7 @@ class LocalCluster:
     chaos: Chaos | None = None
     config: tuple[Path, ...] = ()
     profile: Path | None = None
+    page_port: int | None = None
 
     def state_directory(self, worker: WorkerName) -> Path:
         """Where *worker* keeps its state."""
@@ -51,9 +53,18 @@ class LocalCluster:
         """Where *worker* answers."""
         return self.state_directory(worker) / "admin.sock"
 
+    @property
+    def hints(self) -> list[str]:
+        """How to look at it, for a person."""
+        first = self.state_directory(self.workers[0])
+        page = [] if self.page_port is None else [f"page: http://127.0.0.1:{self.page_port}/"]
+        return [*page, f"wallarooctl why --state-directory {first} says how it does; so do top, …"]
+
     def command(self, worker: WorkerName) -> list[str]:
         """The command line of *worker*; the first one is the initializer."""
         first = ["--topology-initializer"] if worker == self.workers[0] else []
+        if first and self.page_port is not None:
+            first += ["--admin-http", f"127.0.0.1:{self.page_port}"]
         return [
             *(sys.executable, "-m", "wallarood", "run", self.application, *first),
             *("--worker-name", worker, "--worker-count", str(len(self.workers))),
