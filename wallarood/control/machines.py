@@ -103,12 +103,12 @@ class Machines:
         )
         epoch = record.topology.epoch
         vote = vote if vote is not None and vote.epoch == epoch else Vote(epoch)
-        self.recovery_member = self.classes.recovery_member(workers[0], vote)
+        self.recovery_member = self.classes.recovery_member(workers[0], vote, founding.trust)
         if len(workers) > 1:
             self.copies = self._make_copies(record, settings)
         if founding.name == workers[0]:
             self.recovery_leader = self.classes.recovery_leader(founding.member, workers, vote)
-        self.view = View(founding.member, record, founding.upgrade)
+        self.view = View(founding.member, record, founding.upgrade, trust=founding.trust)
         self.participant = self.classes.participant(self.view)
         self.changer = self.classes.changer(
             self.view,

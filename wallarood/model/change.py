@@ -22,6 +22,14 @@ class Why(Enum):
     REPLACED = "replaced"
 
 
+class Trust(Enum):
+    """Whether a state directory is what was last written to it."""
+
+    WHOLE = "whole"
+    RESTORED = "restored"
+    """It is a copy, or its vote is damaged: it may have forgotten what it has promised."""
+
+
 class ChangeKind(Enum):
     """What is asked for."""
 

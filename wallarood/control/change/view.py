@@ -3,6 +3,7 @@
 import attrs
 
 from wallarood.control.formation.founding import Upgrader
+from wallarood.model.change import Trust
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.ids import Member, WorkerName
 
@@ -17,6 +18,7 @@ class View:
     """How the cluster comes to the application that runs here, if that is a newer one."""
     running: bool = False
     """Whether a round runs here."""
+    trust: Trust = Trust.WHOLE
     completed: bool = False
     """Whether the job is done."""
     _known: dict[WorkerName, Member] = attrs.field(factory=dict, init=False)

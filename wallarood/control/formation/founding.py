@@ -6,6 +6,7 @@ from typing import Protocol
 
 import attrs
 
+from wallarood.model.change import Trust
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.ids import ClusterId, WorkerName
 from wallarood.model.messages import (
@@ -70,6 +71,8 @@ class FormationSettings:
     new one if others have put it aside."""
     replan: Replanner | None = None
     """None: the cluster does not change."""
+    trust: Trust = Trust.WHOLE
+    """Whether the state directory is what was last written to it."""
     upgrade: Upgrader | None = None
     """How the cluster comes to the application that this worker runs, where that is a new one."""
 

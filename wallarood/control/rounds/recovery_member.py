@@ -12,6 +12,11 @@
 # and in later lives. A worker that has accepted a change is bound: it takes part in no round of
 # this epoch any more, answers questions with what it has accepted, and waits to hear of a decision.
 # As long as no change was proposed in this epoch there is no ballot, and nothing to write.
+#
+# A state directory that is a copy, or of which the vote is damaged, may have forgotten what was
+# promised and accepted. A worker with such a one answers, and says so; it neither promises nor
+# accepts. Rounds may count on it all the same: they need all members, and any change that was
+# decided was accepted by others as well.
 
 from enum import Enum
 from typing import ClassVar
@@ -36,7 +41,7 @@ from wallarood.control.events import (
     RoundWritten,
 )
 from wallarood.control.machine import Table, transition
-from wallarood.model.change import Vote
+from wallarood.model.change import Trust, Vote
 from wallarood.model.ids import NO_BALLOT, Ballot, WorkerName
 from wallarood.model.messages import (
     Accept,
@@ -99,7 +104,10 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
 
 
 class RecoveryMember:
-    """The machine of one worker. *leader* is whom it answers; *vote* is what is durable of one."""
+    """The machine of one worker. *leader* is whom it answers; *vote* is what is durable of one.
+
+    Where the state directory was *restored*, *vote* may be an older one.
+    """
 
     TRANSITIONS: ClassVar[Table] = TRANSITIONS
     INPUTS: ClassVar[tuple[type, ...]] = (
@@ -113,8 +121,11 @@ class RecoveryMember:
         Accept,
     )
 
-    def __init__(self, leader: WorkerName, vote: Vote | None = None) -> None:
+    def __init__(
+        self, leader: WorkerName, vote: Vote | None = None, trust: Trust = Trust.WHOLE
+    ) -> None:
         self.vote = vote or Vote(0)
+        self._restored = trust is Trust.RESTORED
         self.phase = Phase.BOUND if self.vote.accepted else Phase.IDLE
         self._leader = self._asker = leader
         self._asked = Collect("")
@@ -180,7 +191,7 @@ class RecoveryMember:
 
     def _answer(self) -> list[Effect]:
         """Nothing runs here: promise, if that is new, then read what is held."""
-        if self._asked.ballot > self.vote.promised:
+        if self._asked.ballot > self.vote.promised and not self._restored:
             self.phase = Phase.PROMISING
             return [WriteVote(attrs.evolve(self.vote, promised=self._asked.ballot))]
         self.phase = Phase.READING
@@ -200,6 +211,8 @@ class RecoveryMember:
         self.phase = Phase.REPORTED
         if self.vote.accepted is not None:
             holdings = attrs.evolve(holdings, accepted=self.vote)
+        if self._restored:
+            holdings = attrs.evolve(holdings, restored=True)
         return [SendToMember(self._asker, holdings)]
 
     # ---- a change --------------------------------------------------------------------------------
@@ -210,6 +223,8 @@ class RecoveryMember:
         if self.phase is Phase.BOUND and self.vote.accepted == accept.ballot:
             return [SendToMember(sender, Accepted(accept.ballot))]
         if accept.change.epoch != self.vote.epoch + 1 or accept.ballot == NO_BALLOT:
+            return []
+        if self._restored:
             return []
         self.phase, self._accepting = Phase.BINDING, sender
         ballot = accept.ballot

@@ -17,7 +17,7 @@ from wallarood.control.events import (
     RoundWritten,
 )
 from wallarood.control.rounds.recovery_member import Phase, RecoveryMember
-from wallarood.model.change import Vote
+from wallarood.model.change import Trust, Vote
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.ids import NO_BALLOT, Ballot
 from wallarood.model.messages import (
@@ -227,3 +227,12 @@ def test_a_question_that_comes_while_an_acceptance_is_written_is_answered_after_
     machine = voter(accept(LOW), asked(HIGH, "d", "beta"))
     (writing,) = machine.step(VoteWritten(BOUND), 0.0)
     assert writing == WriteVote(attrs.evolve(BOUND, promised=HIGH))
+
+
+def test_a_restored_directory_answers_and_neither_promises_nor_accepts() -> None:
+    machine = RecoveryMember("alpha", PROMISED, Trust.RESTORED)
+    assert machine.step(asked(HIGH), 0.0) == [ReadHoldings("c")]
+    (answer,) = machine.step(HoldingsRead(held("c")), 0.0)
+    assert answer == SendToMember("alpha", attrs.evolve(held("c"), restored=True))
+    assert machine.step(accept(HIGH), 0.0) == []
+    assert machine.step(choice("c"), 0.0) == [WriteRound(proposed("c"))], "rounds need all members"

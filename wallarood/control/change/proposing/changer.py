@@ -24,6 +24,7 @@ from typing import ClassVar
 from wallarood.control.change.decided import obey
 from wallarood.control.change.events import AcceptanceFound, ChangeWanted, VoteWritten
 from wallarood.control.change.proposing import changer_phases as table
+from wallarood.control.change.proposing import objections
 from wallarood.control.change.proposing.bids import Bids
 from wallarood.control.change.proposing.changer_phases import Phase
 from wallarood.control.change.proposing.composing import Plan, compose
@@ -165,10 +166,9 @@ class Changer:
     def _busy(self) -> str:
         if self._replan is None:
             return "this cluster cannot change"
-        if self._vote.accepted:
-            return "a change is being decided"
-        idle = self.phase is Phase.IDLE
-        return "" if idle else f"another change is being made: {self.proposal.progress}"
+        if self.phase is not Phase.IDLE:
+            return f"another change is being made: {self.proposal.progress}"
+        return objections.to_any(self._view, self._vote)
 
     def _join(self, connection: int, join: say.JoinRunning, now: float) -> list[Effect]:
         plan = self._door.plan(join)

@@ -1,8 +1,9 @@
 """Which changes are not begun, and why."""
 
 from wallarood.control.change.proposing.composing import Plan
+from wallarood.control.change.view import View
 from wallarood.control.formation.founding import difference, names
-from wallarood.model.change import ChangeKind
+from wallarood.model.change import ChangeKind, Trust, Vote
 from wallarood.model.messages import PROTOCOL_VERSION, ChangeRequest, JoinRunning
 
 
@@ -42,6 +43,17 @@ def _to_eviction(plan: Plan, request: ChangeRequest) -> str:
         )
     absent = [name for name in plan.survivors if name in view.away]
     return f"all members that stay must be connected; missing: {names(absent)}" if absent else ""
+
+
+def to_any(view: View, vote: Vote) -> str:
+    """Why nothing is proposed here, whatever is asked for; empty if it may be."""
+    name = view.me.name
+    if view.trust is Trust.RESTORED:
+        return (
+            f"the state directory of {name} was restored and has no vote: ask another worker, or "
+            f"put the directory aside and use wallarooctl replace {name}"
+        )
+    return "a change is being decided" if vote.accepted else ""
 
 
 def to_joiner(plan: Plan, join: JoinRunning) -> str:

@@ -7,9 +7,10 @@ import pytest
 from support.nodes import member, record
 
 from wallarood.control.change.proposing.composing import Plan
-from wallarood.control.change.proposing.objections import to_joiner, to_request
+from wallarood.control.change.proposing.objections import to_any, to_joiner, to_request
 from wallarood.control.change.view import View
-from wallarood.model.change import ChangeKind
+from wallarood.model.change import ChangeKind, Trust, Vote
+from wallarood.model.ids import Ballot
 from wallarood.model.messages import PROTOCOL_VERSION, ChangeRequest, JoinRunning
 
 TRIO = ("alpha", "beta", "gamma")
@@ -73,3 +74,10 @@ def test_who_is_never_taken_in() -> None:
         ({"member": member("beta")}, "wallarooctl replace beta"),
     ):
         assert says in to_joiner(plan, attrs.evolve(good, **wrong))
+
+
+def test_who_has_no_vote_or_has_voted_proposes_nothing() -> None:
+    bound = Vote(1, Ballot(1, "beta"), Ballot(1, "beta"))
+    assert to_any(view(), Vote(1)) == ""
+    assert "a change is being decided" in to_any(view(), bound)
+    assert "was restored and has no vote" in to_any(view(trust=Trust.RESTORED), Vote(1))
