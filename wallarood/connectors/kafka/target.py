@@ -30,12 +30,14 @@ MARKER_CONFIG = {
     "segment.ms": "600000",
     "segment.bytes": str(16 << 20),
 }
-CHUNK_SIZE = ChunkSize(50_000, 8 << 20)
+CHUNK_SIZE = ChunkSize(50_000, 4 << 20)
 """Of a transaction, which costs several answers of the server, however much is in it."""
 TRANSACTION_S = 60.0
 """After which time a server ends a transaction by itself: librdkafka's transaction.timeout.ms."""
 ANSWER_S = 20.0
 """How long to wait for a step of a transaction before it is begun again."""
+AT_ONCE_S = 1.0
+"""The same if it was waited for already."""
 FENCED = ("_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH")
 
 
@@ -144,7 +146,7 @@ class KafkaTarget:
             marker = msgspec.json.encode({"line": new.line, "last": new.last})
             key = self.writer.encode("utf-8")
             producer.produce(self.marker_topic, marker, key, 0)
-            producer.commit_transaction(ANSWER_S)
+            producer.commit_transaction(ANSWER_S if all_taken(producer) else AT_ONCE_S)
         except client.KafkaException as error:
             if error.args[0].name() in FENCED:
                 raise MarkerMovedError(
@@ -190,3 +192,13 @@ class KafkaTarget:
         """See `wallarood.Target`."""
         await self._drop()
         await trio.to_thread.run_sync(self.topics.close, abandon_on_cancel=True)
+
+
+def all_taken(producer: Any) -> bool:
+    """Whether the server takes all that was produced: it is waited for while it takes some."""
+    left = len(producer)
+    while left:
+        before, left = left, producer.flush(ANSWER_S)
+        if left >= before:
+            return False
+    return True

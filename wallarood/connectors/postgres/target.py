@@ -21,7 +21,7 @@ from wallarood.model.errors import ApplicationError, ConfigurationError
 
 MARKERS = "wallarood_markers"
 STAGED = "wallarood_staged"
-CHUNK_SIZE = ChunkSize(50_000, 8 << 20)
+CHUNK_SIZE = ChunkSize(50_000, 4 << 20)
 """Of a transaction, at whose end the server waits for its disk."""
 
 
