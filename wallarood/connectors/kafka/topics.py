@@ -19,6 +19,7 @@ from wallarood.model.errors import (
 
 log = structlog.get_logger(__name__)
 
+AGAIN_S = 0.1
 LIST_WAIT_S = 60.0
 """How long a server that is away is waited for when partitions are listed."""
 NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
@@ -178,11 +179,8 @@ class Topics:
 
     def make_if_missing(self, topic: str, config: dict[str, str]) -> None:
         """Make a topic of one partition, with as many replicas as the server makes by itself."""
-        try:
-            if topic in self.admin.list_topics(timeout=TRY_S).topics:
-                return
-        except kafka().KafkaException as error:
-            raise self.broker.what(error, self.trouble) from error
+        if self._is_listed(topic):
+            return
         new = self._module.NewTopic(topic, num_partitions=1, replication_factor=-1, config=config)
         (made,) = self.admin.create_topics([new], request_timeout=TRY_S).values()
         try:
@@ -190,6 +188,15 @@ class Topics:
         except kafka().KafkaException as error:
             if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
                 raise self.broker.what(error, self.trouble) from error
+        until = time.monotonic() + TRY_S  # a busy broker hears of it some time later
+        while not self._is_listed(topic) and time.monotonic() < until:
+            time.sleep(AGAIN_S)
+
+    def _is_listed(self, topic: str) -> bool:
+        try:
+            return topic in self.admin.list_topics(timeout=TRY_S).topics
+        except kafka().KafkaException as error:
+            raise self.broker.what(error, self.trouble) from error
 
     def check_compacted(self, topic: str) -> None:
         """Raises ConfigurationError: a topic would forget the last message of a key."""
