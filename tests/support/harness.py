@@ -19,6 +19,8 @@ from wallarood.model.errors import WallaroodError
 
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon")
 WAIT_S = 30.0
+PATIENCE = float(os.environ.get("WALLAROOD_TEST_PATIENCE", "1"))
+"""How many times as long is waited, on a machine that has much else to do."""
 TIMING = """
 [timing]
 heartbeat = "200ms"
@@ -34,7 +36,7 @@ interval = "{interval}"
 
 def wait_for(what: str, condition: Callable[[], object], *, wait_s: float = WAIT_S) -> None:
     """Wait until *condition* holds; fail with *what* if it never does."""
-    until = time.monotonic() + wait_s
+    until = time.monotonic() + wait_s * PATIENCE
     while not condition():
         assert time.monotonic() < until, f"not within {wait_s} s: {what}"
         threading.Event().wait(0.02)
@@ -78,7 +80,7 @@ class WorkerProcess:
     def wait(self, wait_s: float = WAIT_S) -> int:
         """Wait for its end; returns the exit code."""
         try:
-            code = self.process.wait(wait_s)
+            code = self.process.wait(wait_s * PATIENCE)
         except subprocess.TimeoutExpired:
             raise AssertionError(
                 f"{self.name} did not end within {wait_s} s:\n{self.said}"

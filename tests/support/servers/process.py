@@ -14,7 +14,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from support.harness import free_port
+from support.harness import PATIENCE, free_port
 
 REQUIRED = "WALLAROOD_REQUIRE_SERVERS"
 READY_S = 60.0
@@ -77,7 +77,7 @@ class Server:
                 cwd=self.directory,
                 start_new_session=True,
             )
-        until = time.monotonic() + READY_S
+        until = time.monotonic() + READY_S * PATIENCE
         while not self.ready():
             tail = self.log.read_text(errors="replace")[-2000:]
             assert self.process.poll() is None, f"{self.name} ended:\n{tail}"

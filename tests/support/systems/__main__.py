@@ -1,6 +1,7 @@
 """``python -m support.systems SYSTEM``, run in tests/, proves a system by hand: see --help."""
 
 import argparse
+import math
 import tempfile
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="support.systems", description=__doc__)
     parser.add_argument("system", choices=sorted(SYSTEMS))
     parser.add_argument("--kills", type=int, default=0, help="of workers; a quarter of the server")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="to kill for at most")
     parser.add_argument("--grows", type=int, default=0, help="partitions that appear meanwhile")
     parser.add_argument("--away", type=float, default=0, help="seconds without the server")
     parser.add_argument("--stopped", type=float, default=0, help="seconds, written at full speed")
@@ -43,6 +45,7 @@ def main() -> None:
                 server_kills=asked.kills // 4 if entry.is_durable else 0,
                 grows=asked.grows,
                 seed=asked.seed,
+                at_most_s=60 * asked.minutes,
             )
     print(f"{asked.system}: {said}; {time.monotonic() - began:.0f} s")
 

@@ -1,5 +1,6 @@
 """What happens to the workers and the server while words are counted; each says what was done."""
 
+import math
 import resource
 import shutil
 import signal
@@ -18,13 +19,21 @@ PUT_BACK = ("alpha", "beta")
 
 
 def kill_often(
-    system: System, directory: Path, *, kills: int, server_kills: int, seed: int = 1, grows: int = 0
+    system: System,
+    directory: Path,
+    *,
+    kills: int,
+    server_kills: int,
+    seed: int = 1,
+    grows: int = 0,
+    at_most_s: float = math.inf,
 ) -> str:
-    """Kill workers, the server, and let partitions appear, at random moments."""
+    """Kill workers, the server, and let partitions appear, at random moments, for *at_most_s*."""
+    until = time.monotonic() + at_most_s
     with running(system, directory, seed) as run:
         killed, at_first = run.cluster.kills, system.parts
         with run.feeder.feeding():
-            while killed.total() < kills:
+            while killed.total() < kills and time.monotonic() < until:
                 run.cluster.strike(run.rng, most=2)
                 share = killed.total() / kills
                 while run.server_kills < min(server_kills, int(share * server_kills)):

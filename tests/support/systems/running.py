@@ -10,7 +10,7 @@ from pathlib import Path
 
 import attrs
 
-from support.harness import Hosts, hosts_in
+from support.harness import PATIENCE, Hosts, hosts_in
 from support.killer import Killer
 from support.systems.system import Counts, System, end
 
@@ -89,7 +89,7 @@ class Feeder:
             yield
         finally:
             self._ended.set()
-            thread.join(120)
+            thread.join(120 * PATIENCE)
         assert not thread.is_alive(), "the feeder is stuck"
         if self._error is not None:
             raise self._error
@@ -119,7 +119,7 @@ class Run:
 
     def until_counted(self, total: int) -> Counts:
         """Wait until there are *total* results, and return them."""
-        until = time.monotonic() + COUNTED_S
+        until = time.monotonic() + COUNTED_S * PATIENCE
         while len(found := self.system.counts()) < total:
             self.cluster.phases_now()
             assert time.monotonic() < until, (
