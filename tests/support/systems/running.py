@@ -73,7 +73,7 @@ class Feeder:
 
     def _run(self) -> None:
         try:
-            while not self._ended.wait(EVERY_S):
+            while not self._ended.wait(EVERY_S * PATIENCE):
                 with self.quiet:
                     self.feed()
         except BaseException as error:
@@ -176,7 +176,7 @@ def running(system: System, directory: Path, seed: int = 1) -> Iterator[Run]:
     file.write_text(APPLICATION.format(source=system.source, sink=system.sink()))
     rng = random.Random(seed)
     try:
-        with hosts_in(directory) as hosts:
+        with hosts_in(directory, interval=f"{round(300 * PATIENCE**0.5)}ms") as hosts:
             cluster = Killer(hosts, str(file), 3)
             cluster.until("running")
             yield Run(system, hosts, cluster, Feeder(system, random.Random(seed)), rng)
