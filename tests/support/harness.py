@@ -99,7 +99,7 @@ class Hosts:
     """Starts workers below *directory* and ends them all at the end of a test."""
 
     directory: Path
-    formation: str = "20s"
+    formation: str = f"{round(20 * PATIENCE)}s"
     interval: str = "300ms"
     host: str = "127.0.0.1"
     port: int = attrs.field(factory=free_port)
