@@ -16,7 +16,7 @@ OLDEST = {
     "hiredis": ("hiredis", "3"),
     "obstore": ("obstore", "0.8"),
     "paho": ("paho-mqtt", "2.1"),
-    "psycopg": ("psycopg", "3.1.7"),
+    "psycopg": ("psycopg", "3.2"),
     "pyarrow": ("pyarrow", "18"),
 }
 """Of each module its package and the oldest version that can be used; Debian may have older."""
