@@ -2,27 +2,36 @@
 
 import functools
 import re
+from typing import Any
 
 import pytest
 from world.bugs import Bugs
 from world.errors import ViolationError
-from world.planted import PLANTED, PLANTED_ENDS, PLANTED_LINES
+from world.planted import PLANTED, PLANTED_ENDS, PLANTED_LINES, PLANTED_MISSED
 from world.planted_replicas import PLANTED_REPLICAS
 from world.world import simulate
 
-SEEDS = 1000
+NAMES = ("alpha", "beta", "gamma", "delta", "epsilon")
+SEARCHED = 1000
+"""In how many lives a planted bug must be caught."""
 CHUNK = 125
-BACK_SEEDS = 250
+BACK_CHUNK = 60
 RARE = {
     "who leaves waits for what is published": 480,
-    "the proposal is acknowledged before it is durable": 28,
-    "an alignment is not released": 4530,
+    "what is given up is thrown away": 40,
+    "the line is not raised when nobody remembers": 100,
+    "an instance that ends stands for what was released": 75,
 }
-"""The seed at which the search for a violation begins where it is rare, to save time."""
-ENDS = 100
+"""The seed at which the search for a violation begins where few lives have it, to save time."""
 ENDING = {"ending": True, "records": 20}
 TOGETHER = pytest.mark.xdist_group("lives")
 """On one process, so that a life that several tests look at is lived once."""
+
+
+def chunks(*, lives: int, quick: int, size: int) -> list[Any]:
+    """The first seed of each piece of *lives*; what is not *quick* is more of the same."""
+    later = [pytest.param(seed, marks=pytest.mark.long) for seed in range(quick, lives, size)]
+    return [*range(0, quick, size), *later]
 
 
 @functools.cache
@@ -31,24 +40,25 @@ def lived(seed: int) -> tuple[str, ...]:
     return tuple(simulate(seed).log)
 
 
-@pytest.mark.parametrize(
-    "first",
-    [
-        *(pytest.param(seed, marks=TOGETHER) for seed in range(0, 2 * CHUNK, CHUNK)),
-        *range(2 * CHUNK, SEEDS // 2, CHUNK),
-        *(pytest.param(seed, marks=pytest.mark.long) for seed in range(SEEDS // 2, SEEDS, CHUNK)),
-    ],
-)
+@TOGETHER
+@pytest.mark.parametrize("first", range(0, 2 * CHUNK, CHUNK))
 def test_the_output_is_that_of_a_world_without_faults(first: int) -> None:
     for seed in range(first, first + CHUNK):
         lived(seed)
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(2 * CHUNK, 8 * CHUNK, CHUNK))
+def test_so_it_is_in_more_lives(first: int) -> None:
+    for seed in range(first, first + CHUNK):
+        simulate(seed)
+
+
+@pytest.mark.parametrize("first", chunks(lives=60, quick=20, size=20))
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_other_numbers_of_workers(count: int) -> None:
-    workers = ("alpha", "beta", "gamma", "delta", "epsilon")[:count]
-    for seed in range(60):
-        simulate(seed, workers=workers)
+def test_other_numbers_of_workers(count: int, first: int) -> None:
+    for seed in range(first, first + 20):
+        simulate(seed, workers=NAMES[:count])
 
 
 @TOGETHER
@@ -88,14 +98,14 @@ def test_scenarios_that_seeds_have_found(seed: int) -> None:
 
 def assert_caught(bugs: Bugs, says: str, *, first_seed: int = 0, **options: int) -> None:
     """The first violation is the one that *bugs* must cause; anything else is no catch."""
-    for seed in range(first_seed, first_seed + SEEDS):
+    for seed in range(first_seed, first_seed + SEARCHED):
         try:
             simulate(seed, bugs=bugs, **options)
         except ViolationError as error:
             first = str(error).splitlines()[0]
             break
     else:
-        first = f"no violation in {SEEDS:,} seeds"
+        first = f"no violation in {SEARCHED:,} seeds"
     assert re.search(says, first)
 
 
@@ -104,29 +114,33 @@ def test_a_planted_bug_is_caught(name: str) -> None:
     assert_caught(*PLANTED[name], first_seed=RARE.get(name, 0))
 
 
-def test_a_kept_checkpoint_is_put_back() -> None:
-    logs = [line for seed in range(BACK_SEEDS) for line in simulate(seed, put_back=True).log]
-    assert sum("is put back" in line for line in logs) > BACK_SEEDS / 10
-    assert sum("will be produced again" in line for line in logs) > BACK_SEEDS / 30
+@pytest.mark.parametrize("first", chunks(lives=4 * BACK_CHUNK, quick=BACK_CHUNK, size=BACK_CHUNK))
+def test_a_kept_checkpoint_is_put_back(first: int) -> None:
+    seeds = range(first, first + BACK_CHUNK)
+    logs = [line for seed in seeds for line in simulate(seed, put_back=True).log]
+    assert sum("is put back" in line for line in logs) > BACK_CHUNK / 10
+    assert sum("will be produced again" in line for line in logs) > BACK_CHUNK / 30
 
 
+@pytest.mark.parametrize("first", chunks(lives=60, quick=20, size=20))
 @pytest.mark.parametrize("count", [2, 5])
-def test_a_kept_checkpoint_is_put_back_with_other_numbers_of_workers(count: int) -> None:
-    workers = ("alpha", "beta", "gamma", "delta", "epsilon")[:count]
-    for seed in range(60):
-        simulate(seed, workers=workers, put_back=True)
+def test_a_kept_checkpoint_is_put_back_with_other_numbers_of_workers(
+    count: int, first: int
+) -> None:
+    for seed in range(first, first + 20):
+        simulate(seed, workers=NAMES[:count], put_back=True)
 
 
 @pytest.mark.parametrize("name", PLANTED_LINES)
 def test_a_planted_bug_of_lines_is_caught(name: str) -> None:
-    assert_caught(*PLANTED_LINES[name], put_back=True)
+    assert_caught(*PLANTED_LINES[name], first_seed=RARE.get(name, 0), put_back=True)
 
 
+@pytest.mark.parametrize("first", chunks(lives=30, quick=10, size=10))
 @pytest.mark.parametrize("count", [2, 3, 5])
-def test_the_output_is_the_same_where_parts_are_copied(count: int) -> None:
-    workers = ("alpha", "beta", "gamma", "delta", "epsilon")[:count]
-    for seed in range(25):
-        simulate(seed, workers=workers, replicas=1)
+def test_the_output_is_the_same_where_parts_are_copied(count: int, first: int) -> None:
+    for seed in range(first, first + 10):
+        simulate(seed, workers=NAMES[:count], replicas=1)
 
 
 @pytest.mark.parametrize("name", PLANTED_REPLICAS)
@@ -135,10 +149,28 @@ def test_a_planted_bug_of_replicas_is_caught(name: str) -> None:
 
 
 def test_the_last_source_to_end_stands_still_shortly_before() -> None:
-    logs = [line for seed in range(ENDS) for line in simulate(seed, **ENDING).log]
-    assert sum("the last to end, is stopped" in line for line in logs) > ENDS / 20
+    logs = [line for seed in range(50, 100) for line in simulate(seed, **ENDING).log]
+    assert sum("the last to end, is stopped" in line for line in logs) > 2
+
+
+@pytest.mark.long
+def test_the_last_source_to_end_stands_still_in_more_lives() -> None:
+    for seed in [*range(50), *range(100, 150)]:
+        simulate(seed, **ENDING)
 
 
 @pytest.mark.parametrize("name", PLANTED_ENDS)
 def test_a_planted_bug_of_ends_is_caught(name: str) -> None:
-    assert_caught(*PLANTED_ENDS[name], **ENDING)
+    assert_caught(*PLANTED_ENDS[name], first_seed=RARE.get(name, 0), **ENDING)
+
+
+@pytest.mark.parametrize("first", chunks(lives=120, quick=30, size=30))
+def test_a_worker_never_hears_of_a_checkpoint(first: int) -> None:
+    logs = [line for seed in range(first, first + 30) for line in simulate(seed, missed=True).log]
+    assert sum("is parted from the others as" in line for line in logs) > 10
+    assert sum("abandoned: no progress" in line for line in logs) > 5
+
+
+@pytest.mark.parametrize("name", PLANTED_MISSED)
+def test_a_planted_bug_is_caught_where_a_worker_never_hears_of_a_checkpoint(name: str) -> None:
+    assert_caught(*PLANTED_MISSED[name], missed=True)

@@ -28,7 +28,9 @@ from wallarood.model.time import MIN_TIME, Condition, TimeSettings
 LIVES = 400
 
 
-@pytest.mark.parametrize("first", range(0, LIVES, 100))
+@pytest.mark.parametrize(
+    "first", [0, 100, *(pytest.param(each, marks=pytest.mark.long) for each in (200, 300))]
+)
 def test_nothing_is_late_that_is_in_order_and_nothing_fires_twice(first: int) -> None:
     for seed in range(first, first + 100):
         Life(seed).run()

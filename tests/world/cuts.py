@@ -1,5 +1,6 @@
 """Checkpoints as cuts: what a count had taken in is what the sources had read, no more, no less."""
 
+import functools
 from collections.abc import Mapping
 
 import attrs
@@ -10,6 +11,7 @@ from .disk import Record
 from .errors import ViolationError
 
 
+@functools.cache
 def owner(key: str, workers: tuple[str, ...]) -> str:
     """The worker that counts *key*."""
     return workers[sum(key.encode()) % len(workers)]
@@ -22,6 +24,15 @@ class Cuts:
     records: Mapping[str, list[Record]]
     _read: dict[CheckpointId, dict[str, int]] = attrs.field(factory=dict)
     _counted: dict[CheckpointId, dict[str, int]] = attrs.field(factory=dict)
+    _owners: dict[str, list[str]] = attrs.field(init=False)
+    """For each source, who counts its records."""
+
+    def __attrs_post_init__(self) -> None:
+        workers = tuple(self.records)
+        self._owners = {
+            name: [owner(key, workers) for key, _ in records]
+            for name, records in self.records.items()
+        }
 
     def source_at(self, checkpoint: CheckpointId, worker: str, position: int) -> None:
         """The source of *worker* has put the barrier behind so many records."""
@@ -37,9 +48,8 @@ class Cuts:
         read = self._read.get(checkpoint, {})
         if len(read) < len(self.records):
             return
-        keys = [key for name, count in read.items() for key, _ in self.records[name][:count]]
         for worker, count in self._counted.get(checkpoint, {}).items():
-            due = sum(owner(key, tuple(self.records)) == worker for key in keys)
+            due = sum(self._owners[name][:until].count(worker) for name, until in read.items())
             if count != due:
                 raise ViolationError(
                     f"checkpoint {checkpoint} of {worker} has {count} records in its state, and "

@@ -34,6 +34,8 @@ class Disk:
     lost: frozenset[CheckpointId] = frozenset()
     """What was held when a copy without it was put back."""
     committed: int = 0
+    chosen: int = 0
+    """The highest round that was ever durable here, also if a copy without it was put back."""
     staged: dict[int, tuple[Record, ...]] = attrs.field(factory=dict)
     torn: set[int] = attrs.field(factory=set)
     line_of: dict[int, int] = attrs.field(factory=dict)
@@ -63,6 +65,7 @@ class Disk:
         """Note what is durable now."""
         self.held, self.committed = frozenset(store.held), store.marks.committed
         self.replicas = store.replicas.held
+        self.chosen = max(self.chosen, store.round)
 
     def copy(self) -> "Disk":
         """A copy of the directory, without what the receiver has."""

@@ -129,9 +129,9 @@ class Founders:
         joins = isinstance(node.decides.machines.formation, Joiner)
         if workers[:1] == (node.name,) or not joins:
             return []
-        recorded = record.initializer if record is not None else self.flagged
-        places = list(dict.fromkeys((self.flagged, recorded)))
-        leader = self.world.rng.choice(places) if len(places) > 1 else places[0]
+        leader = self.flagged
+        if record is not None and record.initializer != leader:
+            leader = self.world.rng.choice([leader, record.initializer])
         others = workers[1 : workers.index(node.name)] if node.formed else ()
         found = [(leader, ""), *((name, name) for name in others)]
         return [pair for pair in found if pair[0] != node.name]

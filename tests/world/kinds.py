@@ -56,6 +56,11 @@ def change(seed: int) -> None:
     live(seed, NAMES[: (3, 2, 1, 4)[seed % 4]])
 
 
+def missed(seed: int) -> None:
+    """A worker is parted from the others as a checkpoint begins, and never hears of it."""
+    simulate(seed, workers=NAMES[: (3, 3, 2, 5)[seed % 4]], missed=True)
+
+
 def time(seed: int) -> None:
     """Event time: watermarks, windows, timers and late records of several sources."""
     Life(seed).run()
@@ -69,5 +74,6 @@ KINDS: dict[str, Callable[[int], None]] = {
     "ending": ending,
     "replicas": replicas,
     "change": change,
+    "missed": missed,
     "time": time,
 }

@@ -110,6 +110,8 @@ class Node:
 
     def _forget(self) -> None:
         self.brain = None
+        self.deadline: float | None = None
+        """That of the brain, since its last step."""
         self.running: SimRound | None = None
         self.halting = False
         self.copies_out: replicas.CopyLink | None = None
@@ -154,8 +156,7 @@ class Node:
             return
         role, record = begun
         self.brain = self.make_brain(role, record)
-        begin, now = self.brain.begin, self.world.now
-        self.guarded(lambda: self._perform(begin(now)))
+        self.guarded(lambda: self._perform(self.decides.begin(self.world.now)))
 
     def make_brain(self, role: Role, record: ClusterRecord | None) -> ClusterNode:
         """What a process decides with."""
@@ -218,11 +219,8 @@ class Node:
         while self.brain is not None and (self.posted or self.queue):
             event = (self.posted or self.queue).popleft()
             self._perform(self.brain.step(event, self.world.now))
-        if self.brain is None:
-            return
-        deadline = self.brain.deadline
-        if deadline is not None and deadline <= self.world.now:
-            self._perform(self.brain.step(TimerFired(), self.world.now))
+        if self.deadline is not None and self.deadline <= self.world.now:
+            self._perform(self.decides.step(TimerFired(), self.world.now))
             self.turn() if self.posted else None
 
     def say_goodbye(self) -> None:
@@ -233,6 +231,7 @@ class Node:
     # ---- effects ---------------------------------------------------------------------------------
 
     def _perform(self, effects: list[ShellEffect]) -> None:
+        self.deadline = self.decides.deadline
         for effect in self.world.bugs.transform(self, effects):
             all_die = self.world.founders.all_die()
             if all_die or (self.world.faulty and self.world.rng.random() < self.world.death):
@@ -362,7 +361,7 @@ class Node:
 
     def _begin_round(self, proposal: RoundProposal) -> None:
         self.world.check_round(self, proposal.round)
-        self.world.check_line(self, proposal)
+        self.world.check_durable(self, proposal)
         mine = self.running = SimRound(proposal, taken=proposal.checkpoint.number)
         self.gate.clear()
         life = self.life

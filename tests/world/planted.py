@@ -238,11 +238,11 @@ PLANTED: dict[str, tuple[Bugs, str]] = {
     ),
     "the proposal is acknowledged before it is durable": (
         Bugs(early_accept=True),
-        "has not recorded it as committed",
+        "which is not on the disk of",
     ),
     "the round begins before all have the proposal": (
         Bugs(classes=Classes(recovery_leader=HastyLeader)),
-        "not done after",
+        "which is not on the disk of",
     ),
     "the leader goes by what it holds itself": (
         Bugs(classes=Classes(recovery_leader=SelfishLeader)),
@@ -275,7 +275,6 @@ PLANTED: dict[str, tuple[Bugs, str]] = {
     ),
     "a stale round is let in": (Bugs(stale=of_any_round, any_round=True), "not done after"),
     "resend is off by one": (Bugs(parts=Parts(sender=OneTooFar)), "not done after"),
-    "an alignment is not released": (Bugs(parts=Parts(alignment=Stubborn)), "not done after"),
     "another life is taken for the same": (Bugs(start_counts=0), "not done after"),
     "a late part counts in a newer checkpoint": (
         Bugs(parts=Parts(collector=AnyNumber)),
@@ -319,3 +318,8 @@ PLANTED_ENDS: dict[str, tuple[Bugs, str]] = {
     ),
 }
 """As `PLANTED`, when the last source to end stands still."""
+
+PLANTED_MISSED: dict[str, tuple[Bugs, str]] = {
+    "an alignment is not released": (Bugs(parts=Parts(alignment=Stubborn)), "not done after"),
+}
+"""As `PLANTED`, when a worker never hears of a checkpoint."""

@@ -32,6 +32,7 @@ from .disk import Record
 from .ending import LastToEnd
 from .errors import ViolationError
 from .founding import FINGERPRINT, Founders, Founding
+from .missed import Missed
 from .node import STOP_S, Node
 from .pipes import Pipes
 from .put_back import PuttingBack
@@ -63,7 +64,8 @@ class World:
     """One seed's world. *records* is how many each source has.
 
     With *put_back*, a copy of the disk of a worker is put back once, at a kept checkpoint; with
-    *ending*, the last source to end stands still before. With *founding*, the world ends when all
+    *ending*, the last source to end stands still before; with *missed*, a worker never hears of a
+    checkpoint. With *founding*, the world ends when all
     have begun the first round of one cluster, and its network is a wild one: messages are lost,
     doubled, late and out of order without anybody noticing. With *replicas*, parts are copied.
     """
@@ -79,6 +81,7 @@ class World:
         founding: Founding | None = None,
         ending: bool = False,
         replicas: int = 0,
+        missed: bool = False,
     ) -> None:
         self.replicas = replicas
         self.rng = random.Random(seed)
@@ -117,6 +120,7 @@ class World:
         """The highest that a round has begun in."""
         self.putting_back = PuttingBack(self, random.Random(f"{seed} put back"), put_back)
         self.ending = LastToEnd(self, random.Random(f"{seed} ending"), ending)
+        self.missed = Missed(self, random.Random(f"{seed} missed"), missed)
         self.founders = Founders(self, founding or Founding(), workers[0])
         self.wild = founding is not None
         self.faults_end_s, self.ends_s = FAULTS_END_S, WORLD_ENDS_S
@@ -170,6 +174,7 @@ class World:
             self.later(self.rng.random() * self.faults_end_s, mishaps)
         self.putting_back.begin()
         self.ending.begin()
+        self.missed.begin()
         self.later(TICK_S, self.tick)
         while self.agenda and not self.done and self.now < self.ends_s:
             self.now, _, action = heapq.heappop(self.agenda)
@@ -353,9 +358,11 @@ class World:
     def dial_all(self, node: Node) -> None:
         """A worker dials those that it has no connection with, and is to have one."""
         for peer, sought in self.founders.sought(node):
-            ours = [wire for wire in self.wires if wire.open and wire.ends[0] == node.name]
-            there = any(wire.sought == sought for wire in ours)
-            if there or not self.nodes[peer].alive or self.are_parted(node.name, peer):
+            if (
+                self._is_dialled(node.name, sought)
+                or not self.nodes[peer].alive
+                or self.are_parted(node.name, peer)
+            ):
                 continue
             if self.rng.random() < 0.2:
                 self.wires = [wire for wire in self.wires if wire.open]
@@ -366,9 +373,16 @@ class World:
                 if not node.alive:
                     return
 
+    def _is_dialled(self, name: str, sought: str) -> bool:
+        """Whether a worker has a connection with whom it knows so."""
+        for wire in self.wires:
+            if wire.open and wire.sought == sought and wire.ends[0] == name:
+                return True
+        return False
+
     def are_parted(self, one: str, other: str) -> bool:
         """Whether nothing gets through between two workers."""
-        return self.faulty and bool(self.parted & {one, other})
+        return bool(self.parted) and self.faulty and not self.parted.isdisjoint((one, other))
 
     def send(self, node: Node, connection: int, message: Any, stamp: Stamp) -> None:
         """A message goes on its way; or it is lost."""
@@ -377,6 +391,8 @@ class World:
         if wire is None:
             return
         here = wire.ends.index(node.name)
+        if self.missed.wanted:
+            self.missed.is_sent(wire.ends[1 - here], message)
         envelope = Envelope(stamp.cluster_id, stamp.epoch, stamp.round, wire.sent[here], message)
         wire.sent[here] += 1
         copies = 1
@@ -482,9 +498,15 @@ class World:
                     f"though {number} was published in line {line}"
                 )
 
-    def check_line(self, node: Node, proposal: RoundProposal) -> None:
-        """A line is durable before a round begins in it, and never falls."""
+    def check_durable(self, node: Node, proposal: RoundProposal) -> None:
+        """A round is durable everywhere, and its line here, before it begins; no line falls."""
         assert node.store is not None
+        nodes = [self.nodes[name] for name in node.decides.workers]
+        lacking = [each.name for each in nodes if each.disk.chosen < proposal.round]
+        if lacking:
+            raise ViolationError(
+                f"{node.name} begins round {proposal.round}, which is not on the disk of {lacking}"
+            )
         if node.store.marks.line < proposal.line or proposal.line < self.line:
             raise ViolationError(
                 f"{node.name} begins line {proposal.line} after line {self.line}, and line "
