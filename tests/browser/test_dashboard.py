@@ -227,11 +227,13 @@ def test_a_worker_that_is_killed_is_named_and_seen_to_come_back(
 
 
 def test_the_hour_before_is_there_when_the_page_is_opened_again(page: Page) -> None:
-    page.wait_for_timeout(11_000)  # the workers note a moment every ten seconds
-    page.reload()
-    expect(page.locator("#live")).to_contain_text("live from beta")
-    points = page.locator("#throughput polyline").first.get_attribute("points") or ""
-    assert len(points.split()) >= 2
+    def is_there() -> bool:
+        page.reload()
+        expect(page.locator("#live")).to_contain_text("live from beta")
+        points = page.locator("#throughput polyline").first.get_attribute("points") or ""
+        return len(points.split()) >= 2
+
+    wait_for("two moments are shown: the workers note one every ten seconds", is_there)
 
 
 def test_a_token_is_asked_for_and_orders_are_confirmed(chromium: Browser, tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
 """Hosts that run a real systemd as PID 1: see ``tests/systemd/systemd-host.sh``."""
 
+import io
 import json
 import os
 import subprocess
+import tarfile
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +44,8 @@ class Lab:
         """Start an empty lab. Each host will have a disk that loses what is not synced."""
         directory = Path(tempfile.mkdtemp(prefix="wallarood-lab-", dir="/tmp"))
         process = subprocess.Popen(
-            [SCRIPT, "lab", "sleep", "infinity"],
+            # It ends with this process, however that ends.
+            ["setpriv", "--pdeathsig", "TERM", "--", SCRIPT, "lab", "sleep", "infinity"],
             stdin=subprocess.DEVNULL,
             env={**os.environ, "SDH_DIR": str(directory), "SDH_DISK": "512M"},
             start_new_session=True,
@@ -139,10 +143,22 @@ class Host:
         place = 'mkdir -p "$(dirname "$0")" && cat >"$0" && sync "$0"'
         self.run("sh", "-c", place, path, stdin=data)
 
+    def put_all(self, files: Mapping[str, str | bytes]) -> None:
+        """Write several files at once, durably."""
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            for path, content in files.items():
+                data = content.encode() if isinstance(content, str) else content
+                entry = tarfile.TarInfo(path.lstrip("/"))
+                entry.size, entry.mode = len(data), 0o644
+                archive.addfile(entry, io.BytesIO(data))
+        unpack = 'tar -x -C / && sync "$@"'
+        self.run("sh", "-c", unpack, "sh", *files, stdin=packed.getvalue())
+
     def install(self, package: Path) -> str:
-        """Install a package file, with no network."""
+        """Install a package file, with no network, durably."""
         self.put("/root/package.deb", package.read_bytes())
-        return self.run("dpkg", "-i", "/root/package.deb")
+        return self.run("sh", "-c", "dpkg -i /root/package.deb && sync")
 
     def show(self, unit: str, name: str) -> str:
         """A property of a unit."""

@@ -28,7 +28,7 @@ import wallarood as w
 @w.computation_batch(blocking=True)
 def slowly(lines: list[str]) -> list[str]:
     if not pathlib.Path("/srv/hurry").exists():
-        time.sleep(0.01 * len(lines))
+        time.sleep(0.03 * len(lines))
     return lines
 
 
@@ -69,6 +69,12 @@ topology-initializer = {first}
 target = "words"
 path = ["/opt/words"]
 
+[timing]
+heartbeat = "200ms"
+liveness-deadline = "2s"
+name-taken-wait = "500ms"
+connect-backoff-max = "200ms"
+
 [checkpoint]
 interval = "500ms"
 
@@ -86,14 +92,19 @@ def not_here(reason: str) -> NoReturn:
 
 def text_of(host: int) -> str:
     """Some lines for the host of that number."""
-    return "".join(f"w{n % 97} h{host} w{n % 13}\n" for n in range(60_000))
+    return "".join(f"w{n % 97} h{host} w{n % 13}\n" for n in range(20_000))
 
 
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The package as it is built, and the same as its next version."""
+    packed_fast = {"DPKG_DEB_COMPRESSOR_TYPE": "gzip", "DPKG_DEB_COMPRESSOR_LEVEL": "1"}
     made = subprocess.run(
-        [ROOT / "packaging" / "build-deb"], capture_output=True, text=True, check=False
+        [ROOT / "packaging" / "build-deb"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | packed_fast,
     )
     if made.returncode == MISSING:
         not_here(made.stderr)
@@ -105,7 +116,9 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     control = tree / "DEBIAN" / "control"
     control.write_text(control.read_text().replace("Version: 0.1.0", "Version: 0.1.1"))
     subprocess.run(
-        ["dpkg-deb", "--root-owner-group", "-b", tree, following], check=True, capture_output=True
+        ["dpkg-deb", "-Znone", "--root-owner-group", "-b", tree, following],
+        check=True,
+        capture_output=True,
     )
     return [first, following]
 
@@ -137,9 +150,13 @@ class Cluster:
         self.issue()
         for number, host in enumerate(self.hosts, 1):
             first = "true" if number == 1 else "false"
-            host.put("/etc/wallaroo/wallarood.toml", CONFIGURATION.format(first=first) + more)
-            host.put("/opt/words/words.py", WORDS)
-            host.put("/srv/words/text", text_of(number))
+            host.put_all(
+                {
+                    "/etc/wallaroo/wallarood.toml": CONFIGURATION.format(first=first) + more,
+                    "/opt/words/words.py": WORDS,
+                    "/srv/words/text": text_of(number),
+                }
+            )
 
     def issue(self) -> None:
         """Make certificates for all, and put them where the units look for them."""
@@ -148,8 +165,9 @@ class Cluster:
             out = f"/root/{host.name}"
             issue = ("wallarood", "keys", "issue", host.name, "--authority", "/root/ca")
             first.run(*issue, "--out", out)
-            for file in ("ca.crt", "cluster.key", "worker.crt", "worker.key"):
-                host.put(f"/etc/wallaroo/keys/{file}", first.run("cat", f"{out}/{file}"))
+            keys = "/etc/wallaroo/keys"
+            files = ("ca.crt", "cluster.key", "worker.crt", "worker.key")
+            host.put_all({f"{keys}/{file}": first.run("cat", f"{out}/{file}") for file in files})
 
     def hurry(self) -> None:
         """Let the job be done soon, and wait until it is."""

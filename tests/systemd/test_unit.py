@@ -55,13 +55,13 @@ import wallarood as w
 
 @w.computation
 async def asks(number: int) -> int:
-    await trio.sleep(5 if number == 0 else 0)
+    await trio.sleep(3 if number == 0 else 0)
     return number
 
 
 @w.computation(blocking=True)
 def works(number: int) -> int:
-    time.sleep(5 if number == 0 else 0)
+    time.sleep(3 if number == 0 else 0)
     return number
 
 
@@ -72,7 +72,7 @@ def divides(number: int) -> int:
 
 app = w.application(
     "slow",
-    w.source("numbers", w.GeneratorSource(count=100_000))
+    w.source("numbers", w.GeneratorSource(count=40_000))
     .to(asks)
     .to(works)
     .to(divides)
@@ -259,7 +259,7 @@ def test_what_takes_long_is_no_hang(host: Host) -> None:
         wait_for("it is done", lambda: host.phase() == "completed", wait_s=60)
     assert host.show("wallarood", "NRestarts") == "0"
     assert "no progress" not in host.journal()
-    assert host.run("sh", "-c", "cat /var/lib/wallarood/slow/* | wc -l").strip() == "99999"
+    assert host.run("sh", "-c", "cat /var/lib/wallarood/slow/* | wc -l").strip() == "39999"
 
 
 def test_the_sandbox_is_real(host: Host) -> None:
