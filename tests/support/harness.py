@@ -1,6 +1,7 @@
 """Real workers on loopback for the tests of a cluster: started, watched, ended by process ID."""
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
@@ -9,9 +10,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import attrs
 
+from support.forked import SHARED, Forked, Forker
 from wallarood.admin import client
 from wallarood.admin.status import Status
 from wallarood.devcluster.local import free_port
@@ -34,6 +37,12 @@ interval = "{interval}"
 """
 
 
+@functools.cache
+def forker() -> Forker:
+    """The process of which the workers of this one are forks."""
+    return Forker()
+
+
 def wait_for(what: str, condition: Callable[[], object], *, wait_s: float = WAIT_S) -> None:
     """Wait until *condition* holds; fail with *what* if it never does."""
     until = time.monotonic() + wait_s * PATIENCE
@@ -47,7 +56,7 @@ class WorkerProcess:
     """One `wallarood run` and all it has said on stderr."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     state: Path
     lines: list[str] = attrs.field(factory=list)
     reader: threading.Thread | None = None
@@ -104,6 +113,8 @@ class Hosts:
     host: str = "127.0.0.1"
     port: int = attrs.field(factory=free_port)
     environment: dict[str, str] = attrs.field(factory=dict)
+    executes: bool = False
+    """Whether each worker begins as a program of its own; else as a fork (`support.forked`)."""
     workers: list[WorkerProcess] = attrs.field(factory=list)
 
     def start(
@@ -120,32 +131,36 @@ class Hosts:
         config = self.directory / "test.toml"
         config.write_text(TIMING.format(formation=self.formation, interval=self.interval))
         where = state or self.directory / "state" / name
-        command = [
-            *(sys.executable, "-m", "wallarood", "run", application, "--config", str(config)),
+        arguments = [
+            *("run", application, "--config", str(config)),
             *("--worker-name", name, "--worker-count", str(count)),
             *("--control-channel", f"{self.host}:{self.port}", "--state-directory", str(where)),
             *(("--topology-initializer",) if initializer else ()),
             *flags,
             *("--", *args),
         ]
+        worker = WorkerProcess(name, self._begun(arguments), where)
+        self.workers.append(worker)
+        return worker
+
+    def _begun(self, arguments: list[str]) -> subprocess.Popen[bytes] | Forked:
+        # With a seed no worker executes itself once more.
+        environment = {"PYTHONHASHSEED": "0", **os.environ, "PYTHONWARNINGS": "error"}
+        shares = environment.items() >= SHARED.items()
         with (self.directory / "stdout").open("ab") as stdout:
-            process = subprocess.Popen(
-                command,
+            if shares and not self.environment and not self.executes:
+                return forker().start(
+                    arguments, stdout=stdout.fileno(), cwd=self.directory, env=environment
+                )
+            return subprocess.Popen(
+                [sys.executable, "-m", "wallarood", *arguments],
                 stdin=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 stdout=stdout,
                 cwd=self.directory,
                 start_new_session=True,
-                env={
-                    "PYTHONHASHSEED": "0",  # so that no worker executes itself once more
-                    **os.environ,
-                    "PYTHONWARNINGS": "error",
-                    **self.environment,
-                },
+                env={**environment, **self.environment},
             )
-        worker = WorkerProcess(name, process, where)
-        self.workers.append(worker)
-        return worker
 
     def start_cluster(
         self, count: int, application: str, *flags: str, args: tuple[str, ...] = ()
@@ -173,7 +188,7 @@ class Hosts:
 
 
 @contextlib.contextmanager
-def hosts_in(directory: Path, **options: str) -> Iterator[Hosts]:
+def hosts_in(directory: Path, **options: Any) -> Iterator[Hosts]:
     """`Hosts` below *directory* for a `with` statement."""
     hosts = Hosts(directory, **options)
     try:

@@ -144,7 +144,7 @@ def main() -> None:
     kills, seed = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
     rng, numbers = random.Random(seed), 1000 * kills
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, hosts_in(Path(folder)) as hosts:
+    with tempfile.TemporaryDirectory() as folder, hosts_in(Path(folder), executes=True) as hosts:
         file = Path(folder) / "slow_count.py"
         file.write_text(APPLICATION.format(numbers=numbers))
         cluster = Killer(hosts, str(file), 3)
