@@ -25,15 +25,23 @@ structlog.configure(
 )
 
 
-class ByFile(LoadGroupScheduling):
-    """Tests go to processes by their group; those of tests/unit without one by their file.
+SERVERS = "tests/servers/test_"
 
-    Most of these thousands take less than what it costs to hand one over.
+
+class ByFile(LoadGroupScheduling):
+    """Tests go to processes by their group; those without one in two folders by their file.
+
+    Those of tests/unit, since most of these thousands take less than what it costs to hand one
+    over. And those of tests/servers by the first word of its name: that is the server which they
+    share, and each process starts one of its own.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         group: str = super()._split_scope(nodeid)
-        return group.partition("::")[0] if group.startswith("tests/unit/") else group
+        file = group.partition("::")[0]
+        if file.startswith(SERVERS):
+            return file.removeprefix(SERVERS).partition("_")[0].removesuffix(".py")
+        return file if file.startswith("tests/unit/") else group
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -16,6 +16,7 @@ a worker is what it always is; only what is before it, Python and its imports, i
 
 import atexit
 import contextlib
+import functools
 import gc
 import importlib
 import json
@@ -130,6 +131,17 @@ class Forker:
         self._process.wait()
 
 
+@functools.cache
+def forker() -> Forker:
+    """That of this process."""
+    return Forker()
+
+
+def shares(environment: Mapping[str, str]) -> bool:
+    """Whether a worker with *environment* can be a fork."""
+    return environment.items() >= SHARED.items()
+
+
 def preload() -> None:
     """Import what a worker has imported when it runs."""
     for module in ("wallarood.cli.main", "wallarood.cli.run", "wallarood.daemon.main",
@@ -194,7 +206,8 @@ def begin(
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
-    sys.path[0] = cwd
+    more = [each for each in env.get("PYTHONPATH", "").split(os.pathsep) if each]
+    sys.path[:1] = [cwd, *(each for each in more if each not in sys.path)]
     return arguments
 
 

@@ -1,7 +1,6 @@
 """Real workers on loopback for the tests of a cluster: started, watched, ended by process ID."""
 
 import contextlib
-import functools
 import os
 import signal
 import subprocess
@@ -14,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from support.forked import SHARED, Forked, Forker
+from support.forked import Forked, forker, shares
 from wallarood.admin import client
 from wallarood.admin.status import Status
 from wallarood.devcluster.local import free_port
@@ -35,12 +34,6 @@ formation-deadline = "{formation}"
 [checkpoint]
 interval = "{interval}"
 """
-
-
-@functools.cache
-def forker() -> Forker:
-    """The process of which the workers of this one are forks."""
-    return Forker()
 
 
 def wait_for(what: str, condition: Callable[[], object], *, wait_s: float = WAIT_S) -> None:
@@ -146,9 +139,9 @@ class Hosts:
     def _begun(self, arguments: list[str]) -> subprocess.Popen[bytes] | Forked:
         # With a seed no worker executes itself once more.
         environment = {"PYTHONHASHSEED": "0", **os.environ, "PYTHONWARNINGS": "error"}
-        shares = environment.items() >= SHARED.items()
+        environment |= self.environment
         with (self.directory / "stdout").open("ab") as stdout:
-            if shares and not self.environment and not self.executes:
+            if shares(environment) and not self.executes:
                 return forker().start(
                     arguments, stdout=stdout.fileno(), cwd=self.directory, env=environment
                 )
@@ -159,7 +152,7 @@ class Hosts:
                 stdout=stdout,
                 cwd=self.directory,
                 start_new_session=True,
-                env={**environment, **self.environment},
+                env=environment,
             )
 
     def start_cluster(

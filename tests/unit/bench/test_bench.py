@@ -68,7 +68,7 @@ def test_a_table_is_text_or_markdown() -> None:
     assert marked.splitlines() == ["| a   | b |", "| --- | : |", "| one | 1 |"]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_ours_is_right_on_a_tiny_input(workers, monkeypatch) -> None:
     monkeypatch.setattr(processes, "python_of", lambda *_: sys.executable)
     job = job_of("W1", parts=workers)

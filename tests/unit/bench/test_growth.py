@@ -23,7 +23,7 @@ def test_a_unit_of_work_is_a_record_a_byte_or_a_record_in_a_stage() -> None:
             assert curve.units(curve.job(first, point)) > 0, name
 
 
-@pytest.mark.parametrize("curve", ["stages", "workers"])
+@pytest.mark.parametrize("curve", ["stages", pytest.param("workers", marks=pytest.mark.long)])
 def test_every_record_comes_out_of_a_point(curve: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "python_of", lambda *_: sys.executable)
     job = growth.CURVES[curve].job(Job("W7", 1000, 1, 1, 64, "", keys=10), 2)

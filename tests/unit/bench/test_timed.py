@@ -13,7 +13,8 @@ def job_of(workload: str, parts: int = 1) -> Job:
 
 
 @pytest.mark.parametrize(
-    ("workload", "workers"), [*((each, 1) for each in timedata.SIZES), ("T1", 2)]
+    ("workload", "workers"),
+    [*(pytest.param(each, 1, marks=pytest.mark.long) for each in timedata.SIZES), ("T1", 2)],
 )
 def test_ours_is_right_and_the_oracle_takes_nothing_else(workload, workers, monkeypatch) -> None:
     monkeypatch.setattr(processes, "python_of", lambda *_: sys.executable)

@@ -8,6 +8,7 @@ import pytest
 from bench import venvs
 
 
+@pytest.mark.long
 def test_what_an_interrupted_making_has_left_is_removed_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ SIZE = 200
 
 CASES = [
     *(("loop", workload) for workload in ("lines", "tsv", "csv", "json", "sum", "typed", "weblog")),
-    ("ours", "csv"),
+    pytest.param("ours", "csv", marks=pytest.mark.long),
     ("ours", "sum"),
 ]
 
