@@ -10,6 +10,7 @@ from bench import (
     brokers,
     checkpoints,
     copies,
+    counting,
     crossing,
     data,
     filedata,
@@ -21,6 +22,7 @@ from bench import (
     tables,
     throughput,
     timedata,
+    watching,
     wholefiles,
     windowing,
 )
@@ -95,7 +97,21 @@ def parser() -> argparse.ArgumentParser:
     resting.add_argument("--seconds", type=float, default=20.0, help="of rest (default 20)")
     resting.add_argument("--workers", type=int, nargs="+", default=[8], help="that form a cluster")
     resting.set_defaults(run=idle.run)
+    _add_watching(commands, common)
     return whole
+
+
+def _add_watching(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", common: argparse.ArgumentParser
+) -> None:
+    counts = commands.add_parser("counting", parents=[common], help="what the numbers cost")
+    counts.add_argument("--scale", type=float, default=1.0, help="of the input (default 1.0)")
+    counts.set_defaults(run=counting.run)
+    watched = commands.add_parser("watching", parents=[common], help="scrapers, and an open page")
+    watched.add_argument("--scrapers", type=float, default=50.0, help="scrapes a second")
+    watched.add_argument("--seconds", type=float, default=20.0, help="of each turn (default 20)")
+    watched.add_argument("--minutes", type=int, default=0, help="that a page is open (default 0)")
+    watched.set_defaults(run=watching.run)
 
 
 def _add_copies(

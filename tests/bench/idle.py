@@ -28,8 +28,9 @@ WAIT_S = 120.0
 class Cluster:
     """Workers that are told a notification socket each, as systemd would."""
 
-    def __init__(self, directory: Path, count: int, interpreter: str) -> None:
+    def __init__(self, directory: Path, count: int, interpreter: str, *flags: str) -> None:
         self.directory = directory
+        self.flags = flags
         self.python = str(python_of("ours", interpreter))
         self.sockets: list[socket.socket] = []
         self.ready: set[socket.socket] = set()
@@ -55,6 +56,7 @@ class Cluster:
                         *("--control-channel", f"127.0.0.1:{port}"),
                         *("--state-directory", f"state-{number}"),
                         *(("--topology-initializer",) if number == 0 else ()),
+                        *self.flags,
                     ],
                     cwd=self.directory,
                     stderr=said,
@@ -115,19 +117,28 @@ def resident_mib(process: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def rest(seconds: float, interpreter: str) -> tuple[float, float, float]:
-    """One worker: seconds from exec to READY, share of a core at rest in percent, MiB."""
+def rest(seconds: float, interpreter: str, *flags: str) -> tuple[float, float, float, float]:
+    """One worker: seconds from exec to READY, and of CPU; percent of a core at rest, MiB."""
     with (
         tempfile.TemporaryDirectory(prefix="wallarood-bench-") as folder,
-        Cluster(Path(folder), 1, interpreter) as cluster,
+        Cluster(Path(folder), 1, interpreter, *flags) as cluster,
     ):
         ready = cluster.ready_s()
-        cluster.listen(3)  # start-up is not rest
         worker = cluster.processes[0].pid
+        ready_cpu = cpu_s(worker)
+        cluster.listen(3)  # start-up is not rest
         before, began = cpu_s(worker), time.monotonic()
         cluster.listen(seconds)
         share = (cpu_s(worker) - before) / (time.monotonic() - began) * 100
-        return ready, share, resident_mib(worker)
+        return ready, ready_cpu, share, resident_mib(worker)
+
+
+def with_http(chosen: argparse.Namespace) -> list[tuple[float, float, float, float]]:
+    """The same where HTTP is served."""
+    return [
+        rest(chosen.seconds, chosen.python, "--admin-http", f"127.0.0.1:{free_ports(1)[0]}")
+        for _ in range(chosen.runs)
+    ]
 
 
 def formation(count: int, interpreter: str) -> tuple[float, float]:
@@ -144,13 +155,17 @@ def run(chosen: argparse.Namespace, results: report.Results) -> None:
     """Measure and print."""
     results.values["machine"] = machine.described(["ours"], chosen.python)
     rests = [rest(chosen.seconds, chosen.python) for _ in range(chosen.runs)]
-    ready, share, memory = (figures.median(each) for each in zip(*rests, strict=True))
-    rows = [
-        ["exec to READY, one worker", f"{ready:.2f} s"],
-        ["an idle worker: share of a core", f"{share:.2f} %"],
-        ["an idle worker: resident memory", f"{memory:.0f} MiB"],
-    ]
-    results.values["rest"] = rests
+    served = with_http(chosen)
+    rows = []
+    for how, found in (("", rests), (", HTTP on", served)):
+        ready, cpu, share, memory = (figures.median(each) for each in zip(*found, strict=True))
+        rows += [
+            [f"exec to READY, one worker{how}", f"{ready:.2f} s"],
+            [f"exec to READY, CPU{how}", f"{cpu:.2f} s"],
+            [f"an idle worker: share of a core{how}", f"{share:.2f} %"],
+            [f"an idle worker: resident memory{how}", f"{memory:.0f} MiB"],
+        ]
+    results.values["rest"], results.values["rest, HTTP on"] = rests, served
     results.keep()
     for count in chosen.workers:
         report.progress(f"W8 formation of {count} workers")

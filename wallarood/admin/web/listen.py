@@ -1,5 +1,6 @@
 """HTTP over the network: `admin.http`, plain on loopback, else under TLS and with a token."""
 
+import socket
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 CONNECTIONS_MAX = 64
 TOKEN_BYTES_MIN = 16
 HANDSHAKE_S = 5.0
+SEND_BYTES = 128 << 10
 
 log = structlog.get_logger(__name__)
 
@@ -117,6 +119,8 @@ async def _serve(
 ) -> None:
     used: trio.abc.Stream = stream
     try:
+        # Else the kernel keeps megabytes for a page that does not read.
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
         client = str(stream.socket.getpeername()[0])
         if settings.tls is not None:
             secure = trio.SSLStream(stream, settings.tls, server_side=True, https_compatible=True)
