@@ -51,6 +51,53 @@ class ChangeOrders:
         self.worker.post(ChangeWanted(ChangeRequest(name, ChangeKind.SHRINK, leaving)))
         return {"accepted": "shrink", "name": name, "epoch": topology.epoch, **plan}
 
+    def evict(self, parameters: Mapping[str, str]) -> Any:
+        """Go on without the lost workers in *names*; what they had is taken from its copies.
+
+        With *certified* they are known to be dead and their votes are not needed; *lose-output*
+        says that output may be lost that only they could publish; *back-to* names a checkpoint that
+        the cluster may go back to. With *dry-run* nothing is done. Raises OrderRefusedError.
+        """
+        topology = self._topology()
+        names = _leaving(topology, {"names": parameters.get("names", "")})
+        if there := [each for each in names if each not in self.worker.node.missing]:
+            raise OrderRefusedError(f"{', '.join(there)} is connected: use wallarooctl shrink")
+        stay = tuple(each for each in topology.workers if each not in names)
+        try:
+            after = replan(self.worker.application, topology, stay, epoch=topology.epoch + 1)
+        except RefusedError as error:
+            raise OrderRefusedError(error.message) from error
+        plan = {"leaving": list(names), "staying": list(stay), **figures(topology, after)}
+        plan["output"] = sorted(
+            stage.name
+            for stage in topology.stages
+            if stage.kind is StageKind.SINK and set(stage.workers) & set(names)
+        )
+        if "dry-run" in parameters:
+            return plan
+        if plan["output"] and "lose-output" not in parameters:
+            raise OrderRefusedError(
+                f"{', '.join(names)} wrote output ({', '.join(plan['output'])}): what was "
+                "committed and not published there by the last checkpoint is lost; "
+                "--lose-output goes on without it"
+            )
+        back_to = parameters.get("back-to", "")
+        if back_to and not back_to.isdecimal():
+            raise OrderRefusedError(
+                f"found --back-to {back_to}, expected the number of a checkpoint"
+            )
+        name = secrets.token_hex(8)
+        request = ChangeRequest(
+            name,
+            ChangeKind.EVICT,
+            names,
+            certified="certified" in parameters,
+            lose_output="lose-output" in parameters,
+            back_to=int(back_to) if back_to else None,
+        )
+        self.worker.post(ChangeWanted(request))
+        return {"accepted": "evict", "name": name, "epoch": topology.epoch, **plan}
+
     def _topology(self) -> Topology:
         record = self.worker.node.record
         if record is None:

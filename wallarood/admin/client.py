@@ -125,6 +125,12 @@ def shrink(path: Path, **parameters: str) -> dict[str, Any]:
     return _structured(path, answer, dict[str, Any])
 
 
+def evict(path: Path, **parameters: str) -> dict[str, Any]:
+    """Go on without lost workers, or say what would move. Raises as `ask`."""
+    answer = ask(path, "POST", f"/api/v1/evict?{urlencode(parameters)}")
+    return _structured(path, answer, dict[str, Any])
+
+
 def _structured(path: Path, value: Any, kind: type[T]) -> T:
     try:
         return structure(value, kind)

@@ -48,6 +48,7 @@ class Orders:
             "drop": self.drop,
             "reload": self.reload,
             "shrink": self.shrink,
+            "evict": self.evict,
         }
 
     def shrink(self, parameters: Mapping[str, str]) -> Any:
@@ -56,6 +57,12 @@ class Orders:
         from wallarood.admin.changing import ChangeOrders  # noqa: PLC0415
 
         return ChangeOrders(self.worker).shrink(parameters)
+
+    def evict(self, parameters: Mapping[str, str]) -> Any:
+        """Go on without lost workers; see `ChangeOrders.evict`."""
+        from wallarood.admin.changing import ChangeOrders  # noqa: PLC0415 - as above
+
+        return ChangeOrders(self.worker).evict(parameters)
 
     def reload(self, _: Mapping[str, str]) -> Any:
         """Take over the configuration as it is now. Raises OrderRefusedError: it cannot be."""

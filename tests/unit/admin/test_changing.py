@@ -29,6 +29,23 @@ async def test_what_cannot_be_is_refused(
             ChangeOrders(lone.worker).shrink(parameters)
 
 
+@pytest.mark.parametrize(
+    ("parameters", "why"),
+    [
+        ({"names": "alpha"}, "alpha is connected: use wallarooctl shrink"),
+        ({"names": "beta"}, "beta is not a member of the cluster; its members are alpha"),
+        ({"to": "1"}, "no worker is not a member"),
+    ],
+)
+async def test_who_cannot_be_evicted_is_named(
+    tmp_path: Path, parameters: dict[str, str], why: str
+) -> None:
+    async with lone_worker(tmp_path, endless([])) as lone:
+        await lone.running()
+        with pytest.raises(OrderRefusedError, match=why):
+            ChangeOrders(lone.worker).evict(parameters)
+
+
 async def test_before_there_is_a_cluster_no_worker_can_leave(tmp_path: Path) -> None:
     async with lone_worker(tmp_path, endless([]), driven=False) as lone:
         with pytest.raises(OrderRefusedError, match="not possible while the worker is forming"):

@@ -92,5 +92,20 @@ API: tuple[Route, ...] = (
             "dry-run": Parameter("only say what would move"),
         },
     ),
+    Route(
+        "POST",
+        "/evict",
+        "go on without lost workers",
+        None,
+        {
+            "names": Parameter(
+                "who is lost, with commas between them", required=True, characters=NAMES_MAX
+            ),
+            "certified": Parameter("they are known to be dead"),
+            "lose-output": Parameter("output may be lost that only they could publish"),
+            "back-to": Parameter("a checkpoint that the cluster may go back to"),
+            "dry-run": Parameter("only say what would move"),
+        },
+    ),
     Route("POST", "/shutdown", "take a checkpoint, and end all workers"),
 )

@@ -1,4 +1,4 @@
-"""`wallarooctl shrink`: workers leave the cluster, and what they had goes to the others."""
+"""`wallarooctl shrink` and `evict`: workers leave, or are lost; the others take what they had."""
 
 import argparse
 import time
@@ -17,6 +17,27 @@ def shrink_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``shrink``."""
     parser.add_argument("names", nargs="*", metavar="NAME", help="a worker that leaves")
     parser.add_argument("--to", metavar="N", help="how many workers stay: the first ones")
+    _common_flags(parser)
+
+
+def evict_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of ``evict``."""
+    parser.add_argument("names", nargs="+", metavar="NAME", help="a worker that is lost for good")
+    parser.add_argument(
+        "--certified-dead",
+        action="store_true",
+        help="it is known to be dead, as where half of the workers are lost; see wallarooctl(1)",
+    )
+    parser.add_argument(
+        "--lose-output",
+        action="store_true",
+        help="go on though output may be lost that only it could publish",
+    )
+    parser.add_argument("--back-to", metavar="N", help="a checkpoint that may be gone back to")
+    _common_flags(parser)
+
+
+def _common_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="only say what would move, and change nothing"
     )
@@ -42,6 +63,24 @@ def shrink(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     _wait(path, chosen.timeout, answer)
     left = ", ".join(sorted(leaving))
     return {"left": sorted(leaving), **answer}, f"{left} left the cluster"
+
+
+def evict(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
+    """Go on without lost workers. Raises as `shrink`."""
+    wanted = {"names": ",".join(chosen.names)}
+    wanted |= {"certified": "1"} if chosen.certified_dead else {}
+    wanted |= {"lose-output": "1"} if chosen.lose_output else {}
+    wanted |= {"back-to": chosen.back_to} if chosen.back_to else {}
+    if chosen.dry_run:
+        plan = client.evict(path, **wanted, **{"dry-run": "1"})
+        lost = ", ".join(plan["output"]) or "none"
+        return plan, "\n".join(
+            [*shown(plan)[:-1], f"output of these steps may be lost where it was written: {lost}"]
+        )
+    answer = client.evict(path, **wanted)
+    _wait(path, chosen.timeout, answer)
+    gone = ", ".join(sorted(answer["leaving"]))
+    return {"evicted": sorted(answer["leaving"]), **answer}, f"{gone} is no member any more"
 
 
 def shown(plan: dict[str, Any]) -> list[str]:

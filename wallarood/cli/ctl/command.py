@@ -92,6 +92,11 @@ COMMANDS = {
         "have workers leave the cluster, and others take over what they had",
         changing.shrink_flags,
     ),
+    "evict": Command(
+        changing.evict,
+        "go on without a lost worker: the others take what it had from its copy",
+        changing.evict_flags,
+    ),
     "upgrade": Command(
         upgrading.upgrade,
         "have the cluster wait for a new version of its application",

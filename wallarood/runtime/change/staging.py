@@ -19,6 +19,7 @@ import trio
 
 from wallarood.control.change.effects import StageChange
 from wallarood.control.change.events import ChangeStaged, StagingFailed
+from wallarood.control.replicas.ring import keeper_of
 from wallarood.flow.state.at_once import AtOnce
 from wallarood.flow.state.moving import chosen, met, put_together
 from wallarood.model.change import Change, PartName
@@ -140,10 +141,11 @@ class _Staging:
 
     async def _fetch(self, name: WorkerName, cluster_id: str) -> None:
         """Fetch what *name* brings. Raises PeersGoneError: it does not answer for long."""
-        member = next(each for each in self.wanted.old_members if each.name == name)
-        me, basis = self.worker.member, self.change.basis
+        me, basis, members = self.worker.member, self.change.basis, self.wanted.old_members
+        keeper = keeper_of(name, self.wanted.previous.workers, self.change.gone)
+        member = next((each for each in members if each.name == keeper != me.name), me)
         wanted = PartWanted(
-            PartName(self.change.layout, name, basis.round, basis.number),
+            PartName(self.wanted.previous.epoch, name, basis.round, basis.number),
             self.takeover.wanted_of(name),
         )
         hello = TransferHello(cluster_id, self.wanted.previous.epoch, me.name, me.incarnation)

@@ -16,6 +16,11 @@ def test_it_takes_names_or_a_count(
     assert "expected the names of workers, or --to N, and not both" in capsys.readouterr().err
 
 
+def test_evict_takes_names(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evict"]) == 64
+    assert "NAME" in capsys.readouterr().err
+
+
 def test_a_plan_is_shown_in_words() -> None:
     plan = {
         "leaving": ["gamma"],
