@@ -1,8 +1,11 @@
 """Applications for the tests of a cluster."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.growing import APPLICATION, Growing
+from support.harness import NAMES, hosts_in
 
 ENDLESS = """
 import wallarood as w
@@ -41,3 +44,13 @@ def slow_count(tmp_path: Path) -> str:
         ENDLESS.replace("rate=2000", "rate=5000, count=20000").replace("endless", "slow_count")
     )
     return str(file)
+
+
+@pytest.fixture
+def growing(tmp_path: Path) -> Iterator[Growing]:
+    file = tmp_path / "slow_count.py"
+    file.write_text(APPLICATION)
+    with hosts_in(tmp_path) as hosts:
+        cluster = Growing(hosts, str(file))
+        cluster.start(NAMES[0])
+        yield cluster

@@ -1,53 +1,36 @@
-"""A worker that was away while the topology changed is brought up to date."""
+"""A copy of a state directory from before a change is refused, and changes nothing."""
 
+import shutil
 import signal
 from pathlib import Path
 
-import attrs
-import pytest
-from support.harness import WorkerProcess, hosts_in
-from support.killer import Killer
-from support.oracle import check_slow_count
-
-from wallarood.storage.state_directory import look_into, open_state_directory
+from support.growing import Growing, check_counts
 
 
-def advance(worker: WorkerProcess) -> None:
-    """Let a stopped worker's record be that of the next epoch."""
-    state = open_state_directory(worker.state)
-    try:
-        record = state.load_record()
-        assert record is not None
-        topology = attrs.evolve(record.topology, epoch=record.topology.epoch + 1)
-        state.save_record(attrs.evolve(record, topology=topology))
-    finally:
-        state.close()
-
-
-def epoch_of(worker: WorkerProcess) -> int:
-    record = look_into(worker.state).load_record()
-    assert record is not None
-    return record.topology.epoch
-
-
-@pytest.mark.parametrize("behind", ["alpha", "beta", "gamma"])
-def test_who_is_behind_adopts_the_newer_topology(
-    tmp_path: Path, slow_count: str, behind: str
-) -> None:
-    """The leader, which is dialled; the last, which dials; and the one that does both."""
-    with hosts_in(tmp_path) as hosts:
-        cluster = Killer(hosts, slow_count, 3)
-        cluster.until("running")
-        for each in cluster.workers.values():
-            each.send(signal.SIGTERM)
-        for name, each in cluster.workers.items():
-            each.wait()
-            if name != behind:
-                advance(each)
-        cluster.workers = {name: cluster.start(name) for name in cluster.workers}
-        cluster.until("completed")
-        said = cluster.workers[behind].said
-        assert "brought up to date: the topology is that of epoch 2, not 1" in said
-        assert {epoch_of(each) for each in cluster.workers.values()} == {2}
-        cluster.end()
-    check_slow_count(tmp_path)
+def test_a_copy_from_before_a_change_is_refused(growing: Growing, tmp_path: Path) -> None:
+    growing.until("it runs", 1, "running")
+    growing.grow("beta", 2)
+    beta = growing.workers["beta"]
+    beta.send(signal.SIGTERM)
+    assert beta.wait() == 0, beta.said
+    copy, newest = tmp_path / "copy", tmp_path / "newest"
+    shutil.copytree(beta.state, copy)
+    growing.start("beta")
+    growing.until("beta is back", 2, "running")
+    growing.grow("gamma", 3)
+    beta = growing.workers.pop("beta")
+    beta.send(signal.SIGTERM)
+    assert beta.wait() == 0, beta.said
+    beta.state.rename(newest)
+    copy.rename(beta.state)
+    growing.start("beta")
+    refused = growing.workers.pop("beta")
+    assert refused.wait() == 76, refused.said
+    assert "the cluster is at epoch 3" in refused.said
+    assert "its state directory is an older copy; put the newer one back" in refused.said
+    shutil.rmtree(refused.state)
+    newest.rename(refused.state)
+    growing.start("beta")
+    growing.until("beta is back", 3, "running")
+    growing.end()
+    check_counts(tmp_path)

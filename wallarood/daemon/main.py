@@ -184,6 +184,8 @@ class _Daemon:
             nursery.start_soon(keep_watch, partial(stuck, worker))
             await self._drive(worker, events)
             nursery.cancel_scope.cancel()
+        if worker.change.failure is not None:
+            raise worker.change.failure
         if (aside := worker.change.set_aside) is not None:
             return self._set_aside(aside)
         if worker.node.failure is not None:

@@ -16,6 +16,7 @@ import trio
 from wallarood.control.change.effects import SetAside, TellOperator
 from wallarood.control.events import Event
 from wallarood.control.node import ClusterNode
+from wallarood.model.errors import RefusedError
 from wallarood.model.ids import Address, WorkerName
 from wallarood.model.messages import Listing, Member, RoundProposal, StatusTold, StatusWanted
 from wallarood.model.pipeline import Application
@@ -69,6 +70,8 @@ class Changing:
     staging: trio.CancelScope | None = None
     set_aside: SetAside | None = None
     sought: Address | None = None
+    failure: RefusedError | None = None
+    """Why this worker cannot go on in the next epoch."""
     answers: deque[TellOperator] = attrs.field(factory=lambda: deque(maxlen=ANSWERS_MAX))
     upgrade: NewVersion | None = None
     listings: tuple[Listing, ...] = ()

@@ -11,7 +11,7 @@ from wallarood.control.change import effects as do
 from wallarood.control.change.events import VoteWritten
 from wallarood.model.change import Vote
 from wallarood.model.cluster_record import ClusterRecord
-from wallarood.model.errors import WallaroodError
+from wallarood.model.errors import RefusedError, WallaroodError
 from wallarood.runtime.change.staging import stage
 from wallarood.runtime.ports import CheckpointStore
 from wallarood.runtime.store.calls import in_turn, stored
@@ -90,6 +90,10 @@ async def _adopt(worker: Worker, turn: Turn, *, record: ClusterRecord) -> None:
         kept = await stored(worker, turn, adopt, of=record.cluster_id)
     except WallaroodError as error:
         log.error("the new epoch cannot be adopted", epoch=epoch, reason=error.message)
+        worker.change.failure = RefusedError(
+            f"the cluster is at epoch {epoch}, and {worker.member.name} lacks what it had made "
+            "durable for that: its state directory is an older copy; put the newer one back"
+        )
         raise
     if kept:
         names = ", ".join(map(repr, kept))
