@@ -25,7 +25,7 @@ import msgspec
 from wallarood.model.change import Change, Vote
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.cluster_record import ClusterRecord
-from wallarood.model.errors import LocalProtocolError
+from wallarood.model.errors import DamagedStateError, LocalProtocolError
 from wallarood.model.staging import StagedChange, StagedPart
 from wallarood.storage.checkpoint_rows import (
     SCHEMA_OF_CHANGES,
@@ -149,12 +149,12 @@ class ChangeRows:
     def adopt(self, record: ClusterRecord) -> None:
         """Make the epoch of *record* the one of this worker, in one transaction.
 
-        Raises LocalProtocolError: that is not what is staged here.
+        Raises DamagedStateError: it is not staged here.
         """
         staged = next((each for each in self.staged() if each.record.change == record.change), None)
         change = record.change
         if change is None or staged is None:
-            raise LocalProtocolError("what was decided is not what is staged here")
+            raise DamagedStateError(f"{self.store.path}: what was decided is not staged here")
         manifest = _manifest_of(staged.part)
         before = self.store.marks
         marks = msgspec.structs.replace(

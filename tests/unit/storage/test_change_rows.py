@@ -165,10 +165,10 @@ def test_a_base_in_the_new_epoch_lets_all_go_that_came_before_it(tmp_path: Path)
 def test_what_was_not_staged_is_not_adopted(tmp_path: Path) -> None:
     store = with_checkpoints(tmp_path)
     rows = ChangeRows(store)
-    with pytest.raises(LocalProtocolError, match="not what is staged here"):
+    with pytest.raises(DamagedStateError, match="what was decided is not staged here"):
         rows.adopt(record_of(2, ALPHA))
     stage(store, record_of(2, ALPHA, BETA), chunks=[b"a", b"b"])
-    with pytest.raises(LocalProtocolError, match="not what is staged here"):
+    with pytest.raises(DamagedStateError, match="what was decided is not staged here"):
         rows.adopt(record_of(2, ALPHA))
     assert store.held[-1] == BASIS
 
