@@ -158,7 +158,7 @@ class Host:
     def install(self, package: Path) -> str:
         """Install a package file, with no network, durably."""
         self.put("/root/package.deb", package.read_bytes())
-        return self.run("sh", "-c", "dpkg -i /root/package.deb && sync")
+        return self.run("sh", "-c", "dpkg -i /root/package.deb && sync -f /usr /etc /var")
 
     def show(self, unit: str, name: str) -> str:
         """A property of a unit."""
