@@ -87,7 +87,8 @@ class Operator:
         said = {line.partition("#")[0].strip() for line in lines}
         commands = frozenset(each for each in said if COMMANDS.match(each))
         files = [each for each in shown if each.startswith("[")]
-        configuration, packages, drop_in, shown_here, _ = files
+        # Those after it need what these hosts lack: other machines to look from, a collector.
+        configuration, packages, drop_in, shown_here, *_ = files
         return cls(hosts, configuration, packages, drop_in, shown_here, commands, set(commands))
 
     def does(self, host: Host, command: str, *, as_name: str = "", stdin: bytes = b"") -> str:

@@ -23,6 +23,7 @@ def test_a_unit_of_work_is_a_record_a_byte_or_a_record_in_a_stage() -> None:
             assert curve.units(curve.job(first, point)) > 0, name
 
 
+# That of stages has a loop beside it, and takes less.
 @pytest.mark.parametrize("curve", ["stages", pytest.param("workers", marks=pytest.mark.long)])
 def test_every_record_comes_out_of_a_point(curve: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "python_of", lambda *_: sys.executable)

@@ -14,6 +14,7 @@ def job_of(workload: str, parts: int = 1) -> Job:
 
 @pytest.mark.parametrize(
     ("workload", "workers"),
+    # Two workers show what one does, and the oracle by keys besides.
     [*(pytest.param(each, 1, marks=pytest.mark.long) for each in timedata.SIZES), ("T1", 2)],
 )
 def test_ours_is_right_and_the_oracle_takes_nothing_else(workload, workers, monkeypatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 from bench import venvs
 
 
-@pytest.mark.long
+@pytest.mark.long  # it makes an environment; how a bench runs does not change with it
 def test_what_an_interrupted_making_has_left_is_removed_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
