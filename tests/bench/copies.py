@@ -44,7 +44,11 @@ def measure(arguments: argparse.Namespace, keys: int, replicas: int) -> Cost:
         workers = start(hosts, arguments, keys, "--config", str(config))
         wait_for("all keys are seen", lambda: records_of(workers) > 1.2 * keys, wait_s=300)
         committed = checkpoint_of(workers[0]).committed
-        wait_for("all are committed", lambda: checkpoint_of(workers[0]).committed > committed + 1)
+        wait_for(
+            "all are committed",
+            lambda: checkpoint_of(workers[0]).committed > committed + 1,
+            wait_s=300,
+        )
         began, before, cpu_before = time.monotonic(), records_of(workers), cpu_s(workers)
         time.sleep(arguments.seconds)
         records, cpu = records_of(workers) - before, cpu_s(workers) - cpu_before

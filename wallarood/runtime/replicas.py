@@ -174,8 +174,9 @@ def copied_of(worker: Worker) -> Copied | None:
         return None
 
     async def wait(path: str, size: int) -> None:
-        if worker.replicas.to_holder is not None:
-            await worker.replicas.to_holder.copied_to(path, size)
+        if worker.replicas.to_holder is None:  # the round is over: its sources are about to end
+            await trio.sleep_forever()
+        await worker.replicas.to_holder.copied_to(path, size)
 
     return lambda path, size: trio.from_thread.run(wait, path, size)
 

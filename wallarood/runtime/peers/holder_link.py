@@ -118,19 +118,21 @@ class HolderLink:
             self._parts.send_nowait(part)
 
     async def copied_to(self, path: str, size: int) -> None:
-        """Return when a journal's file is durable at the holder up to *size*, or the round over."""
+        """Return when a journal's file is durable at the holder up to *size*.
+
+        Never, if the round is over before: nothing is acknowledged then, and the caller cancelled.
+        """
         self.files.holds(path, size)
         self._asked += 1
         number = self._asked
         if self._parts is not None:
             self._parts.send_nowait(FilesSent(number))
-        while self._copied < number and not self.scope.cancel_called:
+        while self._copied < number or self.scope.cancel_called:
             await self._moved_on.park()
 
     def leave(self) -> None:
         """The round is over."""
         self.scope.cancel()
-        self._moved_on.unpark_all()
 
     async def run(self) -> None:
         """Keep the connection until `scope` is cancelled."""

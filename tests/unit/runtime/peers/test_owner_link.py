@@ -115,6 +115,11 @@ async def test_a_journal_is_told_when_its_copy_is_durable(copied: Copied) -> Non
             file.write(b" and more that is not durable")
         nursery.start_soon(grown, 9)
         await copied.until(lambda: done == [5, 9])
+        link.leave()  # the round is over: what was not told by now never is
+        with trio.move_on_after(0.2) as waiting:
+            await grown(20)
+        assert waiting.cancelled_caught
+        assert done == [5, 9]
         nursery.cancel_scope.cancel()
 
 
