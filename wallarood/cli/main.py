@@ -88,7 +88,7 @@ def _refuse(top: argparse.ArgumentParser, command: str, argument: str) -> NoRetu
     import difflib
 
     flags = [flag for action in chosen._actions for flag in action.option_strings]
-    near = difflib.get_close_matches(argument.partition("=")[0], flags, n=1)
+    near = difflib.get_close_matches(argument.partition("=")[0], flags, n=1, cutoff=0.7)
     meant = f": did you mean {near[0]}?" if near else ""
     takes_more = any(action.dest == "args" for action in chosen._actions)
     after = "; flags of the application stand after --" if takes_more and not near else ""
