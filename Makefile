@@ -32,7 +32,7 @@ help:
 	@echo "make test-all  the same, and more random kills and simulated lives"
 	@echo "make servers  fetch the Kafka broker and the store of objects for tests/servers (Maven, a JRE)"
 	@echo "make simulate  run SEEDS=$(SEEDS) simulated lives of a cluster, on all cores; KIND=$(KIND), sizes,"
-	@echo "             founding, put-back, ending, missed, replicas, change, time, or all of them, one after the other"
+	@echo "             founding, put-back, ending, missed, replicas, change, lost, time, or all of them, one after the other"
 	@echo "make kills   kill the workers of a cluster KILLS=$(KILLS) times, and check its output"
 	@echo "make kills-postgres  the same from changes of a table of PostgreSQL into another"
 	@echo "make kills-systems  the same through SYSTEM=$(SYSTEM) and its server (ARGS='--away 300', --put-back, --grows 3)"

@@ -10,14 +10,21 @@ from world.kinds import KINDS
 from world.planted_changes import PLANTED_CHANGES
 
 SEEDS = 120
+LOST = 60
 CHUNK = 30
-NAMES = ("alpha", "beta", "gamma", "delta")
+ALL = ("alpha", "beta", "gamma", "delta", "epsilon")
+NAMES = ALL[:4]
 
 
 @functools.cache
 def lived(seed: int) -> ChangingWorld:
     """A life of one to four workers, of which some leave and to which others come."""
     return live(seed, NAMES[: (3, 2, 1, 4)[seed % 4]])
+
+
+def lost(seed: int) -> ChangingWorld:
+    """A life in which a worker and its disk are lost, of which the next one has a copy."""
+    return live(seed, ALL[: (3, 5, 3, 4)[seed % 4]], loses=True)
 
 
 @pytest.mark.xdist_group("changing lives")
@@ -53,3 +60,11 @@ def test_a_planted_bug_of_changes_is_caught(name: str) -> None:
             first = f"{str(error).splitlines()[0]} (seed {seed})"
             break
     assert re.search(says, first)
+
+
+@pytest.mark.parametrize("first", range(0, LOST, CHUNK))
+def test_a_host_that_burns_is_evicted_and_nothing_is_lost(first: int) -> None:
+    worlds = [lost(seed) for seed in range(first, first + CHUNK)]
+    assert sum(bool(world.lost) for world in worlds) > CHUNK / 5
+    for world in worlds:
+        assert not world.lost & set(world.members)

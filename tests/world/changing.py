@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from wallarood.control.change.events import ChangeWanted
+from wallarood.control.change.proposing.changer_phases import Phase
 from wallarood.control.events import ConnectionOpened
 from wallarood.control.formation.founding import FormationSettings
 from wallarood.control.formation.startup import Role
@@ -93,11 +94,13 @@ class ChangingWorld(World):
         *,
         early_promise: bool = False,
         early_staged: bool = False,
+        loses: bool = False,
         **options: Any,
     ) -> None:
         self.first: tuple[str, ...] = workers
         self.early_promise, self.early_staged = early_promise, early_staged
-        super().__init__(seed, workers, records=options.pop("records", 120), **options)
+        records = options.pop("records", 120)
+        super().__init__(seed, workers, records=records, replicas=int(loses), **options)
         self.chance = random.Random(f"{seed} changes")
         for name in SPARES:
             for until in (self.disk_full_until, self.disk_slow_until, self.receiver_away_until):
@@ -113,6 +116,8 @@ class ChangingWorld(World):
         """The members of each epoch that was decided."""
         self.questions: dict[str, tuple[int, Ballot]] = {}
         self.requests = 0
+        self.lost: set[str] = set()
+        self.loses = loses
         self.wanted_changes = self.chance.choice([1, 2, 3, 4])
         self.trouble = self.chance.choice([0.0, 0.03, 0.15])
         """How often something goes wrong between two steps of a change."""
@@ -169,6 +174,8 @@ class ChangingWorld(World):
         """Run until all is done or time is up. Raises ViolationError."""
         for _ in range(self.wanted_changes):
             self.later(2 + self.chance.random() * 30, self.change)
+        if self.loses:
+            self.later(3 + self.chance.random() * 25, self.lose)
         super().run()
 
     def change(self) -> None:
@@ -210,12 +217,7 @@ class ChangingWorld(World):
         sink = SinkPart("sink", 0, ())
         for owner in previous.workers:
             disk = self.changing_node(owner).disk
-            if disk.record is None or disk.epoch != change.epoch - 1:
-                raise ViolationError(f"{owner} is no more in epoch {change.epoch - 1}")
-            store = disk.open(disk.record)
-            if change.basis not in store.held:
-                raise ViolationError(f"{owner} lacks {change.basis}, from which {name} stages")
-            restored = store.restore(change.basis.number)
+            restored = self.restored(owner, change)
             for key, seen in counts_of(restored).items():
                 if owner_in(change.topology, key) == name:
                     counts[key] = seen
@@ -226,11 +228,90 @@ class ChangingWorld(World):
                 sources += [here.get(partition, start)] if partition in taken else []
             if owner == name and restored.sinks:
                 (sink,) = restored.sinks
-            elif restored.sinks and owner not in change.workers:
+            elif restored.sinks and owner not in change.workers and owner not in self.lost:
                 left = set(restored.sinks[0].unpublished) - set(disk.visible)
                 if left:
                     raise ViolationError(f"{owner} leaves and has not published {left}")
         return CheckpointPart(change.basis, name, tuple(sources), (sink,), (state_part(counts),))
+
+    def restored(self, owner: str, change: Change) -> Restored:
+        """What a worker had at the basis of a change, from a copy of its part if it is lost."""
+        disk, basis = self.changing_node(owner).disk, change.basis
+        if owner not in self.lost:
+            if disk.record is None or disk.epoch != change.epoch - 1:
+                raise ViolationError(f"{owner} is no more in epoch {change.epoch - 1}")
+            store = disk.open(disk.record)
+            if basis not in store.held:
+                raise ViolationError(f"{owner} lacks {basis}, from which others stage")
+            return store.restore(basis.number)
+        for holder in map(self.changing_node, change.workers):
+            for part in holder.disk.replicas:
+                named = (part.owner, part.round, part.number)
+                if named == (owner, basis.round, basis.number) and holder.disk.record is not None:
+                    return holder.disk.open(holder.disk.record).replicas.restore(part)
+        raise ViolationError(f"nobody has a copy of the part of {owner} of {basis}")
+
+    # ---- losses ----------------------------------------------------------------------------------
+
+    def lose(self) -> None:
+        """A host burns with its disk, where a copy of it is elsewhere; others are told to evict."""
+        idle = all(
+            node.brain is None
+            or node.brain.machines.changer is None
+            or node.brain.machines.changer.phase is Phase.IDLE
+            for node in self.nodes.values()
+        )
+        bound = any(self.is_bound(name) for name in self.nodes)
+        begun = self.decided[self.epoch].basis.number if self.epoch > 1 else 0
+        ready = len(self.members) > 2 and self.truth > begun and idle and not bound
+        if not ready or not self.lasts:
+            if self.faulty:
+                self.later(0.3, self.lose)
+            return
+        name = self.chance.choice(self.members)
+        node = self.changing_node(name)
+        self.say(f"{name} and its disk are lost")
+        node.gone = True
+        self.lost.add(name)
+        node.die()
+        self.evict(name, self.epoch, TRIES * 4)
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the job is not complete."""
+        return not any(self.nodes[name].completed for name in self.members)
+
+    def evict(self, name: str, epoch: int, tries: int) -> None:
+        """Ask for a lost worker to be evicted, at any other, until the cluster has changed."""
+        if self.epoch != epoch or not tries:
+            return
+        node = self.nodes[self.chance.choice([n for n in self.members if n != name])]
+        if node.alive:
+            self.requests += 1
+            request = ChangeRequest(f"r{self.requests}", ChangeKind.EVICT, (name,))
+            self.say(f"{node.name} is asked to evict {name}")
+            node.give(ChangeWanted(request))
+        self.later(ASK_AGAIN_S, lambda: self.evict(name, epoch, tries - 1))
+
+    def publish_for(self, change: Change) -> None:
+        """The heir of a lost writer publishes what was prepared at the basis."""
+        for heir in change.heirs:
+            if heir.lost not in self.lost:
+                continue
+            disk = self.changing_node(heir.lost).disk
+            sinks = self.restored(heir.lost, change).sinks
+            sink = sinks[0] if sinks else SinkPart("sink", 0, ())
+            above = [number for number in disk.visible if number >= sink.state]
+            if above:
+                raise ViolationError(f"{heir.lost} has published {above} above {change.basis}")
+            for number in sink.unpublished:
+                if number in disk.staged:
+                    disk.visible[number] = disk.staged.pop(number)
+
+    def is_bound(self, name: str) -> bool:
+        """Whether a worker has accepted a change and does not know what became of it."""
+        vote = self.changing_node(name).disk.vote
+        return name not in self.lost and vote is not None and vote.accepted is not None
 
     def close(self, connection: int) -> None:
         """One end closes a connection, when what was sent on it is out."""
@@ -258,10 +339,7 @@ class ChangingWorld(World):
     def done(self) -> bool:
         """Whether all have completed, nothing goes wrong any more, and nobody is in doubt."""
         nodes = [self.changing_node(name) for name in self.members]
-        bound = any(
-            node.disk.vote is not None and node.disk.vote.accepted is not None
-            for node in map(self.changing_node, self.nodes)
-        )
+        bound = any(self.is_bound(name) for name in self.nodes)
         return not self.faulty and not bound and all(node.completed for node in nodes)
 
     def check_end(self) -> None:
@@ -290,6 +368,13 @@ class ChangingWorld(World):
         if any(disk.epoch != self.epoch for disk in disks):
             return
         common = frozenset.intersection(*(disk.held for disk in disks))
+        if self.replicas and len(disks) > 1:
+            copies = {(p.owner, p.round, p.number) for disk in disks for p in disk.replicas}
+            common = frozenset(
+                each
+                for each in common
+                if all((name, each.round, each.number) in copies for name in self.members)
+            )
         self.floor = self.truth = max([self.truth, *(each.number for each in common)])
         for change in self.decided.values():
             if change.epoch == self.epoch + 1 and self.truth > change.basis.number:
@@ -297,6 +382,15 @@ class ChangingWorld(World):
                     f"{self.truth} becomes committed in epoch {self.epoch} after its members "
                     f"accepted to go on from {change.basis}"
                 )
+
+    def check_publish(self, node: Node, number: int) -> None:
+        """Only what is committed is published, and only by those who have recorded that."""
+        if number > self.truth:
+            raise ViolationError(f"{node.name} publishes {number}, which is not committed")
+        if node.disk.committed < number:
+            raise ViolationError(
+                f"{node.name} publishes {number} and has not recorded it as committed"
+            )
 
     def check_round(self, node: Node, number: int) -> None:
         """No two rounds are active in an epoch."""
@@ -351,6 +445,7 @@ class ChangingWorld(World):
                 f"epoch {change.epoch} goes on from {change.basis}, though {self.truth} was "
                 "committed"
             )
+        self.floor = self.truth = max(self.truth, change.basis.number)
         for name in change.workers:
             if change not in self.changing_node(name).disk.changes and (
                 self.changing_node(name).disk.epoch < change.epoch
@@ -367,6 +462,7 @@ class ChangingWorld(World):
             raise ViolationError(f"{node.name} adopts epoch {change.epoch} and has nothing of it")
         if change.epoch not in self.epochs:
             self.check_whole(change)
+            self.publish_for(change)
             self.epochs[change.epoch] = change.workers
             self.say(f"epoch {change.epoch}: {change.workers} from {change.basis}")
 

@@ -106,7 +106,7 @@ class ChangingNode(Node):
             self.world.founding(self),
             role,
             record,
-            settings=attrs.evolve(SETTINGS, timing=timing),
+            settings=attrs.evolve(SETTINGS, timing=timing, replicas=self.world.replicas),
             now=self.world.now,
             classes=self.world.bugs.classes,
             vote=self.disk.vote,
@@ -174,6 +174,8 @@ class ChangingNode(Node):
 
     def _write_vote(self, vote: Vote) -> None:
         def write(_: Any) -> None:
+            if vote.epoch != self.disk.epoch:
+                return  # the row was cleared by the next epoch, which comes after it in the store
             self.world.check_promised(self, vote)
             self.disk.vote = vote
             self.world.check_vote(vote)
@@ -191,7 +193,9 @@ class ChangingNode(Node):
             return
         assert staged is not None
         again = self.stopped_until > world.now or not all(
-            world.can_read(self.name, name) for name in effect.previous.workers
+            world.can_read(self.name, name)
+            for name in effect.previous.workers
+            if name not in world.lost
         )
         fails = world.disk_fails(self.name)
         if self.world.early_staged:

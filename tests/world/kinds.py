@@ -61,6 +61,11 @@ def missed(seed: int) -> None:
     simulate(seed, workers=NAMES[: (3, 3, 2, 5)[seed % 4]], missed=True)
 
 
+def lost(seed: int) -> None:
+    """As change, and a host burns with its disk and is evicted."""
+    live(seed, NAMES[: (3, 5, 3, 4)[seed % 4]], loses=True)
+
+
 def time(seed: int) -> None:
     """Event time: watermarks, windows, timers and late records of several sources."""
     Life(seed).run()
@@ -75,5 +80,6 @@ KINDS: dict[str, Callable[[int], None]] = {
     "replicas": replicas,
     "change": change,
     "missed": missed,
+    "lost": lost,
     "time": time,
 }

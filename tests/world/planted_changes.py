@@ -8,11 +8,9 @@ from wallarood.control.change.proposing.changer_phases import Phase
 from wallarood.control.change.view import View
 from wallarood.control.effects import Effect
 from wallarood.control.machine import Table
-from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.control.rounds.recovery_member import Phase as Member
 from wallarood.control.rounds.recovery_member import RecoveryMember
 from wallarood.control.settings import MachineClasses as Classes
-from wallarood.model.change import Change
 from wallarood.model.ids import NO_BALLOT, Ballot, WorkerName
 from wallarood.model.messages import Collect
 
@@ -40,13 +38,6 @@ class AnyBallot(RecoveryMember):
     @property
     def _heeded(self) -> Ballot:
         return NO_BALLOT
-
-
-class Blind(RecoveryLeader):
-    """Begins a round in this epoch though a member has accepted the next one."""
-
-    def _accepted_change(self) -> Change | None:
-        return None
 
 
 class SameBallot(Bids):
@@ -87,10 +78,6 @@ PLANTED_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "a lower ballot is accepted": (
         {"bugs": Bugs(classes=Classes(recovery_member=AnyBallot))},
         "after it has promised",
-    ),
-    "an acceptance that is found is ignored": (
-        {"bugs": Bugs(classes=Classes(recovery_leader=Blind))},
-        "not done after",
     ),
     "a ballot is used twice": (
         {"bugs": Bugs(classes=Classes(changer=SameBallots))},

@@ -173,7 +173,8 @@ def perform(node: "Node", effect: do.OfReplicas) -> None:
         case do.TellReplicas(owner):
             incoming = node.copies_in.get(owner)
             if incoming is not None:
-                node.stored(lambda store: store.replicas.has((1, owner)), incoming.tells)
+                layout = node.disk.record.topology.epoch if node.disk.record is not None else 1
+                node.stored(lambda store: store.replicas.has((layout, owner)), incoming.tells)
         case do.SayHeld(part):
             incoming = node.copies_in.get(part.owner)
             if incoming is not None:
