@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from wallarood.control.change.decided import obey
 from wallarood.control.change.proposing.bids import Bids
 from wallarood.control.change.proposing.changer import Changer
 from wallarood.control.change.proposing.changer_phases import Phase
@@ -66,6 +67,15 @@ class Hasty(Changer):
         return super()._accepted(sender)
 
 
+class Gone(Changer):
+    """Leaves as soon as it finds that this is decided, though nobody else knows."""
+
+    def _tell_if_decided(self) -> list[Effect]:
+        effects, change, view = super()._tell_if_decided(), self.proposal.decided, self._view
+        leaves = change is not None and not change.has(view.me)
+        return [*effects, *(obey(view.me, view.record, change) if change and leaves else [])]
+
+
 PLANTED_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "a promise is said before it is durable": (
         {"early_promise": True},
@@ -86,6 +96,10 @@ PLANTED_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "one acceptance is taken for a majority": (
         {"bugs": Bugs(classes=Classes(changer=Hasty))},
         "is not decided|is decided$",
+    ),
+    "who leaves goes before another has adopted": (
+        {"bugs": Bugs(classes=Classes(changer=Gone))},
+        "leaves before anybody has adopted",
     ),
     "a part is said to be staged before it is durable": (
         {"early_staged": True},
