@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from wallarood.admin import client
+from wallarood.admin.status import JobState, Status
 from wallarood.model.errors import PeersGoneError, RefusedError
 
 LOOK_S = 0.1
+RESTARTED_S = 1.0
 ENDED_S = 10.0
 """A worker that does not answer for so long, and was to leave, has left."""
 
@@ -116,8 +118,18 @@ def _wait(path: Path, timeout_s: float, answer: dict[str, Any]) -> None:
         heard, asked = time.monotonic(), status.worker
         if status.epoch > answer["epoch"] and not leaving & {each.name for each in status.workers}:
             return
+        if has_forgotten(status, answer["epoch"], time.monotonic() - now):
+            raise PeersGoneError(
+                f"{status.worker} restarted before the change was decided, and forgot it: ask again"
+            )
         said = next((each for each in reversed(status.changes) if each.name == name), None)
         if said is not None and not said.taken:
             raise RefusedError(said.text)
         time.sleep(LOOK_S)
     raise PeersGoneError(f"not done within {timeout_s:g} s; wallarooctl status says how far it is")
+
+
+def has_forgotten(status: Status, epoch: int, elapsed_s: float) -> bool:
+    """Whether the worker that was asked *elapsed_s* ago runs in another life, without a change."""
+    runs = status.job is JobState.RUNNING and not status.moving
+    return runs and status.epoch == epoch and status.uptime_s < elapsed_s - RESTARTED_S

@@ -3,8 +3,9 @@
 import pytest
 from support.admin_sockets import Workers
 
+from wallarood.admin.status import JobState, Status
 from wallarood.cli.ctl import main
-from wallarood.cli.ctl.changing import shown
+from wallarood.cli.ctl.changing import has_forgotten, shown
 
 
 @pytest.mark.parametrize("arguments", [[], ["beta", "--to", "2"]])
@@ -41,3 +42,20 @@ def test_a_plan_is_shown_in_words() -> None:
         "  all: all of it from gamma to beta",
         "sources pause while it is moved; nothing would be lost",
     ]
+
+
+@pytest.mark.parametrize(
+    ("job", "epoch", "uptime_s", "moving", "forgotten"),
+    [
+        (JobState.RUNNING, 2, 3.0, "", True),
+        (JobState.RUNNING, 2, 60.0, "", False),
+        (JobState.RUNNING, 3, 3.0, "", False),
+        (JobState.RECOVERING, 2, 3.0, "", False),
+        (JobState.RUNNING, 2, 3.0, "moving 1 of 2 slots to beta: 0 %", False),
+    ],
+)
+def test_a_worker_that_restarted_has_forgotten_what_it_was_asked(
+    job: JobState, epoch: int, uptime_s: float, moving: str, forgotten: bool
+) -> None:
+    status = Status("alpha", "1", job, job.value, uptime_s, epoch=epoch, moving=moving)
+    assert has_forgotten(status, 2, 30.0) is forgotten
