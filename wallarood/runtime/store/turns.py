@@ -6,7 +6,9 @@
 # that is over, also by failure, lets the next begin.
 #
 # A full disk is waited for: the caller takes another turn. After any other failure nothing is done
-# any more, for what comes later may rest on what was not done.
+# any more, for what comes later may rest on what was not done. A call whose task is cancelled
+# before its turn is only left out: what is cancelled alone, as the staging of a change that another
+# has overtaken, is what nothing later rests on. One that has begun is carried out.
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -55,7 +57,7 @@ class Turns:
             await turn.before.wait()
             if not self._failed:
                 return await trio.to_thread.run_sync(call)
-        except CannotCreateError:
+        except (CannotCreateError, trio.Cancelled):
             raise
         except BaseException:
             self._failed = True

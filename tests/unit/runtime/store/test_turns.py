@@ -74,3 +74,13 @@ async def test_a_turn_that_is_cancelled_is_over() -> None:
         scope.cancel()
         await turns.run(turns.take(), lambda: None)
     await turns.wait_idle()
+
+
+async def test_what_comes_after_a_cancelled_turn_is_done() -> None:
+    turns, calls = Turns(), list[int]()
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await turns.run(turns.take(), lambda: calls.append(1))
+    with trio.fail_after(5):
+        await turns.run(turns.take(), lambda: calls.append(2))
+    assert calls == [2]
