@@ -157,7 +157,7 @@ def test_a_version_with_other_names_and_states_goes_on_where_the_old_one_was(
 ) -> None:
     refused = cluster.ctl("upgrade", "--cancel")
     assert "there is nothing to cancel" in refused.stderr
-    done = cluster.ctl("upgrade", "--drop", "total")
+    done = cluster.ctl("upgrade", "--drop", "total", "--drop", "totals")
     assert done.returncode == 0, done.stderr
     assert "the cluster waits for a new version" in done.stdout
     assert "waits for a new version already" in cluster.ctl("upgrade").stderr
@@ -176,7 +176,7 @@ def test_whoever_is_killed_while_it_is_upgraded_nothing_is_lost(
     cluster: Upgraded, tmp_path: Path
 ) -> None:
     rng = random.Random(1)
-    assert cluster.ctl("upgrade", "--drop", "total").returncode == 0
+    assert cluster.ctl("upgrade", "--drop", "total", "--drop", "totals").returncode == 0
     cluster.install(SECOND)
     for name in rng.sample(WORKERS, len(WORKERS)):
         cluster.workers[name].process.kill()
@@ -196,7 +196,7 @@ def test_whoever_is_killed_while_it_is_upgraded_nothing_is_lost(
 def test_a_version_that_cannot_read_the_state_changes_nothing(
     cluster: Upgraded, tmp_path: Path
 ) -> None:
-    assert cluster.ctl("upgrade", "--drop", "total").returncode == 0
+    assert cluster.ctl("upgrade", "--drop", "total", "--drop", "totals").returncode == 0
     broken = SECOND.replace("Counted(stored.count)", "Counted(stored.amount)")
     restart(cluster, broken)
     leader = cluster.workers[WORKERS[0]]

@@ -7,6 +7,9 @@
 # whose keys, slots or windows have changed cannot take what is stored: its state is to be dropped,
 # or it is to get another name. Types of state are not in the lines: whether each stored state can
 # be read by its class, `wallarood check --upgrade` finds out by reading it.
+#
+# The new version can publish only what its own sinks have prepared: a sink that is gone, also where
+# another one follows it, is to be dropped. A journal is in a directory that has its source's name.
 
 from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
@@ -18,7 +21,7 @@ from xxhash import xxh3_64_hexdigest
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import RefusedError
 from wallarood.model.pipeline import Application, StepKind, time_name
-from wallarood.model.topology import Topology
+from wallarood.model.topology import Stage, StageKind, Topology
 from wallarood.planning.change import with_writers
 from wallarood.planning.listings import Listings
 from wallarood.planning.plan import plan
@@ -32,6 +35,8 @@ _VERSION = "version "
 PENDING: Final = "upgrade"
 """What a checkpoint is kept as from which an upgrade can go back."""
 _DROPS = " --drop "
+WRITERS: Final = 1024
+"""How many numbers of writers there are for each epoch in which a sink may begin."""
 
 
 class Fate(Enum):
@@ -103,12 +108,15 @@ def successors(
         was = former.get(line.name, line.name)
         if was in old and (was == line.name and was in former.values()):
             was = ""  # another step was called so
+        if line.kind == _SINK and was != line.name:
+            was = ""  # its output has the name in it
         if was not in old or was in drop:
             found.append(Successor(line.word, line.name, Fate.NEW))
             continue
         claimed.add(was)
         fate = Fate.KEPT if was == line.name else Fate.RENAMED
-        found.append(Successor(line.word, line.name, fate, was, _problem(old[was], line)))
+        problem = _problem(old[was], line) or _of_journal(application, line, was)
+        found.append(Successor(line.word, line.name, fate, was, problem))
     for line in old.values():
         if line.name not in claimed:
             found.append(_gone(line, drop))
@@ -129,11 +137,7 @@ def taken_over(found: Collection[Successor]) -> dict[str, str]:
 
     The time of a source goes with it. A sink goes on by its name alone, which its output has in it.
     """
-    names = {
-        each.name: each.was
-        for each in found
-        if each.was and (each.kind != _SINK or each.fate is Fate.KEPT)
-    }
+    names = {each.name: each.was for each in found if each.was}
     times = {
         time_name(each.name): time_name(each.was)
         for each in found
@@ -162,8 +166,17 @@ def upgraded(
     stages = []
     for stage in planned.stages:
         was = before.get(former.get(stage.steps[0], ""))
-        stages.append(stage if was is None else with_writers(stage, was))
+        stages.append(_begun(stage, epoch) if was is None else with_writers(stage, was))
     return attrs.evolve(planned, stages=tuple(stages), key_hash=previous.key_hash)
+
+
+def _begun(stage: Stage, epoch: int) -> Stage:
+    """The writers of a new sink have numbers that none had: one of its name may have been here."""
+    if stage.kind is not StageKind.SINK:
+        return stage
+    first = epoch * WRITERS
+    given = first + len(stage.workers)
+    return attrs.evolve(stage, writers=tuple(range(first, given)), writers_given=given)
 
 
 @attrs.frozen
@@ -228,7 +241,12 @@ def _lines(fingerprint: tuple[str, ...]) -> Iterator[_Line]:
 
 def _gone(line: _Line, drop: Collection[str]) -> Successor:
     problem = ""
-    if line.kind != _SINK and line.name not in drop:
+    if line.name not in drop and line.kind == _SINK:
+        problem = (
+            "it is no sink of the new version, which cannot publish what this one has prepared: "
+            f"say --drop {line.name!r}, and stop each worker in order, so that nothing is left"
+        )
+    elif line.name not in drop:
         what = "state" if line.kind in _STATE else "positions"
         problem = (
             f"it is no {line.word} of the new version: say --drop {line.name!r} if its {what} may "
@@ -239,12 +257,12 @@ def _gone(line: _Line, drop: Collection[str]) -> Successor:
 
 def _problem(old: _Line, new: _Line) -> str:
     """Why *new* cannot take over what *old* has; empty if it can."""
-    if new.kind == _SINK == old.kind:
-        return ""
     drop = f"drop it (--drop {old.name!r}), or give it another name"
     if old.kind != new.kind:
         return f"it was a {old.kind} step and is a {new.kind} step now: {drop}"
     before, now = (_without_version(line.facts) for line in (old, new))
+    if new.kind == _SINK:
+        before, now = before[-1:], now[-1:]  # its kind
     if before != now:
         gone = ", ".join(fact for fact in before if fact not in now) or "nothing"
         come = ", ".join(fact for fact in now if fact not in before) or "nothing"
@@ -255,6 +273,20 @@ def _problem(old: _Line, new: _Line) -> str:
             f"{_version(new.facts)}: start the newer application"
         )
     return ""
+
+
+def _of_journal(application: Application, line: _Line, was: str) -> str:
+    """Why a source cannot have another name; empty if it can."""
+    if line.kind != _SOURCE or was == line.name:
+        return ""
+    connector = application.step(line.name).connector
+    asked = getattr(connector, "stays", None)
+    if asked is None or not any(map(asked, connector.partitions())):
+        return ""
+    return (
+        f"it was {was!r}, and its journal is kept by that name: call it so, or drop what is in it "
+        f"(--drop {was!r})"
+    )
 
 
 def _without_version(facts: tuple[str, ...]) -> list[str]:

@@ -8,10 +8,17 @@ import pytest
 import wallarood as w
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import Listing
-from wallarood.model.pipeline import Application
+from wallarood.model.pipeline import Application, StepKind
 from wallarood.planning.change import replan
 from wallarood.planning.plan import plan
-from wallarood.planning.upgrade import Fate, Successor, successors, taken_over, upgraded
+from wallarood.planning.upgrade import (
+    WRITERS,
+    Fate,
+    Successor,
+    successors,
+    taken_over,
+    upgraded,
+)
 
 
 class Seen:
@@ -73,17 +80,17 @@ def test_what_is_new_starts_empty_and_what_is_gone_must_be_dropped() -> None:
     old, new = version("a", "b"), version("a", "c")
     found = compared(old, new)
     assert (found["c"].fate, found["b"].fate) == (Fate.NEW, Fate.GONE)
-    assert list(problems(found)) == ["b"]
+    assert list(problems(found)) == ["b", "b-out"]
     assert "say --drop 'b' if its state may go" in found["b"].problem
     assert str(compared(old, new, "b")["b"]) == (
         "computation 'b': gone, what is kept of it is dropped"
     )
-    assert not problems(compared(old, new, "b"))
+    assert not problems(compared(old, new, "b", "b-out"))
 
 
 def test_a_renamed_step_takes_over_what_it_had_by_its_former_name() -> None:
     new = version("c", source="texts", was={"c": "a", "texts": "words"})
-    found = compared(version("a"), new)
+    found = compared(version("a"), new, "a-out")
     assert not problems(found)
     assert named(found) == {"texts": "words", "c": "a"}
     assert str(found["c"]) == "computation 'c': renamed, it was 'a'"
@@ -191,4 +198,47 @@ def test_a_sink_that_stays_keeps_the_numbers_of_its_writers_and_a_new_one_begins
     writers = {stage.steps[0]: stage for stage in after.stages if "out" in stage.steps[0]}
     [kept] = [stage for stage in before.stages if stage.steps[0] == "a-out"]
     assert writers["a-out"].writer_of(WorkerName("beta")) == kept.writer_of(WorkerName("beta")) == 1
-    assert writers["b-out"].writer_of(WorkerName("beta")) == 0
+    assert writers["b-out"].writer_of(WorkerName("beta")) >= WRITERS
+
+
+def test_a_sink_whose_name_was_here_before_gets_writers_of_its_own() -> None:
+    both, one = version("a", "b"), version("a")
+    listings = tuple((name, (Listing("words", ("only",)),)) for name in ("alpha", "beta"))
+    topology, given = plan(both, ("alpha", "beta"), listings), list[int]()
+    for epoch, (old, new) in enumerate([(both, one), (one, both), (both, both)], start=2):
+        former = taken_over(compared(old, new, "b", "b-out").values())
+        topology = upgraded(new, topology, (), former=former, epoch=epoch)
+        found = [stage for stage in topology.stages if stage.steps[0] == "b-out"]
+        given += [number for stage in found for number in stage.writers]
+    assert len(set(given)) == len(given) == 4
+    assert min(given) > 1
+
+
+def test_a_sink_that_goes_is_to_be_dropped_also_where_another_follows_it() -> None:
+    old, new = version("a", "b"), version("a", "c", was={"c": "b", "c-out": "b-out"})
+    for found in (compared(old, new), compared(old, version("a"), "b")):
+        assert list(problems(found)) == ["b-out"]
+        assert "cannot publish what this one has prepared: say --drop 'b-out'" in str(
+            found["b-out"]
+        )
+    assert not problems(compared(old, new, "b-out"))
+
+
+def test_a_sink_of_another_kind_cannot_publish_what_this_one_has_prepared() -> None:
+    (stream,) = _ends()
+    old = w.application("app", stream)
+    words = w.source("words", w.ListSource(["a"], record=str))
+    (name,) = [step.name for step in old.steps if step.kind is StepKind.SINK]
+    new = w.application("app", words.to_sink(w.FileSink("out"), name=name))
+    assert "it had ListSink and has FileSink now" in problems(compared(old, new))[name]
+    assert not problems(compared(old, new, name))
+
+
+def test_a_source_with_a_journal_keeps_its_name() -> None:
+    def of(name: str, **options: Any) -> Application:
+        source = w.source(name, w.TcpSource("127.0.0.1:0"))
+        return w.application("app", source.to_sink(w.ListSink([]), name="out"), **options)
+
+    found = compared(of("calls"), of("events", was={"events": "calls"}))
+    assert "it was 'calls', and its journal is kept by that name" in problems(found)["events"]
+    assert not problems(compared(of("calls"), of("calls")))

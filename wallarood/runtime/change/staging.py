@@ -112,9 +112,11 @@ class _Staging:
         positions = self.takeover.positions(had)
         await open_gained(self.worker, self.takeover, positions, cluster_id=cluster_id)
         chains = [await self._chain_of(part) for part in self.takeover.parts()]
+        writers = (own or {}).get("sinks", ())
+        self.takeover.check_sinks(writers)
         sinks = [
             (step, state, tuple(unpublished))
-            for step, state, unpublished in (own or {}).get("sinks", ())
+            for step, state, unpublished in writers
             if self.takeover.keeps_sink(step)
         ]
         staged = StagedChange(

@@ -13,7 +13,7 @@
 # A new version of the application goes on on the same workers: what each has stays with it, under
 # the names that the steps have now.
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -238,6 +238,20 @@ class Takeover:
             and self.worker in before.workers
             and any(step in stage.steps for stage in self.topology.stages_on(self.worker))
         )
+
+    def check_sinks(self, had: Iterable[tuple[str, Any, Any]]) -> None:
+        """Of a new version: may each sink that goes on here end, if it is to? *had* has them.
+
+        Raises RefusedError: what its writer here has prepared could not be published.
+        """
+        kept = frozenset((self.former or {}).values())
+        for step, _, unpublished in had:
+            if step in kept and unpublished and not self.keeps_sink(step):
+                raise RefusedError(
+                    f"sink {step!r} has prepared output on {self.worker}, and the new version has "
+                    f"no writer of it there: keep the steps before it as they are, or drop it "
+                    f"(--drop {step!r})"
+                )
 
     def check_leavers(self, had: Mapping[WorkerName, Sequence[Position]]) -> None:
         """Raises RefusedError: a worker leaves with something to read that no other can read."""

@@ -176,6 +176,22 @@ def test_the_writer_of_a_sink_goes_on_where_it_was() -> None:
     assert [each.keeps_sink("o") for each in everybody] == [True, False]
 
 
+def spread(*, over_all: bool) -> w.Application:
+    """A sink that has a writer on every worker, or only where the one partition is read."""
+    stream = w.source("in", Listed([], names=FILES[:1]))
+    stream = stream.redistribute() if over_all else stream.map(str)
+    return w.application("a", stream.to_sink(w.ListSink([]), name="o"))
+
+
+def test_a_writer_that_a_new_version_has_not_must_have_published_all() -> None:
+    alpha, beta = upgrades(spread(over_all=True), spread(over_all=False), NAMES[:2])
+    assert [alpha.keeps_sink("o"), beta.keeps_sink("o")] == [True, False]
+    alpha.check_sinks([("o", 1, ["part"])])
+    beta.check_sinks([("o", 1, [])])
+    with pytest.raises(RefusedError, match="sink 'o' has prepared output on beta"):
+        beta.check_sinks([("o", 1, ["part"])])
+
+
 def newer(source: w.ListSource) -> w.Application:
     """The application with other names, and with a step that is new."""
     stamped = w.source("texts", source, time=w.event_time(lambda _: 0, unit="s"))
