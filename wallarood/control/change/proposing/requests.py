@@ -13,7 +13,7 @@ from wallarood.control.change.proposing.composing import Plan
 from wallarood.control.change.view import View
 from wallarood.control.effects import Effect, SendOnConnection, SendToMember
 from wallarood.control.formation.refusals import refuse
-from wallarood.model.change import ChangeKind
+from wallarood.model.change import Change, ChangeKind
 from wallarood.model.ids import NO_SEAT, WorkerName
 from wallarood.model.messages import (
     AskThere,
@@ -52,7 +52,7 @@ class Door:
         """What a worker is told that is not to be taken in here; empty if it may be."""
         record = self._view.record
         change = record.change
-        if join.member.seat != NO_SEAT and change is not None and change.has(join.member):
+        if change is not None and change.has(join.member) and _is_the_one(join, change):
             return [SendOnConnection(connection, Decided(record.cluster_id, change))]
         if reason := objections.to_joiner(plan, join):
             return refuse(connection, reason)
@@ -115,3 +115,8 @@ class Door:
         """A connection is closed."""
         if self._asker.connection == connection:
             self._asker = Asker()
+
+
+def _is_the_one(join: JoinRunning, change: Change) -> bool:
+    """Whether who asks is the member itself, by its seat or by what it has staged."""
+    return join.member.seat != NO_SEAT or join.staged == change.epoch
