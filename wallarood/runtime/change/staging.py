@@ -200,7 +200,7 @@ class _Staging:
         own = self._own_chain(part.was) if part.had_here else None
         if own is not None and self.takeover.former is not None:
             await self._check(part)
-        if own is not None and part.was != part.name:
+        if own is not None and part.was != part.name and part.how is not How.MET:
             # Chunks are stored under the name of their computation.
             await self._add(part.name, await self._own_chunks(part.was))
             own = {**own, "links": []}
@@ -211,7 +211,7 @@ class _Staging:
             case How.MET:
                 chunks = [each for some in self.brought.get(part.name, ()) for each in some]
                 if own is not None:
-                    chunks += await self._own_chunks(part.name)
+                    chunks += await self._own_chunks(part.was)
                 if chunks:
                     assert isinstance(part.state, AtOnce)
                     await self._add(part.name, [met(part.state, part.stage.kind, chunks)])
@@ -278,11 +278,11 @@ class _Taking:
         self._of, self._some = "", []
         if not name:
             return
-        part = next(each for each in self.staging.takeover.parts() if each.name == name)
+        part = next(each for each in self.staging.takeover.parts() if each.was == name)
         if part.how is How.BY_SLOT:
             await self.staging.gained(part, some)
         else:
-            self.staging.brought.setdefault(name, []).append(some)
+            self.staging.brought.setdefault(part.name, []).append(some)
 
 
 def _former(worker: Worker) -> Mapping[str, str] | None:

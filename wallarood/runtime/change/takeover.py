@@ -148,7 +148,11 @@ class Takeover:
                 f"the state of {state.computation!r} would have to move between workers: keep the "
                 "steps before it as they are, or drop it"
             )
-        was = self._was(state.computation)
+        was, source = self._was(state.computation), self.application.step(stage.steps[0])
+        if source.is_watched and was != state.computation and not is_by_key(state):
+            # Who reads a partition follows from the name of its source, and its time goes with it.
+            others = tuple(each for each in before.workers if each != self.worker)
+            return Part(state, stage, How.MET, here, sources=others, was=was)
         return Part(state, stage, How.WHOLE, here, had=had, owned=slots, was=was)
 
     def wanted_of(self, owner: WorkerName) -> Slots:
@@ -158,7 +162,7 @@ class Takeover:
             if owner in part.gained:
                 wanted.append((part.name, part.gained[owner]))
             elif owner in part.sources:
-                wanted.append((part.name, ()))
+                wanted.append((part.was, ()))
         return tuple(wanted)
 
     @property

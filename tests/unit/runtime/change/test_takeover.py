@@ -249,6 +249,19 @@ def test_a_renamed_source_that_is_watched_is_read_on_once(workers: tuple[str, ..
     assert sorted(found, key=str) == sorted(at(FILES, "texts"), key=str)
 
 
+def test_the_time_of_a_renamed_source_that_is_watched_goes_where_its_partitions_are_read() -> None:
+    for takeover in upgrades(application(Watched([])), newer(Watched([])), NAMES):
+        met = {part.name: part for part in takeover.parts() if part.how is How.MET}
+        assert {name: part.was for name, part in met.items()} == {
+            "texts-time": "lines-time",
+            "@texts-time": "@lines-time",
+        }
+        for other in takeover.others:
+            assert {name for name, _ in takeover.wanted_of(other)} == {"lines-time", "@lines-time"}
+    for takeover in upgrades(application(Watched([])), application(Watched([])), NAMES):
+        assert not [part for part in takeover.parts() if part.how is How.MET]
+
+
 def test_state_that_would_have_to_move_is_refused() -> None:
     source = Listed([], names=FILES)
     old, new = application(source), newer(source)
