@@ -10,7 +10,6 @@ from wallarood.admin.status import JobState, Status
 from wallarood.model.errors import PeersGoneError, RefusedError
 
 LOOK_S = 0.1
-RESTARTED_S = 1.0
 ENDED_S = 10.0
 """A worker that does not answer for so long, and was to leave, has left."""
 
@@ -108,6 +107,7 @@ def _wait(path: Path, timeout_s: float, answer: dict[str, Any]) -> None:
     now = time.monotonic()
     until, heard, asked = now + timeout_s, now, ""
     while time.monotonic() < until:
+        elapsed_s = time.monotonic() - now
         try:
             status = client.status(path)
         except client.NotAnsweringError:
@@ -118,7 +118,7 @@ def _wait(path: Path, timeout_s: float, answer: dict[str, Any]) -> None:
         heard, asked = time.monotonic(), status.worker
         if status.epoch > answer["epoch"] and not leaving & {each.name for each in status.workers}:
             return
-        if has_forgotten(status, answer["epoch"], time.monotonic() - now):
+        if has_forgotten(status, answer["epoch"], elapsed_s):
             raise PeersGoneError(
                 f"{status.worker} restarted before the change was decided, and forgot it: ask again"
             )
@@ -132,4 +132,4 @@ def _wait(path: Path, timeout_s: float, answer: dict[str, Any]) -> None:
 def has_forgotten(status: Status, epoch: int, elapsed_s: float) -> bool:
     """Whether the worker that was asked *elapsed_s* ago runs in another life, without a change."""
     runs = status.job is JobState.RUNNING and not status.moving
-    return runs and status.epoch == epoch and status.uptime_s < elapsed_s - RESTARTED_S
+    return runs and status.epoch == epoch and status.uptime_s < elapsed_s
