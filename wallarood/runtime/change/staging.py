@@ -9,7 +9,7 @@
 # Nothing of it counts until it is adopted. A worker that dies here stages from the beginning; what
 # is staged as a whole is not staged again.
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -39,6 +39,7 @@ from wallarood.model.messages.replicas import (
 from wallarood.model.staging import StagedChain, StagedChange, StagedPart
 from wallarood.runtime.change.opening import open_gained
 from wallarood.runtime.change.takeover import How, Part, Position, Takeover
+from wallarood.runtime.change.versions import former_names
 from wallarood.runtime.peers.transfer import fetch_part
 from wallarood.runtime.ports import ChangeStore
 from wallarood.runtime.store.calls import stored
@@ -90,7 +91,7 @@ class _Staging:
             wanted.previous,
             change.topology,
             worker.member.name,
-            _former(worker),
+            former_names(worker, change),
         )
         return cls(worker, wanted, change, takeover)
 
@@ -283,14 +284,6 @@ class _Taking:
             await self.staging.gained(part, some)
         else:
             self.staging.brought.setdefault(part.name, []).append(some)
-
-
-def _former(worker: Worker) -> Mapping[str, str] | None:
-    """What goes on in a new version; None: this is no upgrade."""
-    upgrade, record = worker.change.upgrade, worker.node.record
-    if upgrade is None or record is None:
-        return None
-    return upgrade.former(record.fingerprint)
 
 
 def _positions_in(manifest: Any) -> list[Position]:

@@ -177,3 +177,22 @@ async def test_a_worker_that_hands_nothing_over_is_named(tmp_path: Path) -> None
         assert isinstance(failed, StagingFailed)
         assert "alpha does not hand over its part" in failed.reason
         assert "no part 1.99 of alpha" in failed.reason
+
+
+async def test_a_worker_that_runs_another_version_than_the_change_is_for_stages_nothing(
+    tmp_path: Path,
+) -> None:
+    async with halted(tmp_path / "alpha") as alpha:
+        wanted = change_of(alpha)
+        change = wanted.record.change
+        assert change is not None
+        newer = attrs.evolve(change, fingerprint=(*change.fingerprint, "another step"))
+        asked = attrs.evolve(wanted.record, fingerprint=newer.fingerprint, change=newer)
+        failed = await staged(
+            alpha, StageChange(BALLOT, asked, wanted.previous, wanted.old_members)
+        )
+        assert failed == StagingFailed(
+            BALLOT, "it runs another version of the application than that of epoch 2"
+        )
+        assert alpha.worker.checkpoints is not None
+        assert not alpha.worker.store.changes_in(alpha.worker.checkpoints).is_staged(newer)
