@@ -79,6 +79,13 @@ def _check_leavers(
         raise RefusedError("a cluster has at least one worker")
     for stage in previous.stages:
         step = application.step(stage.steps[0])
+        leaving = [each for each in stage.workers if each not in workers]
+        if leaving and step.is_watched and step.connector.scope.value == LOCAL:
+            raise RefusedError(
+                f"{leaving[0]} cannot leave: source {step.name!r} finds what it reads there, and "
+                f"no other worker can read what is found on {leaving[0]}; stop the cluster and "
+                "form a new one if that worker must go"
+            )
         for each in stage.source_partitions:
             if each.worker not in workers and stays(step, each.partition):
                 raise RefusedError(

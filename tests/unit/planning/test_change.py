@@ -171,6 +171,30 @@ def test_partitions_of_one_worker_alone_are_named_when_it_leaves() -> None:
     assert not [each for each in moves(before, after) if each.partitions]
 
 
+@attrs.frozen
+class Watched(w.ListSource):
+    """A source whose partitions are found while it runs."""
+
+    scope: Scope = Scope.LOCAL
+    bounded: bool = False
+
+    async def discover(self) -> tuple[str, ...]:
+        return ("p0",)
+
+
+def test_who_alone_finds_what_is_read_there_cannot_leave() -> None:
+    def of(source: w.ListSource) -> w.Application:
+        return w.application("a", w.source("lines", source).to_sink(w.ListSink([])))
+
+    app = of(Watched([]))
+    previous = formed(app, NAMES[:2])
+    with pytest.raises(RefusedError, match="beta cannot leave: source 'lines' finds what it reads"):
+        replan(app, previous, NAMES[:1], epoch=2)
+    assert replan(app, previous, NAMES[:3], epoch=2).workers == NAMES[:3]
+    shared = of(Watched([], scope=Scope.SHARED))
+    assert replan(shared, formed(shared, NAMES[:2]), NAMES[:1], epoch=2).workers == NAMES[:1]
+
+
 def test_a_cluster_needs_a_worker() -> None:
     app = application()
     with pytest.raises(RefusedError, match="at least one worker"):
