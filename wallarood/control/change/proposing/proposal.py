@@ -58,9 +58,16 @@ class Proposal:
 
     @property
     def promised(self) -> bool:
-        """Whether enough have promised: all that stay, or to finish a change a majority."""
+        """Whether enough have promised: all that stay; or to finish a change, so many as decide it.
+
+        That is a majority, or all that are not certified dead by a change that one has accepted: no
+        other change can have been decided without any of them.
+        """
         if self.plan is None:
-            return len(self.done) >= self.view.majority
+            votes = [each.accepted for each in self.holdings.values() if each.accepted is not None]
+            accepted = [each.change for each in votes if each.change is not None]
+            enough = any(decides(self.view, change, self.done) for change in accepted)
+            return enough or len(self.done) >= self.view.majority
         return self.done >= set(self.plan.needed)
 
     @property

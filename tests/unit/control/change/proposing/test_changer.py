@@ -227,6 +227,20 @@ def test_who_has_accepted_and_hears_nothing_proposes_by_its_place() -> None:
     assert set(told(effects, say.Accept)) == set(TRIO), "a majority of promises is enough"
 
 
+def test_who_has_accepted_that_all_others_are_dead_finishes_it_alone() -> None:
+    """It restarted before it adopted that: the other of the two never answers."""
+    pair = record("alpha", "alpha", "beta")
+    gone = (Gone("beta", NO_SEAT, Why.EVICTED, certified=True),)
+    change = changed(pair, "alpha", gone=gone)
+    vote = Vote(1, Ballot(3, "alpha"), Ballot(3, "alpha"), change)
+    machine = Changer(View(member("alpha"), pair), replan, vote, now=0.0)
+    machine.step(TimerFired(), 60.0)
+    effects = machine.step(holds(machine, "alpha", accepted=vote), 60.0)
+    assert told(effects, say.Accept)["alpha"] == say.Accept(Ballot(4, "alpha"), change)
+    effects = machine.step(heard("alpha", say.Accepted(Ballot(4, "alpha"))), 60.0)
+    assert isinstance(effects[-1], AdoptChange)
+
+
 def test_who_has_accepted_is_bound_as_soon_as_that_is_durable() -> None:
     machine = changer()
     assert machine.deadline is None
