@@ -154,9 +154,17 @@ class HolderLink:
                     if self._parts is not None:
                         backoff_s = BACKOFF_FIRST_S
                         self._parts = self.sending = None
-                        self.post(HolderLost())
+                        self._tell(HolderLost())
                 await trio.sleep(backoff_s)
                 backoff_s = min(backoff_s * 2, self.limits.backoff_max_s)
+
+    def _tell(self, event: Event) -> None:
+        """Post an event, unless the round is over: the link of the next one is another.
+
+        This one may end late, after what a thread does for it: what it says then is not of that.
+        """
+        if not self.scope.cancel_called:
+            self.post(event)
 
     def _closed(self, reason: str) -> None:
         log.debug("connection for replicas closed", holder=self.holder, reason=reason)
@@ -178,13 +186,13 @@ class HolderLink:
                         self._parts, self._there = wanted_in, set(groups)
                         self._coming = frozenset()
                         self._parts.send_nowait(FilesSent(self._asked))
-                        self.post(HolderHas(parts))
+                        self._tell(HolderHas(parts))
                     case FilesHeld(number):
                         self._copied = max(self._copied, number)
                         self._moved_on.unpark_all()
                     case Held(part):
                         self._there |= self._coming
-                        self.post(PartHeld(part))
+                        self._tell(PartHeld(part))
                     case Credit():
                         allowance.add(message)
                     case StillThere():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from support.copied import OWNER, Copied, part_at, store_at, write_part
 
 from wallarood.control.replicas.events import HolderHas, HolderLost, PartHeld, ReplicaWritten
@@ -88,4 +89,20 @@ async def test_a_connection_that_gives_no_sign_of_life_is_dialled_again(copied: 
         copied.says_what_it_has()
         await trio.sleep(0.5)  # twenty questions are answered
         assert copied.at_owner == [HolderHas(())]
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_link_whose_round_is_over_says_nothing_more(copied: Copied) -> None:
+    """It may end after the link of the next round has begun: that one is not lost."""
+    async with trio.open_nursery() as nursery:
+        link = copied.link(nursery)
+        nursery.start_soon(link.run)
+        await copied.until(lambda: copied.connections)
+        copied.says_what_it_has()
+        await copied.until(lambda: copied.at_owner)
+        link.leave()
+        copied.at_owner.clear()
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        assert link.sending is None
+        assert copied.at_owner == []
         nursery.cancel_scope.cancel()
