@@ -2,8 +2,9 @@
 # Theory of operation
 # ===================
 # The basis is the highest checkpoint of which every survivor has its own part, and of which some
-# survivor has a copy of the part of each seat that is lost. A leaver hands over its part itself, so
-# it counts as a survivor here. Below the highest that is known committed there is no basis, unless
+# survivor has a copy of the part of each seat that is lost, as it was in this epoch: in the one
+# before it had another part. A leaver hands over its part itself, so it counts as a survivor here.
+# Below the highest that is known committed there is no basis, unless
 # an operator wants to go back so far: what was published after it is made again, in another line.
 #
 # As long as no checkpoint of this epoch is committed, its first is the basis that it began with,
@@ -82,27 +83,31 @@ def basis(plan: Plan, holdings: Mapping[WorkerName, Holdings]) -> CheckpointId:
     everything = [holdings[name] for name in plan.needed]
     common = frozenset.intersection(*(frozenset(each.checkpoints) for each in everything))
     replicas = {
-        (part.owner, part.round, part.number) for each in everything for part in each.replicas
+        (part.owner, part.round, part.number)
+        for each in everything
+        for part in each.replicas
+        if part.layout == plan.view.epoch
     }
     found = [
         checkpoint
         for checkpoint in common
         if all((name, checkpoint.round, checkpoint.number) in replicas for name in plan.lost)
     ]
-    limit = plan.request.back_to
-    allowed = [each for each in found if limit is None or each.number <= limit]
-    if not allowed:
+    if not found:
         lost = ", ".join(plan.lost)
         why = f" with a copy of the part of {lost}" if plan.lost else ""
         raise RefusedError(f"there is no checkpoint that all members that stay hold{why}")
-    chosen = max(allowed, key=number_of)
+    chosen = max(found, key=number_of)
     known = max((each.committed for each in everything), key=number_of)
-    if chosen.number < known.number and limit is None:
+    if chosen.number >= known.number:
+        return chosen
+    wanted = [each for each in found if each.number == plan.request.back_to]
+    if not wanted:
         raise RefusedError(
             f"checkpoint {chosen} is the highest that could be continued from, and {known} is "
             f"committed: --back-to {chosen.number} goes back to it and loses what came after"
         )
-    return chosen
+    return wanted[0]
 
 
 def compose(plan: Plan, holdings: Mapping[WorkerName, Holdings], replan: Replanner) -> Change:

@@ -18,6 +18,7 @@ from wallarood.model.messages import ChangeRequest, Holdings
 from wallarood.model.topology import Topology
 
 TRIO = ("alpha", "beta", "gamma")
+HERE = record("alpha", *TRIO)
 ONE, TWO, THREE = (CheckpointId(1, number) for number in (1, 2, 3))
 
 
@@ -61,6 +62,26 @@ def test_below_what_is_known_committed_only_where_an_operator_wants_it() -> None
     assert basis(back, held) == ONE
     change = compose(back, held, replan)
     assert change.line == 3, "what was published after it is made again in another line"
+
+
+@pytest.mark.parametrize("back_to", [2, 3, 9])
+def test_no_further_back_than_an_operator_wants(back_to: int) -> None:
+    held = {"alpha": holds(ONE, TWO, copies=(ONE,), known=2), "beta": holds(ONE, TWO, known=1)}
+    with pytest.raises(RefusedError, match="--back-to 1"):
+        basis(plan(ChangeKind.EVICT, "gamma", back_to=back_to), held)
+
+
+def test_not_back_where_what_is_committed_is_there() -> None:
+    held = {name: holds(ONE, TWO, copies=(ONE, TWO), known=2) for name in ("alpha", "beta")}
+    assert basis(plan(ChangeKind.EVICT, "gamma", back_to=1), held) == TWO
+
+
+def test_a_copy_of_what_a_lost_one_had_in_the_epoch_before_is_not_of_its_part() -> None:
+    """It may have gained slots since: what is of them there is nowhere, or stale."""
+    second = adopted(HERE, attrs.evolve(changed(HERE, *TRIO), basis=ONE, layout=1))
+    held = {name: holds(ONE, copies=(ONE,), known=1) for name in ("alpha", "beta")}
+    with pytest.raises(RefusedError, match="a copy of the part of gamma"):
+        basis(plan(ChangeKind.EVICT, "gamma", known=second), held)
 
 
 def test_a_planned_change_needs_what_all_hold_and_no_copies() -> None:
