@@ -5,6 +5,7 @@
 # from an offset on: what was there after it goes, so a file that has become another one is sent
 # from its beginning. What was written is durable after `settle`, and not before.
 
+import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -95,7 +96,8 @@ def files_in(root: Path) -> list[tuple[str, int]]:
             for name in names:
                 if not name.endswith(".new"):  # it is about to take the place of another
                     path = Path(directory, name)
-                    found.append((path.relative_to(root).as_posix(), path.stat().st_size))
+                    with contextlib.suppress(FileNotFoundError):  # it was here a moment ago
+                        found.append((path.relative_to(root).as_posix(), path.stat().st_size))
     return sorted(found)
 
 

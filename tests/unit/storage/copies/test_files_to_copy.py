@@ -7,7 +7,7 @@ import pytest
 from wallarood.connectors.journal.files import Journal, open_journal
 from wallarood.model.messages.replicas import FileGone, FilePiece
 from wallarood.storage.copies.copied_files import CopiedFiles
-from wallarood.storage.copies.files_to_copy import FilesToCopy
+from wallarood.storage.copies.files_to_copy import SMALL_BYTES, FilesToCopy
 
 
 class Disks:
@@ -76,6 +76,37 @@ def test_a_file_that_has_become_another_goes_whole(disks: Disks) -> None:
     assert disks.same()
 
 
+@pytest.mark.parametrize("then", ["behind", "behind what was"])
+def test_another_file_with_the_inode_of_the_one_that_was_sent_goes_whole(
+    disks: Disks, then: str
+) -> None:
+    noted = disks.sinks / "taken.json"
+    noted.write_text("before")
+    disks.copy()
+    noted.write_text(then)  # as a file that takes its place may have, too
+    assert disks.copy() == len(then)
+    assert disks.same()
+
+
+def test_a_file_of_the_name_and_inode_of_one_that_a_rollback_has_removed_goes_whole(
+    disks: Disks,
+) -> None:
+    spool, size = disks.sinks / "1-1.records", 3 * SMALL_BYTES
+    spool.write_bytes(b"a" * size)
+    disks.copy()
+    disks.connect()
+    disks.copy()
+    spool.write_bytes(b"a" * SMALL_BYTES + b"b" * 3 * SMALL_BYTES)
+    assert disks.copy() == 4 * SMALL_BYTES
+    with spool.open("ab") as file:
+        file.write(b"more")
+    assert disks.copy() == 4
+    with spool.open("ab") as file:
+        file.write(b"and more")
+    assert disks.copy() == 8
+    assert disks.same()
+
+
 def test_a_new_connection_compares_what_is_there(disks: Disks) -> None:
     spool = disks.sinks / "1-1.records"
     spool.write_bytes(b"a" * 100)
@@ -97,6 +128,24 @@ def test_a_file_that_is_gone_goes(disks: Disks) -> None:
     disks.connect()
     disks.copy()
     assert disks.same()
+
+
+def test_what_is_gone_goes_after_the_note_that_it_is_not_needed(disks: Disks) -> None:
+    spool, noted = disks.sinks / "1-1.records", disks.sinks / "taken.json"
+    spool.write_bytes(b"given")
+    disks.copy()
+    noted.write_bytes(b"1")
+    spool.unlink()
+    (disks.sinks / "1-2.records").write_bytes(b"another")
+    changes = list(disks.to_copy.changes())
+    assert changes[-1] == FileGone("sinks/out-0/1-1.records")
+    assert FilePiece("sinks/out-0/taken.json", 0, b"1") in changes
+
+
+def test_a_file_that_goes_while_files_are_looked_for_is_passed_over(disks: Disks) -> None:
+    (disks.sinks / "1-1.records").write_bytes(b"here")
+    (disks.sinks / "taken.json.part").symlink_to("gone")  # has a name and no file
+    assert disks.copy() == 4
 
 
 def test_a_journal_is_copied_as_far_as_it_is_durable(disks: Disks) -> None:
