@@ -17,7 +17,7 @@ from wallarood.connectors.postgres.changes.place import Place, lsn_of
 from wallarood.connectors.postgres.changes.stream import Stream
 from wallarood.connectors.postgres.changes.tables import Tables
 from wallarood.connectors.postgres.server import Session
-from wallarood.model.errors import PeersGoneError, ServerAwayError
+from wallarood.model.errors import ConfigurationError, PeersGoneError, ServerAwayError
 
 T = TypeVar("T")
 
@@ -27,6 +27,8 @@ TELL_S = 5.0
 """How often a position is told that has moved past what is not ours."""
 LAG_S = 10.0
 """How often the server is asked where its log ends."""
+LAG_WAIT_S = 2.0
+"""How long its answer is waited for: changes come without it."""
 LOG_END = (
     "SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() "
     "ELSE pg_current_wal_lsn() END - '0/0')::int8"
@@ -78,7 +80,15 @@ class ChangeReader:
         if trio.current_time() < self._asked_at + LAG_S:
             return
         self._asked_at = trio.current_time()
-        ((self._log_end,),) = await self._session.run(lambda it: it.execute(LOG_END).fetchall())
+        try:
+            ((self._log_end,),) = await self._session.run(
+                lambda it: it.execute(LOG_END).fetchall(), within_s=LAG_WAIT_S
+            )
+        except (PeersGoneError, ConfigurationError) as error:  # as if all connections are taken
+            log.debug("end of the log not known", of=str(self.wanted.database), reason=str(error))
+            self._log_end = 0
+            await self._session.drop()
+            self._session, self._tables = self._ordinary(), None
 
     async def read(self) -> SourceBatch[Any] | None:
         """See `SourceReader.read`.
