@@ -147,10 +147,13 @@ class ChangeRows:
         self.store.marks = marks
 
     def adopt(self, record: ClusterRecord) -> None:
-        """Make the epoch of *record* the one of this worker, in one transaction.
+        """Make the epoch of *record* the one of this worker, in one transaction, unless it is.
 
         Raises DamagedStateError: it is not staged here.
         """
+        known = self.record()
+        if known is not None and known.change == record.change:
+            return  # the disk refused what was to follow, and all of it is tried again
         staged = next((each for each in self.staged() if each.record.change == record.change), None)
         change = record.change
         if change is None or staged is None:

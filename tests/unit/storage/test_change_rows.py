@@ -227,6 +227,17 @@ def test_a_disk_that_fails_in_the_middle_leaves_the_old_epoch_whole(tmp_path: Pa
     assert store.round == 7
 
 
+def test_what_is_adopted_may_be_adopted_again(tmp_path: Path) -> None:
+    """As where the disk refused what was to be written after it."""
+    store = with_checkpoints(tmp_path)
+    record = record_of(2, ALPHA, BETA)
+    rows = stage(store, record, chunks=[b"gained"])
+    rows.adopt(record)
+    marks, held = store.marks, store.restore(5)
+    rows.adopt(record)
+    assert (store.marks, store.restore(5), rows.record()) == (marks, held, record)
+
+
 def test_a_directory_whose_record_was_not_written_anew_is_in_the_epoch_that_it_adopted(
     tmp_path: Path,
 ) -> None:
