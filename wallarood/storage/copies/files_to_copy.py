@@ -4,9 +4,9 @@
 # Files of connectors are appended to, or replaced by others. So what has been sent of a file stays
 # sent as long as it is the same file, and what comes after is sent next. A journal tells how far
 # each of its files is durable: no more is sent of that, since a write that fails is cut off again.
-# Of one that has not told so in this round all is sent again then, for the same reason: it may have
-# ended in what was never durable. Segments are small. One that comes after the last that was told
-# of has just been begun.
+# When one tells so for the first time in this round, what was sent is compared: it may have ended
+# in what was never durable. It is not sent again without need, as the copy would lack what clients
+# were answered until it is there again. A segment after the last that was told of is just begun.
 #
 # The inode does not tell whether any other file is still the same: a file that takes the place of
 # another often gets the inode of the one before that, and one of a name that a rollback has removed
@@ -40,6 +40,8 @@ class _Sent:
     checksum: int = 0
     changed: int = 0
     has_grown: bool = False
+    is_told: bool = False
+    """Whether all of it is what a journal has told of."""
 
 
 @attrs.define(eq=False)
@@ -53,8 +55,6 @@ class FilesToCopy:
     def holds(self, path: str, size: int) -> None:
         """A journal's file is durable up to *size*."""
         name = Path(path).relative_to(self.root).as_posix()
-        if name not in self._durable:
-            self._sent.pop(name, None)
         self._durable[name] = size
 
     def compare(self, there: Iterable[FileState]) -> None:
@@ -80,27 +80,31 @@ class FilesToCopy:
         told = {name.rpartition("/")[0]: name for name in sorted(self._durable)}
         gone = sorted(self._sent.keys() - here.keys())
         for name, size in here.items():
-            if name in self._durable:
-                yield from self._pieces(name, min(size, self._durable[name]))
+            if (durable := self._durable.get(name)) is not None:
+                yield from self._pieces(name, size, durable=durable)
             elif name < told.get(name.rpartition("/")[0], chr(0x10FFFF)):
                 yield from self._pieces(name, size)
         for name in gone:
-            del self._sent[name]
+            self._sent.pop(name, None)
             yield FileGone(name)
 
-    def _pieces(self, name: str, size: int) -> Iterator[FilePiece]:
+    def _pieces(self, name: str, size: int, *, durable: int | None = None) -> Iterator[FilePiece]:
         try:
             with (self.root / name).open("rb") as file:
-                yield from self._pieces_of(file, name, size)
+                yield from self._pieces_of(file, name, size, durable=durable)
         except FileNotFoundError:  # it was not needed any more, just now
             return
 
-    def _pieces_of(self, file: BinaryIO, name: str, size: int) -> Iterator[FilePiece]:
+    def _pieces_of(
+        self, file: BinaryIO, name: str, size: int, *, durable: int | None
+    ) -> Iterator[FilePiece]:
+        is_told = durable is not None
+        size = size if durable is None else min(size, durable)
         stat = os.fstat(file.fileno())
         sent = self._sent.get(name)
         if sent is None or sent.inode != stat.st_ino or sent.size > size:
             sent = None
-        elif name in self._durable or self._is_known(sent, stat, size):
+        elif sent.is_told if is_told else self._is_known(sent, stat, size):
             found = None
         elif (found := _checksum(file, sent.size)).intdigest() != sent.checksum:
             sent = None
@@ -109,6 +113,7 @@ class FilesToCopy:
             self._sent[name] = sent
             yield FilePiece(name, 0, b"")
         sent.has_grown |= 0 < sent.size < size
+        sent.is_told = is_told
         file.seek(sent.size)
         while sent.size < size and (data := file.read(min(PIECE_BYTES, size - sent.size))):
             yield FilePiece(name, sent.size, data)

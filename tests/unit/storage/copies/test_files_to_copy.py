@@ -182,6 +182,23 @@ def test_a_torn_end_that_was_copied_before_it_was_cut_off_is_mended(disks: Disks
     assert disks.same()
 
 
+def test_what_clients_were_answered_is_not_taken_from_the_copy_in_a_new_round(
+    disks: Disks,
+) -> None:
+    journal = disks.journal()
+    journal.append([("client", 1, b"first")])
+    disks.copy()
+    journal.close()
+    disks.connect()
+    journal = disks.journal()
+    before = journal.size_bytes
+    journal.append([("client", 2, b"second")])
+    changes = [each for each in disks.to_copy.changes() if isinstance(each, FilePiece)]
+    assert [each.offset for each in changes] == [before]
+    disks.copied.write(changes)
+    assert disks.same()
+
+
 def test_segments_before_the_one_that_grows_go_too_and_one_just_begun_does_not(
     disks: Disks,
 ) -> None:
