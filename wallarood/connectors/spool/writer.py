@@ -172,7 +172,9 @@ class SpooledWriter:
             return
         self._check_behind(self._marker, before)
         after = self._marker.last if self._marker.line == line else 0
-        size: ChunkSize = getattr(self.target, "chunk_size", ChunkSize())
+        size = getattr(self.target, "chunk_size", None)
+        if not isinstance(size, ChunkSize):  # a target of an application may call its own so
+            size = ChunkSize()
         if (blocks := self.fresh.of(prepared["file"])) is not None:
             for number, records in chunked(after_record(blocks, after), size):
                 await self._apply_some(records, Marker(line, number))

@@ -50,6 +50,18 @@ async def test_what_is_committed_is_applied_once_in_order(
     assert list(Path(context.directory).iterdir()) == []
 
 
+async def test_a_target_may_have_a_chunk_size_of_its_own(
+    context: SinkContext, shelf: Shelf
+) -> None:
+    class Sized(OnShelf):
+        chunk_size = 2
+
+    sink = w.SpooledSink(lambda writer: Sized(shelf, writer), server="the shelf")
+    writer = await sink.open(context, None)
+    await writer.commit(await prepared(writer, "a", "b", "c"))
+    assert shelf.records == ["a", "b", "c"]
+
+
 async def test_a_server_that_is_away_is_named_and_nothing_is_lost(
     context: SinkContext, shelf: Shelf
 ) -> None:
