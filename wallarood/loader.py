@@ -22,8 +22,11 @@ from wallarood.model.pipeline import Application
 
 DEFAULT_NAME = "app"
 
-_NOT_OURS = ("wallarood.examples", "wallarood.testing", "wallarood.__main__", "wallarood.loader")
-"""What is run, or belongs to tests of applications."""
+_NOT_OURS = (
+    *("wallarood.examples", "wallarood.testing", "wallarood.__main__", "wallarood.loader"),
+    "wallarood.telemetry.otlp",
+)
+"""What is run, belongs to tests of applications, or needs an extra that may not be there."""
 
 T = TypeVar("T")
 

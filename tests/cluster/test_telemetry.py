@@ -154,6 +154,7 @@ def test_a_worker_that_sends_nothing_imports_nothing_of_the_sdk(tmp_path: Path) 
     with hosts_in(tmp_path) as hosts:
         (tmp_path / "traced.py").write_text(APPLICATION)
         hosts.environment["PYTHONPROFILEIMPORTTIME"] = "1"
+        hosts.executes = True
         worker = hosts.start("alpha", f"{tmp_path / 'traced.py'}:app")
         wait_for("it runs", lambda: worker.phase() == "running")
         wait_for("a checkpoint", lambda: committed_of(worker) > 1)

@@ -143,6 +143,8 @@ def test_a_sink_whose_server_has_lost_what_it_took_stops(pair: Pair, tmp_path: P
     """The standby was behind: what it lacks is said, and nothing is written after the gap."""
     primary, standby = pair
     query(primary, "CREATE TABLE counts (at bigserial, rest int, count int)")
+    there = "SELECT to_regclass('counts') IS NOT NULL"
+    wait_for("the standby has the table", lambda: query(standby, there)[0][0])
     file = tmp_path / "counting.py"
     file.write_text(COUNT.format(numbers=100_000, url=url_of(pair)))
     count = "SELECT count(*) FROM counts"

@@ -26,7 +26,7 @@ from wallarood.daemon.ending import Ending
 from wallarood.daemon.reload import Reloader
 from wallarood.daemon.start.addresses import ask_occupant, listen
 from wallarood.daemon.start.building import Parts, build_worker, formation_settings
-from wallarood.daemon.start.choice import Start, starting_as
+from wallarood.daemon.start.choice import starting_as
 from wallarood.daemon.start.roles import LeaderSought, role_of
 from wallarood.daemon.start.settings import (
     credentials,
@@ -135,13 +135,13 @@ class _Daemon:
     async def run(self) -> None:
         """Run until the worker ends; one that was brought up to date restarts."""
         parts = self.parts
-        while await self._serve(await starting_as(parts.config, parts.application, parts.state)):
+        while await self._serve(parts.state.next_incarnation()):
             log.info("restarting with the updated topology")
 
-    async def _serve(self, start: Start) -> bool:
+    async def _serve(self, life: Incarnation) -> bool:
         """Run a worker until it ends; whether it is to start again."""
         parts = self.parts
-        life = parts.state.next_incarnation()
+        start = await starting_as(parts.config, parts.application, parts.state)
         if parts.config["worker.count"] > 1:
             load_websocket()
         try:

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import attrs
+import structlog
 import trio
 
 from wallarood.config.keys import Config
@@ -15,6 +16,8 @@ from wallarood.control.node import ClusterNode
 from wallarood.daemon.start.choice import Start
 from wallarood.daemon.start.roles import role_of
 from wallarood.daemon.start.settings import node_settings, runtime_settings
+from wallarood.model.change import Trust, Vote
+from wallarood.model.errors import CannotCreateError
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import Listing, Member
 from wallarood.model.pipeline import Application
@@ -32,6 +35,8 @@ from wallarood.storage.state_directory import StateDirectory
 from wallarood.systemd.notify import notify
 
 Events: TypeAlias = trio.MemorySendChannel[Event | Woken]
+
+log = structlog.get_logger(__name__)
 
 
 @attrs.frozen
@@ -75,6 +80,19 @@ def _replan(
     return replan(application, previous, workers, epoch=epoch)
 
 
+def _vote(state: StateDirectory) -> tuple[Vote | None, Trust]:
+    """What this worker has promised and accepted, and whether that is all of it.
+
+    A disk that is full at the start refuses to say: the worker waits for room as ever, and votes
+    for no change in this life.
+    """
+    try:
+        return state.look_at_changes().vote, Trust.WHOLE
+    except CannotCreateError as error:
+        log.warning("this worker votes for no change until it is restarted", reason=error.message)
+        return None, Trust.RESTORED
+
+
 def build_worker(
     parts: Parts,
     founding: FormationSettings,
@@ -91,14 +109,15 @@ def build_worker(
     if parts.profile is not None:
         dial = profile_dial(parts.profile, dial)
 
+    vote, trust = _vote(parts.state)
     worker = Worker(
         node=ClusterNode(
-            founding,
+            attrs.evolve(founding, trust=trust),
             Role.NEWCOMER if start.joins else role_now(start.record, role_of(config)),
             start.record,
             settings=node_settings(config),
             now=trio.current_time(),
-            vote=parts.state.look_at_changes().vote,
+            vote=vote,
             staged=start.staged,
         ),
         application=parts.application,

@@ -3,15 +3,17 @@
 # ===================
 # A sketch that sees each record would cost a call for each: the libraries for that are made for
 # other languages. A key that matters has a large share, and a large share shows in samples. Eight
-# keys of each batch are counted, each for the records that it stands for. When there are too many
-# counts, or samples, all are halved, and those that come to nothing are dropped: so the table is
-# bounded, and what was long ago counts little.
+# keys of each batch are counted, more of a large one, each for the records that it stands for. When
+# there are too many counts, or samples, all are halved, and those that come to nothing are dropped:
+# so the table is bounded, and what was long ago counts little.
 
 from typing import Any, Final
 
 import attrs
 
 SAMPLES: Final = 8
+STEP_MAX: Final = 128
+"""One of so many records at least is looked at: a slow stage gets few batches, and large ones."""
 KEYS_MAX: Final = 1024
 SAMPLES_MAX: Final = 2048
 NOISE: Final = 10
@@ -34,7 +36,7 @@ class HotKeys:
 
         Keys that cannot be told apart are left out.
         """
-        step = max(1, len(keys) // SAMPLES)
+        step = max(1, min(STEP_MAX, len(keys) // SAMPLES))
         counts, looked_at = self.counts, keys[self._first % step :: step]
         try:
             for key in looked_at:

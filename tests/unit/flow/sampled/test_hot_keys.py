@@ -80,3 +80,8 @@ def test_keys_that_cannot_be_compared_do_not_stop_the_stage() -> None:
     hot = HotKeys()
     hot.look([Odd()])
     assert hot.hottest(5) == []
+
+
+def test_of_a_large_batch_more_is_looked_at() -> None:
+    assert len(HotKeys().look(list(range(8192)))) == 64
+    assert len(HotKeys().look(list(range(1024)))) == 8
