@@ -45,7 +45,9 @@ class Growing:
     leaving: str = ""
 
     def start(self, name: str) -> None:
-        flags = ["--cluster-id", "auto", *EXTRA]
+        # Without the flag a start forms a new cluster; a change must not do so.
+        again = (self.hosts.directory / "state" / name).exists()
+        flags = ["--cluster-id", "auto", *EXTRA] if again else [*EXTRA]
         founder = name == NAMES[0]
         if not founder:
             flags.append("--join")

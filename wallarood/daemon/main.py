@@ -21,6 +21,7 @@ from wallarood.control.change.effects import SetAside
 from wallarood.control.change.newcomer import Newcomer
 from wallarood.control.events import Event, LeaveWanted
 from wallarood.control.formation.joiner import Joiner
+from wallarood.control.formation.startup import AUTO
 from wallarood.control.worker_state import WorkerState
 from wallarood.daemon.ending import Ending
 from wallarood.daemon.reload import Reloader
@@ -42,7 +43,7 @@ from wallarood.model.errors import (
     WallaroodError,
     first_error,
 )
-from wallarood.model.ids import Incarnation, parse_address
+from wallarood.model.ids import ClusterId, Incarnation, parse_address
 from wallarood.model.messages import Listing, Member
 from wallarood.model.pipeline import Application
 from wallarood.net.control import load_websocket, serve_control
@@ -135,13 +136,15 @@ class _Daemon:
     async def run(self) -> None:
         """Run until the worker ends; one that was brought up to date restarts."""
         parts = self.parts
-        while await self._serve(parts.state.next_incarnation()):
+        wanted = None
+        while await self._serve(parts.state.next_incarnation(), wanted):
             log.info("restarting with the updated topology")
+            wanted = AUTO  # it goes on, also where a start would form a new cluster
 
-    async def _serve(self, life: Incarnation) -> bool:
+    async def _serve(self, life: Incarnation, wanted: ClusterId | None) -> bool:
         """Run a worker until it ends; whether it is to start again."""
         parts = self.parts
-        start = await starting_as(parts.config, parts.application, parts.state)
+        start = await starting_as(parts.config, parts.application, parts.state, wanted=wanted)
         if parts.config["worker.count"] > 1:
             load_websocket()
         try:
@@ -154,7 +157,12 @@ class _Daemon:
             member = attrs.evolve(member, version=start.upgrade.digest)
         log.info("listening", control=str(member.control), data=str(member.data))
         founding = formation_settings(parts, member, start.listings)
-        founding = attrs.evolve(founding, wanted_cluster_id=start.asked, upgrade=start.upgrade)
+        founding = attrs.evolve(
+            founding,
+            wanted_cluster_id=start.asked,
+            upgrade=start.upgrade,
+            forms_new=founding.forms_new and wanted is None,
+        )
         events_in, events = trio.open_memory_channel[Event | Woken](QUEUE_EVENTS_MAX)
         async with trio.open_nursery() as nursery:
             worker = build_worker(

@@ -38,8 +38,17 @@ class Start:
     """How the cluster comes to the application that this worker runs, if it waits for that."""
 
 
-async def starting_as(config: Config, application: Application, state: StateDirectory) -> Start:
+async def starting_as(
+    config: Config,
+    application: Application,
+    state: StateDirectory,
+    *,
+    wanted: ClusterId | None = None,
+) -> Start:
     """Choose what this worker starts as; what is on disk is archived or brought back for that.
+
+    *wanted* is the cluster to go on with, whatever the configuration says: `AUTO` where this
+    process was in it until now.
 
     Raises WallaroodError: it cannot start so.
     """
@@ -50,7 +59,7 @@ async def starting_as(config: Config, application: Application, state: StateDire
     expected = record.fingerprint if record and upgrade else application.fingerprint
     decision = decide(
         record,
-        config["worker.cluster-id"],
+        wanted or config["worker.cluster-id"],
         worker=config["worker.name"],
         fingerprint=expected,
         role=role_of(config),
@@ -75,7 +84,7 @@ async def starting_as(config: Config, application: Application, state: StateDire
         case AskFor(cluster_id):
             if state.bring_back(cluster_id):
                 log.info("cluster brought back from the archive", cluster_id=cluster_id)
-                return await starting_as(config, application, state)
+                return await starting_as(config, application, state, wanted=wanted)
             _check_may_ask(cluster_id, config, state)
             return Start(None, cluster_id, listings, joins=_joins(config, state))
 
