@@ -26,7 +26,7 @@ from wallarood.storage.copies.copied_files import CopiedFiles
 from wallarood.storage.copies.files_to_copy import FilesToCopy
 from wallarood.storage.part_reader import read_own_part
 
-from .wires import data_channels, ended_with
+from .wires import data_channels, ended_with, that_may_break
 
 CLUSTER = "wc-0123456789abcdef0123"
 ROUND = 1
@@ -93,7 +93,7 @@ class Copied:
         )
 
     async def _accept(self, channel: DataChannel) -> None:
-        async with ended_with(channel):
+        async with that_may_break(), ended_with(channel):
             if self.silent:
                 self.silent -= 1
                 await trio.sleep_forever()

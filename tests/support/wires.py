@@ -1,11 +1,13 @@
 """Two ends of a data connection within one process, over a real socket."""
 
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import trio
 
+from wallarood.net.listen import unwrapped
 from wallarood.net.tcp import DataChannel
 
 
@@ -27,3 +29,11 @@ async def ended_with(channel: DataChannel) -> AsyncIterator[DataChannel]:
         yield channel
     finally:
         await channel.aclose()
+
+
+@asynccontextmanager
+async def that_may_break() -> AsyncIterator[None]:
+    """What is done with a connection that was accepted: as a listener does, forgive it its end."""
+    with contextlib.suppress(OSError, trio.BrokenResourceError):
+        async with unwrapped():
+            yield

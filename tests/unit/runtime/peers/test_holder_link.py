@@ -9,8 +9,11 @@ import trio.testing
 from support.copied import OWNER, Copied, part_at, store_at, write_part
 
 from wallarood.control.replicas.events import HolderHas, HolderLost, PartHeld, ReplicaWritten
-from wallarood.model.messages.replicas import Held
+from wallarood.model.messages.replicas import Held, StillThere
+from wallarood.net.tcp import DataChannel
 from wallarood.runtime.peers.parts import WINDOW_BYTES
+from wallarood.wire.frames import encode_frame
+from wallarood.wire.transfer import encode_transfer
 
 
 @pytest.fixture
@@ -100,6 +103,10 @@ async def test_a_link_whose_round_is_over_says_nothing_more(copied: Copied) -> N
         await copied.until(lambda: copied.connections)
         copied.says_what_it_has()
         await copied.until(lambda: copied.at_owner)
+        on_its_way = encode_frame(encode_transfer(StillThere()))
+        channel = copied.connections[-1].conversation.channel
+        assert isinstance(channel, DataChannel)
+        assert channel.send_nowait(on_its_way) == len(on_its_way)
         link.leave()
         copied.at_owner.clear()
         await trio.testing.wait_all_tasks_blocked(0.05)
