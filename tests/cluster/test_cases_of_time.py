@@ -14,6 +14,8 @@ from support.released import END
 
 from wallarood.admin.status import Status
 
+WHOLE_BATCHES = 'limits.batch-time-budget = "1s"\n'
+"""What takes long is done in pieces, and early results follow each: a step is to be one piece."""
 KILLED_AFTER, RESTARTED_AFTER = 2, 4
 """After how many steps a worker is killed, and all are stopped and started again."""
 
@@ -123,7 +125,10 @@ def test_each_case_has_its_result(tmp_path: Path, workers: int) -> None:
     with hosts_in(tmp_path) as hosts:
         hosts.environment["PYTHONPATH"] = str(Path(cases_of_time.__file__).parents[1])
         (tmp_path / "released").write_text("0")
-        cluster = Killer(hosts, cases_of_time.__file__, workers, args=(str(tmp_path),))
+        config = tmp_path / "more.toml"
+        config.write_text(WHOLE_BATCHES)
+        flags = ("--config", str(config))
+        cluster = Killer(hosts, cases_of_time.__file__, workers, *flags, args=(str(tmp_path),))
         cluster.until("running")
         lockstep = Lockstep(cluster, tmp_path)
         for steps in range(1, 1 + max(len(case.steps) for case in CASES.values())):

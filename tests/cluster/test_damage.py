@@ -31,13 +31,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def checkpoint(worker: WorkerProcess) -> CheckpointStatus:
-    status = worker.status()
-    return status.checkpoint if status is not None else CheckpointStatus()
+    return worker.told().checkpoint
 
 
 def read_by(worker: WorkerProcess) -> int:
-    status = worker.status()
-    return sum(each.records for each in status.sources) if status is not None else 0
+    return sum(each.records for each in worker.told().sources)
 
 
 def state_command(action: str, path: Path) -> subprocess.CompletedProcess[str]:
@@ -95,7 +93,7 @@ def test_a_worker_that_comes_back_on_a_full_disk_waits_for_room(
             file.truncate(filler.stat().st_size - 16_384)
         again = hosts.start("alpha", endless, "--cluster-id", "auto", state=alpha.state)
         wait_for("it says so", lambda: "is the disk full" in again.said)
-        assert "is the disk full" in checkpoint(again).failing
+        wait_for("status says so", lambda: "is the disk full" in checkpoint(again).failing)
         filler.unlink()
         wait_for("it runs", lambda: again.phase() == "running")
         assert checkpoint(again).failing == ""

@@ -31,8 +31,7 @@ def test_each_record_of_partitions_that_appear_counts_once(tmp_path: Path) -> No
     with hosts_in(tmp_path) as hosts:
         cluster = Killer(hosts, str(tmp_path / "app.py"), 3)
         cluster.until("running")  # and waits for the directory
-        status = cluster.workers["alpha"].status()
-        assert status is not None
+        status = cluster.workers["alpha"].told()
         assert "is not there (since" in status.stages[0].failing
         shelves.mkdir()
         for turn in range(4):

@@ -4,7 +4,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from support.harness import NAMES, Hosts, WorkerProcess, hosts_in, wait_for
@@ -38,12 +37,8 @@ def ctl(worker: WorkerProcess, *arguments: str) -> "subprocess.CompletedProcess[
     )
 
 
-def fail() -> NoReturn:
-    raise AssertionError("the worker does not answer")
-
-
 def committed(worker: WorkerProcess) -> int:
-    return (worker.status() or fail()).checkpoint.committed
+    return worker.told().checkpoint.committed
 
 
 def started(hosts: Hosts, tmp_path: Path, count: int) -> dict[str, WorkerProcess]:
@@ -84,7 +79,7 @@ def test_the_others_go_on_with_what_a_lost_worker_had(tmp_path: Path, lost: str)
         wait_for("they run", lambda: all(e.phase() == "running" for e in workers.values()))
         before = committed(asked)
         wait_for("checkpoints go on", lambda: committed(asked) > before + 3)
-        assert {(e.status() or fail()).epoch for e in workers.values()} == {2}
+        assert {e.told().epoch for e in workers.values()} == {2}
         assert ctl(asked, "shutdown").returncode == 0
         for worker in workers.values():
             assert worker.wait() == 0, worker.said

@@ -71,8 +71,7 @@ def test_a_checkpoint_is_taken_kept_shown_and_dropped(tmp_path: Path, endless: s
         assert "no checkpoint is kept as 'another'; kept checkpoints: 'before the" in unknown.stderr
         assert ctl(gamma, "checkpoint", "--drop", "before the upgrade").returncode == 0
         for worker in cluster.workers.values():
-            status = worker.status()
-            assert status is not None
+            status = worker.told()
             assert status.checkpoint.kept == ()
 
 
@@ -242,8 +241,7 @@ def test_workers_come_back_on_another_address(tmp_path: Path, slow_count: str) -
             cluster.workers[name] = cluster.start(name)
         cluster.until("running")
         for name in ("alpha", "beta", "gamma"):
-            status = cluster.workers[name].status()
-            assert status is not None
+            status = cluster.workers[name].told()
             found = {each.name: each.address.partition(":")[0] for each in status.workers}
             assert found == {"alpha": "127.0.0.1", "beta": "127.0.0.2", "gamma": "127.0.0.2"}
         cluster.until("completed")

@@ -6,7 +6,6 @@ import shutil
 import signal
 import sqlite3
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from support.harness import NAMES, free_port, hosts_in, wait_for
@@ -48,7 +47,7 @@ def test_what_is_known_committed_is_the_same_on_two_disks(
         cluster = Killer(hosts, endless, 3, *flags)
         cluster.until("running")
         alpha = cluster.workers["alpha"]
-        wait_for("checkpoints", lambda: (alpha.status() or fail()).checkpoint.committed >= 6)
+        wait_for("checkpoints", lambda: alpha.told().checkpoint.committed >= 6)
         for each in cluster.workers.values():
             each.process.kill()
             each.wait()
@@ -62,10 +61,6 @@ def test_what_is_known_committed_is_the_same_on_two_disks(
             assert restored.chunks["seen"]
 
 
-def fail() -> NoReturn:
-    raise AssertionError("the worker does not answer")
-
-
 @pytest.mark.parametrize("lost", ["alpha", pytest.param("gamma", marks=pytest.mark.long)])
 def test_a_worker_whose_disk_is_destroyed_is_rebuilt_from_its_holder(
     tmp_path: Path, slow_count: str, flags: tuple[str, ...], lost: str
@@ -74,7 +69,7 @@ def test_a_worker_whose_disk_is_destroyed_is_rebuilt_from_its_holder(
         cluster = Killer(hosts, slow_count, 3, *flags)
         cluster.until("running")
         worker = cluster.workers[lost]
-        wait_for("checkpoints", lambda: (worker.status() or fail()).checkpoint.committed >= 4)
+        wait_for("checkpoints", lambda: worker.told().checkpoint.committed >= 4)
         worker.process.kill()
         assert worker.wait() == -signal.SIGKILL
         shutil.rmtree(worker.state)
@@ -136,7 +131,7 @@ def test_a_damaged_part_is_had_back_from_the_other_disk(
         cluster = Killer(hosts, slow_count, 2, *flags)
         cluster.until("running")
         beta = cluster.workers["beta"]
-        wait_for("checkpoints", lambda: (beta.status() or fail()).checkpoint.committed >= 4)
+        wait_for("checkpoints", lambda: beta.told().checkpoint.committed >= 4)
         beta.process.kill()
         beta.wait()
         with contextlib.closing(sqlite3.connect(beta.state / "cluster" / "checkpoints.db")) as disk:

@@ -86,8 +86,7 @@ def test_a_part_that_is_late_loses_nothing_when_the_worker_is_killed_behind_it(
     with hosts_in(tmp_path, interval="1500ms") as hosts:
         alpha = hosts.start("alpha", str(file), *flags, initializer=True)
         wait_for("one is abandoned", lambda: " abandoned: " in alpha.said)
-        status = alpha.status()
-        assert status is not None
+        status = alpha.told()
         before = status.checkpoint.committed
         wait_for(
             "a later one is committed",

@@ -58,8 +58,7 @@ def test_a_checkpoint_waits_for_what_is_in_flight_and_little_more(
         wait_for("they run", lambda: all(each.phase() == "running" for each in workers))
         began = time.monotonic()
         for _ in range(2):
-            status = workers[0].status()
-            assert status is not None
+            status = workers[0].told()
             before = status.checkpoint.committed
             wait_for(
                 "a checkpoint is committed",

@@ -146,8 +146,7 @@ def test_sources_pause_when_too_much_waits_for_a_server(tmp_path: Path) -> None:
         (worker,) = hosts.start_cluster(1, str(tmp_path / "app.py"))
 
         def status() -> Any:
-            found = worker.status()
-            assert found is not None
+            found = worker.told()
             return found
 
         wait_for("it runs", lambda: worker.phase() == "running")

@@ -126,8 +126,7 @@ def test_a_collector_that_hangs_or_is_away_changes_nothing_but_a_line_in_the_log
         workers = started(tmp_path, hosts, collector)
         wait_for("it is asked", lambda: collector.asked >= 3)
         alpha = workers[0]
-        status = alpha.status()
-        assert status is not None
+        status = alpha.told()
         committed = status.checkpoint.committed
         wait_for("checkpoints go on", lambda: committed_of(alpha) > committed + 5)
         assert max(delay_of(each) for each in workers) < 0.5
@@ -145,8 +144,7 @@ def committed_of(worker: WorkerProcess) -> int:
 
 
 def delay_of(worker: WorkerProcess) -> float:
-    status = worker.status()
-    assert status is not None
+    status = worker.told()
     return status.host.loop_delay_s
 
 

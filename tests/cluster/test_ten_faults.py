@@ -119,12 +119,10 @@ def test_a_flood_of_late_records(faulty: Faulty, alerts: Alerts, look: Look, cap
 
 def window_opens(faulty: Faulty) -> bool:
     """Whether the stage of the windows has the present event time on all workers."""
-    statuses = [each.status() for each in faulty.workers]
     times = [
         stage.watermark or 0
-        for status in statuses
-        if status is not None
-        for stage in status.stages
+        for worker in faulty.workers
+        for stage in worker.told().stages
         if stage.name == "windows"
     ]
     return len(times) == 3 and min(times) // 1_000_000 >= faulty.at - 5
@@ -161,8 +159,15 @@ def test_skewed_slots(faulty: Faulty, capsys: Say) -> None:
     keys = faulty.keys_of("beta", "count", count=200)
     with faulty.switched("slow-count"):
         faulty.read({"key": keys[number % 200]} for number in range(1500))
-        named(faulty, capsys, "skewed slots", "The slots of stage count are skewed: beta gets ")
-        assert "of its slots" in said_by("why", faulty, capsys)
+        begin = "The slots of stage count are skewed: beta gets "
+        named(faulty, capsys, "skewed slots", begin)
+
+        def shares_are_known() -> bool:
+            faulty.read({"key": keys[number]} for number in range(20))
+            said = said_by("why", faulty, capsys)
+            return said.startswith(begin) and "of its slots" in said
+
+        wait_for("which slots have most is said once enough was seen", shares_are_known)
 
 
 def test_a_failing_checkpoint(faulty: Faulty, runbook: Runbook, look: Look, capsys: Say) -> None:
@@ -205,8 +210,7 @@ def test_a_disk_that_refuses(faulty: Faulty, runbook: Runbook, look: Look, capsy
 
 def refused_by_alpha(faulty: Faulty) -> int:
     """How many checkpoints the disk of alpha has refused."""
-    status = faulty.workers[0].status()
-    return status.checkpoint.failed if status is not None else 0
+    return faulty.workers[0].told().checkpoint.failed
 
 
 def test_user_code_that_holds_the_loop_is_named_as_the_runbook_says(
@@ -221,8 +225,7 @@ def test_user_code_that_holds_the_loop_is_named_as_the_runbook_says(
 
 
 def stages_of_alpha(faulty: Faulty) -> tuple[StageStatus, ...]:
-    status = faulty.workers[0].status()
-    return status.stages if status is not None else ()
+    return faulty.workers[0].told().stages
 
 
 def test_a_missing_worker(faulty: Faulty, look: Look, capsys: Say) -> None:

@@ -60,7 +60,7 @@ def told(worker: WorkerProcess, step: str, holds: Callable[[dict[str, float]], b
         return holds(last)
 
     try:
-        wait_for(f"metrics of {step!r}", now, wait_s=120)
+        wait_for(f"metrics of {step!r}", now, wait_s=60)
     except AssertionError as error:
         raise AssertionError(f"{error}\n{last}") from None
 

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,13 @@ from typing import Any
 import attrs
 
 from support.forked import Forked, forker, shares
+from support.patience import PATIENCE, WAIT_S, Wait
 from wallarood.admin import client
 from wallarood.admin.status import Status
 from wallarood.devcluster.local import free_port
 from wallarood.model.errors import WallaroodError
 
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon")
-WAIT_S = 30.0
-PATIENCE = float(os.environ.get("WALLAROOD_TEST_PATIENCE", "1"))
-"""How many times as long is waited, on a machine that has much else to do."""
 TIMING = """
 [timing]
 heartbeat = "200ms"
@@ -38,9 +35,9 @@ interval = "{interval}"
 
 def wait_for(what: str, condition: Callable[[], object], *, wait_s: float = WAIT_S) -> None:
     """Wait until *condition* holds; fail with *what* if it never does."""
-    until = time.monotonic() + wait_s * PATIENCE
+    wait = Wait(wait_s)
     while not condition():
-        assert time.monotonic() < until, f"not within {wait_s} s: {what}"
+        assert wait.left_s(), f"not within {wait.ends_after_s:.0f} s: {what}"
         threading.Event().wait(0.02)
 
 
@@ -74,6 +71,15 @@ class WorkerProcess:
             return client.status(self.state / "admin.sock", timeout_s=2.0)
         return None
 
+    def told(self) -> Status:
+        """What the worker says of itself, as soon as it answers."""
+        wait = Wait()
+        while (status := self.status()) is None:
+            assert self.process.poll() is None, f"{self.name} has ended:\n{self.said}"
+            assert wait.left_s(), f"{self.name} does not answer:\n{self.said}"
+            threading.Event().wait(0.02)
+        return status
+
     def phase(self) -> str:
         """The state of its job in a word; empty if it does not answer."""
         status = self.status()
@@ -81,12 +87,12 @@ class WorkerProcess:
 
     def wait(self, wait_s: float = WAIT_S) -> int:
         """Wait for its end; returns the exit code."""
-        try:
-            code = self.process.wait(wait_s * PATIENCE)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(
-                f"{self.name} did not end within {wait_s} s:\n{self.said}"
-            ) from None
+        wait, code = Wait(wait_s), None
+        while code is None:
+            left = wait.left_s()
+            assert left, f"{self.name} did not end within {wait.ends_after_s:.0f} s:\n{self.said}"
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = self.process.wait(left)
         assert self.reader is not None
         self.reader.join(5)
         return code

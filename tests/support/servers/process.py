@@ -14,7 +14,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from support.harness import PATIENCE, free_port
+from support.harness import free_port
+from support.patience import Wait
 
 REQUIRED = "WALLAROOD_REQUIRE_SERVERS"
 READY_S = 60.0
@@ -77,11 +78,11 @@ class Server:
                 cwd=self.directory,
                 start_new_session=True,
             )
-        until = time.monotonic() + READY_S * PATIENCE
+        wait = Wait(READY_S)
         while not self.ready():
             tail = self.log.read_text(errors="replace")[-2000:]
             assert self.process.poll() is None, f"{self.name} ended:\n{tail}"
-            assert time.monotonic() < until, f"{self.name} not ready in {READY_S} s:\n{tail}"
+            assert wait.left_s(), f"{self.name} not ready in {wait.ends_after_s:.0f} s:\n{tail}"
             time.sleep(0.05)
 
     def signal(self, number: signal.Signals) -> None:

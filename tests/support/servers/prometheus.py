@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import pytest
 
-from support.harness import free_port
+from support.harness import free_port, wait_for
 from support.servers.process import REQUIRED, Server, answers, no_program
 
 RULES = Path(__file__).parents[3] / "packaging" / "prometheus" / "wallarood.rules.yml"
@@ -62,7 +62,10 @@ class Alerts:
 
 @contextlib.contextmanager
 def watching(directory: Path, targets: Sequence[str], token: str) -> Iterator[Alerts]:
-    """The alerts of *targets*; of nothing where there is no Prometheus and none is required."""
+    """The alerts of *targets*; of nothing where there is no Prometheus and none is required.
+
+    All have been scraped once, so that what is counted from now on is seen to grow.
+    """
     if missing():
         if os.environ.get(REQUIRED):
             pytest.fail(missing())
@@ -71,6 +74,7 @@ def watching(directory: Path, targets: Sequence[str], token: str) -> Iterator[Al
     server = scraping(directory, free_port(), targets, token)
     server.start()
     try:
+        wait_for("all are scraped", lambda: asked(server, "sum(up)").get("") == len(targets))
         yield Alerts(server)
     finally:
         server.kill()

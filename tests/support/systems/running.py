@@ -3,15 +3,15 @@
 import contextlib
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import attrs
 
-from support.harness import PATIENCE, Hosts, hosts_in
+from support.harness import Hosts, hosts_in
 from support.killer import Killer
+from support.patience import PATIENCE, Wait
 from support.systems.system import Counts, System, end
 
 APPLICATION = """
@@ -119,11 +119,11 @@ class Run:
 
     def until_counted(self, total: int) -> Counts:
         """Wait until there are *total* results, and return them."""
-        until = time.monotonic() + COUNTED_S * PATIENCE
+        wait = Wait(COUNTED_S)
         while len(found := self.system.counts()) < total:
             self.cluster.phases_now()
-            assert time.monotonic() < until, (
-                f"{len(found)} of {total} results after {COUNTED_S:.0f} s:\n{self.said}"
+            assert wait.left_s(), (
+                f"{len(found)} of {total} results after {wait.ends_after_s:.0f} s:\n{self.said}"
             )
             threading.Event().wait(0.5)
         return found
