@@ -43,7 +43,10 @@ def check_upgrade(
 def _stored(path: Path) -> tuple[ClusterRecord, Restored]:
     record = look_into(path).load_record() if path.is_dir() else None
     if record is None or record.state is RecordState.PREPARED:
-        raise ConfigurationError(f"{path} holds no cluster: there is nothing to upgrade from")
+        raise ConfigurationError(
+            f"{path} holds no cluster: there is nothing to upgrade from; name the state directory "
+            "of the worker with --state-directory (of the unit it is /var/lib/wallarood)"
+        )
     store = inspect_checkpoints(look_into(path).checkpoints_path, record.cluster_id)
     try:
         return record, store.restore(store.committed.number)

@@ -64,6 +64,12 @@ class Machines:
         membership = () if self.membership is None else (self.membership,)
         return [self.formation, *membership, *self.of_rounds]
 
+    @property
+    def change_text(self) -> str:
+        """How far a change of the cluster is, in words, as far as it is known here; or empty."""
+        proposed = self.changer.proposal.progress if self.changer is not None else ""
+        return proposed or (self.participant.progress if self.participant is not None else "")
+
     @staticmethod
     def of(
         founding: FormationSettings,

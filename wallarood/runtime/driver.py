@@ -8,12 +8,15 @@
 
 import math
 
+import structlog
 import trio
 
 from wallarood.control.events import Event, HostFailed, TimerFired
 from wallarood.model.errors import WallaroodError
 from wallarood.runtime.perform import perform
 from wallarood.runtime.worker import Woken, Worker
+
+log = structlog.get_logger(__name__)
 
 
 async def drive(worker: Worker, events: trio.MemoryReceiveChannel[Event | Woken]) -> None:
@@ -33,8 +36,20 @@ def step(worker: Worker, event: Event) -> None:
         if worker.tracer is not None:
             worker.tracer.stepped(event, effects)
         perform(worker, effects)
+        _tell_change(worker)
     except WallaroodError as error:  # the state directory cannot be written
         perform(worker, worker.node.step(HostFailed(error), now))
+
+
+def _tell_change(worker: Worker) -> None:
+    """Log each step of a change of the cluster, and let the service manager show it."""
+    text, change = worker.node.machines.change_text.partition("; ")[0], worker.change
+    if text == change.told:
+        return
+    change.told = text
+    if text:
+        log.info(text)
+    worker.notify()
 
 
 async def _next(worker: Worker, events: trio.MemoryReceiveChannel[Event | Woken]) -> Event | Woken:

@@ -67,6 +67,8 @@ class Changing:
     """
 
     moving: str = ""
+    told: str = ""
+    """The last step of a change that the log has."""
     staging: trio.CancelScope | None = None
     set_aside: SetAside | None = None
     sought: Address | None = None
@@ -232,13 +234,20 @@ class Worker:
     def status_text(self) -> str:
         """What a service manager shows: the phase, and how old the last checkpoint is."""
         last = self.last_checkpoint
-        if self.phase != "running" or last is None:
+        if self.phase != "running" or last is None or self.change_text:
             return self.phase_text
         return f"running, checkpoint {last.number} {trio.current_time() - last.at:.0f} s ago"
 
     @property
+    def change_text(self) -> str:
+        """How far a change of the cluster is, in words; empty if there is none."""
+        return self.change.moving or self.node.machines.change_text
+
+    @property
     def waiting(self) -> str:
         """What it waits for; empty if it does not."""
+        if changing := self.change_text:
+            return changing
         if self.running is not None and not self.gate.is_open:
             return self.gate.reason
-        return self.change.moving or self.waiting_for
+        return self.waiting_for

@@ -1,12 +1,14 @@
 """`wallarooctl shrink` and `evict`: workers leave, or are lost; the others take what they had."""
 
 import argparse
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from wallarood.admin import client
-from wallarood.admin.status import JobState, Status
+from wallarood.admin.status import ClusterStatus, JobState, Status
+from wallarood.cli.ctl.plans import shown, weighed
 from wallarood.model.errors import PeersGoneError, RefusedError
 
 LOOK_S = 0.1
@@ -57,8 +59,8 @@ def shrink(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
         raise RefusedError("expected the names of workers, or --to N, and not both")
     wanted = {"to": chosen.to} if chosen.to is not None else {"names": ",".join(chosen.names)}
     if chosen.dry_run:
-        plan = client.shrink(path, **wanted, **{"dry-run": "1"})
-        return plan, "\n".join(shown(plan))
+        plan = _weighed(path, client.shrink(path, **wanted, **{"dry-run": "1"}))
+        return plan, "\n".join([*shown(plan), "nothing would be lost"])
     answer = client.shrink(path, **wanted)
     leaving = set(answer["leaving"])
     _wait(path, chosen.timeout, answer)
@@ -73,49 +75,53 @@ def evict(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     wanted |= {"lose-output": "1"} if chosen.lose_output else {}
     wanted |= {"back-to": chosen.back_to} if chosen.back_to else {}
     if chosen.dry_run:
-        plan = client.evict(path, **wanted, **{"dry-run": "1"})
-        lost = ", ".join(plan["output"]) or "none"
-        return plan, "\n".join(
-            [*shown(plan)[:-1], f"output of these steps may be lost where it was written: {lost}"]
-        )
+        plan = _weighed(path, client.evict(path, **wanted, **{"dry-run": "1"}))
+        return plan, "\n".join([*shown(plan), _lost(plan)])
     answer = client.evict(path, **wanted)
     _wait(path, chosen.timeout, answer)
     gone = ", ".join(sorted(answer["leaving"]))
     return {"evicted": sorted(answer["leaving"]), **answer}, f"{gone} is no member any more"
 
 
-def shown(plan: dict[str, Any]) -> list[str]:
-    """What would move, in lines."""
-    lines = [
-        f"leaving: {', '.join(plan['leaving'])}; staying: {', '.join(plan['staying'])}",
-        f"{plan['moving']} of {plan['slots']} slots would move",
-    ]
-    for move in plan["moves"]:
-        what = f"{move['slots']} slots" if move["slots"] else "all of it"
-        if move["partitions"]:
-            what = f"{len(move['partitions'])} partitions"
-        lines.append(f"  {move['stage']}: {what} from {move['from']} to {move['to']}")
-    return [*lines, "sources pause while it is moved; nothing would be lost"]
+def _weighed(path: Path, plan: dict[str, Any]) -> dict[str, Any]:
+    return weighed(plan, client.cluster(path), client.topology(path))
+
+
+def _lost(plan: dict[str, Any]) -> str:
+    """What an eviction would lose, for a person."""
+    if not plan["output"]:
+        return "nothing would be lost"
+    gone = ", ".join(plan["leaving"])
+    return (
+        f"what {gone} had published through {', '.join(plan['output'])} is on its disk only, and "
+        "so may be what it had committed and not published: expected --lose-output"
+    )
 
 
 def _wait(path: Path, timeout_s: float, answer: dict[str, Any]) -> None:
     """Wait until the leavers are no members any more, as the worker says that was asked.
 
+    Each step of the change goes to stderr.
+
     It restarts for the new epoch, and does not answer meanwhile; if it leaves itself, it ends.
     """
     leaving, name = set(answer["leaving"]), answer["name"]
     now = time.monotonic()
-    until, heard, asked = now + timeout_s, now, ""
+    until, heard, asked, said_last = now + timeout_s, now, "", ""
     while time.monotonic() < until:
         elapsed_s = time.monotonic() - now
         try:
-            status = client.status(path)
+            cluster = client.cluster(path)
         except client.NotAnsweringError:
             if asked in leaving and time.monotonic() - heard > ENDED_S:
                 return
             time.sleep(LOOK_S)
             continue
+        status = cluster.asked
         heard, asked = time.monotonic(), status.worker
+        if (text := progress(cluster)) not in ("", said_last):
+            print(text, file=sys.stderr, flush=True)
+            said_last = text
         if status.epoch > answer["epoch"] and not leaving & {each.name for each in status.workers}:
             return
         if has_forgotten(status, answer["epoch"], elapsed_s):
@@ -127,6 +133,12 @@ def _wait(path: Path, timeout_s: float, answer: dict[str, Any]) -> None:
             raise RefusedError(said.text)
         time.sleep(LOOK_S)
     raise PeersGoneError(f"not done within {timeout_s:g} s; wallarooctl status says how far it is")
+
+
+def progress(cluster: ClusterStatus) -> str:
+    """How far a change is: what moves, and else what is waited for; empty if nothing is said."""
+    moving = [each.moving for each in cluster.workers if each.moving]
+    return "; ".join(moving or cluster.asked.waiting_for)
 
 
 def has_forgotten(status: Status, epoch: int, elapsed_s: float) -> bool:

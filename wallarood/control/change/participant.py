@@ -69,6 +69,15 @@ class Participant:
         self._proposer: WorkerName = view.leader
 
     @property
+    def progress(self) -> str:
+        """What this member waits for in a change, in words; empty if for nothing."""
+        if self.phase is Phase.NOTHING or self._view.running:
+            return ""
+        epoch, staged = self._view.epoch + 1, self.phase is Phase.STAGED
+        done = "what this worker has in it is durable; waiting for the others"
+        return f"change to epoch {epoch}: {done if staged else 'making what moves durable'}"
+
+    @property
     def deadline(self) -> None:
         """Never: who proposes has deadlines."""
 

@@ -3,9 +3,9 @@
 import pytest
 from support.admin_sockets import Workers
 
-from wallarood.admin.status import JobState, Status
+from wallarood.admin.status import ClusterStatus, JobState, Status
 from wallarood.cli.ctl import main
-from wallarood.cli.ctl.changing import has_forgotten, shown
+from wallarood.cli.ctl.changing import has_forgotten, progress
 
 
 @pytest.mark.parametrize("arguments", [[], ["beta", "--to", "2"]])
@@ -22,26 +22,17 @@ def test_evict_takes_names(capsys: pytest.CaptureFixture[str]) -> None:
     assert "NAME" in capsys.readouterr().err
 
 
-def test_a_plan_is_shown_in_words() -> None:
-    plan = {
-        "leaving": ["gamma"],
-        "staying": ["alpha", "beta"],
-        "slots": 256,
-        "moving": 85,
-        "moves": [
-            {"stage": "count", "from": "gamma", "to": "alpha", "slots": 43, "partitions": []},
-            {"stage": "in", "from": "gamma", "to": "beta", "slots": 0, "partitions": ["a", "b"]},
-            {"stage": "all", "from": "gamma", "to": "beta", "slots": 0, "partitions": []},
-        ],
-    }
-    assert shown(plan) == [
-        "leaving: gamma; staying: alpha, beta",
-        "85 of 256 slots would move",
-        "  count: 43 slots from gamma to alpha",
-        "  in: 2 partitions from gamma to beta",
-        "  all: all of it from gamma to beta",
-        "sources pause while it is moved; nothing would be lost",
-    ]
+def test_what_moves_is_said_while_it_is_waited_for_and_else_what_is_done() -> None:
+    def status(name: str, waiting: str = "", moving: str = "") -> Status:
+        waits = (waiting,) if waiting else ()
+        return Status(name, "1", JobState.RUNNING, "running", 1.0, waiting_for=waits, moving=moving)
+
+    moving = "moving 43 of 256 slots to beta: 61 %"
+    freezing = "change to epoch 2: taking a checkpoint"
+    assert progress(ClusterStatus(status("alpha", freezing))) == freezing
+    both = ClusterStatus(status("alpha", freezing), (status("beta", moving, moving),))
+    assert progress(both) == moving
+    assert progress(ClusterStatus(status("alpha"), (status("beta"),))) == ""
 
 
 @pytest.mark.parametrize(

@@ -76,3 +76,15 @@ def test_what_cannot_be_staged_is_said_and_may_be_tried_again() -> None:
     (answer,) = said(machine.step(StagingFailed(LOW, "no room"), 0.0))
     assert answer == Staged(LOW, "beta", NO_SEAT, "no room")
     assert len(of(StageChange, machine.step(stage(LOW), 0.0))) == 1
+
+
+def test_what_is_waited_for_is_said_until_a_round_runs_again() -> None:
+    view = View(member("beta"), HERE)
+    machine = Participant(view)
+    assert machine.progress == ""
+    machine.step(stage(LOW), 0.0)
+    assert machine.progress == "change to epoch 2: making what moves durable"
+    machine.step(ChangeStaged(LOW), 0.0)
+    assert machine.progress.endswith("is durable; waiting for the others")
+    view.running = True
+    assert machine.progress == ""

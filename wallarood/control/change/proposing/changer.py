@@ -167,7 +167,7 @@ class Changer:
         if self._replan is None:
             return "this cluster cannot change"
         if self.phase is not Phase.IDLE:
-            return f"another change is being made: {self.proposal.progress}"
+            return f"another change is in progress: {self.proposal.progress}"
         return objections.to_any(self._view, self._vote)
 
     def _join(self, connection: int, join: say.JoinRunning, now: float) -> list[Effect]:

@@ -14,6 +14,17 @@ from wallarood.model import messages as say
 from wallarood.model.change import Change
 from wallarood.model.ids import WorkerName
 
+WAITS = {
+    Phase.FREEZING: "taking a checkpoint after which all sources stand still",
+    Phase.PUBLISHING: "publishing what that checkpoint holds",
+    Phase.COLLECTING: "asking which checkpoints the members hold",
+    Phase.STAGING: "making what moves durable",
+    Phase.ACCEPTING: "deciding",
+}
+"""What is done in each phase, in words."""
+_ANSWERED = (Phase.PUBLISHING, Phase.COLLECTING, Phase.STAGING, Phase.ACCEPTING)
+"""The phases in which each member says when it has done its part."""
+
 
 @attrs.define(eq=False)
 class Proposal:
@@ -92,8 +103,11 @@ class Proposal:
     @property
     def progress(self) -> str:
         """What is waited for, in words; empty if nothing is."""
-        left = ", ".join(name for name in self.everybody if name not in self.done)
-        return "" if self.phase is Phase.IDLE else f"{self.phase.value}: waiting for {left}"
+        if self.phase is Phase.IDLE:
+            return ""
+        left = [name for name in self.everybody if name not in self.done]
+        waits = f"; waiting for {', '.join(left)}" if left and self.phase in _ANSWERED else ""
+        return f"change to epoch {self.view.epoch + 1}: {WAITS[self.phase]}{waits}"
 
     def ask(self, names: Iterable[WorkerName] | None = None) -> list[Effect]:
         """Say what is wanted to those that have not done it; to this worker first, if it bids."""

@@ -106,6 +106,23 @@ def test_it_goes_on_when_all_have_published_that_checkpoint() -> None:
     assert machine.phase is Phase.COLLECTING
 
 
+def test_each_step_is_said_in_words_with_those_who_have_not_done_it() -> None:
+    assert changer().proposal.progress == ""
+    assert changer("alpha", None, ChangeWanted(SHRINK)).proposal.progress == (
+        "change to epoch 2: taking a checkpoint after which all sources stand still"
+    )
+    machine = changer("alpha", None, *FROZEN, heard("beta", say.ChangePublished(7)))
+    assert machine.proposal.progress == (
+        "change to epoch 2: publishing what that checkpoint holds; waiting for alpha, gamma"
+    )
+    machine = staging()
+    machine.step(heard("alpha", say.Staged(FIRST, "alpha", NO_SEAT)), 0.0)
+    assert machine.proposal.progress == (
+        "change to epoch 2: making what moves durable; waiting for beta"
+    )
+    assert accepting().proposal.progress.endswith(": deciding; waiting for alpha, beta, gamma")
+
+
 def test_a_ballot_is_heard_by_others_only_when_it_is_durable_here() -> None:
     machine = changer("alpha", None, *PUBLISHED[:-1])
     asked = told(machine.step(PUBLISHED[-1], 0.0), say.Collect)
