@@ -33,12 +33,22 @@ interval = "{interval}"
 """
 
 
+LOOKS_S = 0.02, 1.0
+"""At least and at most so long is between two looks."""
+
+
 def wait_for(what: str, condition: Callable[[], object], *, wait_s: float = WAIT_S) -> None:
-    """Wait until *condition* holds; fail with *what* if it never does."""
-    wait = Wait(wait_s)
+    """Wait until *condition* holds; fail with *what* if it never does.
+
+    It is looked at less often the longer a look takes: to ask workers for their status costs them
+    time, in which they could come to what is waited for.
+    """
+    wait, looked = Wait(wait_s), time.monotonic()
     while not condition():
         assert wait.left_s(), f"not within {wait.ends_after_s:.0f} s: {what}"
-        threading.Event().wait(0.02)
+        took_s = time.monotonic() - looked
+        threading.Event().wait(min(max(LOOKS_S[0], 2 * took_s), LOOKS_S[1]))
+        looked = time.monotonic()
 
 
 @attrs.define(eq=False)

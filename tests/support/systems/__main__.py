@@ -2,14 +2,15 @@
 
 import argparse
 import math
+import shutil
 import tempfile
-import time
 from pathlib import Path
 
 from support.servers.process import serving
 from support.systems.killing import kill_often, put_back, server_away
 from support.systems.known import SYSTEMS
 from support.systems.memory import server_stopped
+from support.systems.progress import Progress
 
 
 def main() -> None:
@@ -27,12 +28,16 @@ def main() -> None:
     entry = SYSTEMS[asked.system]
     if reason := entry.missing():
         parser.error(reason)
-    began = time.monotonic()
-    with serving(entry.server) as server, tempfile.TemporaryDirectory() as folder:
-        directory = Path(folder)
+    progress = Progress(lambda line: print(f"{asked.system}: {line}", flush=True))
+    progress.stop_on_signals()
+    directory = Path(tempfile.mkdtemp(prefix=f"wallarood-{asked.system}-"))
+    print(f"{asked.system}: a run that fails leaves what workers said in {directory}", flush=True)
+    with serving(entry.server) as server:
         system = entry.use(server, directory, "counted")
         if asked.away:
-            said = server_away(system, directory, away_s=asked.away, seed=asked.seed)
+            said = server_away(
+                system, directory, away_s=asked.away, seed=asked.seed, progress=progress
+            )
         elif asked.stopped:
             said = server_stopped(system, directory, stopped_s=asked.stopped)
         elif asked.put_back:
@@ -46,8 +51,10 @@ def main() -> None:
                 grows=asked.grows,
                 seed=asked.seed,
                 at_most_s=60 * asked.minutes,
+                progress=progress,
             )
-    print(f"{asked.system}: {said}; {time.monotonic() - began:.0f} s")
+    progress.tell_now(said)
+    shutil.rmtree(directory)
 
 
 if __name__ == "__main__":

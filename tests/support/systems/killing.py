@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from support.harness import WorkerProcess, wait_for
+from support.systems.progress import Progress
 from support.systems.running import Run, running
 from support.systems.system import System, come_back, grow, leave, told
 
@@ -27,30 +28,56 @@ def kill_often(
     seed: int = 1,
     grows: int = 0,
     at_most_s: float = math.inf,
+    progress: Progress | None = None,
 ) -> str:
-    """Kill workers, the server, and let partitions appear, at random moments, for *at_most_s*."""
+    """Kill workers, the server, and let partitions appear, at random moments, for *at_most_s*.
+
+    What is counted meanwhile is checked whenever *progress* is told.
+    """
+    progress = progress or Progress()
     until = time.monotonic() + at_most_s
     with running(system, directory, seed) as run:
         killed, at_first = run.cluster.kills, system.parts
         with run.feeder.feeding():
-            while killed.total() < kills and time.monotonic() < until:
+            while killed.total() < kills and not _is_over(progress, until):
                 run.cluster.strike(run.rng, most=2)
+                progress.tell(lambda: f"{_killed(run)}; {run.check_so_far():,} counts exact so far")
                 share = killed.total() / kills
                 while run.server_kills < min(server_kills, int(share * server_kills)):
                     run.kill_server()
                 if system.parts < at_first + int(share * grows):
                     with run.feeder.quiet:
                         grow(system)
+        progress.tell_now(f"{_killed(run)}; to be counted: {run.feeder.sent.total():,} words")
         run.check_all()
     return (
-        f"{run.feeder.sent.total():,} words, each counted once and in order; {killed.total()} "
-        f"kills of workers ({dict(run.cluster.phases)}), {run.cluster.stops} stops, "
-        f"{run.server_kills} kills of the server, {system.parts} parts{told(system)}"
+        f"{run.feeder.sent.total():,} words, each counted once and in order: exact; {_killed(run)} "
+        f"({dict(run.cluster.phases)}), {system.parts} parts{told(system)}"
     )
 
 
-def server_away(system: System, directory: Path, *, away_s: float, seed: int = 1) -> str:
+def _is_over(progress: Progress, until: float) -> bool:
+    return progress.stop.is_set() or time.monotonic() >= until
+
+
+def _killed(run: Run) -> str:
+    cluster = run.cluster
+    return (
+        f"{cluster.kills.total()} kills of workers, {cluster.stops} stops, "
+        f"{run.server_kills} kills of the server"
+    )
+
+
+def server_away(
+    system: System,
+    directory: Path,
+    *,
+    away_s: float,
+    seed: int = 1,
+    progress: Progress | None = None,
+) -> str:
     """Let the server be away for long; workers are killed meanwhile."""
+    progress = progress or Progress()
     with running(system, directory, seed) as run:
         with run.feeder.feeding():
             wait_for("something is counted", system.counts)
@@ -60,6 +87,7 @@ def server_away(system: System, directory: Path, *, away_s: float, seed: int = 1
                 wait_for("status says so", lambda: away_since(run), wait_s=90)
                 while time.monotonic() < began + away_s / 2:
                     run.cluster.strike(run.rng, most=2)
+                    progress.tell(lambda: f"{_killed(run)}; the server is away")
                 wait_for("it was away", lambda: time.monotonic() > began + away_s, wait_s=away_s)
                 said, largest = (
                     away_since(run),

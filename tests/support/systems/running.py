@@ -119,13 +119,14 @@ class Run:
 
     def until_counted(self, total: int) -> Counts:
         """Wait until there are *total* results, and return them."""
-        wait = Wait(COUNTED_S)
+        wait, looked = Wait(COUNTED_S), time.monotonic()
         while len(found := self.system.counts()) < total:
             self.cluster.phases_now()
             assert wait.left_s(), (
                 f"{len(found)} of {total} results after {wait.ends_after_s:.0f} s:\n{self.said}"
             )
-            threading.Event().wait(0.5)
+            threading.Event().wait(max(0.5, 2 * (time.monotonic() - looked)))
+            looked = time.monotonic()
         return found
 
     @property
@@ -133,6 +134,14 @@ class Run:
         """The last that each worker has said."""
         workers = self.cluster.workers.values()
         return "\n".join(f"--- {each.name}\n{each.said[-3000:]}" for each in workers)
+
+    def check_so_far(self) -> int:
+        """What is counted by now is counted once and in order; returns how much that is."""
+        with self.feeder.quiet:
+            found, sent = self.system.counts(), Counter(self.feeder.sent)
+        there = Counter(word for word, _ in found)
+        check_counts(found, {word: list(range(1, n + 1)) for word, n in (there & sent).items()})
+        return len(found)
 
     def check(self, expected: Mapping[str, list[int]]) -> None:
         """Wait until all is counted; then nothing more may come, also not by an orderly end."""
@@ -179,6 +188,17 @@ def running(system: System, directory: Path, seed: int = 1) -> Iterator[Run]:
         with hosts_in(directory, interval=f"{round(300 * PATIENCE**0.5)}ms") as hosts:
             cluster = Killer(hosts, str(file), 3)
             cluster.until("running")
-            yield Run(system, hosts, cluster, Feeder(system, random.Random(seed)), rng)
+            run = Run(system, hosts, cluster, Feeder(system, random.Random(seed)), rng)
+            try:
+                yield run
+            except BaseException:
+                _keep_what_was_said(hosts)
+                raise
     finally:
         end(system)
+
+
+def _keep_what_was_said(hosts: Hosts) -> None:
+    """For who keeps the directory."""
+    for number, worker in enumerate(hosts.workers):
+        (hosts.directory / f"said-{number:03}-{worker.name}").write_text(worker.said)
