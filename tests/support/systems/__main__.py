@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=0, help="of workers; a quarter of the server")
     parser.add_argument("--minutes", type=float, default=math.inf, help="to kill for at most")
     parser.add_argument("--grows", type=int, default=0, help="partitions that appear meanwhile")
+    parser.add_argument("--disks", type=int, default=0, help="of workers that are destroyed")
     parser.add_argument("--away", type=float, default=0, help="seconds without the server")
     parser.add_argument("--stopped", type=float, default=0, help="seconds, written at full speed")
     parser.add_argument("--put-back", action="store_true", help="put a kept checkpoint back")
@@ -49,6 +50,7 @@ def main() -> None:
                 kills=asked.kills,
                 server_kills=asked.kills // 4 if entry.is_durable else 0,
                 grows=asked.grows,
+                disks=asked.disks,
                 seed=asked.seed,
                 at_most_s=60 * asked.minutes,
                 progress=progress,

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from support.harness import WorkerProcess, wait_for
+from support.systems.disks import lose_disk, replicas_in
 from support.systems.progress import Progress
 from support.systems.running import Run, running
 from support.systems.system import System, come_back, grow, leave, told
@@ -27,16 +28,19 @@ def kill_often(
     server_kills: int,
     seed: int = 1,
     grows: int = 0,
+    disks: int = 0,
     at_most_s: float = math.inf,
     progress: Progress | None = None,
 ) -> str:
     """Kill workers, the server, and let partitions appear, at random moments, for *at_most_s*.
 
-    What is counted meanwhile is checked whenever *progress* is told.
+    With *disks*, workers keep copies for each other, and so many of their disks are destroyed. What
+    is counted meanwhile is checked whenever *progress* is told.
     """
     progress = progress or Progress()
     until = time.monotonic() + at_most_s
-    with running(system, directory, seed) as run:
+    flags = replicas_in(directory) if disks else ()
+    with running(system, directory, seed, flags=flags) as run:
         killed, at_first = run.cluster.kills, system.parts
         with run.feeder.feeding():
             while killed.total() < kills and not _is_over(progress, until):
@@ -45,6 +49,9 @@ def kill_often(
                 share = killed.total() / kills
                 while run.server_kills < min(server_kills, int(share * server_kills)):
                     run.kill_server()
+                while run.lost_disks < int(share * disks):
+                    lose_disk(run.cluster, run.rng)
+                    run.lost_disks += 1
                 if system.parts < at_first + int(share * grows):
                     with run.feeder.quiet:
                         grow(system)
@@ -62,9 +69,10 @@ def _is_over(progress: Progress, until: float) -> bool:
 
 def _killed(run: Run) -> str:
     cluster = run.cluster
+    disks = f", {run.lost_disks} disks destroyed" if run.lost_disks else ""
     return (
         f"{cluster.kills.total()} kills of workers, {cluster.stops} stops, "
-        f"{run.server_kills} kills of the server"
+        f"{run.server_kills} kills of the server{disks}"
     )
 
 

@@ -1,5 +1,6 @@
 """The systems by their names: a new one is one more entry."""
 
+from support.systems.http import HTTP
 from support.systems.kafka import KAFKA
 from support.systems.mqtt import MQTT
 from support.systems.nats import NATS
@@ -11,6 +12,7 @@ from support.systems.sqlite import SQLITE
 from support.systems.system import Entry
 
 SYSTEMS: dict[str, Entry] = {
+    "http": HTTP,
     "kafka": KAFKA,
     "mqtt": MQTT,
     "nats": NATS,

@@ -105,6 +105,7 @@ class Run:
     feeder: Feeder
     rng: random.Random
     server_kills: int = 0
+    lost_disks: int = 0
 
     def kill_server(self) -> None:
         """Kill the server at a random moment, and start it with its data."""
@@ -178,7 +179,9 @@ def _differs(word: str, counts: Mapping[str, list[int]], expected: Mapping[str, 
 
 
 @contextlib.contextmanager
-def running(system: System, directory: Path, seed: int = 1) -> Iterator[Run]:
+def running(
+    system: System, directory: Path, seed: int = 1, *, flags: tuple[str, ...] = ()
+) -> Iterator[Run]:
     """Three workers that count the words of *system*."""
     system.begin()
     file = directory / "counting.py"
@@ -186,7 +189,7 @@ def running(system: System, directory: Path, seed: int = 1) -> Iterator[Run]:
     rng = random.Random(seed)
     try:
         with hosts_in(directory, interval=f"{round(300 * PATIENCE**0.5)}ms") as hosts:
-            cluster = Killer(hosts, str(file), 3)
+            cluster = Killer(hosts, str(file), 3, *flags)
             cluster.until("running")
             run = Run(system, hosts, cluster, Feeder(system, random.Random(seed)), rng)
             try:
