@@ -46,6 +46,12 @@ def test_each_word_counts_once_whoever_is_killed(
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("system", ["http", "mqtt", "sqlite"], indirect=True)
+def test_each_word_counts_once_whichever_disk_is_destroyed(system: System, tmp_path: Path) -> None:
+    print(kill_often(system, tmp_path, kills=4, server_kills=0, disks=2))
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("system", tried(Trial.AWAY), indirect=True)
 def test_a_server_that_is_away_costs_time_only(system: System, tmp_path: Path) -> None:
     print(server_away(system, tmp_path, away_s=12))

@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 
 from support.servers import hooks as web_hooks
-from support.servers.hooks import opened, received
+from support.servers.hooks import forget, opened, received
 from support.servers.process import Server
 from support.systems.system import PARTS, Counts, Entry, Trial
 
@@ -32,7 +32,8 @@ class Http:
         return f'w.HttpSink("http://{self.server.address}/records", {options})'
 
     def begin(self) -> None:
-        """See `System`."""
+        """See `System`: what other tests have left is removed."""
+        forget(self.server.directory)
 
     def feed(self, words: Mapping[int, Sequence[str]]) -> None:
         """See `System`: past the server, into what it sends from."""
@@ -49,4 +50,3 @@ class Http:
 HTTP = Entry(
     lambda: "", web_hooks.server, Http, fixture="hooks", grows=False, by_hand=frozenset(Trial)
 )
-"""Its tests have a server for all of them: it is killed for longer by hand only."""

@@ -3,6 +3,7 @@
 import contextlib
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
