@@ -38,6 +38,7 @@ from wallarood.model.topology import Topology
 from .changing_job import (
     ChangingCuts,
     counts_of,
+    evicted_in,
     first_topology,
     owner_in,
     read_in,
@@ -118,6 +119,7 @@ class ChangingWorld(World):
         self.requests = 0
         self.lost: set[str] = set()
         self.loses = loses
+        self.evict_after_s: float | None = None
         self.wanted_changes = self.chance.choice([1, 2, 3, 4])
         self.trouble = self.chance.choice([0.0, 0.03, 0.15])
         """How often something goes wrong between two steps of a change."""
@@ -228,7 +230,7 @@ class ChangingWorld(World):
                 sources += [here.get(partition, start)] if partition in taken else []
             if owner == name and restored.sinks:
                 (sink,) = restored.sinks
-            elif restored.sinks and owner not in change.workers and owner not in self.lost:
+            elif restored.sinks and owner not in (*change.workers, *evicted_in(change)):
                 left = set(restored.sinks[0].unpublished) - set(disk.visible)
                 if left:
                     raise ViolationError(f"{owner} leaves and has not published {left}")
@@ -237,7 +239,7 @@ class ChangingWorld(World):
     def restored(self, owner: str, change: Change) -> Restored:
         """What a worker had at the basis of a change, from a copy of its part if it is lost."""
         disk, basis = self.changing_node(owner).disk, change.basis
-        if owner not in self.lost:
+        if owner not in evicted_in(change):
             if disk.record is None or disk.epoch != change.epoch - 1:
                 raise ViolationError(f"{owner} is no more in epoch {change.epoch - 1}")
             store = disk.open(disk.record)
@@ -263,7 +265,8 @@ class ChangingWorld(World):
         )
         bound = any(self.is_bound(name) for name in self.nodes)
         begun = self.decided[self.epoch].basis.number if self.epoch > 1 else 0
-        ready = len(self.members) > 2 and self.truth > begun and idle and not bound
+        told = max(self.decided, default=1) == self.epoch
+        ready = len(self.members) > 2 and self.truth > begun and idle and not bound and told
         if not ready or not self.lasts:
             if self.faulty:
                 self.later(0.3, self.lose)
@@ -296,7 +299,7 @@ class ChangingWorld(World):
     def publish_for(self, change: Change) -> None:
         """The heir of a lost writer publishes what was prepared at the basis."""
         for heir in change.heirs:
-            if heir.lost not in self.lost:
+            if heir.lost not in evicted_in(change):
                 continue
             disk = self.changing_node(heir.lost).disk
             sinks = self.restored(heir.lost, change).sinks
@@ -307,6 +310,10 @@ class ChangingWorld(World):
             for number in sink.unpublished:
                 if number in disk.staged:
                     disk.visible[number] = disk.staged.pop(number)
+
+    def returns(self, node: ChangingNode) -> bool:  # noqa: ARG002 - as where it does
+        """Whether a worker that was put aside joins again."""
+        return False
 
     def is_bound(self, name: str) -> bool:
         """Whether a worker has accepted a change and does not know what became of it."""

@@ -6,6 +6,7 @@ import attrs
 
 from wallarood.flow.state.keyed import KeyedState
 from wallarood.model.batch import Barrier, EndOfStream
+from wallarood.model.change import Change, Why
 from wallarood.model.checkpoint import (
     CheckpointId,
     CheckpointPart,
@@ -92,6 +93,11 @@ def state_part(counts: dict[str, int]) -> StatePart:
     while state.capturing:
         state.encode_some()
     return attrs.evolve(state.finish(), base=True, since=0)
+
+
+def evicted_in(change: Change) -> set[str]:
+    """Those whose parts are to be had from copies only."""
+    return {gone.name for gone in change.gone if gone.why is Why.EVICTED}
 
 
 @attrs.define(eq=False)

@@ -18,7 +18,7 @@ from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.messages import RoundProposal
 from wallarood.storage.checkpoint_files import fill_new, read_checkpoints
 
-from .changing_job import ChangingJob
+from .changing_job import ChangingJob, evicted_in
 from .disk import Disk
 from .job import SimJob
 from .node import SETTINGS, DiedError, Node, SimRound
@@ -101,7 +101,12 @@ class ChangingNode(Node):
 
     def make_brain(self, role: Role, record: ClusterRecord | None) -> ClusterNode:
         """What a process decides with."""
-        timing = attrs.evolve(SETTINGS.timing, change_wait_s=CHANGE_WAIT_S, seek_s=3.0)
+        timing = attrs.evolve(
+            SETTINGS.timing,
+            change_wait_s=CHANGE_WAIT_S,
+            seek_s=3.0,
+            evict_after_s=self.world.evict_after_s,
+        )
         return ClusterNode(
             self.world.founding(self),
             role,
@@ -159,8 +164,8 @@ class ChangingNode(Node):
             case change.SetAside(reason, exit_code):
                 self.world.say(f"{self.name}: {reason} ({exit_code})")
                 self.world.check_set_aside(self)
-                self.gone = True
                 self.disk.set_aside()
+                self.gone = not exit_code or not self.world.returns(self)
                 self.die()
                 raise DiedError
             case change.Unstage():
@@ -195,7 +200,7 @@ class ChangingNode(Node):
         again = self.stopped_until > world.now or not all(
             world.can_read(self.name, name)
             for name in effect.previous.workers
-            if name not in world.lost
+            if name not in evicted_in(staged)
         )
         fails = world.disk_fails(self.name)
         if self.world.early_staged:

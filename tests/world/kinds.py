@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from .changing import live
 from .founding import Founding
+from .healing import heal
 from .times import Life
 from .world import simulate
 
@@ -66,6 +67,11 @@ def lost(seed: int) -> None:
     live(seed, NAMES[: (3, 5, 3, 4)[seed % 4]], loses=True)
 
 
+def healing(seed: int) -> None:
+    """As lost, and nobody but the workers themselves evicts; who was evicted joins again."""
+    heal(seed, NAMES[: (3, 5, 3, 4)[seed % 4]])
+
+
 def time(seed: int) -> None:
     """Event time: watermarks, windows, timers and late records of several sources."""
     Life(seed).run()
@@ -81,5 +87,6 @@ KINDS: dict[str, Callable[[int], None]] = {
     "change": change,
     "missed": missed,
     "lost": lost,
+    "healing": healing,
     "time": time,
 }

@@ -52,6 +52,15 @@ KEYS: tuple[Key, ...] = (
         "Where this worker keeps its state; default: $STATE_DIRECTORY, or .wallarood/NAME.",
     ),
     Key(
+        "cluster",
+        "evict-after",
+        Kind.DURATION,
+        None,
+        "A member that all others miss for so long is evicted; default: by an operator only.",
+        1,
+        86400,
+    ),
+    Key(
         "application",
         "target",
         Kind.TEXT,

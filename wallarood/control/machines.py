@@ -17,11 +17,11 @@ from wallarood.control.replicas.copies import Copies
 from wallarood.control.rounds.active_round import ActiveRound
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.control.rounds.recovery_member import RecoveryMember
-from wallarood.control.settings import MachineClasses, NodeSettings
+from wallarood.control.settings import MachineClasses, NodeSettings, Timing
 from wallarood.model.change import Change, Vote
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.ids import Member, WorkerName
-from wallarood.model.messages import RoundProposal
+from wallarood.model.messages import RoundProposal, Waiting
 
 
 @attrs.define(eq=False)
@@ -44,6 +44,7 @@ class Machines:
     changer: Changer | None = None
     participant: Participant | None = None
     seeker: Seeker | None = None
+    evictor: Machine | None = None
 
     @property
     def active_round(self) -> ActiveRound | None:
@@ -54,7 +55,7 @@ class Machines:
     def of_rounds(self) -> list[Machine]:
         """The machines that take what a member says, in the order in which they take it."""
         recovery = (self.recovery_leader, self.recovery_member)
-        changing = (self.changer, self.participant, self.seeker)
+        changing = (self.changer, self.participant, self.seeker, self.evictor)
         active = self.active_round.machines if self.active_round is not None else ()
         return [machine for machine in (*recovery, *changing, *active) if machine is not None]
 
@@ -86,6 +87,17 @@ class Machines:
             return Machines(classes, classes.newcomer(founding, now, staged))
         made = classes.initializer if role is Role.INITIALIZER else classes.joiner
         return Machines(classes, made(founding, now, record))
+
+    def found_instead(self, waiting: Waiting, now: float) -> bool:
+        """Whether this worker, that wants to join what runs, takes part in a founding: so it is.
+
+        Where `worker.join` stands in the configuration of all, their first start founds a cluster.
+        """
+        newcomer = self.formation
+        if not isinstance(newcomer, Newcomer) or not newcomer.may_found(waiting):
+            return False
+        self.formation = self.classes.joiner(newcomer.settings, now, None)
+        return True
 
     def form(
         self,
@@ -125,6 +137,23 @@ class Machines:
         )
         if founding.replan is not None:
             self.seeker = Seeker(self.view, now=now, seek_s=timing.seek_s)
+            self.evictor = self._make_evictor(timing, now)
+
+    def _make_evictor(self, timing: Timing, now: float) -> Machine | None:
+        assert self.view is not None
+        assert self.membership is not None
+        if timing.evict_after_s is None:
+            return None
+        # Only where it is configured: a start is to import what it needs.
+        from wallarood.control.change.evictor import Evictor  # noqa: PLC0415
+
+        return (self.classes.evictor or Evictor)(
+            self.view,
+            self.membership.peers,
+            evict_after_s=timing.evict_after_s,
+            beat_s=timing.heartbeat_s,
+            now=now,
+        )
 
     def complete(self) -> None:
         """The job is done."""

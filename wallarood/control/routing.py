@@ -16,7 +16,7 @@ from wallarood.control.machine import Machine
 from wallarood.control.machines import Machines
 from wallarood.control.replicas.events import RoundOver
 from wallarood.model.ids import WorkerName
-from wallarood.model.messages import JoinRunning, Staged
+from wallarood.model.messages import JoinRunning, Staged, Waiting
 
 FROM_NEWCOMERS = (JoinRunning, Staged)
 """What a worker says that wants to join a cluster that runs."""
@@ -68,7 +68,9 @@ def heard(
     """A message has come. What is to be done, and what a member said to the machines of rounds."""
     membership = machines.membership
     if membership is None:
-        return machines.formation.step(event, now), None
+        founds = isinstance(event.message, Waiting) and machines.found_instead(event.message, now)
+        begun: on.Event = on.ConnectionOpened(event.connection, "") if founds else event
+        return machines.formation.step(begun, now), None
     effects = membership.step(event, now)
     changer = machines.changer
     if isinstance(event.message, FROM_NEWCOMERS) and membership.name_on(event.connection) is None:

@@ -1,5 +1,7 @@
 """What a cluster node is configured with, and the classes that it is made of."""
 
+from typing import TYPE_CHECKING
+
 import attrs
 
 from wallarood.control.change.newcomer import Newcomer
@@ -20,6 +22,9 @@ from wallarood.control.rounds.completion import Completion
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.control.rounds.recovery_member import RecoveryMember
 
+if TYPE_CHECKING:
+    from wallarood.control.change.evictor import Evictor
+
 
 @attrs.frozen
 class Timing:
@@ -33,6 +38,8 @@ class Timing:
     checkpoint_deadline_s: float = 30.0
     change_wait_s: float = 60.0
     seek_s: float = 20.0
+    evict_after_s: float | None = None
+    """None: nobody is evicted but by an operator."""
 
 
 @attrs.frozen
@@ -67,3 +74,5 @@ class MachineClasses:
     participant: type[Participant] = Participant
     replicator: type[Replicator] = Replicator
     holder: type[Holder] = Holder
+    evictor: "type[Evictor] | None" = None
+    """None: the one there is, imported where it is needed."""

@@ -43,7 +43,7 @@ from wallarood.model.errors import (
     WallaroodError,
     first_error,
 )
-from wallarood.model.ids import ClusterId, Incarnation, parse_address
+from wallarood.model.ids import Address, ClusterId, Incarnation, parse_address
 from wallarood.model.messages import Listing, Member
 from wallarood.model.pipeline import Application
 from wallarood.net.control import load_websocket, serve_control
@@ -127,6 +127,8 @@ class _Daemon:
     parts: Parts
     signals: Signals
     read: Callable[[], Config]
+    known: tuple[Address, ...] = ()
+    """Where the members are of a cluster that this worker was evicted from, and joins again."""
 
     @property
     def _stop_s(self) -> float:
@@ -144,7 +146,9 @@ class _Daemon:
     async def _serve(self, life: Incarnation, wanted: ClusterId | None) -> bool:
         """Run a worker until it ends; whether it is to start again."""
         parts = self.parts
-        start = await starting_as(parts.config, parts.application, parts.state, wanted=wanted)
+        start = await starting_as(
+            parts.config, parts.application, parts.state, wanted=wanted, rejoins=bool(self.known)
+        )
         if parts.config["worker.count"] > 1:
             load_websocket()
         try:
@@ -185,7 +189,7 @@ class _Daemon:
             add_context(partial(log_context, worker))
             await nursery.start(self._watching(worker, reloader).serve)
             if not worker.node.leads and _seeks_leader(worker):
-                seek = LeaderSought(worker, role_of(parts.config))
+                seek = LeaderSought(worker, role_of(parts.config), self.known)
                 nursery.start_soon(worker.connections.keep_dialling, "", seek)
             notify("READY=1", f"STATUS={worker.status_text}")
             nursery.start_soon(tell_status, worker)
@@ -213,6 +217,7 @@ class _Daemon:
         if not self.parts.config["worker.join"]:
             raise RefusedError(aside.reason)
         log.info("joining the cluster as another member")
+        self.known = tuple(member.control for member in aside.members)
         return not self.signals.stopping.is_set()
 
     def _watching(self, worker: Worker, reloader: Reloader) -> Watching:

@@ -53,6 +53,6 @@ def set_aside(me: Member, change: Change) -> SetAside:
             if gone.why is Why.LEFT:
                 return SetAside(f"{me.name} has left the cluster at epoch {change.epoch}", 0)
             why = f"{me.name} was {gone.why.value} at epoch {change.epoch}"
-            return SetAside(why, RefusedError.exit_code)
+            return SetAside(why, RefusedError.exit_code, change.members)
     why = f"{me.name} is no member of the cluster any longer, since epoch {change.epoch} or before"
-    return SetAside(why, RefusedError.exit_code)
+    return SetAside(why, RefusedError.exit_code, change.members)

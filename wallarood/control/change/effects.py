@@ -42,11 +42,12 @@ class AdoptChange(msgspec.Struct, frozen=True):
 class SetAside(msgspec.Struct, frozen=True):
     """This worker is not in the cluster any more: archive what it has of it, and end.
 
-    With `worker.join` it joins anew as another; else it ends with *exit_code*.
+    With `worker.join` it joins anew as another, by way of *members*; else it ends with *exit_code*.
     """
 
     reason: str
     exit_code: int
+    members: tuple[Member, ...] = ()
 
 
 class Unstage(msgspec.Struct, frozen=True):

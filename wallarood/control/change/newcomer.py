@@ -75,13 +75,18 @@ class Newcomer:
         self, settings: FormationSettings, now: float, staged: Change | None = None
     ) -> None:
         self.phase = Phase.ASKING if staged is None else Phase.STAGED
-        self._settings = settings
+        self.settings = settings
         self._connection: int | None = None
         self._ballot: Ballot = NO_BALLOT
         self._change = staged
         self._initializer = settings.name
         self._ask_at = now + settings.inquiry_interval_s
         self._gives_up_at = now + settings.formation_deadline_s
+
+    def may_found(self, waiting: say.Waiting) -> bool:
+        """Whether who is asked founds a cluster that this worker may be in; not if in doubt."""
+        same = waiting.worker_count == self.settings.worker_count
+        return same and self.phase is Phase.ASKING and self._change is None
 
     @property
     def connection(self) -> int | None:
@@ -104,7 +109,7 @@ class Newcomer:
             return transition(self, event, now)
         match event:
             case on.ConnectionMessage(connection, say.Join() | say.Inquiry() | say.Attach()):
-                busy = say.Busy(f"{self._settings.name} is not in the cluster yet")
+                busy = say.Busy(f"{self.settings.name} is not in the cluster yet")
                 return [do.SendOnConnection(connection, busy)]
             case _:
                 return []
@@ -150,7 +155,7 @@ class Newcomer:
     def _ask(self) -> list[do.Effect]:
         if self._connection is None:
             return []
-        settings, staged = self._settings, self._change.epoch if self._change else 0
+        settings, staged = self.settings, self._change.epoch if self._change else 0
         join = say.JoinRunning(
             settings.member,
             settings.application,
@@ -162,8 +167,8 @@ class Newcomer:
         return [do.SendOnConnection(self._connection, join)]
 
     def _stage(self, stage: say.Stage, now: float) -> list[do.Effect]:
-        self._gives_up_at = now + self._settings.formation_deadline_s
-        if stage.ballot < self._ballot or not stage.change.has(self._settings.member):
+        self._gives_up_at = now + self.settings.formation_deadline_s
+        if stage.ballot < self._ballot or not stage.change.has(self.settings.member):
             return []
         if stage.ballot == self._ballot and self.phase is not Phase.ASKING:
             return self._say_staged() if self.phase is Phase.STAGED else []
@@ -176,7 +181,7 @@ class Newcomer:
         ]
 
     def _record(self, cluster_id: str, change: Change) -> ClusterRecord:
-        name, state = self._settings.name, RecordState.STARTED
+        name, state = self.settings.name, RecordState.STARTED
         made = ClusterRecord(
             cluster_id,
             state,
@@ -191,12 +196,12 @@ class Newcomer:
     def _say_staged(self, problem: str = "") -> list[do.Effect]:
         if self._connection is None:
             return []
-        me = self._settings.member
+        me = self.settings.member
         staged = say.Staged(self._ballot, me.name, me.seat, problem)
         return [do.SendOnConnection(self._connection, staged)]
 
     def _decided(self, cluster_id: str, change: Change) -> list[do.Effect]:
-        me, staged = self._settings.member, self._change
+        me, staged = self.settings.member, self._change
         if not change.has(me):
             if staged is None or change.epoch < staged.epoch:
                 return []
@@ -212,9 +217,9 @@ class Newcomer:
 
     def _timer(self, now: float) -> list[do.Effect]:
         if now < self._gives_up_at:
-            self._ask_at = now + self._settings.inquiry_interval_s
+            self._ask_at = now + self.settings.inquiry_interval_s
             return self._ask()
         self.phase = Phase.FAILED
-        seconds = f"{self._settings.formation_deadline_s:g} s (timing.formation-deadline)"
+        seconds = f"{self.settings.formation_deadline_s:g} s (timing.formation-deadline)"
         doubt = "; what it has staged is kept for the next start" if self._change else ""
         return [do.Fail(PeersGoneError(f"not taken into a cluster within {seconds}{doubt}"))]

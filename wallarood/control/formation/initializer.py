@@ -113,7 +113,9 @@ class Initializer:
     def step(self, event: Event, now: float) -> list[do.Effect]:
         """Take one event, return what is to be done about it."""
         if isinstance(event, ConnectionMessage) and type(event.message) not in self.INPUTS:
-            return [do.SendOnConnection(event.connection, say.Busy("not now"))]
+            founds = self.phase is Phase.GATHERING and isinstance(event.message, say.JoinRunning)
+            answer = self._joined.waiting(self._settings) if founds else say.Busy("not now")
+            return [do.SendOnConnection(event.connection, answer)]
         return transition(self, event, now)
 
     def take(self, event: Event, now: float) -> list[do.Effect]:
@@ -170,9 +172,7 @@ class Initializer:
     def _gathered(self, now: float) -> list[do.Effect]:
         if len(self._joined) + 1 >= self._settings.worker_count:
             return self._propose(now)
-        here = (self._settings.name, *self._joined.names)
-        waiting = say.Waiting(here, self._settings.worker_count)
-        return [*self._joined.say(waiting), self._waiting_for()]
+        return [*self._joined.say(self._joined.waiting(self._settings)), self._waiting_for()]
 
     def _waiting_for(self) -> do.WaitingFor:
         count = self._settings.worker_count

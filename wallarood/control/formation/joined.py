@@ -8,9 +8,10 @@
 import attrs
 
 from wallarood.control.effects import Close, Effect, Report, SendOnConnection
+from wallarood.control.formation.founding import FormationSettings
 from wallarood.control.formation.newcomers import Newcomer, Newcomers
 from wallarood.model.ids import WorkerName
-from wallarood.model.messages import ControlMessage, Heartbeat, Join, Proposal
+from wallarood.model.messages import ControlMessage, Heartbeat, Join, Proposal, Waiting
 
 
 @attrs.define
@@ -50,6 +51,10 @@ class Joined:
             if where == connection:
                 return name
         return None
+
+    def waiting(self, settings: FormationSettings) -> Waiting:
+        """What those are told that have joined *settings*, the initializer, or want to."""
+        return Waiting((settings.name, *self.names), settings.worker_count)
 
     def say(self, message: ControlMessage) -> list[Effect]:
         """Say something to all of them."""

@@ -44,11 +44,12 @@ async def starting_as(
     state: StateDirectory,
     *,
     wanted: ClusterId | None = None,
+    rejoins: bool = False,
 ) -> Start:
     """Choose what this worker starts as; what is on disk is archived or brought back for that.
 
     *wanted* is the cluster to go on with, whatever the configuration says: `AUTO` where this
-    process was in it until now.
+    process was in it until now. One that *rejoins* was evicted, and joins as another.
 
     Raises WallaroodError: it cannot start so.
     """
@@ -78,7 +79,7 @@ async def starting_as(
             if old is not None:
                 where = str(state.archive_record())
                 log.info("former cluster archived", cluster_id=old.cluster_id, file=where)
-            return Start(None, None, listings, joins=_joins(config, state))
+            return Start(None, None, listings, joins=_joins(config, state) or rejoins)
         case GoOn(record):
             return Start(_go_on(record, state), None, listings, upgrade=upgrade)
         case AskFor(cluster_id):

@@ -15,21 +15,25 @@ class LeaderSought:
     """Where the leader is looked for: by turns as configured and as recorded.
 
     A worker that is started as the initializer of an existing cluster that another has founded
-    would find itself at the configured address.
+    would find itself at the configured address. *known* are members of a cluster that it was in.
     """
 
-    def __init__(self, worker: Worker, role: Role) -> None:
+    def __init__(self, worker: Worker, role: Role, known: tuple[Address, ...] = ()) -> None:
         self._worker = worker
         self._configured = worker.settings.initializer_address
         self._skip_configured = role is Role.INITIALIZER
         self._turn = 0
+        self._outside = known if known and self._skip_configured else (*known, self._configured)
 
     def __call__(self) -> Address:
         """The next address to try."""
         record, sought = self._worker.node.record, self._worker.change.sought
         if record is None:
             self._turn += 1
-            return self._configured if sought is None or self._turn % 2 == 0 else sought
+            if sought is not None and self._turn % 2:
+                return sought
+            turn = self._turn - 1 if sought is None else self._turn // 2
+            return self._outside[turn % len(self._outside)]
         leader = record.topology.leader
         recorded = next(each.control for each in record.members if each.name == leader)
         self._turn += 1

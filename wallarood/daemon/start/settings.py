@@ -97,6 +97,7 @@ def node_settings(config: Config) -> NodeSettings:
         config["timing.completion-wait"],
         config["checkpoint.interval"],
         config["checkpoint.deadline"],
+        evict_after_s=config["cluster.evict-after"],
     )
     return NodeSettings(
         timing,

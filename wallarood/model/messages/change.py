@@ -129,6 +129,16 @@ class ChangeProgress:
     text: str
 
 
+@attrs.frozen
+class Misses:
+    """For how many seconds the sender has not heard of members that have not said they leave.
+
+    Empty: it hears all. Said only where `cluster.evict-after` is configured.
+    """
+
+    silent: tuple[tuple[WorkerName, float], ...]
+
+
 ChangeMessage: TypeAlias = (
     ChangeRequest
     | ChangeAnswered
@@ -142,5 +152,6 @@ ChangeMessage: TypeAlias = (
     | Decided
     | ChangePublished
     | ChangeProgress
+    | Misses
 )
 """All that workers say in this protocol."""

@@ -36,7 +36,7 @@ def perform_change(worker: Worker, effect: do.OfAChange) -> None:
         case do.AdoptChange(record):
             _end_staging(worker)
             in_turn(worker, partial(_adopt, record=record))
-        case do.SetAside(reason, _):
+        case do.SetAside(reason):
             log.warning(reason)
             worker.change.set_aside = effect
         case do.SeekAt(control):
@@ -45,8 +45,10 @@ def perform_change(worker: Worker, effect: do.OfAChange) -> None:
             worker.nursery.start_soon(
                 worker.connections.dial_once, name, worker.node.known(name).control
             )
-        case do.TellOperator():
+        case do.TellOperator(name, taken, text):
             worker.change.answers.append(effect)
+            if not taken:
+                log.warning("a change that was asked for here is not made", request=name, why=text)
         case _:
             assert_never(effect)
 

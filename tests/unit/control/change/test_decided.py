@@ -38,7 +38,9 @@ def test_what_is_not_newer_changes_nothing() -> None:
 )
 def test_who_is_not_in_it_is_told_why(why: Why, says: str, exit_code: int) -> None:
     change = changed(BEFORE, "alpha", gone=(Gone("beta", NO_SEAT, why),))
-    assert obey(BETA, BEFORE, change) == [SetAside(says, exit_code)]
+    (aside,) = of(SetAside, obey(BETA, BEFORE, change))
+    assert (aside.reason, aside.exit_code) == (says, exit_code)
+    assert aside.members == (change.members if exit_code else ())
 
 
 def test_the_same_name_in_another_seat_is_another_worker() -> None:
