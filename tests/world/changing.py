@@ -17,7 +17,7 @@ from wallarood.control.events import ConnectionOpened
 from wallarood.control.formation.founding import FormationSettings
 from wallarood.control.formation.startup import Role
 from wallarood.control.stale import Stamp
-from wallarood.model.change import Change, ChangeKind, Vote
+from wallarood.model.change import Change, ChangeKind, Trust, Vote
 from wallarood.model.checkpoint import CheckpointPart, Restored, SinkPart, SourcePosition
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.ids import NO_BALLOT, Ballot, Member, Seat
@@ -168,6 +168,7 @@ class ChangingWorld(World):
             worker_count=len(self.first),
             planner=lambda workers, _: first_topology(workers),
             replan=replan,
+            trust=Trust.RESTORED if self.changing_node(node.name).disk.restored else Trust.WHOLE,
         )
 
     # ---- changes ---------------------------------------------------------------------------------

@@ -35,6 +35,8 @@ class ChangingDisk(Disk):
     """A disk that has votes, and what is staged of epochs to come."""
 
     seat: str = ""
+    restored: str = ""
+    """Why the directory counts as a copy."""
     vote: Vote | None = None
     changes: dict[Change, tuple[ClusterRecord, CheckpointPart]] = attrs.field(factory=dict)
     """What is staged of each."""
@@ -87,6 +89,7 @@ class ChangingNode(Node):
 
     def new_seat(self) -> None:
         """Another state directory."""
+        self.disk.restored = ""
         self.disk.seat = f"{self.name}-{self.world.rng.getrandbits(32):08x}"
 
     @property
@@ -174,6 +177,8 @@ class ChangingNode(Node):
                 self.contact = control.host
             case change.Seek(name):
                 self.world.seek(self, name)
+            case change.Distrust(why):
+                self.disk.restored = why
             case change.TellOperator(name, taken, text):
                 self.world.say(f"{self.name}: request {name}: {'taken' if taken else 'no'}: {text}")
 

@@ -273,7 +273,7 @@ class Node:
                 self.do_change(effect)
             case change.SetAside() | change.Unstage() | change.Seek() | change.SeekAt():
                 self.do_change(effect)
-            case change.TellOperator():
+            case change.TellOperator() | change.Distrust():
                 self.do_change(effect)
             case _ if isinstance(effect, OfReplicas):
                 replicas.perform(self, effect)

@@ -8,6 +8,7 @@ from typing import Any
 
 import tomli
 
+from wallarood.config.eviction import wrong_eviction
 from wallarood.config.key import Key, Kind
 from wallarood.config.keys import BY_NAME, KEYS, Config
 from wallarood.config.units import parse_duration, parse_size
@@ -216,29 +217,11 @@ def _check_together(config: Config) -> None:
         problems.append(f"{_place(config, given[0])}: TLS also needs {absent}")
     if config["security.key-file"] is None and not given:
         problems.extend(_open_addresses(config))
-    problems.extend(_wrong_eviction(config))
+    problems.extend(wrong_eviction(config))
     problems.extend(_open_http(config))
     problems.extend(_wrong_telemetry(config))
     if problems:
         raise ConfigurationError("\n".join(problems))
-
-
-def _wrong_eviction(config: Config) -> list[str]:
-    """Why members cannot be evicted without an operator, though that is configured."""
-    if config["cluster.evict-after"] is None:
-        return []
-    problems, place = [], _place(config, "cluster.evict-after")
-    if config["worker.count"] == 2:
-        problems.append(
-            f"{place}: one of two workers is no majority, so neither may evict the other: use "
-            "three workers, or evict by hand (wallarooctl evict --certified-dead)"
-        )
-    if config["checkpoint.replicas"] < 1:
-        problems.append(
-            f"{place}: without a copy of its state no member can be evicted: set "
-            "checkpoint.replicas to 1"
-        )
-    return problems
 
 
 def http_certificate(config: Config) -> tuple[str | None, str | None]:

@@ -18,7 +18,7 @@ from wallarood.control.rounds.active_round import ActiveRound
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.control.rounds.recovery_member import RecoveryMember
 from wallarood.control.settings import MachineClasses, NodeSettings, Timing
-from wallarood.model.change import Change, Vote
+from wallarood.model.change import Change, Trust, Vote
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.ids import Member, WorkerName
 from wallarood.model.messages import RoundProposal, Waiting
@@ -206,6 +206,7 @@ class Machines:
         self.halted = False
         if self.view is not None:
             self.view.running, self.view.completed = True, False
+            self.view.trust = Trust.WHOLE if proposal.afresh else self.view.trust
         self.round = ActiveRound(
             proposal,
             self.classes.checkpoint_member(name, workers[0], committed=committed),

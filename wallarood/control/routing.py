@@ -10,11 +10,13 @@ from collections.abc import Sequence
 
 from wallarood.control import effects as do
 from wallarood.control import events as on
+from wallarood.control.change.effects import Distrust
 from wallarood.control.formation.founding import FORMATION_MESSAGES
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.machine import Machine
 from wallarood.control.machines import Machines
 from wallarood.control.replicas.events import RoundOver
+from wallarood.model.change import Trust
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import JoinRunning, Staged, Waiting
 
@@ -48,6 +50,8 @@ def follows(machines: Machines, effect: do.Effect) -> list[on.Event]:
             machines.copies.proposed(proposal)
         case do.HaltJob() | do.ReadHoldings() if machines.copies is not None:
             return [RoundOver()]
+        case Distrust() if machines.view is not None:
+            machines.view.trust = Trust.RESTORED
     return []
 
 

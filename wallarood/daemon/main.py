@@ -21,7 +21,7 @@ from wallarood.control.change.effects import SetAside
 from wallarood.control.change.newcomer import Newcomer
 from wallarood.control.events import Event, LeaveWanted
 from wallarood.control.formation.joiner import Joiner
-from wallarood.control.formation.startup import AUTO
+from wallarood.control.formation.startup import AUTO, Role
 from wallarood.control.worker_state import WorkerState
 from wallarood.daemon.ending import Ending
 from wallarood.daemon.reload import Reloader
@@ -37,6 +37,7 @@ from wallarood.daemon.stopping import LATE_S, Signals, checkpoint_first, leave_s
 from wallarood.daemon.telling import log_context, stuck, tell_status
 from wallarood.daemon.watching import Watching
 from wallarood.logs import add_context
+from wallarood.model.change import Trust
 from wallarood.model.errors import (
     CannotCreateError,
     RefusedError,
@@ -52,6 +53,7 @@ from wallarood.runtime.driver import drive, step
 from wallarood.runtime.peers.accepting import accept_data
 from wallarood.runtime.profile import Profile
 from wallarood.runtime.worker import Woken, Worker
+from wallarood.storage.seat import take_seat
 from wallarood.storage.state_directory import open_state_directory
 from wallarood.systemd import listeners
 from wallarood.systemd.notify import notify
@@ -147,7 +149,9 @@ class _Daemon:
         """Run a worker until it ends; whether it is to start again."""
         parts = self.parts
         start = await starting_as(
-            parts.config, parts.application, parts.state, wanted=wanted, rejoins=bool(self.known)
+            *(parts.config, parts.application, parts.state),
+            wanted=wanted,
+            role=Role.NEWCOMER if self.known else None,
         )
         if parts.config["worker.count"] > 1:
             load_websocket()
@@ -156,7 +160,10 @@ class _Daemon:
         except CannotCreateError:
             await self._ask_occupant(start.listings)
             raise
-        member = listening.member
+        seat = take_seat(parts.state.path)
+        if seat.restored:
+            log.warning("this state directory was restored: no vote", reason=seat.restored)
+        member = attrs.evolve(listening.member, seat=seat.seat)
         if start.upgrade is not None:
             member = attrs.evolve(member, version=start.upgrade.digest)
         log.info("listening", control=str(member.control), data=str(member.data))
@@ -164,6 +171,7 @@ class _Daemon:
         founding = attrs.evolve(
             founding,
             wanted_cluster_id=start.asked,
+            trust=Trust.RESTORED if seat.restored else Trust.WHOLE,
             upgrade=start.upgrade,
             forms_new=founding.forms_new and wanted is None,
         )

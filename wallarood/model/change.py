@@ -10,7 +10,7 @@ from enum import Enum
 import attrs
 
 from wallarood.model.checkpoint import CheckpointId
-from wallarood.model.ids import NO_BALLOT, Ballot, Member, Seat, WorkerName
+from wallarood.model.ids import NO_BALLOT, Ballot, Member, Seat, WorkerName, are_same
 from wallarood.model.topology import Topology
 
 
@@ -109,7 +109,8 @@ class Change:
 
     def has(self, member: Member) -> bool:
         """Whether *member* is in the new epoch: the same name in the same seat."""
-        return any((each.name, each.seat) == (member.name, member.seat) for each in self.members)
+        same = (each for each in self.members if each.name == member.name)
+        return any(are_same(each.seat, member.seat) for each in same)
 
 
 @attrs.frozen

@@ -16,6 +16,12 @@ Seat = NewType("Seat", str)
 NO_SEAT = Seat("")
 """That of a member of a cluster whose members have no seats yet."""
 
+
+def are_same(one: Seat, other: Seat) -> bool:
+    """Whether two seats may be the same: a member had none before there were seats."""
+    return one == other or NO_SEAT in (one, other)
+
+
 InputId: TypeAlias = tuple[int, WorkerName]
 """An input of an instance: the edge, and the worker that sends."""
 

@@ -66,7 +66,7 @@ def _perform(worker: Worker, effect: ShellEffect) -> None:  # noqa: PLR0912 - a 
             _perform_change(worker, effect)
         case change.SetAside() | change.Unstage() | change.Seek() | change.SeekAt():
             _perform_change(worker, effect)
-        case change.TellOperator():
+        case change.TellOperator() | change.Distrust():
             _perform_change(worker, effect)
         case _ if isinstance(effect, OfReplicas):
             perform_replicas(worker, effect)
@@ -101,6 +101,8 @@ def _perform_in_round(worker: Worker, effect: OfARound) -> None:  # noqa: PLR091
         case do.BeginRound(proposal):
             worker.waiting_for = ""
             begin_round(worker, proposal)
+            if proposal.afresh:
+                in_turn(worker, calls.trust_again)
             worker.notify()
         case do.TakeBarrier(number, purpose, keep):
             checkpoints.take_barrier(worker, number, purpose=purpose, keep=keep)

@@ -269,6 +269,9 @@ class RecordStore(Protocol):
     def never(self, cluster_id: ClusterId) -> bool:
         """Whether a cluster was proposed here and abandoned."""
 
+    def trust(self, restored: str) -> None:
+        """Record why the directory is a copy; empty: it is whole as it is now."""
+
     def record_never(self, cluster_id: ClusterId) -> None:
         """Record that a proposed cluster was abandoned."""
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from wallarood.disk.durable import sync_directory
 from wallarood.model.errors import CannotCreateError
+from wallarood.storage.seat import archive_seat
 
 ARCHIVES_MAX = 10
 
@@ -25,6 +26,7 @@ def set_aside(directory: Path, name: str, spare: Path | None) -> Path:
         folder.mkdir(mode=0o700, exist_ok=True)
         numbers = map(_number_of, archives_in(directory))
         target = folder / f"{max(numbers, default=0) + 1:06d}-{name}"
+        archive_seat(directory)
         (directory / "cluster").rename(target)
         for old in archives_in(directory)[:-ARCHIVES_MAX]:
             if old != spare:

@@ -2,6 +2,7 @@
 # Layout, all files 0600 in a directory 0700:
 #   lock                 held by the process that uses the directory; has its process ID
 #   incarnation.json     how often the worker has been started
+#   seat.json            its seat, and by what a copy is told from it
 #   never.json           cluster IDs that were abandoned
 #   cluster/             all of one cluster, set aside by one rename:
 #     record.json        the cluster record: prepared, committed or started
@@ -32,6 +33,7 @@ from wallarood.model.errors import (
 )
 from wallarood.model.ids import ClusterId, Incarnation, WorkerName
 from wallarood.model.messages.replicas import Chunk, ChunkGroup, PartHead, PartWanted
+from wallarood.storage import seat
 from wallarood.storage.archives import archives_in, set_aside
 from wallarood.storage.change_rows import ChangeRows, Found, look_at_changes
 from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
@@ -143,6 +145,11 @@ class StateDirectory:
         if record.state is RecordState.COMMITTED:
             create_checkpoints(self.checkpoints_path, record.cluster_id)
         write_document(self.record_path, SCHEMA_VERSION, unstructure(record))
+        seat.note_database(self.path)
+
+    def trust(self, restored: str) -> None:
+        """Record why the directory is a copy; empty: it is whole as it is now."""
+        seat.distrust(self.path, restored) if restored else seat.trust_again(self.path)
 
     def archives(self) -> list[Path]:
         """The directories of former clusters, oldest first."""
@@ -219,6 +226,7 @@ class StateDirectory:
     def check_documents(self) -> None:
         """Read what is not of one cluster. Raises DamagedStateError."""
         self._nevers()
+        seat.read_seat(self.path)
         read_document(self.path / "incarnation.json", SCHEMA_VERSION)
 
     def next_incarnation(self) -> Incarnation:

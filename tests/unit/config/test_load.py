@@ -101,24 +101,3 @@ def test_what_does_not_fit_together_is_refused() -> None:
     assert "two heartbeats" in line
     (line,) = problems([], {"worker.name": ("--worker-name", "a b")})
     assert "worker name 'a b'" in line
-
-
-@pytest.mark.parametrize(
-    ("count", "replicas", "says"),
-    [
-        (2, 1, "one of two workers is no majority, so neither may evict the other"),
-        (3, 0, "without a copy of its state no member can be evicted"),
-    ],
-)
-def test_who_could_not_be_evicted_is_not_to_be(count: int, replicas: int, says: str) -> None:
-    flags = {
-        "worker.count": ("f", count),
-        "worker.control-channel": ("f", "127.0.0.1:7000"),
-        "checkpoint.replicas": ("f", replicas),
-        "cluster.evict-after": ("f", "10s"),
-    }
-    (line,) = problems([], flags)
-    assert "cluster.evict-after" in line
-    assert says in line
-    flags |= {"worker.count": ("f", 3), "checkpoint.replicas": ("f", 1)}
-    assert load_config([], flags)["cluster.evict-after"] == 10

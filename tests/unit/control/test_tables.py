@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from wallarood.control import events as on
+from wallarood.control.change.evictor import Evictor
 from wallarood.control.change.newcomer import Newcomer
 from wallarood.control.change.participant import Participant
 from wallarood.control.change.proposing.changer import Changer
@@ -122,7 +123,8 @@ def test_every_phase_says_what_it_does_with_every_input(machine: Any) -> None:
 
 def test_every_message_and_every_event_is_an_input_of_somebody() -> None:
     """A new one fails here until something takes it."""
-    inputs = {kind for machine in (*MACHINES.values(), Membership) for kind in machine.INPUTS}
+    machines = (*MACHINES.values(), Membership, Evictor)
+    inputs = {kind for machine in machines for kind in machine.INPUTS}
     kinds = {*get_args(say.ControlMessage), *get_args(on.Event)}
     assert kinds == inputs | OF_MEMBERSHIP | OF_THE_NODE
 

@@ -14,7 +14,7 @@ from wallarood.control.effects import Effect, Fail, Report
 from wallarood.model.change import Change, Why
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import RefusedError
-from wallarood.model.ids import Member
+from wallarood.model.ids import Member, are_same
 
 
 def obey(me: Member, record: ClusterRecord, change: Change) -> list[Effect]:
@@ -49,7 +49,7 @@ def adopted(record: ClusterRecord, change: Change) -> ClusterRecord:
 def set_aside(me: Member, change: Change) -> SetAside:
     """What a worker does that is not in the new epoch."""
     for gone in change.gone:
-        if (gone.name, gone.seat) == (me.name, me.seat):
+        if gone.name == me.name and are_same(gone.seat, me.seat):
             if gone.why is Why.LEFT:
                 return SetAside(f"{me.name} has left the cluster at epoch {change.epoch}", 0)
             why = f"{me.name} was {gone.why.value} at epoch {change.epoch}"

@@ -68,6 +68,12 @@ class Seek(msgspec.Struct, frozen=True):
     name: WorkerName
 
 
+class Distrust(msgspec.Struct, frozen=True):
+    """Make durable that the state directory was restored, as another member knows, and *why*."""
+
+    why: str
+
+
 class TellOperator(msgspec.Struct, frozen=True):
     """What has become of a request that was made here: it is *taken* up, or not, and why."""
 
@@ -87,6 +93,14 @@ class FinishChange(msgspec.Struct, frozen=True):
 
 
 OfAChange: TypeAlias = (
-    WriteVote | StageChange | AdoptChange | SetAside | Unstage | Seek | SeekAt | TellOperator
+    WriteVote
+    | StageChange
+    | AdoptChange
+    | SetAside
+    | Unstage
+    | Seek
+    | SeekAt
+    | Distrust
+    | TellOperator
 )
 """What is left to the shell."""

@@ -12,8 +12,8 @@ from wallarood.control.change.decided import obey
 from wallarood.control.formation.refusals import refuse
 from wallarood.model.change import Change
 from wallarood.model.cluster_record import ClusterRecord
-from wallarood.model.ids import NO_SEAT, ClusterId, Member, WorkerName
-from wallarood.model.messages import PROTOCOL_VERSION, Attach, Busy, Decided
+from wallarood.model.ids import NO_SEAT, ClusterId, Member, WorkerName, are_same
+from wallarood.model.messages import PROTOCOL_VERSION, Attach, Busy, Decided, Restored
 
 
 @attrs.frozen
@@ -54,10 +54,22 @@ class Attaching:
             return [do.Report(text), answer, do.Close(connection)]
         if name not in others:
             return refuse(connection, f"{name} is not a member of {cluster}")
-        seats = {others[name].seat, attach.member.seat} - {NO_SEAT}
-        if len(seats) > 1:
-            return refuse(connection, f"{name} is not the one that is a member of {cluster}")
+        if not are_same(others[name].seat, attach.member.seat):
+            reason = (
+                f"{name} is not the one that is a member of {cluster}: its state directory is "
+                f"another one; put that of the member back, or have this one take its place with "
+                f"wallarooctl replace {name}"
+            )
+            return refuse(connection, reason)
         return []
+
+    def restored(self, connection: int, known: Member, member: Member) -> list[do.Effect]:
+        """Tell a member whose directory is older than what was *known* of it that it is a copy."""
+        then, now = known.incarnation, member.incarnation
+        if NO_SEAT in (known.seat, member.seat) or now.starts > then.starts or now == then:
+            return []
+        text = f"{member.name} has a state directory that is a copy of an older one"
+        return [do.Report(text, do.Level.WARNING), do.SendOnConnection(connection, Restored(then))]
 
     def overtaken(self, cluster_id: ClusterId, change: Change) -> list[do.Effect]:
         """Another member says what the cluster is by now."""

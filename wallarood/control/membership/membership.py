@@ -145,11 +145,10 @@ class Membership:
         if member.incarnation != peer.member.incarnation and peer.connection is not None:
             peer.newcomer = (connection, member, now + self._name_taken_wait_s)
             return []
-        return self._admit(peer, connection, member=member, now=now)
+        return self._admit(connection, member=member, now=now)
 
-    def _admit(self, peer: Peer, connection: int, *, member: Member, now: float) -> list[do.Effect]:
+    def _admit(self, connection: int, *, member: Member, now: float) -> list[do.Effect]:
         answer = do.SendOnConnection(connection, Attached(self._member))
-        peer.member = member
         return [answer, *self._up(connection, member, now)]
 
     def _up(self, connection: int, member: Member, now: float) -> list[do.Effect]:
@@ -163,6 +162,7 @@ class Membership:
             closing = [do.Close(peer.connection)]
         back = peer.presence in (Presence.MISSING, Presence.LEFT)
         text = f"{member.name} is back" if back else f"{member.name} is connected"
+        closing += self._attaching.restored(connection, peer.member, member)
         peer.member, peer.connection = member, connection
         peer.taken(Attached)
         peer.last_heard, peer.misses = now, ()
@@ -236,7 +236,7 @@ class Membership:
         if peer.newcomer is not None:
             newcomer, member, _ = peer.newcomer
             peer.newcomer = None
-            return [do.PeerDown(name), *self._admit(peer, newcomer, member=member, now=now)]
+            return [do.PeerDown(name), *self._admit(newcomer, member=member, now=now)]
         peer.taken(on.ConnectionLost)
         expected = peer.presence is Presence.LEFT or self._gate.completed
         said = [] if expected else [gone(name, "connection closed")]
@@ -259,7 +259,7 @@ class Membership:
                 closing = [do.Close(peer.connection)] if peer.connection is not None else []
                 peer.connection = None
                 effects += [*closing, do.PeerDown(name)]
-                effects += self._admit(peer, newcomer, member=member, now=now)
+                effects += self._admit(newcomer, member=member, now=now)
             silent = now - peer.last_heard >= self._liveness_deadline_s
             if silent and peer.connection is not None:
                 effects += [gone(name, f"not heard for {now - peer.last_heard:.1f} s")]

@@ -264,6 +264,7 @@ class RecoveryLeader:
             max(each.highest for each in everything),
             tuple(self._asked[name] for name in self._workers),
             line,
+            all(each.restored for each in everything),
         )
         self.phase, self._accepted_by = Phase.PROPOSED, set()
         self._ask_again_at = now + ASK_AGAIN_S
@@ -296,5 +297,4 @@ class RecoveryLeader:
         if self._absent():
             return [self._waiting_for()]
         self.phase = Phase.RUNNING
-        resume = Resume(number)
-        return [*(SendToMember(name, resume) for name in self._workers), self._waiting_for()]
+        return [*(SendToMember(n, Resume(number)) for n in self._workers), self._waiting_for()]

@@ -23,7 +23,7 @@ from typing import ClassVar
 
 import attrs
 
-from wallarood.control.change.effects import WriteVote
+from wallarood.control.change.effects import Distrust, WriteVote
 from wallarood.control.change.events import VoteWritten
 from wallarood.control.effects import (
     BeginRound,
@@ -42,13 +42,14 @@ from wallarood.control.events import (
 )
 from wallarood.control.machine import Table, transition
 from wallarood.model.change import Trust, Vote
-from wallarood.model.ids import NO_BALLOT, Ballot, WorkerName
+from wallarood.model.ids import NO_BALLOT, Ballot, Incarnation, WorkerName
 from wallarood.model.messages import (
     Accept,
     Accepted,
     Collect,
     Holdings,
     Outbid,
+    Restored,
     Resume,
     RoundAccepted,
     RoundProposal,
@@ -100,6 +101,7 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
     **{(phase, Resume): frozenset() for phase in Phase if phase is not A},
     **{(phase, Accept): frozenset({phase, B}) for phase in (_I, P, A, X)},
     **{(phase, Accept): frozenset() for phase in (L, Q, D, W, R, B)},
+    **{(phase, Restored): frozenset({phase}) for phase in Phase},
 }
 
 
@@ -119,6 +121,7 @@ class RecoveryMember:
         RoundWritten,
         Resume,
         Accept,
+        Restored,
     )
 
     def __init__(
@@ -164,6 +167,8 @@ class RecoveryMember:
                 return self._resume(number)
             case MemberMessage(sender, Accept() as accept):
                 return self._accept(sender, accept)
+            case MemberMessage(sender, Restored(known)):
+                return self._is_restored(sender, known)
             case _:
                 return []
 
@@ -215,6 +220,13 @@ class RecoveryMember:
             holdings = attrs.evolve(holdings, restored=True)
         return [SendToMember(self._asker, holdings)]
 
+    def _is_restored(self, sender: WorkerName, known: Incarnation) -> list[Effect]:
+        """Another knows of a life of this seat that the directory has forgotten."""
+        if self._restored:
+            return []
+        self._restored = True
+        return [Distrust(f"{sender} knows start {known.starts} of it, which was another one")]
+
     # ---- a change --------------------------------------------------------------------------------
 
     def _accept(self, sender: WorkerName, accept: Accept) -> list[Effect]:
@@ -255,4 +267,5 @@ class RecoveryMember:
         if number != self._proposal.round:
             return []
         self.phase = Phase.RUNNING
+        self._restored = self._restored and not self._proposal.afresh
         return [BeginRound(self._proposal)]

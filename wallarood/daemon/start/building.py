@@ -17,7 +17,7 @@ from wallarood.daemon.start.choice import Start
 from wallarood.daemon.start.roles import role_of
 from wallarood.daemon.start.settings import node_settings, runtime_settings
 from wallarood.model.change import Trust, Vote
-from wallarood.model.errors import CannotCreateError
+from wallarood.model.errors import CannotCreateError, DamagedStateError
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import Listing, Member
 from wallarood.model.pipeline import Application
@@ -80,17 +80,21 @@ def _replan(
     return replan(application, previous, workers, epoch=epoch)
 
 
-def _vote(state: StateDirectory) -> tuple[Vote | None, Trust]:
+def _vote(state: StateDirectory, trust: Trust) -> tuple[Vote | None, Trust]:
     """What this worker has promised and accepted, and whether that is all of it.
 
     A disk that is full at the start refuses to say: the worker waits for room as ever, and votes
     for no change in this life.
     """
     try:
-        return state.look_at_changes().vote, Trust.WHOLE
+        found = state.look_at_changes().vote
     except CannotCreateError as error:
         log.warning("this worker votes for no change until it is restarted", reason=error.message)
         return None, Trust.RESTORED
+    except DamagedStateError as error:  # if more is damaged, opening the checkpoints says so
+        log.warning("this worker has lost its vote", reason=error.message)
+        return None, Trust.RESTORED
+    return found, trust
 
 
 def build_worker(
@@ -109,7 +113,7 @@ def build_worker(
     if parts.profile is not None:
         dial = profile_dial(parts.profile, dial)
 
-    vote, trust = _vote(parts.state)
+    vote, trust = _vote(parts.state, founding.trust)
     worker = Worker(
         node=ClusterNode(
             attrs.evolve(founding, trust=trust),

@@ -5,7 +5,7 @@ import structlog
 import trio
 
 from wallarood.config.keys import Config
-from wallarood.control.formation.startup import AskFor, FormNew, GoOn, Stop, decide
+from wallarood.control.formation.startup import AskFor, FormNew, GoOn, Role, Stop, decide
 from wallarood.daemon.start.roles import role_of
 from wallarood.model.change import Change
 from wallarood.model.cluster_record import ClusterRecord, RecordState
@@ -44,12 +44,12 @@ async def starting_as(
     state: StateDirectory,
     *,
     wanted: ClusterId | None = None,
-    rejoins: bool = False,
+    role: Role | None = None,
 ) -> Start:
     """Choose what this worker starts as; what is on disk is archived or brought back for that.
 
     *wanted* is the cluster to go on with, whatever the configuration says: `AUTO` where this
-    process was in it until now. One that *rejoins* was evicted, and joins as another.
+    process was in it until now. A NEWCOMER by *role* was evicted, and joins as another.
 
     Raises WallaroodError: it cannot start so.
     """
@@ -79,7 +79,7 @@ async def starting_as(
             if old is not None:
                 where = str(state.archive_record())
                 log.info("former cluster archived", cluster_id=old.cluster_id, file=where)
-            return Start(None, None, listings, joins=_joins(config, state) or rejoins)
+            return Start(None, None, listings, joins=_joins(config, state) or role is Role.NEWCOMER)
         case GoOn(record):
             return Start(_go_on(record, state), None, listings, upgrade=upgrade)
         case AskFor(cluster_id):

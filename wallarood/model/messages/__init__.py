@@ -13,6 +13,7 @@ from wallarood.model.messages.change import (
     JoinRunning,
     Misses,
     Outbid,
+    Restored,
     Stage,
     Staged,
 )
@@ -105,6 +106,7 @@ __all__ = [
     "Purpose",
     "Refused",
     "RequestCheckpoint",
+    "Restored",
     "Resume",
     "RoundAccepted",
     "RoundProposal",

@@ -5,7 +5,7 @@ from typing import TypeAlias
 import attrs
 
 from wallarood.model.change import Change, ChangeKind
-from wallarood.model.ids import Address, Ballot, ClusterId, Member, Seat, WorkerName
+from wallarood.model.ids import Address, Ballot, ClusterId, Incarnation, Member, Seat, WorkerName
 from wallarood.model.topology import Topology
 
 
@@ -130,6 +130,13 @@ class ChangeProgress:
 
 
 @attrs.frozen
+class Restored:
+    """The receiver's directory is a copy: the sender knows a life of its seat that it does not."""
+
+    known: Incarnation
+
+
+@attrs.frozen
 class Misses:
     """For how many seconds the sender has not heard of members that have not said they leave.
 
@@ -153,5 +160,6 @@ ChangeMessage: TypeAlias = (
     | ChangePublished
     | ChangeProgress
     | Misses
+    | Restored
 )
 """All that workers say in this protocol."""

@@ -59,7 +59,7 @@ class RoundProposal:
     `members` are those who take part, with the incarnations that belong to the round and their
     newest addresses. `line` is one more than before if *checkpoint* is below one that was known
     committed, or may have been: what was published after it is made again, and sinks must tell one
-    from the other.
+    from the other. *afresh*: all have a restored directory, so what they are now is what counts.
     """
 
     attempt: str
@@ -68,6 +68,7 @@ class RoundProposal:
     highest: int
     members: tuple[Member, ...]
     line: int
+    afresh: bool = attrs.field(default=False, metadata=_OMITTED)
 
 
 @attrs.frozen

@@ -45,6 +45,9 @@ def perform_change(worker: Worker, effect: do.OfAChange) -> None:
             worker.nursery.start_soon(
                 worker.connections.dial_once, name, worker.node.known(name).control
             )
+        case do.Distrust(why):
+            log.warning("the state directory was restored: it has no vote", reason=why)
+            in_turn(worker, partial(_distrust, why=why))
         case do.TellOperator(name, taken, text):
             worker.change.answers.append(effect)
             if not taken:
@@ -66,6 +69,10 @@ async def _stage(worker: Worker, effect: do.StageChange, scope: trio.CancelScope
 async def _write_vote(worker: Worker, turn: Turn, *, vote: Vote) -> None:
     await stored(worker, turn, lambda store: worker.store.changes_in(store).write_vote(vote))
     worker.post(VoteWritten(vote))
+
+
+async def _distrust(worker: Worker, turn: Turn, *, why: str) -> None:
+    await stored(worker, turn, lambda _: worker.store.trust(why))
 
 
 async def _unstage(worker: Worker, turn: Turn) -> None:

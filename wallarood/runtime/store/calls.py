@@ -82,6 +82,11 @@ async def open_store(worker: Worker, turn: Turn) -> None:
     await stored(worker, turn, lambda _: None)
 
 
+async def trust_again(worker: Worker, turn: Turn) -> None:
+    """All members have restored directories, and went on from them together."""
+    await stored(worker, turn, lambda _: worker.store.trust(""))
+
+
 async def read_holdings(worker: Worker, turn: Turn, *, attempt: str) -> None:
     """Say what the store holds, with no write in flight."""
 

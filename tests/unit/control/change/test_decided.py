@@ -45,6 +45,8 @@ def test_who_is_not_in_it_is_told_why(why: Why, says: str, exit_code: int) -> No
 
 def test_the_same_name_in_another_seat_is_another_worker() -> None:
     change = changed(BEFORE, "alpha", "beta")
+    members = tuple(attrs.evolve(each, seat=Seat(each.name)) for each in change.members)
+    change = attrs.evolve(change, members=members)
     (aside,) = obey(attrs.evolve(BETA, seat=Seat("an older one")), BEFORE, change)
     assert isinstance(aside, SetAside)
     assert aside.exit_code == RefusedError.exit_code

@@ -11,8 +11,8 @@ from wallarood.control.change.effects import AdoptChange, SetAside
 from wallarood.control.effects import Close, Effect, Report
 from wallarood.control.membership.attaching import Attaching
 from wallarood.model.errors import RefusedError
-from wallarood.model.ids import Seat
-from wallarood.model.messages import PROTOCOL_VERSION, Attach, Busy, Decided, Refused
+from wallarood.model.ids import Incarnation, Seat
+from wallarood.model.messages import PROTOCOL_VERSION, Attach, Busy, Decided, Refused, Restored
 
 TRIO = ("alpha", "beta", "gamma")
 OTHERS = {name: attrs.evolve(member(name), seat=Seat(name)) for name in TRIO[1:]}
@@ -39,7 +39,9 @@ def test_a_member_at_the_same_epoch_is_attached() -> None:
         ({"member": member("delta")}, "delta is not a member of wc-1"),
         (
             {"member": attrs.evolve(member("beta"), seat=Seat("another"))},
-            "beta is not the one that is a member of wc-1",
+            "beta is not the one that is a member of wc-1: its state directory is another "
+            "one; put that of the member back, or have this one take its place with wallarooctl "
+            "replace beta",
         ),
     ],
 )
@@ -83,3 +85,24 @@ def test_who_is_no_member_any_longer_puts_aside_what_it_has() -> None:
     (effect,) = HERE.overtaken("wc-1", changed(HERE.record, "beta", "gamma"))
     assert isinstance(effect, SetAside)
     assert effect.exit_code == RefusedError.exit_code
+
+
+@pytest.mark.parametrize(
+    ("seats", "lives", "told"),
+    [
+        (("one", "one"), (Incarnation(5, "a"), Incarnation(5, "b")), True),
+        (("one", "one"), (Incarnation(5, "a"), Incarnation(3, "b")), True),
+        (("one", "one"), (Incarnation(5, "a"), Incarnation(5, "a")), False),
+        (("one", "one"), (Incarnation(5, "a"), Incarnation(6, "b")), False),
+        (("", "one"), (Incarnation(5, "a"), Incarnation(5, "b")), False),
+    ],
+)
+def test_who_has_forgotten_a_life_that_is_known_here_is_told_that_it_is_a_copy(
+    seats: tuple[str, str], lives: tuple[Incarnation, Incarnation], told: bool
+) -> None:
+    known, now = (
+        attrs.evolve(member("beta"), seat=Seat(seat), incarnation=life)
+        for seat, life in zip(seats, lives, strict=True)
+    )
+    effects = HERE.restored(7, known, now)
+    assert sent(effects) == ([(7, Restored(lives[0]))] if told else [])

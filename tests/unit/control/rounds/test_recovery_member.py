@@ -6,7 +6,7 @@ import attrs
 import pytest
 from support.nodes import changed, record
 
-from wallarood.control.change.effects import WriteVote
+from wallarood.control.change.effects import Distrust, WriteVote
 from wallarood.control.change.events import VoteWritten
 from wallarood.control.effects import BeginRound, HaltJob, ReadHoldings, SendToMember, WriteRound
 from wallarood.control.events import (
@@ -19,13 +19,14 @@ from wallarood.control.events import (
 from wallarood.control.rounds.recovery_member import Phase, RecoveryMember
 from wallarood.model.change import Trust, Vote
 from wallarood.model.checkpoint import CheckpointId
-from wallarood.model.ids import NO_BALLOT, Ballot
+from wallarood.model.ids import NO_BALLOT, Ballot, Incarnation
 from wallarood.model.messages import (
     Accept,
     Accepted,
     Collect,
     Holdings,
     Outbid,
+    Restored,
     Resume,
     RoundAccepted,
     RoundProposal,
@@ -236,3 +237,13 @@ def test_a_restored_directory_answers_and_neither_promises_nor_accepts() -> None
     assert answer == SendToMember("alpha", attrs.evolve(held("c"), restored=True))
     assert machine.step(accept(HIGH), 0.0) == []
     assert machine.step(choice("c"), 0.0) == [WriteRound(proposed("c"))], "rounds need all members"
+
+
+def test_who_is_told_that_its_directory_is_a_copy_promises_nothing_any_more() -> None:
+    machine = RecoveryMember("alpha", PROMISED)
+    known = MemberMessage("gamma", Restored(Incarnation(7, "another")))
+    (distrusts,) = machine.step(known, 0.0)
+    assert distrusts == Distrust("gamma knows start 7 of it, which was another one")
+    assert machine.step(known, 0.0) == []
+    (reading,) = machine.step(MemberMessage("gamma", Collect("c", Ballot(9, "gamma"))), 0.0)
+    assert reading == ReadHoldings("c")

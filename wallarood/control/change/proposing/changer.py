@@ -118,8 +118,7 @@ class Changer:
                 self.proposal.bids.ballot, self.proposal.plan = ballot, None
                 return self._accept(change, now)
             case ConnectionLost(connection):
-                self._door.lost(connection)
-                return []
+                return self._door.lost(connection)
             case ChangeWanted(request):
                 return self._asked(Plan(request, self._view), Asker(), now)
             case ConnectionMessage(connection, say.JoinRunning() as join):
@@ -207,8 +206,10 @@ class Changer:
 
     def _collected(self, sender: WorkerName, held: say.Holdings, now: float) -> list[Effect]:
         proposal = self.proposal
-        if held.attempt != proposal.question or held.restored:
+        if held.attempt != proposal.question:
             return []
+        if held.restored:
+            return self._abandon(objections.restored(sender)) if proposal.needs(sender) else []
         proposal.holdings[sender] = held
         proposal.done.add(sender)
         if not proposal.promised:

@@ -4,6 +4,7 @@ from wallarood.control.change.proposing.composing import Plan
 from wallarood.control.change.view import View
 from wallarood.control.formation.founding import difference, names
 from wallarood.model.change import ChangeKind, Trust, Vote
+from wallarood.model.ids import WorkerName
 from wallarood.model.messages import PROTOCOL_VERSION, ChangeRequest, JoinRunning
 
 
@@ -49,11 +50,16 @@ def to_any(view: View, vote: Vote) -> str:
     """Why nothing is proposed here, whatever is asked for; empty if it may be."""
     name = view.me.name
     if view.trust is Trust.RESTORED:
-        return (
-            f"the state directory of {name} was restored and has no vote: ask another worker, or "
-            f"put the directory aside and use wallarooctl replace {name}"
-        )
+        return restored(name)
     return "a change is being decided" if vote.accepted else ""
+
+
+def restored(name: WorkerName) -> str:
+    """Why nothing can be changed where a member that stays has a restored directory."""
+    return (
+        f"the state directory of {name} was restored from a copy, so {name} has no vote: have it "
+        f"replaced (wallarooctl replace {name}), or put copies back on all workers"
+    )
 
 
 def to_joiner(plan: Plan, join: JoinRunning) -> str:

@@ -81,6 +81,10 @@ class Proposal:
             return enough or len(self.done) >= self.view.majority
         return self.done >= set(self.plan.needed)
 
+    def needs(self, name: WorkerName) -> bool:
+        """Whether the promise of *name* is needed for what is planned."""
+        return self.plan is not None and name in self.plan.needed
+
     @property
     def decided(self) -> Change | None:
         """The change, if enough have accepted it."""

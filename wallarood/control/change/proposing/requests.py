@@ -111,10 +111,11 @@ class Door:
         """Whether the worker that wants to join is connected."""
         return self._asker.connection is not None
 
-    def lost(self, connection: int) -> None:
+    def lost(self, connection: int) -> list[Effect]:
         """A connection is closed."""
         if self._asker.connection == connection:
             self._asker = Asker()
+        return []
 
 
 def _is_the_one(join: JoinRunning, change: Change) -> bool:

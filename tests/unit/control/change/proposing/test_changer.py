@@ -12,7 +12,7 @@ from wallarood.control.change.events import AcceptanceFound, ChangeWanted, VoteW
 from wallarood.control.change.proposing.changer import BOUND_WAIT_S, Changer
 from wallarood.control.change.proposing.changer_phases import Phase
 from wallarood.control.change.view import View
-from wallarood.control.effects import Effect, SendToMember
+from wallarood.control.effects import Effect, Report, SendToMember
 from wallarood.control.events import Event, MemberMessage, TimerFired
 from wallarood.model import messages as say
 from wallarood.model.change import Change, ChangeKind, Gone, Vote, Why
@@ -145,8 +145,10 @@ def test_what_follows_from_what_all_hold_is_staged_by_the_members_of_the_next_ep
 def test_an_answer_of_a_restored_directory_is_no_promise() -> None:
     machine = collecting()
     for name in TRIO:
-        machine.step(holds(machine, name, restored=name == "gamma"), 0.0)
-    assert machine.phase is Phase.COLLECTING
+        effects = machine.step(holds(machine, name, restored=name == "gamma"), 0.0)
+    assert machine.phase is Phase.IDLE
+    (said,) = of(Report, effects)
+    assert "the state directory of gamma was restored from a copy" in said.text
 
 
 def test_once_all_have_staged_all_are_told_to_accept() -> None:

@@ -80,4 +80,5 @@ def test_who_has_no_vote_or_has_voted_proposes_nothing() -> None:
     bound = Vote(1, Ballot(1, "beta"), Ballot(1, "beta"))
     assert to_any(view(), Vote(1)) == ""
     assert "a change is being decided" in to_any(view(), bound)
-    assert "was restored and has no vote" in to_any(view(trust=Trust.RESTORED), Vote(1))
+    said = to_any(view(trust=Trust.RESTORED), Vote(1))
+    assert "was restored from a copy, so alpha has no vote" in said
