@@ -23,7 +23,7 @@ def test_who_could_not_be_evicted_is_not_to_be(count: int, replicas: int, says: 
     with pytest.raises(ConfigurationError) as caught:
         load_config([], flags)
     (line,) = caught.value.message.splitlines()
-    assert line.startswith("f: cluster.evict-after: ")
+    assert line.startswith("flag f: cluster.evict-after: ")
     assert says in line
     flags |= {"worker.count": ("f", 3), "checkpoint.replicas": ("f", 1)}
     assert load_config([], flags)["cluster.evict-after"] == 10
