@@ -75,18 +75,25 @@ class Topics:
         )
 
     def read(self, name: str) -> list[tuple[int, bytes | None, bytes | None]]:
-        """Partition, key and value of all that is committed, in order within a partition."""
+        """Partition, key and value of all that is committed now, in order within a partition."""
         waiting = set(self.admin.list_topics(name, timeout=30).topics[name].partitions)
         consumer = self._consumer()
-        consumer.assign([TopicPartition(name, number, 0) for number in waiting])
+        partitions = [TopicPartition(name, number, 0) for number in waiting]
+        # One that is written to faster than it is read here would have no other end.
+        ends = [consumer.get_watermark_offsets(each, timeout=30)[1] for each in partitions]
+        end_of = dict(zip(waiting, ends, strict=True))
+        consumer.assign(partitions)
         found = []
         while waiting:
             message = consumer.poll(60)
             assert message is not None, f"{name}: partitions {waiting} have no end"
+            part = message.partition()
             if message.error():
                 assert message.error().name() == "_PARTITION_EOF", message.error()
-                waiting.discard(message.partition())
+                waiting.discard(part)
+            elif message.offset() >= end_of[part]:
+                waiting.discard(part)
             else:
-                found.append((message.partition(), message.key(), message.value()))
+                found.append((part, message.key(), message.value()))
         consumer.close()
         return sorted(found, key=lambda each: each[0])
