@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from support.servers.process import serving
-from support.systems.killing import kill_often, put_back, server_away
+from support.systems.killing import WORDS_FED, kill_often, put_back, server_away
 from support.systems.known import SYSTEMS
 from support.systems.memory import server_stopped
 from support.systems.progress import Progress
@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--grows", type=int, default=0, help="partitions that appear meanwhile")
     parser.add_argument("--disks", type=int, default=0, help="of workers that are destroyed")
     parser.add_argument("--away", type=float, default=0, help="seconds without the server")
+    parser.add_argument("--words", type=int, default=WORDS_FED, help="between what is done")
     parser.add_argument("--stopped", type=float, default=0, help="seconds, written at full speed")
     parser.add_argument("--put-back", action="store_true", help="put a kept checkpoint back")
     parser.add_argument("--seed", type=int, default=1)
@@ -37,12 +38,17 @@ def main() -> None:
         system = entry.use(server, directory, "counted")
         if asked.away:
             said = server_away(
-                system, directory, away_s=asked.away, seed=asked.seed, progress=progress
+                system,
+                directory,
+                away_s=asked.away,
+                words=asked.words,
+                seed=asked.seed,
+                progress=progress,
             )
         elif asked.stopped:
             said = server_stopped(system, directory, stopped_s=asked.stopped)
         elif asked.put_back:
-            said = put_back(system, directory, seed=asked.seed)
+            said = put_back(system, directory, words=asked.words, seed=asked.seed)
         else:
             said = kill_often(
                 system,

@@ -16,6 +16,8 @@ from support.systems.progress import Progress
 from support.systems.running import Run, running
 from support.systems.system import System, come_back, grow, leave, told
 
+WORDS_FED = 400
+WORDS_A_STRIKE = 200
 PUT_BACK = ("alpha", "beta")
 """Whose directories are put back; gamma still has the kept checkpoint, so that all go back."""
 
@@ -81,13 +83,18 @@ def server_away(
     directory: Path,
     *,
     away_s: float,
+    words: int = WORDS_FED,
     seed: int = 1,
     progress: Progress | None = None,
 ) -> str:
-    """Let the server be away for long; workers are killed meanwhile."""
+    """Let the server be away for long; workers are killed meanwhile. *words* come before and after.
+
+    What comes meanwhile is more, if it does not take the server.
+    """
     progress = progress or Progress()
     with running(system, directory, seed) as run:
         with run.feeder.feeding():
+            run.until_fed(words)
             wait_for("something is counted", system.counts)
             with run.unfed():
                 leave(system)
@@ -102,6 +109,7 @@ def server_away(
                     max(map(resident_bytes, run.cluster.workers.values())),
                 )
                 come_back(system)
+            run.until_fed(words)
         run.check_all()
     return (
         f"{run.feeder.sent.total():,} words, each counted once and in order; the server was away "
@@ -127,17 +135,20 @@ def resident_bytes(worker: WorkerProcess) -> int:
     return pages * resource.getpagesize()
 
 
-def put_back(system: System, directory: Path, *, seed: int = 1) -> str:
-    """Put a kept checkpoint back: the whole cluster goes back, and what follows is made again."""
+def put_back(system: System, directory: Path, *, words: int = WORDS_FED, seed: int = 1) -> str:
+    """Put a kept checkpoint back: the whole cluster goes back, and what follows is made again.
+
+    *words* come before it is kept, as many after that, and as many after it was put back.
+    """
     with running(system, directory, seed) as run:
-        kept = _fed_and_counted(run, 0)
+        kept = _fed_and_counted(run, words, again=0)
         _keep(run)
         run.cluster.end()
         copies = directory / "copies"
         for name in PUT_BACK:
             shutil.copytree(run.cluster.workers[name].state, copies / name)
         _start(run)
-        before = _fed_and_counted(run, 0)
+        before = _fed_and_counted(run, words, again=0)
         _kill_all(run)
         for name in PUT_BACK:
             state = run.cluster.workers[name].state
@@ -145,7 +156,7 @@ def put_back(system: System, directory: Path, *, seed: int = 1) -> str:
             shutil.copytree(copies / name, state)
         _start(run)
         again = before.total() - kept.total()
-        _fed_and_counted(run, again, strikes=2)
+        _fed_and_counted(run, words, again=again, strikes=max(2, words // WORDS_A_STRIKE))
         sent = run.feeder.sent
         run.check(
             {
@@ -158,11 +169,10 @@ def put_back(system: System, directory: Path, *, seed: int = 1) -> str:
     return f"{sent.total():,} words, of which {again:,} were counted again in order, in a new line"
 
 
-def _fed_and_counted(run: Run, again: int, *, strikes: int = 0) -> "Counter[str]":
-    """Feed for a while, and wait until all is counted; *again* are counted twice."""
+def _fed_and_counted(run: Run, words: int, *, again: int, strikes: int = 0) -> "Counter[str]":
+    """Feed so many *words*, and wait until all is counted; *again* are counted twice."""
     with run.feeder.feeding():
-        enough = run.feeder.sent.total() + 400
-        wait_for("enough is fed", lambda: run.feeder.sent.total() >= enough)
+        run.until_fed(words)
         for _ in range(strikes):
             run.cluster.strike(run.rng, most=2)
     run.until_counted(run.feeder.sent.total() + again)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import attrs
 
-from support.harness import Hosts, hosts_in
+from support.harness import Hosts, hosts_in, wait_for
 from support.killer import Killer
 from support.patience import PATIENCE, Wait
 from support.systems.system import Counts, System, end
@@ -46,6 +46,7 @@ PIECE = 10
 EVERY_S = 0.25
 """So many words are fed to each part so often."""
 COUNTED_S = 180.0
+FED_S = 30.0
 
 
 @attrs.define(eq=False)
@@ -118,6 +119,13 @@ class Run:
     def unfed(self) -> contextlib.AbstractContextManager[object]:
         """While it lasts nothing is fed, if that takes the server."""
         return self.feeder.quiet if self.system.fed_by_server else contextlib.nullcontext()
+
+    def until_fed(self, words: int) -> None:
+        """Wait until so many more are fed."""
+        enough = self.feeder.sent.total() + words
+        wait_for(
+            "enough is fed", lambda: self.feeder.sent.total() >= enough, wait_s=FED_S + words / 10
+        )
 
     def until_counted(self, total: int) -> Counts:
         """Wait until there are *total* results, and return them."""
