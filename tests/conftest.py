@@ -11,18 +11,22 @@ from xdist.scheduler import LoadGroupScheduling
 settings.register_profile("wallarood", deadline=None)
 settings.load_profile("wallarood")
 
-# What code logs that runs in a test itself. Where rich is installed, which other libraries bring,
-# structlog would show all variables of each traceback, for minutes.
-structlog.configure(
-    processors=[
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
-        structlog.dev.ConsoleRenderer(
-            colors=False, exception_formatter=structlog.dev.plain_traceback
-        ),
-    ]
-)
+PROCESSORS = [
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
+    structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+]
+"""What is done with logs of code that runs in a test itself. Where rich is installed, which other
+libraries bring, structlog would show all variables of each traceback, for minutes.
+"""
+
+
+def pytest_runtest_setup() -> None:
+    """Each test begins with that, whatever the one before has made of it."""
+    if structlog.get_config()["processors"] is not PROCESSORS:
+        structlog.reset_defaults()
+        structlog.configure(processors=PROCESSORS)
 
 
 SERVERS = "tests/servers/test_"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.harness import hosts_in, wait_for
+from support.patience import in_time
 
 APPLICATION = """
 import time
@@ -67,5 +68,5 @@ def test_a_checkpoint_waits_for_what_is_in_flight_and_little_more(
                 ),
                 wait_s=15,
             )
-        assert time.monotonic() - began < 25
+        assert in_time(began, 25)
         assert " abandoned: " not in workers[0].said

@@ -138,8 +138,7 @@ class Hosts:
         state: Path | None = None,
     ) -> WorkerProcess:
         """Start `wallarood run` for *application* as worker *name*."""
-        config = self.directory / "test.toml"
-        config.write_text(TIMING.format(formation=self.formation, interval=self.interval))
+        config = self._configuration()
         where = state or self.directory / "state" / name
         arguments = [
             *("run", application, "--config", str(config)),
@@ -152,6 +151,12 @@ class Hosts:
         worker = WorkerProcess(name, self._begun(arguments), where)
         self.workers.append(worker)
         return worker
+
+    def _configuration(self) -> Path:
+        """What all workers are configured with. One that starts may be reading it just now."""
+        config, new = self.directory / "test.toml", self.directory / "test.toml.new"
+        new.write_text(TIMING.format(formation=self.formation, interval=self.interval))
+        return new.replace(config)
 
     def _begun(self, arguments: list[str]) -> subprocess.Popen[bytes] | Forked:
         # With a seed no worker executes itself once more.

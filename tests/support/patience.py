@@ -52,3 +52,9 @@ class Wait:
             self.ends_after_s *= slowness()
             left = self._began + self.ends_after_s - time.monotonic()
         return max(0.0, left)
+
+
+def in_time(began: float, bound_s: float) -> bool:
+    """Whether *bound_s* has not passed since *began* (monotonic), as slow as the machine is."""
+    took_s = time.monotonic() - began
+    return took_s < bound_s or took_s < bound_s * slowness()

@@ -1,6 +1,5 @@
 """The size of a slice follows what the records before have cost."""
 
-import structlog
 from structlog.testing import capture_logs
 
 from wallarood.app.connector import SourceLimits
@@ -34,7 +33,6 @@ def test_what_awaits_takes_as_much_as_there_may_be() -> None:
 
 def test_a_call_of_more_than_a_second_is_counted_and_told_of() -> None:
     made = slices()
-    structlog.reset_defaults()
     with capture_logs() as said:
         made.took(10, 1.5, None, made=10)
     assert made.counters.overruns == 1
