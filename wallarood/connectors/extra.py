@@ -4,7 +4,6 @@ import functools
 import importlib
 import importlib.util
 import re
-from importlib import metadata
 from typing import Any
 
 from wallarood.model.errors import ApplicationError
@@ -56,6 +55,9 @@ def _check_version(module: str, extra: str, owner: str) -> None:
     package, oldest = OLDEST.get(module, ("", ""))
     if not package:
         return
+    # It imports an e-mail parser and more: most applications need no extra.
+    from importlib import metadata  # noqa: PLC0415
+
     try:
         found = metadata.distribution(package)
     except metadata.PackageNotFoundError:  # installed in another way: it is taken as it is

@@ -18,9 +18,8 @@ import trio
 from wallarood.admin.orders import Orders
 from wallarood.config.keys import Config
 from wallarood.control.change.effects import SetAside
-from wallarood.control.change.newcomer import Newcomer
 from wallarood.control.events import Event, LeaveWanted
-from wallarood.control.formation.joiner import Joiner
+from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.startup import AUTO, Role
 from wallarood.control.worker_state import WorkerState
 from wallarood.daemon.ending import Ending
@@ -50,7 +49,7 @@ from wallarood.model.pipeline import Application
 from wallarood.net.control import load_websocket, serve_control
 from wallarood.net.tcp import serve_data
 from wallarood.runtime.driver import drive, step
-from wallarood.runtime.peers.accepting import accept_data
+from wallarood.runtime.ports import DataChannel
 from wallarood.runtime.profile import Profile
 from wallarood.runtime.worker import Woken, Worker
 from wallarood.storage.seat import take_seat
@@ -190,7 +189,7 @@ class _Daemon:
                 partial(serve_control, **net), listening.control, worker.connections.accept
             )
             nursery.start_soon(
-                partial(serve_data, **net), listening.data, partial(accept_data, worker)
+                partial(serve_data, **net), listening.data, partial(_accept_data, worker)
             )
             reloader = Reloader(parts.config, self.read, worker, parts.limits, parts.key.tls)
             self.signals.reload = reloader.reload
@@ -281,4 +280,11 @@ def _seeks_leader(worker: Worker) -> bool:
     """Whether this worker dials the leader: after a change that need not be the initializer."""
     formation, record = worker.node.machines.formation, worker.node.record
     changed = record is not None and record.topology.epoch > 1
-    return changed or isinstance(formation, Joiner | Newcomer)
+    return changed or not isinstance(formation, Initializer)
+
+
+async def _accept_data(worker: Worker, channel: DataChannel) -> None:
+    # With the first connection of another worker, which not each cluster has.
+    from wallarood.runtime.peers.accepting import accept_data  # noqa: PLC0415
+
+    await accept_data(worker, channel)

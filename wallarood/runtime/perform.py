@@ -14,7 +14,6 @@ from wallarood.control.stale import Stamp
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.messages import ControlMessage, Heartbeat
 from wallarood.runtime.leaving import stop_orderly
-from wallarood.runtime.replicas import perform_replicas
 from wallarood.runtime.rounds import checkpoints
 from wallarood.runtime.rounds.running import begin_round, halt
 from wallarood.runtime.store import calls
@@ -69,7 +68,7 @@ def _perform(worker: Worker, effect: ShellEffect) -> None:  # noqa: PLR0912 - a 
         case change.TellOperator() | change.Distrust():
             _perform_change(worker, effect)
         case _ if isinstance(effect, OfReplicas):
-            perform_replicas(worker, effect)
+            _perform_replicas(worker, effect)
         case _:
             _perform_in_round(worker, effect)
 
@@ -79,6 +78,13 @@ def _perform_change(worker: Worker, effect: change.OfAChange) -> None:
     from wallarood.runtime.change.deeds import perform_change  # noqa: PLC0415
 
     perform_change(worker, effect)
+
+
+def _perform_replicas(worker: Worker, effect: OfReplicas) -> None:
+    # When a part is first copied, or one of another comes.
+    from wallarood.runtime.replicas import perform_replicas  # noqa: PLC0415
+
+    perform_replicas(worker, effect)
 
 
 def _perform_in_round(worker: Worker, effect: OfARound) -> None:  # noqa: PLR0912 - as above

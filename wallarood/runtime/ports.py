@@ -1,25 +1,29 @@
 """What the runtime needs from the adapters around it, as Protocols. `daemon.py` passes them in."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from wallarood.model.change import Change, PartName, Vote
 from wallarood.model.checkpoint import CheckpointId, CheckpointPart, Restored
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.ids import Address, ClusterId, WorkerName
-from wallarood.model.messages.replicas import (
-    Chunk,
-    ChunkGroup,
-    FileGone,
-    FilePiece,
-    FileState,
-    Has,
-    PartHead,
-    PartWanted,
-)
-from wallarood.model.staging import StagedChange
+
+if TYPE_CHECKING:  # what only copies and changes need is not imported at every start
+    from wallarood.model.messages.replicas import (
+        Chunk,
+        ChunkGroup,
+        FileGone,
+        FilePiece,
+        FileState,
+        Has,
+        PartHead,
+        PartWanted,
+    )
+    from wallarood.model.staging import StagedChange
 
 
 class ControlChannel(Protocol):

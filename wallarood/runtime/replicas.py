@@ -5,6 +5,7 @@ from functools import partial
 from typing import TypeVar, assert_never
 
 import attrs
+import msgspec
 import structlog
 import trio
 
@@ -103,7 +104,7 @@ async def _tell_replicas(worker: Worker, turn: Turn, *, owner: WorkerName) -> No
         return
     layout = link.hello.epoch
     has = await stored(worker, turn, lambda store: store.replicas.has((layout, owner)))
-    link.say(attrs.evolve(has, files=await link.files.states()))
+    link.say(msgspec.structs.replace(has, files=await link.files.states()))
 
 
 @attrs.define(eq=False)
@@ -167,11 +168,8 @@ async def keep_replicas(worker: Worker, conversation: Conversation, hello: Repli
             worker.post(OwnerLost(owner))
 
 
-def copied_of(worker: Worker) -> Copied | None:
-    """What a journal calls, in a thread, when it has grown; None: nothing is copied."""
-    copies = worker.node.machines.copies
-    if copies is None or copies.replicator is None:
-        return None
+def copied_to_holder(worker: Worker) -> Copied:
+    """What a journal calls, in a thread, when it has grown: it waits until the copy has, too."""
 
     async def wait(path: str, size: int) -> None:
         if worker.replicas.to_holder is None:  # the round is over: its sources are about to end

@@ -8,7 +8,7 @@ import contextlib
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 import trio
@@ -20,22 +20,24 @@ from wallarood.model.errors import RefusedError
 from wallarood.model.ids import Address, WorkerName
 from wallarood.model.messages import Listing, Member, RoundProposal, StatusTold, StatusWanted
 from wallarood.model.pipeline import Application
-from wallarood.planning.upgrade import NewVersion
 from wallarood.runtime.checkpoint_log import CheckpointLog
 from wallarood.runtime.control_task import ControlConnections
 from wallarood.runtime.dataflow.counters import LinkCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.dataflow.limits import JobLimits
-from wallarood.runtime.peers.holder_link import HolderLink
 from wallarood.runtime.peers.links import LinkLimits, Links
-from wallarood.runtime.peers.owner_link import Files, OwnerLink
 from wallarood.runtime.ports import CheckpointStore, DialData, RecordStore
 from wallarood.runtime.profile import Profile
 from wallarood.runtime.setups import Setups
 from wallarood.runtime.store.turns import Turns
-from wallarood.runtime.tracer import Tracer
 from wallarood.wire.records.untyped import PickleRule
+
+if TYPE_CHECKING:  # what few workers come to need is not imported at every start
+    from wallarood.planning.upgrade import NewVersion
+    from wallarood.runtime.peers.holder_link import HolderLink
+    from wallarood.runtime.peers.owner_link import Files, OwnerLink
+    from wallarood.runtime.tracer import Tracer
 
 ANSWERS_MAX = 16
 
@@ -75,7 +77,7 @@ class Changing:
     failure: RefusedError | None = None
     """Why this worker cannot go on in the next epoch."""
     answers: deque[TellOperator] = attrs.field(factory=lambda: deque(maxlen=ANSWERS_MAX))
-    upgrade: NewVersion | None = None
+    upgrade: "NewVersion | None" = None
     listings: tuple[Listing, ...] = ()
 
 
@@ -135,9 +137,9 @@ class Round:
 class ReplicaLinks:
     """The connections for copies of parts that there are now."""
 
-    to_holder: HolderLink | None = None
-    of_owners: dict[WorkerName, OwnerLink] = attrs.field(factory=dict)
-    files: dict[WorkerName, Files] = attrs.field(factory=dict)
+    to_holder: "HolderLink | None" = None
+    of_owners: "dict[WorkerName, OwnerLink]" = attrs.field(factory=dict)
+    files: "dict[WorkerName, Files]" = attrs.field(factory=dict)
     """The copies of owners' files, for one connection after the other."""
     counters: LinkCounters = attrs.field(factory=LinkCounters)
     """What has gone to the holder, since the start."""
@@ -162,7 +164,7 @@ class Worker:
     gate: Gate = attrs.field(factory=Gate)
     on_status: Callable[[WorkerName, StatusWanted | StatusTold], None] = lambda _, __: None
     profile: Profile | None = None
-    tracer: Tracer | None = None
+    tracer: "Tracer | None" = None
     change: Changing = attrs.field(factory=Changing)
     checkpoints: CheckpointStore | None = None
     turns: Turns = attrs.field(factory=Turns)

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from wallarood.disk.durable import sync_directory
-from wallarood.model.errors import CannotCreateError
+from wallarood.model.errors import CannotCreateError, RefusedError, WallaroodError
 from wallarood.storage.seat import archive_seat
 
 ARCHIVES_MAX = 10
@@ -36,6 +36,20 @@ def set_aside(directory: Path, name: str, spare: Path | None) -> Path:
     except OSError as error:
         raise CannotCreateError(f"cannot archive into {folder}: {error.strerror}") from error
     return target
+
+
+def with_archived(directory: Path, failure: WallaroodError) -> WallaroodError:
+    """A failure; if it is a refusal by a cluster that is in the archive, it says so."""
+    if not isinstance(failure, RefusedError):
+        return failure
+    for archived in reversed(archives_in(directory)):
+        cluster_id = archived.name.partition("-")[2]
+        if cluster_id in failure.message:
+            return RefusedError(
+                f"{failure.message}; its state is in the archive here, at {archived}: "
+                f"start with --cluster-id {cluster_id} to bring it back"
+            )
+    return failure
 
 
 def _is_archive(path: Path) -> bool:

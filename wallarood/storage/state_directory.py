@@ -16,7 +16,7 @@ import secrets
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import structlog
@@ -27,20 +27,15 @@ from wallarood.model.cluster_record import SCHEMA_VERSION, ClusterRecord, Record
 from wallarood.model.errors import (
     CannotCreateError,
     DamagedStateError,
-    RefusedError,
     StateInUseError,
     WallaroodError,
 )
 from wallarood.model.ids import ClusterId, Incarnation, WorkerName
-from wallarood.model.messages.replicas import Chunk, ChunkGroup, PartHead, PartWanted
 from wallarood.storage import seat
-from wallarood.storage.archives import archives_in, set_aside
+from wallarood.storage.archives import archives_in, set_aside, with_archived
 from wallarood.storage.change_rows import ChangeRows, Found, look_at_changes
 from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
 from wallarood.storage.checkpoints import CheckpointStore
-from wallarood.storage.copies.copied_files import CopiedFiles
-from wallarood.storage.copies.files_to_copy import FilesToCopy
-from wallarood.storage.copies.mending import damaged_parts, mend_part
 from wallarood.storage.files import (
     damaged,
     in_the_way,
@@ -48,8 +43,13 @@ from wallarood.storage.files import (
     read_document,
     write_document,
 )
-from wallarood.storage.part_reader import PartRead, read_own_part, read_replica
 from wallarood.wire.strict import StructureError, structure, unstructure
+
+if TYPE_CHECKING:  # what only copies need is imported with the first of them
+    from wallarood.model.messages.replicas import Chunk, ChunkGroup, PartHead, PartWanted
+    from wallarood.storage.copies.copied_files import CopiedFiles
+    from wallarood.storage.copies.files_to_copy import FilesToCopy
+    from wallarood.storage.part_reader import PartRead
 
 log = structlog.get_logger(__name__)
 
@@ -100,9 +100,11 @@ class StateDirectory:
         return ChangeRows(checkpoints)
 
     def read_part(
-        self, cluster_id: ClusterId, wanted: PartWanted, *, there: Collection[ChunkGroup] = ()
-    ) -> PartRead:
+        self, cluster_id: ClusterId, wanted: "PartWanted", *, there: "Collection[ChunkGroup]" = ()
+    ) -> "PartRead":
         """Read a part out of the checkpoints, or a replica; see `read_own_part`."""
+        from wallarood.storage.part_reader import read_own_part, read_replica  # noqa: PLC0415
+
         record, path = self.load_record(), self.checkpoints_path
         if record is None or record.worker == wanted.part.owner:
             return read_own_part(path, cluster_id, wanted, there=there)
@@ -110,18 +112,26 @@ class StateDirectory:
 
     def damaged_parts(self, cluster_id: ClusterId) -> list[CheckpointId]:
         """The checkpoints that cannot be done without, and are damaged; see `mending`."""
+        from wallarood.storage.copies.mending import damaged_parts  # noqa: PLC0415
+
         return damaged_parts(self.checkpoints_path, cluster_id)
 
-    def mend_part(self, cluster_id: ClusterId, head: PartHead, chunks: Iterable[Chunk]) -> None:
+    def mend_part(self, cluster_id: ClusterId, head: "PartHead", chunks: "Iterable[Chunk]") -> None:
         """Put a copy of a part in its place; see `mending`."""
+        from wallarood.storage.copies.mending import mend_part  # noqa: PLC0415
+
         mend_part(self.checkpoints_path, cluster_id, head, chunks=chunks)
 
-    def files_to_copy(self) -> FilesToCopy:
+    def files_to_copy(self) -> "FilesToCopy":
         """What sources and sinks keep here, for another disk."""
+        from wallarood.storage.copies.files_to_copy import FilesToCopy  # noqa: PLC0415
+
         return FilesToCopy(self.cluster_path)
 
-    def copied_files(self, owner: WorkerName) -> CopiedFiles:
+    def copied_files(self, owner: WorkerName) -> "CopiedFiles":
         """The copies here of what those of *owner* keep."""
+        from wallarood.storage.copies.copied_files import CopiedFiles  # noqa: PLC0415
+
         return CopiedFiles(self.cluster_path / "replicas" / owner)
 
     def load_record(self) -> ClusterRecord | None:
@@ -161,16 +171,7 @@ class StateDirectory:
 
     def with_archived(self, failure: WallaroodError) -> WallaroodError:
         """A failure; if it is a refusal by a cluster that is in the archive, it says so."""
-        if not isinstance(failure, RefusedError):
-            return failure
-        for archived in reversed(self.archives()):
-            cluster_id = archived.name.partition("-")[2]
-            if cluster_id in failure.message:
-                return RefusedError(
-                    f"{failure.message}; its state is in the archive here, at {archived}: "
-                    f"start with --cluster-id {cluster_id} to bring it back"
-                )
-        return failure
+        return with_archived(self.path, failure)
 
     def bring_back(self, cluster_id: ClusterId) -> bool:
         """Put an archived cluster in the place of the present one, if it is there.
@@ -219,9 +220,8 @@ class StateDirectory:
         """Make it durable that this cluster will never be."""
         known = self._nevers()
         if cluster_id not in known:
-            write_document(
-                self.path / "never.json", SCHEMA_VERSION, [*known, cluster_id][-NEVER_MAX:]
-            )
+            nevers = [*known, cluster_id][-NEVER_MAX:]
+            write_document(self.path / "never.json", SCHEMA_VERSION, nevers)
 
     def check_documents(self) -> None:
         """Read what is not of one cluster. Raises DamagedStateError."""

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import attrs
 import pytest
+from msgspec.structs import replace
 from support.lone import endless, lone_worker
 from support.wires import data_channels
 
@@ -23,7 +23,7 @@ async def test_who_is_no_owner_here_is_refused(tmp_path: Path) -> None:
         record = lone.worker.node.record
         assert record is not None
         hello = ReplicaHello(record.cluster_id, 1, "beta", Incarnation(1, "n"), 1)
-        for refused in (hello, attrs.evolve(hello, epoch=2), attrs.evolve(hello, cluster_id="wc")):
+        for refused in (hello, replace(hello, epoch=2), replace(hello, cluster_id="wc")):
             with pytest.raises(RemoteProtocolError, match="no replicas of beta are kept here"):
                 await keep_replicas(lone.worker, Conversation(theirs, FrameDecoder(1)), refused)
         assert lone.worker.replicas.of_owners == {}

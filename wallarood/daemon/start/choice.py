@@ -1,5 +1,7 @@
 """What a worker starts as: by its record, by what it was told, and by what its sources list."""
 
+from typing import TYPE_CHECKING
+
 import attrs
 import structlog
 import trio
@@ -14,9 +16,11 @@ from wallarood.model.ids import ClusterId
 from wallarood.model.messages import Listing
 from wallarood.model.pipeline import Application
 from wallarood.planning.listings import check_size, list_partitions
-from wallarood.planning.upgrade import NewVersion, pending
 from wallarood.storage.checkpoint_files import inspect_checkpoints
 from wallarood.storage.state_directory import StateDirectory
+
+if TYPE_CHECKING:
+    from wallarood.planning.upgrade import NewVersion
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +38,7 @@ class Start:
     listings: tuple[Listing, ...]
     joins: bool = False
     staged: Change | None = None
-    upgrade: NewVersion | None = None
+    upgrade: "NewVersion | None" = None
     """How the cluster comes to the application that this worker runs, if it waits for that."""
 
 
@@ -100,7 +104,7 @@ def _joins(config: Config, state: StateDirectory) -> bool:
 
 def _upgrade(
     record: ClusterRecord | None, application: Application, state: StateDirectory
-) -> NewVersion | None:
+) -> "NewVersion | None":
     """How the cluster comes to *application*; None: it runs that, or waits for no upgrade.
 
     Raises RefusedError: *application* cannot go on from what runs.
@@ -109,6 +113,9 @@ def _upgrade(
         return None
     if record.fingerprint == application.fingerprint:
         return None
+    # With another application than the one that runs.
+    from wallarood.planning.upgrade import NewVersion, pending  # noqa: PLC0415
+
     store = inspect_checkpoints(state.checkpoints_path, record.cluster_id)
     try:
         drop = pending(store.kept)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-import attrs
+import msgspec
 
 from wallarood.flow.compile import make_states
 from wallarood.flow.state.moving import chosen
@@ -37,6 +37,8 @@ def read_chosen(
         if name not in states:
             return chunk
         state, partitions = states[name]
-        return attrs.evolve(chunk, data=chosen(chunk.data, slots[name], partitions, of=state))
+        return msgspec.structs.replace(
+            chunk, data=chosen(chunk.data, slots[name], partitions, of=state)
+        )
 
     return head, (list(map(choose, some)) for some in chunks)

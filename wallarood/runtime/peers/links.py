@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import attrs
 import structlog
@@ -14,7 +15,6 @@ from wallarood.model.messages import Member
 from wallarood.model.topology import Edge
 from wallarood.runtime.dataflow.counters import Stopwatch
 from wallarood.runtime.dataflow.inbox import Inbox
-from wallarood.runtime.peers.greeting import Greeted
 from wallarood.runtime.peers.receiver import PeerReceiver
 from wallarood.runtime.peers.sender import PeerSender, RemotePort
 from wallarood.runtime.ports import DataChannel, DialData
@@ -22,6 +22,9 @@ from wallarood.wire.frames import encode_frame
 from wallarood.wire.peer import LinkHello, LinkRefused, encode_peer
 from wallarood.wire.records.codec import RecordCodec
 from wallarood.wire.records.untyped import RecordCodecError
+
+if TYPE_CHECKING:  # a connection is first greeted by whoever imports it
+    from wallarood.runtime.peers.greeting import Greeted
 
 log = structlog.get_logger(__name__)
 
@@ -123,7 +126,7 @@ class Links:
             for sender in self.senders.values():
                 nursery.start_soon(sender.run)
 
-    async def accept(self, came: Greeted) -> None:
+    async def accept(self, came: "Greeted") -> None:
         """Use a data connection that a peer has made, until it ends.
 
         Raises RemoteProtocolError: the peer is no member, or sent what it must not.

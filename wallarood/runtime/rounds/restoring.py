@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 import trio
 
+from wallarood.app.connector import Copied
 from wallarood.control.events import JobBroke, SinksPublished
 from wallarood.model.checkpoint import Restored
 from wallarood.model.errors import first_error
@@ -21,7 +22,6 @@ from wallarood.runtime.dataflow.inbox import Inbox
 from wallarood.runtime.dataflow.limits import before_slow
 from wallarood.runtime.peers.links import Links
 from wallarood.runtime.profile import profile_codecs, profile_job
-from wallarood.runtime.replicas import copied_of
 from wallarood.runtime.rounds.checkpoints import moved, write_part
 from wallarood.runtime.store.calls import in_turn
 from wallarood.runtime.worker import Round, Worker
@@ -80,7 +80,7 @@ async def restore(worker: Worker, round_: Round, failed: Callable[[BaseException
             ),
         ),
         segments=segments,
-        copied=copied_of(worker),
+        copied=_copied_of(worker),
     )
     round_.job = build_job(plan, states)
     round_.job.on_published = lambda number: worker.post(SinksPublished(number))
@@ -103,6 +103,17 @@ def _say_what_is_pickled(codecs: Mapping[int, RecordCodec]) -> None:
 def _inbox(round_: Round, edge: int) -> Inbox:
     assert round_.job is not None
     return round_.job.inbox(edge)
+
+
+def _copied_of(worker: Worker) -> Copied | None:
+    """What a journal calls when it has grown; None: nothing is copied."""
+    copies = worker.node.machines.copies
+    if copies is None or copies.replicator is None:
+        return None
+    # In the first round of a cluster that keeps replicas.
+    from wallarood.runtime.replicas import copied_to_holder  # noqa: PLC0415
+
+    return copied_to_holder(worker)
 
 
 def _narrow(application: Application, topology: Topology) -> frozenset[int]:

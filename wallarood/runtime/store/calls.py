@@ -8,11 +8,10 @@ import structlog
 import trio
 
 from wallarood.control.events import CommitRecorded, HoldingsRead, HostFailed, RoundWritten
-from wallarood.model.errors import CannotCreateError, WallaroodError
+from wallarood.model.errors import CannotCreateError, DamagedStateError, WallaroodError
 from wallarood.model.ids import ClusterId
 from wallarood.model.messages import Holdings, RoundProposal
 from wallarood.runtime.ports import CheckpointStore
-from wallarood.runtime.store.mending import open_or_mend
 from wallarood.runtime.store.turns import Turn
 from wallarood.runtime.worker import Worker
 
@@ -59,7 +58,7 @@ async def stored(
             assert cluster_id is not None
             if record is None:
                 worker.store.create_checkpoints(cluster_id)
-            worker.checkpoints = open_or_mend(worker, cluster_id)
+            worker.checkpoints = _opened(worker, cluster_id)
         return call(worker.checkpoints)
 
     while True:
@@ -75,6 +74,16 @@ async def stored(
             if refused:
                 worker.disk_problem = ""
             return result
+
+
+def _opened(worker: Worker, cluster_id: ClusterId) -> CheckpointStore:
+    try:
+        return worker.store.open_checkpoints(cluster_id)
+    except DamagedStateError:
+        # Only what is damaged is mended: few stores ever are.
+        from wallarood.runtime.store.mending import open_or_mend  # noqa: PLC0415
+
+        return open_or_mend(worker, cluster_id)
 
 
 async def open_store(worker: Worker, turn: Turn) -> None:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import attrs
 import pytest
 import trio
+from msgspec.structs import replace
 from support.lone import Lone, endless, lone_worker
 from support.wires import data_channels, ended_with
 
@@ -69,7 +69,7 @@ async def test_a_stranger_gets_no_part(tmp_path: Path) -> None:
         await lone.running()
         hello = hello_to(lone)
         for stranger, certified in (
-            (attrs.evolve(hello, cluster_id="wc-2"), None),
+            (replace(hello, cluster_id="wc-2"), None),
             (hello, "gamma"),
         ):
             with pytest.RaisesGroup(RemoteProtocolError, flatten_subgroups=True):

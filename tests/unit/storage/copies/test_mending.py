@@ -3,8 +3,8 @@
 import sqlite3
 from pathlib import Path
 
-import attrs
 import pytest
+from msgspec.structs import replace
 from support.copied import CLUSTER, part_at, store_at, write_part
 
 from wallarood.model.checkpoint import CheckpointId
@@ -68,9 +68,9 @@ def test_a_copy_of_another_part_is_refused(paths: tuple[Path, Path]) -> None:
     owner, holder = paths
     head, _ = read_replica(holder, CLUSTER, PartWanted(part_at(1)))
     for other in (
-        attrs.evolve(head, part=part_at(2)),
-        attrs.evolve(head, part=part_at(9)),
-        attrs.evolve(head, manifest={**head.manifest, "round": 7}),
+        replace(head, part=part_at(2)),
+        replace(head, part=part_at(9)),
+        replace(head, manifest={**head.manifest, "round": 7}),
     ):
         with pytest.raises(DamagedStateError, match="is of another"):
             mend_part(owner, CLUSTER, other, chunks=[])
