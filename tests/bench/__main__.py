@@ -105,7 +105,7 @@ def _add_watching(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]", common: argparse.ArgumentParser
 ) -> None:
     counts = commands.add_parser("counting", parents=[common], help="what the numbers cost")
-    counts.add_argument("--scale", type=float, default=1.0, help="of the input (default 1.0)")
+    counts.add_argument("--seconds", type=float, default=60.0, help="of each job (default 60)")
     counts.set_defaults(run=counting.run)
     watched = commands.add_parser("watching", parents=[common], help="scrapers, and an open page")
     watched.add_argument("--scrapers", type=float, default=50.0, help="scrapes a second")

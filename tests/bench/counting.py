@@ -1,111 +1,74 @@
-"""What the numbers cost that are always counted: the same job with and without them, in turns.
+"""What the numbers cost that are always counted: a job with and without them, by turns.
 
-Without them, what counts and looks is replaced by what does nothing before the worker starts: the
-stopwatches of stages and links, samples of keys, the looks every second, the log of checkpoints.
-What a stage counts by an addition of its own stays. Both are compared by CPU time.
+The worker is one process, which counts and does not by turns of a third of a second; what counts is
+how many records it reads in a second of its own CPU time. See `contestants.ours_counting`. `least`
+is a job that does as little for a record as can be; W1 and W2 are those of `bench throughput`.
 """
 
 import argparse
+import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench import figures, machine, report
-
-APPLICATION = """
-import wallarood as w
-
-class Drop:
-    state = None
-    async def open(self, context, state): return self
-    async def write(self, records): pass
-    async def prepare(self): return None
-    async def commit(self, transaction): pass
-    async def aclose(self): pass
-
-class Seen:
-    count = 0
-
-@w.state_computation(state=Seen)
-def count(number: int, state: Seen) -> tuple[int, int]:
-    state.count += 1
-    return number, state.count
-
-def make(args):
-    numbers = w.source("numbers", w.GeneratorSource(count=int(args[0])))
-    more = numbers.map(lambda n: n + 1, name="more")
-    counted = more.key_by(lambda n: n % 5000, name="by").to(count)
-    return w.application("counted", counted.to_sink(Drop(), name="out"))
-"""
-WITHOUT = """
-import sys
-import trio
-from wallarood.admin.figures.sampler import Sampler
-from wallarood.runtime.dataflow.counters import Stopwatch
-from wallarood.runtime.dataflow.looks import Looks
-from wallarood.runtime.checkpoint_log import CheckpointLog
-
-async def rest(self):
-    await trio.sleep_forever()
-
-def nothing(self, *arguments, **named):
-    return None
-
-Sampler.run = rest
-Stopwatch.__enter__ = Stopwatch.__exit__ = nothing
-Looks.look = nothing
-for name in ("begun", "barrier", "collected", "written", "failed", "abandoned", "committed"):
-    setattr(CheckpointLog, name, nothing)
-from wallarood.__main__ import main
-sys.exit(main())
-"""
-WITH = "import sys\nfrom wallarood.__main__ import main\nsys.exit(main())\n"
+from bench.contestants.ours_counting import RECORDS, VARIABLE, Turn
 
 
-def cpu_s(directory: Path, program: str, records: int) -> float:
-    """The CPU time of a worker that reads so many records, from exec to its end."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    with tempfile.TemporaryDirectory(dir=directory) as state:
+def turns_of(job: str, seconds: float) -> list[Turn]:
+    """What a worker has measured: (counted, records, CPU seconds) of each turn."""
+    with tempfile.TemporaryDirectory(prefix="wallarood-bench-") as folder:
+        told = Path(folder, "turns")
+        Path(folder, "bench.toml").write_text("")
         subprocess.run(
             [
-                *(sys.executable, "-c", program, "run", "counted.py:make"),
-                *("--config", "bench.toml", "--exit-on-completion", "--log-level", "error"),
-                *("--state-directory", f"{state}/state", "--", str(records)),
+                *(sys.executable, "-m", "bench.contestants.ours_counting", "run"),
+                *(
+                    "bench.contestants.ours_counting:application",
+                    "--config",
+                    f"{folder}/bench.toml",
+                ),
+                *("--log-level", "error", "--state-directory", f"{folder}/state"),
             ],
-            cwd=directory,
-            env={**os.environ, "PYTHONHASHSEED": "0"},
+            env={
+                **os.environ,
+                "PYTHONHASHSEED": "0",  # else it is executed again, without what is replaced
+                VARIABLE: json.dumps([job, seconds, str(told)]),
+            },
             check=True,
         )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return [(on, records, cpu_s) for on, records, cpu_s in json.loads(told.read_text())]
+
+
+def ratios_of(turns: Sequence[Turn]) -> list[float]:
+    """Records by CPU with the numbers over those without, of each four turns: with twice."""
+    found = []
+    for start in range(0, len(turns) - 3, 4):
+        rates = {}
+        for counted in (True, False):
+            both = [turn for turn in turns[start : start + 4] if turn[0] is counted]
+            rates[counted] = sum(turn[1] for turn in both) / sum(turn[2] for turn in both)
+        found.append(rates[True] / rates[False])
+    return found
 
 
 def run(chosen: argparse.Namespace, results: report.Results) -> None:
     """Measure and print."""
     results.values["machine"] = machine.described([], chosen.python)
-    records, ratios = round(2_000_000 * chosen.scale), []
-    with tempfile.TemporaryDirectory(prefix="wallarood-bench-") as folder:
-        directory = Path(folder)
-        (directory / "counted.py").write_text(APPLICATION)
-        (directory / "bench.toml").write_text("")
-        start = {each: cpu_s(directory, each, 1) for each in (WITH, WITHOUT)}
-        times: dict[str, list[float]] = {WITH: [], WITHOUT: []}
-        for turn in range(chosen.runs):
-            order = (WITH, WITHOUT) if turn % 2 else (WITHOUT, WITH)
-            for program in order:
-                times[program].append(cpu_s(directory, program, records) - start[program])
-            ratios.append(times[WITHOUT][-1] / times[WITH][-1])
-            report.progress(f"turn {turn + 1}: {ratios[-1]:.4f}")
-    results.values["ratios"] = ratios
-    results.keep()
-    lowest = min(times[WITHOUT]) / min(times[WITH])
-    rows = [
-        ["median of the turns", f"{figures.median(ratios):.4f}"],
-        ["lowest over lowest", f"{lowest:.4f}"],
-    ]
-    print(
-        report.table(["throughput with over without numbers", "by CPU"], rows, style=chosen.style)
-    )
+    rows = []
+    for job in RECORDS:
+        turns = turns_of(job, chosen.seconds)
+        ratios = ratios_of(turns)
+        records, cpu_s = sum(turn[1] for turn in turns), sum(turn[2] for turn in turns)
+        results.values[job] = ratios
+        results.keep()
+        low, high = figures.percentile(ratios, 0.25), figures.percentile(ratios, 0.75)
+        cost = f"{1e6 * cpu_s / records:.2f} us"
+        row = [job, cost, f"{figures.median(ratios):.4f}", f"{low:.3f} to {high:.3f}"]
+        rows.append(row)
+        report.progress("  ".join(row))
+    head = ["with over without numbers, by CPU", "a record", "median", "half of the turns"]
+    print(report.table(head, rows, style=chosen.style))

@@ -48,16 +48,23 @@ async def some_are_committed(lone: Lone, found: list[Any]) -> None:
     await lone.until(lambda: store.committed.number > before + 1 and len(found) > 20)
 
 
+def restarts_in(places: list[int]) -> list[int]:
+    return [n for n, (a, b) in enumerate(itertools.pairwise(places)) if b <= a]
+
+
 async def test_state_and_positions_come_from_one_checkpoint(tmp_path: Path) -> None:
     """The n-th record of a remainder is counted n in every life: nothing is lost or repeated."""
     found: list[tuple[int, int, int]] = []
-    for _ in range(3):
+    places: list[int] = []
+    for _ in range(20):  # one may end just when all that it has read is in a checkpoint
         async with lone_worker(tmp_path, counting(found), **VALUES) as lone:
             await some_are_committed(lone, found)
+        places = [place for rest, place, _ in found if rest == 0]
+        if len(restarts_in(places)) == 2:
+            break
+    restarts = restarts_in(places)
     assert {count - place for _, place, count in found} == {1}
-    places = [place for rest, place, _ in found if rest == 0]
-    restarts = [n for n, (a, b) in enumerate(itertools.pairwise(places)) if b <= a]
-    assert len(restarts) == 2, "each life goes on below where the last one has read"
+    assert len(restarts) == 2, "lives go on below where the last one has read"
     assert all(places[n + 1] > 0 for n in restarts), "and none from the beginning"
 
 
