@@ -1,10 +1,16 @@
 """The machines of one worker that exist now, and how they are made."""
 
+# Theory of operation
+# ===================
+# Few clusters ever change, and one worker alone keeps no replicas. So the machines for either are
+# made, and imported, when there is first something for them: until then they would only have
+# dropped what they were given.
+
+from functools import partial
+from typing import TYPE_CHECKING
+
 import attrs
 
-from wallarood.control.change.newcomer import Newcomer
-from wallarood.control.change.participant import Participant
-from wallarood.control.change.proposing.changer import Changer
 from wallarood.control.change.seeker import Seeker
 from wallarood.control.change.view import View
 from wallarood.control.formation.founding import FormationSettings
@@ -13,7 +19,6 @@ from wallarood.control.formation.joiner import Joiner
 from wallarood.control.formation.startup import Role
 from wallarood.control.machine import Machine
 from wallarood.control.membership.membership import Membership
-from wallarood.control.replicas.copies import Copies
 from wallarood.control.rounds.active_round import ActiveRound
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.control.rounds.recovery_member import RecoveryMember
@@ -22,6 +27,14 @@ from wallarood.model.change import Change, Trust, Vote
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.ids import Member, WorkerName
 from wallarood.model.messages import RoundProposal, Waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wallarood.control.change.newcomer import Newcomer
+    from wallarood.control.change.participant import Participant
+    from wallarood.control.change.proposing.changer import Changer
+    from wallarood.control.replicas.copies import Copies
 
 
 @attrs.define(eq=False)
@@ -33,16 +46,18 @@ class Machines:
     """
 
     classes: MachineClasses
-    formation: Initializer | Joiner | Newcomer
+    formation: "Initializer | Joiner | Newcomer"
     membership: Membership | None = None
     recovery_leader: RecoveryLeader | None = None
     recovery_member: RecoveryMember | None = None
-    copies: Copies | None = None
+    copies: "Copies | None" = None
     round: ActiveRound | None = None
     halted: bool = False
     view: View | None = None
-    changer: Changer | None = None
-    participant: Participant | None = None
+    changer: "Changer | None" = None
+    participant: "Participant | None" = None
+    make_changing: "Callable[[float], None] | None" = None
+    """Makes these two; None when it has, and before there is a cluster."""
     seeker: Seeker | None = None
     evictor: Machine | None = None
 
@@ -84,7 +99,9 @@ class Machines:
         """What a worker has at its start. *role* is the one that it has in *record*'s cluster."""
         classes = classes or MachineClasses()
         if role is Role.NEWCOMER:
-            return Machines(classes, classes.newcomer(founding, now, staged))
+            from wallarood.control.change.newcomer import Newcomer  # noqa: PLC0415 - as above
+
+            return Machines(classes, (classes.newcomer or Newcomer)(founding, now, staged))
         made = classes.initializer if role is Role.INITIALIZER else classes.joiner
         return Machines(classes, made(founding, now, record))
 
@@ -94,7 +111,7 @@ class Machines:
         Where `worker.join` stands in the configuration of all, their first start founds a cluster.
         """
         newcomer = self.formation
-        if not isinstance(newcomer, Newcomer) or not newcomer.may_found(waiting):
+        if isinstance(newcomer, Initializer | Joiner) or not newcomer.may_found(waiting):
             return False
         self.formation = self.classes.joiner(newcomer.settings, now, None)
         return True
@@ -127,14 +144,11 @@ class Machines:
         if founding.name == workers[0]:
             self.recovery_leader = self.classes.recovery_leader(founding.member, workers, vote)
         self.view = View(founding.member, record, founding.upgrade, trust=founding.trust)
-        self.participant = self.classes.participant(self.view)
-        self.changer = self.classes.changer(
-            self.view,
-            founding.replan,
-            vote,
-            now=now,
-            wait_s=timing.change_wait_s,
+        self.make_changing = partial(
+            self._make_changing, founding, vote, wait_s=timing.change_wait_s
         )
+        if vote != Vote(epoch):
+            self.make_changing(now)
         if founding.replan is not None:
             self.seeker = Seeker(self.view, now=now, seek_s=timing.seek_s)
             self.evictor = self._make_evictor(timing, now)
@@ -144,8 +158,7 @@ class Machines:
         assert self.membership is not None
         if timing.evict_after_s is None:
             return None
-        # Only where it is configured: a start is to import what it needs.
-        from wallarood.control.change.evictor import Evictor  # noqa: PLC0415
+        from wallarood.control.change.evictor import Evictor  # noqa: PLC0415 - as above
 
         return (self.classes.evictor or Evictor)(
             self.view,
@@ -153,6 +166,19 @@ class Machines:
             evict_after_s=timing.evict_after_s,
             beat_s=timing.heartbeat_s,
             now=now,
+        )
+
+    def _make_changing(
+        self, founding: FormationSettings, vote: Vote, now: float, *, wait_s: float
+    ) -> None:
+        from wallarood.control.change.participant import Participant  # noqa: PLC0415 - as above
+        from wallarood.control.change.proposing.changer import Changer  # noqa: PLC0415
+
+        assert self.view is not None
+        made, self.make_changing = self.classes, None
+        self.participant = (made.participant or Participant)(self.view)
+        self.changer = (made.changer or Changer)(
+            self.view, founding.replan, vote, now=now, wait_s=wait_s
         )
 
     def complete(self) -> None:
@@ -178,13 +204,16 @@ class Machines:
         if self.view is not None:
             self.view.is_down(name)
 
-    def _make_copies(self, record: ClusterRecord, settings: NodeSettings) -> Copies:
-        name, topology = record.worker, record.topology
-        replicator = None
+    def _make_copies(self, record: ClusterRecord, settings: NodeSettings) -> "Copies":
+        from wallarood.control.replicas.copies import Copies  # noqa: PLC0415 - as above
+        from wallarood.control.replicas.holder import Holder  # noqa: PLC0415
+        from wallarood.control.replicas.replicator import Replicator  # noqa: PLC0415
+
+        name, workers, replicator = record.worker, record.topology.workers, None
+        made, layout = self.classes, record.topology.epoch
         if settings.replicas:
-            layout = topology.epoch
-            replicator = self.classes.replicator(name, topology.workers, layout=layout)
-        return Copies(record, self.classes.holder(name, topology.workers), replicator)
+            replicator = (made.replicator or Replicator)(name, workers, layout=layout)
+        return Copies(record, (made.holder or Holder)(name, workers), replicator)
 
     def begin_round(
         self, record: ClusterRecord, proposal: RoundProposal, *, settings: NodeSettings, now: float

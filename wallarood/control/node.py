@@ -178,6 +178,7 @@ class ClusterNode:
         return effects
 
     def _take(self, event: on.Event, now: float) -> list[do.Effect]:
+        routing.wake(self.machines, event, now)
         match event:
             case on.ConnectionOpened():
                 leader = self.workers[0] if self.workers else None

@@ -11,17 +11,37 @@ from collections.abc import Sequence
 from wallarood.control import effects as do
 from wallarood.control import events as on
 from wallarood.control.change.effects import Distrust
+from wallarood.control.change.events import OfAChange
 from wallarood.control.formation.founding import FORMATION_MESSAGES
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.machine import Machine
 from wallarood.control.machines import Machines
 from wallarood.control.replicas.events import RoundOver
 from wallarood.model.change import Trust
-from wallarood.model.ids import WorkerName
-from wallarood.model.messages import JoinRunning, Staged, Waiting
+from wallarood.model.ids import NO_BALLOT, WorkerName
+from wallarood.model.messages import Collect, JoinRunning, Purpose, Staged, TakeCheckpoint, Waiting
+from wallarood.model.messages.change import ChangeMessage
 
 FROM_NEWCOMERS = (JoinRunning, Staged)
 """What a worker says that wants to join a cluster that runs."""
+
+
+def wake(machines: Machines, event: on.Event, now: float) -> None:
+    """Have the machines of changes made, if *event* is the first here that is of one."""
+    if machines.make_changing is not None and _is_of_a_change(event):
+        machines.make_changing(now)
+
+
+def _is_of_a_change(event: on.Event) -> bool:
+    match event:
+        case on.MemberMessage(_, Collect() as asked):
+            return asked.ballot != NO_BALLOT
+        case on.MemberMessage(_, TakeCheckpoint() as taken):
+            return taken.purpose is Purpose.CHANGE
+        case on.MemberMessage(_, message) | on.ConnectionMessage(_, message):
+            return isinstance(message, ChangeMessage)
+        case _:
+            return isinstance(event, OfAChange)
 
 
 def give(machines: Sequence[Machine], event: on.Event, now: float) -> list[do.Effect]:

@@ -4,14 +4,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from wallarood.control.change.newcomer import Newcomer
-from wallarood.control.change.participant import Participant
-from wallarood.control.change.proposing.changer import Changer
 from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.membership.membership import Membership
-from wallarood.control.replicas.holder import Holder
-from wallarood.control.replicas.replicator import Replicator
 from wallarood.control.rounds.checkpoint_leader import (
     IN_VAIN_MAX,
     UNPUBLISHED_MAX,
@@ -22,8 +17,13 @@ from wallarood.control.rounds.completion import Completion
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.control.rounds.recovery_member import RecoveryMember
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # these are imported when a cluster first comes to need them
     from wallarood.control.change.evictor import Evictor
+    from wallarood.control.change.newcomer import Newcomer
+    from wallarood.control.change.participant import Participant
+    from wallarood.control.change.proposing.changer import Changer
+    from wallarood.control.replicas.holder import Holder
+    from wallarood.control.replicas.replicator import Replicator
 
 
 @attrs.frozen
@@ -59,7 +59,10 @@ class NodeSettings:
 
 @attrs.frozen
 class MachineClasses:
-    """What the machines of a node are made of; the simulation plants bugs by other classes."""
+    """What the machines of a node are made of; the simulation plants bugs by other classes.
+
+    None: the one there is, imported when a cluster first comes to need it.
+    """
 
     initializer: type[Initializer] = Initializer
     joiner: type[Joiner] = Joiner
@@ -69,10 +72,9 @@ class MachineClasses:
     checkpoint_leader: type[CheckpointLeader] = CheckpointLeader
     checkpoint_member: type[CheckpointMember] = CheckpointMember
     completion: type[Completion] = Completion
-    newcomer: type[Newcomer] = Newcomer
-    changer: type[Changer] = Changer
-    participant: type[Participant] = Participant
-    replicator: type[Replicator] = Replicator
-    holder: type[Holder] = Holder
+    newcomer: "type[Newcomer] | None" = None
+    changer: "type[Changer] | None" = None
+    participant: "type[Participant] | None" = None
+    replicator: "type[Replicator] | None" = None
+    holder: "type[Holder] | None" = None
     evictor: "type[Evictor] | None" = None
-    """None: the one there is, imported where it is needed."""

@@ -4,8 +4,16 @@ import attrs
 import pytest
 from support.nodes import founding, member, record
 
+from wallarood.control.change.events import ChangeWanted
 from wallarood.control.change.participant import Participant
 from wallarood.control.change.proposing.changer import Changer
+from wallarood.control.events import (
+    ConnectionMessage,
+    Event,
+    MemberDown,
+    MemberMessage,
+    TimerFired,
+)
 from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.formation.startup import Role
@@ -16,10 +24,19 @@ from wallarood.control.rounds.checkpoint_member import CheckpointMember
 from wallarood.control.rounds.completion import Completion
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.control.rounds.recovery_member import RecoveryMember
+from wallarood.control.routing import wake
 from wallarood.control.settings import MachineClasses, NodeSettings, Timing
+from wallarood.model.change import ChangeKind, Vote
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.cluster_record import RecordState
-from wallarood.model.messages import RoundProposal
+from wallarood.model.messages import (
+    ChangeRequest,
+    Collect,
+    JoinRunning,
+    Purpose,
+    RoundProposal,
+    TakeCheckpoint,
+)
 
 TRIO = ("alpha", "beta", "gamma")
 SETTINGS = NodeSettings(Timing(checkpoint_interval_s=7.0))
@@ -43,8 +60,8 @@ def kinds(made: Machines) -> list[type]:
     return [type(each) for each in made.all]
 
 
-FORMED = (Membership, RecoveryMember, Changer, Participant)
-LEADING = (Membership, RecoveryLeader, RecoveryMember, Changer, Participant)
+FORMED = (Membership, RecoveryMember)
+LEADING = (Membership, RecoveryLeader, RecoveryMember)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +83,41 @@ LEADING = (Membership, RecoveryLeader, RecoveryMember, Changer, Participant)
 )
 def test_only_the_first_worker_leads(name: str, stage: str, expected: list[type]) -> None:
     assert kinds(machines(name, stage=stage)) == expected
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        ChangeWanted(ChangeRequest("r", ChangeKind.SHRINK, ("gamma",))),
+        MemberMessage("beta", ChangeRequest("r", ChangeKind.SHRINK, ("gamma",))),
+        MemberMessage("beta", Collect("q", (1, "beta"))),
+        MemberMessage("alpha", TakeCheckpoint(3, Purpose.CHANGE)),
+        ConnectionMessage(1, JoinRunning(member("delta"), "app", (), 1)),
+    ],
+)
+def test_the_first_event_of_a_change_makes_its_machines(event: Event) -> None:
+    made = machines("alpha", stage="running")
+    for ordinary in (
+        MemberMessage("alpha", Collect("q")),
+        MemberMessage("alpha", TakeCheckpoint(2, Purpose.INTERVAL)),
+        MemberDown("gamma"),
+        TimerFired(),
+    ):
+        wake(made, ordinary, 1.0)
+    assert made.changer is None
+    wake(made, event, 1.0)
+    assert kinds(made)[1:6] == [*LEADING, Changer, Participant]
+    changer = made.changer
+    wake(made, event, 2.0)
+    assert made.changer is changer
+
+
+def test_whoever_has_voted_has_them_at_once() -> None:
+    made = Machines.of(founding("beta"), Role.JOINER, None, classes=None, now=0.0)
+    vote = Vote(1, promised=(1, "alpha"))
+    known = record("beta", *TRIO, state=RecordState.STARTED)
+    made.form(founding("beta"), known, settings=SETTINGS, vote=vote, now=0.0)
+    assert kinds(made) == [Joiner, *FORMED, Changer, Participant]
 
 
 def test_a_halted_round_is_still_the_last_one() -> None:

@@ -1,5 +1,7 @@
 """From counters at run time to the parts of a status that are numbers."""
 
+from typing import TYPE_CHECKING
+
 import attrs
 
 from wallarood.admin.figures.sampler import Sampler
@@ -13,13 +15,15 @@ from wallarood.admin.figures.values import (
     SinkStatus,
 )
 from wallarood.admin.status import StageStatus
-from wallarood.control.replicas.replicator import Replicator
 from wallarood.runtime.checkpoint_log import DELIVERY_S, CheckpointLog
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.tasks.sink_task import SinkTask, Waiting
 from wallarood.runtime.dataflow.tasks.stage_task import StageTask
 from wallarood.runtime.peers.links import Links
 from wallarood.runtime.worker import ReplicaLinks
+
+if TYPE_CHECKING:
+    from wallarood.control.replicas.replicator import Replicator
 
 HOT_KEYS = 5
 HOT_SHARE = 0.01
@@ -135,7 +139,7 @@ def delivery_of(log: CheckpointLog) -> DeliveryStatus:
 
 
 def copy_of(
-    replicator: Replicator | None, links: ReplicaLinks, *, committed: int
+    replicator: "Replicator | None", links: ReplicaLinks, *, committed: int
 ) -> CopyStatus | None:
     """Where the checkpoints of this worker are copied to; None: nowhere."""
     if replicator is None:
