@@ -1,13 +1,14 @@
 """What an operator can have done to the members of a cluster, and what it would come to."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import attrs
 
 from wallarood.admin.orders import OrderRefusedError
 from wallarood.control.change.events import ChangeWanted
+from wallarood.control.replicas.ring import holder_of
 from wallarood.model.change import ChangeKind
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import WorkerName
@@ -68,19 +69,10 @@ class ChangeOrders:
         except RefusedError as error:
             raise OrderRefusedError(error.message) from error
         plan = {"leaving": list(names), "staying": list(stay), **figures(topology, after)}
-        plan["output"] = sorted(
-            stage.name
-            for stage in topology.stages
-            if stage.kind is StageKind.SINK and set(stage.workers) & set(names)
-        )
+        plan["output"] = _output_of(topology, names)
         if "dry-run" in parameters:
             return plan
-        if plan["output"] and "lose-output" not in parameters:
-            raise OrderRefusedError(
-                f"{', '.join(names)} wrote output ({', '.join(plan['output'])}): what was "
-                "committed and not published there by the last checkpoint is lost; "
-                "--lose-output goes on without it"
-            )
+        _check_output(plan["output"], names, parameters)
         back_to = parameters.get("back-to", "")
         if back_to and not back_to.isdecimal():
             raise OrderRefusedError(
@@ -98,11 +90,64 @@ class ChangeOrders:
         self.worker.post(ChangeWanted(request))
         return {"accepted": "evict", "name": name, "epoch": topology.epoch, **plan}
 
+    def replace(self, parameters: Mapping[str, str]) -> Any:
+        """Let a worker with an empty state directory take the place of the one in *names*.
+
+        It is to be started with `worker.join`. *certified* and *lose-output* are as for `evict`.
+        With *dry-run* nothing is done. Raises OrderRefusedError: that cannot be.
+        """
+        topology = self._topology()
+        names = _leaving(topology, {"names": parameters.get("names", "")})
+        if len(names) > 1:
+            raise OrderRefusedError("expected one worker: they are replaced one after the other")
+        (lost,) = names
+        if lost not in self.worker.node.missing:
+            raise OrderRefusedError(
+                f"{lost} is connected: stop it, and put its state directory aside "
+                "(wallarood state reset)"
+            )
+        plan = {
+            "replacing": lost,
+            "copy": holder_of(lost, topology.workers),
+            "output": _output_of(topology, names),
+        }
+        if "dry-run" in parameters:
+            return plan
+        _check_output(plan["output"], names, parameters)
+        name = secrets.token_hex(8)
+        certified, lose = "certified" in parameters, "lose-output" in parameters
+        request = ChangeRequest(
+            name, ChangeKind.REPLACE, names, certified=certified, lose_output=lose
+        )
+        self.worker.post(ChangeWanted(request))
+        return {"accepted": "replace", "name": name, "epoch": topology.epoch, **plan}
+
     def _topology(self) -> Topology:
         record = self.worker.node.record
         if record is None:
             raise OrderRefusedError(f"not possible while the worker is {self.worker.phase_text}")
         return record.topology
+
+
+def _output_of(topology: Topology, names: Collection[WorkerName]) -> list[str]:
+    """The sinks that workers write."""
+    return sorted(
+        stage.name
+        for stage in topology.stages
+        if stage.kind is StageKind.SINK and set(stage.workers) & set(names)
+    )
+
+
+def _check_output(
+    output: Collection[str], names: Iterable[WorkerName], parameters: Mapping[str, str]
+) -> None:
+    """Raises OrderRefusedError: output would be lost, and that was not said."""
+    if output and "lose-output" not in parameters:
+        raise OrderRefusedError(
+            f"{', '.join(names)} wrote output ({', '.join(output)}): what was "
+            "committed and not published there by the last checkpoint is lost; "
+            "--lose-output goes on without it"
+        )
 
 
 def _leaving(topology: Topology, parameters: Mapping[str, str]) -> tuple[WorkerName, ...]:

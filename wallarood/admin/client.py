@@ -131,6 +131,12 @@ def evict(path: Path, **parameters: str) -> dict[str, Any]:
     return _structured(path, answer, dict[str, Any])
 
 
+def replace(path: Path, **parameters: str) -> dict[str, Any]:
+    """Let another disk take the place of a lost one, or say from where it comes. As `ask`."""
+    answer = ask(path, "POST", f"/api/v1/replace?{urlencode(parameters)}")
+    return _structured(path, answer, dict[str, Any])
+
+
 def _structured(path: Path, value: Any, kind: type[T]) -> T:
     try:
         return structure(value, kind)

@@ -49,6 +49,7 @@ class Orders:
             "reload": self.reload,
             "shrink": self.shrink,
             "evict": self.evict,
+            "replace": self.replace,
         }
 
     def shrink(self, parameters: Mapping[str, str]) -> Any:
@@ -63,6 +64,12 @@ class Orders:
         from wallarood.admin.changing import ChangeOrders  # noqa: PLC0415 - as above
 
         return ChangeOrders(self.worker).evict(parameters)
+
+    def replace(self, parameters: Mapping[str, str]) -> Any:
+        """Let another disk take the place of a lost one; see `ChangeOrders.replace`."""
+        from wallarood.admin.changing import ChangeOrders  # noqa: PLC0415 - as above
+
+        return ChangeOrders(self.worker).replace(parameters)
 
     def reload(self, _: Mapping[str, str]) -> Any:
         """Take over the configuration as it is now. Raises OrderRefusedError: it cannot be."""

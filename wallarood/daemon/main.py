@@ -258,7 +258,9 @@ class _Daemon:
         """End in an orderly way, whatever the reason: say so, stop the job, flush, close."""
         notify("STOPPING=1")
         failure = worker.node.failure
-        if worker.node.state is not WorkerState.OUTDATED:
+        aside = worker.change.set_aside
+        joins = aside is not None and aside.exit_code and self.parts.config["worker.join"]
+        if worker.node.state is not WorkerState.OUTDATED and not joins:
             self.signals.ending.code = failure.exit_code if failure else 0
             self.signals.ending.within(leave_s(self._stop_s) + LATE_S)
         with (

@@ -113,6 +113,9 @@ class CopiedFiles(Protocol):
     def states(self) -> tuple[FileState, ...]:
         """The files that are here."""
 
+    def pieces(self) -> Iterator[FilePiece]:
+        """All that is here, for another disk."""
+
     def write(self, changes: Iterable[FilePiece | FileGone]) -> None:
         """Carry out *changes*."""
 
@@ -197,6 +200,12 @@ class ChangeStore(Protocol):
     def chunks_of(self, number: int, computation: str) -> list[bytes]:
         """The state of a computation in checkpoint *number*, as it is here."""
 
+    def put_chunks(self, chunks: Iterable[Chunk]) -> None:
+        """Put back chunks of a lost worker, whose place this is."""
+
+    def put_part(self, head: Any) -> None:
+        """Put back what stood in its part besides its chunks, which are here."""
+
     def begin(self) -> int:
         """Begin to stage a change; its number."""
 
@@ -258,8 +267,8 @@ class RecordStore(Protocol):
     def files_to_copy(self) -> FilesToCopy:
         """What sources and sinks keep here, for another disk."""
 
-    def copied_files(self, owner: WorkerName) -> CopiedFiles:
-        """The copies here of what those of *owner* keep."""
+    def copied_files(self, owner: WorkerName | None) -> CopiedFiles:
+        """The copies here of what those of *owner* keep; None: what those here keep."""
 
     def load_record(self) -> ClusterRecord | None:
         """The record of the cluster; None: there is none."""

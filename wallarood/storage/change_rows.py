@@ -26,6 +26,7 @@ from wallarood.model.change import Change, Vote
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import DamagedStateError, LocalProtocolError
+from wallarood.model.messages.replicas import Chunk
 from wallarood.model.staging import StagedChange, StagedPart
 from wallarood.storage.checkpoint_rows import (
     SCHEMA_OF_CHANGES,
@@ -98,6 +99,20 @@ class ChangeRows:
                 self.store.connection, self.store.path, link=link, of=computation, count=count
             )
         ]
+
+    def put_chunks(self, chunks: Iterable[Chunk]) -> None:
+        """Put back chunks that checkpoints of a lost worker have written, whose place this is."""
+        rows = [(c.number, c.computation, c.sequence, c.data, checksum(c.data)) for c in chunks]
+        with self.store.transaction() as cursor:
+            cursor.executemany("INSERT OR REPLACE INTO chunk VALUES (?, ?, ?, ?, ?)", rows)
+
+    def put_part(self, head: Any) -> None:
+        """Put back what stood in its part besides its chunks, which are here."""
+        manifest = msgspec.convert(head, Manifest)
+        self._check_whole(manifest)
+        with self.store.transaction() as cursor:
+            insert_manifest(cursor, manifest)
+        self.store.replace(self.store.marks, {**self.store.manifests, manifest.number: manifest})
 
     def begin(self) -> int:
         """Begin to stage a change; returns the number to give to `add` and `finish`.

@@ -22,6 +22,7 @@ from wallarood.model.messages.replicas import (
     FilePiece,
     FilesHeld,
     FilesSent,
+    FilesWanted,
     Has,
     Held,
     PartEnd,
@@ -53,6 +54,7 @@ _KINDS: dict[type, int] = {
     FileGone: 28,
     FilesSent: 29,
     FilesHeld: 30,
+    FilesWanted: 31,
 }
 _decoders: dict[int, msgspec.json.Decoder[TransferMessage]] = {
     number: msgspec.json.Decoder(kind) for kind, number in _KINDS.items()

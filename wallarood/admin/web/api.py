@@ -107,5 +107,17 @@ API: tuple[Route, ...] = (
             "dry-run": Parameter("only say what would move"),
         },
     ),
+    Route(
+        "POST",
+        "/replace",
+        "let an empty state directory take the place of a lost one",
+        None,
+        {
+            "names": Parameter("whose is lost", required=True, characters=NAMES_MAX),
+            "certified": Parameter("the worker that had it is known to be dead"),
+            "lose-output": Parameter("output may be lost that was on the lost disk alone"),
+            "dry-run": Parameter("only say what would be fetched"),
+        },
+    ),
     Route("POST", "/shutdown", "take a checkpoint, and end all workers"),
 )

@@ -1,4 +1,4 @@
-"""`wallarooctl shrink` and `evict`: workers leave, or are lost; the others take what they had."""
+"""`wallarooctl shrink`, `evict`, `replace`: workers leave or are lost, and what becomes of it."""
 
 import argparse
 import sys
@@ -37,6 +37,22 @@ def evict_flags(parser: argparse.ArgumentParser) -> None:
         help="go on though output may be lost that only it could publish",
     )
     parser.add_argument("--back-to", metavar="N", help="a checkpoint that may be gone back to")
+    _common_flags(parser)
+
+
+def replace_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of ``replace``."""
+    parser.add_argument("names", nargs=1, metavar="NAME", help="the worker whose disk is lost")
+    parser.add_argument(
+        "--certified-dead",
+        action="store_true",
+        help="the worker that had it is known to be dead, as one of two; see wallarooctl(1)",
+    )
+    parser.add_argument(
+        "--lose-output",
+        action="store_true",
+        help="go on though output may be lost that was on the lost disk alone",
+    )
     _common_flags(parser)
 
 
@@ -81,6 +97,25 @@ def evict(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     _wait(path, chosen.timeout, answer)
     gone = ", ".join(sorted(answer["leaving"]))
     return {"evicted": sorted(answer["leaving"]), **answer}, f"{gone} is no member any more"
+
+
+def replace(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
+    """Let another disk take the place of a lost one. Raises as `shrink`."""
+    (name,) = chosen.names
+    wanted = {"names": name}
+    wanted |= {"certified": "1"} if chosen.certified_dead else {}
+    wanted |= {"lose-output": "1"} if chosen.lose_output else {}
+    if chosen.dry_run:
+        plan = client.replace(path, **wanted, **{"dry-run": "1"})
+        lost = ", ".join(plan["output"]) or "none"
+        return plan, (
+            f"{name} would be put together from the copy on {plan['copy']}\n"
+            f"output of these steps may be lost where it was written: {lost}"
+        )
+    answer = client.replace(path, **wanted)
+    print(f"start {name} with an empty state directory and --join", file=sys.stderr, flush=True)
+    _wait(path, chosen.timeout, {**answer, "leaving": []})
+    return answer, f"{name} has taken the place of the one that was lost"
 
 
 def _weighed(path: Path, plan: dict[str, Any]) -> dict[str, Any]:

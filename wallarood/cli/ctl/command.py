@@ -97,6 +97,11 @@ COMMANDS = {
         "go on without a lost worker: the others take what it had from its copy",
         changing.evict_flags,
     ),
+    "replace": Command(
+        changing.replace,
+        "let an empty state directory take the place of a lost one, from its copy",
+        changing.replace_flags,
+    ),
     "upgrade": Command(
         upgrading.upgrade,
         "have the cluster wait for a new version of its application",

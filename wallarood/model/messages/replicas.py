@@ -129,6 +129,15 @@ class FilePiece(msgspec.Struct, frozen=True):
     data: bytes
 
 
+class FilesWanted(msgspec.Struct, frozen=True):
+    """All copies are wanted that the receiver has of files of *owner*'s sources and sinks.
+
+    Answered by pieces of them, and `FilesSent` 0.
+    """
+
+    owner: WorkerName
+
+
 class FileGone(msgspec.Struct, frozen=True):
     """A file is not needed any more."""
 
@@ -173,5 +182,6 @@ TransferMessage: TypeAlias = (
     | FileGone
     | FilesSent
     | FilesHeld
+    | FilesWanted
 )
 """All that is said on such a connection."""

@@ -38,6 +38,7 @@ from wallarood.model.messages.replicas import (
 )
 from wallarood.model.staging import StagedChain, StagedChange, StagedPart
 from wallarood.runtime.change.opening import open_gained
+from wallarood.runtime.change.rebuilding import rebuild, replaces
 from wallarood.runtime.change.takeover import How, Part, Position, Takeover
 from wallarood.runtime.change.versions import former_names
 from wallarood.runtime.peers.transfer import fetch_part
@@ -104,6 +105,8 @@ class _Staging:
         self._tell(0, 1)
         self.number = await self._stored(lambda store: store.begin())
         own = await self._stored(lambda store: store.own_part(self.change.basis))
+        if own is None and replaces(self.change, self.takeover.worker):
+            own = await rebuild(self.worker, self.wanted, self._stored)
         if own is not None:
             self.heads[self.takeover.worker] = own
         for name in self.takeover.others:

@@ -56,7 +56,7 @@ async def _serve_transfer(worker: Worker, came: Greeted, hello: TransferHello) -
     from wallarood.runtime.change.exporting import read_chosen  # noqa: PLC0415
 
     read = partial(read_chosen, worker.store, record, application=worker.application)
-    await serve_parts(conversation, read)
+    await serve_parts(conversation, read, lambda owner: worker.store.copied_files(owner).pieces())
 
 
 def check_certified(came: Greeted, name: str) -> None:

@@ -6,16 +6,20 @@
 # Several parts may be asked for on a connection, one after the other. The other end reads from its
 # store in a thread. It needs no round: parts are fetched while none runs, too.
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import TypeAlias
 
 import trio
 
 from wallarood.model.errors import RemoteProtocolError, WallaroodError
+from wallarood.model.ids import WorkerName
 from wallarood.model.messages.replicas import (
     Chunk,
     Credit,
+    FilePiece,
+    FilesSent,
+    FilesWanted,
     PartEnd,
     PartHead,
     PartPiece,
@@ -34,20 +38,27 @@ SILENCE_S = 30.0
 
 ReadPart: TypeAlias = Callable[[PartWanted], tuple[PartHead, Chunks]]
 """What reads a part from a store; it blocks. Raises WallaroodError: it has none, or cannot."""
+ReadFiles: TypeAlias = Callable[[WorkerName], Iterable[FilePiece]]
+"""What reads the copies of a worker's files; it blocks. Raises WallaroodError."""
 Take: TypeAlias = Callable[[PartHead, list[Chunk]], Awaitable[None]]
 """What takes chunks of a part; at least once, with none if it has none."""
 
 
-async def serve_parts(conversation: Conversation, read: ReadPart) -> None:
-    """Send every part that is asked for, until the connection ends.
+async def serve_parts(
+    conversation: Conversation, read: ReadPart, files: ReadFiles | None = None
+) -> None:
+    """Send every part and all files that are asked for, until the connection ends.
 
     Raises RemoteProtocolError: the peer sent what it must not.
     """
     allowance = Allowance()
-    wanted_in, wanted_out = trio.open_memory_channel[PartWanted](1)
+    wanted_in, wanted_out = trio.open_memory_channel[PartWanted | FilesWanted](1)
 
     async def answer() -> None:
         async for wanted in wanted_out:
+            if isinstance(wanted, FilesWanted):
+                await _send_files(conversation, files, wanted.owner)
+                continue
             try:
                 head, chunks = await trio.to_thread.run_sync(read, wanted)
                 await send_part(conversation, head, chunks, allowance=allowance)
@@ -60,7 +71,7 @@ async def serve_parts(conversation: Conversation, read: ReadPart) -> None:
             match message:
                 case Credit():
                     allowance.add(message)
-                case PartWanted():
+                case PartWanted() | FilesWanted():
                     try:
                         wanted_in.send_nowait(message)
                     except trio.WouldBlock:
@@ -89,6 +100,37 @@ async def fetch_part(
         await conversation.say(hello)
         await conversation.say(wanted)
         return await take_part(conversation, wanted, take)
+
+
+async def _send_files(
+    conversation: Conversation, read: ReadFiles | None, owner: WorkerName
+) -> None:
+    pieces = iter(read(owner) if read is not None else ())
+    while (piece := await trio.to_thread.run_sync(next, pieces, None)) is not None:
+        await conversation.say(piece)
+    await conversation.say(FilesSent(0))
+
+
+async def fetch_files(
+    dialled: AbstractAsyncContextManager[DataChannel],
+    hello: TransferHello,
+    owner: WorkerName,
+    *,
+    take: Callable[[list[FilePiece]], Awaitable[None]],
+    frame_bytes_max: int,
+) -> None:
+    """Fetch the copies of *owner*'s files over *dialled*, handing them to *take* as they come.
+
+    Raises as `fetch_part`.
+    """
+    async with dialled as channel:
+        conversation = Conversation(channel, FrameDecoder(frame_bytes_max))
+        await conversation.say(hello)
+        await conversation.say(FilesWanted(owner))
+        while not isinstance(message := await _hear(conversation), FilesSent):
+            if not isinstance(message, FilePiece):
+                raise RemoteProtocolError(f"expected a piece of a file, found {message!r:.200}")
+            await take([message])
 
 
 async def take_part(

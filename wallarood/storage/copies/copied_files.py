@@ -7,7 +7,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 import attrs
@@ -20,6 +20,7 @@ from wallarood.model.messages.replicas import FileGone, FilePiece, FileState
 KINDS = ("sources", "sinks")
 """The directories of a cluster in which connectors keep files."""
 READ_BYTES = 1 << 20
+PIECE_BYTES = 256 << 10
 
 
 @attrs.define(eq=False)
@@ -36,6 +37,17 @@ class CopiedFiles:
                 FileState(path, size, checksum_of(self.root / path, size))
                 for path, size in files_in(self.root)
             )
+        except OSError as error:
+            raise CannotCreateError(f"{self.root}: {error.strerror}") from error
+
+    def pieces(self) -> Iterator[FilePiece]:
+        """All that is here, for another disk. Raises CannotCreateError."""
+        try:
+            for name, _ in files_in(self.root):
+                with (self.root / name).open("rb") as file:
+                    yield FilePiece(name, 0, b"")
+                    while data := file.read(PIECE_BYTES):
+                        yield FilePiece(name, file.tell() - len(data), data)
         except OSError as error:
             raise CannotCreateError(f"{self.root}: {error.strerror}") from error
 

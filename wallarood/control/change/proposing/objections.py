@@ -34,7 +34,9 @@ def _to_eviction(plan: Plan, request: ChangeRequest) -> str:
     view = plan.view
     there = [name for name in request.names if name not in view.away]
     if there and not request.certified:
-        return f"{names(there)} is connected: use wallarooctl shrink"
+        replaced = request.kind is ChangeKind.REPLACE
+        what = "stop it, and empty its state directory" if replaced else "use wallarooctl shrink"
+        return f"{names(there)} is connected: {what}"
     if request.certified and len(plan.needed) * 2 < len(view.workers):
         return "fewer than half of the members would stay"
     if not request.certified and len(plan.survivors) < view.majority:
@@ -62,10 +64,17 @@ def restored(name: WorkerName) -> str:
     )
 
 
+def to_another(name: WorkerName, cluster: str) -> str:
+    """Why a worker is not taken in whose name is that of a member in another seat."""
+    return (
+        f"{name} is a member of {cluster} and holds no state of it: choose another "
+        f"--worker-name, or have it take the place of the lost one with wallarooctl replace {name}"
+    )
+
+
 def to_joiner(plan: Plan, join: JoinRunning) -> str:
     """Why a worker can never be taken in; empty if it can."""
     record, name = plan.view.record, join.member.name
-    cluster = record.cluster_id
     if join.protocol != PROTOCOL_VERSION:
         return (
             f"{name} speaks protocol version {join.protocol}, this cluster {PROTOCOL_VERSION}: "
@@ -74,11 +83,6 @@ def to_joiner(plan: Plan, join: JoinRunning) -> str:
     if join.cluster_id not in (None, record.cluster_id):
         return (
             f"wrong cluster ID: {name} asks for {join.cluster_id}, but this is {record.cluster_id}"
-        )
-    if name in plan.view.workers:
-        return (
-            f"{name} is a member of {cluster} and holds no state of it: choose another "
-            f"--worker-name, or take it for what it was with wallarooctl replace {name}"
         )
     if join.fingerprint != record.fingerprint:
         return (

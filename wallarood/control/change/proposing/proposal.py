@@ -101,8 +101,9 @@ class Proposal:
     def all_here(self) -> bool:
         """Whether those that have something left to do in this phase are heard of."""
         left = set(self.everybody) - self.done
-        members = set(self.view.workers)
-        return not (left & set(self.view.away)) and (left <= members or self.door.is_there)
+        members = set(self.view.workers) - {self._joiner}
+        away = left & set(self.view.away) & members
+        return not away and (left <= members or self.door.is_there)
 
     @property
     def progress(self) -> str:
@@ -137,9 +138,15 @@ class Proposal:
         return None
 
     def _to(self, name: WorkerName, message: say.ControlMessage) -> list[Effect]:
-        if name in self.view.workers:
+        if name in self.view.workers and name != self._joiner:
             return [SendToMember(name, message)]
-        return self.door.tell(message)
+        return self.door.tell(message) if isinstance(message, say.Stage) else []
+
+    @property
+    def _joiner(self) -> WorkerName | None:
+        """The name of the worker that joins, which may be that of the member that it replaces."""
+        joiner = self.plan.request.joiner if self.plan is not None else None
+        return joiner.name if joiner is not None else None
 
     def tell_progress(self, text: str) -> list[Effect]:
         """Tell all how far it has come; with no text, that nothing comes of it."""

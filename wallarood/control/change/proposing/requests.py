@@ -41,12 +41,17 @@ class Door:
     _view: View
     _asker: Asker = attrs.field(factory=Asker, init=False)
     """Who has asked for the change that is made."""
+    _expected: dict[WorkerName, ChangeRequest] = attrs.field(factory=dict, init=False)
+    """The members that an operator has said to replace: their names may come in other seats."""
 
     def plan(self, join: JoinRunning) -> Plan:
         """What it would be to take a worker in."""
-        member = join.member
-        request = ChangeRequest(member.name, ChangeKind.GROW, (), joiner=member)
-        return Plan(request, self._view)
+        member, name = join.member, join.member.name
+        request = ChangeRequest(name, ChangeKind.GROW, ())
+        if name in self._view.workers:
+            replace = ChangeRequest(name, ChangeKind.REPLACE, (name,))
+            request = self._expected.get(name, replace)
+        return Plan(attrs.evolve(request, joiner=member), self._view)
 
     def turned_away(self, connection: int, join: JoinRunning, plan: Plan) -> list[Effect]:
         """What a worker is told that is not to be taken in here; empty if it may be."""
@@ -57,10 +62,17 @@ class Door:
         if reason := objections.to_joiner(plan, join):
             return refuse(connection, reason)
         if plan.proposer in (None, self._view.me.name):
-            return []
+            return self.unexpected(connection, join, plan)
         assert plan.proposer is not None
         there = AskThere(record.cluster_id, self._view.member(plan.proposer).control)
         return [SendOnConnection(connection, there)]
+
+    def unexpected(self, connection: int, join: JoinRunning, plan: Plan) -> list[Effect]:
+        """What a worker is told here that would take the place of a member; empty if it may."""
+        name = join.member.name
+        if plan.request.kind is not ChangeKind.REPLACE or name in self._expected:
+            return []
+        return refuse(connection, objections.to_another(name, self._view.record.cluster_id))
 
     def again(self, connection: int, plan: Plan, current: Plan | None) -> bool:
         """Whether a worker asks again whose change is being made: it is on this connection now."""
@@ -77,6 +89,10 @@ class Door:
             assert plan.proposer is not None
             return [SendToMember(plan.proposer, plan.request)], False
         reason = busy or objections.to_request(plan)
+        if not reason and plan.request.kind is ChangeKind.REPLACE and not plan.request.joiner:
+            self._expected |= dict.fromkeys(plan.request.names, plan.request)
+            reason = f"waiting for {plan.gone[0]} to join with an empty state directory"
+            return self._say(asker, ChangeAnswered(plan.request.name, True, reason)), False
         if not reason:
             self._asker = asker
         text = reason or f"{plan.request.kind.value}: begun"
@@ -120,4 +136,5 @@ class Door:
 
 def _is_the_one(join: JoinRunning, change: Change) -> bool:
     """Whether who asks is the member itself, by its seat or by what it has staged."""
-    return join.member.seat != NO_SEAT or join.staged == change.epoch
+    same = any((m.name, m.seat) == (join.member.name, join.member.seat) for m in change.members)
+    return (same and join.member.seat != NO_SEAT) or join.staged == change.epoch

@@ -1,0 +1,188 @@
+"""A disk is lost: an empty one takes its place under the same name, from the copies."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.growing import APPLICATION, counted
+from support.harness import NAMES, Hosts, WorkerProcess, hosts_in, wait_for
+
+CONFIGURATION = "checkpoint.replicas = 1\n"
+REFUSED = 76
+
+
+class Replacing:
+    """Some workers that have taken some checkpoints, and have copies of each other."""
+
+    def __init__(self, hosts: Hosts, count: int = 3) -> None:
+        self.hosts, self.names = hosts, NAMES[:count]
+        self.application = str(hosts.directory / "counts.py")
+        Path(self.application).write_text(APPLICATION)
+        (hosts.directory / "replicas.toml").write_text(CONFIGURATION)
+        self.workers = {name: self.start(name) for name in self.names}
+        self.until("it runs", 1)
+        wait_for("checkpoints", lambda: self.committed("alpha") >= 4, wait_s=60)
+
+    def start(self, name: str, *flags: str, state: Path | None = None) -> WorkerProcess:
+        config = str(self.hosts.directory / "replicas.toml")
+        first = name == "alpha" and not flags
+        return self.hosts.start(
+            name,
+            self.application,
+            *("--config", config, "--cluster-id", "auto", *flags),
+            count=len(self.names),
+            initializer=first,
+            state=state,
+        )
+
+    def committed(self, name: str) -> int:
+        status = self.workers[name].status()
+        return status.checkpoint.committed if status is not None else 0
+
+    def until(self, what: str, epoch: int) -> None:
+        """Wait until all run in this epoch."""
+
+        def so() -> bool:
+            seen = [worker.status() for worker in self.workers.values()]
+            found = {(each.epoch, each.job.value) for each in seen if each is not None}
+            return None not in seen and found == {(epoch, "running")}
+
+        try:
+            wait_for(what, so, wait_s=60)
+        except AssertionError as error:
+            said = "\n".join(f"--- {n}\n{w.said[-4000:]}" for n, w in self.workers.items())
+            raise AssertionError(f"{error}\n{said}") from error
+
+    def ctl(self, name: str, *arguments: str) -> "subprocess.Popen[str]":
+        """An operator's command on worker *name*."""
+        command = [sys.executable, "-m", "wallarood.cli.ctl", *arguments]
+        socket = ("--socket", str(self.workers[name].state / "admin.sock"))
+        return subprocess.Popen(
+            [*command, *socket], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def refused(self, name: str, *arguments: str) -> str:
+        """What is said of a command that is not obeyed."""
+        asking = self.ctl(name, *arguments)
+        _, said = asking.communicate(timeout=60)
+        assert asking.returncode != 0
+        return said
+
+    def goes_on(self, name: str) -> None:
+        """Checkpoints are committed."""
+        before = self.committed(name)
+        wait_for("checkpoints go on", lambda: self.committed(name) > before + 2)
+
+    def end(self, asked: str) -> None:
+        """End the cluster; each key was counted on, and nothing twice."""
+        asking = self.ctl(asked, "shutdown")
+        assert asking.communicate(timeout=60)[1] == ""
+        for worker in self.workers.values():
+            assert worker.wait() == 0, worker.said
+        found = counted(self.hosts.directory)
+        assert len(found) == 97
+        highest = max(max(counts) for counts in found.values())
+        for counts in found.values():
+            assert len(set(counts)) == len(counts), "a count came twice"
+            assert counts[-1] >= highest - 1, "state was lost"
+
+
+@pytest.fixture
+def replacing(tmp_path: Path) -> Iterator[Replacing]:
+    with hosts_in(tmp_path) as hosts:
+        yield Replacing(hosts)
+
+
+def test_an_empty_directory_takes_the_place_of_a_lost_one(replacing: Replacing) -> None:
+    gone = replacing.workers.pop("gamma")
+    assert "gamma is connected: stop it" in replacing.refused(
+        "alpha", "replace", "gamma", "--lose-output"
+    )
+    gone.process.kill()
+    gone.wait()
+    old = gone.state.rename(gone.state.with_name("old"))
+    alpha = replacing.workers["alpha"]
+    wait_for("it is missed", lambda: alpha.phase() in ("paused", "recovering"))
+
+    # Nobody has said that another may take its place.
+    stranger = replacing.start("gamma", "--join")
+    assert stranger.wait() == REFUSED
+    assert "have it take the place of the lost one with wallarooctl replace gamma" in stranger.said
+
+    assert "--lose-output" in replacing.refused("alpha", "replace", "gamma")
+    asking = replacing.ctl("alpha", "replace", "gamma", "--lose-output")
+    assert asking.stderr is not None
+    assert "start gamma with an empty state directory" in asking.stderr.readline()
+    replacing.workers["gamma"] = replacing.start("gamma", "--join")
+    replacing.until("gamma is in again", 2)
+    _, left = asking.communicate(timeout=60)
+    assert asking.returncode == 0, left
+    replacing.goes_on("gamma")
+
+    # The one that was replaced is another member, by its seat.
+    back = replacing.start("gamma", state=old)
+    assert back.wait() == REFUSED
+    assert "gamma was replaced at epoch 2" in back.said
+    replacing.goes_on("alpha")
+    replacing.end("alpha")
+
+
+@pytest.mark.long
+def test_a_directory_that_was_put_back_has_no_vote_until_it_is_replaced(
+    replacing: Replacing,
+) -> None:
+    gamma = replacing.workers.pop("gamma")
+    gamma.process.kill()
+    gamma.wait()
+    copy = gamma.state.with_name("copy")
+    shutil.copytree(gamma.state, copy)
+    gamma.state.rename(gamma.state.with_name("gone"))
+    copy.rename(gamma.state)
+    replacing.workers["gamma"] = gamma = replacing.start("gamma")
+    replacing.until("it takes part in rounds", 1)
+    assert "this state directory was restored: no vote" in gamma.said
+    said = replacing.refused("alpha", "shrink", "beta")
+    assert "the state directory of gamma was restored from a copy, so gamma has no vote" in said
+    replacing.until("nothing has changed", 1)
+
+    gamma.process.kill()
+    gamma.wait()
+    shutil.rmtree(gamma.state)
+    asking = replacing.ctl("beta", "replace", "gamma", "--lose-output")
+    assert asking.stderr is not None
+    asking.stderr.readline()
+    replacing.workers["gamma"] = replacing.start("gamma", "--join")
+    replacing.until("gamma is in again", 2)
+    _, left = asking.communicate(timeout=60)
+    assert asking.returncode == 0, left
+    done = replacing.ctl("alpha", "shrink", "beta")
+    done.communicate(timeout=60)
+    assert done.returncode == 0
+    assert replacing.workers.pop("beta").wait() == 0
+    replacing.until("it can change again", 3)
+    replacing.end("alpha")
+
+
+@pytest.mark.long
+def test_copies_that_are_put_back_on_all_workers_have_votes_again(replacing: Replacing) -> None:
+    """The procedure for a cluster without replicas: nobody has forgotten less than another."""
+    for worker in replacing.workers.values():
+        worker.process.kill()
+        worker.wait()
+        copy = worker.state.with_name(f"copy-{worker.name}")
+        shutil.copytree(worker.state, copy)
+        worker.state.rename(worker.state.with_name(f"gone-{worker.name}"))
+        copy.rename(worker.state)
+    replacing.workers = {name: replacing.start(name) for name in replacing.names}
+    replacing.until("it runs", 1)
+    for worker in replacing.workers.values():
+        assert "this state directory was restored: no vote" in worker.said
+    done = replacing.ctl("alpha", "shrink", "beta")
+    _, said = done.communicate(timeout=60)
+    assert done.returncode == 0, said
+    assert replacing.workers.pop("beta").wait() == 0
+    replacing.until("it can change", 2)
+    replacing.end("alpha")

@@ -1,0 +1,124 @@
+"""A worker that takes the place of a lost one: all that one had at the basis, from its holder."""
+# Theory of operation
+# ===================
+# The holder has the lost worker's part of the basis, and copies of what its sources and sinks keep.
+# Both are put where the lost worker had them, before anything is staged: from then on the new one
+# stages as if it had always been there. What it fetches counts for nothing until it adopts.
+#
+# A sink that cannot publish from such copies, as one whose files were on the lost disk, begins
+# after what it had prepared: that is lost, as the operator was told.
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import structlog
+import trio
+
+from wallarood.control.change.effects import StageChange
+from wallarood.control.replicas.ring import keeper_of
+from wallarood.model.change import Change, PartName, Why
+from wallarood.model.errors import PeersGoneError, RemoteProtocolError
+from wallarood.model.ids import WorkerName
+from wallarood.model.messages.replicas import (
+    Chunk,
+    PartHead,
+    PartRefused,
+    PartWanted,
+    TransferHello,
+)
+from wallarood.runtime.peers.transfer import fetch_files, fetch_part
+from wallarood.runtime.ports import ChangeStore
+from wallarood.runtime.worker import Worker
+
+FETCH_S = 60.0
+AGAIN_S = 0.5
+NOT_REACHED = (OSError, trio.TooSlowError, trio.BrokenResourceError, RemoteProtocolError)
+
+T = TypeVar("T")
+Stored = Callable[[Callable[[ChangeStore], Any]], Awaitable[Any]]
+
+log = structlog.get_logger(__name__)
+
+
+def replaces(change: Change, name: WorkerName) -> bool:
+    """Whether *name* is a new seat that takes the place of the one of that name."""
+    return any(gone.name == name and gone.why is Why.REPLACED for gone in change.gone)
+
+
+async def rebuild(worker: Worker, wanted: StageChange, stored: Stored) -> Any:
+    """Put here what the lost worker had, and return its part of the basis.
+
+    Raises PeersGoneError: the holder does not hand it over.
+    """
+    change, name = wanted.record.change, worker.member.name
+    assert change is not None
+    keeper = keeper_of(name, wanted.previous.workers, change.gone)
+    member = next(each for each in wanted.old_members if each.name == keeper)
+    log.info("taking the place of a lost worker", worker=name, copy_from=keeper)
+    me, basis = worker.member, change.basis
+    hello = TransferHello(wanted.record.cluster_id, wanted.previous.epoch, me.name, me.incarnation)
+    part = PartName(change.layout, name, basis.round, basis.number)
+
+    async def take(_: PartHead, chunks: list[Chunk]) -> None:
+        await stored(lambda store: store.put_chunks(chunks))
+
+    limit = worker.settings.links.frame_bytes_max
+    head = await _again(
+        keeper,
+        lambda: fetch_part(
+            worker.dial_data(member.data),
+            hello,
+            PartWanted(part),
+            take=take,
+            frame_bytes_max=limit,
+        ),
+    )
+    if isinstance(head, PartRefused):
+        raise PeersGoneError(f"{keeper} has no copy of what {name} had: {head.reason}")
+    files = worker.store.copied_files(None)
+    await _again(
+        keeper,
+        lambda: fetch_files(
+            worker.dial_data(member.data),
+            hello,
+            name,
+            take=lambda pieces: trio.to_thread.run_sync(files.write, pieces),
+            frame_bytes_max=limit,
+        ),
+    )
+    await trio.to_thread.run_sync(files.settle)
+    manifest = _without_lost_output(worker, head.manifest)
+    await stored(partial(_put, manifest))
+    return manifest
+
+
+def _put(manifest: Any, store: ChangeStore) -> None:
+    store.put_part(manifest)
+
+
+async def _again(keeper: WorkerName, fetch: Callable[[], Awaitable[T]]) -> T:
+    """Fetch until it is there. Raises PeersGoneError: it does not come for long."""
+    until = trio.current_time() + FETCH_S
+    while True:
+        try:
+            return await fetch()
+        except NOT_REACHED as error:
+            reason = str(error) or type(error).__name__
+            if trio.current_time() > until:
+                raise PeersGoneError(f"{keeper} does not hand over its copy: {reason}") from error
+            log.debug("a copy is not handed over yet", peer=keeper, reason=reason)
+            await trio.sleep(AGAIN_S)
+
+
+def _without_lost_output(worker: Worker, manifest: Any) -> Any:
+    """A part in which no sink is to publish what was on the lost disk alone."""
+    steps = {step.name: step for step in worker.application.steps}
+    sinks = []
+    for step, state, unpublished in manifest["sinks"]:
+        connector = steps[step].connector if step in steps else None
+        kept = list(unpublished) if getattr(connector, "for_heirs", False) else []
+        if len(kept) < len(unpublished):
+            log.warning("output that was prepared on the lost disk is lost", sink=step)
+        sinks.append([step, state, kept])
+    return {**manifest, "sinks": sinks}
