@@ -12,6 +12,7 @@ from wallarood.model.checkpoint import CheckpointId, CheckpointPart, StatePart
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import CannotCreateError, DamagedStateError, LocalProtocolError
 from wallarood.model.ids import Address, Ballot, Incarnation, Member, Seat
+from wallarood.model.messages.replicas import Chunk
 from wallarood.model.staging import StagedChain, StagedChange, StagedPart
 from wallarood.model.topology import Topology
 from wallarood.storage.change_rows import ChangeRows, Found, look_at_changes
@@ -279,3 +280,22 @@ def test_a_manifest_without_narrowed_chains_is_as_it_ever_was() -> None:
         "computation": "count",
         "links": [[1, 2]],
     }
+
+
+def test_a_part_of_a_lost_worker_is_put_back_as_it_was(tmp_path: Path) -> None:
+    lost, new = with_checkpoints(tmp_path / "lost"), new_store(tmp_path / "new")
+    head = ChangeRows(lost).own_part(BASIS)
+    chunks = [Chunk("count", number, 0, b"of %d" % number) for number in (4, 5)]
+    rows = ChangeRows(new)
+    rows.put_chunks(chunks[:1])
+    with pytest.raises(DamagedStateError, match="is not whole"):
+        rows.put_part(head)
+    rows.put_chunks(chunks)
+    rows.put_part(head)
+    assert rows.own_part(BASIS) == head
+    assert rows.chunks_of(BASIS.number, "count") == [b"of 4", b"of 5"]
+    new.close()
+    again = open_checkpoints(tmp_path / "new" / "checkpoints.db", CLUSTER)
+    assert ChangeRows(again).own_part(BASIS) == head
+    for each in (lost, again):
+        each.close()

@@ -88,7 +88,7 @@ async def rebuild(worker: Worker, wanted: StageChange, stored: Stored) -> Any:
         ),
     )
     await trio.to_thread.run_sync(files.settle)
-    manifest = _without_lost_output(worker, head.manifest)
+    manifest = without_lost_output(worker, head.manifest)
     await stored(partial(_put, manifest))
     return manifest
 
@@ -111,7 +111,7 @@ async def _again(keeper: WorkerName, fetch: Callable[[], Awaitable[T]]) -> T:
             await trio.sleep(AGAIN_S)
 
 
-def _without_lost_output(worker: Worker, manifest: Any) -> Any:
+def without_lost_output(worker: Worker, manifest: Any) -> Any:
     """A part in which no sink is to publish what was on the lost disk alone."""
     steps = {step.name: step for step in worker.application.steps}
     sinks = []

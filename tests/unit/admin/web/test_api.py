@@ -8,7 +8,9 @@ def test_paths_are_there_once_and_only_orders_change_something() -> None:
     paths = [each.path for each in API]
     assert len(set(paths)) == len(paths)
     orders = {each.path for each in API if each.method != "GET"}
-    assert orders == {"/checkpoint", "/drop", "/evict", "/reload", "/shrink", "/shutdown"}
+    assert orders == {
+        *("/checkpoint", "/drop", "/evict", "/reload", "/replace", "/shrink", "/shutdown"),
+    }
 
 
 def test_the_names_of_many_workers_fit_into_a_request() -> None:

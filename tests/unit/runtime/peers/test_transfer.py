@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import trio
@@ -19,6 +20,7 @@ from wallarood.model.errors import DamagedStateError, RemoteProtocolError
 from wallarood.model.ids import Incarnation
 from wallarood.model.messages.replicas import (
     Chunk,
+    FilePiece,
     PartHead,
     PartRefused,
     PartWanted,
@@ -26,8 +28,9 @@ from wallarood.model.messages.replicas import (
 )
 from wallarood.runtime.peers.greeting import greeted
 from wallarood.runtime.peers.parts import Conversation
-from wallarood.runtime.peers.transfer import ReadPart, fetch_part, serve_parts
+from wallarood.runtime.peers.transfer import ReadPart, fetch_files, fetch_part, serve_parts
 from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
+from wallarood.storage.copies.copied_files import CopiedFiles
 from wallarood.storage.part_reader import read_own_part
 from wallarood.wire.frames import FrameDecoder
 
@@ -148,3 +151,30 @@ async def test_a_connection_that_ends_in_the_middle_is_no_part() -> None:
                 take=take,
                 frame_bytes_max=FRAME_BYTES_MAX,
             )
+
+
+async def test_copies_of_files_come_whole_to_another_disk(tmp_path: Path) -> None:
+    kept = {"sources/in/journal.1": b"j" * 600_000, "sinks/out/spool": b"", "sinks/out/x": b"s"}
+    held, new = CopiedFiles(tmp_path / "held"), CopiedFiles(tmp_path / "new")
+    for name, data in kept.items():
+        held.write([FilePiece(name, 0, data)])
+
+    def no_part(_: PartWanted) -> NoReturn:
+        raise DamagedStateError("no part was wanted")
+
+    async def take(pieces: list[FilePiece]) -> None:
+        await trio.lowlevel.checkpoint()
+        new.write(pieces)
+
+    async def serve() -> None:
+        came = await greeted(theirs, frame_bytes_max=FRAME_BYTES_MAX)
+        conversation = Conversation.after(theirs, came.frames, came.rest)
+        await serve_parts(conversation, no_part, lambda owner: {"alpha": held}[owner].pieces())
+
+    async with data_channels() as (ours, theirs), trio.open_nursery() as nursery:
+        nursery.start_soon(serve)
+        await fetch_files(
+            ended_with(ours), HELLO, "alpha", take=take, frame_bytes_max=FRAME_BYTES_MAX
+        )
+    assert new.states() == held.states()
+    assert {name: (new.root / name).read_bytes() for name in kept} == kept

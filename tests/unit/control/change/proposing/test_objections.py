@@ -71,7 +71,6 @@ def test_who_is_never_taken_in() -> None:
         ({"protocol": 0}, "protocol version 0"),
         ({"fingerprint": ("another",)}, "another application"),
         ({"cluster_id": "wc-9"}, "wrong cluster ID"),
-        ({"member": member("beta")}, "wallarooctl replace beta"),
     ):
         assert says in to_joiner(plan, attrs.evolve(good, **wrong))
 

@@ -1,16 +1,18 @@
 """Who asks to be taken in, and is a member already: by its seat, or by what it has staged."""
 
+import attrs
 import pytest
 
-from wallarood.control.change.effects import SetAside
-from wallarood.control.change.proposing.requests import Door
+from wallarood.control.change.effects import SetAside, TellOperator
+from wallarood.control.change.proposing.composing import Plan
+from wallarood.control.change.proposing.requests import Asker, Door
 from wallarood.control.change.view import View
 from wallarood.control.effects import Effect, SendOnConnection
-from wallarood.model.change import Change
+from wallarood.model.change import Change, ChangeKind
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.cluster_record import ClusterRecord, RecordState
-from wallarood.model.ids import Address, Incarnation, Member
-from wallarood.model.messages import PROTOCOL_VERSION, Decided, JoinRunning, Refused
+from wallarood.model.ids import Address, Incarnation, Member, Seat
+from wallarood.model.messages import PROTOCOL_VERSION, ChangeRequest, Decided, JoinRunning, Refused
 from wallarood.model.topology import Topology
 
 HERE = Address("127.0.0.1", 1)
@@ -39,3 +41,52 @@ def test_one_that_has_staged_nothing_of_this_epoch_is_not_the_member(staged: int
     refusal = next(each for each in effects if isinstance(each, SendOnConnection))
     assert isinstance(refusal.message, Refused)
     assert "beta is a member of wc-1 and holds no state of it" in refusal.message.reason
+
+
+TRIO = attrs.evolve(
+    RECORD,
+    topology=attrs.evolve(TOPOLOGY, workers=("alpha", "beta", "gamma")),
+    members=(ALPHA, BETA, attrs.evolve(BETA, name="gamma")),
+    change=None,
+)
+OTHER_BETA = attrs.evolve(BETA, seat=Seat("another"))
+
+
+def door_of_three() -> Door:
+    """That of alpha, which hears gamma; beta is lost."""
+    view = View(ALPHA, TRIO)
+    view.is_up(attrs.evolve(BETA, name="gamma"))
+    return Door(view)
+
+
+def test_who_has_a_member_s_name_takes_its_place_only_where_an_operator_has_said_so() -> None:
+    door = door_of_three()
+    join = JoinRunning(OTHER_BETA, "app", ("f",), PROTOCOL_VERSION)
+    (_, refusal, _) = door.turned_away(7, join, door.plan(join))
+    assert isinstance(refusal, SendOnConnection)
+    assert isinstance(refusal.message, Refused)
+    assert "wallarooctl replace beta" in refusal.message.reason
+
+    request = ChangeRequest("r", ChangeKind.REPLACE, ("beta",), certified=True)
+    answer, taken = door.answer(Plan(request, door.plan(join).view), Asker(), "")
+    text = "waiting for beta to join with an empty state directory"
+    assert (answer, taken) == ([TellOperator("r", True, text)], False)
+
+    plan = door.plan(join)
+    assert door.turned_away(7, join, plan) == []
+    assert plan.request == attrs.evolve(request, joiner=OTHER_BETA)
+    assert (plan.gone, plan.survivors, plan.lost) == (("beta",), ("alpha", "gamma"), ("beta",))
+    _, taken = door.answer(plan, Asker(connection=7), "")
+    assert taken
+
+
+def test_a_member_that_is_there_is_not_replaced() -> None:
+    door = door_of_three()
+    plan = Plan(ChangeRequest("r", ChangeKind.REPLACE, ("gamma",)), door.plan(GAMMAS).view)
+    (told,), taken = door.answer(plan, Asker(), "")
+    assert isinstance(told, TellOperator)
+    assert not taken
+    assert told.text == "gamma is connected: stop it, and empty its state directory"
+
+
+GAMMAS = JoinRunning(attrs.evolve(BETA, name="gamma"), "app", ("f",), PROTOCOL_VERSION)
