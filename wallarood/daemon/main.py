@@ -209,8 +209,15 @@ class _Daemon:
             return self._set_aside(aside)
         if worker.node.failure is not None:
             raise parts.state.with_archived(worker.node.failure)
-        outdated = worker.node.state is WorkerState.OUTDATED
-        return outdated and not self.signals.stopping.is_set()
+        return self._starts_again(worker)
+
+    def _starts_again(self, worker: Worker) -> bool:
+        """Whether this process goes on with another worker, of the epoch that is now."""
+        if self.signals.stopping.is_set() or worker.change.failure is not None:
+            return False
+        if (aside := worker.change.set_aside) is not None:
+            return bool(aside.exit_code) and bool(self.parts.config["worker.join"])
+        return worker.node.failure is None and worker.node.state is WorkerState.OUTDATED
 
     def _set_aside(self, aside: SetAside) -> bool:
         """The cluster goes on without this worker: archive what it has; whether it joins anew.
@@ -256,11 +263,12 @@ class _Daemon:
 
     async def _leave(self, worker: Worker) -> None:
         """End in an orderly way, whatever the reason: say so, stop the job, flush, close."""
-        notify("STOPPING=1")
         failure = worker.node.failure
-        aside = worker.change.set_aside
-        joins = aside is not None and aside.exit_code and self.parts.config["worker.join"]
-        if worker.node.state is not WorkerState.OUTDATED and not joins:
+        if self._starts_again(worker):
+            # Who says that it stops is killed by the service manager when it goes on.
+            notify("STATUS=restarting: the cluster has changed")
+        else:
+            notify("STOPPING=1")
             self.signals.ending.code = failure.exit_code if failure else 0
             self.signals.ending.within(leave_s(self._stop_s) + LATE_S)
         with (
