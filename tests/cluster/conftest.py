@@ -4,35 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.growing import APPLICATION, Growing
+from support.growing import Growing
 from support.harness import NAMES, hosts_in
-
-ENDLESS = """
-import wallarood as w
-
-class Seen:
-    count = 0
-
-@w.state_computation(state=Seen)
-def seen(number: int, state: Seen) -> tuple[int, int]:
-    state.count += 1
-    return number % 97, state.count
-
-app = w.application(
-    "endless",
-    w.source("numbers", w.GeneratorSource(rate=2000))
-    .key_by(lambda number: number % 97, name="by-rest")
-    .to(seen)
-    .to_sink(w.FileSink("endless-out")),
-)
-"""
+from support.oracle import slow_counting
+from support.rests import counting
 
 
 @pytest.fixture
 def endless(tmp_path: Path) -> str:
     """An application that never ends by itself."""
     file = tmp_path / "endless.py"
-    file.write_text(ENDLESS)
+    file.write_text(counting("endless", "rate=2000", sink='w.FileSink("endless-out")'))
     return str(file)
 
 
@@ -40,16 +22,14 @@ def endless(tmp_path: Path) -> str:
 def slow_count(tmp_path: Path) -> str:
     """A bounded application that takes about four seconds; arguments: the output directory."""
     file = tmp_path / "slow_count.py"
-    file.write_text(
-        ENDLESS.replace("rate=2000", "rate=5000, count=20000").replace("endless", "slow_count")
-    )
+    file.write_text(slow_counting(20_000))
     return str(file)
 
 
 @pytest.fixture
 def growing(tmp_path: Path) -> Iterator[Growing]:
     file = tmp_path / "slow_count.py"
-    file.write_text(APPLICATION)
+    file.write_text(counting("slow_count", "rate=2000"))
     with hosts_in(tmp_path) as hosts:
         cluster = Growing(hosts, str(file))
         cluster.start(NAMES[0])

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from support.harness import WorkerProcess, hosts_in, wait_for
-from support.killer import APPLICATION, Killer
-from support.oracle import check_slow_count
+from support.killer import Killer
+from support.oracle import check_slow_count, slow_counting
 
 from wallarood.admin.status import CheckpointStatus
 
@@ -106,7 +106,7 @@ def test_a_disk_that_fails_costs_checkpoints_and_a_stop_does_not_wait_for_it(
     """The system refuses every write behind the first pages of a file, as a broken disk does."""
     numbers, (config, app) = 40_000, (tmp_path / "stop.toml", tmp_path / "slow_count.py")
     config.write_text('timing.stop = "2s"\n')
-    app.write_text(APPLICATION.format(numbers=numbers))
+    app.write_text(slow_counting(numbers))
     with hosts_in(tmp_path) as hosts:
         cluster = Killer(hosts, str(app), 2, "--config", str(config))
         beta = cluster.workers["beta"]

@@ -4,7 +4,8 @@ import shutil
 import signal
 from pathlib import Path
 
-from support.growing import Growing, check_counts
+from support.growing import Growing
+from support.rests import check_counted
 
 
 def test_a_copy_from_before_a_change_is_refused(growing: Growing, tmp_path: Path) -> None:
@@ -33,4 +34,4 @@ def test_a_copy_from_before_a_change_is_refused(growing: Growing, tmp_path: Path
     growing.start("beta")
     growing.until("beta is back", 3, "running")
     growing.end()
-    check_counts(tmp_path)
+    check_counted(tmp_path)

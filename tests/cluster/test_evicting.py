@@ -1,40 +1,11 @@
 """A host is lost for good, with its disk: the others go on with what it had, from its copies."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from support.harness import NAMES, Hosts, WorkerProcess, hosts_in, wait_for
-
-APPLICATION = """
-import wallarood as w
-
-class Seen:
-    count = 0
-
-@w.state_computation(state=Seen)
-def seen(number: int, state: Seen) -> tuple[int, int]:
-    state.count += 1
-    return number % 97, state.count
-
-app = w.application(
-    "counts",
-    w.source("numbers", w.GeneratorSource(rate=2000))
-    .key_by(lambda number: number % 97, name="by-rest")
-    .to(seen)
-    .to_sink(w.FileSink("out")),
-)
-"""
-
-
-def ctl(worker: WorkerProcess, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "wallarood.cli.ctl", *arguments]
-    socket = str(worker.state / "admin.sock")
-    return subprocess.run(
-        [*command, "--socket", socket], capture_output=True, text=True, check=False, timeout=120
-    )
+from support.rests import RESTS, counted, counting
 
 
 def committed(worker: WorkerProcess) -> int:
@@ -42,22 +13,13 @@ def committed(worker: WorkerProcess) -> int:
 
 
 def started(hosts: Hosts, tmp_path: Path, count: int) -> dict[str, WorkerProcess]:
-    (tmp_path / "counts.py").write_text(APPLICATION)
+    (tmp_path / "counts.py").write_text(counting("counts", "rate=2000"))
     (tmp_path / "replicas.toml").write_text("checkpoint.replicas = 1\n")
     flags = ("--cluster-id", "auto", "--config", str(tmp_path / "replicas.toml"))
     workers = hosts.start_cluster(count, str(tmp_path / "counts.py"), *flags)
     wait_for("checkpoints", lambda: all(e.phase() == "running" for e in workers), wait_s=60)
     wait_for("checkpoints", lambda: committed(workers[0]) >= 4)
     return dict(zip(NAMES, workers, strict=False))
-
-
-def counts_in(directory: Path) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
-    for file in (directory / "out").glob("[!.]*"):
-        for line in file.read_text().splitlines():
-            rest, count = map(int, line.split("\t"))
-            found.setdefault(rest, []).append(count)
-    return {rest: sorted(counts) for rest, counts in found.items()}
 
 
 @pytest.mark.parametrize("lost", ["gamma", pytest.param("alpha", marks=pytest.mark.long)])
@@ -70,21 +32,21 @@ def test_the_others_go_on_with_what_a_lost_worker_had(tmp_path: Path, lost: str)
         shutil.rmtree(gone.state)
         asked = next(iter(workers.values()))
         wait_for("it is missed", lambda: asked.phase() in ("paused", "recovering"))
-        refused = ctl(asked, "evict", lost)
+        refused = asked.ctl("evict", lost)
         assert refused.returncode != 0
         assert "--lose-output goes on without it" in refused.stderr
-        done = ctl(asked, "evict", lost, "--lose-output")
+        done = asked.ctl("evict", lost, "--lose-output")
         said = "\n".join(f"--- {n}\n{w.said[-3000:]}" for n, w in workers.items())
         assert done.returncode == 0, done.stderr + said
         wait_for("they run", lambda: all(e.phase() == "running" for e in workers.values()))
         before = committed(asked)
         wait_for("checkpoints go on", lambda: committed(asked) > before + 3)
         assert {e.told().epoch for e in workers.values()} == {2}
-        assert ctl(asked, "shutdown").returncode == 0
+        assert asked.ctl("shutdown").returncode == 0
         for worker in workers.values():
             assert worker.wait() == 0, worker.said
-    found = counts_in(tmp_path)
-    assert len(found) == 97
+    found = counted(tmp_path)
+    assert len(found) == RESTS
     highest = max(max(counts) for counts in found.values())
     for counts in found.values():
         assert len(set(counts)) == len(counts), "a count came twice"
@@ -99,13 +61,13 @@ def test_a_worker_that_is_there_is_not_evicted_nor_one_of_two_without_a_word(
     with hosts_in(tmp_path) as hosts:
         workers = started(hosts, tmp_path, 2)
         alpha, beta = workers["alpha"], workers["beta"]
-        refused = ctl(alpha, "evict", "beta", "--lose-output")
+        refused = alpha.ctl("evict", "beta", "--lose-output")
         assert "beta is connected: use wallarooctl shrink" in refused.stderr
         beta.process.kill()
         beta.wait()
         wait_for("it is missed", lambda: alpha.phase() == "paused")
-        refused = ctl(alpha, "evict", "beta", "--lose-output")
+        refused = alpha.ctl("evict", "beta", "--lose-output")
         assert "which is no majority" in refused.stderr
-        done = ctl(alpha, "evict", "beta", "--lose-output", "--certified-dead")
+        done = alpha.ctl("evict", "beta", "--lose-output", "--certified-dead")
         assert done.returncode == 0, done.stderr + alpha.said[-3000:]
         wait_for("it runs alone", lambda: alpha.phase() == "running")

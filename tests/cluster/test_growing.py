@@ -3,8 +3,9 @@
 import random
 from pathlib import Path
 
-from support.growing import APPLICATION, Growing, check_counts
+from support.growing import Growing
 from support.harness import wait_for
+from support.rests import RESTS, check_counted, counting
 
 
 def test_from_one_to_three_workers_and_back(growing: Growing, tmp_path: Path) -> None:
@@ -14,7 +15,7 @@ def test_from_one_to_three_workers_and_back(growing: Growing, tmp_path: Path) ->
     growing.shrink("beta", 4)
     growing.shrink("gamma", 5)
     growing.end()
-    check_counts(tmp_path)
+    check_counted(tmp_path)
 
 
 def test_whoever_is_killed_while_the_cluster_changes_nothing_is_lost(
@@ -28,7 +29,7 @@ def test_whoever_is_killed_while_the_cluster_changes_nothing_is_lost(
             growing.kill_at_a_moment(rng, rng.choice(list(growing.workers)))
         growing.settle(epoch, asking)
     growing.end()
-    check_counts(tmp_path)
+    check_counted(tmp_path)
 
 
 def test_the_initializer_leaves_and_what_cannot_be_is_refused(
@@ -42,7 +43,8 @@ def test_the_initializer_leaves_and_what_cannot_be_is_refused(
     surplus = growing.hosts.start("beta", growing.application, count=2)
     assert surplus.wait() == 76, surplus.said
     other = tmp_path / "other.py"
-    other.write_text(APPLICATION.replace("% 97", "% 96").replace("by-rest", "by-other-rest"))
+    changed = counting("slow_count", "rate=2000").replace("by-rest", "by-other-rest")
+    other.write_text(changed.replace(f"% {RESTS}", "% 96"))
     stranger = growing.hosts.start("gamma", str(other), "--join")
     assert stranger.wait() == 76
     assert "another application: gamma runs 'slow_count'; they differ in:" in stranger.said
@@ -72,4 +74,4 @@ def test_the_initializer_leaves_and_what_cannot_be_is_refused(
     growing.until("beta is alone", 3, "running")
     assert growing.ctl("beta", "shutdown").returncode == 0
     assert growing.workers["beta"].wait() == 0
-    check_counts(tmp_path)
+    check_counted(tmp_path)

@@ -4,8 +4,6 @@ import random
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections import Counter
 from contextlib import suppress
@@ -210,8 +208,7 @@ def test_a_receiver_has_every_result_once_after_a_kept_checkpoint_was_put_back(
         cluster.until("running")
         beta = cluster.workers["beta"]
         wait_for("some is received", lambda: any(receiver.records.values()))
-        keep = ("checkpoint", "--keep", "copy", "--state-directory", str(beta.state))
-        subprocess.run([sys.executable, "-m", "wallarood.cli.ctl", *keep], check=True, timeout=60)
+        assert beta.ctl("checkpoint", "--keep", "copy").returncode == 0
         beta.send(signal.SIGTERM)
         assert beta.wait() == 0
         shutil.copytree(beta.state, tmp_path / "copy")

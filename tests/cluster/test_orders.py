@@ -3,8 +3,6 @@
 import json
 import shutil
 import signal
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -15,17 +13,6 @@ from support.oracle import check_slow_count
 
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.storage.state_directory import look_into
-
-
-def ctl(worker: WorkerProcess, *arguments: str) -> subprocess.CompletedProcess[str]:
-    where = ("--state-directory", str(worker.state))
-    return subprocess.run(
-        [sys.executable, "-m", "wallarood.cli.ctl", *arguments, *where],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=90,
-    )
 
 
 def record_of(worker: WorkerProcess) -> ClusterRecord:
@@ -54,22 +41,22 @@ def test_a_checkpoint_is_taken_kept_shown_and_dropped(tmp_path: Path, endless: s
         cluster = Killer(hosts, endless, 3)
         cluster.until("running")
         beta, gamma = cluster.workers["beta"], cluster.workers["gamma"]
-        done = ctl(gamma, "checkpoint")
+        done = gamma.ctl("checkpoint")
         assert (done.returncode, done.stdout) == (0, "checkpoint 1 is committed\n"), done.stderr
-        done = ctl(beta, "checkpoint", "--keep", "before the upgrade")
+        done = beta.ctl("checkpoint", "--keep", "before the upgrade")
         assert done.stdout == "checkpoint 2 is committed, kept as 'before the upgrade'\n"
-        assert ctl(beta, "checkpoint").stdout == "checkpoint 3 is committed\n"
+        assert beta.ctl("checkpoint").stdout == "checkpoint 3 is committed\n"
         for worker in cluster.workers.values():
-            shown = ctl(worker, "status").stdout
+            shown = worker.ctl("status").stdout
             assert "kept:        before the upgrade (2)" in shown
             assert "checkpoint:  3 committed" in shown
             assert "round 1" in shown
-        again = ctl(gamma, "checkpoint", "--keep", "before the upgrade")
+        again = gamma.ctl("checkpoint", "--keep", "before the upgrade")
         assert again.returncode == 69
         assert "checkpoint 2 is already kept as 'before the upgrade'" in again.stderr
-        unknown = ctl(gamma, "checkpoint", "--drop", "another")
+        unknown = gamma.ctl("checkpoint", "--drop", "another")
         assert "no checkpoint is kept as 'another'; kept checkpoints: 'before the" in unknown.stderr
-        assert ctl(gamma, "checkpoint", "--drop", "before the upgrade").returncode == 0
+        assert gamma.ctl("checkpoint", "--drop", "before the upgrade").returncode == 0
         for worker in cluster.workers.values():
             status = worker.told()
             assert status.checkpoint.kept == ()
@@ -82,7 +69,7 @@ def test_no_checkpoint_is_promised_while_a_worker_is_away(tmp_path: Path, endles
         cluster.workers["beta"].process.kill()
         alpha = cluster.workers["alpha"]
         wait_for("it is missed", lambda: alpha.phase() == "paused")
-        refused = ctl(alpha, "checkpoint")
+        refused = alpha.ctl("checkpoint")
         assert refused.returncode == 69
         assert "all workers must be connected; missing: beta" in refused.stderr
 
@@ -115,7 +102,7 @@ def test_a_cluster_that_was_shut_down_goes_on_where_it_ended(
         cluster = Killer(hosts, slow_count, 3)
         cluster.until("running")
         wait_for("some output", lambda: list((tmp_path / "slow_count-out").glob("[!.]*")))
-        done = ctl(cluster.workers["beta"], "shutdown")
+        done = cluster.workers["beta"].ctl("shutdown")
         assert (done.returncode, done.stdout) == (0, "the cluster has stopped\n"), done.stderr
         for each in cluster.workers.values():
             assert each.wait() == 0, each.said
@@ -136,7 +123,7 @@ def test_a_shutdown_names_who_was_away_and_lives_on(tmp_path: Path, slow_count: 
         away.send(signal.SIGSTOP)
         others = [cluster.workers[name] for name in ("alpha", "beta")]
         wait_for("it is missed", lambda: all(each.phase() == "paused" for each in others))
-        done = ctl(others[1], "shutdown")
+        done = others[1].ctl("shutdown")
         assert done.returncode == 69
         assert "Stopped: alpha, beta" in done.stderr
         assert "not connected, so not told: gamma" in done.stderr
@@ -152,7 +139,7 @@ def test_a_copy_made_at_a_kept_checkpoint_can_be_put_back(tmp_path: Path, slow_c
         cluster = Killer(hosts, slow_count, 3)
         cluster.until("running")
         beta = cluster.workers["beta"]
-        kept = ctl(beta, "checkpoint", "--keep", "copy")
+        kept = beta.ctl("checkpoint", "--keep", "copy")
         assert kept.returncode == 0, kept.stderr
         beta.send(signal.SIGTERM)
         assert beta.wait() == 0
@@ -279,7 +266,7 @@ def test_old_state_is_archived_for_a_new_cluster_and_can_be_brought_back(
         cluster = Killer(hosts, slow_count, 2)
         cluster.until("running")
         old = record_of(cluster.workers["alpha"]).cluster_id
-        assert ctl(cluster.workers["alpha"], "shutdown").returncode == 0
+        assert cluster.workers["alpha"].ctl("shutdown").returncode == 0
         for each in cluster.workers.values():
             each.wait()
         refused = hosts.start_cluster(2, slow_count)
@@ -292,7 +279,7 @@ def test_old_state_is_archived_for_a_new_cluster_and_can_be_brought_back(
         wait_for("the new one runs", lambda: all(w.phase() == "running" for w in new))
         assert all("former cluster archived" in each.said for each in new)
         assert record_of(new[0]).cluster_id != old
-        assert ctl(new[0], "shutdown").returncode == 0
+        assert new[0].ctl("shutdown").returncode == 0
         for each in new:
             each.wait()
         for part in (tmp_path / "slow_count-out").glob(f"*{record_of(new[0]).cluster_id[-8:]}*"):
@@ -333,14 +320,14 @@ def test_status_is_that_of_the_whole_cluster_and_names_who_is_silent(
         workers = hosts.start_cluster(3, endless)
         wait_for("all run", lambda: all(each.phase() == "running" for each in workers))
         for asked in workers:
-            status = json.loads(ctl(asked, "status", "--json").stdout)
+            status = json.loads(asked.ctl("status", "--json").stdout)
             assert status["worker"] == asked.name
             everybody = [status, *status["others"]]
             assert {each["worker"] for each in everybody} == {"alpha", "beta", "gamma"}
             assert status["silent"] == []
             [source] = [source for each in everybody for source in each["sources"]]
             assert source["source"] == "numbers"
-            assert "numbers" in ctl(asked, "status").stdout
+            assert "numbers" in asked.ctl("status").stdout
         workers[2].send(signal.SIGSTOP)
-        assert "no answer from gamma" in ctl(workers[0], "status").stdout
+        assert "no answer from gamma" in workers[0].ctl("status").stdout
         workers[2].send(signal.SIGCONT)

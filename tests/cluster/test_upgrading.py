@@ -1,16 +1,15 @@
 """A new version takes over state and positions, host by host, and nothing is counted twice."""
 
 import random
-import subprocess
-import sys
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
 import pytest
+from support.command import Done
 from support.harness import NAMES, Hosts, WorkerProcess, hosts_in, wait_for
+from support.rests import check_counted
 
 FIRST = """
 import wallarood as w
@@ -96,12 +95,8 @@ class Upgraded:
         for name in names or WORKERS:
             self.file(name).write_text(version)
 
-    def ctl(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "wallarood.cli.ctl", *arguments]
-        socket = str(self.workers[WORKERS[0]].state / "admin.sock")
-        return subprocess.run(
-            [*command, "--socket", socket], capture_output=True, text=True, check=False, timeout=120
-        )
+    def ctl(self, *arguments: str) -> Done:
+        return self.workers[WORKERS[0]].ctl(*arguments)
 
     def until(self, epoch: int) -> None:
         def runs() -> bool:
@@ -140,18 +135,6 @@ def lines(directory: Path) -> Iterator[str]:
         yield from file.read_text().splitlines()
 
 
-def check_counts(directory: Path) -> None:
-    """Each number was counted once, by one version or the other: 1, 2, 3, … for each rest."""
-    found: dict[int, list[int]] = {}
-    for line in lines(directory / "out"):
-        rest, count = map(int, line.split("\t"))
-        found.setdefault(rest, []).append(count)
-    expected = Counter(number % 97 for number in range(sum(map(len, found.values()))))
-    assert {rest: sorted(counts) for rest, counts in found.items()} == {
-        rest: list(range(1, count + 1)) for rest, count in expected.items()
-    }
-
-
 def test_a_version_with_other_names_and_states_goes_on_where_the_old_one_was(
     cluster: Upgraded, tmp_path: Path
 ) -> None:
@@ -169,7 +152,7 @@ def test_a_version_with_other_names_and_states_goes_on_where_the_old_one_was(
     cluster.until(2)
     wait_for("the new step has counted", lambda: any(lines(tmp_path / "many")), wait_s=60)
     cluster.end()
-    check_counts(tmp_path)
+    check_counted(tmp_path)
 
 
 def test_whoever_is_killed_while_it_is_upgraded_nothing_is_lost(
@@ -190,7 +173,7 @@ def test_whoever_is_killed_while_it_is_upgraded_nothing_is_lost(
         cluster.start(name)
     cluster.until(2)
     cluster.end()
-    check_counts(tmp_path)
+    check_counted(tmp_path)
 
 
 def test_a_version_that_cannot_read_the_state_changes_nothing(
@@ -205,7 +188,7 @@ def test_a_version_that_cannot_read_the_state_changes_nothing(
     restart(cluster, SECOND)
     cluster.until(2)
     cluster.end()
-    check_counts(tmp_path)
+    check_counted(tmp_path)
 
 
 def restart(cluster: Upgraded, version: str) -> None:

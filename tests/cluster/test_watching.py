@@ -4,8 +4,6 @@ import http.client
 import itertools
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,9 +62,8 @@ def started(directory: Path, hosts: Hosts, name: str) -> list[WorkerProcess]:
 
 def ctl(worker: WorkerProcess, *arguments: str) -> Any:
     """What `wallarooctl … --json` prints."""
-    command = [sys.executable, "-m", "wallarood.cli.ctl", *arguments, "--json"]
-    where = ["--socket", str(worker.state / "admin.sock")]
-    done = subprocess.run([*command, *where], capture_output=True, text=True, check=True)
+    done = worker.ctl(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 

@@ -11,31 +11,13 @@ from servers.test_postgres_refusals import read_to_the_end, stops
 from servers.test_postgres_source import next_of, opened
 from support.harness import hosts_in, wait_for
 from support.killer import Killer
+from support.rests import counting
 from support.servers import postgres as postgreses
 from support.servers.changes import query
 from support.servers.process import Server, demand, serving
 
 import wallarood as w
 
-COUNT = """
-import wallarood as w
-
-class Seen:
-    count = 0
-
-@w.state_computation(state=Seen)
-def seen(number: int, state: Seen) -> tuple[int, int]:
-    state.count += 1
-    return number % 97, state.count
-
-app = w.application(
-    "counting",
-    w.source("numbers", w.GeneratorSource(rate=2000, count={numbers}, partitions=2))
-    .key_by(lambda number: number % 97, name="by-rest")
-    .to(seen)
-    .to_sink(w.PostgresSink("{url}", "counts", columns=["rest", "count"]), name="out"),
-)
-"""
 Pair = tuple[Server, Server]
 
 
@@ -55,6 +37,12 @@ def url_of(pair: Pair) -> str:
     """Of whichever is the primary."""
     places = ",".join(each.address for each in pair)
     return f"postgresql://postgres@{places}/postgres?target_session_attrs=read-write"
+
+
+def counting_into(pair: Pair, numbers: int) -> str:
+    """An application that counts so many numbers into the table ``counts``."""
+    sink = f'w.PostgresSink("{url_of(pair)}", "counts", columns=["rest", "count"])'
+    return counting("counting", f"rate=2000, count={numbers}, partitions=2", sink=sink)
 
 
 def until_replayed(pair: Pair) -> None:
@@ -117,7 +105,7 @@ def test_a_sink_goes_on_at_a_standby_that_has_all(pair: Pair, tmp_path: Path) ->
     query(primary, "CREATE TABLE counts (at bigserial, rest int, count int)")
     numbers = 12_000
     file = tmp_path / "counting.py"
-    file.write_text(COUNT.format(numbers=numbers, url=url_of(pair)))
+    file.write_text(counting_into(pair, numbers))
 
     def found(server: Server) -> list[Any]:
         return query(server, "SELECT rest, count FROM counts ORDER BY at")
@@ -146,7 +134,7 @@ def test_a_sink_whose_server_has_lost_what_it_took_stops(pair: Pair, tmp_path: P
     there = "SELECT to_regclass('counts') IS NOT NULL"
     wait_for("the standby has the table", lambda: query(standby, there)[0][0])
     file = tmp_path / "counting.py"
-    file.write_text(COUNT.format(numbers=100_000, url=url_of(pair)))
+    file.write_text(counting_into(pair, 100_000))
     count = "SELECT count(*) FROM counts"
     with hosts_in(tmp_path) as hosts:
         worker = hosts.start("alpha", str(file), count=1, initializer=True)

@@ -1,21 +1,32 @@
-"""The command line as a user runs it: a process of its own."""
+"""The commands as a user runs them: each a process of its own."""
 
 import os
 import subprocess
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from support.forked import SHARED, forker
 
-END_S = 60.0
+END_S = 120.0
+Done = subprocess.CompletedProcess[str]
 
 
-def wallarood(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def wallarood(*arguments: str, cwd: Path | None = None) -> Done:
     """Run ``wallarood ARGUMENTS`` to its end, which no traceback may tell of."""
+    return _run("wallarood", arguments, cwd or Path.cwd())
+
+
+def wallarooctl(*arguments: str) -> Done:
+    """Run ``wallarooctl ARGUMENTS`` to its end, which no traceback may tell of."""
+    return _run("wallarood.cli.ctl", arguments, Path.cwd())
+
+
+def _run(module: str, arguments: Sequence[str], cwd: Path) -> Done:
     with tempfile.TemporaryFile() as stdout:
         begun = forker().start(
-            arguments, stdout=stdout.fileno(), cwd=cwd or Path.cwd(), env=os.environ | SHARED
+            arguments, stdout=stdout.fileno(), cwd=cwd, env=os.environ | SHARED, module=module
         )
         assert begun.stderr is not None
         too_late = threading.Timer(END_S, begun.kill)

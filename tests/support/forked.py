@@ -2,7 +2,8 @@
 
 ``python -m support.forked SOCKET`` is that process. Each request has the arguments, environment and
 directory of a worker, and two descriptors: its stdout and its stderr. From `wallarood.__main__` on
-a worker is what it always is; only what is before it, Python and its imports, is shared.
+a worker is what it always is; only what is before it, Python and its imports, is shared. Commands
+begin so, too.
 """
 # Theory of operation
 # ===================
@@ -104,11 +105,17 @@ class Forker:
         atexit.register(self._end)
 
     def start(
-        self, arguments: Sequence[str], *, stdout: int, cwd: Path, env: Mapping[str, str]
+        self,
+        arguments: Sequence[str],
+        *,
+        stdout: int,
+        cwd: Path,
+        env: Mapping[str, str],
+        module: str = "wallarood",
     ) -> Forked:
-        """Fork a worker: the command `wallarood` with *arguments*, leader of a new session."""
+        """Fork a worker: the command *module* with *arguments*, leader of a new session."""
         ours, theirs = os.pipe()
-        request = json.dumps([list(arguments), str(cwd), dict(env)]).encode()
+        request = json.dumps([[module, *arguments], str(cwd), dict(env)]).encode()
         with self._one_at_a_time:
             socket.send_fds(self._channel, [request], [stdout, theirs])
             os.close(theirs)
@@ -145,7 +152,7 @@ def shares(environment: Mapping[str, str]) -> bool:
 def preload() -> None:
     """Import what a worker has imported when it runs."""
     for module in ("wallarood.cli.main", "wallarood.cli.run", "wallarood.daemon.main",
-                   "wallarood.loader", "wallarood.logs"):  # fmt: skip
+                   "wallarood.cli.ctl", "wallarood.loader", "wallarood.logs"):  # fmt: skip
         importlib.import_module(module)
     public = importlib.import_module("wallarood")
     for name in ("application", "source", "state_computation", "FileSink", "GeneratorSource"):
@@ -155,7 +162,7 @@ def preload() -> None:
 
 
 def serve(channel: socket.socket) -> list[str]:
-    """Fork for each request. Returns in the new process only, with its arguments."""
+    """Fork for each request. Returns in the new process only, with its module and arguments."""
     woken, wakes = os.pipe()
     os.set_blocking(wakes, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -213,5 +220,5 @@ def begin(
 
 if __name__ == "__main__":
     preload()
-    sys.argv[1:] = serve(socket.socket(fileno=int(sys.argv[1])))
-    runpy.run_module("wallarood", run_name="__main__", alter_sys=True)
+    program, *sys.argv[1:] = serve(socket.socket(fileno=int(sys.argv[1])))
+    runpy.run_module(program, run_name="__main__", alter_sys=True)

@@ -1,36 +1,12 @@
 """A cluster that begins with one worker, and gets others and loses them."""
 
 import random
-import subprocess
-import sys
 import threading
-from collections import Counter
-from pathlib import Path
 
 import attrs
 
+from support.command import Done
 from support.harness import NAMES, Hosts, WorkerProcess, wait_for
-
-APPLICATION = """
-import wallarood as w
-
-class Seen:
-    count = 0
-
-@w.state_computation(state=Seen)
-def seen(number: int, state: Seen) -> tuple[int, int]:
-    state.count += 1
-    return number % 97, state.count
-
-app = w.application(
-    "slow_count",
-    w.source("numbers", w.GeneratorSource(rate=2000))
-    .key_by(lambda number: number % 97, name="by-rest")
-    .to(seen)
-    .to_sink(w.FileSink("out")),
-)
-"""
-
 
 EXTRA: tuple[str, ...] = ()
 
@@ -119,12 +95,8 @@ class Growing:
             assert not asking.is_alive()
         self.until(f"epoch {epoch}", epoch, "running")
 
-    def ctl(self, name: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "wallarood.cli.ctl", *arguments]
-        socket = str(self.workers[name].state / "admin.sock")
-        return subprocess.run(
-            [*command, "--socket", socket], capture_output=True, text=True, check=False, timeout=120
-        )
+    def ctl(self, name: str, *arguments: str) -> Done:
+        return self.workers[name].ctl(*arguments)
 
     def end(self) -> None:
         """End the cluster after a checkpoint, of which all is published."""
@@ -142,19 +114,3 @@ class Growing:
         gone = self.workers.pop(name)
         assert gone.wait() == 0, gone.said
         self.until(f"{name} is out", epoch, "running")
-
-
-def counted(directory: Path) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
-    for file in (directory / "out").glob("[!.]*"):
-        for line in file.read_text().splitlines():
-            rest, count = map(int, line.split("\t"))
-            found.setdefault(rest, []).append(count)
-    return {rest: sorted(counts) for rest, counts in found.items()}
-
-
-def check_counts(directory: Path) -> None:
-    """Each number up to the last was counted once: 1, 2, 3, … with no gap and no repeat."""
-    found = counted(directory)
-    expected = Counter(number % 97 for number in range(sum(map(len, found.values()))))
-    assert found == {rest: list(range(1, count + 1)) for rest, count in expected.items()}

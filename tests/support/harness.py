@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 
+from support.command import Done, wallarooctl
 from support.forked import Forked, forker, shares
 from support.patience import PATIENCE, WAIT_S, Wait
 from wallarood.admin import client
@@ -95,6 +96,10 @@ class WorkerProcess:
         """The state of its job in a word; empty if it does not answer."""
         status = self.status()
         return status.job.value if status is not None else ""
+
+    def ctl(self, *arguments: str) -> Done:
+        """Run ``wallarooctl ARGUMENTS`` at this worker."""
+        return wallarooctl(*arguments, "--socket", str(self.state / "admin.sock"))
 
     def wait(self, wait_s: float = WAIT_S) -> int:
         """Wait for its end; returns the exit code."""

@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from support.harness import NAMES, Hosts, WorkerProcess, hosts_in, wait_for
-from support.oracle import check_slow_count
+from support.oracle import check_slow_count, slow_counting
 
 STOPPED_S = 2.2
 """Longer than the liveness deadline of the tests."""
@@ -118,27 +118,6 @@ class Killer:
             assert each.wait() == 0, each.said
 
 
-APPLICATION = """
-import wallarood as w
-
-class Seen:
-    count = 0
-
-@w.state_computation(state=Seen)
-def seen(number: int, state: Seen) -> tuple[int, int]:
-    state.count += 1
-    return number % 97, state.count
-
-app = w.application(
-    "slow_count",
-    w.source("numbers", w.GeneratorSource(rate=5000, count={numbers}))
-    .key_by(lambda number: number % 97, name="by-rest")
-    .to(seen)
-    .to_sink(w.FileSink("slow_count-out")),
-)
-"""
-
-
 def main() -> None:
     """Kill until enough have been killed, then check the output and say what was done."""
     kills, seed = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
@@ -146,7 +125,7 @@ def main() -> None:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, hosts_in(Path(folder), executes=True) as hosts:
         file = Path(folder) / "slow_count.py"
-        file.write_text(APPLICATION.format(numbers=numbers))
+        file.write_text(slow_counting(numbers))
         cluster = Killer(hosts, str(file), 3)
         while cluster.kills.total() < kills:
             cluster.strike(rng)

@@ -1,0 +1,47 @@
+"""An application that counts numbers by their rest, and what it must have written."""
+
+from collections import Counter
+from pathlib import Path
+
+RESTS = 97
+COUNTED = """
+import wallarood as w
+
+class Seen:
+    count = 0
+
+@w.state_computation(state=Seen)
+def seen(number: int, state: Seen) -> tuple[int, int]:
+    state.count += 1
+    return number % {rests}, state.count
+
+app = w.application(
+    "{name}",
+    w.source("numbers", w.GeneratorSource({numbers}))
+    .key_by(lambda number: number % {rests}, name="by-rest")
+    .to(seen)
+    .to_sink({sink}),
+)
+"""
+
+
+def counting(name: str, numbers: str, *, sink: str = 'w.FileSink("out")') -> str:
+    """An application with *numbers* as the arguments of its GeneratorSource."""
+    return COUNTED.format(rests=RESTS, name=name, numbers=numbers, sink=sink)
+
+
+def counted(directory: Path) -> dict[int, list[int]]:
+    """All counts of each rest below ``out``, in their order."""
+    found: dict[int, list[int]] = {}
+    for file in (directory / "out").glob("[!.]*"):
+        for line in file.read_text().splitlines():
+            rest, count = map(int, line.split("\t"))
+            found.setdefault(rest, []).append(count)
+    return {rest: sorted(counts) for rest, counts in found.items()}
+
+
+def check_counted(directory: Path) -> None:
+    """Each number up to the last was counted once: 1, 2, 3, … with no gap and no repeat."""
+    found = counted(directory)
+    expected = Counter(number % RESTS for number in range(sum(map(len, found.values()))))
+    assert found == {rest: list(range(1, count + 1)) for rest, count in expected.items()}
