@@ -43,6 +43,13 @@ BEGUN = -1
 TESTS = Path(__file__).parents[1]
 SHARED = {"PYTHONHASHSEED": "0", "PYTHONWARNINGS": "error"}
 """What an environment must have: it is that of the process that forks."""
+PRELOADED = (
+    "encodings.idna",
+    *("wallarood.cli.ctl", "wallarood.cli.main", "wallarood.cli.run"),
+    *("wallarood.admin.web.exchange", "wallarood.admin.web.routes", "wallarood.net.websocket"),
+    *("wallarood.daemon.main", "wallarood.loader", "wallarood.logs"),
+)
+"""What a worker has imported when it runs in a cluster and has been asked how it does."""
 
 
 @attrs.define(eq=False)
@@ -151,8 +158,7 @@ def shares(environment: Mapping[str, str]) -> bool:
 
 def preload() -> None:
     """Import what a worker has imported when it runs."""
-    for module in ("wallarood.cli.main", "wallarood.cli.run", "wallarood.daemon.main",
-                   "wallarood.cli.ctl", "wallarood.loader", "wallarood.logs"):  # fmt: skip
+    for module in PRELOADED:
         importlib.import_module(module)
     public = importlib.import_module("wallarood")
     for name in ("application", "source", "state_computation", "FileSink", "GeneratorSource"):
