@@ -49,7 +49,7 @@ def wait_for(what: str, condition: Callable[[], object], *, wait_s: float = WAIT
     while not condition():
         assert wait.left_s(), f"not within {wait.ends_after_s:.0f} s: {what}"
         took_s = time.monotonic() - looked
-        threading.Event().wait(min(max(LOOKS_S[0], 2 * took_s), LOOKS_S[1]))
+        threading.Event().wait(min(max(LOOKS_S[0], 4 * took_s), LOOKS_S[1]))
         looked = time.monotonic()
 
 
