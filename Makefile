@@ -60,10 +60,10 @@ chaos: .venv/.installed
 	@$(BIN)/wallarood demo word_count --workers $(WORKERS) --chaos
 
 test: .venv/.installed
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadscope
 
 test-all: .venv/.installed
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "long or not long"
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadscope -m "long or not long"
 
 servers: $(KAFKA)/lib/.installed $(STORE)/lib/.installed
 

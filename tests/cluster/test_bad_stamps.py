@@ -64,7 +64,7 @@ def lines_in(directory: Path) -> list[str]:
     return [line for part in directory.glob("[!.]*") for line in part.read_text().splitlines()]
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 3])
 def test_what_is_no_stamp_becomes_a_dead_letter(workers: int, tmp_path: Path) -> None:
     done = run(tmp_path, workers)
     assert done.returncode == 0, done.stderr
@@ -96,7 +96,7 @@ WHY = {
 }
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 3])
 def test_or_it_ends_the_job_and_the_message_names_the_line(workers: int, tmp_path: Path) -> None:
     done = run(tmp_path, workers, "stop")
     assert done.returncode == 65, done.stderr

@@ -120,7 +120,7 @@ class Lockstep:
         self.resume()
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 3])
 def test_each_case_has_its_result(tmp_path: Path, workers: int) -> None:
     with hosts_in(tmp_path) as hosts:
         hosts.environment["PYTHONPATH"] = str(Path(cases_of_time.__file__).parents[1])

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 
 def wallarood(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -29,6 +31,7 @@ def test_the_demo_counts_right_while_workers_are_killed(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.long
 def test_dev_kills_too_and_one_worker_is_enough(tmp_path: Path, slow_count: str) -> None:
     done = wallarood(tmp_path, "dev", slow_count, "--workers", "1", "--chaos", "--seed", "1")
     assert done.returncode == 0, done.stderr

@@ -39,7 +39,7 @@ app = w.application(
 """
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 3])
 def test_windows_close_once_whatever_is_killed(workers: int, tmp_path: Path) -> None:
     file = tmp_path / "windows.py"
     file.write_text(APPLICATION)

@@ -50,7 +50,7 @@ app = w.application(
 """
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 3])
 def test_a_key_that_was_forgotten_begins_again_whatever_is_killed(
     workers: int, tmp_path: Path
 ) -> None:

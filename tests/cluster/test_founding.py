@@ -42,7 +42,14 @@ def killed(hosts: Hosts, endless: str, count: int) -> list[WorkerProcess]:
     return workers
 
 
-@pytest.mark.parametrize("behind", [("alpha",), ("beta",), ("alpha", "beta")])
+@pytest.mark.parametrize(
+    "behind",
+    [
+        pytest.param(("alpha",), marks=pytest.mark.long),
+        pytest.param(("beta",), marks=pytest.mark.long),
+        ("alpha", "beta"),
+    ],
+)
 def test_all_killed_while_the_first_round_begins_are_one_cluster_again(
     tmp_path: Path, endless: str, behind: tuple[str, ...]
 ) -> None:

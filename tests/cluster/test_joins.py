@@ -62,7 +62,7 @@ app = w.application(
 """
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 3])
 def test_joins_and_timers_survive_kills(tmp_path: Path, workers: int) -> None:
     file = tmp_path / "orders.py"
     file.write_text(APPLICATION)

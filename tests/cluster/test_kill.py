@@ -115,7 +115,7 @@ def test_a_worker_that_dies_again_and_again_leaves_the_others_waiting_and_health
     check_slow_count(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["alpha", "gamma"])
+@pytest.mark.parametrize("name", [pytest.param("alpha", marks=pytest.mark.long), "gamma"])
 def test_a_worker_is_killed_while_it_stops(tmp_path: Path, slow_count: str, name: str) -> None:
     with hosts_in(tmp_path) as hosts:
         cluster = Killer(hosts, slow_count, 3)

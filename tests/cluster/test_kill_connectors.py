@@ -9,6 +9,7 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from support.harness import count_lines, free_port, hosts_in, wait_for
 from support.killer import Killer
 from support.receiver import LineReceiver, Receiver
@@ -197,6 +198,7 @@ app = w.application(
 """
 
 
+@pytest.mark.long
 def test_a_receiver_has_every_result_once_after_a_kept_checkpoint_was_put_back(
     tmp_path: Path,
 ) -> None:

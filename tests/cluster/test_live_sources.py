@@ -141,7 +141,7 @@ def found_in(output: Path) -> list[tuple[int, int]]:
     return [(int(number), int(count)) for number, count in (line.split("\t") for line in lines)]
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 3])
 def test_what_came_is_counted_once_and_a_gap_is_said(tmp_path: Path, workers: int) -> None:
     rng = random.Random(workers)
     output = tmp_path / "out"

@@ -29,7 +29,7 @@ app = w.application(
 """
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 3])
 def test_the_rows_that_are_there_come_first(workers: int, tmp_path: Path) -> None:
     file = tmp_path / "loaded.py"
     file.write_text(APPLICATION)

@@ -49,7 +49,7 @@ def counts_in(directory: Path) -> dict[str, list[int]]:
     return found
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 3])
 def test_each_row_counts_once_whoever_is_killed(workers: int, tmp_path: Path) -> None:
     rng, words = random.Random(workers), []
     (tmp_path / "in").mkdir()

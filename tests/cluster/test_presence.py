@@ -19,7 +19,7 @@ def half_way(worker: WorkerProcess) -> bool:
     return status is not None and sum(each.records for each in status.sources) > 5000
 
 
-@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("place", [pytest.param(0, marks=pytest.mark.long), 1])
 def test_a_stopped_process_costs_time_and_no_result(
     tmp_path: Path, slow_count: str, place: int
 ) -> None:
@@ -118,7 +118,9 @@ def test_a_killed_worker_is_missed_and_its_return_starts_a_round(
         )
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
+)
 def test_a_signal_ends_one_worker_and_leaves_the_others(
     tmp_path: Path, endless: str, number: signal.Signals
 ) -> None:

@@ -109,7 +109,7 @@ def test_records_are_the_same_on_one_worker_and_on_two(tmp_path: Path) -> None:
     assert [len(found[0][name]) for name in ("payment", "mean", "mixed")] == [30, 30, 26]
 
 
-@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_a_record_that_cannot_be_sent_ends_all_workers_with_its_cause(
     tmp_path: Path, count: int
 ) -> None:

@@ -47,7 +47,10 @@ def behind(args):
 """
 
 
-@pytest.mark.parametrize(("name", "count"), [("first", 1), ("in_thread", 1), ("behind", 2)])
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("first", 1), pytest.param("in_thread", 1, marks=pytest.mark.long), ("behind", 2)],
+)
 def test_a_checkpoint_waits_for_what_is_in_flight_and_little_more(
     tmp_path: Path, name: str, count: int
 ) -> None:

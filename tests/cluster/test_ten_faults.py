@@ -19,8 +19,6 @@ from support.web import first_event
 from wallarood.admin.status import StageStatus
 from wallarood.cli.ctl import main
 
-pytestmark = pytest.mark.xdist_group("ten-faults")  # one cluster has them all, in their order
-
 Say = pytest.CaptureFixture[str]
 Look = Callable[[str], dict[str, str]]
 

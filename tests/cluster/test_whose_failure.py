@@ -84,7 +84,7 @@ app = w.application(
 """
 
 
-@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.long), 3])
 def test_a_failure_of_the_job_ends_all_with_cause_step_and_record(
     tmp_path: Path, count: int
 ) -> None:

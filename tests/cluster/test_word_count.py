@@ -26,7 +26,10 @@ def app_args(directory: Path, *inputs: Path) -> tuple[str, ...]:
     return ("--input", *map(str, inputs), "--output", str(directory / "out"))
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 5])
+@pytest.mark.parametrize(
+    "count",
+    [1, pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long), 5],
+)
 def test_every_word_is_counted_once_whatever_the_number_of_workers(
     tmp_path: Path, count: int
 ) -> None:
@@ -43,7 +46,10 @@ def test_every_word_is_counted_once_whatever_the_number_of_workers(
     check_counts(tmp_path / "out", text)
 
 
-@pytest.mark.parametrize("order", [(2, 1, 0), (1, 0, 2), (0, 2, 1)])
+@pytest.mark.parametrize(
+    "order",
+    [(2, 1, 0), *(pytest.param(order, marks=pytest.mark.long) for order in ((1, 0, 2), (0, 2, 1)))],
+)
 def test_the_order_in_which_workers_are_started_does_not_matter(
     tmp_path: Path, order: tuple[int, ...]
 ) -> None:

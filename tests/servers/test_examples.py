@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-import pytest
 import trio
 from support.harness import hosts_in, wait_for
 from support.servers import nats as natses
@@ -41,7 +40,6 @@ def all_of(found: list[tuple[str, int]]) -> list[tuple[str, int]]:
     return found if sorted(found) == sorted(COUNTS) else []
 
 
-@pytest.mark.xdist_group("kafka")
 def test_kafka_words(kafka: Server, tmp_path: Path) -> None:
     topics, lines = Topics(kafka.address), f"lines{next(NUMBERS)}"
     topics.create(lines)

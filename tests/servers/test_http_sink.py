@@ -238,6 +238,7 @@ def test_wrong_options_are_named(wrong: str, options: dict[str, Any], said: str)
     assert "word" not in error.value.message.partition("password")[0]
 
 
+@pytest.mark.long
 async def test_the_kit_shows_that_each_record_is_taken_once(hooks: Server, tmp_path: Path) -> None:
     secret = tmp_path / "wrong"
     secret.write_text("Bearer barley")
@@ -260,7 +261,7 @@ def read_pairs(hooks: Server) -> list[Pair]:
     return [(rest, count) for rest, count in lines(hooks)]
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 3])
 def test_counts_are_taken_once_whoever_dies(hooks: Server, tmp_path: Path, workers: int) -> None:
     sink = f'w.HttpSink("{url(hooks)}")'
     count_into(

@@ -71,7 +71,7 @@ class Sender:
         return said.code == 200
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 3])
 def test_what_was_answered_is_counted_once_whoever_dies(tmp_path: Path, workers: int) -> None:
     port, rng = free_port(), random.Random(workers)
     with hosts_in(tmp_path) as hosts:

@@ -19,7 +19,6 @@ from support.killer import Killer
 from support.servers.process import Server
 from support.servers.topics import Topics
 
-pytestmark = pytest.mark.xdist_group("kafka")
 NUMBERS = itertools.count()
 ITEMS = ("apple", "Birne", "šípek", "")
 EACH = 200
@@ -177,6 +176,7 @@ def message_class(name: str, **fields: int) -> Any:
     return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"shop.{name}"))
 
 
+@pytest.mark.long
 def test_protobuf_as_protoc_makes_it(topics: Topics, tmp_path: Path) -> None:
     (tmp_path / "shop_pb2.py").write_text(MESSAGES)
     order, total = (

@@ -16,8 +16,6 @@ import wallarood as w
 from wallarood.connectors.kafka import client
 from wallarood.testing.connectors import SourceCase, prove_source
 
-pytestmark = pytest.mark.xdist_group("kafka")
-
 APPLICATION = """
 import wallarood as w
 

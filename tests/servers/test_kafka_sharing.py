@@ -16,7 +16,6 @@ from wallarood.connectors.kafka import client
 from wallarood.connectors.kafka.client import Client
 from wallarood.connectors.kafka.reader import KafkaReader
 
-pytestmark = pytest.mark.xdist_group("kafka")
 NUMBERS = itertools.count()
 CONTEXT = SourceContext("in", limits=SourceLimits(batch_records_max=20))
 

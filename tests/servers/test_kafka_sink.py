@@ -15,7 +15,6 @@ from wallarood.connectors.kafka.target import KafkaTarget
 from wallarood.connectors.spool.target import Marker, MarkerMovedError
 from wallarood.model.errors import ConfigurationError
 
-pytestmark = pytest.mark.xdist_group("kafka")
 NUMBERS = itertools.count()
 
 

@@ -17,7 +17,6 @@ from wallarood.connectors.kafka.client import KEPT_MAX
 from wallarood.connectors.kafka.reader import KafkaReader
 from wallarood.model.errors import ConfigurationError
 
-pytestmark = pytest.mark.xdist_group("kafka")
 NUMBERS = itertools.count()
 CONTEXT = SourceContext("in", limits=SourceLimits(batch_records_max=500))
 
@@ -285,6 +284,7 @@ async def test_a_topic_made_anew_stops(topics: Topics, topic: str, monkeypatch) 
         await reader.aclose()
 
 
+@pytest.mark.long
 async def test_a_broker_that_is_killed_is_waited_for(
     kafka: Server, topics: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,8 +35,8 @@ app = w.application(
 """
 NAMES = [
     pytest.param("redis"),
-    pytest.param("nats"),
-    pytest.param("kafka", marks=[pytest.mark.xdist_group("kafka"), pytest.mark.long]),
+    pytest.param("nats", marks=pytest.mark.long),
+    pytest.param("kafka", marks=pytest.mark.long),
 ]
 
 

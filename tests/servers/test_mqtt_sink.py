@@ -175,6 +175,7 @@ async def test_a_topic_that_is_none_is_named(mosquitto: Server, wrong: Any, tmp_
     await writer.aclose()
 
 
+@pytest.mark.long
 async def test_the_kit_shows_that_each_message_arrives(
     mosquitto: Server, topic: str, subscriber: Subscriber, tmp_path: Path
 ) -> None:

@@ -319,6 +319,7 @@ def test_named_messages_are_counted_once_whoever_dies(
     )
 
 
+@pytest.mark.long
 async def test_the_kit_shows_that_what_the_broker_has_is_read_once(
     mosquitto: Server, topic: str, tmp_path: Path
 ) -> None:

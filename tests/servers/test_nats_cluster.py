@@ -47,6 +47,7 @@ def test_all_goes_on_without_one_server_and_with_another_leader(
         run.check_all()
 
 
+@pytest.mark.long
 def test_a_leader_that_was_stopped_and_wakes_up_is_not_believed(
     three: Cluster, tmp_path: Path
 ) -> None:

@@ -45,6 +45,7 @@ def target_of(sink: w.NatsSink, writer: str) -> NatsTarget:
     return target
 
 
+@pytest.mark.long
 def test_counts_are_in_the_stream_once_in_order(nats: Server, tmp_path: Path) -> None:
     stream = trio.run(create, nats)
     subjects = f'"{stream}.out", marker_prefix="{stream}.markers"'
@@ -57,6 +58,7 @@ def test_counts_are_in_the_stream_once_in_order(nats: Server, tmp_path: Path) ->
     count_into(sink, read, directory=tmp_path, server=nats)
 
 
+@pytest.mark.long
 def test_a_stream_is_counted_into_another_exactly_once(nats: Server, tmp_path: Path) -> None:
     """Through NATS: workers and server are killed while messages come."""
     stream, counts = trio.run(create, nats), trio.run(create, nats)

@@ -89,7 +89,7 @@ def strike_until(
     return cluster.kills
 
 
-@pytest.mark.parametrize(("workers", "kills"), [(1, 4), (3, 5)])
+@pytest.mark.parametrize(("workers", "kills"), [pytest.param(1, 4, marks=pytest.mark.long), (3, 5)])
 def test_changes_are_told_once_in_order(
     postgres: Server, tmp_path: Path, workers: int, kills: int
 ) -> None:

@@ -32,6 +32,7 @@ def target_of(sink: w.PostgresSink, writer: str) -> TableTarget:
     return target
 
 
+@pytest.mark.long
 def test_counts_are_in_the_table_once_in_order(
     postgres: Server, table: str, tmp_path: Path
 ) -> None:

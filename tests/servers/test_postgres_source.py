@@ -134,7 +134,9 @@ def events_of(records: list[Any]) -> dict[int, list[Event]]:
     return told
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2, 3))]
+)
 async def test_each_change_is_told_once_though_the_first_reading_is_interrupted(
     postgres: Server, slot: str, seed: int
 ) -> None:

@@ -80,7 +80,6 @@ async def test_postgres_source_keeps_its_guarantee(postgres: Server, tmp_path: P
     assert list(proof.untried) == ["partition appears"]
 
 
-@pytest.mark.xdist_group("kafka")
 async def test_kafka_sink_keeps_its_guarantee(kafka: Server, tmp_path: Path) -> None:
     topics = Topics(kafka.address)
     topics.create("proven")

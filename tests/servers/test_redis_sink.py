@@ -30,6 +30,7 @@ def target_of(sink: w.RedisSink | w.RedisHashSink, writer: str) -> RedisTarget:
     return target
 
 
+@pytest.mark.long
 def test_counts_are_in_the_stream_once_in_order(redis: Server, key: str, tmp_path: Path) -> None:
     def read() -> list[tuple[int, int]]:
         return [tuple(json.loads(pairs[1])) for _, pairs in ask(redis, "XRANGE", key, "-", "+")]

@@ -198,6 +198,7 @@ app = w.application(
 """
 
 
+@pytest.mark.long
 def test_streams_are_counted_into_a_stream_exactly_once(
     redis: Server, stream: str, tmp_path: Path
 ) -> None:

@@ -69,6 +69,7 @@ async def test_it_is_exactly_once(bucket: Buckets, tmp_path: Path) -> None:
     assert set(proof.untried) == by_marker | {f"server {each}" for each in by_server}
 
 
+@pytest.mark.long
 async def test_the_store_may_die_and_be_away(store: Server, tmp_path: Path) -> None:
     bucket = Buckets.of(store, "dying")
     only = ("killed at any moment", "zombie writer", "server killed", "server away", "server slow")

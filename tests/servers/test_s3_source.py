@@ -166,6 +166,7 @@ async def test_it_keeps_its_guarantee(bucket: Buckets, tmp_path: Path) -> None:
     assert {"read again", "read cancelled", "refused"} <= set(proof.shown)
 
 
+@pytest.mark.long
 async def test_the_store_may_die(store: Server, tmp_path: Path) -> None:
     bucket, keys = Buckets.of(store, "dying-in"), itertools.count()
 

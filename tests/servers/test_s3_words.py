@@ -21,6 +21,7 @@ def counted(bucket: Buckets) -> list[tuple[int, int]]:
     return [tuple(json.loads(line)) for line in bucket.lines("out/", SUFFIX)]
 
 
+@pytest.mark.long
 def test_each_record_counts_once_whoever_is_killed(store: Server, tmp_path: Path) -> None:
     """On one worker; on three see test_systems.py."""
     check_through(store, 1, tmp_path, turns=5)

@@ -92,7 +92,7 @@ def kafka_settings(secured: Secured, user: str = "app", ca: Path | None = None) 
     }
 
 
-@pytest.mark.xdist_group("kafka")
+@pytest.mark.long
 async def test_kafka_by_tls_and_sasl(
     secured_kafka: Secured, password: Path, tmp_path: Path
 ) -> None:
@@ -144,7 +144,7 @@ async def test_kafka_by_tls_and_sasl(
     await prove_reading(case_of_source, tmp_path)
 
 
-@pytest.mark.xdist_group("kafka")
+@pytest.mark.long
 async def test_a_kafka_user_without_a_right_on_transactions_is_told(
     secured_kafka: Secured, password: Path
 ) -> None:

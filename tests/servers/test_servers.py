@@ -44,7 +44,6 @@ def test_mosquitto_accepts_a_client(mosquitto: Server) -> None:
     assert said(mosquitto.port, connect) == b"\x20\x02\x00\x00"
 
 
-@pytest.mark.xdist_group("kafka")
 def test_kafka_keeps_what_it_acknowledged(kafka: Server) -> None:
     confluent = pytest.importorskip("confluent_kafka")
     from support.servers.topics import Topics  # noqa: PLC0415  needs the client

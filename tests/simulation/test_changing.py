@@ -2,6 +2,7 @@
 
 import functools
 import re
+from typing import Any
 
 import pytest
 from world.changing import ChangingWorld, live
@@ -16,6 +17,11 @@ ALL = ("alpha", "beta", "gamma", "delta", "epsilon")
 NAMES = ALL[:4]
 
 
+def chunks(lives: int) -> list[Any]:
+    """The first seed of each piece of *lives*; all but the first are more of the same."""
+    return [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(CHUNK, lives, CHUNK))]
+
+
 @functools.cache
 def lived(seed: int) -> ChangingWorld:
     """A life of one to four workers, of which some leave and to which others come."""
@@ -27,14 +33,12 @@ def lost(seed: int) -> ChangingWorld:
     return live(seed, ALL[: (3, 5, 3, 4)[seed % 4]], loses=True)
 
 
-@pytest.mark.xdist_group("changing lives")
-@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+@pytest.mark.parametrize("first", chunks(SEEDS))
 def test_the_output_is_that_of_a_world_that_never_changes(first: int) -> None:
     for seed in range(first, first + CHUNK):
         lived(seed)
 
 
-@pytest.mark.xdist_group("changing lives")
 def test_changes_do_happen() -> None:
     worlds = [lived(seed) for seed in range(CHUNK)]
     logs = [line for world in worlds for line in world.log]
@@ -62,7 +66,7 @@ def test_a_planted_bug_of_changes_is_caught(name: str) -> None:
     assert re.search(says, first)
 
 
-@pytest.mark.parametrize("first", range(0, LOST, CHUNK))
+@pytest.mark.parametrize("first", chunks(LOST))
 def test_a_host_that_burns_is_evicted_and_nothing_is_lost(first: int) -> None:
     worlds = [lost(seed) for seed in range(first, first + CHUNK)]
     assert sum(bool(world.lost) for world in worlds) > CHUNK / 5

@@ -12,8 +12,6 @@ from world.world import simulate
 
 SEEDS = 500
 CHUNK = 125
-TOGETHER = pytest.mark.xdist_group("foundings")
-"""On one process, so that a founding that several tests look at is lived once."""
 
 
 @functools.cache
@@ -22,7 +20,7 @@ def founded(seed: int) -> tuple[str, ...]:
     return tuple(simulate(seed, founding=Founding()).log)
 
 
-@pytest.mark.parametrize("first", [pytest.param(0, marks=TOGETHER), *range(CHUNK, SEEDS, CHUNK)])
+@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
 def test_one_cluster_forms_once_faults_stop(first: int) -> None:
     for seed in range(first, first + CHUNK):
         founded(seed)
@@ -59,7 +57,6 @@ def test_one_cluster_forms_though_another_worker_is_made_the_initializer(
         simulate(seed, founding=Founding(wanted, flag_moves=True, kill_all_at=kills))
 
 
-@TOGETHER
 def test_faults_do_happen() -> None:
     """A simulation in which nothing goes wrong would show nothing."""
     logs = [line for seed in range(100) for line in founded(seed)]

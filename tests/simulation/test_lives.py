@@ -16,6 +16,7 @@ SEARCHED = 1000
 """In how many lives a planted bug must be caught."""
 CHUNK = 125
 BACK_CHUNK = 60
+LONG = pytest.mark.long
 RARE = {
     "who leaves waits for what is published": 480,
     "what is given up is thrown away": 40,
@@ -24,8 +25,6 @@ RARE = {
 }
 """The seed at which the search for a violation begins where few lives have it, to save time."""
 ENDING = {"ending": True, "records": 20}
-TOGETHER = pytest.mark.xdist_group("lives")
-"""On one process, so that a life that several tests look at is lived once."""
 
 
 def chunks(*, lives: int, quick: int, size: int) -> list[Any]:
@@ -40,8 +39,7 @@ def lived(seed: int) -> tuple[str, ...]:
     return tuple(simulate(seed).log)
 
 
-@TOGETHER
-@pytest.mark.parametrize("first", range(0, 2 * CHUNK, CHUNK))
+@pytest.mark.parametrize("first", chunks(lives=2 * CHUNK, quick=CHUNK, size=CHUNK))
 def test_the_output_is_that_of_a_world_without_faults(first: int) -> None:
     for seed in range(first, first + CHUNK):
         lived(seed)
@@ -61,10 +59,9 @@ def test_other_numbers_of_workers(count: int, first: int) -> None:
         simulate(seed, workers=NAMES[:count])
 
 
-@TOGETHER
 def test_faults_do_happen() -> None:
     """A simulation in which nothing goes wrong would show nothing."""
-    logs = [line for seed in range(130) for line in lived(seed)]
+    logs = [line for seed in range(CHUNK) for line in lived(seed)]
     for what in (
         "dies",
         "leaves",
@@ -90,7 +87,6 @@ def test_a_seed_replays_exactly() -> None:
 # A leader whose members changed while another was away; a part that was captured against a
 # checkpoint that is gone by now; a connection that was opened and never answered. A part of a sink
 # that is late for its checkpoint, also when a worker leaves; a disk that is full for long.
-@TOGETHER
 @pytest.mark.parametrize("seed", [11, 20, 22, 28, 150, 155, 174, 248])
 def test_scenarios_that_seeds_have_found(seed: int) -> None:
     lived(seed)
@@ -122,7 +118,8 @@ def test_a_kept_checkpoint_is_put_back(first: int) -> None:
     assert sum("will be produced again" in line for line in logs) > BACK_CHUNK / 30
 
 
-@pytest.mark.parametrize("first", chunks(lives=60, quick=20, size=20))
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(0, 60, 20))
 @pytest.mark.parametrize("count", [2, 5])
 def test_a_kept_checkpoint_is_put_back_with_other_numbers_of_workers(
     count: int, first: int
@@ -137,7 +134,7 @@ def test_a_planted_bug_of_lines_is_caught(name: str) -> None:
 
 
 @pytest.mark.parametrize("first", chunks(lives=30, quick=10, size=10))
-@pytest.mark.parametrize("count", [2, 3, 5])
+@pytest.mark.parametrize("count", [pytest.param(2, marks=LONG), 3, pytest.param(5, marks=LONG)])
 def test_the_output_is_the_same_where_parts_are_copied(count: int, first: int) -> None:
     for seed in range(first, first + 10):
         simulate(seed, workers=NAMES[:count], replicas=1)

@@ -7,8 +7,6 @@ from support.harness import wait_for
 
 from tests.systemd.conftest import Cluster
 
-pytestmark = pytest.mark.xdist_group("lab")
-
 
 def all_are(cluster: Cluster, phase: str) -> bool:
     return all(host.phase() == phase for host in cluster.hosts)
@@ -33,6 +31,7 @@ def test_each_unit_is_restarted_killed_and_loses_power(cluster: Cluster) -> None
     cluster.check()
 
 
+@pytest.mark.long
 def test_power_is_cut_on_one_host_and_on_all_and_a_cable_too(cluster: Cluster) -> None:
     first, second, third = cluster.hosts
     cluster.configure()

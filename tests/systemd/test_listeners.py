@@ -7,8 +7,6 @@ import pytest
 from support.harness import wait_for
 from support.lab import Host
 
-pytestmark = pytest.mark.xdist_group("lab")
-
 CONFIGURATION = """
 [worker]
 control-channel = "127.0.0.1:7700"

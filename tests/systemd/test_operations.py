@@ -14,8 +14,6 @@ from support.lab import Host, Lab
 
 from tests.systemd.conftest import WORDS, Cluster, text_of
 
-pytestmark = pytest.mark.xdist_group("lab")
-
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "man" / "wallarood-operations.7"
 README = ROOT / "README.md"

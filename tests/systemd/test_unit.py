@@ -10,8 +10,6 @@ import pytest
 from support.harness import wait_for
 from support.lab import Host
 
-pytestmark = pytest.mark.xdist_group("lab")
-
 ROOT = Path(__file__).parents[2]
 ONE = """
 [application]

@@ -11,7 +11,6 @@ SAID = re.compile(r"^(?P<file>[^:]+):(?P<line>\d+): (?P<kind>error|note): (?P<te
 WANTED = re.compile(r"#\s*(?P<kind>type|error): (?P<text>.*)$")
 MODULES = re.compile(r"\b(wallarood|builtins)(\.\w+)*\.(?=\w)")
 
-pytestmark = pytest.mark.xdist_group("typing")
 """On one process: mypy looks at all applications at once, and takes its time."""
 
 
