@@ -41,7 +41,7 @@ def test_dev_kills_too_and_one_worker_is_enough(tmp_path: Path, slow_count: str)
 
 def test_an_application_that_fails_ends_chaos(tmp_path: Path, slow_count: str) -> None:
     file = Path(slow_count)
-    text = file.read_text().replace("state.count += 1", "state.count += 1 / (number - 9000)")
+    text = file.read_text().replace("state.count += 1", "state.count += 1 / (number - 4000)")
     file.write_text(text)
     done = wallarood(tmp_path, "dev", slow_count, "--chaos", "--seed", "1")
     assert done.returncode == 65, done.stderr
