@@ -11,6 +11,7 @@ from support.systems.killing import WORDS_FED, kill_often, put_back, server_away
 from support.systems.known import SYSTEMS
 from support.systems.memory import server_stopped
 from support.systems.progress import Progress
+from support.systems.running import PIECE
 
 
 def main() -> None:
@@ -21,6 +22,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=math.inf, help="to kill for at most")
     parser.add_argument("--grows", type=int, default=0, help="partitions that appear meanwhile")
     parser.add_argument("--disks", type=int, default=0, help="of workers that are destroyed")
+    parser.add_argument("--piece", type=int, default=PIECE, help="words fed to a part at a time")
     parser.add_argument("--away", type=float, default=0, help="seconds without the server")
     parser.add_argument("--words", type=int, default=WORDS_FED, help="between what is done")
     parser.add_argument("--stopped", type=float, default=0, help="seconds, written at full speed")
@@ -57,6 +59,7 @@ def main() -> None:
                 server_kills=asked.kills // 4 if entry.is_durable else 0,
                 grows=asked.grows,
                 disks=asked.disks,
+                piece=asked.piece,
                 seed=asked.seed,
                 at_most_s=60 * asked.minutes,
                 progress=progress,

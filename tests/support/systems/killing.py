@@ -13,7 +13,7 @@ from pathlib import Path
 from support.harness import WorkerProcess, wait_for
 from support.systems.disks import lose_disk, replicas_in
 from support.systems.progress import Progress
-from support.systems.running import Run, running
+from support.systems.running import PIECE, Run, running
 from support.systems.system import System, come_back, grow, leave, told
 
 WORDS_FED = 400
@@ -32,6 +32,7 @@ def kill_often(
     seed: int = 1,
     grows: int = 0,
     disks: int = 0,
+    piece: int = PIECE,
     at_most_s: float = math.inf,
     progress: Progress | None = None,
 ) -> str:
@@ -43,7 +44,7 @@ def kill_often(
     progress = progress or Progress()
     until = time.monotonic() + at_most_s
     flags = replicas_in(directory) if disks else ()
-    with running(system, directory, seed, flags=flags) as run:
+    with running(system, directory, seed, flags=flags, piece=piece) as run:
         killed, at_first = run.cluster.kills, system.parts
         with run.feeder.feeding():
             while killed.total() < kills and not _is_over(progress, until):

@@ -51,13 +51,14 @@ FED_S = 30.0
 
 @attrs.define(eq=False)
 class Feeder:
-    """Feeds `system` in a thread of its own, a few words at a time; `sent` are all of them.
+    """Feeds `system` in a thread of its own, `piece` words a part at a time; `sent` are all.
 
     Whoever holds `quiet` keeps it from that.
     """
 
     system: System
     rng: random.Random
+    piece: int = PIECE
     sent: Counter[str] = attrs.field(factory=Counter)
     quiet: threading.Lock = attrs.field(factory=threading.Lock)
     _ended: threading.Event = attrs.field(factory=threading.Event)
@@ -66,7 +67,7 @@ class Feeder:
     def feed(self) -> None:
         """Feed some words to each part."""
         words = {
-            part: [f"p{part}w{self.rng.randrange(WORDS)}" for _ in range(PIECE)]
+            part: [f"p{part}w{self.rng.randrange(WORDS)}" for _ in range(self.piece)]
             for part in range(self.system.parts)
         }
         self.system.feed(words)
@@ -189,9 +190,14 @@ def _differs(word: str, counts: Mapping[str, list[int]], expected: Mapping[str, 
 
 @contextlib.contextmanager
 def running(
-    system: System, directory: Path, seed: int = 1, *, flags: tuple[str, ...] = ()
+    system: System,
+    directory: Path,
+    seed: int = 1,
+    *,
+    flags: tuple[str, ...] = (),
+    piece: int = PIECE,
 ) -> Iterator[Run]:
-    """Three workers that count the words of *system*."""
+    """Three workers that count the words of *system*, *piece* of which come at a time."""
     system.begin()
     file = directory / "counting.py"
     file.write_text(APPLICATION.format(source=system.source, sink=system.sink()))
@@ -200,7 +206,8 @@ def running(
         with hosts_in(directory, interval=f"{round(300 * PATIENCE**0.5)}ms") as hosts:
             cluster = Killer(hosts, str(file), 3, *flags)
             cluster.until("running")
-            run = Run(system, hosts, cluster, Feeder(system, random.Random(seed)), rng)
+            feeder = Feeder(system, random.Random(seed), piece)
+            run = Run(system, hosts, cluster, feeder, rng)
             try:
                 yield run
             except BaseException:
