@@ -33,7 +33,10 @@ transaction.state.log.replication.factor=1
 log.retention.check.interval.ms=500
 log.cleaner.backoff.ms=500
 log.initial.task.delay.ms=500
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 """
+"""A broker that was killed is let in again only when its session is over: after 9 s by default."""
 
 LISTENER = """
 listener.name.{name}.ssl.keystore.type=PEM
