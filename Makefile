@@ -22,7 +22,7 @@ BENCH = cd tests && ../$(BIN)/python -m bench
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-kafka bench-postgres bench-time bench-expiry bench-files bench-growth bench-peers bench-watching deb docs help demo chaos test test-all simulate kills kills-systems kills-postgres lint \
+.PHONY: bench bench-changes bench-kafka bench-postgres bench-time bench-expiry bench-files bench-growth bench-peers bench-watching deb docs help demo chaos test test-all simulate kills kills-systems kills-postgres lint \
 	format types big servers check-tools clean
 
 help:
@@ -44,6 +44,7 @@ help:
 	@echo "make bench-postgres  measure rows into PostgreSQL beside a bare COPY"
 	@echo "make bench-kafka  measure Kafka in, Kafka out beside a loop by hand, Bytewax and Quix Streams"
 	@echo "make bench-watching  measure what scrapers, the numbers and a page open for MINUTES cost"
+	@echo "make bench-changes  measure how long the flow stands still while a worker joins, and leaves"
 	@echo "make bench-growth  measure how cost grows with keys, sizes, stages, workers, partitions"
 	@echo "make lint    check style and format"
 	@echo "make types   check types"
@@ -131,6 +132,10 @@ bench-postgres: .venv/.installed
 bench-watching: .venv/.installed
 	@$(BENCH) counting --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)
 	@$(BENCH) watching --runs $(RUNS) --minutes $(MINUTES) --output $(BENCH_OUTPUT) $(ARGS)
+
+bench-changes: .venv/.installed
+	@$(BENCH) changes --runs 9 --output $(BENCH_OUTPUT) $(ARGS)
+	@$(BENCH) changes --rate 0 --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)
 
 bench-growth: .venv/.installed
 	@$(BENCH) growth --runs 3 --output $(BENCH_OUTPUT) $(ARGS)

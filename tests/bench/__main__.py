@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench import (
     brokers,
+    changes,
     checkpoints,
     copies,
     counting,
@@ -122,6 +123,12 @@ def _add_copies(
     twice.add_argument("--workers", type=int, default=2)
     twice.add_argument("--seconds", type=float, default=10.0, help="of each run (default 10)")
     twice.set_defaults(run=copies.run, all=False)
+    moved = commands.add_parser("changes", parents=[common], help="a worker joins, and leaves")
+    moved.add_argument("--keys", type=int, default=1_000_000)
+    moved.add_argument("--rate", type=float, default=50_000.0, help="of records (default 50,000)")
+    moved.add_argument("--seconds", type=float, default=3.0, help="before each (default 3)")
+    moved.add_argument("--logs", type=Path, help="put what the workers say into this directory")
+    moved.set_defaults(run=changes.run)
 
 
 def _add_brokers(

@@ -213,6 +213,18 @@ class ChangingWorld(World):
         there = node.alive and node.stopped_until <= self.now
         return reader == name or (there and not self.are_parted(reader, name))
 
+    def is_over(self, change: Change) -> bool:
+        """Whether a change that was proposed can come to nothing: nobody has it in mind."""
+        for node in map(self.changing_node, self.nodes):
+            vote = node.disk.vote
+            changer = None if node.brain is None else node.brain.machines.changer
+            proposes = changer is not None and changer.proposal.change == change
+            if proposes and changer.phase in (Phase.STAGING, Phase.ACCEPTING):
+                return False
+            if vote is not None and vote.change == change:
+                return False
+        return True
+
     def part_of(self, name: str, change: Change, previous: Topology) -> CheckpointPart:
         """What a worker has in the epoch of *change*, from the disks of those that had it."""
         counts: dict[str, int] = {}

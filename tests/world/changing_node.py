@@ -8,7 +8,7 @@ import attrs
 
 from wallarood.control import effects as do
 from wallarood.control.change import effects as change
-from wallarood.control.change.events import ChangeStaged, StagingFailed, VoteWritten
+from wallarood.control.change.events import AheadCopied, ChangeStaged, StagingFailed, VoteWritten
 from wallarood.control.formation.startup import Role
 from wallarood.control.node import ClusterNode
 from wallarood.control.worker_state import WorkerState
@@ -20,6 +20,7 @@ from wallarood.storage.checkpoint_files import fill_new, read_checkpoints
 
 from .changing_job import ChangingJob, evicted_in
 from .disk import Disk
+from .errors import ViolationError
 from .job import SimJob
 from .node import SETTINGS, DiedError, Node, SimRound
 
@@ -155,6 +156,11 @@ class ChangingNode(Node):
         match effect:
             case change.WriteVote(vote):
                 self._write_vote(vote)
+            case change.CopyAhead(name):
+                life = self.life
+                self.world.later(
+                    self.world.rng.random() / 2, lambda: self._copied_ahead(name, life)
+                )
             case change.StageChange():
                 life = self.life
                 self.world.later(
@@ -197,6 +203,10 @@ class ChangingNode(Node):
         else:
             self.stored(write, lambda _: self.posted.append(written))
 
+    def _copied_ahead(self, name: str, life: int) -> None:
+        if self.life == life and self.alive:
+            self._post(AheadCopied(name))
+
     def _stage(self, effect: change.StageChange, life: int) -> None:
         world, staged = self.world, effect.record.change
         if self.life != life or not self.alive or self.disk.epoch >= effect.record.topology.epoch:
@@ -217,10 +227,16 @@ class ChangingNode(Node):
             if fails:
                 self._post(StagingFailed(effect.ballot, "no space left"))
                 return
-            part = world.part_of(self.name, staged, effect.previous)
+            try:
+                part = world.part_of(self.name, staged, effect.previous)
+            except ViolationError:
+                if not world.is_over(staged):
+                    raise
+                self._post(StagingFailed(effect.ballot, "its basis is there no more"))
+                return
             self.disk.changes[staged] = (effect.record, part)
         self._post(ChangeStaged(effect.ballot))
 
-    def _post(self, event: ChangeStaged | StagingFailed) -> None:
+    def _post(self, event: AheadCopied | ChangeStaged | StagingFailed) -> None:
         self.posted.append(event)
         self.guarded(self.turn)

@@ -269,7 +269,9 @@ class Node:
                 self.world.say(f"{self.name} has completed")
             case do.PeerUp() | do.WaitingFor() | do.HandToStatus():
                 pass
-            case change.WriteVote() | change.StageChange() | change.AdoptChange():
+            case change.WriteVote() | change.AdoptChange():
+                self.do_change(effect)
+            case change.CopyAhead() | change.StageChange():
                 self.do_change(effect)
             case change.SetAside() | change.Unstage() | change.Seek() | change.SeekAt():
                 self.do_change(effect)

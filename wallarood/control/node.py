@@ -19,7 +19,7 @@ from wallarood.control import effects as do
 from wallarood.control import events as on
 from wallarood.control import routing
 from wallarood.control.change import effects as change_does
-from wallarood.control.change.events import AcceptanceFound, ChangeStaged, StagingFailed
+from wallarood.control.change.events import OF_STAGING, AcceptanceFound
 from wallarood.control.formation.founding import FormationSettings
 from wallarood.control.formation.startup import Role
 from wallarood.control.machines import Machines
@@ -183,7 +183,7 @@ class ClusterNode:
             case on.ConnectionOpened():
                 leader = self.workers[0] if self.workers else None
                 return routing.opened(self.machines, event, leader=leader, now=now)
-            case on.ConnectionLost() | ChangeStaged() | StagingFailed():
+            case _ if isinstance(event, (on.ConnectionLost, *OF_STAGING)):
                 return routing.give(self.machines.all, event, now)
             case on.ConnectionMessage():
                 effects, said = routing.heard(self.machines, event, now)

@@ -19,10 +19,18 @@ from wallarood.control.machines import Machines
 from wallarood.control.replicas.events import RoundOver
 from wallarood.model.change import Trust
 from wallarood.model.ids import NO_BALLOT, WorkerName
-from wallarood.model.messages import Collect, JoinRunning, Purpose, Staged, TakeCheckpoint, Waiting
+from wallarood.model.messages import (
+    Collect,
+    CopiedAhead,
+    JoinRunning,
+    Purpose,
+    Staged,
+    TakeCheckpoint,
+    Waiting,
+)
 from wallarood.model.messages.change import ChangeMessage
 
-FROM_NEWCOMERS = (JoinRunning, Staged)
+FROM_NEWCOMERS = (JoinRunning, CopiedAhead, Staged)
 """What a worker says that wants to join a cluster that runs."""
 
 

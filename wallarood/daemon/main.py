@@ -23,15 +23,13 @@ from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.startup import AUTO, Role
 from wallarood.control.worker_state import WorkerState
 from wallarood.daemon.ending import Ending
+from wallarood.daemon.left import Left
 from wallarood.daemon.reload import Reloader
 from wallarood.daemon.start.addresses import ask_occupant, listen
 from wallarood.daemon.start.building import Parts, build_worker, formation_settings
 from wallarood.daemon.start.choice import starting_as
 from wallarood.daemon.start.roles import LeaderSought, role_of
-from wallarood.daemon.start.settings import (
-    credentials,
-    net_limits,
-)
+from wallarood.daemon.start.settings import credentials, net_limits
 from wallarood.daemon.stopping import LATE_S, Signals, checkpoint_first, leave_s
 from wallarood.daemon.telling import log_context, stuck, tell_status
 from wallarood.daemon.watching import Watching
@@ -130,6 +128,7 @@ class _Daemon:
     read: Callable[[], Config]
     known: tuple[Address, ...] = ()
     """Where the members are of a cluster that this worker was evicted from, and joins again."""
+    left: Left = attrs.field(factory=Left)
 
     @property
     def _stop_s(self) -> float:
@@ -184,6 +183,7 @@ class _Daemon:
                 nursery=nursery,
                 data=listening.data,
             )
+            self.left.hand_to(worker)
             net: dict[str, Any] = {"key": parts.key, "limits": parts.limits}
             nursery.start_soon(
                 partial(serve_control, **net), listening.control, worker.connections.accept
@@ -282,8 +282,7 @@ class _Daemon:
             await worker.setups.close()
             await worker.turns.wait_idle()
             await worker.connections.close_all()
-        if worker.checkpoints is not None:
-            worker.checkpoints.close()
+        self.left.take_from(worker, self.parts.state)
 
 
 def _seeks_leader(worker: Worker) -> bool:

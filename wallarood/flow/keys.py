@@ -43,6 +43,11 @@ def encode_key(key: Any) -> bytes:
     )
 
 
+def encoder_of(kind: type) -> Callable[[Any], bytes] | None:
+    """What encodes keys of *kind* that stand for themselves; None: they may not."""
+    return _ENCODERS[kind] if kind in _THEMSELVES else None
+
+
 def can_all_be_keys(keys: list[Any], kind: type | None) -> bool:
     """Whether `encode_key` takes all *keys*; *kind* is the type of all of them, if it is known."""
     kinds = {kind} if kind is not None else set(map(type, keys))

@@ -61,7 +61,9 @@ def _perform(worker: Worker, effect: ShellEffect) -> None:  # noqa: PLR0912 - a 
             worker.may_leave.set()
         case do.JobDone():
             _job_done(worker)
-        case change.WriteVote() | change.StageChange() | change.AdoptChange():
+        case change.WriteVote() | change.AdoptChange():
+            _perform_change(worker, effect)
+        case change.CopyAhead() | change.StageChange():
             _perform_change(worker, effect)
         case change.SetAside() | change.Unstage() | change.Seek() | change.SeekAt():
             _perform_change(worker, effect)

@@ -175,8 +175,8 @@ class CheckpointStore(Protocol):
     def choose(self, round_: int, checkpoint: CheckpointId, *, highest: int, line: int = 0) -> None:
         """Make a proposal durable: what is above *checkpoint* is void and gone."""
 
-    def restore(self, number: int) -> Restored:
-        """Read a checkpoint with all its state."""
+    def restore(self, number: int, *, without: Collection[str] = ()) -> Restored:
+        """Read a checkpoint with all its state, but for that of the computations *without*."""
 
     def close(self) -> None:
         """Close the database."""

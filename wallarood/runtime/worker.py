@@ -35,6 +35,8 @@ from wallarood.wire.records.untyped import PickleRule
 
 if TYPE_CHECKING:  # what few workers come to need is not imported at every start
     from wallarood.planning.upgrade import NewVersion
+    from wallarood.runtime.change.collecting import Collected
+    from wallarood.runtime.change.kept import Gone, Kept
     from wallarood.runtime.peers.holder_link import HolderLink
     from wallarood.runtime.peers.owner_link import Files, OwnerLink
     from wallarood.runtime.tracer import Tracer
@@ -77,6 +79,12 @@ class Changing:
     failure: RefusedError | None = None
     """Why this worker cannot go on in the next epoch."""
     answers: deque[TellOperator] = attrs.field(factory=lambda: deque(maxlen=ANSWERS_MAX))
+    gone: "Gone" = attrs.field(factory=dict)
+    """The keys that were handed over."""
+    ahead: "Collected | None" = None
+    """What was copied here while records flowed."""
+    kept: "Kept | None" = None
+    """What the worker that follows this one in the process goes on with."""
     upgrade: "NewVersion | None" = None
     listings: tuple[Listing, ...] = ()
 

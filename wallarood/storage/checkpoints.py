@@ -20,7 +20,7 @@ the round of the last choice; a write of an older round is refused.
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -219,8 +219,8 @@ class CheckpointStore:
         self.marks, self._manifests, self.replicas.parts = marks, manifests, replicas
         self._known, self._void = checkpoint.number, set()
 
-    def restore(self, number: int) -> Restored:
-        """Read a checkpoint with all its state."""
+    def restore(self, number: int, *, without: Collection[str] = ()) -> Restored:
+        """Read a checkpoint with all its state, but for that of the computations *without*."""
         manifest = self._manifests[number]
         chunks = {
             chain.computation: [
@@ -231,6 +231,7 @@ class CheckpointStore:
                 )
             ]
             for chain in manifest.chains
+            if chain.computation not in without
         }
         return restored_of(manifest, chunks)
 

@@ -10,12 +10,13 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
+import attrs
 import msgspec
 
 from wallarood.model.change import PartName
 from wallarood.model.errors import DamagedStateError
 from wallarood.model.ids import ClusterId
-from wallarood.model.messages.replicas import Chunk, ChunkGroup, PartHead, PartWanted
+from wallarood.model.messages.replicas import LAST, Chunk, ChunkGroup, PartHead, PartWanted
 from wallarood.storage.checkpoint_files import inspect_checkpoints
 from wallarood.storage.checkpoint_rows import (
     UNREADABLE,
@@ -40,8 +41,8 @@ def read_own_part(
     """The part of the worker whose database is at *path*, and its chunks, some at a time.
 
     Of the computations that *wanted* names slots of, all chunks; of others none. What is *there*
-    already is left out. Raises DamagedStateError: it is not there, or damaged. Raises
-    CannotCreateError: the disk refuses.
+    already is left out. The number `LAST` is that of the last part that is known committed. Raises
+    DamagedStateError: it is not there, or damaged. Raises CannotCreateError: the disk refuses.
     """
     store = inspect_checkpoints(path, cluster_id)
     try:
@@ -54,16 +55,18 @@ def read_own_part(
 
 def own_part(store: CheckpointStore, wanted: PartWanted, there: Collection[ChunkGroup]) -> PartRead:
     """A part out of an open store; as above."""
-    manifest = store.manifests.get(wanted.part.number)
-    if manifest is None or manifest.round != wanted.part.round:
-        raise DamagedStateError(f"{store.path} has no part {shown(wanted.part)}")
+    part, last = wanted.part, wanted.part.number == LAST
+    manifest = store.manifests.get(store.marks.committed if last else part.number)
+    if manifest is None or (manifest.round != part.round and not last):
+        raise DamagedStateError(f"{store.path} has no part {shown(part)}")
+    part = attrs.evolve(part, round=manifest.round, number=manifest.number)
     groups = _chosen(manifest, wanted, there)
     chunks = (
         some
         for group in groups
         for some in link_of(store, group.computation, (group.number, group.count))
     )
-    return _head_of(wanted.part, manifest, groups), chunks
+    return _head_of(part, manifest, groups), chunks
 
 
 def read_replica(path: Path, cluster_id: ClusterId, wanted: PartWanted) -> PartRead:

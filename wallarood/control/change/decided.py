@@ -9,8 +9,9 @@
 
 import attrs
 
-from wallarood.control.change.effects import AdoptChange, SetAside
+from wallarood.control.change.effects import AdoptChange, CopyAhead, SetAside
 from wallarood.control.effects import Effect, Fail, Report
+from wallarood.model import messages
 from wallarood.model.change import Change, Why
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import RefusedError
@@ -43,6 +44,13 @@ def adopted(record: ClusterRecord, change: Change) -> ClusterRecord:
         topology=change.topology,
         members=change.members,
         change=change,
+    )
+
+
+def effect_of(wanted: messages.CopyAhead) -> CopyAhead:
+    """What is to be done where a worker is asked to copy what it will take over."""
+    return CopyAhead(
+        wanted.name, wanted.cluster_id, wanted.topology, wanted.previous, wanted.old_members
     )
 
 

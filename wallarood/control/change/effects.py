@@ -6,7 +6,7 @@ import msgspec
 
 from wallarood.model.change import Change, Vote
 from wallarood.model.cluster_record import ClusterRecord
-from wallarood.model.ids import Address, Ballot, Member, WorkerName
+from wallarood.model.ids import Address, Ballot, ClusterId, Member, WorkerName
 from wallarood.model.topology import Topology
 
 
@@ -26,6 +26,19 @@ class StageChange(msgspec.Struct, frozen=True):
 
     ballot: Ballot
     record: ClusterRecord
+    previous: Topology
+    old_members: tuple[Member, ...]
+
+
+class CopyAhead(msgspec.Struct, frozen=True):
+    """Copy, while records flow, what this worker is to take over; then report `AheadCopied`.
+
+    A newer one, and a `StageChange`, end one that is in progress. See the message.
+    """
+
+    name: str
+    cluster_id: ClusterId
+    topology: Topology
     previous: Topology
     old_members: tuple[Member, ...]
 
@@ -94,6 +107,7 @@ class FinishChange(msgspec.Struct, frozen=True):
 
 OfAChange: TypeAlias = (
     WriteVote
+    | CopyAhead
     | StageChange
     | AdoptChange
     | SetAside

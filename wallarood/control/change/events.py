@@ -28,6 +28,12 @@ class VoteWritten(msgspec.Struct, frozen=True):
     vote: Vote
 
 
+class AheadCopied(msgspec.Struct, frozen=True):
+    """What could be copied for the request *name* while records flow is here."""
+
+    name: str
+
+
 class ChangeStaged(msgspec.Struct, frozen=True):
     """What this worker has in the epoch of a change is durable here."""
 
@@ -41,5 +47,10 @@ class StagingFailed(msgspec.Struct, frozen=True):
     reason: str
 
 
-OfAChange: TypeAlias = ChangeWanted | AcceptanceFound | VoteWritten | ChangeStaged | StagingFailed
+OfAChange: TypeAlias = (
+    ChangeWanted | AcceptanceFound | VoteWritten | AheadCopied | ChangeStaged | StagingFailed
+)
 """All of them."""
+
+OF_STAGING = (AheadCopied, ChangeStaged, StagingFailed)
+"""What a worker that is no member yet hears as well."""

@@ -13,9 +13,9 @@ from typing import ClassVar
 
 from wallarood.control import effects as do
 from wallarood.control import events as on
-from wallarood.control.change.decided import adopted, set_aside
+from wallarood.control.change.decided import adopted, effect_of, set_aside
 from wallarood.control.change.effects import AdoptChange, SeekAt, StageChange, Unstage
-from wallarood.control.change.events import ChangeStaged, StagingFailed
+from wallarood.control.change.events import AheadCopied, ChangeStaged, StagingFailed
 from wallarood.control.formation.founding import FormationSettings
 from wallarood.control.machine import Table, transition
 from wallarood.model import messages as say
@@ -39,6 +39,7 @@ class Phase(Enum):
 Q, G, D, A, X = Phase
 
 _WAITING = (Q, G, D)
+_AHEAD = (say.CopyAhead, AheadCopied)
 _KINDS = (on.ConnectionOpened, on.ConnectionLost, say.AskThere, say.Busy, say.Waiting)
 
 # Where each event may lead in each phase. Empty: a straggler, dropped.
@@ -46,6 +47,7 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
     **{(phase, kind): frozenset({phase}) for phase in _WAITING for kind in _KINDS},
     **{(phase, on.TimerFired): frozenset({phase, X}) for phase in _WAITING},
     **{(phase, say.Refused): frozenset({X}) for phase in _WAITING},
+    **{(phase, kind): frozenset({phase}) for phase in _WAITING for kind in _AHEAD},
     **{(phase, say.Stage): frozenset({phase, G}) for phase in _WAITING},
     **{(phase, say.Decided): frozenset({phase, Q, A}) for phase in _WAITING},
     (G, ChangeStaged): frozenset({G, D}),
@@ -55,7 +57,7 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
         (phase, kind): frozenset()
         for phase in (A, X)
         for kind in (
-            *_KINDS,
+            *(*_KINDS, *_AHEAD),
             *(on.TimerFired, say.Refused, say.Stage, say.Decided, ChangeStaged, StagingFailed),
         )
     },
@@ -67,7 +69,7 @@ class Newcomer:
 
     TRANSITIONS: ClassVar[Table] = TRANSITIONS
     INPUTS: ClassVar[tuple[type, ...]] = (
-        *_KINDS,
+        *(*_KINDS, *_AHEAD),
         *(on.TimerFired, say.Refused, say.Stage, say.Decided, ChangeStaged, StagingFailed),
     )
 
@@ -79,6 +81,8 @@ class Newcomer:
         self._connection: int | None = None
         self._ballot: Ballot = NO_BALLOT
         self._change = staged
+        self._copying = ""
+        self._copied = ""
         self._initializer = settings.name
         self._ask_at = now + settings.inquiry_interval_s
         self._gives_up_at = now + settings.formation_deadline_s
@@ -126,6 +130,9 @@ class Newcomer:
                 return []
             case on.TimerFired():
                 return self._timer(now)
+            case AheadCopied(name) if name == self._copying:
+                self._copied = name
+                return self._say_copied()
             case ChangeStaged(ballot) if ballot == self._ballot:
                 self.phase = Phase.STAGED
                 return self._say_staged()
@@ -143,6 +150,8 @@ class Newcomer:
         match message:
             case say.Busy(reason):
                 return [do.WaitingFor(f"waiting to be taken into the cluster: {reason}")]
+            case say.CopyAhead():
+                return self._copy(message, now)
             case say.Stage():
                 return self._stage(message, now)
             case say.Decided(cluster_id, change):
@@ -165,6 +174,22 @@ class Newcomer:
             staged,
         )
         return [do.SendOnConnection(self._connection, join)]
+
+    def _copy(self, copy: say.CopyAhead, now: float) -> list[do.Effect]:
+        self._gives_up_at = now + self.settings.formation_deadline_s
+        if self.phase is not Phase.ASKING:  # what is staged is not to be put at risk
+            self._copying = self._copied = copy.name
+            return self._say_copied()
+        if copy.name == self._copying:
+            return self._say_copied() if copy.name == self._copied else []
+        self._copying = copy.name
+        return [effect_of(copy)]
+
+    def _say_copied(self) -> list[do.Effect]:
+        if self._connection is None:
+            return []
+        copied = say.CopiedAhead(self._copied, self.settings.name)
+        return [do.SendOnConnection(self._connection, copied)]
 
     def _stage(self, stage: say.Stage, now: float) -> list[do.Effect]:
         self._gives_up_at = now + self.settings.formation_deadline_s

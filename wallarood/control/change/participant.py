@@ -1,7 +1,8 @@
 """Every member's part in a change besides its vote: what is published, what is staged."""
 # Theory of operation
 # ===================
-# For a planned change a checkpoint is taken after whose barrier no source moves. When the sinks
+# For a planned change each member copies what it will take over, as far as that is there, while
+# records flow. Then a checkpoint is taken after whose barrier no source moves. When the sinks
 # here have published it, all members are told: one of them proposes. Then each member makes durable
 # what it will have in the new epoch, beside what it has, and says so: from that moment on the
 # change may be accepted, and adopting it needs no other worker. Of two proposals the one with the
@@ -10,15 +11,23 @@
 from enum import Enum
 from typing import ClassVar
 
-from wallarood.control.change.decided import adopted
+from wallarood.control.change.decided import adopted, effect_of
 from wallarood.control.change.effects import StageChange
-from wallarood.control.change.events import ChangeStaged, StagingFailed
+from wallarood.control.change.events import AheadCopied, ChangeStaged, StagingFailed
 from wallarood.control.change.view import View
 from wallarood.control.effects import Effect, SendToMember
 from wallarood.control.events import Event, MemberMessage, MemberUp, SinksPublished
 from wallarood.control.machine import Table, transition
 from wallarood.model.ids import NO_BALLOT, Ballot, WorkerName
-from wallarood.model.messages import ChangePublished, Purpose, Stage, Staged, TakeCheckpoint
+from wallarood.model.messages import (
+    ChangePublished,
+    CopiedAhead,
+    CopyAhead,
+    Purpose,
+    Stage,
+    Staged,
+    TakeCheckpoint,
+)
 
 
 class Phase(Enum):
@@ -36,7 +45,7 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
     **{
         (phase, kind): frozenset({phase})
         for phase in Phase
-        for kind in (TakeCheckpoint, SinksPublished, MemberUp)
+        for kind in (TakeCheckpoint, SinksPublished, MemberUp, CopyAhead, AheadCopied)
     },
     (N, Stage): frozenset({G}),
     (G, Stage): frozenset({G}),
@@ -55,6 +64,8 @@ class Participant:
         TakeCheckpoint,
         SinksPublished,
         MemberUp,
+        CopyAhead,
+        AheadCopied,
         Stage,
         ChangeStaged,
         StagingFailed,
@@ -67,6 +78,8 @@ class Participant:
         self._published = 0
         self._ballot: Ballot = NO_BALLOT
         self._proposer: WorkerName = view.leader
+        self._copying = ""
+        self._copied = ""
 
     @property
     def progress(self) -> str:
@@ -96,6 +109,11 @@ class Participant:
                 return [SendToMember(name, ChangePublished(number)) for name in self._view.workers]
             case MemberUp(member) if self._published:
                 return [SendToMember(member.name, ChangePublished(self._published))]
+            case MemberMessage(sender, CopyAhead() as copy):
+                return self._copy(sender, copy)
+            case AheadCopied(name) if name == self._copying:
+                self._copied = name
+                return [self._say_copied()]
             case MemberMessage(sender, Stage() as stage):
                 return self._stage(sender, stage)
             case ChangeStaged(ballot) if ballot == self._ballot:
@@ -106,6 +124,18 @@ class Participant:
                 return [self._say(reason)]
             case _:
                 return []
+
+    def _copy(self, sender: WorkerName, copy: CopyAhead) -> list[Effect]:
+        self._proposer = sender
+        if self.phase is Phase.STAGING:  # it would take the place of what counts
+            self._copying = self._copied = copy.name
+        if copy.name == self._copying:
+            return [self._say_copied()] if copy.name == self._copied else []
+        self._copying = copy.name
+        return [effect_of(copy)]
+
+    def _say_copied(self) -> Effect:
+        return SendToMember(self._proposer, CopiedAhead(self._copied, self._view.me.name))
 
     def _stage(self, sender: WorkerName, stage: Stage) -> list[Effect]:
         if stage.ballot < self._ballot:

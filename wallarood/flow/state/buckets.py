@@ -252,3 +252,7 @@ class BucketState:
                     rows = self.buckets.setdefault(bucket, {})
                     rows.update(zip(piece.keys, piece.states, strict=True))
         self._bases.restored(len(self))
+
+    def base_next(self) -> None:
+        """The next capture is to be a base: what is stored has what is not this worker's."""
+        self._bases.unbased()

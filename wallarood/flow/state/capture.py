@@ -179,6 +179,8 @@ class Bases:
     """When a capture must be a base: once the changes since the last outgrow the state."""
 
     _unsure: dict[int, _Captured] = attrs.field(factory=dict)
+    postponed: int = 0
+    """How many captures are to be changes alone, if there is a base at all."""
     _since: int = 0
     _based: bool = False
     _key_bytes: float = 0.0
@@ -186,7 +188,9 @@ class Bases:
 
     def wanted(self, changes: int, total: int) -> bool:
         """Whether a capture of so many *changes* in a state of *total* keys must be a base."""
-        return not self._based or self._since + changes > total
+        outgrown = self._since + changes > total and not self.postponed
+        self.postponed = max(0, self.postponed - 1)
+        return not self._based or outgrown
 
     def captured(self, part: StatePart, number: int, changes: int) -> None:
         """A capture is whole: the *part* of checkpoint *number* has so many *changes*."""
@@ -211,3 +215,7 @@ class Bases:
     def restored(self, total: int) -> None:
         """A state of *total* keys was put together from a base and changes."""
         self._based, self._since = True, total // 2
+
+    def unbased(self) -> None:
+        """The base that there is does not do any longer."""
+        self._based = False

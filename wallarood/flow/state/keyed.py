@@ -44,6 +44,7 @@ from wallarood.flow.state.capture import (
     Taken,
     Waiting,
 )
+from wallarood.flow.state.in_use import InUse
 from wallarood.flow.stored.decode import FIRST_VERSION, decode_states
 from wallarood.flow.stored.encode import encode_deleted, encode_states
 from wallarood.flow.stored.versions import Versions
@@ -65,18 +66,6 @@ class _Capture:
     chunks: Chunks = attrs.field(factory=Chunks)
 
 
-class _InUse(dict[Any, Any]):
-    """Key → state of those used since the last capture."""
-
-    def __init__(self, take_in: Callable[[Any], Any]) -> None:
-        super().__init__()
-        self._take_in = take_in
-
-    def __missing__(self, key: Any) -> Any:
-        state = self[key] = self._take_in(key)
-        return state
-
-
 @attrs.define(eq=False)
 class KeyedState:
     """A state object for each key, made by `make` when `by_key` is first asked for the key."""
@@ -87,7 +76,7 @@ class KeyedState:
     by_key: defaultdict[Any, Any] = attrs.field(init=False)
     captures: int = attrs.field(default=0, init=False)
     """How many were begun: in each, the keys that are changed are to be marked again."""
-    _in_use: _InUse = attrs.field(init=False)
+    _in_use: InUse = attrs.field(init=False)
     _changed: set[Any] = attrs.field(factory=set)
     """Those that are not in `by_key` were deleted."""
     _deletes: bool = False
@@ -100,10 +89,12 @@ class KeyedState:
     _bases: Bases = attrs.field(factory=Bases)
     _pieces: Pieces = attrs.field(factory=Pieces)
     _capture: _Capture | None = None
+    _captured: int = 0
+    """The checkpoint of the last capture."""
 
     def __attrs_post_init__(self) -> None:
         self.by_key = defaultdict(self.make)
-        self._in_use = _InUse(self.of)
+        self._in_use = InUse(self.of)
 
     def use(self, keys: list[Any]) -> Iterator[Any]:
         """The state object of each of *keys*, for user code to change; drawing makes new ones."""
@@ -195,6 +186,7 @@ class KeyedState:
         *since* is the last checkpoint that is known committed. A capture in progress is dropped.
         """
         self.captures += 1
+        self._captured = number
         own, self._changed = self._changed, set()
         self._in_use.clear()
         self._drop_capture()
@@ -267,3 +259,34 @@ class KeyedState:
                 else:
                     self.by_key.update(zip(keys, states, strict=True))
         self._bases.restored(len(self.by_key))
+
+    # ---- a change of the cluster -----------------------------------------------------------------
+
+    def is_at(self, number: int) -> bool:
+        """Whether it is what was captured for checkpoint *number*: nothing has changed since."""
+        unused = not self._changed and not self._in_use and self._capture is None
+        return unused and self._captured == number
+
+    def take_over(self, states: Iterable["KeyedState"], without: Iterable[Any] = ()) -> None:
+        """Begin with what *states* have, each other keys; nobody else uses them any more.
+
+        What the first has of the keys *without* is left out. As after a restore, nothing counts as
+        changed.
+        """
+        for place, state in enumerate(states):
+            if place:
+                self.by_key.update(state.by_key)
+            else:
+                self.by_key = state.by_key
+                self.by_key.default_factory = self.make
+                deque(map(self.by_key.pop, without, repeat(None)), maxlen=0)
+            self._deletes = self._deletes or state._deletes
+        self._bases.restored(len(self.by_key))
+
+    def base_next(self) -> None:
+        """The next capture is to be a base: what is stored has what is not this worker's."""
+        self._bases.unbased()
+
+    def postpone_base(self, captures: int) -> None:
+        """None of so many captures is to be a base, unless there is none at all."""
+        self._bases.postponed = captures

@@ -16,11 +16,13 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress, islice
+from operator import not_
 from typing import Any
 
+import attrs
 from xxhash import xxh3_64_intdigest
 
-from wallarood.flow.keys import Held, encode_key
+from wallarood.flow.keys import Held, encode_key, encoder_of, kind_of
 from wallarood.flow.source_time import SourceTime
 from wallarood.flow.state.at_once import AtOnce
 from wallarood.flow.state.buckets import BucketState
@@ -42,6 +44,16 @@ def is_by_key(state: State) -> bool:
     return isinstance(state, KeyedState | BucketState)
 
 
+def flags_of(keys: list[Any], slots: frozenset[int], partitions: int) -> list[bool]:
+    """For each of *keys*, as a state holds them, whether its slot is among *slots*."""
+    wanted = [slot in slots for slot in range(partitions)]
+    kind = kind_of(keys)
+    encode = encoder_of(kind) if kind is not None else None
+    if encode is None:
+        return [wanted[slot_of(key, partitions)] for key in keys]
+    return [wanted[digest % partitions] for digest in map(xxh3_64_intdigest, map(encode, keys))]
+
+
 def slot_of(held: Any, partitions: int) -> int:
     """The slot of a key as a state holds it, in either canonical form.
 
@@ -52,31 +64,40 @@ def slot_of(held: Any, partitions: int) -> int:
     return xxh3_64_intdigest(encode_key(held)) % partitions
 
 
-def chosen(chunk: bytes, slots: frozenset[int], partitions: int, *, of: State) -> bytes:
-    """What a chunk of a state by key, such as *of*, has of *slots*; may be empty.
+@attrs.frozen
+class Choice:
+    """Slots of a state by key, such as *state*, of which there are *partitions* in all."""
 
-    Raises ApplicationError: a state cannot be read or migrated.
-    """
-    pieces = decode_pieces(chunk, computation=of.computation, versions=_versions_of(of))
-    return b"".join(
-        part for piece in pieces for part in _chosen_of(piece, slots, partitions, of=of)
-    )
+    state: State
+    slots: frozenset[int]
+    partitions: int
+
+    def of(self, chunk: bytes, keys: list[list[Any]] | None = None) -> bytes:
+        """What a chunk has of the slots, may be empty; its keys are added to *keys*.
+
+        Raises ApplicationError: a state cannot be read or migrated.
+        """
+        state = self.state
+        pieces = decode_pieces(chunk, computation=state.computation, versions=_versions_of(state))
+        return b"".join(part for piece in pieces for part in self._of_piece(piece, keys))
+
+    def _of_piece(self, piece: Piece, noted: list[list[Any]] | None) -> list[bytes]:
+        if piece.states is DELETED and not piece.keys:
+            return [] if piece.bucket is None else [encode_bucket_deleted(piece.bucket)]
+        flags = flags_of(piece.keys, self.slots, self.partitions)
+        keys = list(compress(piece.keys, flags))
+        if not keys:
+            return []
+        if noted is not None:
+            noted.append(keys)
+        if piece.states is DELETED:
+            return [encode_deleted(keys)]
+        states = list(compress(piece.states, flags))
+        return _encoded(self.state, keys, states, bucket=piece.bucket)
 
 
 def _versions_of(state: State) -> Versions:
     return state.versions if isinstance(state, KeyedState) else FIRST_VERSION
-
-
-def _chosen_of(piece: Piece, slots: frozenset[int], partitions: int, *, of: State) -> list[bytes]:
-    if piece.states is DELETED and not piece.keys:
-        return [] if piece.bucket is None else [encode_bucket_deleted(piece.bucket)]
-    flags = [slot_of(key, partitions) in slots for key in piece.keys]
-    keys = list(compress(piece.keys, flags))
-    if not keys:
-        return []
-    if piece.states is DELETED:
-        return [encode_deleted(keys)]
-    return _encoded(of, keys, list(compress(piece.states, flags)), bucket=piece.bucket)
 
 
 def _encoded(
@@ -113,7 +134,10 @@ def _rows_of(state: State) -> Iterator[tuple[list[Any], list[Any], Any]]:
 
 
 def keep_only(state: State, slots: frozenset[int], partitions: int) -> None:
-    """Leave out of *state*, which was restored, the keys of slots that are not among *slots*."""
+    """Leave out of *state*, which was restored, the keys of slots that are not among *slots*.
+
+    What is stored of it still has them, so the next capture is to be a base.
+    """
     match state:
         case KeyedState():
             tables: list[dict[Any, Any]] = [state.by_key]
@@ -122,11 +146,13 @@ def keep_only(state: State, slots: frozenset[int], partitions: int) -> None:
         case _:
             return
     for rows in tables:
-        for key in [each for each in rows if slot_of(each, partitions) not in slots]:
+        keys = list(rows)
+        for key in compress(keys, map(not_, flags_of(keys, slots, partitions))):
             del rows[key]
     if isinstance(state, BucketState):
         for bucket in [each for each, rows in state.buckets.items() if not rows]:
             del state.buckets[bucket]
+    state.base_next()
 
 
 def met(state: AtOnce, kind: StageKind, chunks: Sequence[bytes]) -> bytes:

@@ -60,6 +60,28 @@ class AskThere:
 
 
 @attrs.frozen
+class CopyAhead:
+    """The receiver may copy, while records flow, what it is to take over in *topology*.
+
+    *name* tells the request from others; `previous` and `old_members` are as those of `Stage`.
+    """
+
+    name: str
+    cluster_id: ClusterId
+    topology: Topology
+    previous: Topology
+    old_members: tuple[Member, ...]
+
+
+@attrs.frozen
+class CopiedAhead:
+    """The *worker* has copied what it could: what has changed since is left for later."""
+
+    name: str
+    worker: WorkerName
+
+
+@attrs.frozen
 class Stage:
     """The receiver is to make durable what it has in the epoch of *change*, before that is so.
 
@@ -151,6 +173,8 @@ ChangeMessage: TypeAlias = (
     | ChangeAnswered
     | JoinRunning
     | AskThere
+    | CopyAhead
+    | CopiedAhead
     | Stage
     | Staged
     | Accept

@@ -35,19 +35,27 @@ class ReplicaHello(msgspec.Struct, frozen=True):
     round: int
 
 
-class PartWanted(msgspec.Struct, frozen=True):
-    """A part is wanted; of its state only *slots*, or all if there are none named."""
-
-    part: PartName
-    slots: Slots | None = None
-
-
 class ChunkGroup(msgspec.Struct, frozen=True):
     """So many chunks of a computation, as checkpoint *number* has written them."""
 
     computation: str
     number: int
     count: int
+
+
+LAST = -1
+"""In the place of a checkpoint's number: the last that is known committed where it is asked for."""
+
+
+class PartWanted(msgspec.Struct, frozen=True):
+    """A part is wanted; of its state only *slots*, or all if there are none named.
+
+    Chunks that are *there* already are not to come again.
+    """
+
+    part: PartName
+    slots: Slots | None = None
+    there: tuple[ChunkGroup, ...] = ()
 
 
 class PartHead(msgspec.Struct, frozen=True):

@@ -1,6 +1,6 @@
 """The effects of a change become deeds: votes, staging, adopting, leaving."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import assert_never
 
@@ -12,6 +12,7 @@ from wallarood.control.change.events import VoteWritten
 from wallarood.model.change import Vote
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import RefusedError, WallaroodError
+from wallarood.runtime.change.ahead import copy_ahead
 from wallarood.runtime.change.staging import stage
 from wallarood.runtime.ports import CheckpointStore
 from wallarood.runtime.store.calls import in_turn, stored
@@ -26,12 +27,13 @@ def perform_change(worker: Worker, effect: do.OfAChange) -> None:
     match effect:
         case do.WriteVote(vote):
             in_turn(worker, partial(_write_vote, vote=vote))
+        case do.CopyAhead():
+            _begin_staging(worker, partial(copy_ahead, worker, effect))
         case do.StageChange():
-            _end_staging(worker)
-            scope = worker.change.staging = trio.CancelScope()
-            worker.nursery.start_soon(_stage, worker, effect, scope)
+            _begin_staging(worker, partial(stage, worker, effect))
         case do.Unstage():
             _end_staging(worker)
+            worker.change.ahead = None
             in_turn(worker, _unstage)
         case do.AdoptChange(record):
             _end_staging(worker)
@@ -61,9 +63,16 @@ def _end_staging(worker: Worker) -> None:
         worker.change.staging.cancel()
 
 
-async def _stage(worker: Worker, effect: do.StageChange, scope: trio.CancelScope) -> None:
-    with scope:
-        await stage(worker, effect)
+def _begin_staging(worker: Worker, call: Callable[[], Awaitable[None]]) -> None:
+    """Stage, or copy ahead: one ends the other."""
+    _end_staging(worker)
+    scope = worker.change.staging = trio.CancelScope()
+
+    async def run() -> None:
+        with scope:
+            await call()
+
+    worker.nursery.start_soon(run)
 
 
 async def _write_vote(worker: Worker, turn: Turn, *, vote: Vote) -> None:

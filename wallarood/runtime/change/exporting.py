@@ -1,44 +1,99 @@
 """What another worker takes over, read from the checkpoints here and chosen by slot."""
+# Theory of operation
+# ===================
+# Who takes slots over asks for them while records flow, and then once more for what has changed
+# since. The first time the reader rests between chunks, for it takes turns with the flow: so it
+# costs a fifth of it at most. Meanwhile no base is begun, or all would have changed.
+#
+# The keys that are handed over are noted: this worker forgets them when the change is adopted, and
+# would have to look at each of its keys to find them.
 
+import time
 from collections.abc import Iterator
 
+import attrs
 import msgspec
 
 from wallarood.flow.compile import make_states
-from wallarood.flow.state.moving import chosen
+from wallarood.flow.state.keyed import KeyedState
+from wallarood.flow.state.moving import Choice
 from wallarood.model.cluster_record import ClusterRecord
-from wallarood.model.messages.replicas import Chunk, PartHead, PartWanted
+from wallarood.model.messages.replicas import LAST, Chunk, PartHead, PartWanted
 from wallarood.model.pipeline import Application
+from wallarood.runtime.change.kept import Gone, Noted
+from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.ports import RecordStore
 
+REST = 4.0
+"""For how many times as long as it works a reader rests while records flow."""
+CAPTURES = 16
+"""How many captures after a chunk was read are no base."""
 
-def read_chosen(
-    store: RecordStore, record: ClusterRecord, wanted: PartWanted, *, application: Application
-) -> tuple[PartHead, Iterator[list[Chunk]]]:
-    """A part of a checkpoint, of its state by key only the slots that are wanted. Blocks.
 
-    No slots of a computation that is named are all of it. There are as many chunks as there were:
-    some may be empty. Raises as `RecordStore.read_part`, and ApplicationError while it is read.
-    """
-    head, chunks = store.read_part(record.cluster_id, wanted)
-    slots = {name: frozenset(those) for name, those in wanted.slots or () if those}
-    states = {
-        name: (state, len(stage.partition_owners))
-        for stage in record.topology.stages
-        if stage.partition_owners and slots
-        for name, state in make_states(application, stage).items()
-        if name in slots
-    }
-    if not states:
-        return head, chunks
+@attrs.frozen
+class Exporter:
+    """What is read of *store*, in the epoch of *record*; *job* is what works on the states."""
 
-    def choose(chunk: Chunk) -> Chunk:
-        name = chunk.computation
-        if name not in states:
+    store: RecordStore
+    record: ClusterRecord
+    application: Application
+    gone: Gone
+    job: Job | None = None
+
+    def read(self, wanted: PartWanted) -> tuple[PartHead, Iterator[list[Chunk]]]:
+        """A part of a checkpoint, of its state by key only the slots that are wanted. Blocks.
+
+        No slots of a computation that is named are all of it. There are as many chunks as there
+        were: some may be empty. Raises as `RecordStore.read_part`, and ApplicationError while it is
+        read.
+        """
+        head, chunks = self.store.read_part(self.record.cluster_id, wanted, there=wanted.there)
+        choices = self._choices(wanted)
+        if wanted.part.number == LAST:
+            return head, self._at_rest(chunks, choices)
+        return head, (self._chosen(some, choices) for some in chunks) if choices else chunks
+
+    def _choices(self, wanted: PartWanted) -> dict[str, Choice]:
+        slots = {name: frozenset(those) for name, those in wanted.slots or () if those}
+        choices = {
+            name: Choice(state, slots[name], len(stage.partition_owners))
+            for stage in self.record.topology.stages
+            if stage.partition_owners and slots
+            for name, state in make_states(self.application, stage).items()
+            if name in slots
+        }
+        for name in choices:
+            if not wanted.there:
+                self.gone[name, slots[name]] = Noted()
+        return choices
+
+    def _chosen(self, chunks: list[Chunk], choices: dict[str, Choice]) -> list[Chunk]:
+        return [self._of(chunk, choices.get(chunk.computation)) for chunk in chunks]
+
+    def _of(self, chunk: Chunk, choice: Choice | None) -> Chunk:
+        if choice is None:
             return chunk
-        state, partitions = states[name]
-        return msgspec.structs.replace(
-            chunk, data=chosen(chunk.data, slots[name], partitions, of=state)
-        )
+        noted = self.gone.setdefault((chunk.computation, choice.slots), Noted())
+        data = choice.of(chunk.data, noted.keys)
+        noted.chunks.add((chunk.number, chunk.sequence))
+        return msgspec.structs.replace(chunk, data=data)
 
-    return head, (list(map(choose, some)) for some in chunks)
+    def _at_rest(
+        self, chunks: Iterator[list[Chunk]], choices: dict[str, Choice]
+    ) -> Iterator[list[Chunk]]:
+        self._postpone_bases(choices)
+        for some in chunks:
+            for chunk in some:
+                began = time.perf_counter()
+                chosen = self._of(chunk, choices.get(chunk.computation))
+                took = time.perf_counter() - began
+                yield [chosen]
+                self._postpone_bases(choices)
+                time.sleep(REST * took)
+
+    def _postpone_bases(self, choices: dict[str, Choice]) -> None:
+        states = self.job.collector.states.values() if self.job is not None else ()
+        for some in states:
+            for name, state in some.items():
+                if name in choices and isinstance(state, KeyedState):
+                    state.postpone_base(CAPTURES)

@@ -2,16 +2,13 @@
 # Theory of operation
 # ===================
 # The job is halted, and what the disks hold does not change: so what is asked of others is what it
-# will be. A part is fetched from each of the other workers in turn. State by key is put together
-# computation by computation, in a thread, and written before the next has come: memory holds what
-# one computation gains, which it is to hold anyway.
+# will be. A part is fetched from each of the other workers in turn. What comes is written as it
+# comes, and what may have been copied before, while records flowed, is not asked for again.
 #
 # Nothing of it counts until it is adopted. A worker that dies here stages from the beginning; what
 # is staged as a whole is not staged again.
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
 import structlog
@@ -21,44 +18,34 @@ from wallarood.control.change.effects import StageChange
 from wallarood.control.change.events import ChangeStaged, StagingFailed
 from wallarood.control.replicas.ring import keeper_of
 from wallarood.flow.state.at_once import AtOnce
-from wallarood.flow.state.moving import chosen, met, put_together
+from wallarood.flow.state.keyed import KeyedState
+from wallarood.flow.state.moving import Choice, met, put_together
 from wallarood.model.change import Change, PartName
-from wallarood.model.errors import (
-    PeersGoneError,
-    RemoteProtocolError,
-    WallaroodError,
-)
+from wallarood.model.errors import WallaroodError
 from wallarood.model.ids import WorkerName
-from wallarood.model.messages.replicas import (
-    Chunk,
-    PartHead,
-    PartRefused,
-    PartWanted,
-    TransferHello,
-)
 from wallarood.model.staging import StagedChain, StagedChange, StagedPart
+from wallarood.runtime.change.collecting import Collected, Collector, OutdatedError, chain_in
+from wallarood.runtime.change.kept import Kept, KeptState
 from wallarood.runtime.change.opening import open_gained
 from wallarood.runtime.change.rebuilding import rebuild, replaces
 from wallarood.runtime.change.takeover import How, Part, Position, Takeover
 from wallarood.runtime.change.versions import former_names
-from wallarood.runtime.peers.transfer import fetch_part
-from wallarood.runtime.ports import ChangeStore
-from wallarood.runtime.store.calls import stored
 from wallarood.runtime.worker import Worker
-
-FETCH_S = 60.0
-"""How long a worker that does not answer is asked."""
-AGAIN_S = 0.2
-
-T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
 
 async def stage(worker: Worker, wanted: StageChange) -> None:
     """Stage the change, and say that it is staged, or why it cannot be."""
+    ahead, worker.change.ahead = worker.change.ahead, None
     try:
-        await _Staging.of(worker, wanted).run()
+        staging = _Staging.of(worker, wanted)
+        fits = ahead is not None and ahead.takeover == staging.takeover
+        try:
+            await staging.run(ahead if fits else None)
+        except OutdatedError:
+            log.info("what was copied while records flowed has been overtaken: copying all again")
+            await _Staging.of(worker, wanted).run(None)
     except WallaroodError as error:
         log.warning("the change cannot be staged", reason=error.message)
         worker.post(StagingFailed(wanted.ballot, error.message))
@@ -75,13 +62,11 @@ class _Staging:
     wanted: StageChange
     change: Change
     takeover: Takeover
-    number: int = 0
+    collected: Collected
     heads: dict[WorkerName, Any] = attrs.field(factory=dict)
     """The manifests of all, by their names."""
-    brought: dict[str, list[list[bytes]]] = attrs.field(factory=dict)
-    """The chunks of states that are not by slot: of each worker that was asked, its own."""
-    staged: dict[str, int] = attrs.field(factory=dict)
-    """How many chunks of each computation are staged."""
+    brought: dict[str, list[bytes]] = attrs.field(factory=dict)
+    """The chunks of states that are not by slot."""
 
     @classmethod
     def of(cls, worker: Worker, wanted: StageChange) -> "_Staging":
@@ -94,23 +79,30 @@ class _Staging:
             worker.member.name,
             former_names(worker, change),
         )
-        return cls(worker, wanted, change, takeover)
+        collected = Collected(worker, takeover, wanted.record.cluster_id)
+        return cls(worker, wanted, change, takeover, collected)
 
-    async def run(self) -> None:
-        """Stage it, unless it is staged. Raises WallaroodError: it cannot be."""
+    async def run(self, ahead: Collected | None) -> None:
+        """Stage it, unless it is staged. Raises WallaroodError: it cannot be.
+
+        Raises OutdatedError: what came *ahead* of it does not help.
+        """
         cluster_id = self.wanted.record.cluster_id
-        if await self._stored(lambda store: store.is_staged(self.change)):
+        if await self.collected.stored(lambda store: store.is_staged(self.change)):
             return
         log.info(self.takeover.moving, epoch=self.change.epoch)
-        self._tell(0, 1)
-        self.number = await self._stored(lambda store: store.begin())
-        own = await self._stored(lambda store: store.own_part(self.change.basis))
+        self.collected.tell(0, 1)
+        if ahead is None:
+            await self.collected.begin()
+        else:
+            self.collected = ahead
+        own = await self.collected.stored(lambda store: store.own_part(self.change.basis))
         if own is None and replaces(self.change, self.takeover.worker):
-            own = await rebuild(self.worker, self.wanted, self._stored)
+            own = await rebuild(self.worker, self.wanted, self.collected.stored)
         if own is not None:
             self.heads[self.takeover.worker] = own
         for name in self.takeover.others:
-            await self._fetch(name, cluster_id)
+            await self._fetch(name)
         had = {name: _positions_in(head) for name, head in self.heads.items()}
         self.takeover.check_leavers(had)
         positions = self.takeover.positions(had)
@@ -123,79 +115,30 @@ class _Staging:
             for step, state, unpublished in writers
             if self.takeover.keeps_sink(step)
         ]
+        number = self.collected.number
         staged = StagedChange(
             self.wanted.ballot,
             self.wanted.record,
             self.wanted.previous,
             self.wanted.old_members,
-            StagedPart(
-                self.number, self.change.basis, tuple(positions), tuple(sinks), tuple(chains)
-            ),
+            StagedPart(number, self.change.basis, tuple(positions), tuple(sinks), tuple(chains)),
         )
-        await self._stored(lambda store: store.finish(staged))
-
-    async def _stored(self, call: Callable[[ChangeStore], T]) -> T:
-        worker = self.worker
-        return await stored(
-            worker,
-            worker.turns.take(),
-            lambda store: call(worker.store.changes_in(store)),
-            of=self.wanted.record.cluster_id,
-        )
+        await self.collected.stored(lambda store: store.finish(staged))
+        self.worker.change.kept = self._kept()
 
     # ---- what others have ------------------------------------------------------------------------
 
-    async def _fetch(self, name: WorkerName, cluster_id: str) -> None:
+    async def _fetch(self, name: WorkerName) -> None:
         """Fetch what *name* brings. Raises PeersGoneError: it does not answer for long."""
         me, basis, members = self.worker.member, self.change.basis, self.wanted.old_members
         keeper = keeper_of(name, self.wanted.previous.workers, self.change.gone)
         member = next((each for each in members if each.name == keeper != me.name), me)
-        wanted = PartWanted(
-            PartName(self.wanted.previous.epoch, name, basis.round, basis.number),
-            self.takeover.wanted_of(name),
-        )
-        hello = TransferHello(cluster_id, self.wanted.previous.epoch, me.name, me.incarnation)
-        until = trio.current_time() + FETCH_S
-        while True:
-            taking = _Taking(self, name)
-            try:
-                answer = await fetch_part(
-                    self.worker.dial_data(member.data),
-                    hello,
-                    wanted,
-                    take=taking.take,
-                    frame_bytes_max=self.worker.settings.links.frame_bytes_max,
-                )
-            except (OSError, trio.TooSlowError, trio.BrokenResourceError, RemoteProtocolError) as e:
-                reason = str(e) or type(e).__name__
-                if taking.began or trio.current_time() > until:
-                    raise PeersGoneError(f"{name} does not hand over its part: {reason}") from e
-                log.debug("a part is not handed over yet", peer=name, reason=reason)
-                await trio.sleep(AGAIN_S)
-                continue
-            if isinstance(answer, PartRefused):
-                raise PeersGoneError(f"{name} does not hand over its part: {answer.reason}")
-            await taking.end()
-            self.heads[name] = answer.manifest
-            return
-
-    async def gained(self, part: Part, chunks: Sequence[bytes]) -> None:
-        """Chunks of state by key have come, all of one worker's: stage them as a base."""
-        new = next(each for each in self.takeover.parts() if each.name == part.name).state
-        base = await trio.to_thread.run_sync(put_together, new, chunks)
-        await self._add(part.name, base)
-
-    async def _add(self, name: str, chunks: Sequence[bytes]) -> None:
-        if not chunks:
-            return
-        after, number = self.staged.get(name, 0), self.number
-        await self._stored(lambda store: store.add(number, name, chunks, after=after))
-        self.staged[name] = after + len(chunks)
-
-    def _tell(self, chunks: int, total: int) -> None:
-        done = 100 * chunks // max(1, total)
-        self.worker.change.moving = f"{self.takeover.moving}: {done} %"
-        self.worker.notify()
+        collector = Collector(self.collected, name)
+        part = PartName(self.wanted.previous.epoch, name, basis.round, basis.number)
+        head = await collector.fetch(member, part, self.takeover.wanted_of(name))
+        self.heads[name] = head.manifest
+        for computation, chunks in collector.brought.items():
+            self.brought.setdefault(computation, []).extend(chunks)
 
     # ---- what this worker has then ---------------------------------------------------------------
 
@@ -206,29 +149,28 @@ class _Staging:
             await self._check(part)
         if own is not None and part.was != part.name and part.how is not How.MET:
             # Chunks are stored under the name of their computation.
-            await self._add(part.name, await self._own_chunks(part.was))
+            await self.collected.add(part.name, await self._own_chunks(part.was))
             own = {**own, "links": []}
         match part.how:
             case How.BY_SLOT if own is not None and own["narrowed"] and part.gained:
                 await self._put_own_together(part)
                 own = None
             case How.MET:
-                chunks = [each for some in self.brought.get(part.name, ()) for each in some]
+                chunks = list(self.brought.get(part.name, ()))
                 if own is not None:
                     chunks += await self._own_chunks(part.was)
                 if chunks:
                     assert isinstance(part.state, AtOnce)
-                    await self._add(part.name, [met(part.state, part.stage.kind, chunks)])
+                    await self.collected.add(part.name, [met(part.state, part.stage.kind, chunks)])
                 own = None
             case How.WHOLE:
-                for some in self.brought.get(part.name, ()):
-                    await self._add(part.name, some)
+                await self.collected.add(part.name, self.brought.get(part.name, ()))
             case _:
                 pass
         links = [tuple(each) for each in own["links"]] if own is not None else []
-        if count := self.staged.get(part.name, 0):
-            links.append((-self.number, count))
-        narrowed = own is not None and (own["narrowed"] or part.loses)
+        if count := self.collected.staged.get(part.name, 0):
+            links.append((-self.collected.number, count))
+        narrowed = own is not None and (own["narrowed"] or bool(part.lost))
         by_slot = part.how is How.BY_SLOT or self.takeover.former is not None
         return StagedChain(part.name, tuple(links), narrowed and by_slot)
 
@@ -238,55 +180,54 @@ class _Staging:
         await trio.to_thread.run_sync(part.state.restore, chunks)
 
     def _own_chain(self, name: str) -> dict[str, Any] | None:
-        chains = self.heads.get(self.takeover.worker, {}).get("chains", ())
-        own = next((each for each in chains if each["computation"] == name), None)
-        return None if own is None else {"narrowed": False, **own}
+        return chain_in(self.heads.get(self.takeover.worker, {}), name)
 
     async def _own_chunks(self, name: str) -> list[bytes]:
         number = self.change.basis.number
-        chunks: list[bytes] = await self._stored(lambda store: store.chunks_of(number, name))
-        return chunks
+        return await self.collected.stored(lambda store: store.chunks_of(number, name))
 
     async def _put_own_together(self, part: Part) -> None:
         slots, partitions = part.had & part.owned, len(part.stage.partition_owners)
         own = await self._own_chunks(part.name)
-        choose = partial(chosen, slots=slots, partitions=partitions, of=part.state)
-        kept = await trio.to_thread.run_sync(lambda: list(map(choose, own)))
-        await self.gained(part, kept)
+        choice = Choice(part.state, slots, partitions)
+        new = self.takeover.part(part.name).state
+        base = await trio.to_thread.run_sync(
+            lambda: put_together(new, [choice.of(chunk) for chunk in own])
+        )
+        await self.collected.add(part.name, base)
 
+    # ---- what need not be read again -------------------------------------------------------------
 
-@attrs.define(eq=False)
-class _Taking:
-    """What comes from *name*, sorted by computation; all chunks of one come one after another."""
+    def _kept(self) -> Kept:
+        """What goes on in memory as it is, where this worker adopts the change in this life."""
+        kept = {part.name: self._kept_of(part) for part in self.takeover.parts()}
+        states = {name: state for name, state in kept.items() if state is not None}
+        return Kept(self.change, states, self.worker.change.gone)
 
-    staging: _Staging
-    name: WorkerName
-    began: bool = False
-    _chunks: int = 0
-    _of: str = ""
-    _some: list[bytes] = attrs.field(factory=list)
-
-    async def take(self, head: PartHead, chunks: list[Chunk]) -> None:
-        self.began = True
-        for chunk in chunks:
-            if chunk.computation != self._of:
-                await self.end()
-                self._of = chunk.computation
-            self._some.append(chunk.data)
-        self._chunks += len(chunks)
-        self.staging._tell(self._chunks, head.chunks)
-
-    async def end(self) -> None:
-        """All chunks of a computation have come."""
-        name, some = self._of, self._some
-        self._of, self._some = "", []
-        if not name:
-            return
-        part = next(each for each in self.staging.takeover.parts() if each.was == name)
+    def _kept_of(self, part: Part) -> KeptState | None:
+        if not isinstance(part.state, KeyedState) or self.takeover.former is not None:
+            return None
+        own = self._own_state(part.name) if part.had_here else None
+        if part.had_here and own is None:
+            return None
         if part.how is How.BY_SLOT:
-            await self.staging.gained(part, some)
-        else:
-            self.staging.brought.setdefault(part.name, []).append(some)
+            gained = tuple(self.collected.state_of(part, owner) for owner in part.gained)
+            links = (self._own_chain(part.was) or {}).get("links", ())
+            chunks = frozenset((number, place) for number, n in links for place in range(n))
+            slots = len(part.stage.partition_owners)
+            return KeptState(own, gained, part.lost, slots, chunks)
+        return KeptState(own) if own is not None else None
+
+    def _own_state(self, name: str) -> KeyedState | None:
+        """That of the job here, if nothing has changed in it since the basis."""
+        round_ = self.worker.round
+        if round_ is None or round_.job is None or self.worker.job is not None:
+            return None
+        for states in round_.job.collector.states.values():
+            state = states.get(name)
+            if isinstance(state, KeyedState) and state.is_at(self.change.basis.number):
+                return state
+        return None
 
 
 def _positions_in(manifest: Any) -> list[Position]:

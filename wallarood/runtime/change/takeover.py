@@ -20,6 +20,7 @@ from typing import Any
 import attrs
 
 from wallarood.flow.compile import make_states
+from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.state.moving import is_by_key
 from wallarood.flow.state.state import State
 from wallarood.flow.steps.timed import OF_CLOCKS
@@ -71,9 +72,14 @@ class Part:
         return self.state.computation
 
     @property
-    def loses(self) -> bool:
-        """Whether slots go from here."""
-        return bool(self.had - self.owned)
+    def lost(self) -> frozenset[int]:
+        """The slots that go from here."""
+        return self.had - self.owned
+
+    @property
+    def comes_by_key(self) -> bool:
+        """Whether it comes key by key: no more is deleted at once."""
+        return self.how is How.BY_SLOT and isinstance(self.state, KeyedState)
 
 
 @attrs.frozen
@@ -97,6 +103,22 @@ class Takeover:
         for stage in self.topology.stages_on(self.worker):
             for state in make_states(self.application, stage).values():
                 yield self._part(state, stage)
+
+    def part(self, name: str) -> Part:
+        """The state of a computation, made anew."""
+        return next(each for each in self.parts() if each.name == name)
+
+    def part_was(self, name: str) -> Part:
+        """The state, made anew, that was called *name* in the epoch before."""
+        return next(each for each in self.parts() if each.was == name)
+
+    def ahead_of(self, owner: WorkerName) -> Slots:
+        """What may come from *owner* while records flow: of it only changes are to follow."""
+        return tuple(
+            (part.name, part.gained[owner])
+            for part in self.parts()
+            if part.comes_by_key and owner in part.gained
+        )
 
     def _was(self, name: str) -> str:
         """The former name of a step or of its clock; empty: it is new."""

@@ -1,11 +1,17 @@
 """A data connection that a peer has made: for records of a round, or for parts of checkpoints."""
 
-from functools import partial
+from collections.abc import Iterator
 
 import attrs
 
 from wallarood.model.errors import RemoteProtocolError
-from wallarood.model.messages.replicas import ReplicaHello, TransferHello
+from wallarood.model.messages.replicas import (
+    Chunk,
+    PartHead,
+    PartWanted,
+    ReplicaHello,
+    TransferHello,
+)
 from wallarood.runtime.peers.greeting import Greeted, greeted
 from wallarood.runtime.peers.links import refuse_data
 from wallarood.runtime.peers.parts import Conversation
@@ -53,9 +59,13 @@ async def _serve_transfer(worker: Worker, came: Greeted, hello: TransferHello) -
         raise RemoteProtocolError(f"{hello.worker} wants parts of cluster {hello.cluster_id}")
     conversation = Conversation.after(came.channel, came.frames, came.rest)
     # When parts are first asked for: what chooses of them is not needed before.
-    from wallarood.runtime.change.exporting import read_chosen  # noqa: PLC0415
+    from wallarood.runtime.change.exporting import Exporter  # noqa: PLC0415
 
-    read = partial(read_chosen, worker.store, record, application=worker.application)
+    def read(wanted: PartWanted) -> tuple[PartHead, Iterator[list[Chunk]]]:
+        change, round_ = worker.change, worker.round
+        job = round_.job if round_ is not None else None
+        return Exporter(worker.store, record, worker.application, change.gone, job).read(wanted)
+
     await serve_parts(conversation, read, lambda owner: worker.store.copied_files(owner).pieces())
 
 

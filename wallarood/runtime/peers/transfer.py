@@ -12,9 +12,11 @@ from typing import TypeAlias
 
 import trio
 
+from wallarood.model.change import PartName
 from wallarood.model.errors import RemoteProtocolError, WallaroodError
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages.replicas import (
+    LAST,
     Chunk,
     Credit,
     FilePiece,
@@ -140,7 +142,7 @@ async def take_part(
     head = await _hear(conversation)
     if isinstance(head, PartRefused):
         return head
-    if not isinstance(head, PartHead) or head.part != wanted.part:
+    if not isinstance(head, PartHead) or not _is_of(head.part, wanted.part):
         raise RemoteProtocolError(f"expected part {wanted.part}, found {head!r:.200}")
     assembler = Assembler(head)
     some: list[Chunk] = []
@@ -169,6 +171,12 @@ async def take_part(
                 some, taken = [], True
             await conversation.say(Credit(credit))
             credit = 0
+
+
+def _is_of(part: PartName, wanted: PartName) -> bool:
+    if wanted.number == LAST:
+        return (part.layout, part.owner) == (wanted.layout, wanted.owner)
+    return part == wanted
 
 
 async def _hear(conversation: Conversation) -> object:

@@ -38,8 +38,15 @@ async def restore(worker: Worker, round_: Round, failed: Callable[[BaseException
     await worker.setups.open(worker.nursery, lambda error: worker.post(JobBroke(error)))
     wiring = Wiring(record.topology, worker.member.name)
     number = round_.proposal.checkpoint.number
-    restored: Restored = await trio.to_thread.run_sync(worker.checkpoints.restore, number)
-    states = await trio.to_thread.run_sync(restore_states, worker.application, wiring, restored)
+    kept = worker.change.kept
+    in_memory = kept.begin(round_.proposal.checkpoint, record.change) if kept is not None else ()
+    restored: Restored = await trio.to_thread.run_sync(
+        partial(worker.checkpoints.restore, number, without=in_memory)
+    )
+    make = partial(restore_states, worker.application, wiring, restored)
+    if kept is not None:
+        make = partial(make, kept=kept.take)
+    states = await trio.to_thread.run_sync(make)
     segments = await trio.to_thread.run_sync(compile_stages, worker.application, wiring, states)
     codecs = codecs_of(worker.application, record.topology, rule=settings.pickle)
     if len(record.topology.workers) > 1:

@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 def begin_round(worker: Worker, proposal: RoundProposal) -> None:
     """Begin the round of *proposal*, which is durable everywhere."""
     worker.round = Round(proposal)
+    worker.change.gone, worker.change.ahead = {}, None
     worker.gate.open("stop")
     worker.gate.open("hold")
     worker.gate.open("start")

@@ -5,8 +5,15 @@ import pytest
 from support.nodes import changed, failure, founding, member, of, record, said, sent
 
 from wallarood.control import effects as do
-from wallarood.control.change.effects import AdoptChange, SeekAt, SetAside, StageChange, Unstage
-from wallarood.control.change.events import ChangeStaged, StagingFailed
+from wallarood.control.change.effects import (
+    AdoptChange,
+    CopyAhead,
+    SeekAt,
+    SetAside,
+    StageChange,
+    Unstage,
+)
+from wallarood.control.change.events import AheadCopied, ChangeStaged, StagingFailed
 from wallarood.control.change.newcomer import Newcomer, Phase
 from wallarood.control.events import ConnectionLost, ConnectionOpened, TimerFired
 from wallarood.model import messages as say
@@ -114,3 +121,26 @@ def test_who_takes_it_for_a_member_is_told_to_come_later() -> None:
     ((_, answer),) = sent(gamma().step(said(9, attach), 0.0))
     assert isinstance(answer, say.Busy)
     assert of(do.Fail, gamma().step(said(9, say.Heartbeat(())), 0.0)) == []
+
+
+COPY = say.CopyAhead("first", WC, CHANGE.topology, BEFORE.topology, BEFORE.members)
+COPIED = say.CopiedAhead("first", "gamma")
+
+
+def test_it_copies_ahead_and_says_so_also_on_another_connection() -> None:
+    machine = gamma()
+    (wanted,) = of(CopyAhead, machine.step(said(1, COPY), 0.0))
+    assert wanted.topology == CHANGE.topology
+    assert machine.step(said(1, COPY), 0.0) == []
+    machine.step(ConnectionLost(1), 0.0)
+    assert machine.step(AheadCopied("first"), 0.0) == []
+    machine.step(ConnectionOpened(2, ""), 0.0)
+    assert sent(machine.step(said(2, COPY), 0.0)) == [(2, COPIED)]
+    assert machine.phase is Phase.ASKING
+
+
+def test_one_in_doubt_copies_nothing_over_what_it_has_staged() -> None:
+    machine = in_doubt()
+    effects = machine.step(said(1, COPY), 0.0)
+    assert of(CopyAhead, effects) == []
+    assert sent(effects) == [(1, COPIED)]

@@ -3,12 +3,13 @@
 from support.nodes import changed, member, of, record
 
 from wallarood.control.change.decided import adopted
-from wallarood.control.change.effects import StageChange
-from wallarood.control.change.events import ChangeStaged, StagingFailed
+from wallarood.control.change.effects import CopyAhead, StageChange
+from wallarood.control.change.events import AheadCopied, ChangeStaged, StagingFailed
 from wallarood.control.change.participant import Participant, Phase
 from wallarood.control.change.view import View
 from wallarood.control.effects import Effect, SendToMember
 from wallarood.control.events import Event, MemberMessage, MemberUp, SinksPublished
+from wallarood.model import messages as say
 from wallarood.model.ids import NO_SEAT, Ballot
 from wallarood.model.messages import ChangePublished, Purpose, Stage, Staged, TakeCheckpoint
 
@@ -88,3 +89,30 @@ def test_what_is_waited_for_is_said_until_a_round_runs_again() -> None:
     assert machine.progress.endswith("is durable; waiting for the others")
     view.running = True
     assert machine.progress == ""
+
+
+def copying(name: str) -> MemberMessage:
+    message = say.CopyAhead(name, HERE.cluster_id, CHANGE.topology, HERE.topology, HERE.members)
+    return MemberMessage("alpha", message)
+
+
+def test_what_will_be_taken_over_is_copied_ahead_once() -> None:
+    machine = participant()
+    (wanted,) = machine.step(copying("first"), 0.0)
+    assert wanted == CopyAhead(
+        "first", HERE.cluster_id, CHANGE.topology, HERE.topology, HERE.members
+    )
+    assert machine.step(copying("first"), 0.0) == [], "it is under way"
+    assert machine.step(AheadCopied("older"), 0.0) == []
+    done = [SendToMember("alpha", say.CopiedAhead("first", "beta"))]
+    assert machine.step(AheadCopied("first"), 0.0) == done
+    assert machine.step(copying("first"), 0.0) == done
+    assert [type(each) for each in machine.step(copying("second"), 0.0)] == [CopyAhead]
+
+
+def test_a_late_wish_for_copies_does_not_disturb_what_is_being_staged() -> None:
+    machine = participant(stage(LOW))
+    assert machine.step(copying("late"), 0.0) == [
+        SendToMember("alpha", say.CopiedAhead("late", "beta"))
+    ]
+    assert of(SendToMember, machine.step(ChangeStaged(LOW), 0.0))

@@ -293,3 +293,34 @@ def test_a_state_that_cannot_be_made_among_many_leaves_the_others(error: type) -
     with pytest.raises(error):
         next(found)
     assert [first, *found] == [state.by_key[0], state.by_key[1]]
+
+
+def test_a_state_is_at_a_checkpoint_until_something_changes_in_it() -> None:
+    for change in (
+        lambda state: list(state.use([1])),
+        lambda state: state.put({3: Sum()}),
+        lambda state: state.delete([2]),
+        lambda state: state.of(2),
+        lambda state: state.mark([1]),
+    ):
+        state = KeyedState("sum", Sum)
+        list(state.use([1, 2]))
+        assert not state.is_at(0)
+        captured(state, 4, since=0)
+        assert state.is_at(4)
+        assert not state.is_at(3)
+        change(state)
+        assert not state.is_at(4)
+
+
+def test_a_base_is_put_off_but_for_the_first_and_asked_for() -> None:
+    state = KeyedState("sum", Sum)
+    made = []
+    for number, postponed in ((1, 1), (2, 0), (3, 1), (4, 0), (5, 0)):
+        list(state.use([1, 2]))
+        state.postpone_base(postponed)
+        made.append(captured(state, number, since=number - 1).base)
+        state.committed(number)
+    assert made == [True, False, False, True, False], "the third was due"
+    state.base_next()
+    assert captured(state, 6, since=5).base

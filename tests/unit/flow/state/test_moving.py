@@ -16,7 +16,7 @@ from wallarood.flow.state.at_once import AtOnce, SharedObject
 from wallarood.flow.state.buckets import BucketState
 from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.state.moving import (
-    chosen,
+    Choice,
     is_by_key,
     keep_only,
     met,
@@ -132,8 +132,8 @@ def test_what_moves_is_added_to_what_stays_and_nothing_else_changes(
     others = frozenset(range(SLOTS)) - slots
     own_chunks, own = life(changes[0])
     their_chunks, theirs = life(changes[1])
-    base = put_together(new(), [chosen(chunk, others, SLOTS, of=new()) for chunk in own_chunks])
-    gained = put_together(new(), [chosen(chunk, slots, SLOTS, of=new()) for chunk in their_chunks])
+    base = put_together(new(), [Choice(new(), others, SLOTS).of(chunk) for chunk in own_chunks])
+    gained = put_together(new(), [Choice(new(), slots, SLOTS).of(chunk) for chunk in their_chunks])
     expected = {name: row for name, row in own.items() if slot_in(name) in others}
     assert rows_of(list(base)) == expected
     assert rows_of(list(put_together(new(), base))) == expected

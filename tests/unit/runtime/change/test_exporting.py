@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
+
 import wallarood as w
 from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.state.moving import slot_of
@@ -10,9 +12,10 @@ from wallarood.flow.stored.encode import encode_states
 from wallarood.model.change import PartName
 from wallarood.model.checkpoint import CheckpointId, CheckpointPart, StatePart
 from wallarood.model.cluster_record import ClusterRecord, RecordState
-from wallarood.model.messages.replicas import Chunk, PartHead, PartWanted
+from wallarood.model.messages.replicas import LAST, Chunk, PartHead, PartWanted
 from wallarood.model.topology import Stage, StageKind, Topology
-from wallarood.runtime.change.exporting import read_chosen
+from wallarood.runtime.change.exporting import Exporter
+from wallarood.runtime.change.kept import Gone
 from wallarood.storage.state_directory import StateDirectory, open_state_directory
 
 CLUSTER = "wc-0123456789abcdef0123"
@@ -51,8 +54,10 @@ def stored(directory: Path) -> StateDirectory:
     return state
 
 
-def read(state: StateDirectory, wanted: PartWanted) -> tuple[PartHead, list[Chunk]]:
-    head, chunks = read_chosen(state, RECORD, wanted, application=APPLICATION)
+def read(
+    state: StateDirectory, wanted: PartWanted, gone: Gone | None = None
+) -> tuple[PartHead, list[Chunk]]:
+    head, chunks = Exporter(state, RECORD, APPLICATION, {} if gone is None else gone).read(wanted)
     assert isinstance(chunks, Iterator)
     return head, [chunk for some in chunks for chunk in some]
 
@@ -74,4 +79,27 @@ def test_what_has_no_slots_is_sent_whole(tmp_path: Path) -> None:
     found.restore([each.data for each in chunks if each.computation == "count"])
     assert sorted(found.by_key) == KEYS
     assert [each.data for each in chunks if each.computation == "other"] == [b"all"]
+    state.close()
+
+
+def test_what_is_there_is_not_sent_again_and_the_keys_of_both_are_noted(tmp_path: Path) -> None:
+    state = stored(tmp_path / "state")
+    gone: Gone = {}
+    slots = (("count", (2, 5)),)
+    store = state.open_checkpoints(CLUSTER)
+    store.record_committed(1)
+    first, chunks = read(state, PartWanted(attrs.evolve(PART, number=LAST), slots), gone)
+    assert first.part == PART, "the last that is committed"
+    assert sum(map(len, (each.data for each in chunks))) > 0
+    moved = [key for key in KEYS if slot_of(key, 8) in (2, 5)]
+    later = (b"".join(encode_states("count", [moved[0], 1000], [7, 7])),)
+    part = StatePart("count", False, 1, later, 2)
+    store.write(CheckpointPart(CheckpointId(1, 2), "alpha", (), (), (part,)))
+    wanted = PartWanted(attrs.evolve(PART, number=2), slots, first.groups)
+    _, chunks = read(state, wanted, gone)
+    assert [(each.number, each.sequence) for each in chunks] == [(2, 0)]
+    noted = gone["count", frozenset((2, 5))]
+    assert {key for keys in noted.keys for key in keys} >= set(moved)
+    assert noted.chunks == {(1, 0), (1, 1), (2, 0)}
+    store.close()
     state.close()

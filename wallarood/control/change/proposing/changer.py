@@ -2,8 +2,10 @@
 # Theory of operation
 # ===================
 # The first survivor proposes, one change at a time; others send it what they are asked for. For a
-# planned one the leader is asked for a checkpoint after whose barrier all sources stand still, and
-# all sinks publish it; the eviction of a lost member begins with the next step.
+# planned one, what moves is copied while records flow; how much of that comes about makes no
+# difference but to the time that the rest takes. Then the leader is asked for a checkpoint after
+# whose barrier all sources stand still, and all sinks publish it; the eviction of a lost member
+# begins with the next step.
 #
 # Then all that stay are asked what they hold, with a ballot above all that are known: this worker
 # asks itself first, which makes the ballot durable, and an answer is a promise to heed nothing
@@ -31,7 +33,7 @@ from wallarood.control.change.proposing.composing import Plan, compose
 from wallarood.control.change.proposing.proposal import Proposal
 from wallarood.control.change.proposing.requests import Asker, Door
 from wallarood.control.change.view import View
-from wallarood.control.effects import Effect, Level, Report, SendToMember
+from wallarood.control.effects import Effect, SendToMember
 from wallarood.control.events import (
     ConnectionLost,
     ConnectionMessage,
@@ -125,6 +127,8 @@ class Changer:
                 return self._join(connection, join, now)
             case ConnectionMessage(_, say.Staged() as staged):
                 return self._staged(staged, now)
+            case ConnectionMessage(_, say.CopiedAhead() as copied):
+                return self._copied(copied, now)
             case MemberMessage(sender, message):
                 return self._message(sender, message, now)
             case _:
@@ -137,6 +141,8 @@ class Changer:
                 return self._asked(Plan(message, self._view), Asker(sender), now)
             case say.ChangeAnswered():
                 return self._door.answered(message)
+            case say.CopiedAhead():
+                return self._copied(message, now)
             case say.TakeCheckpoint(number, say.Purpose.CHANGE):
                 proposal.frozen, proposal.done = number, set()
                 return []
@@ -149,7 +155,7 @@ class Changer:
             case say.Collect(question, ballot):
                 return self._another_asks(question, ballot, now)
             case say.Outbid(promised):
-                return self._is_outbid(promised)
+                return proposal.is_outbid(promised)
             case say.Holdings():
                 return self._collected(sender, message, now)
             case say.Staged():
@@ -185,15 +191,30 @@ class Changer:
         self.proposal.begin(plan)
         if not plan.request.kind.freezes:
             return [*answer, *self._collect(now)]
-        self._wait(Phase.FREEZING, now)
-        freeze = say.RequestCheckpoint(say.Purpose.CHANGE)
-        return [*answer, SendToMember(self._view.leader, freeze)]
+        return [*answer, *self._copy(plan, now)]
 
     # ---- the steps -------------------------------------------------------------------------------
 
     def _wait(self, phase: Phase, now: float) -> None:
         self.phase, self._ask_at = phase, now + ASK_AGAIN_S
         self._until, self._limit = now + self._wait_s, now + self._wait_s * STAGING_WAITS
+
+    def _copy(self, plan: Plan, now: float) -> list[Effect]:
+        """Have what moves copied, as far as can be foreseen."""
+        assert self._replan is not None
+        self._wait(Phase.COPYING, now)
+        try:
+            self.proposal.begin_to_copy(plan.topology(self._replan))
+        except RefusedError as error:
+            return self.proposal.end(error.message)
+        return self.proposal.ask()
+
+    def _copied(self, copied: say.CopiedAhead, now: float) -> list[Effect]:
+        if not self.proposal.all_have_copied(copied):
+            return []
+        self._wait(Phase.FREEZING, now)
+        freeze = say.RequestCheckpoint(say.Purpose.CHANGE)
+        return [SendToMember(self._view.leader, freeze)]
 
     def _published(self, now: float) -> list[Effect]:
         return [] if set(self._view.workers) - self.proposal.done else self._collect(now)
@@ -209,7 +230,7 @@ class Changer:
         if held.attempt != proposal.question:
             return []
         if held.restored:
-            return self._abandon(objections.restored(sender)) if proposal.needs(sender) else []
+            return proposal.abandon(objections.restored(sender)) if proposal.needs(sender) else []
         proposal.holdings[sender] = held
         proposal.done.add(sender)
         if not proposal.promised:
@@ -220,11 +241,11 @@ class Changer:
     def _stage(self, now: float) -> list[Effect]:
         proposal = self.proposal
         if proposal.plan is None or self._replan is None:
-            return self._abandon("nothing is accepted")
+            return proposal.abandon("nothing is accepted")
         try:
             proposal.change = compose(proposal.plan, proposal.holdings, self._replan)
         except RefusedError as error:
-            return self._abandon(error.message)
+            return proposal.abandon(error.message)
         proposal.done = set()
         self._wait(Phase.STAGING, now)
         return proposal.ask()
@@ -234,7 +255,7 @@ class Changer:
         if staged.ballot != proposal.bids.ballot or proposal.change is None:
             return []
         if staged.problem:
-            return self._abandon(f"{staged.name} cannot take over its part: {staged.problem}")
+            return proposal.abandon(f"{staged.name} cannot take over its part: {staged.problem}")
         proposal.done.add(staged.name)
         left = set(proposal.change.workers) - proposal.done
         return [] if left else self._accept(proposal.change, now)
@@ -262,17 +283,13 @@ class Changer:
             self.proposal.plan, self._propose_at = None, self._next_turn(now)
             return self._collect(now)
         progress = self.proposal.progress
-        if self.phase is Phase.STAGING and self.proposal.all_here:
+        if self.phase in (Phase.STAGING, Phase.COPYING) and self.proposal.all_here:
             self._until = min(now + self._wait_s, self._limit)
         if now >= self._until and self.phase is not Phase.ACCEPTING:
-            if self.proposal.plan is None:
-                return self._end("")
-            return self._abandon(f"no progress for {self._wait_s:g} s, {progress}")
+            return self.proposal.give_up(f"no progress for {self._wait_s:g} s, {progress}")
         self._ask_at = now + ASK_AGAIN_S
         again = self._tell_if_decided() if self.phase is Phase.ACCEPTING else []
         return [*self.proposal.tell_progress(progress), *self.proposal.ask(), *again]
-
-    # ---- the end of one --------------------------------------------------------------------------
 
     def _another_asks(self, question: str, ballot: Ballot, now: float) -> list[Effect]:
         if question == self.proposal.question:
@@ -280,21 +297,4 @@ class Changer:
         self.proposal.bids.heard(ballot)
         self._propose_at = self._next_turn(now)
         counts = not self.proposal.asks or self.proposal.bids.outbid
-        return self._end("the cluster recovers") if counts else []
-
-    def _is_outbid(self, promised: Ballot) -> list[Effect]:
-        self.proposal.bids.heard(promised)
-        counts = self.proposal.asks and self.proposal.bids.outbid
-        return self._end(f"{promised.name} has proposed at a higher ballot") if counts else []
-
-    def _end(self, why: str) -> list[Effect]:
-        """It can come to nothing any more: whoever is ahead of it says what follows."""
-        if self.phase is Phase.IDLE:
-            return []
-        self.phase = Phase.IDLE
-        return self._door.answer_again(self.proposal.plan, why)
-
-    def _abandon(self, why: str) -> list[Effect]:
-        """Nothing was accepted: tell all, so that the leader begins a round in this epoch."""
-        said = Report(f"the change is abandoned: {why}", Level.WARNING)
-        return [said, *self.proposal.tell_progress(""), *self._end(why)]
+        return self.proposal.end("the cluster recovers") if counts else []

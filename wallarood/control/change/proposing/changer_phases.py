@@ -16,6 +16,7 @@ from wallarood.model.messages import (
     ChangeRequest,
     CheckpointCommitted,
     Collect,
+    CopiedAhead,
     Holdings,
     JoinRunning,
     Outbid,
@@ -28,6 +29,8 @@ class Phase(Enum):
     """What a change that is proposed here waits for."""
 
     IDLE = "idle"
+    COPYING = "copying"
+    """For what moves, which is copied while records flow."""
     FREEZING = "freezing"
     """For a checkpoint after whose barrier no source moves."""
     PUBLISHING = "publishing"
@@ -36,7 +39,7 @@ class Phase(Enum):
     ACCEPTING = "accepting"
 
 
-I_, F, P, C, G, A = Phase
+I_, K, F, P, C, G, A = Phase
 
 # Where each event may lead in each phase. Empty: a straggler, dropped.
 TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
@@ -50,13 +53,14 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
         for phase in Phase
         for kind in (ChangeWanted, ChangeRequest, JoinRunning)
     },
-    **{(I_, kind): frozenset({I_, F, C}) for kind in (ChangeWanted, ChangeRequest, JoinRunning)},
+    **{(I_, kind): frozenset({I_, K, C}) for kind in (ChangeWanted, ChangeRequest, JoinRunning)},
     **{(phase, Collect): frozenset({phase, I_}) for phase in Phase},
     **{(phase, Outbid): frozenset({phase, I_}) for phase in Phase},
     **{(phase, AcceptanceFound): frozenset({A}) for phase in Phase},
     (I_, TimerFired): frozenset({I_, C}),
-    **{(phase, TimerFired): frozenset({phase, I_}) for phase in (F, P, C, G)},
+    **{(phase, TimerFired): frozenset({phase, I_}) for phase in (K, F, P, C, G)},
     (A, TimerFired): frozenset({A}),
+    (K, CopiedAhead): frozenset({K, F}),
     (F, TakeCheckpoint): frozenset({F}),
     (F, CheckpointCommitted): frozenset({F, P, C}),
     (F, ChangePublished): frozenset({F}),
@@ -66,11 +70,12 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
     (A, Accepted): frozenset({A}),
     **{
         (phase, kind): frozenset()
-        for phase in (I_, P, C, G, A)
+        for phase in (I_, K, P, C, G, A)
         for kind in (TakeCheckpoint, CheckpointCommitted)
     },
-    **{(phase, ChangePublished): frozenset() for phase in (I_, C, G, A)},
-    **{(phase, Holdings): frozenset() for phase in (I_, F, P, G, A)},
-    **{(phase, Staged): frozenset() for phase in (I_, F, P, C, A)},
-    **{(phase, Accepted): frozenset() for phase in (I_, F, P, C, G)},
+    **{(phase, CopiedAhead): frozenset() for phase in Phase if phase is not K},
+    **{(phase, ChangePublished): frozenset() for phase in (I_, K, C, G, A)},
+    **{(phase, Holdings): frozenset() for phase in (I_, K, F, P, G, A)},
+    **{(phase, Staged): frozenset() for phase in (I_, K, F, P, C, A)},
+    **{(phase, Accepted): frozenset() for phase in (I_, K, F, P, C, G)},
 }

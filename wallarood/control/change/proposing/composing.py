@@ -22,6 +22,7 @@ from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import ChangeRequest, Holdings
+from wallarood.model.topology import Topology
 
 _WHY = {
     ChangeKind.SHRINK: Why.LEFT,
@@ -57,6 +58,16 @@ class Plan:
     def needed(self) -> tuple[WorkerName, ...]:
         """Whose promises it needs: those of all that hand over what they have."""
         return self.view.workers if self.request.kind.needs_all else self.survivors
+
+    @property
+    def workers(self) -> tuple[WorkerName, ...]:
+        """Those of the next epoch."""
+        joiner = self.request.joiner
+        return (*self.survivors, *(() if joiner is None else (joiner.name,)))
+
+    def topology(self, replan: Replanner) -> Topology:
+        """That of the next epoch, but of an upgrade. Raises RefusedError: there is none."""
+        return replan(self.view.record.topology, self.workers, epoch=self.view.epoch + 1)
 
     @property
     def lost(self) -> tuple[WorkerName, ...]:
@@ -116,7 +127,7 @@ def compose(plan: Plan, holdings: Mapping[WorkerName, Holdings], replan: Replann
     record, chosen = view.record, basis(plan, holdings)
     everything = [holdings[name] for name in plan.needed]
     joiner = () if request.joiner is None else (request.joiner,)
-    workers = (*plan.survivors, *(member.name for member in joiner))
+    workers = plan.workers
     known = max(each.committed.number for each in everything)
     line = max(each.line for each in everything)
     common = frozenset.intersection(*(frozenset(each.checkpoints) for each in everything))
@@ -131,7 +142,7 @@ def compose(plan: Plan, holdings: Mapping[WorkerName, Holdings], replan: Replann
         listings = tuple((name, holdings[name].listings) for name in workers)
         topology, fingerprint = view.upgrade(record, listings), view.upgrade.fingerprint
     else:
-        topology = replan(record.topology, workers, epoch=view.epoch + 1)
+        topology = plan.topology(replan)
         fingerprint = record.fingerprint
     stay = (attrs.evolve(view.member(name), version="") for name in plan.survivors)
     return Change(

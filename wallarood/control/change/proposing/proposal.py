@@ -9,12 +9,14 @@ from wallarood.control.change.proposing.changer_phases import Phase
 from wallarood.control.change.proposing.composing import Plan, decides
 from wallarood.control.change.proposing.requests import Door
 from wallarood.control.change.view import View
-from wallarood.control.effects import Effect, SendToMember
+from wallarood.control.effects import Effect, Level, Report, SendToMember
 from wallarood.model import messages as say
 from wallarood.model.change import Change
-from wallarood.model.ids import WorkerName
+from wallarood.model.ids import Ballot, WorkerName
+from wallarood.model.topology import Topology
 
 WAITS = {
+    Phase.COPYING: "copying what moves while records flow",
     Phase.FREEZING: "taking a checkpoint after which all sources stand still",
     Phase.PUBLISHING: "publishing what that checkpoint holds",
     Phase.COLLECTING: "asking which checkpoints the members hold",
@@ -22,7 +24,7 @@ WAITS = {
     Phase.ACCEPTING: "deciding",
 }
 """What is done in each phase, in words."""
-_ANSWERED = (Phase.PUBLISHING, Phase.COLLECTING, Phase.STAGING, Phase.ACCEPTING)
+_ANSWERED = frozenset(Phase) - {Phase.IDLE, Phase.FREEZING}
 """The phases in which each member says when it has done its part."""
 
 
@@ -42,13 +44,26 @@ class Proposal:
     change: Change | None = None
     done: set[WorkerName] = attrs.field(factory=set)
     holdings: dict[WorkerName, say.Holdings] = attrs.field(factory=dict)
+    topology: Topology | None = None
+    """What is foreseen of the next epoch, where it is copied ahead."""
     frozen: int = 0
     """The checkpoint after whose barrier no source moves."""
     _questions: int = 0
+    _copies: int = 0
 
     def begin(self, plan: Plan) -> None:
         """Another change is taken up."""
         self.plan, self.change, self.done, self.frozen = plan, None, set(), 0
+
+    def begin_to_copy(self, topology: Topology) -> None:
+        """Ask all that take over something in *topology* to copy it while records flow."""
+        self.topology, self.done, self._copies = topology, set(), self._copies + 1
+
+    @property
+    def copies(self) -> str:
+        """The name of the last request to copy."""
+        life = self.view.me.incarnation
+        return f"{life.starts}-{life.nonce}-copy-{self._copies}"
 
     def begin_to_ask(self) -> None:
         """Ask all what they hold, with a ballot above all that are known."""
@@ -94,8 +109,11 @@ class Proposal:
     @property
     def everybody(self) -> tuple[WorkerName, ...]:
         """Those who have something to do in this phase."""
-        staging = self.phase is Phase.STAGING and self.change is not None
-        return self.change.workers if staging and self.change else self.view.workers
+        if self.phase is Phase.STAGING and self.change is not None:
+            return self.change.workers
+        if self.phase is Phase.COPYING and self.topology is not None:
+            return self.topology.workers
+        return self.view.workers
 
     @property
     def all_here(self) -> bool:
@@ -128,6 +146,9 @@ class Proposal:
 
     def _wanted(self) -> say.ControlMessage | None:
         record, change, ballot = self.view.record, self.change, self.bids.ballot
+        if self.phase is Phase.COPYING and self.topology is not None:
+            cluster_id, old = record.cluster_id, self.view.members
+            return say.CopyAhead(self.copies, cluster_id, self.topology, record.topology, old)
         if self.phase is Phase.COLLECTING:
             return say.Collect(self.question, ballot)
         if self.phase is Phase.STAGING and change is not None:
@@ -140,13 +161,49 @@ class Proposal:
     def _to(self, name: WorkerName, message: say.ControlMessage) -> list[Effect]:
         if name in self.view.workers and name != self._joiner:
             return [SendToMember(name, message)]
-        return self.door.tell(message) if isinstance(message, say.Stage) else []
+        theirs = isinstance(message, say.CopyAhead | say.Stage)
+        return self.door.tell(message) if theirs else []
 
     @property
     def _joiner(self) -> WorkerName | None:
         """The name of the worker that joins, which may be that of the member that it replaces."""
         joiner = self.plan.request.joiner if self.plan is not None else None
         return joiner.name if joiner is not None else None
+
+    def all_have_copied(self, copied: say.CopiedAhead) -> bool:
+        """Whether all have copied what they could, now that one more says so."""
+        if copied.name != self.copies:
+            return False
+        self.done.add(copied.worker)
+        return not set(self.everybody) - self.done
+
+    # ---- the end of one --------------------------------------------------------------------------
+
+    def is_outbid(self, promised: Ballot) -> list[Effect]:
+        """Somebody heeds another ballot."""
+        self.bids.heard(promised)
+        counts = self.asks and self.bids.outbid
+        return self.end(f"{promised.name} has proposed at a higher ballot") if counts else []
+
+    def end(self, why: str) -> list[Effect]:
+        """It can come to nothing any more: whoever is ahead of it says what follows."""
+        if self.phase is Phase.IDLE:
+            return []
+        self.phase = Phase.IDLE
+        return self.door.answer_again(self.plan, why)
+
+    def abandon(self, why: str) -> list[Effect]:
+        """Nothing was accepted: tell all, so that the leader begins a round in this epoch."""
+        said = Report(f"the change is abandoned: {why}", Level.WARNING)
+        return [said, *self.tell_progress(""), *self.end(why)]
+
+    def give_up(self, why: str) -> list[Effect]:
+        """Nothing moves on. Where only copies were made ahead, nothing stands still for it."""
+        if self.plan is None:
+            return self.end("")
+        return self.end(why) if self.phase is Phase.COPYING else self.abandon(why)
+
+    # ---- what is told ----------------------------------------------------------------------------
 
     def tell_progress(self, text: str) -> list[Effect]:
         """Tell all how far it has come; with no text, that nothing comes of it."""

@@ -1,8 +1,9 @@
 """From a topology to the job of one worker: every instance, restored from a checkpoint."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from wallarood.flow.compile import make_states
+from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.state.state import State
 from wallarood.model.checkpoint import Restored
 from wallarood.model.ids import WorkerName
@@ -31,13 +32,24 @@ HOPS_AT_ONCE_MAX = 16
 
 
 def restore_states(
-    application: Application, wiring: Wiring, restored: Restored
+    application: Application,
+    wiring: Wiring,
+    restored: Restored,
+    *,
+    kept: Callable[[State], bool] = lambda _: False,
 ) -> dict[int, dict[str, State]]:
-    """The state of every stage here as it was at a checkpoint. May take long: not on the loop."""
+    """The state of every stage here as it was at a checkpoint. May take long: not on the loop.
+
+    *kept* may fill a new one from memory.
+    """
     states = {}
     for stage in wiring.stages:
         states[stage.index] = make_states(application, stage)
         for name, state in states[stage.index].items():
+            if kept(state):
+                if name in restored.narrowed and isinstance(state, KeyedState):
+                    state.base_next()
+                continue
             state.restore(restored.chunks.get(name, ()))
             if name in restored.narrowed:
                 from wallarood.flow.state.moving import keep_only  # noqa: PLC0415 - after a change

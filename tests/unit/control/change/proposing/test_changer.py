@@ -17,6 +17,7 @@ from wallarood.control.events import Event, MemberMessage, TimerFired
 from wallarood.model import messages as say
 from wallarood.model.change import Change, ChangeKind, Gone, Vote, Why
 from wallarood.model.cluster_record import ClusterRecord
+from wallarood.model.errors import RefusedError
 from wallarood.model.ids import NO_BALLOT, NO_SEAT, Ballot, WorkerName
 from wallarood.model.topology import Topology
 
@@ -58,8 +59,12 @@ def holds(machine: Changer, sender: str, **more: Any) -> MemberMessage:
     return heard(sender, attrs.evolve(held, **more))
 
 
+LIFE = member("alpha").incarnation
+COPIES = f"{LIFE.starts}-{LIFE.nonce}-copy-1"
+COPIED = tuple(heard(name, say.CopiedAhead(COPIES, name)) for name in ("alpha", "beta"))
 FROZEN = (
     ChangeWanted(SHRINK),
+    *COPIED,
     heard("alpha", say.TakeCheckpoint(7, say.Purpose.CHANGE)),
     heard("alpha", say.CheckpointCommitted(7)),
 )
@@ -88,12 +93,55 @@ def accepting() -> Changer:
     return machine
 
 
-def test_a_planned_change_begins_with_a_checkpoint_that_the_leader_takes() -> None:
+def test_a_planned_change_begins_with_copies_of_what_moves_for_those_that_stay() -> None:
     effects = changer().step(ChangeWanted(SHRINK), 0.0)
-    assert told(effects, say.RequestCheckpoint) == {
+    asked = told(effects, say.CopyAhead)
+    assert set(asked) == {"alpha", "beta"}
+    assert asked["beta"].name == COPIES
+    assert asked["beta"].topology.workers == ("alpha", "beta")
+    assert asked["beta"].previous == HERE.topology
+    assert of(TellOperator, effects) == [TellOperator("r", True, "shrink: begun")]
+
+
+def test_when_all_have_copied_the_leader_takes_a_checkpoint() -> None:
+    machine = changer("alpha", None, ChangeWanted(SHRINK), COPIED[1])
+    other = heard("alpha", say.CopiedAhead("of-another", "alpha"))
+    assert machine.step(other, 0.0) == []
+    assert machine.phase is Phase.COPYING
+    assert told(machine.step(COPIED[0], 0.0), say.RequestCheckpoint) == {
         "alpha": say.RequestCheckpoint(say.Purpose.CHANGE)
     }
-    assert of(TellOperator, effects) == [TellOperator("r", True, "shrink: begun")]
+    assert machine.phase is Phase.FREEZING
+
+
+def test_who_has_not_copied_is_asked_again_and_may_take_long_while_it_is_there() -> None:
+    machine = changer("alpha", None, ChangeWanted(SHRINK), COPIED[0])
+    assert set(told(machine.step(TimerFired(), 2.0), say.CopyAhead)) == {"beta"}
+    machine.step(TimerFired(), 61.0)
+    assert machine.phase is Phase.COPYING
+
+
+def test_copies_that_do_not_come_about_stop_nobody() -> None:
+    machine = changer("alpha", None, ChangeWanted(SHRINK), COPIED[0])
+    machine._view.is_down("beta")
+    effects = machine.step(TimerFired(), 61.0)
+    assert machine.phase is Phase.IDLE
+    assert told(effects, say.ChangeProgress) == {}, "no round is to begin for that"
+    (answer,) = of(TellOperator, effects)
+    assert not answer.taken
+    assert "copying what moves while records flow; waiting for beta" in answer.text
+
+
+def test_what_cannot_be_is_refused_before_anything_stands_still() -> None:
+    def refuses(previous: Topology, workers: tuple[WorkerName, ...], /, *, epoch: int) -> Topology:
+        raise RefusedError("its journal is there")
+
+    machine = changer()
+    machine._replan = refuses
+    effects = machine.step(ChangeWanted(SHRINK), 0.0)
+    assert of(TellOperator, effects)[-1] == TellOperator("r", False, "its journal is there")
+    assert of(SendToMember, effects) == []
+    assert machine.phase is Phase.IDLE
 
 
 def test_it_goes_on_when_all_have_published_that_checkpoint() -> None:
@@ -108,7 +156,10 @@ def test_it_goes_on_when_all_have_published_that_checkpoint() -> None:
 
 def test_each_step_is_said_in_words_with_those_who_have_not_done_it() -> None:
     assert changer().proposal.progress == ""
-    assert changer("alpha", None, ChangeWanted(SHRINK)).proposal.progress == (
+    assert changer("alpha", None, ChangeWanted(SHRINK), COPIED[0]).proposal.progress == (
+        "change to epoch 2: copying what moves while records flow; waiting for beta"
+    )
+    assert changer("alpha", None, ChangeWanted(SHRINK), *COPIED).proposal.progress == (
         "change to epoch 2: taking a checkpoint after which all sources stand still"
     )
     machine = changer("alpha", None, *FROZEN, heard("beta", say.ChangePublished(7)))
@@ -213,6 +264,8 @@ def test_one_that_heeds_a_higher_ballot_ends_it() -> None:
     machine.step(heard("gamma", say.Outbid(Ballot(4, "gamma"))), 0.0)
     assert machine.phase is Phase.IDLE
     machine.step(ChangeWanted(SHRINK), 0.0)
+    for name in ("alpha", "beta"):
+        machine.step(heard(name, say.CopiedAhead(machine.proposal.copies, name)), 0.0)
     for event in PUBLISHED[1:]:
         machine.step(event, 0.0)
     assert machine.proposal.bids.ballot == Ballot(5, "alpha")
@@ -314,7 +367,12 @@ def test_who_wants_to_join_is_sent_to_the_one_that_proposes() -> None:
 
 
 def test_who_joins_stages_its_part_on_the_connection_that_it_asks_on() -> None:
-    machine = changer("alpha", None, said(8, join()), *PUBLISHED[1:])
+    machine = changer("alpha")
+    ((connection, copy),) = sent(machine.step(said(8, join()), 0.0))
+    assert (connection, type(copy)) == (8, say.CopyAhead)
+    copied = heard("gamma", say.CopiedAhead(COPIES, "gamma"))
+    for event in (*COPIED, copied, said(8, say.CopiedAhead(COPIES, "omega")), *PUBLISHED[3:]):
+        machine.step(event, 0.0)
     for name in TRIO:
         effects = machine.step(holds(machine, name), 0.0)
     ((connection, stage),) = sent(effects)
