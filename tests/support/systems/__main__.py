@@ -7,11 +7,13 @@ import tempfile
 from pathlib import Path
 
 from support.servers.process import serving
+from support.systems.elsewhere import Elsewhere
 from support.systems.killing import WORDS_FED, kill_often, put_back, server_away
 from support.systems.known import SYSTEMS
 from support.systems.memory import server_stopped
 from support.systems.progress import Progress
 from support.systems.running import PIECE
+from support.systems.system import System
 
 
 def main() -> None:
@@ -25,6 +27,9 @@ def main() -> None:
     parser.add_argument("--piece", type=int, default=PIECE, help="words fed to a part at a time")
     parser.add_argument("--away", type=float, default=0, help="seconds without the server")
     parser.add_argument("--words", type=int, default=WORDS_FED, help="between what is done")
+    parser.add_argument(
+        "--elsewhere", action="store_true", help="words come from elsewhere, also meanwhile"
+    )
     parser.add_argument("--stopped", type=float, default=0, help="seconds, written at full speed")
     parser.add_argument("--put-back", action="store_true", help="put a kept checkpoint back")
     parser.add_argument("--seed", type=int, default=1)
@@ -37,13 +42,16 @@ def main() -> None:
     directory = Path(tempfile.mkdtemp(prefix=f"wallarood-{asked.system}-"))
     print(f"{asked.system}: a run that fails leaves what workers said in {directory}", flush=True)
     with serving(entry.server) as server:
-        system = entry.use(server, directory, "counted")
+        system: System = entry.use(server, directory, "counted")
+        if asked.elsewhere:
+            system = Elsewhere(system, directory)
         if asked.away:
             said = server_away(
                 system,
                 directory,
                 away_s=asked.away,
                 words=asked.words,
+                piece=asked.piece,
                 seed=asked.seed,
                 progress=progress,
             )

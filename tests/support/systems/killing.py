@@ -86,6 +86,7 @@ def server_away(
     *,
     away_s: float,
     words: int = WORDS_FED,
+    piece: int = PIECE,
     seed: int = 1,
     progress: Progress | None = None,
 ) -> str:
@@ -94,7 +95,7 @@ def server_away(
     What comes meanwhile is more, if it does not take the server.
     """
     progress = progress or Progress()
-    with running(system, directory, seed) as run:
+    with running(system, directory, seed, piece=piece) as run:
         with run.feeder.feeding():
             run.until_fed(words)
             wait_for("something is counted", system.counts)
