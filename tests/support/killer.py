@@ -39,6 +39,8 @@ class Killer:
         self.at_once: Counter[int] = Counter()
         self.phases: Counter[str] = Counter()
         self.stops = 0
+        self.settled: tuple[set[str], ...] = ({"running"}, {"completed"})
+        """In which phases, of all workers, nothing is being mended."""
 
     def start(self, name: str) -> WorkerProcess:
         """Start a worker, as it is started always."""
@@ -84,7 +86,7 @@ class Killer:
     def wait_for_moment(self, rng: random.Random) -> None:
         """Wait for a random one, while records flow or while something is being mended."""
         if rng.random() < SETTLED:
-            self.wait_for_all("records flow", {"running"}, {"completed"})
+            self.wait_for_all("records flow", *self.settled)
         moment = time.monotonic() + rng.random()
         wait_for("the moment", lambda: time.monotonic() >= moment)
 

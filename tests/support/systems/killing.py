@@ -101,6 +101,7 @@ def server_away(
             wait_for("something is counted", system.counts)
             with run.unfed():
                 leave(system)
+                run.cluster.settled += ({"paused"}, {"paused", "running"})  # if there is no room
                 began = time.monotonic()
                 wait_for("status says so", lambda: away_since(run), wait_s=90)
                 while time.monotonic() < began + away_s / 2:

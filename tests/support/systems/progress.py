@@ -35,11 +35,11 @@ class Progress:
         self.say(f"{time.monotonic() - self.began:.0f} s, load {os.getloadavg()[0]:.0f}: {what}")
 
     def stop_on_signals(self) -> None:
-        """Stop in an orderly way on SIGINT and SIGTERM; at once on a second one."""
+        """Stop in an orderly way on SIGINT and SIGTERM; by KeyboardInterrupt on a second one."""
 
         def asked(number: int, _frame: object) -> None:
             self.stop.set()
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, signal.default_int_handler)
 
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, asked)
