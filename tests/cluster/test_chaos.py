@@ -19,6 +19,7 @@ def wallarood(directory: Path, *arguments: str) -> subprocess.CompletedProcess[s
     )
 
 
+@pytest.mark.long
 def test_the_demo_counts_right_while_workers_are_killed(tmp_path: Path) -> None:
     done = wallarood(tmp_path, "demo", "--chaos", "--seed", "3", "--", "--repeat", "30")
     assert done.returncode == 0, done.stderr
@@ -31,7 +32,6 @@ def test_the_demo_counts_right_while_workers_are_killed(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.long
 def test_dev_kills_too_and_one_worker_is_enough(tmp_path: Path, slow_count: str) -> None:
     done = wallarood(tmp_path, "dev", slow_count, "--workers", "1", "--chaos", "--seed", "1")
     assert done.returncode == 0, done.stderr

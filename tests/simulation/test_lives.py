@@ -53,7 +53,7 @@ def test_so_it_is_in_more_lives(first: int) -> None:
 
 
 @pytest.mark.parametrize("first", chunks(lives=60, quick=20, size=20))
-@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("count", [1, 2, pytest.param(5, marks=LONG)])
 def test_other_numbers_of_workers(count: int, first: int) -> None:
     for seed in range(first, first + 20):
         simulate(seed, workers=NAMES[:count])
@@ -110,7 +110,8 @@ def test_a_planted_bug_is_caught(name: str) -> None:
     assert_caught(*PLANTED[name], first_seed=RARE.get(name, 0))
 
 
-@pytest.mark.parametrize("first", chunks(lives=4 * BACK_CHUNK, quick=BACK_CHUNK, size=BACK_CHUNK))
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(0, 4 * BACK_CHUNK, BACK_CHUNK))
 def test_a_kept_checkpoint_is_put_back(first: int) -> None:
     seeds = range(first, first + BACK_CHUNK)
     logs = [line for seed in seeds for line in simulate(seed, put_back=True).log]
@@ -118,9 +119,8 @@ def test_a_kept_checkpoint_is_put_back(first: int) -> None:
     assert sum("will be produced again" in line for line in logs) > BACK_CHUNK / 30
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("first", range(0, 60, 20))
-@pytest.mark.parametrize("count", [2, 5])
+@pytest.mark.parametrize("first", chunks(lives=60, quick=20, size=20))
+@pytest.mark.parametrize("count", [2, pytest.param(5, marks=LONG)])
 def test_a_kept_checkpoint_is_put_back_with_other_numbers_of_workers(
     count: int, first: int
 ) -> None:
