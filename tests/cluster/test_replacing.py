@@ -90,6 +90,14 @@ class Replacing:
             assert counts[-1] >= highest - 1, "state was lost"
 
 
+def put_back(worker: WorkerProcess) -> None:
+    """The state directory is a copy of what it was."""
+    copy = worker.state.with_name(f"copy-{worker.name}")
+    shutil.copytree(worker.state, copy, ignore=shutil.ignore_patterns("*.sock"))
+    worker.state.rename(worker.state.with_name(f"gone-{worker.name}"))
+    copy.rename(worker.state)
+
+
 @pytest.fixture
 def replacing(tmp_path: Path) -> Iterator[Replacing]:
     with hosts_in(tmp_path) as hosts:
@@ -137,10 +145,7 @@ def test_a_directory_that_was_put_back_has_no_vote_until_it_is_replaced(
     gamma = replacing.workers.pop("gamma")
     gamma.process.kill()
     gamma.wait()
-    copy = gamma.state.with_name("copy")
-    shutil.copytree(gamma.state, copy)
-    gamma.state.rename(gamma.state.with_name("gone"))
-    copy.rename(gamma.state)
+    put_back(gamma)
     replacing.workers["gamma"] = gamma = replacing.start("gamma")
     replacing.until("it takes part in rounds", 1)
     assert "this state directory was restored: no vote" in gamma.said
@@ -172,10 +177,7 @@ def test_copies_that_are_put_back_on_all_workers_have_votes_again(replacing: Rep
     for worker in replacing.workers.values():
         worker.process.kill()
         worker.wait()
-        copy = worker.state.with_name(f"copy-{worker.name}")
-        shutil.copytree(worker.state, copy)
-        worker.state.rename(worker.state.with_name(f"gone-{worker.name}"))
-        copy.rename(worker.state)
+        put_back(worker)
     replacing.workers = {name: replacing.start(name) for name in replacing.names}
     replacing.until("it runs", 1)
     for worker in replacing.workers.values():

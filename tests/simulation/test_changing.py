@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 from world.changing import ChangingWorld, live
 from world.errors import ViolationError
+from world.healing import CutCable, HealingWorld, heal
 from world.kinds import KINDS
 from world.planted_changes import PLANTED_CHANGES
+from world.restored import forget
+from world.world import lived as checked
 
 SEEDS = 120
 LOST = 60
+HEALING, RESTORED = 10, 8
 CHUNK = 30
 ALL = ("alpha", "beta", "gamma", "delta", "epsilon")
 NAMES = ALL[:4]
@@ -72,3 +76,30 @@ def test_a_host_that_burns_is_evicted_and_nothing_is_lost(first: int) -> None:
     assert sum(bool(world.lost) for world in worlds) > CHUNK / 5
     for world in worlds:
         assert not world.lost & set(world.members)
+
+
+def healed(seed: int) -> HealingWorld:
+    """A life in which nobody evicts but the workers themselves."""
+    return heal(seed, ALL[: (3, 5, 3, 4)[seed % 4]])
+
+
+def test_a_cluster_heals_by_itself_and_nothing_is_lost() -> None:
+    worlds = [healed(seed) for seed in range(HEALING)]
+    logs = [line for world in worlds for line in world.log]
+    assert sum(bool(world.lost) for world in worlds) > HEALING / 4
+    for world in worlds:
+        assert not world.lost & set(world.members)
+    for what in ("evicting", "was evicted", "are cut off", "is switched off"):
+        assert any(what in line for line in logs), what
+
+
+def test_a_cut_cable_between_two_of_three_evicts_nobody() -> None:
+    world = checked(CutCable(0, ALL[:3]), 0)
+    assert not any("evicting" in line for line in world.log)
+    assert any("lost contact" in line for line in world.log)
+
+
+def test_a_directory_that_was_put_back_votes_no_more_and_nothing_is_lost() -> None:
+    worlds = [forget(seed, ALL[: (3, 5, 4)[seed % 3]]) for seed in range(RESTORED)]
+    assert sum(bool(world.forgetful) for world in worlds) > RESTORED / 5
+    assert any("has no vote" in line for world in worlds for line in world.log)

@@ -542,6 +542,9 @@ class ChangingWorld(World):
         """A promise and an acceptance are durable, and nothing runs, before they are given."""
         vote = node.disk.vote or Vote(0)
         match message:
+            case Collect(question, ballot) if node.disk.restored:
+                # Only for a round, which needs all: whatever was accepted is found and finished.
+                self.questions[question] = (node.disk.epoch, ballot)
             case Collect(question, ballot):
                 others = [used for each, used in self.questions.items() if each != question]
                 if ballot != NO_BALLOT and (node.disk.epoch, ballot) in others:
@@ -549,7 +552,7 @@ class ChangingWorld(World):
                 self.questions[question] = (node.disk.epoch, ballot)
                 if vote.promised < ballot:
                     raise ViolationError(f"{node.name} asks with {ballot}, which is not durable")
-            case Holdings(question):
+            case Holdings(question, restored=False):
                 _, ballot = self.questions.get(question, (0, NO_BALLOT))
                 if vote.promised < ballot:
                     raise ViolationError(f"{node.name} promises {ballot}, which is not durable")

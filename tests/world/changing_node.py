@@ -190,6 +190,8 @@ class ChangingNode(Node):
 
     def _write_vote(self, vote: Vote) -> None:
         def write(_: Any) -> None:
+            if self.disk.restored:
+                raise ViolationError(f"{self.name} votes, and its directory is a copy")
             if vote.epoch != self.disk.epoch:
                 return  # the row was cleared by the next epoch, which comes after it in the store
             self.world.check_promised(self, vote)

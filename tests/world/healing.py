@@ -35,13 +35,13 @@ class HealingWorld(ChangingWorld):
 
     def run(self) -> None:
         """Run until all is done or time is up. Raises ViolationError."""
-        for _ in range(self.chance.randrange(1, 4)):
+        for _ in range(self.chance.randrange(1, 5)):
             self.later(3 + self.chance.random() * 30, self.long_mishap)
         super().run()
 
     def long_mishap(self) -> None:
         """Something goes wrong for longer than a member is waited for."""
-        long_s = EVICT_AFTER_S + self.chance.random() * 10
+        long_s = EVICT_AFTER_S + 5 + self.chance.random() * 15
         names = list(self.members)
         match self.chance.randrange(4):
             case 0:

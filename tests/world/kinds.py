@@ -6,6 +6,7 @@ from collections.abc import Callable
 from .changing import live
 from .founding import Founding
 from .healing import heal
+from .restored import forget
 from .times import Life
 from .world import simulate
 
@@ -72,6 +73,11 @@ def healing(seed: int) -> None:
     heal(seed, NAMES[: (3, 5, 3, 4)[seed % 4]])
 
 
+def restored(seed: int) -> None:
+    """As change, and a directory is put back that has forgotten a vote."""
+    forget(seed, NAMES[: (3, 5, 4)[seed % 3]])
+
+
 def time(seed: int) -> None:
     """Event time: watermarks, windows, timers and late records of several sources."""
     Life(seed).run()
@@ -88,5 +94,6 @@ KINDS: dict[str, Callable[[int], None]] = {
     "missed": missed,
     "lost": lost,
     "healing": healing,
+    "restored": restored,
     "time": time,
 }

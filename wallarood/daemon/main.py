@@ -281,6 +281,7 @@ class _Daemon:
                 await worker.round.ended.wait()
             await worker.setups.close()
             await worker.turns.wait_idle()
+            worker.turns.end()
             await worker.connections.close_all()
         self.left.take_from(worker, self.parts.state)
 

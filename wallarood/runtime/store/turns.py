@@ -67,6 +67,10 @@ class Turns:
         await trio.sleep_forever()
         raise AssertionError
 
+    def end(self) -> None:
+        """The store is about to be closed: what would still be called is left out."""
+        self._failed = True
+
     async def wait_idle(self) -> None:
         """Return when no turn is taken or under way."""
         while not self._last.is_set():

@@ -84,3 +84,12 @@ async def test_what_comes_after_a_cancelled_turn_is_done() -> None:
     with trio.fail_after(5):
         await turns.run(turns.take(), lambda: calls.append(2))
     assert calls == [2]
+
+
+async def test_nothing_is_called_any_more_when_the_store_is_about_to_be_closed() -> None:
+    turns, calls = Turns(), list[int]()
+    turns.end()
+    with trio.move_on_after(0.05) as scope:
+        await turns.run(turns.take(), lambda: calls.append(1))
+    assert scope.cancelled_caught
+    assert calls == []
