@@ -40,7 +40,12 @@ class HealingWorld(ChangingWorld):
         super().run()
 
     def long_mishap(self) -> None:
-        """Something goes wrong for longer than a member is waited for."""
+        """Something goes wrong for longer than a member is waited for, once there are copies."""
+        begun = self.decided[self.epoch].basis.number if self.epoch > 1 else 0
+        if self.truth <= begun:
+            if self.faulty:
+                self.later(0.5, self.long_mishap)
+            return
         long_s = EVICT_AFTER_S + 5 + self.chance.random() * 15
         names = list(self.members)
         match self.chance.randrange(4):
