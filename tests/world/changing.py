@@ -7,6 +7,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -17,7 +18,7 @@ from wallarood.control.events import ConnectionOpened
 from wallarood.control.formation.founding import FormationSettings
 from wallarood.control.formation.startup import Role
 from wallarood.control.stale import Stamp
-from wallarood.model.change import Change, ChangeKind, Trust, Vote
+from wallarood.model.change import Change, ChangeKind, PartName, Trust, Vote
 from wallarood.model.checkpoint import CheckpointPart, Restored, SinkPart, SourcePosition
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.ids import NO_BALLOT, Ballot, Member, Seat
@@ -34,7 +35,10 @@ from wallarood.model.messages import (
     Staged,
 )
 from wallarood.model.topology import Topology
+from wallarood.storage.checkpoint_rows import restored_of
+from wallarood.storage.former import chunks_of, own_manifest
 
+from .burning import lose_again
 from .changing_job import (
     ChangingCuts,
     counts_of,
@@ -95,11 +99,13 @@ class ChangingWorld(World):
         *,
         early_promise: bool = False,
         early_staged: bool = False,
+        early_pruned: bool = False,
         loses: bool = False,
         **options: Any,
     ) -> None:
         self.first: tuple[str, ...] = workers
         self.early_promise, self.early_staged = early_promise, early_staged
+        self.early_pruned = early_pruned
         records = options.pop("records", 120)
         super().__init__(seed, workers, records=records, replicas=int(loses), **options)
         self.chance = random.Random(f"{seed} changes")
@@ -243,7 +249,7 @@ class ChangingWorld(World):
                 sources += [here.get(partition, start)] if partition in taken else []
             if owner == name and restored.sinks:
                 (sink,) = restored.sinks
-            elif restored.sinks and owner not in (*change.workers, *evicted_in(change)):
+            elif restored.sinks and self.present_in({owner} - {*change.workers}, change):
                 left = set(restored.sinks[0].unpublished) - set(disk.visible)
                 if left:
                     raise ViolationError(f"{owner} leaves and has not published {left}")
@@ -252,19 +258,25 @@ class ChangingWorld(World):
     def restored(self, owner: str, change: Change) -> Restored:
         """What a worker had at the basis of a change, from a copy of its part if it is lost."""
         disk, basis = self.changing_node(owner).disk, change.basis
-        if owner not in evicted_in(change):
+        wanted = PartName(change.layout, owner, basis.round, basis.number)
+        if self.present_in((owner,), change):
             if disk.record is None or disk.epoch != change.epoch - 1:
                 raise ViolationError(f"{owner} is no more in epoch {change.epoch - 1}")
             store = disk.open(disk.record)
-            if basis not in store.held:
+            manifest = own_manifest(store, wanted)
+            if manifest is None:
                 raise ViolationError(f"{owner} lacks {basis}, from which others stage")
-            return store.restore(basis.number)
+            names = [chain.computation for chain in manifest.chains]
+            return restored_of(manifest, {n: list(chunks_of(store, manifest, n)) for n in names})
         for holder in map(self.changing_node, change.workers):
-            for part in holder.disk.replicas:
-                named = (part.owner, part.round, part.number)
-                if named == (owner, basis.round, basis.number) and holder.disk.record is not None:
-                    return holder.disk.open(holder.disk.record).replicas.restore(part)
+            if wanted in holder.disk.replicas and holder.disk.record is not None:
+                return holder.disk.open(holder.disk.record).replicas.restore(wanted)
         raise ViolationError(f"nobody has a copy of the part of {owner} of {basis}")
+
+    def present_in(self, names: Iterable[str], change: Change) -> list[str]:
+        """Those of *names* that are in the epoch before *change*, and not evicted by it."""
+        members, gone = self.epochs[change.epoch - 1], evicted_in(change)
+        return [name for name in names if name in members and name not in gone]
 
     # ---- losses ----------------------------------------------------------------------------------
 
@@ -284,12 +296,15 @@ class ChangingWorld(World):
             if self.faulty:
                 self.later(0.3, self.lose)
             return
-        name = self.chance.choice(self.members)
-        node = self.changing_node(name)
-        self.say(f"{name} and its disk are lost")
-        node.gone = True
+        self.burn(self.chance.choice(self.members), "are lost")
+        lose_again(self)
+
+    def burn(self, name: str, said: str) -> None:
+        """A host is gone, with its disk."""
+        self.say(f"{name} and its disk {said}")
+        self.changing_node(name).gone = True
         self.lost.add(name)
-        node.die()
+        self.nodes[name].die()
         self.evict(name, self.epoch, TRIES * 4)
 
     @property
@@ -312,7 +327,7 @@ class ChangingWorld(World):
     def publish_for(self, change: Change) -> None:
         """The heir of a lost writer publishes what was prepared at the basis."""
         for heir in change.heirs:
-            if heir.lost not in evicted_in(change):
+            if heir.lost not in evicted_in(change) or heir.lost not in self.epochs[change.layout]:
                 continue
             disk = self.changing_node(heir.lost).disk
             sinks = self.restored(heir.lost, change).sinks

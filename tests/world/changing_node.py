@@ -1,10 +1,10 @@
 """One worker of a world in which the cluster changes: its votes, what it stages and adopts."""
 
 import sqlite3
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import msgspec
 
 from wallarood.control import effects as do
 from wallarood.control.change import effects as change
@@ -15,10 +15,14 @@ from wallarood.control.worker_state import WorkerState
 from wallarood.model.change import Change, Vote
 from wallarood.model.checkpoint import CheckpointPart
 from wallarood.model.cluster_record import ClusterRecord
+from wallarood.model.ids import Ballot
 from wallarood.model.messages import RoundProposal
-from wallarood.storage.checkpoint_files import fill_new, read_checkpoints
+from wallarood.model.staging import StagedChain, StagedChange, StagedPart
+from wallarood.storage.change_rows import ChangeRows
+from wallarood.storage.checkpoint_files import fill_new
+from wallarood.storage.checkpoint_rows import put_marks
 
-from .changing_job import ChangingJob, evicted_in
+from .changing_job import ChangingJob
 from .disk import Disk
 from .errors import ViolationError
 from .job import SimJob
@@ -52,20 +56,25 @@ class ChangingDisk(Disk):
     def adopt(self, record: ClusterRecord) -> None:
         """The next epoch, in one transaction: basis, round, line, and no vote."""
         assert record.change is not None
-        _, part = self.changes[record.change]
-        chosen, highest = record.change.basis, record.change.basis.number
-        if self.database is not None and self.record is not None:
-            highest = max(highest, self.open(self.record).highest)
-        database = sqlite3.connect(":memory:", isolation_level=None)
-        fill_new(database, record.cluster_id)
-        store = read_checkpoints(Path("simulated"), database, record.cluster_id)
-        store.choose(chosen.round, store.held[0], highest=0)
-        store.write(part)
-        store.record_committed(chosen.number)
-        store.choose(record.change.round, chosen, highest=highest, line=record.change.line)
-        self.record, self.database, self.vote = record, database, None
-        self.changes = {}
+        if self.database is None:
+            self.database = sqlite3.connect(":memory:", isolation_level=None)
+            fill_new(self.database, record.cluster_id)
+        staged, part = self.changes[record.change]
+        store = self.open(staged)
+        rows = ChangeRows(store)
+        number = rows.begin()
+        for state in part.states:
+            rows.add(number, state.computation, state.chunks, after=0)
+        rows.finish(_staged_part(number, staged, part))
+        self.record, self.vote, self.changes = rows.adopt(record), None, {}
         self.look(store)
+
+    def prune(self) -> None:
+        """Let go of what was here in the epoch before."""
+        assert self.record is not None
+        store = self.open(self.record)
+        with store.transaction() as cursor:
+            put_marks(cursor, msgspec.structs.replace(store.marks, former=()))
 
     def set_aside(self) -> None:
         """The state of a seat that is in the cluster no more is archived."""
@@ -73,6 +82,20 @@ class ChangingDisk(Disk):
         self.forget()
         self.vote, self.changes, self.staged, self.torn = None, {}, {}, set()
         self.visible, self.received, self.line_of = {}, {}, {}
+
+
+def _staged_part(number: int, record: ClusterRecord, part: CheckpointPart) -> StagedChange:
+    """What is staged, as it stands in the database."""
+    assert record.before is not None
+    sources = tuple((s.source, s.partition, s.position, s.ended) for s in part.sources)
+    sinks = tuple((s.step, s.state, s.unpublished) for s in part.sinks)
+    chains = tuple(
+        StagedChain(s.computation, ((-number, len(s.chunks)),) if s.chunks else ())
+        for s in part.states
+    )
+    staged = StagedPart(number, part.checkpoint, sources, sinks, chains)
+    before = record.before
+    return StagedChange(Ballot(1, ""), record, before.topology, before.members, staged)
 
 
 class ChangingNode(Node):
@@ -170,6 +193,8 @@ class ChangingNode(Node):
             case change.AdoptChange(record):
                 self.world.check_adopts(self, record)
                 self.disk.adopt(record)
+                if self.world.early_pruned:
+                    self.disk.prune()
             case change.SetAside(reason, exit_code):
                 self.world.say(f"{self.name}: {reason} ({exit_code})")
                 self.world.check_set_aside(self)
@@ -216,8 +241,7 @@ class ChangingNode(Node):
         assert staged is not None
         again = self.stopped_until > world.now or not all(
             world.can_read(self.name, name)
-            for name in effect.previous.workers
-            if name not in evicted_in(staged)
+            for name in world.present_in(effect.previous.workers, staged)
         )
         fails = world.disk_fails(self.name)
         if self.world.early_staged:

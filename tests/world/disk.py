@@ -10,6 +10,7 @@ from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.storage.checkpoint_files import fill_new, read_checkpoints
 from wallarood.storage.checkpoints import CheckpointStore
+from wallarood.storage.former import kept_parts
 
 Record = tuple[str, int]
 """A key, and how often it has come by now."""
@@ -31,6 +32,8 @@ class Disk:
     database: sqlite3.Connection | None = None
     held: frozenset[CheckpointId] = frozenset()
     replicas: tuple[PartName, ...] = ()
+    kept: tuple[PartName, ...] = ()
+    """Replicas, and own parts of older layouts."""
     lost: frozenset[CheckpointId] = frozenset()
     """What was held when a copy without it was put back."""
     committed: int = 0
@@ -54,7 +57,7 @@ class Disk:
     def forget(self) -> None:
         """As `StateDirectory.archive_record`."""
         self.record = self.database = None
-        self.held, self.committed, self.replicas = frozenset(), 0, ()
+        self.held, self.committed, self.replicas, self.kept = frozenset(), 0, (), ()
 
     def open(self, record: ClusterRecord) -> CheckpointStore:
         """What a new process finds."""
@@ -64,7 +67,7 @@ class Disk:
     def look(self, store: CheckpointStore) -> None:
         """Note what is durable now."""
         self.held, self.committed = frozenset(store.held), store.marks.committed
-        self.replicas = store.replicas.held
+        self.replicas, self.kept = store.replicas.held, kept_parts(store)
         self.chosen = max(self.chosen, store.round)
 
     def copy(self) -> "Disk":
@@ -86,5 +89,5 @@ class Disk:
         self.copies, self.lost = self.copies + 1, self.held
         self.record, self.nevers, self.starts = copy.record, copy.nevers, copy.starts
         self.database, self.held, self.committed = copy.database, copy.held, copy.committed
-        self.replicas = copy.replicas
+        self.replicas, self.kept = copy.replicas, copy.kept
         self.staged, self.torn, self.line_of = copy.staged, copy.torn, copy.line_of

@@ -37,6 +37,7 @@ from wallarood.model.checkpoint import CheckpointPart
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.messages import Holdings, Purpose, RoundProposal
 from wallarood.storage.checkpoints import CheckpointStore
+from wallarood.storage.former import kept_parts
 
 from . import replicas
 from .disk import Disk
@@ -305,7 +306,7 @@ class Node:
                         store.highest,
                         store.line,
                         tuple(store.kept.values()),
-                        replicas=store.replicas.held,
+                        replicas=kept_parts(store),
                     ),
                     lambda holdings: self.posted.append(HoldingsRead(holdings)),
                 )

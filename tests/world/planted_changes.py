@@ -101,6 +101,10 @@ PLANTED_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
         {"bugs": Bugs(classes=Classes(changer=Gone))},
         "leaves before anybody has adopted",
     ),
+    "an old layout is pruned when a change is adopted": (
+        {"early_pruned": True, "loses": True},
+        "not done after",
+    ),
     "a part is said to be staged before it is durable": (
         {"early_staged": True},
         "lacks its part",

@@ -14,7 +14,7 @@ from wallarood.model.errors import RefusedError
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import ChangeRequest
 from wallarood.model.topology import StageKind, Topology
-from wallarood.planning.change import moves, replan
+from wallarood.planning.change import lost_output, moves, replan
 from wallarood.runtime.worker import Worker
 
 
@@ -69,7 +69,7 @@ class ChangeOrders:
         except RefusedError as error:
             raise OrderRefusedError(error.message) from error
         plan = {"leaving": list(names), "staying": list(stay), **figures(topology, after)}
-        plan["output"] = _output_of(topology, names)
+        plan["output"] = list(lost_output(self.worker.application, topology, names))
         if "dry-run" in parameters:
             return plan
         _check_output(plan["output"], names, parameters)
@@ -109,7 +109,7 @@ class ChangeOrders:
         plan = {
             "replacing": lost,
             "copy": holder_of(lost, topology.workers),
-            "output": _output_of(topology, names),
+            "output": list(lost_output(self.worker.application, topology, names)),
         }
         if "dry-run" in parameters:
             return plan
@@ -127,15 +127,6 @@ class ChangeOrders:
         if record is None:
             raise OrderRefusedError(f"not possible while the worker is {self.worker.phase_text}")
         return record.topology
-
-
-def _output_of(topology: Topology, names: Collection[WorkerName]) -> list[str]:
-    """The sinks that workers write."""
-    return sorted(
-        stage.name
-        for stage in topology.stages
-        if stage.kind is StageKind.SINK and set(stage.workers) & set(names)
-    )
 
 
 def _check_output(

@@ -255,7 +255,11 @@ class SinkWriter(Protocol):
 
 
 class Sink(Protocol):
-    """Where records go."""
+    """Where records go.
+
+    A sink of which another worker can publish what an instance has prepared, from a copy of its
+    `SinkContext.directory` and under the same names, has the attribute `for_heirs`, which is true.
+    """
 
     async def open(self, context: SinkContext, state: Any) -> SinkWriter:
         """Open an instance at *state*, None for its beginning.

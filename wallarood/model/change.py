@@ -107,6 +107,11 @@ class Change:
         """The names of the members."""
         return tuple(member.name for member in self.members)
 
+    def lost_to(self, heir: WorkerName) -> tuple[WorkerName, ...]:
+        """Those that *heir* is the heir of: not of one that has left in order, nor of itself."""
+        left = {heir, *(each.name for each in self.gone if each.why is Why.LEFT)}
+        return tuple(e.lost for e in self.heirs if e.heir == heir and e.lost not in left)
+
     def has(self, member: Member) -> bool:
         """Whether *member* is in the new epoch: the same name in the same seat."""
         same = (each for each in self.members if each.name == member.name)

@@ -46,6 +46,19 @@ class SinkPart:
 
 
 @attrs.frozen
+class LeftSink:
+    """What a sink's writer has left whose worker is lost: its heir here publishes that.
+
+    `worker` and `instance` are those of the writer, and its directory has been of epoch `layout`.
+    """
+
+    worker: WorkerName
+    instance: int
+    layout: int
+    part: SinkPart
+
+
+@attrs.frozen
 class StatePart:
     """The changed state of one computation: chunks of encoded keys and states.
 
@@ -83,3 +96,4 @@ class Restored:
     sinks: tuple[SinkPart, ...] = ()
     chunks: dict[str, list[bytes]] = attrs.field(factory=dict)
     narrowed: frozenset[str] = frozenset()
+    left: tuple[LeftSink, ...] = ()

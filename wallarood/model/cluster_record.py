@@ -7,7 +7,7 @@ import attrs
 from wallarood.model.change import Change
 from wallarood.model.ids import ClusterId, WorkerName
 from wallarood.model.messages import Member
-from wallarood.model.topology import Topology
+from wallarood.model.topology import SINCE_CHANGES, Topology
 
 SCHEMA_VERSION = 1
 
@@ -26,10 +26,20 @@ class RecordState(Enum):
 
 
 @attrs.frozen
+class Layout:
+    """Of an older epoch: who has which part of the basis, which the newer one began with."""
+
+    topology: Topology
+    members: tuple[Member, ...]
+
+
+@attrs.frozen
 class ClusterRecord:
     """One worker's durable view of one cluster. `worker` is who this directory belongs to.
 
-    `change` is the one by which the cluster has become what it is; None in its first epoch.
+    `change` is the one by which the cluster has become what it is; None in its first epoch. Until
+    a checkpoint of this epoch is committed, the parts of its basis are also kept as they are in
+    `before`: the copies of them there are the only ones of what a worker has that is lost now.
     """
 
     cluster_id: ClusterId
@@ -39,4 +49,5 @@ class ClusterRecord:
     fingerprint: tuple[str, ...]
     topology: Topology
     members: tuple[Member, ...]
-    change: Change | None = attrs.field(default=None, metadata={"omit_default": True})
+    change: Change | None = attrs.field(default=None, metadata=SINCE_CHANGES)
+    before: Layout | None = attrs.field(default=None, metadata=SINCE_CHANGES)

@@ -4,10 +4,10 @@ from typing import Any
 
 import attrs
 
-from wallarood.model.checkpoint import CheckpointId
+from wallarood.model.checkpoint import CheckpointId, LeftSink
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.ids import Ballot, Member
-from wallarood.model.topology import Topology
+from wallarood.model.topology import SINCE_CHANGES, Topology
 
 
 @attrs.frozen
@@ -24,6 +24,7 @@ class StagedPart:
     """One worker's part of the basis in the next epoch.
 
     `sources` and `sinks` are as in a checkpoint. Chunks that were staged have the number -`number`.
+    `left` is what this worker publishes for others.
     """
 
     number: int
@@ -31,6 +32,7 @@ class StagedPart:
     sources: tuple[tuple[str, str, Any, bool], ...]
     sinks: tuple[tuple[str, Any, tuple[Any, ...]], ...]
     chains: tuple[StagedChain, ...]
+    left: tuple[LeftSink, ...] = attrs.field(default=(), metadata=SINCE_CHANGES)
 
 
 @attrs.frozen

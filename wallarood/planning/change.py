@@ -7,6 +7,8 @@
 # has such a thing may leave only when nothing of it is left to read, which the checkpoint says; a
 # journal is never at its end, since its source accepts more until it is closed.
 
+from collections.abc import Collection
+
 import attrs
 
 from wallarood.model.errors import RefusedError
@@ -109,6 +111,26 @@ def left_behind(
                 if each.worker not in workers
             ]
     return tuple(found)
+
+
+def is_for_heirs(sink: object) -> bool:
+    """Whether another worker can publish what an instance of *sink* has prepared, from a copy."""
+    return bool(getattr(sink, "for_heirs", False))
+
+
+def lost_output(
+    application: Application, previous: Topology, lost: Collection[WorkerName]
+) -> tuple[str, ...]:
+    """The names of the sinks whose output of *lost* workers is on their disks alone."""
+    return tuple(
+        sorted(
+            stage.name
+            for stage in previous.stages
+            if stage.kind is StageKind.SINK
+            and set(stage.workers) & set(lost)
+            and not is_for_heirs(application.step(stage.steps[-1]).connector)
+        )
+    )
 
 
 def with_writers(stage: Stage, before: Stage) -> Stage:

@@ -194,16 +194,19 @@ class ChangeStore(Protocol):
     def is_staged(self, change: Change) -> bool:
         """Whether *change* is staged as a whole."""
 
-    def own_part(self, basis: CheckpointId) -> Any:
-        """The part of *basis* here, as its head says it to others; None: there is none."""
+    def kept_parts(self) -> tuple[PartName, ...]:
+        """What is here for others, and own parts of older layouts."""
 
-    def chunks_of(self, number: int, computation: str) -> list[bytes]:
-        """The state of a computation in checkpoint *number*, as it is here."""
+    def own_part(self, part: PartName) -> Any:
+        """The own part *part*, as its head says it to others; None: it is not here."""
+
+    def chunks_of(self, part: PartName, computation: str) -> list[bytes]:
+        """The state of a computation in the own part *part*."""
 
     def put_chunks(self, chunks: Iterable[Chunk]) -> None:
         """Put back chunks of a lost worker, whose place this is."""
 
-    def put_part(self, head: Any) -> None:
+    def put_part(self, head: Any, layout: int) -> None:
         """Put back what stood in its part besides its chunks, which are here."""
 
     def begin(self) -> int:
@@ -218,8 +221,8 @@ class ChangeStore(Protocol):
     def unstage(self) -> None:
         """What is staged will never be."""
 
-    def adopt(self, record: ClusterRecord) -> None:
-        """Make the epoch of *record* the one of this worker, in one transaction."""
+    def adopt(self, record: ClusterRecord) -> ClusterRecord:
+        """Make the epoch of *record* the one of this worker; what was staged as its record."""
 
 
 class FoundChanges(Protocol):

@@ -22,8 +22,7 @@ from typing import Any, TypeVar
 import attrs
 import msgspec
 
-from wallarood.model.change import Change, Vote
-from wallarood.model.checkpoint import CheckpointId
+from wallarood.model.change import Change, PartName, Vote
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import DamagedStateError, LocalProtocolError
 from wallarood.model.messages.replicas import Chunk
@@ -40,10 +39,10 @@ from wallarood.storage.checkpoint_rows import (
     is_whole,
     prune,
     put_marks,
-    read_chunks,
     unreadable,
 )
 from wallarood.storage.checkpoints import BUSY_MS, CheckpointStore
+from wallarood.storage.former import chunks_of, kept_at_adoption, kept_parts, own_manifest
 from wallarood.wire.strict import StructureError, structure, unstructure
 
 T = TypeVar("T")
@@ -80,25 +79,20 @@ class ChangeRows:
         """Whether *change* is staged as a whole."""
         return any(each.record.change == change for each in self.staged())
 
-    def own_part(self, basis: CheckpointId) -> Any:
-        """The part of *basis* here, as its head says it to others; None: there is none."""
-        manifest = self.store.manifests.get(basis.number)
-        if manifest is None or manifest.checkpoint != basis:
-            return None
-        return msgspec.to_builtins(manifest)
+    def kept_parts(self) -> tuple[PartName, ...]:
+        """What is here for others, and own parts of older layouts."""
+        return kept_parts(self.store)
 
-    def chunks_of(self, number: int, computation: str) -> list[bytes]:
-        """The state of a computation in checkpoint *number*, as it is here."""
-        manifest = self.store.manifests[number]
-        return [
-            data
-            for chain in manifest.chains
-            if chain.computation == computation
-            for link, count in chain.links
-            for data in read_chunks(
-                self.store.connection, self.store.path, link=link, of=computation, count=count
-            )
-        ]
+    def own_part(self, part: PartName) -> Any:
+        """The own part *part*, as its head says it to others; None: it is not here."""
+        manifest = own_manifest(self.store, part)
+        return None if manifest is None else msgspec.to_builtins(manifest)
+
+    def chunks_of(self, part: PartName, computation: str) -> list[bytes]:
+        """The state of a computation in the own part *part*, which is here."""
+        manifest = own_manifest(self.store, part)
+        assert manifest is not None
+        return list(chunks_of(self.store, manifest, computation))
 
     def put_chunks(self, chunks: Iterable[Chunk]) -> None:
         """Put back chunks that checkpoints of a lost worker have written, whose place this is."""
@@ -106,13 +100,15 @@ class ChangeRows:
         with self.store.transaction() as cursor:
             cursor.executemany("INSERT OR REPLACE INTO chunk VALUES (?, ?, ?, ?, ?)", rows)
 
-    def put_part(self, head: Any) -> None:
-        """Put back what stood in its part besides its chunks, which are here."""
+    def put_part(self, head: Any, layout: int) -> None:
+        """Put back what stood in its part of *layout* besides its chunks, which are here."""
         manifest = msgspec.convert(head, Manifest)
+        marks = msgspec.structs.replace(self.store.marks, layout=layout)
         self._check_whole(manifest)
         with self.store.transaction() as cursor:
             insert_manifest(cursor, manifest)
-        self.store.replace(self.store.marks, {**self.store.manifests, manifest.number: manifest})
+            put_marks(cursor, marks)
+        self.store.replace(marks, {**self.store.manifests, manifest.number: manifest})
 
     def begin(self) -> int:
         """Begin to stage a change; returns the number to give to `add` and `finish`.
@@ -161,28 +157,31 @@ class ChangeRows:
             put_marks(cursor, marks)
         self.store.marks = marks
 
-    def adopt(self, record: ClusterRecord) -> None:
+    def adopt(self, record: ClusterRecord) -> ClusterRecord:
         """Make the epoch of *record* the one of this worker, in one transaction, unless it is.
 
-        Raises DamagedStateError: it is not staged here.
+        Returns the record that was staged. Raises DamagedStateError: it is not staged here.
         """
         known = self.record()
         if known is not None and known.change == record.change:
-            return  # the disk refused what was to follow, and all of it is tried again
+            return known  # the disk refused what was to follow, and all of it is tried again
         staged = next((each for each in self.staged() if each.record.change == record.change), None)
         change = record.change
         if change is None or staged is None:
             raise DamagedStateError(f"{self.store.path}: what was decided is not staged here")
-        manifest = _manifest_of(staged.part)
+        manifest, basis = _manifest_of(staged.part), change.basis
+        part = PartName(change.epoch - 1, record.worker, basis.round, basis.number)
         before = self.store.marks
         marks = msgspec.structs.replace(
             _of_changes(before),
             round=change.round,
-            highest=max(before.highest, manifest.number),
+            highest=max(self.store.highest, manifest.number),
             committed=manifest.number,
             kept={},
             line=max(before.line, change.line),
             staged=(),
+            layout=change.epoch,
+            former=kept_at_adoption(self.store, part, change.layout),
         )
         self._check_whole(manifest)
         manifests: dict[int, Manifest] = {manifest.number: manifest}
@@ -190,7 +189,7 @@ class ChangeRows:
             cursor.execute("DELETE FROM checkpoint")
             insert_manifest(cursor, manifest)
             put_marks(cursor, marks)
-            _put(cursor, RECORD, record)
+            _put(cursor, RECORD, staged.record)
             cursor.execute("DELETE FROM meta WHERE name = ?", (VOTE,))
             for number in before.staged:
                 cursor.execute("DELETE FROM meta WHERE name = ?", (f"{STAGED}{number}",))
@@ -198,6 +197,7 @@ class ChangeRows:
             replicas = self.store.replicas.void(cursor, above=manifest.number)
         self.store.replace(marks, manifests)
         self.store.replicas.parts = replicas
+        return staged.record
 
     def _check_whole(self, manifest: Manifest) -> None:
         """Raises DamagedStateError: chunks that *manifest* names are not here."""
@@ -283,6 +283,10 @@ def _manifest_of(part: StagedPart) -> Manifest:
         part.sinks,
         tuple(Chain(each.computation, each.links, each.narrowed) for each in part.chains),
         0,
+        tuple(
+            (e.worker, e.instance, e.layout, (e.part.step, e.part.state, e.part.unpublished))
+            for e in part.left
+        ),
     )
 
 

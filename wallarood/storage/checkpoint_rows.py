@@ -12,12 +12,13 @@ from xxhash import xxh3_64_intdigest
 from wallarood.model.checkpoint import (
     CheckpointId,
     CheckpointPart,
+    LeftSink,
     Restored,
     SinkPart,
     SourcePosition,
 )
 from wallarood.model.errors import CannotCreateError, DamagedStateError
-from wallarood.model.ids import ClusterId
+from wallarood.model.ids import ClusterId, WorkerName
 
 SCHEMA_VERSION = 2
 """The highest that is read."""
@@ -83,11 +84,20 @@ class Manifest(msgspec.Struct, frozen=True):
     sinks: tuple[tuple[str, Any, tuple[Any, ...]], ...]
     chains: tuple[Chain, ...]
     size_bytes: int
+    left: tuple[tuple[str, int, int, tuple[str, Any, tuple[Any, ...]]], ...] = ()
 
     @property
     def checkpoint(self) -> CheckpointId:
         """The name of the checkpoint."""
         return CheckpointId(self.round, self.number)
+
+
+class FormerPart(msgspec.Struct, frozen=True):
+    """What *owner*, this worker, had of its basis in an older layout: see `storage.former`."""
+
+    layout: int
+    owner: WorkerName
+    manifest: Manifest
 
 
 class Marks(msgspec.Struct, frozen=True):
@@ -104,6 +114,9 @@ class Marks(msgspec.Struct, frozen=True):
     """What is staged, or begun to be, of a change: its chunks have this number, negative."""
     stagings: int = 0
     """How often staging has begun: the highest of these numbers."""
+    layout: int = 1
+    """The epoch whose topology says what the parts here are; `former` are of older ones."""
+    former: tuple[FormerPart, ...] = ()
 
 
 manifest_decoder = msgspec.json.Decoder(Manifest)
@@ -144,17 +157,15 @@ def prune(
     }
     needed = {
         (number, chain.computation)
-        for manifest in retained.values()
+        for manifest in (*retained.values(), *(each.manifest for each in marks.former))
         for chain in manifest.chains
         for number, _ in chain.links
     }
     found = cursor.execute("SELECT DISTINCT number, computation FROM chunk").fetchall()
-    there = {each for each in found if -each[0] not in marks.staged}
-    cursor.executemany(
-        "DELETE FROM chunk WHERE number = ? AND computation = ?", list(there - needed)
-    )
-    gone = [(number,) for number in manifests if number not in retained]
-    cursor.executemany("DELETE FROM checkpoint WHERE number = ?", gone)
+    gone = {each for each in found if -each[0] not in marks.staged} - needed
+    cursor.executemany("DELETE FROM chunk WHERE number = ? AND computation = ?", list(gone))
+    rows = [(number,) for number in manifests if number not in retained]
+    cursor.executemany("DELETE FROM checkpoint WHERE number = ?", rows)
     return retained
 
 
@@ -274,6 +285,7 @@ def restored_of(manifest: Manifest, chunks: dict[str, list[bytes]]) -> Restored:
         tuple(SinkPart(*each) for each in manifest.sinks),
         chunks,
         frozenset(chain.computation for chain in manifest.chains if chain.narrowed),
+        tuple(LeftSink(*each[:3], SinkPart(*each[3])) for each in manifest.left),
     )
 
 

@@ -183,7 +183,8 @@ class CheckpointStore:
         """Make it durable that a checkpoint is committed."""
         self._known = max(self._known, number)
         if number > self.marks.committed:
-            self._write_marks(msgspec.structs.replace(self.marks, committed=number))
+            # Of this layout, of which there are copies from now on: what was before may go.
+            self._write_marks(msgspec.structs.replace(self.marks, committed=number, former=()))
 
     def keep(self, name: str, number: int) -> None:
         """Retain a checkpoint under a name."""

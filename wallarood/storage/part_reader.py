@@ -26,6 +26,7 @@ from wallarood.storage.checkpoint_rows import (
     unreadable,
 )
 from wallarood.storage.checkpoints import CheckpointStore
+from wallarood.storage.former import own_manifest
 from wallarood.storage.replicas import groups_of
 
 READ_BYTES = 1 << 20
@@ -56,8 +57,8 @@ def read_own_part(
 def own_part(store: CheckpointStore, wanted: PartWanted, there: Collection[ChunkGroup]) -> PartRead:
     """A part out of an open store; as above."""
     part, last = wanted.part, wanted.part.number == LAST
-    manifest = store.manifests.get(store.marks.committed if last else part.number)
-    if manifest is None or (manifest.round != part.round and not last):
+    manifest = store.manifests.get(store.marks.committed) if last else own_manifest(store, part)
+    if manifest is None:
         raise DamagedStateError(f"{store.path} has no part {shown(part)}")
     part = attrs.evolve(part, round=manifest.round, number=manifest.number)
     groups = _chosen(manifest, wanted, there)

@@ -43,6 +43,7 @@ from wallarood.storage.files import (
     read_document,
     write_document,
 )
+from wallarood.storage.former import drop_damaged
 from wallarood.wire.strict import StructureError, structure, unstructure
 
 if TYPE_CHECKING:  # what only copies need is imported with the first of them
@@ -88,6 +89,8 @@ class StateDirectory:
             log.warning("a damaged checkpoint is left out", damage=what)
         for what in store.replicas.drop_damaged():
             log.warning("a damaged replica is dropped; its owner sends it again", damage=what)
+        for what in drop_damaged(store) if store.marks.former else ():
+            log.warning("a damaged part of an older epoch is dropped", damage=what)
         return store
 
     def create_checkpoints(self, cluster_id: ClusterId) -> None:
@@ -218,8 +221,7 @@ class StateDirectory:
 
     def record_never(self, cluster_id: ClusterId) -> None:
         """Make it durable that this cluster will never be."""
-        known = self._nevers()
-        if cluster_id not in known:
+        if cluster_id not in (known := self._nevers()):
             nevers = [*known, cluster_id][-NEVER_MAX:]
             write_document(self.path / "never.json", SCHEMA_VERSION, nevers)
 

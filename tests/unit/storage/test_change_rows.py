@@ -7,7 +7,7 @@ import attrs
 import msgspec
 import pytest
 
-from wallarood.model.change import Change, Vote
+from wallarood.model.change import Change, PartName, Vote
 from wallarood.model.checkpoint import CheckpointId, CheckpointPart, StatePart
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import CannotCreateError, DamagedStateError, LocalProtocolError
@@ -23,6 +23,7 @@ from wallarood.storage.state_directory import open_state_directory
 
 CLUSTER = "wc-0123456789abcdef0123"
 BASIS = CheckpointId(1, 5)
+PART = PartName(1, "alpha", 1, 5)
 HERE = Address("127.0.0.1", 1)
 ALPHA = Member("alpha", HERE, HERE, Incarnation(1, "n"), Seat("a"))
 BETA = Member("beta", HERE, HERE, Incarnation(1, "m"), Seat("b"))
@@ -284,18 +285,18 @@ def test_a_manifest_without_narrowed_chains_is_as_it_ever_was() -> None:
 
 def test_a_part_of_a_lost_worker_is_put_back_as_it_was(tmp_path: Path) -> None:
     lost, new = with_checkpoints(tmp_path / "lost"), new_store(tmp_path / "new")
-    head = ChangeRows(lost).own_part(BASIS)
+    head = ChangeRows(lost).own_part(PART)
     chunks = [Chunk("count", number, 0, b"of %d" % number) for number in (4, 5)]
     rows = ChangeRows(new)
     rows.put_chunks(chunks[:1])
     with pytest.raises(DamagedStateError, match="is not whole"):
-        rows.put_part(head)
+        rows.put_part(head, 1)
     rows.put_chunks(chunks)
-    rows.put_part(head)
-    assert rows.own_part(BASIS) == head
-    assert rows.chunks_of(BASIS.number, "count") == [b"of 4", b"of 5"]
+    rows.put_part(head, 1)
+    assert rows.own_part(PART) == head
+    assert rows.chunks_of(PART, "count") == [b"of 4", b"of 5"]
     new.close()
     again = open_checkpoints(tmp_path / "new" / "checkpoints.db", CLUSTER)
-    assert ChangeRows(again).own_part(BASIS) == head
+    assert ChangeRows(again).own_part(PART) == head
     for each in (lost, again):
         each.close()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import msgspec
@@ -63,6 +63,8 @@ class HttpSink:
     >>> import wallarood as w
     >>> sink = w.HttpSink("http://127.0.0.1:7900/counts", body="array")
     """
+
+    for_heirs: ClassVar[bool] = True
 
     url: Url
     body: Body

@@ -1,7 +1,7 @@
 """A sink that writes to a topic of Apache Kafka, exactly once, by transactions."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import structlog
@@ -40,6 +40,8 @@ class KafkaSink:
     >>> import wallarood as w
     >>> sink = w.KafkaSink("localhost:9092", "counts", key=lambda pair: pair[0])
     """
+
+    for_heirs: ClassVar[bool] = True
 
     broker: Broker
     topic: str

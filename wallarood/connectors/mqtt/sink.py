@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import attrs
 
@@ -88,6 +88,8 @@ class MqttSink:
     >>> import wallarood as w
     >>> sink = w.MqttSink("mqtt://localhost", "totals", format="json")
     """
+
+    for_heirs: ClassVar[bool] = True
 
     broker: Broker
     topic: Topic

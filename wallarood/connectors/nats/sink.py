@@ -1,7 +1,7 @@
 """A sink into a stream of NATS JetStream, exactly once."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import attrs
 
@@ -71,6 +71,8 @@ class NatsSink:
     >>> from wallarood import NatsSink
     >>> sink = NatsSink("nats://localhost:4222", "COUNTS", "counts.words")
     """
+
+    for_heirs: ClassVar[bool] = True
 
     address: Address
     stream: str

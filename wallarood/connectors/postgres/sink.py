@@ -1,7 +1,7 @@
 """A sink into a table of PostgreSQL, exactly once."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -38,6 +38,8 @@ class PostgresSink:
     ...     "postgresql://app@localhost/shop", "counts", columns=["word", "count"], key=["word"]
     ... )
     """
+
+    for_heirs: ClassVar[bool] = True
 
     database: Database
     table: Table

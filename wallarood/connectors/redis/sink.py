@@ -1,7 +1,7 @@
 """Sinks to Redis, exactly once: entries of a stream, and latest values in a hash."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -35,6 +35,8 @@ class RedisSink:
     >>> import wallarood as w
     >>> sink = w.RedisSink("redis://localhost:6379/0", "counts")
     """
+
+    for_heirs: ClassVar[bool] = True
 
     address: Address
     stream: str
@@ -96,6 +98,8 @@ class RedisHashSink:
     ...     "redis://localhost", "counts", key=lambda pair: pair[0], value=lambda pair: pair[1]
     ... )
     """
+
+    for_heirs: ClassVar[bool] = True
 
     address: Address
     hash: str

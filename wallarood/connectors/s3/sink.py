@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import trio
@@ -39,6 +39,8 @@ class S3Sink:
     >>> import wallarood as w
     >>> sink = w.S3Sink("s3://results/counts/", endpoint="http://127.0.0.1:9000")
     """
+
+    for_heirs: ClassVar[bool] = True
 
     bucket: Bucket
     options: PartOptions

@@ -1,7 +1,7 @@
 """A sink to any server that can change records and a marker in one transaction: exactly once."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -43,6 +43,8 @@ class SpooledSink:
     ...         Server.records, Server.marker = Server.records + records, new
     >>> sink = w.SpooledSink(lambda writer: Target(), server="a list")
     """
+
+    for_heirs: ClassVar[bool] = True
 
     connect: Callable[[str], Target]
     server: str = attrs.field(kw_only=True)

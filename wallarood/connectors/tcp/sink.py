@@ -12,7 +12,7 @@ When the cluster goes back below what it has published, see `wallarood.connector
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import attrs
 import trio
@@ -58,6 +58,8 @@ class TcpSink:
     >>> import wallarood as w
     >>> sink = w.TcpSink("127.0.0.1:7900", format="json")
     """
+
+    for_heirs: ClassVar[bool] = True
 
     address: Address
     format: LineFormat

@@ -13,7 +13,7 @@ from wallarood.control.change.effects import AdoptChange, CopyAhead, SetAside
 from wallarood.control.effects import Effect, Fail, Report
 from wallarood.model import messages
 from wallarood.model.change import Change, Why
-from wallarood.model.cluster_record import ClusterRecord, RecordState
+from wallarood.model.cluster_record import ClusterRecord, Layout, RecordState
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import Member, are_same
 
@@ -35,8 +35,12 @@ def obey(me: Member, record: ClusterRecord, change: Change) -> list[Effect]:
     return [Report(f"epoch {change.epoch} is decided"), AdoptChange(adopted(record, change))]
 
 
-def adopted(record: ClusterRecord, change: Change) -> ClusterRecord:
-    """The record of a cluster that has become what *change* says."""
+def adopted(record: ClusterRecord, change: Change, before: Layout | None = None) -> ClusterRecord:
+    """The record of a cluster that has become what *change* says.
+
+    What is staged has in *before* who has which part of the basis. A new version of the application
+    could not take over those parts as they are.
+    """
     return attrs.evolve(
         record,
         state=RecordState.STARTED,
@@ -44,6 +48,7 @@ def adopted(record: ClusterRecord, change: Change) -> ClusterRecord:
         topology=change.topology,
         members=change.members,
         change=change,
+        before=before if change.fingerprint == record.fingerprint else None,
     )
 
 

@@ -46,7 +46,8 @@ class CopyAhead(msgspec.Struct, frozen=True):
 class AdoptChange(msgspec.Struct, frozen=True):
     """Make the new epoch durable in one transaction, with what is staged of it, and restart.
 
-    The round, that all above the basis is void, and that there is no vote: all in the same.
+    In the same: the round, that all above the basis is void, and that there is no vote. The record
+    that was staged with it counts: it has more of what was before than *record*.
     """
 
     record: ClusterRecord

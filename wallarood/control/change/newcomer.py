@@ -20,7 +20,7 @@ from wallarood.control.formation.founding import FormationSettings
 from wallarood.control.machine import Table, transition
 from wallarood.model import messages as say
 from wallarood.model.change import Change
-from wallarood.model.cluster_record import ClusterRecord, RecordState
+from wallarood.model.cluster_record import ClusterRecord, Layout, RecordState
 from wallarood.model.errors import PeersGoneError, RefusedError
 from wallarood.model.ids import NO_BALLOT, Ballot
 
@@ -199,13 +199,16 @@ class Newcomer:
             return self._say_staged() if self.phase is Phase.STAGED else []
         self.phase, self._ballot, self._change = Phase.STAGING, stage.ballot, stage.change
         self._initializer = stage.initializer
-        record = self._record(stage.cluster_id, stage.change)
+        before = Layout(stage.previous, stage.old_members)
+        record = self._record(stage.cluster_id, stage.change, before)
         return [
             do.WaitingFor(f"taking over a part of cluster {stage.cluster_id}"),
             StageChange(stage.ballot, record, stage.previous, stage.old_members),
         ]
 
-    def _record(self, cluster_id: str, change: Change) -> ClusterRecord:
+    def _record(
+        self, cluster_id: str, change: Change, before: Layout | None = None
+    ) -> ClusterRecord:
         name, state = self.settings.name, RecordState.STARTED
         made = ClusterRecord(
             cluster_id,
@@ -216,7 +219,7 @@ class Newcomer:
             change.topology,
             change.members,
         )
-        return adopted(made, change)
+        return adopted(made, change, before)
 
     def _say_staged(self, problem: str = "") -> list[do.Effect]:
         if self._connection is None:

@@ -18,6 +18,7 @@ from wallarood.control.change.view import View
 from wallarood.control.effects import Effect, SendToMember
 from wallarood.control.events import Event, MemberMessage, MemberUp, SinksPublished
 from wallarood.control.machine import Table, transition
+from wallarood.model.cluster_record import Layout
 from wallarood.model.ids import NO_BALLOT, Ballot, WorkerName
 from wallarood.model.messages import (
     ChangePublished,
@@ -143,7 +144,8 @@ class Participant:
         if stage.ballot == self._ballot and self.phase is not Phase.NOTHING:
             return [self._say()] if self.phase is Phase.STAGED else []
         self.phase, self._ballot, self._proposer = Phase.STAGING, stage.ballot, sender
-        record = adopted(self._view.record, stage.change)
+        before = Layout(stage.previous, stage.old_members)
+        record = adopted(self._view.record, stage.change, before)
         return [StageChange(stage.ballot, record, stage.previous, stage.old_members)]
 
     def _say(self, problem: str = "") -> Effect:

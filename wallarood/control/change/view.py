@@ -4,7 +4,7 @@ import attrs
 
 from wallarood.control.formation.founding import Upgrader
 from wallarood.model.change import Trust
-from wallarood.model.cluster_record import ClusterRecord
+from wallarood.model.cluster_record import ClusterRecord, Layout
 from wallarood.model.ids import Member, WorkerName
 
 
@@ -66,6 +66,15 @@ class View:
     def member(self, name: WorkerName) -> Member:
         """What is known of a member."""
         return self._known[name]
+
+    def layout(self, epoch: int) -> Layout:
+        """Who has which part of a basis: as it is now, or as it was in the *epoch* before."""
+        before = self.record.before
+        if epoch == self.epoch or before is None:
+            return Layout(self.record.topology, self.members)
+        there = {(each.name, each.seat): each for each in self.members}
+        members = tuple(there.get((each.name, each.seat), each) for each in before.members)
+        return Layout(before.topology, members)
 
     @property
     def members(self) -> tuple[Member, ...]:

@@ -1,9 +1,7 @@
 """Whose parts are kept where: each worker has its own copied to the next in the ring."""
 
-from collections.abc import Iterable
-
-from wallarood.model.change import Gone, Why
-from wallarood.model.ids import WorkerName
+from wallarood.model.change import Change, Why
+from wallarood.model.ids import Member, WorkerName
 
 
 def holder_of(name: WorkerName, workers: tuple[WorkerName, ...]) -> WorkerName:
@@ -16,9 +14,10 @@ def owner_of(name: WorkerName, workers: tuple[WorkerName, ...]) -> WorkerName:
     return workers[workers.index(name) - 1]
 
 
-def keeper_of(
-    name: WorkerName, workers: tuple[WorkerName, ...], gone: Iterable[Gone]
-) -> WorkerName:
-    """Who is asked for the part of *name*: itself, or its holder where it is lost."""
-    lost = any(each.name == name and each.why is not Why.LEFT for each in gone)
-    return holder_of(name, workers) if lost else name
+def keeper_of(owner: Member, workers: tuple[WorkerName, ...], change: Change) -> WorkerName:
+    """Who is asked for the part that *owner* had among *workers*: itself, or its holder.
+
+    It is there if it stays, or leaves with this change; else it is lost or has left before.
+    """
+    leaves = any(each.name == owner.name and each.why is Why.LEFT for each in change.gone)
+    return owner.name if leaves or change.has(owner) else holder_of(owner.name, workers)

@@ -9,6 +9,7 @@ import trio
 
 from wallarood.control.change import effects as do
 from wallarood.control.change.events import VoteWritten
+from wallarood.disk.inherited import InheritedFiles
 from wallarood.model.change import Vote
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import RefusedError, WallaroodError
@@ -98,9 +99,11 @@ async def _adopt(worker: Worker, turn: Turn, *, record: ClusterRecord) -> None:
     """Adopt what is staged; the record of the cluster follows, and is mended at a start if not."""
 
     def adopt(store: CheckpointStore) -> Mapping[str, int]:
-        kept = dict(store.kept)
-        worker.store.changes_in(store).adopt(record)
-        worker.store.save_record(record)
+        kept, change = dict(store.kept), record.change
+        assert change is not None
+        for name in change.lost_to(record.worker):
+            InheritedFiles(worker.store.cluster_path).take(name, change.layout)
+        worker.store.save_record(worker.store.changes_in(store).adopt(record))
         return kept
 
     epoch = record.topology.epoch

@@ -27,6 +27,7 @@ from wallarood.model.messages.replicas import (
     PartWanted,
     TransferHello,
 )
+from wallarood.planning.change import is_for_heirs
 from wallarood.runtime.peers.transfer import fetch_files, fetch_part
 from wallarood.runtime.ports import ChangeStore
 from wallarood.runtime.worker import Worker
@@ -53,8 +54,9 @@ async def rebuild(worker: Worker, wanted: StageChange, stored: Stored) -> Any:
     """
     change, name = wanted.record.change, worker.member.name
     assert change is not None
-    keeper = keeper_of(name, wanted.previous.workers, change.gone)
-    member = next(each for each in wanted.old_members if each.name == keeper)
+    members = {each.name: each for each in wanted.old_members}
+    keeper = keeper_of(members[name], wanted.previous.workers, change)
+    member = members[keeper]
     log.info("taking the place of a lost worker", worker=name, copy_from=keeper)
     me, basis = worker.member, change.basis
     hello = TransferHello(wanted.record.cluster_id, wanted.previous.epoch, me.name, me.incarnation)
@@ -89,12 +91,12 @@ async def rebuild(worker: Worker, wanted: StageChange, stored: Stored) -> Any:
     )
     await trio.to_thread.run_sync(files.settle)
     manifest = without_lost_output(worker, head.manifest)
-    await stored(partial(_put, manifest))
+    await stored(partial(_put, manifest, change.layout))
     return manifest
 
 
-def _put(manifest: Any, store: ChangeStore) -> None:
-    store.put_part(manifest)
+def _put(manifest: Any, layout: int, store: ChangeStore) -> None:
+    store.put_part(manifest, layout)
 
 
 async def _again(keeper: WorkerName, fetch: Callable[[], Awaitable[T]]) -> T:
@@ -117,7 +119,7 @@ def without_lost_output(worker: Worker, manifest: Any) -> Any:
     sinks = []
     for step, state, unpublished in manifest["sinks"]:
         connector = steps[step].connector if step in steps else None
-        kept = list(unpublished) if getattr(connector, "for_heirs", False) else []
+        kept = list(unpublished) if is_for_heirs(connector) else []
         if len(kept) < len(unpublished):
             log.warning("output that was prepared on the lost disk is lost", sink=step)
         sinks.append([step, state, kept])

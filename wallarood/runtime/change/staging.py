@@ -25,6 +25,7 @@ from wallarood.model.errors import WallaroodError
 from wallarood.model.ids import WorkerName
 from wallarood.model.staging import StagedChain, StagedChange, StagedPart
 from wallarood.runtime.change.collecting import Collected, Collector, OutdatedError, chain_in
+from wallarood.runtime.change.inheriting import left_sinks
 from wallarood.runtime.change.kept import Kept, KeptState
 from wallarood.runtime.change.opening import open_gained
 from wallarood.runtime.change.rebuilding import rebuild, replaces
@@ -96,7 +97,8 @@ class _Staging:
             await self.collected.begin()
         else:
             self.collected = ahead
-        own = await self.collected.stored(lambda store: store.own_part(self.change.basis))
+        part = self._part_of(self.takeover.worker)
+        own = await self.collected.stored(lambda store: store.own_part(part))
         if own is None and replaces(self.change, self.takeover.worker):
             own = await rebuild(self.worker, self.wanted, self.collected.stored)
         if own is not None:
@@ -116,29 +118,35 @@ class _Staging:
             if self.takeover.keeps_sink(step)
         ]
         number = self.collected.number
+        left = tuple(left_sinks(self.change, self.takeover, self.heads))
+        of_basis = tuple(positions), tuple(sinks), tuple(chains)
         staged = StagedChange(
             self.wanted.ballot,
             self.wanted.record,
             self.wanted.previous,
             self.wanted.old_members,
-            StagedPart(number, self.change.basis, tuple(positions), tuple(sinks), tuple(chains)),
+            StagedPart(number, self.change.basis, *of_basis, left),
         )
         await self.collected.stored(lambda store: store.finish(staged))
-        self.worker.change.kept = self._kept()
+        is_as_now = self.wanted.previous.epoch == self.change.epoch - 1
+        self.worker.change.kept = self._kept() if is_as_now else None
 
     # ---- what others have ------------------------------------------------------------------------
 
     async def _fetch(self, name: WorkerName) -> None:
         """Fetch what *name* brings. Raises PeersGoneError: it does not answer for long."""
-        me, basis, members = self.worker.member, self.change.basis, self.wanted.old_members
-        keeper = keeper_of(name, self.wanted.previous.workers, self.change.gone)
-        member = next((each for each in members if each.name == keeper != me.name), me)
+        me, members = self.worker.member, {each.name: each for each in self.wanted.old_members}
+        keeper = keeper_of(members[name], self.wanted.previous.workers, self.change)
+        member = members[keeper] if keeper != me.name else me
         collector = Collector(self.collected, name)
-        part = PartName(self.wanted.previous.epoch, name, basis.round, basis.number)
-        head = await collector.fetch(member, part, self.takeover.wanted_of(name))
+        head = await collector.fetch(member, self._part_of(name), self.takeover.wanted_of(name))
         self.heads[name] = head.manifest
         for computation, chunks in collector.brought.items():
             self.brought.setdefault(computation, []).extend(chunks)
+
+    def _part_of(self, name: WorkerName) -> PartName:
+        layout, basis = self.wanted.previous.epoch, self.change.basis
+        return PartName(layout, name, basis.round, basis.number)
 
     # ---- what this worker has then ---------------------------------------------------------------
 
@@ -183,8 +191,8 @@ class _Staging:
         return chain_in(self.heads.get(self.takeover.worker, {}), name)
 
     async def _own_chunks(self, name: str) -> list[bytes]:
-        number = self.change.basis.number
-        return await self.collected.stored(lambda store: store.chunks_of(number, name))
+        part = self._part_of(self.takeover.worker)
+        return await self.collected.stored(lambda store: store.chunks_of(part, name))
 
     async def _put_own_together(self, part: Part) -> None:
         slots, partitions = part.had & part.owned, len(part.stage.partition_owners)

@@ -43,6 +43,8 @@ async def restore(worker: Worker, round_: Round, failed: Callable[[BaseException
     restored: Restored = await trio.to_thread.run_sync(
         partial(worker.checkpoints.restore, number, without=in_memory)
     )
+    if record.change is not None:
+        await _publish_left(worker, restored, round_.proposal.line)
     make = partial(restore_states, worker.application, wiring, restored)
     if kept is not None:
         make = partial(make, kept=kept.take)
@@ -97,6 +99,12 @@ async def restore(worker: Worker, round_: Round, failed: Callable[[BaseException
         worker.tracer.built(round_.job)
     log.info("running", round=round_.proposal.round, checkpoint=str(round_.proposal.checkpoint))
     worker.notify()
+
+
+async def _publish_left(worker: Worker, restored: Restored, line: int) -> None:
+    from wallarood.runtime.change.inheriting import publish_left  # noqa: PLC0415 - after a change
+
+    await publish_left(worker, restored, line)
 
 
 def _say_what_is_pickled(codecs: Mapping[int, RecordCodec]) -> None:

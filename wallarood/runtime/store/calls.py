@@ -108,7 +108,7 @@ async def read_holdings(worker: Worker, turn: Turn, *, attempt: str) -> None:
             store.highest,
             store.line,
             tuple(store.kept.values()),
-            replicas=store.replicas.held,
+            replicas=worker.store.changes_in(store).kept_parts(),
             listings=worker.change.listings,
         )
 

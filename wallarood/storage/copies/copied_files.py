@@ -17,8 +17,8 @@ from wallarood.disk.durable import sync_directory, write_all
 from wallarood.model.errors import CannotCreateError, RemoteProtocolError
 from wallarood.model.messages.replicas import FileGone, FilePiece, FileState
 
-KINDS = ("sources", "sinks")
-"""The directories of a cluster in which connectors keep files."""
+KINDS = ("sources", "sinks", "heirs")
+"""The directories of a cluster in which connectors keep files, and what was kept by others."""
 READ_BYTES = 1 << 20
 PIECE_BYTES = 256 << 10
 

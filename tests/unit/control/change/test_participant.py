@@ -10,6 +10,7 @@ from wallarood.control.change.view import View
 from wallarood.control.effects import Effect, SendToMember
 from wallarood.control.events import Event, MemberMessage, MemberUp, SinksPublished
 from wallarood.model import messages as say
+from wallarood.model.cluster_record import Layout
 from wallarood.model.ids import NO_SEAT, Ballot
 from wallarood.model.messages import ChangePublished, Purpose, Stage, Staged, TakeCheckpoint
 
@@ -53,10 +54,13 @@ def test_nobody_is_told_of_any_other_checkpoint() -> None:
     assert machine.step(MemberUp(member("alpha")), 0.0) == []
 
 
+BEFORE = Layout(HERE.topology, HERE.members)
+
+
 def test_what_is_staged_is_said_once_it_is_durable_and_again_when_asked() -> None:
     machine = participant()
     (staging,) = machine.step(stage(LOW), 0.0)
-    assert staging == StageChange(LOW, adopted(HERE, CHANGE), HERE.topology, HERE.members)
+    assert staging == StageChange(LOW, adopted(HERE, CHANGE, BEFORE), HERE.topology, HERE.members)
     assert machine.step(stage(LOW), 0.0) == []
     durable = Staged(LOW, "beta", NO_SEAT)
     assert said(machine.step(ChangeStaged(LOW), 0.0)) == [durable]

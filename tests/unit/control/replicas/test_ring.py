@@ -1,10 +1,12 @@
 """Everybody's parts are kept by another, and everybody keeps those of one."""
 
+import attrs
 import pytest
+from support.nodes import changed, member, record
 
 from wallarood.control.replicas.ring import holder_of, keeper_of, owner_of
 from wallarood.model.change import Gone, Why
-from wallarood.model.ids import NO_SEAT
+from wallarood.model.ids import NO_SEAT, Seat
 
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon")
 
@@ -25,5 +27,17 @@ def test_of_two_each_keeps_the_other() -> None:
 def test_the_part_of_a_lost_worker_is_had_from_its_holder() -> None:
     workers = NAMES[:3]
     gone = (Gone("gamma", NO_SEAT, Why.EVICTED), Gone("beta", NO_SEAT, Why.LEFT))
-    keepers = {name: keeper_of(name, workers, gone) for name in workers}
+    change = changed(record("alpha", *workers), "alpha", gone=gone)
+    keepers = {name: keeper_of(member(name), workers, change) for name in workers}
     assert keepers == {"alpha": "alpha", "beta": "beta", "gamma": "alpha"}
+
+
+def test_so_is_that_of_one_that_was_gone_before_and_of_one_in_another_seat() -> None:
+    """In an older layout there may be such ones: beta left, gamma was replaced since."""
+    workers = NAMES[:3]
+    change = changed(record("alpha", *workers), "alpha", "gamma")
+    now = attrs.evolve(member("gamma"), seat=Seat("now"))
+    change = attrs.evolve(change, members=(member("alpha"), now))
+    gamma = attrs.evolve(member("gamma"), seat=Seat("before"))
+    assert keeper_of(member("beta"), workers, change) == "gamma"
+    assert keeper_of(gamma, workers, change) == "alpha"

@@ -7,17 +7,20 @@
 # Below the highest that is known committed there is no basis, unless
 # an operator wants to go back so far: what was published after it is made again, in another line.
 #
-# As long as no checkpoint of this epoch is committed, its first is the basis that it began with,
-# and the layout is still the one of that basis.
+# As long as no checkpoint of this epoch is committed, there are no copies of what its members have
+# in it. Then the parts of the basis that it began with are put together once more as they were in
+# the epoch before, or in that of the last commit: their owners and holders have kept them, and that
+# epoch is the layout of the next one as well.
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import attrs
 
 from wallarood.control.change.view import View
 from wallarood.control.formation.founding import Replanner
+from wallarood.control.replicas.ring import holder_of
 from wallarood.control.rounds.choosing import may_be_older, number_of
-from wallarood.model.change import Change, ChangeKind, Gone, Heir, Why
+from wallarood.model.change import Change, ChangeKind, Gone, Heir, PartName, Why
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import WorkerName
@@ -89,21 +92,17 @@ def decides(view: View, change: Change, accepted: Set[WorkerName]) -> bool:
     return len(counted) >= view.majority
 
 
-def basis(plan: Plan, holdings: Mapping[WorkerName, Holdings]) -> CheckpointId:
-    """The checkpoint to continue from. Raises RefusedError: there is none."""
+def basis(plan: Plan, holdings: Mapping[WorkerName, Holdings]) -> tuple[CheckpointId, int]:
+    """The checkpoint to continue from, and the layout of its parts.
+
+    Raises RefusedError: there is none.
+    """
     everything = [holdings[name] for name in plan.needed]
     common = frozenset.intersection(*(frozenset(each.checkpoints) for each in everything))
-    replicas = {
-        (part.owner, part.round, part.number)
-        for each in everything
-        for part in each.replicas
-        if part.layout == plan.view.epoch
-    }
-    found = [
-        checkpoint
-        for checkpoint in common
-        if all((name, checkpoint.round, checkpoint.number) in replicas for name in plan.lost)
-    ]
+    copies = {part for each in everything for part in each.replicas}
+    epoch = plan.view.epoch
+    found = {each: epoch for each in common if copies >= _parts(epoch, plan.lost, each)}
+    found |= _as_before(plan, copies)
     if not found:
         lost = ", ".join(plan.lost)
         why = f" with a copy of the part of {lost}" if plan.lost else ""
@@ -111,20 +110,33 @@ def basis(plan: Plan, holdings: Mapping[WorkerName, Holdings]) -> CheckpointId:
     chosen = max(found, key=number_of)
     known = max((each.committed for each in everything), key=number_of)
     if chosen.number >= known.number:
-        return chosen
+        return chosen, found[chosen]
     wanted = [each for each in found if each.number == plan.request.back_to]
     if not wanted:
         raise RefusedError(
             f"checkpoint {chosen} is the highest that could be continued from, and {known} is "
             f"committed: --back-to {chosen.number} goes back to it and loses what came after"
         )
-    return wanted[0]
+    return wanted[0], found[wanted[0]]
+
+
+def _parts(layout: int, owners: Iterable[WorkerName], of: CheckpointId) -> Set[PartName]:
+    return {PartName(layout, owner, of.round, of.number) for owner in owners}
+
+
+def _as_before(plan: Plan, copies: Set[PartName]) -> dict[CheckpointId, int]:
+    """The basis of this epoch, if all of it is there in an older layout and somebody is lost."""
+    change, before = plan.view.record.change, plan.view.record.before
+    if not plan.lost or change is None or before is None:
+        return {}
+    wanted = _parts(change.layout, before.topology.workers, change.basis)
+    return {change.basis: change.layout} if copies >= wanted else {}
 
 
 def compose(plan: Plan, holdings: Mapping[WorkerName, Holdings], replan: Replanner) -> Change:
     """The change that *plan* asks for. Raises RefusedError: it cannot be made."""
     view, request = plan.view, plan.request
-    record, chosen = view.record, basis(plan, holdings)
+    record, (chosen, layout) = view.record, basis(plan, holdings)
     everything = [holdings[name] for name in plan.needed]
     joiner = () if request.joiner is None else (request.joiner,)
     workers = plan.workers
@@ -134,8 +146,6 @@ def compose(plan: Plan, holdings: Mapping[WorkerName, Holdings], replan: Replann
     unsure = plan.lost and max(map(number_of, common)) > chosen.number
     if unsure or chosen.number < known or may_be_older(everything, chosen.number):
         line += 1
-    began_with = record.change.basis if record.change is not None else None
-    layout = record.change.layout if record.change and chosen == began_with else view.epoch
     if request.kind is ChangeKind.UPGRADE:
         if view.upgrade is None:
             raise RefusedError(f"{view.me.name} runs the application of this epoch")
@@ -155,7 +165,7 @@ def compose(plan: Plan, holdings: Mapping[WorkerName, Holdings], replan: Replann
         layout,
         max(each.round for each in everything) + 1,
         line,
-        _heirs(plan, workers),
+        _heirs(plan, workers, layout),
     )
 
 
@@ -164,13 +174,25 @@ def _gone(plan: Plan, name: WorkerName) -> Gone:
     return Gone(name, seat, _WHY[request.kind], request.certified)
 
 
-def _heirs(plan: Plan, workers: Sequence[WorkerName]) -> tuple[Heir, ...]:
-    """Who takes over what a seat had: the new one where it is replaced, else each in turn."""
-    return tuple(
-        Heir(
-            name,
-            plan.view.member(name).seat,
-            name if name in workers else workers[place % len(workers)],
+def _heirs(plan: Plan, workers: Sequence[WorkerName], layout: int) -> tuple[Heir, ...]:
+    """Who takes over what a seat had: of one that is lost who has a copy of it, else each in turn.
+
+    In an older layout there may be those that were gone already, and what they had is had again.
+    """
+    if plan.lost:
+        old = plan.view.layout(layout)
+        ring, stay = old.topology.workers, {(m.name, m.seat) for m in plan.view.members}
+        stay -= {(name, plan.view.member(name).seat) for name in plan.gone}
+        return tuple(
+            Heir(
+                each.name,
+                each.seat,
+                each.name if each.name in workers else holder_of(each.name, ring),
+            )
+            for each in old.members
+            if (each.name, each.seat) not in stay
         )
+    return tuple(
+        Heir(name, plan.view.member(name).seat, workers[place % len(workers)])
         for place, name in enumerate(plan.gone)
     )

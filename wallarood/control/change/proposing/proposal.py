@@ -152,8 +152,8 @@ class Proposal:
         if self.phase is Phase.COLLECTING:
             return say.Collect(self.question, ballot)
         if self.phase is Phase.STAGING and change is not None:
-            cluster, old = (record.cluster_id, record.initializer), self.view.members
-            return say.Stage(ballot, *cluster, change, record.topology, old)
+            cluster, was = (record.cluster_id, record.initializer), self.view.layout(change.layout)
+            return say.Stage(ballot, *cluster, change, was.topology, was.members)
         if self.phase is Phase.ACCEPTING and change is not None:
             return say.Accept(ballot, change)
         return None

@@ -11,7 +11,7 @@ from wallarood.control.change.proposing.composing import Plan, basis, compose, d
 from wallarood.control.change.view import View
 from wallarood.model.change import Change, ChangeKind, Gone, PartName, Why
 from wallarood.model.checkpoint import CheckpointId
-from wallarood.model.cluster_record import ClusterRecord
+from wallarood.model.cluster_record import ClusterRecord, Layout
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import NO_SEAT, WorkerName
 from wallarood.model.messages import ChangeRequest, Holdings
@@ -44,8 +44,8 @@ EVICT = plan(ChangeKind.EVICT, "gamma")
 
 def test_the_basis_is_the_highest_that_survivors_hold_and_of_which_a_lost_part_has_a_copy() -> None:
     alpha = holds(ONE, TWO, THREE, copies=(ONE, TWO), known=1)
-    assert basis(EVICT, {"alpha": alpha, "beta": holds(ONE, TWO, THREE, known=1)}) == TWO
-    assert basis(EVICT, {"alpha": alpha, "beta": holds(ONE, known=1)}) == ONE
+    assert basis(EVICT, {"alpha": alpha, "beta": holds(ONE, TWO, THREE, known=1)}) == (TWO, 1)
+    assert basis(EVICT, {"alpha": alpha, "beta": holds(ONE, known=1)}) == (ONE, 1)
 
 
 def test_without_a_copy_of_a_lost_part_there_is_no_basis() -> None:
@@ -59,7 +59,7 @@ def test_below_what_is_known_committed_only_where_an_operator_wants_it() -> None
     with pytest.raises(RefusedError, match="--back-to 1"):
         basis(EVICT, held)
     back = plan(ChangeKind.EVICT, "gamma", back_to=1)
-    assert basis(back, held) == ONE
+    assert basis(back, held) == (ONE, 1)
     change = compose(back, held, replan)
     assert change.line == 3, "what was published after it is made again in another line"
 
@@ -73,7 +73,7 @@ def test_no_further_back_than_an_operator_wants(back_to: int) -> None:
 
 def test_not_back_where_what_is_committed_is_there() -> None:
     held = {name: holds(ONE, TWO, copies=(ONE, TWO), known=2) for name in ("alpha", "beta")}
-    assert basis(plan(ChangeKind.EVICT, "gamma", back_to=1), held) == TWO
+    assert basis(plan(ChangeKind.EVICT, "gamma", back_to=1), held) == (TWO, 1)
 
 
 def test_a_copy_of_what_a_lost_one_had_in_the_epoch_before_is_not_of_its_part() -> None:
@@ -113,13 +113,49 @@ def test_what_may_be_committed_above_the_basis_is_made_again_in_another_line() -
     assert compose(EVICT, held, replan).line == 2
 
 
-def test_the_layout_is_that_of_the_basis() -> None:
-    first = record("alpha", *TRIO)
-    second = adopted(first, attrs.evolve(changed(first, *TRIO), basis=ONE, layout=1))
-    for newest, layout in ((ONE, 1), (TWO, 2)):
-        held = {name: holds(newest, known=newest.number) for name in TRIO}
-        change = compose(plan(ChangeKind.SHRINK, "gamma", known=second), held, replan)
-        assert (change.epoch, change.layout) == (3, layout)
+@pytest.fixture(name="second")
+def second_epoch() -> ClusterRecord:
+    """delta has joined, and the cluster has gone on from ONE; epoch 1 was without it."""
+    change = attrs.evolve(changed(HERE, *TRIO, "delta"), basis=ONE, layout=1)
+    return adopted(HERE, change, Layout(HERE.topology, HERE.members))
+
+
+@pytest.mark.parametrize("lost", ["gamma", "delta"])
+def test_before_a_commit_of_this_epoch_parts_are_had_as_they_were_in_the_one_before(
+    second: ClusterRecord, lost: str
+) -> None:
+    owned = {name: PartName(1, name, ONE.round, ONE.number) for name in TRIO}
+    kept = {name: (owned[name],) for name in TRIO if name != lost}
+    kept["alpha"] += (owned["gamma"],)
+    held = {
+        name: attrs.evolve(holds(ONE, known=1), replicas=kept.get(name, ()))
+        for name in (*TRIO, "delta")
+        if name != lost
+    }
+    view = View(member("alpha"), second)
+    evict = Plan(ChangeRequest("r", ChangeKind.EVICT, (lost,)), view)
+    change = compose(evict, held, replan)
+    assert (change.epoch, change.basis, change.layout) == (3, ONE, 1)
+    assert view.layout(1).topology.workers == TRIO
+    del held["beta"]
+    with pytest.raises(RefusedError, match=f"a copy of the part of {lost}"):
+        basis(attrs.evolve(evict, request=attrs.evolve(evict.request, names=(lost, "beta"))), held)
+
+
+def test_after_a_commit_of_this_epoch_they_are_had_as_they_are_now(second: ClusterRecord) -> None:
+    copy = PartName(2, "gamma", TWO.round, TWO.number)
+    held = {
+        name: attrs.evolve(holds(ONE, TWO, known=2), replicas=(copy,))
+        for name in ("alpha", "beta", "delta")
+    }
+    change = compose(plan(ChangeKind.EVICT, "gamma", known=second), held, replan)
+    assert (change.basis, change.layout) == (TWO, 2)
+
+
+def test_a_planned_change_has_the_parts_as_they_are_now(second: ClusterRecord) -> None:
+    held = {name: holds(ONE, known=1) for name in (*TRIO, "delta")}
+    change = compose(plan(ChangeKind.SHRINK, "gamma", known=second), held, replan)
+    assert (change.basis, change.layout) == (ONE, 2)
 
 
 def gone(*names: str, certified: bool) -> Change:

@@ -1,0 +1,92 @@
+"""What lost workers have left is not lost: their heirs publish it, and their copies are kept."""
+
+import shutil
+import socket
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from support.harness import NAMES, WorkerProcess, hosts_in, wait_for
+from support.receiver import Receiver
+from support.rests import RESTS, counting
+
+
+def fail() -> NoReturn:
+    raise AssertionError("the worker does not answer")
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def committed(worker: WorkerProcess) -> int:
+    return (worker.status() or fail()).checkpoint.committed
+
+
+def burn(worker: WorkerProcess) -> None:
+    worker.process.kill()
+    worker.wait()
+    shutil.rmtree(worker.state)
+
+
+def counted(receiver: Receiver) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for record in (each for client in receiver.records.values() for each in client):
+        rest, count = record.decode().split("\t")
+        found.setdefault(rest, []).append(int(count))
+    return {rest: sorted(counts) for rest, counts in found.items()}
+
+
+@pytest.mark.parametrize("places", [(1, 3), pytest.param((0, 2), marks=pytest.mark.long)])
+def test_two_hosts_burn_one_after_the_other_and_every_result_is_received_once(
+    tmp_path: Path, places: tuple[int, int]
+) -> None:
+    """Nothing was received before: all that was made until then is in spools, half of them gone.
+
+    The second burns before a checkpoint without the first is committed; each has its copies
+    elsewhere.
+    """
+    port = free_port()
+    sink = f'w.TcpSink("127.0.0.1:{port}", format="tsv")'
+    (tmp_path / "counts.py").write_text(counting("counts", "rate=1500", sink=sink))
+    (tmp_path / "some.toml").write_text('checkpoint.replicas = 1\ncheckpoint.interval = "4s"\n')
+    flags = ("--cluster-id", "auto", "--config", str(tmp_path / "some.toml"))
+    with hosts_in(tmp_path) as hosts:
+        started = hosts.start_cluster(4, str(tmp_path / "counts.py"), *flags)
+        wait_for("they run", lambda: all(e.phase() == "running" for e in started), wait_s=60)
+        workers = dict(zip(NAMES, started, strict=False))
+        ring = [each.name for each in (started[0].status() or fail()).workers]
+        lost = [ring[place] for place in places]
+        first, second = (workers.pop(name) for name in lost)
+        asked = next(iter(workers.values()))
+        wait_for("checkpoints", lambda: committed(asked) >= 2, wait_s=60)
+        burn(first)
+        wait_for("it is missed", lambda: asked.phase() in ("paused", "recovering"))
+        done = asked.ctl("evict", lost[0])
+        assert done.returncode == 0, done.stderr
+        basis = committed(asked)
+        burn(second)
+        wait_for("it is missed", lambda: asked.phase() in ("paused", "recovering"))
+        assert committed(asked) == basis, "this machine is too slow for the test"
+        done = asked.ctl("evict", lost[1])
+        said = "\n".join(f"--- {n}\n{w.said[-3000:]}" for n, w in workers.items())
+        assert done.returncode == 0, done.stderr + said
+        with Receiver(port) as receiver:
+            try:
+                wait_for("they run", lambda: all(e.phase() == "running" for e in workers.values()))
+                wait_for("checkpoints", lambda: committed(asked) > basis, wait_s=60)
+            except AssertionError as error:
+                said = "\n".join(f"--- {n}\n{w.said[-4000:]}" for n, w in workers.items())
+                raise AssertionError(f"{error}\n{said}\n{receiver.wrong}") from error
+            assert asked.ctl("shutdown").returncode == 0
+            for worker in workers.values():
+                assert worker.wait() == 0, worker.said
+            found, wrong = counted(receiver), receiver.wrong
+            clients = set(receiver.records)
+    assert wrong == []
+    assert any(f"@{lost[0]}-" in client for client in clients), clients
+    assert len(found) == RESTS
+    for counts in found.values():
+        assert counts == list(range(1, len(counts) + 1))

@@ -1,0 +1,135 @@
+"""What a worker had in the epoch before is kept until a newer one's checkpoint is committed."""
+
+from pathlib import Path
+
+import attrs
+import pytest
+
+from wallarood.model.change import Change, PartName
+from wallarood.model.checkpoint import CheckpointId, CheckpointPart, StatePart
+from wallarood.model.cluster_record import ClusterRecord, Layout, RecordState
+from wallarood.model.ids import Address, Ballot, Incarnation, Member
+from wallarood.model.messages.replicas import PartWanted
+from wallarood.model.staging import StagedChain, StagedChange, StagedPart
+from wallarood.model.topology import Topology
+from wallarood.storage.change_rows import ChangeRows
+from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
+from wallarood.storage.checkpoints import CheckpointStore
+from wallarood.storage.former import drop_damaged, kept_parts, own_manifest
+from wallarood.storage.part_reader import read_own_part
+from wallarood.storage.state_directory import open_state_directory
+
+CLUSTER = "wc-0123456789abcdef0123"
+BASIS = CheckpointId(1, 5)
+HERE = Address("127.0.0.1", 1)
+ALPHA = Member("alpha", HERE, HERE, Incarnation(1, "n"))
+FIRST = PartName(1, "alpha", BASIS.round, BASIS.number)
+BEFORE = {"count": [b"of 4", b"of 5"]}
+
+
+def topology(epoch: int) -> Topology:
+    return Topology(epoch, "app", ("alpha",), (), ())
+
+
+def record_of(epoch: int, layout: int) -> ClusterRecord:
+    change = Change(epoch, (ALPHA,), (), topology(epoch), ("f",), BASIS, layout, 6 + epoch, 0)
+    before = Layout(topology(layout), (ALPHA,))
+    started = RecordState.STARTED
+    return ClusterRecord(
+        CLUSTER, started, "alpha", "alpha", ("f",), topology(epoch), (ALPHA,), change, before
+    )
+
+
+def write(store: CheckpointStore, number: int, *, base: bool = False) -> None:
+    part = StatePart("count", base, number - 1, (b"of %d" % number,), 1)
+    round_ = store.round
+    store.write(CheckpointPart(CheckpointId(round_, number), "alpha", (), (), (part,)))
+
+
+def adopt(store: CheckpointStore, record: ClusterRecord) -> None:
+    """What is staged has nothing of what was here before."""
+    rows = ChangeRows(store)
+    number = rows.begin()
+    rows.add(number, "count", [b"in epoch %d" % record.topology.epoch], after=0)
+    chains = (StagedChain("count", ((-number, 1),)),)
+    part = StagedPart(number, BASIS, (), (), chains)
+    rows.finish(StagedChange(Ballot(1, "alpha"), record, topology(1), (ALPHA,), part))
+    bare = attrs.evolve(record, before=None)
+    assert rows.adopt(bare) == record, "what was staged counts, which has the layout before"
+    assert rows.record() == record
+
+
+@pytest.fixture(name="store")
+def in_epoch_two(tmp_path: Path) -> CheckpointStore:
+    """Checkpoint 5, which builds on 4, as it is in epoch 2; epoch 1 had another part of it."""
+    path = tmp_path / "checkpoints.db"
+    create_checkpoints(path, CLUSTER)
+    store = open_checkpoints(path, CLUSTER)
+    store.choose(1, CheckpointId(0, 0), highest=0)
+    for number in (4, 5):
+        write(store, number, base=number == 4)
+        store.record_committed(number)
+    adopt(store, record_of(2, 1))
+    return store
+
+
+def first_part(store: CheckpointStore) -> dict[str, list[bytes]]:
+    """What another worker is given of the part that this one had in epoch 1."""
+    found: dict[str, list[bytes]] = {}
+    _, chunks = read_own_part(store.path, CLUSTER, PartWanted(FIRST))
+    for chunk in (each for some in chunks for each in some):
+        found.setdefault(chunk.computation, []).append(chunk.data)
+    return found
+
+
+def test_both_parts_are_here_until_a_checkpoint_of_the_new_epoch_is_committed(
+    store: CheckpointStore,
+) -> None:
+    assert kept_parts(store) == (FIRST,)
+    assert store.restore(5).chunks == {"count": [b"in epoch 2"]}
+    assert first_part(store) == BEFORE
+    store.choose(8, BASIS, highest=5)
+    write(store, 6)
+    assert first_part(store) == BEFORE, "6 is written, and not committed"
+    store.close()
+    store = open_checkpoints(store.path, CLUSTER)
+    assert first_part(store) == BEFORE
+    store.record_committed(6)
+    assert kept_parts(store) == ()
+    assert own_manifest(store, FIRST) is None, "what is here is another part"
+    assert own_manifest(store, attrs.evolve(FIRST, layout=2)) == store.manifests[5]
+    write(store, 7)
+    numbers = store.connection.execute("SELECT DISTINCT number FROM chunk ORDER BY number")
+    assert [number for (number,) in numbers] == [-1, 6, 7]
+
+
+def test_a_change_before_the_commit_goes_on_with_the_layout_that_is_kept(
+    store: CheckpointStore,
+) -> None:
+    adopt(store, record_of(3, 1))
+    assert kept_parts(store) == (FIRST,)
+    assert first_part(store) == BEFORE
+    adopt(store, record_of(4, 3))
+    assert kept_parts(store) == (attrs.evolve(FIRST, layout=3),)
+
+
+def test_one_that_is_damaged_is_dropped_and_the_worker_starts(
+    store: CheckpointStore, tmp_path: Path
+) -> None:
+    store.connection.execute("UPDATE chunk SET data = x'00' WHERE number = 4")
+    assert "chunk 0 has a wrong checksum" in drop_damaged(store)[0]
+    assert kept_parts(store) == ()
+    assert drop_damaged(store) == []
+    store.close()
+    assert kept_parts(open_checkpoints(store.path, CLUSTER)) == ()
+
+
+def test_a_start_looks_for_such_damage(tmp_path: Path, store: CheckpointStore) -> None:
+    store.connection.execute("UPDATE chunk SET data = x'00' WHERE number = 4")
+    store.close()
+    directory = open_state_directory(tmp_path / "state")
+    directory.cluster_path.mkdir()
+    store.path.rename(directory.checkpoints_path)
+    opened = directory.open_checkpoints(CLUSTER)
+    assert directory.changes_in(opened).kept_parts() == ()
+    directory.close()

@@ -1,0 +1,73 @@
+"""A worker's own part of an older layout, kept until a checkpoint of the newer one is committed."""
+# Theory of operation
+# ===================
+# Adopting an epoch puts another part of the same checkpoint in the place of the own one. Of what a
+# worker has in the new epoch there is no copy until a checkpoint of it is committed: who is lost
+# before is rebuilt from the copies of what it had in the epoch before, and from the own parts of
+# all others there. So those are kept: a manifest among the marks, and the chunks that it names,
+# most of which the new part names as well. The first commit lets it go.
+
+from collections.abc import Iterator
+
+import msgspec
+
+from wallarood.model.change import PartName
+from wallarood.model.errors import DamagedStateError
+from wallarood.storage.checkpoint_rows import FormerPart, Manifest, put_marks, read_chunks
+from wallarood.storage.checkpoints import CheckpointStore
+
+
+def kept_parts(store: CheckpointStore) -> tuple[PartName, ...]:
+    """What is here for others and of older layouts: replicas, and own parts."""
+    own = (
+        PartName(each.layout, each.owner, each.manifest.round, each.manifest.number)
+        for each in store.marks.former
+    )
+    return (*store.replicas.held, *own)
+
+
+def own_manifest(store: CheckpointStore, part: PartName) -> Manifest | None:
+    """The manifest of an own part, of this layout or of an older one; None: it is not here."""
+    former = {each.layout: each.manifest for each in store.marks.former}
+    here = part.layout == store.marks.layout
+    found = store.manifests.get(part.number) if here else former.get(part.layout)
+    matches = found is not None and (found.round, found.number) == (part.round, part.number)
+    return found if matches else None
+
+
+def kept_at_adoption(store: CheckpointStore, part: PartName, layout: int) -> tuple[FormerPart, ...]:
+    """What is kept when *part*, the basis, is replaced by one of which *layout* is still kept."""
+    if layout < part.layout:
+        return tuple(each for each in store.marks.former if each.layout == layout)
+    manifest = own_manifest(store, part)
+    return () if manifest is None else (FormerPart(part.layout, part.owner, manifest),)
+
+
+def chunks_of(store: CheckpointStore, manifest: Manifest, computation: str) -> Iterator[bytes]:
+    """The state of a computation in a part. Raises DamagedStateError."""
+    for chain in manifest.chains:
+        if chain.computation == computation:
+            for link, count in chain.links:
+                yield from read_chunks(
+                    store.connection, store.path, link=link, of=computation, count=count
+                )
+
+
+def drop_damaged(store: CheckpointStore) -> list[str]:
+    """Forget own parts of older layouts that are damaged; returns which, in words."""
+    problems, whole = [], []
+    for each in store.marks.former:
+        try:
+            for chain in each.manifest.chains:
+                for _ in chunks_of(store, each.manifest, chain.computation):
+                    pass
+        except DamagedStateError as error:
+            problems.append(error.message)
+        else:
+            whole.append(each)
+    if problems:
+        marks = msgspec.structs.replace(store.marks, former=tuple(whole))
+        with store.transaction() as cursor:
+            put_marks(cursor, marks)
+        store.marks = marks
+    return problems
