@@ -115,11 +115,15 @@ kept = [http.client.HTTPConnection("127.0.0.1", port, timeout=10) for _ in range
 due = time.monotonic()
 for number in itertools.count():
     connection = kept[number % len(kept)]
-    connection.request("GET", "/metrics", headers={"Accept-Encoding": "identity"})
-    connection.getresponse().read()
+    try:
+        connection.request("GET", "/metrics", headers={"Accept-Encoding": "identity"})
+        connection.getresponse().read()
+    except (http.client.HTTPException, OSError) as error:  # it was idle: the next one is new
+        print("scraper:", repr(error), file=sys.stderr, flush=True)
+        connection.close()
     if connections == "new":
         connection.close()
-    due += 1 / rate
+    due = max(due + 1 / rate, time.monotonic() - 5)
     time.sleep(max(0.0, due - time.monotonic()))
 """
 

@@ -16,6 +16,7 @@ from wallarood.devcluster.screen import Screen, make_screen, to_stderr
 from wallarood.loader import load_application
 
 PAGE_PORT = 7780
+PORT_MAX = 65535
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -67,7 +68,7 @@ def add_flags(parser: argparse.ArgumentParser, *, log_level: str) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the kills (default: random)")
     parser.add_argument(
         "--page",
-        type=int,
+        type=_port,
         nargs="?",
         const=PAGE_PORT,
         metavar="PORT",
@@ -75,6 +76,15 @@ def add_flags(parser: argparse.ArgumentParser, *, log_level: str) -> None:
     )
     parser.set_defaults(default_log_level=log_level, hints=False)
     parser.add_argument("args", nargs="*", metavar="ARGS", help="after --: for the application")
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= PORT_MAX:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no port (1 to {PORT_MAX}): write --page after what is to run, or "
+            f"--page={PAGE_PORT} before it"
+        )
+    return int(text)
 
 
 def _count(text: str) -> int:

@@ -50,7 +50,9 @@ def telemetry_settings(config: Config, application: str) -> TelemetrySettings:
     protocol = Protocol(config["otel.protocol"])
     if not _is_there(_NEEDED[protocol]):
         raise ConfigurationError(
-            "otel.endpoint is set, which needs the OpenTelemetry SDK: pip install 'wallarood[otel]'"
+            "otel.endpoint is set, which needs the OpenTelemetry SDK: pip install "
+            "'wallarood[otel]'; beside the Debian package into the virtual environment that "
+            "application.path names"
         )
     given = dict(each.split("=", 1) for each in config["otel.resource-attributes"])
     return TelemetrySettings(

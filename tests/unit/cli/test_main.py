@@ -41,6 +41,7 @@ def test_wrong_usage_ends_64_or_78_with_a_message(
         (("run", "app.py", "--input", "x"), "--input; flags of the application stand after --"),
         (("plan", "app.py", "--format", "yaml"), "'yaml': expected text, json, dot"),
         (("dev",), "required: APP\n"),
+        (("dev", "--page", "app.py"), "'app.py' is no port (1 to 65535): write --page after what"),
         (("state", "shwo"), "unknown action 'shwo': did you mean show?"),
         (("keys", "isue"), "did you mean issue?"),
         (("run", "notes.txt"), "expected module:name, or the path of a file that ends in .py"),

@@ -1,10 +1,12 @@
 """What looks at records as they come to a stage: samples of keys, and operators who tap it."""
 # Theory of operation
 # ===================
-# A stage looks once a batch, and only where there is something to look for it. A tap takes a few
-# records of each batch until it has enough: what passes is neither copied nor held up, and a tap
-# that nobody waits for any more is gone.
+# A stage looks once a batch, and only where there is something to look for it. Keys of a stage that
+# takes thousands of batches a second are looked at a few hundred times a second, once enough is
+# known of them. A tap takes a few records of each batch until it has enough: what passes is neither
+# copied nor held up, and a tap that nobody waits for any more is gone.
 
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -16,6 +18,10 @@ from wallarood.flow.sampled.hot_keys import HotKeys
 from wallarood.flow.sampled.slots import SlotCounts
 from wallarood.model.batch import Batch
 
+EVERY_S: Final = 0.004
+"""How long keys are not looked at after a look, once enough is known of them."""
+ENOUGH: Final = 512
+"""So many samples of keys are enough."""
 OF_A_BATCH: Final = 5
 """How many records of a batch a tap takes at most, so that it sees several; of one key, all."""
 
@@ -62,12 +68,22 @@ class Looks:
     hot_keys: HotKeys | None = None
     slots: SlotCounts | None = None
     taps: list[Tap] = attrs.field(factory=list)
+    clock: Callable[[], float] = time.perf_counter
+    _due: float = attrs.field(default=0.0, init=False)
+    """When keys are looked at again."""
 
     def look(self, batch: Batch) -> None:
         """Look at *batch*, which comes to the stage."""
         if self.hot_keys is not None and batch.keys:
-            samples = self.hot_keys.look(batch.keys)
-            if self.slots is not None:
-                self.slots.look(samples)
+            self._look_at(batch.keys, self.hot_keys)
         for tap in self.taps:
             tap.look(batch)
+
+    def _look_at(self, keys: list[Any], hot_keys: HotKeys) -> None:
+        now = self.clock()
+        if now < self._due and hot_keys.samples >= ENOUGH:
+            return
+        self._due = now + EVERY_S
+        samples = hot_keys.look(keys)
+        if self.slots is not None:
+            self.slots.look(samples)

@@ -58,3 +58,10 @@ def test_every_panel_of_the_dashboard_asks_for_something() -> None:
     assert len(panels) >= 12
     assert all(target["expr"] for panel in panels for target in panel["targets"])
     assert len({panel["id"] for panel in panels}) == len(panels)
+
+
+def test_all_that_is_known_of_connectors_has_a_panel() -> None:
+    asked = set(re.findall(r"\bwallarood_[a-z_]+", DASHBOARD.read_text(encoding="utf-8")))
+    known = {m.full_name for m in METRICS if m.name.startswith(("source_", "sink_"))}
+    assert len(known) > 12
+    assert known - asked == set()

@@ -5,7 +5,7 @@ import pytest
 from wallarood.flow.sampled.hot_keys import HotKeys
 from wallarood.flow.sampled.slots import SlotCounts, SlotGroups
 from wallarood.model.batch import Batch
-from wallarood.runtime.dataflow.looks import OF_A_BATCH, Looks, Tap, is_called
+from wallarood.runtime.dataflow.looks import ENOUGH, EVERY_S, OF_A_BATCH, Looks, Tap, is_called
 
 
 def test_a_tap_takes_a_few_of_each_batch_until_it_has_enough() -> None:
@@ -67,3 +67,25 @@ def test_keys_are_counted_only_where_there_are_some() -> None:
         looks.look(Batch([1, 2], ["a", "a"]))
     assert looks.hot_keys is not None
     assert looks.hot_keys.hottest(1) == [("a", 1.0)]
+
+
+def test_of_thousands_of_batches_a_second_some_are_looked_at_once_enough_is_known() -> None:
+    now = 0.0
+    looks = Looks(HotKeys(), clock=lambda: now)
+    hot_keys = looks.hot_keys
+    assert hot_keys is not None
+    while hot_keys.samples < ENOUGH:  # so each batch counts, however fast they come
+        before = hot_keys.samples
+        looks.look(Batch(list(range(64)), list(range(64))))
+        assert hot_keys.samples == before + 8
+    looked_at = 0
+    for _ in range(100):
+        now += EVERY_S / 10
+        before = hot_keys.total
+        looks.look(Batch([1], ["a"]))
+        looked_at += hot_keys.total > before
+    assert looked_at in (9, 10, 11)
+    now += 1.0
+    before = hot_keys.samples
+    looks.look(Batch([1], ["a"]))
+    assert hot_keys.samples == before + 1
