@@ -1,18 +1,21 @@
 """Ten faults are made in a cluster of three: `wallarooctl why` names each in its first sentence.
 
-The page shows what `/api/v1/events` finds, so that is looked at too. While a fault lasts,
+So does the page of alpha, which is open in Chromium all the while. While a fault lasts,
 Prometheus sees a reason for the alert that goes with it, and what the runbook says of that is done.
 """
 
 import resource
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page, expect, sync_playwright
 from support.faulty import Faulty
 from support.harness import hosts_in, wait_for
 from support.runbook import Runbook
 from support.servers import prometheus
+from support.servers.process import demand
 from support.servers.prometheus import Alerts
 from support.web import first_event
 
@@ -22,6 +25,7 @@ from wallarood.cli.ctl import main
 Say = pytest.CaptureFixture[str]
 Look = Callable[[str], dict[str, str]]
 
+CHROMIUM = Path("/usr/bin/chromium")
 UNSEEN = {
     *("WallaroodCheckpointOld", "WallaroodDiskNearlyFull", "WallaroodLagGrows"),
     "WallaroodRestarts",
@@ -33,6 +37,19 @@ UNSEEN = {
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
     with hosts_in(tmp_path_factory.mktemp("faulty")) as hosts:
         yield Faulty.starting(hosts)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def page(faulty: Faulty) -> Iterator[Page]:
+    """The page of alpha."""
+    demand("" if CHROMIUM.exists() else "chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        faulty.page = browser.new_page()
+        faulty.page.goto(f"http://127.0.0.1:{faulty.ports['alpha']}/")
+        expect(faulty.page.locator("#live")).to_contain_text("live from alpha")
+        yield faulty.page
+        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -59,20 +76,24 @@ def look(runbook: Runbook, alerts: Alerts, capsys: Say) -> Look:
 
 
 def named(faulty: Faulty, capsys: Say, fault: str, begin: str) -> str:
-    """Wait until *fault* is found first, by a sentence that begins so; returns what people get."""
-    sentence = ""
+    """Wait until *fault* is found first, by a sentence that begins so; returns what people get.
+
+    The page has the same sentence at the top, a second or two later.
+    """
+    sentence, on_page = "", False
 
     def is_named() -> bool:
-        nonlocal sentence
+        nonlocal sentence, on_page
         sentence = said_by("why", faulty, capsys).partition("\n")[0]
         shown = first_event(faulty.socket)["findings"][0]
-        return sentence.startswith(begin) and shown["fault"] == fault
+        on_page = on_page or faulty.on_page.startswith(begin)
+        return sentence.startswith(begin) and shown["fault"] == fault and on_page
 
     try:
         wait_for(f"{fault} is named", is_named)
     except AssertionError:
         every = [said_by(command, faulty, capsys) for command in ("why", "top")]
-        raise AssertionError("\n".join([fault, *every])) from None
+        raise AssertionError("\n".join([fault, faulty.on_page, *every])) from None
     return sentence
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from playwright.sync_api import Page
 
 from support.harness import NAMES, Hosts, WorkerProcess, free_port, wait_for
 from wallarood.admin import client
@@ -151,6 +152,8 @@ class Faulty:
     """Where each worker has its page and its metrics."""
     at: int = BEGIN_S
     """How far event time has come, in seconds."""
+    page: Page | None = None
+    """The dashboard of alpha, where it is open."""
 
     @classmethod
     def starting(cls, hosts: Hosts) -> "Faulty":
@@ -179,6 +182,11 @@ class Faulty:
 
     def wait_until_running(self) -> None:
         wait_for("they run", lambda: all(each.phase() == "running" for each in self.workers))
+
+    @property
+    def on_page(self) -> str:
+        """The sentence at the top of the page."""
+        return "" if self.page is None else self.page.locator("#sentence").inner_text()
 
     @property
     def socket(self) -> Path:

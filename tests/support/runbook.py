@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from support.command import END_S
 from wallarood.cli.ctl import main
 
 MAN = Path(__file__).parents[2] / "man"
@@ -91,7 +92,7 @@ class Runbook:
             return said.out
         command = [sys.executable, "-m", "wallarood"] if program == "wallarood" else [program]
         done = subprocess.run(
-            [*command, *arguments], capture_output=True, text=True, timeout=30, check=False
+            [*command, *arguments], capture_output=True, text=True, timeout=END_S, check=False
         )
         assert done.returncode == 0, f"{step}: {done.stderr}"
         return done.stdout

@@ -25,8 +25,20 @@ _CHOICE = re.compile(
 )
 
 
+class _Aligned(argparse.HelpFormatter):
+    """Commands are indented once more than options: argparse would put the longest on two lines."""
+
+    def add_argument(self, action: argparse.Action) -> None:
+        super().add_argument(action)
+        if isinstance(action.choices, dict):
+            self._action_max_length += self._indent_increment
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose errors say what may have been meant."""
+
+    def _get_formatter(self) -> argparse.HelpFormatter:
+        return _Aligned(prog=self.prog)
 
     def error(self, message: str) -> NoReturn:
         """End the process with status 2, and a message that says what may have been meant."""

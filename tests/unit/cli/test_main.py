@@ -1,12 +1,17 @@
 """The command line: exit codes, messages, and what stands behind ``--``."""
 
+import argparse
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from support.command import wallarood
+
+from wallarood.cli.ctl.command import parser as ctl_parser
+from wallarood.cli.main import parser
 
 COUNT = "wallarood.examples.word_count"
 
@@ -53,6 +58,15 @@ def test_what_was_meant_is_said(arguments: tuple[str, ...], said: str, tmp_path:
     done = wallarood(*arguments, cwd=tmp_path)
     assert said in done.stderr
     assert "usage:" not in done.stderr
+
+
+@pytest.mark.parametrize("top", [parser(), ctl_parser()], ids=["wallarood", "wallarooctl"])
+def test_each_command_is_listed_beside_what_it_does(top: argparse.ArgumentParser) -> None:
+    shown = top.format_help()
+    names = re.findall(r"^ {4}(\w+)", shown, re.M)
+    assert len(names) >= 8
+    for name in names:
+        assert re.search(rf"^ {{4}}{name} {{2,}}\w", shown, re.M), name
 
 
 def test_without_a_command_all_of_them_are_listed() -> None:
