@@ -139,8 +139,15 @@ def test_the_page_names_the_slow_stage_and_shows_all_parts(page: Page) -> None:
     kept(page, "light")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (1280, "light"),
+        (390, "dark"),
+        pytest.param(1280, "dark", marks=pytest.mark.long),
+        pytest.param(390, "light", marks=pytest.mark.long),
+    ],
+)
 def test_the_page_is_without_barriers_in_light_and_dark_and_on_a_phone(
     page: Page, scheme: str, width: int
 ) -> None:

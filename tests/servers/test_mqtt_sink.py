@@ -209,6 +209,7 @@ async def test_the_kit_shows_that_each_message_arrives(
     assert len(proof.shown) == len(case.only)
 
 
+@pytest.mark.long
 def test_counts_arrive_whoever_dies(
     mosquitto: Server, topic: str, subscriber: Subscriber, tmp_path: Path
 ) -> None:

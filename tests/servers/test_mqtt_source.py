@@ -288,6 +288,7 @@ def test_wrong_urls_are_refused(wrong: str) -> None:
         w.MqttSource(wrong, "a", client_id="x")
 
 
+@pytest.mark.long
 def test_named_messages_are_counted_once_whoever_dies(
     mosquitto: Server, topic: str, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ def three() -> Iterator[Cluster]:
         yield server
 
 
+@pytest.mark.long
 def test_all_goes_on_without_one_server_and_with_another_leader(
     three: Cluster, tmp_path: Path
 ) -> None:

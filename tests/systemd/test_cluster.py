@@ -12,6 +12,7 @@ def all_are(cluster: Cluster, phase: str) -> bool:
     return all(host.phase() == phase for host in cluster.hosts)
 
 
+@pytest.mark.long
 def test_each_unit_is_restarted_killed_and_loses_power(cluster: Cluster) -> None:
     cluster.configure()
     cluster.each("systemctl", "start", "wallarood")

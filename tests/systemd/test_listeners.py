@@ -82,7 +82,9 @@ def output(host: Host) -> list[int]:
     ]
 
 
-@pytest.mark.parametrize("sockets", ["held by systemd", "of socket units"])
+@pytest.mark.parametrize(
+    "sockets", [pytest.param("held by systemd", marks=pytest.mark.long), "of socket units"]
+)
 def test_nobody_is_refused_and_nothing_is_lost(host: Host, sockets: str) -> None:
     host.run("sh", "-c", "systemctl stop wallarood; rm -rf /srv/stop /var/lib/wallarood/*")
     host.put("/etc/wallaroo/wallarood.toml", CONFIGURATION)

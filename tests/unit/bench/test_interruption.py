@@ -39,9 +39,8 @@ def test_results_are_kept_as_they_come_beside_those_of_other_calls(tmp_path: Pat
     report.Results(None, "three").keep()
 
 
-@pytest.mark.parametrize(
-    "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGINT]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_its_workers_end_with_it(number: signal.Signals, tmp_path: Path) -> None:
     command = [sys.executable, "-c", WITH_WORKERS, str(tmp_path)]
     with subprocess.Popen(command, cwd=TESTS, stdout=subprocess.PIPE, text=True) as bench:

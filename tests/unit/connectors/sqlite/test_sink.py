@@ -43,7 +43,7 @@ async def test_it_is_exactly_once(tmp_path: Path) -> None:
             return []
         return [text for (text,) in select(path, "SELECT text FROM lines ORDER BY rowid")]
 
-    case = SinkCase(sink=sink, read=read, kills=3)
+    case = SinkCase(sink=sink, read=read, kills=1)
     proof = await prove_sink(case, tmp_path / "spools")
     print(proof)
     assert len(proof.shown) == 9
