@@ -10,6 +10,7 @@ BIG_REPEAT ?= 215
 SEEDS ?= 100000
 KIND ?= cluster
 KILLS ?= 500
+CHANGES ?= 50
 JOBS ?= 3
 RUNS ?= 5
 MINUTES ?= 20
@@ -22,7 +23,7 @@ BENCH = cd tests && ../$(BIN)/python -m bench
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-changes bench-kafka bench-postgres bench-time bench-expiry bench-files bench-growth bench-peers bench-watching deb docs help demo chaos test test-all simulate kills kills-systems kills-postgres lint \
+.PHONY: bench bench-changes bench-kafka bench-postgres bench-time bench-expiry bench-files bench-growth bench-peers bench-watching deb docs help demo chaos test test-all simulate changes kills kills-systems kills-postgres lint \
 	format types big servers check-tools clean
 
 help:
@@ -33,6 +34,7 @@ help:
 	@echo "make servers  fetch the Kafka broker and the store of objects for tests/servers (Maven, a JRE)"
 	@echo "make simulate  run SEEDS=$(SEEDS) simulated lives of a cluster, on all cores; KIND=$(KIND), sizes,"
 	@echo "             founding, put-back, ending, missed, replicas, change, lost, time, or all of them, one after the other"
+	@echo "make changes  let a cluster grow and shrink CHANGES=$(CHANGES) times under load and kills, and check its output"
 	@echo "make kills   kill the workers of a cluster KILLS=$(KILLS) times, and check its output"
 	@echo "make kills-postgres  the same from changes of a table of PostgreSQL into another"
 	@echo "make kills-systems  the same through SYSTEM=$(SYSTEM) and its server (ARGS='--away 300', --put-back, --grows 3)"
@@ -75,6 +77,9 @@ $(KAFKA)/lib/.installed $(STORE)/lib/.installed: %/lib/.installed: %/pom.xml
 
 simulate: .venv/.installed
 	@cd tests && ../$(BIN)/python -m world --of $(KIND) $(ARGS) $(SEEDS)
+
+changes: .venv/.installed
+	@cd tests && WALLAROOD_TEST_PATIENCE=$${WALLAROOD_TEST_PATIENCE:-3} ../$(BIN)/python -m support.walk $(CHANGES) $(ARGS)
 
 kills: .venv/.installed
 	@cd tests && ../$(BIN)/python -m support.killer $(KILLS)
