@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.growing import APPLICATION, counted
 from support.harness import NAMES, Hosts, WorkerProcess, hosts_in, wait_for
+from support.rests import counted, counting
 
 CONFIGURATION = """
 worker.join = true
@@ -28,7 +28,7 @@ class Healing:
     def __init__(self, hosts: Hosts) -> None:
         self.hosts = hosts
         self.application = str(hosts.directory / "counts.py")
-        Path(self.application).write_text(APPLICATION)
+        Path(self.application).write_text(counting("counts", "rate=2000"))
         (hosts.directory / "healing.toml").write_text(CONFIGURATION)
         self.workers: dict[str, WorkerProcess] = {}
         for name in NAMES[:3]:

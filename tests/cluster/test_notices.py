@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.growing import APPLICATION, Growing
+from support.growing import Growing
 from support.harness import NAMES, hosts_in, wait_for
+from support.rests import counting
 
 
 class ServiceManager:
@@ -47,7 +48,7 @@ def test_a_worker_that_goes_on_in_the_next_epoch_does_not_say_that_it_stops(
     manager: ServiceManager, tmp_path: Path
 ) -> None:
     """One that does is killed by systemd when its time to stop is over."""
-    (tmp_path / "app.py").write_text(APPLICATION)
+    (tmp_path / "app.py").write_text(counting("slow_count", "rate=2000"))
     with hosts_in(tmp_path) as hosts:
         hosts.environment["NOTIFY_SOCKET"] = str(tmp_path / "notify")
         cluster = Growing(hosts, str(tmp_path / "app.py"))

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.growing import APPLICATION, counted
 from support.harness import NAMES, Hosts, WorkerProcess, hosts_in, wait_for
+from support.rests import counted, counting
 
 CONFIGURATION = "checkpoint.replicas = 1\n"
 REFUSED = 76
@@ -20,7 +20,7 @@ class Replacing:
     def __init__(self, hosts: Hosts, count: int = 3) -> None:
         self.hosts, self.names = hosts, NAMES[:count]
         self.application = str(hosts.directory / "counts.py")
-        Path(self.application).write_text(APPLICATION)
+        Path(self.application).write_text(counting("counts", "rate=2000"))
         (hosts.directory / "replicas.toml").write_text(CONFIGURATION)
         self.workers = {name: self.start(name) for name in self.names}
         self.until("it runs", 1)

@@ -235,7 +235,9 @@ class Machines:
         self.halted = False
         if self.view is not None:
             self.view.running, self.view.completed = True, False
-            self.view.trust = Trust.WHOLE if proposal.afresh else self.view.trust
+            if proposal.afresh:
+                self.view.trust = Trust.WHOLE
+                self.view.restored.clear()
         self.round = ActiveRound(
             proposal,
             self.classes.checkpoint_member(name, workers[0], committed=committed),

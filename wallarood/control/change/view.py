@@ -21,6 +21,8 @@ class View:
     trust: Trust = Trust.WHOLE
     completed: bool = False
     """Whether the job is done."""
+    restored: set[WorkerName] = attrs.field(factory=set)
+    """The members that are known to have a restored directory: they have no vote."""
     _known: dict[WorkerName, Member] = attrs.field(factory=dict, init=False)
     _here: set[WorkerName] = attrs.field(factory=set, init=False)
 

@@ -230,7 +230,7 @@ class Changer:
         if held.attempt != proposal.question:
             return []
         if held.restored:
-            return proposal.abandon(objections.restored(sender)) if proposal.needs(sender) else []
+            return proposal.abandon(objections.restored(sender)) if proposal.lacks(sender) else []
         proposal.holdings[sender] = held
         proposal.done.add(sender)
         if not proposal.promised:

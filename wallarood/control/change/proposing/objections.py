@@ -17,6 +17,8 @@ def to_request(plan: Plan) -> str:
         return f"{names(unknown)} is not a member of the cluster; its members are {members}"
     if not plan.survivors:
         return "one worker must stay: to end the cluster, use wallarooctl shutdown"
+    if voteless := [name for name in plan.needed if name in view.restored]:
+        return restored(voteless[0])
     if request.kind.needs_all and view.away:
         return f"all workers must be connected; missing: {names(view.away)}"
     if request.kind is ChangeKind.UPGRADE:

@@ -96,8 +96,9 @@ class Proposal:
             return enough or len(self.done) >= self.view.majority
         return self.done >= set(self.plan.needed)
 
-    def needs(self, name: WorkerName) -> bool:
-        """Whether the promise of *name* is needed for what is planned."""
+    def lacks(self, name: WorkerName) -> bool:
+        """Whether the promise of *name*, which has a restored directory, is needed here."""
+        self.view.restored.add(name)
         return self.plan is not None and name in self.plan.needed
 
     @property

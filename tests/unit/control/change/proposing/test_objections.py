@@ -81,3 +81,19 @@ def test_who_has_no_vote_or_has_voted_proposes_nothing() -> None:
     assert "a change is being decided" in to_any(view(), bound)
     said = to_any(view(trust=Trust.RESTORED), Vote(1))
     assert "was restored from a copy, so alpha has no vote" in said
+
+
+@pytest.mark.parametrize("kind", [GROW, ChangeKind.EVICT])
+def test_nothing_is_begun_again_that_needs_the_vote_of_a_restored_directory(
+    kind: ChangeKind,
+) -> None:
+    """Each attempt ends the round that runs."""
+    names = ("gamma",) if kind is ChangeKind.EVICT else ()
+    seen = view(*names)
+    assert to_request(Plan(ChangeRequest("r", kind, names), seen)) == ""
+    seen.restored.add("beta")
+    said = to_request(Plan(ChangeRequest("r", kind, names), seen))
+    assert "the state directory of beta was restored from a copy" in said
+    if kind is ChangeKind.EVICT:
+        seen = view("beta", restored={"beta"})
+        assert to_request(Plan(ChangeRequest("r", kind, ("beta",)), seen)) == ""
