@@ -31,6 +31,7 @@ from wallarood.model.messages import (
     ControlMessage,
     Decided,
     Holdings,
+    RoundProposal,
     Stage,
     Staged,
 )
@@ -38,7 +39,6 @@ from wallarood.model.topology import Topology
 from wallarood.storage.checkpoint_rows import restored_of
 from wallarood.storage.former import chunks_of, own_manifest
 
-from .burning import lose_again
 from .changing_job import (
     ChangingCuts,
     counts_of,
@@ -50,13 +50,15 @@ from .changing_job import (
     state_part,
 )
 from .changing_node import ChangingNode
+from .changing_strikes import TRIES as LONG
+from .changing_strikes import Strikes, is_enough
 from .errors import ViolationError
 from .founding import Founders, Founding
 from .node import Node
 from .world import Wire, World, lived
 
 SPARES = ("rho", "sigma", "tau")
-FAULTS_END_S = 40.0
+FAULTS_END_S, ENDS_S = 40.0, 500.0
 ASK_AGAIN_S = 2.5
 TRIES = 12
 STEPS = (ChangePublished, Stage, Staged, Accept, Accepted, Decided)
@@ -100,12 +102,17 @@ class ChangingWorld(World):
         early_promise: bool = False,
         early_staged: bool = False,
         early_pruned: bool = False,
+        votes_restored: bool = False,
+        keeps_above: bool = False,
         loses: bool = False,
+        restores: bool = False,
+        certifies: bool = False,
         **options: Any,
     ) -> None:
         self.first: tuple[str, ...] = workers
         self.early_promise, self.early_staged = early_promise, early_staged
         self.early_pruned = early_pruned
+        self.votes_restored, self.keeps_above = votes_restored, keeps_above
         records = options.pop("records", 120)
         super().__init__(seed, workers, records=records, replicas=int(loses), **options)
         self.chance = random.Random(f"{seed} changes")
@@ -124,12 +131,16 @@ class ChangingWorld(World):
         self.questions: dict[str, tuple[int, Ballot]] = {}
         self.requests = 0
         self.lost: set[str] = set()
+        """Those that were told to be evicted: their disks burned, or they are certified dead."""
         self.loses = loses
         self.evict_after_s: float | None = None
         self.wanted_changes = self.chance.choice([1, 2, 3, 4])
         self.trouble = self.chance.choice([0.0, 0.03, 0.15])
         """How often something goes wrong between two steps of a change."""
-        self.faults_end_s = FAULTS_END_S
+        self.strikes = Strikes(
+            self, random.Random(f"{seed} strikes"), restores=restores, certifies=certifies
+        )
+        self.faults_end_s, self.ends_s = FAULTS_END_S, ENDS_S
 
     def make_node(self, name: str) -> Node:
         """A worker of this world."""
@@ -174,8 +185,14 @@ class ChangingWorld(World):
             worker_count=len(self.first),
             planner=lambda workers, _: first_topology(workers),
             replan=replan,
-            trust=Trust.RESTORED if self.changing_node(node.name).disk.restored else Trust.WHOLE,
+            trust=self.trust_in(node),
         )
+
+    def trust_in(self, node: Node) -> Trust:
+        """What a worker thinks of its directory."""
+        assert isinstance(node, ChangingNode)
+        known = bool(node.disk.restored) and not self.votes_restored
+        return Trust.RESTORED if known else Trust.WHOLE
 
     # ---- changes ---------------------------------------------------------------------------------
 
@@ -183,12 +200,14 @@ class ChangingWorld(World):
         """Run until all is done or time is up. Raises ViolationError."""
         for _ in range(self.wanted_changes):
             self.later(2 + self.chance.random() * 30, self.change)
-        if self.loses:
-            self.later(3 + self.chance.random() * 25, self.lose)
+        self.strikes.begin()
         super().run()
 
     def change(self) -> None:
-        """Ask for a change, until there is one."""
+        """Ask for a change of the cluster, once it is founded: who joins before is a founder."""
+        if not self.founders.committed_ever:
+            self.later(1.0, self.change)
+            return
         members = self.members
         spares = [n for n in SPARES if n not in members and not self.changing_node(n).wanted]
         grows = len(members) == 1 or (len(members) < 5 and self.chance.random() < 0.5)
@@ -280,49 +299,22 @@ class ChangingWorld(World):
 
     # ---- losses ----------------------------------------------------------------------------------
 
-    def lose(self) -> None:
-        """A host burns with its disk, where a copy of it is elsewhere; others are told to evict."""
-        idle = all(
-            node.brain is None
-            or node.brain.machines.changer is None
-            or node.brain.machines.changer.phase is Phase.IDLE
-            for node in self.nodes.values()
-        )
-        bound = any(self.is_bound(name) for name in self.nodes)
-        begun = self.decided[self.epoch].basis.number if self.epoch > 1 else 0
-        told = max(self.decided, default=1) == self.epoch
-        ready = len(self.members) > 2 and self.truth > begun and idle and not bound and told
-        if not ready or not self.lasts:
-            if self.faulty:
-                self.later(0.3, self.lose)
-            return
-        self.burn(self.chance.choice(self.members), "are lost")
-        lose_again(self)
-
     def burn(self, name: str, said: str) -> None:
         """A host is gone, with its disk."""
         self.say(f"{name} and its disk {said}")
         self.changing_node(name).gone = True
         self.lost.add(name)
         self.nodes[name].die()
-        self.evict(name, self.epoch, TRIES * 4)
+        self.evict(name, self.epoch, LONG)
+
+    def evict(self, name: str, epoch: int, tries: int) -> None:
+        """Have a lost worker evicted."""
+        self.strikes.evict(name, epoch, tries)
 
     @property
     def lasts(self) -> bool:
         """Whether the job is not complete."""
         return not any(self.nodes[name].completed for name in self.members)
-
-    def evict(self, name: str, epoch: int, tries: int) -> None:
-        """Ask for a lost worker to be evicted, at any other, until the cluster has changed."""
-        if self.epoch != epoch or not tries:
-            return
-        node = self.nodes[self.chance.choice([n for n in self.members if n != name])]
-        if node.alive:
-            self.requests += 1
-            request = ChangeRequest(f"r{self.requests}", ChangeKind.EVICT, (name,))
-            self.say(f"{node.name} is asked to evict {name}")
-            node.give(ChangeWanted(request))
-        self.later(ASK_AGAIN_S, lambda: self.evict(name, epoch, tries - 1))
 
     def publish_for(self, change: Change) -> None:
         """The heir of a lost writer publishes what was prepared at the basis."""
@@ -375,7 +367,8 @@ class ChangingWorld(World):
         """Whether all have completed, nothing goes wrong any more, and nobody is in doubt."""
         nodes = [self.changing_node(name) for name in self.members]
         bound = any(self.is_bound(name) for name in self.nodes)
-        return not self.faulty and not bound and all(node.completed for node in nodes)
+        out = not any(self.nodes[name].alive for name in self.lost - set(self.members))
+        return not self.faulty and not bound and out and all(node.completed for node in nodes)
 
     def check_end(self) -> None:
         """All is done, and the output is that of a world without faults."""
@@ -456,19 +449,32 @@ class ChangingWorld(World):
                 f"{node.name} accepts {vote.accepted} after it has promised {before.promised}"
             )
 
+    def check_begins(self, node: ChangingNode, proposal: RoundProposal) -> None:
+        """A round starts from the basis of its epoch, or from what was taken in it."""
+        assert node.disk.record is not None
+        change, start = node.disk.record.change, proposal.checkpoint
+        if change is not None and start != change.basis and start.round < change.round:
+            raise ViolationError(
+                f"{node.name} starts round {proposal.round} of epoch {change.epoch} from {start}, "
+                f"which is of the epoch before and not its basis {change.basis}"
+            )
+
     def check_vote(self, vote: Vote) -> None:
         """What is accepted by a majority is decided; there is one such value in an epoch."""
         if vote.change is None:
             return
         members = self.epochs.get(vote.epoch, ())
         votes = [self.changing_node(name).disk.vote for name in members]
-        same = [
-            each
-            for each in votes
+        same = {
+            name
+            for name, each in zip(members, votes, strict=True)
             if each is not None and each.accepted == vote.accepted and each.change == vote.change
-        ]
-        if len(same) > len(members) // 2:
+        }
+        if is_enough(vote.change, same, members):
+            is_new = vote.change.epoch not in self.decided
             self.is_decided(vote.change)
+            if is_new:
+                self.strikes.decided(vote)
 
     def is_decided(self, change: Change) -> None:
         """A change is decided: it is the only one of its epoch, and loses nothing."""

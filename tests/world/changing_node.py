@@ -53,7 +53,7 @@ class ChangingDisk(Disk):
         """The epoch that this worker is in; 0 for none."""
         return self.record.topology.epoch if self.record is not None else 0
 
-    def adopt(self, record: ClusterRecord) -> None:
+    def adopt(self, record: ClusterRecord, *, keeps_above: bool = False) -> None:
         """The next epoch, in one transaction: basis, round, line, and no vote."""
         assert record.change is not None
         if self.database is None:
@@ -61,12 +61,17 @@ class ChangingDisk(Disk):
             fill_new(self.database, record.cluster_id)
         staged, part = self.changes[record.change]
         store = self.open(staged)
+        above = _rows_above(self.database, part.checkpoint.number) if keeps_above else []
         rows = ChangeRows(store)
         number = rows.begin()
         for state in part.states:
             rows.add(number, state.computation, state.chunks, after=0)
         rows.finish(_staged_part(number, staged, part))
         self.record, self.vote, self.changes = rows.adopt(record), None, {}
+        for table, row in above:
+            into = f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * len(row))})"
+            self.database.execute(into, row)
+        store = self.open(self.record) if above else store
         self.look(store)
 
     def prune(self) -> None:
@@ -81,6 +86,7 @@ class ChangingDisk(Disk):
         self.former.append(dict(self.visible))
         self.forget()
         self.vote, self.changes, self.staged, self.torn = None, {}, {}, set()
+        self.restored = ""
         self.visible, self.received, self.line_of = {}, {}, {}
 
 
@@ -96,6 +102,19 @@ def _staged_part(number: int, record: ClusterRecord, part: CheckpointPart) -> St
     staged = StagedPart(number, part.checkpoint, sources, sinks, chains)
     before = record.before
     return StagedChange(Ballot(1, ""), record, before.topology, before.members, staged)
+
+
+def _rows_above(
+    database: sqlite3.Connection | None, number: int
+) -> list[tuple[str, tuple[Any, ...]]]:
+    """What a database has of checkpoints above *number*."""
+    if database is None:
+        return []
+    return [
+        (table, row)
+        for table in ("checkpoint", "chunk")
+        for row in database.execute(f"SELECT * FROM {table} WHERE number > ?", (number,))
+    ]
 
 
 class ChangingNode(Node):
@@ -163,6 +182,7 @@ class ChangingNode(Node):
 
     def _begin_round(self, proposal: RoundProposal) -> None:
         assert self.disk.record is not None
+        self.world.check_begins(self, proposal)
         self.world.changing_cuts.topologies[proposal.round] = self.disk.record.topology
         super()._begin_round(proposal)
 
@@ -192,7 +212,7 @@ class ChangingNode(Node):
                 )
             case change.AdoptChange(record):
                 self.world.check_adopts(self, record)
-                self.disk.adopt(record)
+                self.disk.adopt(record, keeps_above=self.world.keeps_above)
                 if self.world.early_pruned:
                     self.disk.prune()
             case change.SetAside(reason, exit_code):
@@ -219,11 +239,14 @@ class ChangingNode(Node):
                 raise ViolationError(f"{self.name} votes, and its directory is a copy")
             if vote.epoch != self.disk.epoch:
                 return  # the row was cleared by the next epoch, which comes after it in the store
+            if self.disk.restored:
+                raise ViolationError(f"{self.name} votes, and its directory is a copy")
             self.world.check_promised(self, vote)
             self.disk.vote = vote
             self.world.check_vote(vote)
 
         written = VoteWritten(vote)
+        self.world.strikes.accepts(self.name, vote)
         if self.world.early_promise:
             self.posted.append(written)
             self.stored(write, lambda _: None)

@@ -2,18 +2,22 @@
 
 from typing import Any, ClassVar
 
+import attrs
+
 from wallarood.control.change.decided import obey
 from wallarood.control.change.proposing.bids import Bids
 from wallarood.control.change.proposing.changer import Changer
 from wallarood.control.change.proposing.changer_phases import Phase
+from wallarood.control.change.proposing.proposal import Proposal
 from wallarood.control.change.view import View
 from wallarood.control.effects import Effect
 from wallarood.control.machine import Table
 from wallarood.control.rounds.recovery_member import Phase as Member
 from wallarood.control.rounds.recovery_member import RecoveryMember
 from wallarood.control.settings import MachineClasses as Classes
+from wallarood.model.change import Change
 from wallarood.model.ids import NO_BALLOT, Ballot, WorkerName
-from wallarood.model.messages import Collect
+from wallarood.model.messages import Collect, Holdings
 
 from .bugs import Bugs
 
@@ -67,6 +71,32 @@ class Hasty(Changer):
         return super()._accepted(sender)
 
 
+class Ignoring(Changer):
+    """Makes what it was asked for, though it finds that another change was accepted."""
+
+    def _collected(self, sender: WorkerName, held: Holdings, now: float) -> list[Effect]:
+        if self.proposal.plan is not None:
+            held = attrs.evolve(held, accepted=None)
+        return super()._collected(sender, held, now)
+
+
+class CountsTheDead(Proposal):
+    """Counts what a seat says that is certified dead."""
+
+    @property
+    def decided(self) -> Change | None:
+        counted = self.change if len(self.done) >= self.view.majority else None
+        return counted or super().decided
+
+
+class CountingTheDead(Changer):
+    """Proposes so."""
+
+    def __init__(self, view: View, *rest: Any, **options: Any) -> None:
+        super().__init__(view, *rest, **options)
+        self.proposal = CountsTheDead(view, self.proposal.door, self.proposal.bids)
+
+
 class Gone(Changer):
     """Leaves as soon as it finds that this is decided, though nobody else knows."""
 
@@ -76,6 +106,9 @@ class Gone(Changer):
         return [*effects, *(obey(view.me, view.record, change) if change and leaves else [])]
 
 
+FIVE = ("alpha", "beta", "gamma", "delta", "epsilon")
+THREE = FIVE[:3]
+# A bug may also wedge a cluster: with "first" the seeds begin where it does not.
 PLANTED_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "a promise is said before it is durable": (
         {"early_promise": True},
@@ -108,5 +141,26 @@ PLANTED_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "a part is said to be staged before it is durable": (
         {"early_staged": True},
         "lacks its part",
+    ),
+    "what was accepted is ignored by who wants another change": (
+        {"bugs": Bugs(classes=Classes(changer=Ignoring)), "loses": True, "workers": FIVE},
+        "two changes are decided for epoch",
+    ),
+    "a seat that is certified dead is counted": (
+        {
+            "bugs": Bugs(classes=Classes(changer=CountingTheDead)),
+            "loses": True,
+            "workers": THREE,
+            "certifies": True,
+        },
+        "adopts epoch .*, which is not decided|says that .* is decided",
+    ),
+    "a restored seat votes": (
+        {"votes_restored": True, "restores": True, "workers": THREE},
+        "votes, and its directory is a copy",
+    ),
+    "the first round of an epoch looks above its basis": (
+        {"keeps_above": True, "loses": True, "workers": THREE, "first": 8},
+        "which is of the epoch before and not its basis",
     ),
 }

@@ -1,0 +1,151 @@
+"""What strikes a change where it hurts most: chance alone would hit there once in many lives."""
+# Theory of operation
+# ===================
+# Who proposes dies when others have just decided. A host burns with its disk, and others are told
+# to evict it; where too few would stay, an operator certifies it dead, who may be wrong: then it
+# lives on until it hears that it is out. A state directory is put in the place of a copy of it that
+# was made before its last vote: its worker knows that it is a copy, and must never vote again.
+
+import random
+from collections.abc import Set
+from typing import TYPE_CHECKING
+
+from wallarood.control.change.events import ChangeWanted
+from wallarood.control.change.proposing.changer_phases import Phase
+from wallarood.model.change import Change, ChangeKind, Vote
+from wallarood.model.messages import ChangeRequest
+
+from .burning import lose_again
+
+if TYPE_CHECKING:
+    from .changing import ChangingWorld
+
+ASK_AGAIN_S = 2.5
+TRIES = 48
+
+
+def is_enough(change: Change, accepted: Set[str], members: tuple[str, ...]) -> bool:
+    """Whether *change* is decided, if of the *members* these have accepted it."""
+    certified = {gone.name for gone in change.gone if gone.certified}
+    if not certified:
+        return len(accepted) > len(members) // 2
+    voters = set(members) - certified
+    return voters <= accepted and len(voters) * 2 >= len(members)
+
+
+class Strikes:
+    """Those of one life; how often each comes is drawn once."""
+
+    def __init__(
+        self, world: "ChangingWorld", chance: random.Random, *, restores: bool, certifies: bool
+    ) -> None:
+        self.world, self.chance, self.restores = world, chance, restores
+        self.proposers = chance.choice([0.0, 0.5, 1.0])
+        """How often who proposes dies when others have decided, and has not accepted itself."""
+        self._certifies = certifies or chance.random() < 0.4
+        self.is_wrong = certifies or chance.random() < 0.6
+        self.looks = chance.choice([0, 0, 400])
+        """How often is looked for one to lose that lags behind all others by a checkpoint."""
+
+    @property
+    def certifies(self) -> bool:
+        """Whether an operator certifies who is lost; `is_wrong` is whether that one lives."""
+        return self._certifies and self.world.evict_after_s is None
+
+    def begin(self) -> None:
+        """Let it come, at some time."""
+        if self.world.loses:
+            self.world.later(3 + self.world.chance.random() * 25, self.lose)
+        if self.restores:
+            self.world.later(3 + self.chance.random() * 20, self.restore)
+
+    def accepts(self, name: str, vote: Vote) -> None:
+        """A worker is about to write that it accepts: who proposes may be the last to do so."""
+        proposes = vote.accepted is not None and vote.accepted.name == name
+        if proposes and self.world.faulty and self.chance.random() < self.proposers:
+            self.world.disk_slow_until[name] = self.world.now + 0.01
+
+    def decided(self, vote: Vote) -> None:
+        """A majority has just accepted what *vote* has."""
+        assert vote.accepted is not None
+        proposer = self.world.changing_node(vote.accepted.name)
+        own = proposer.disk.vote
+        if own is not None and own.change == vote.change:
+            return
+        if self.world.faulty and self.chance.random() < self.proposers:
+            self.world.later(0.0, lambda: self.world.kill(proposer) if proposer.alive else None)
+
+    # ---- losses ----------------------------------------------------------------------------------
+
+    def lose(self) -> None:
+        """A host burns with its disk, where a copy of it is elsewhere; others are told to evict."""
+        world = self.world
+        idle = all(
+            node.brain is None
+            or node.brain.machines.changer is None
+            or node.brain.machines.changer.phase is Phase.IDLE
+            for node in world.nodes.values()
+        )
+        bound = any(world.is_bound(name) for name in world.nodes)
+        told = max(world.decided, default=1) == world.epoch
+        begun = world.decided[world.epoch].basis.number if world.epoch > 1 else 0
+        enough = len(world.members) > (1 if self.certifies else 2)
+        ready = enough and world.truth > begun and idle and not bound and told
+        if not ready or not world.lasts:
+            if world.faulty:
+                world.later(0.3, self.lose)
+            return
+        lagging = [name for name in world.members if self.lags(name)]
+        if self.looks and not lagging:
+            self.looks -= 1
+            world.later(0.02, self.lose)
+            return
+        name = world.chance.choice(lagging or world.members)
+        if self.certifies and self.is_wrong:
+            world.say(f"{name} is certified dead, and lives")
+            world.lost.add(name)
+            world.evict(name, world.epoch, TRIES)
+        else:
+            world.burn(name, "are lost")
+            lose_again(world)
+
+    def lags(self, name: str) -> bool:
+        """Whether all others hold a checkpoint that is not committed, for want of this one."""
+        others = [self.world.changing_node(n).disk.held for n in self.world.members if n != name]
+        common = frozenset.intersection(*others) if others else frozenset()
+        return any(each.number > self.world.truth for each in common)
+
+    def evict(self, name: str, epoch: int, tries: int) -> None:
+        """Ask for a lost worker to be evicted, at any other, until the cluster has changed."""
+        world = self.world
+        if name not in world.members or not tries:
+            return
+        node = world.nodes[world.chance.choice([n for n in world.members if n != name])]
+        if node.alive:
+            world.requests += 1
+            request = ChangeRequest(
+                f"r{world.requests}", ChangeKind.EVICT, (name,), certified=self.certifies
+            )
+            world.say(f"{node.name} is asked to evict {name}")
+            node.give(ChangeWanted(request))
+        world.later(ASK_AGAIN_S, lambda: world.evict(name, epoch, tries - 1))
+
+    # ---- copies ----------------------------------------------------------------------------------
+
+    def restore(self) -> None:
+        """A worker is started on a copy of its directory that was made before its last vote."""
+        world = self.world
+        present = [
+            name
+            for name in world.members
+            if world.changing_node(name).disk.epoch == world.epoch and name not in world.lost
+        ]
+        if len(world.members) < 3 or not present or not world.lasts:
+            if world.faulty:
+                world.later(0.3, self.restore)
+            return
+        node = world.changing_node(self.chance.choice(present))
+        world.say(f"{node.name} is put on a copy of its directory")
+        if node.alive:
+            world.kill(node)
+        node.disk.restored, node.disk.vote = "a copy", None
