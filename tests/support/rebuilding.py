@@ -8,9 +8,13 @@ import attrs
 from wallarood.model.change import PartName
 from wallarood.model.checkpoint import FIRST_CHECKPOINT, CheckpointPart, StatePart
 from wallarood.model.cluster_record import ClusterRecord, RecordState
+from wallarood.model.ids import Member
 from wallarood.storage.checkpoint_files import inspect_checkpoints
 from wallarood.storage.checkpoints import CheckpointStore
+from wallarood.storage.files import write_document
+from wallarood.storage.seat import FILE, SCHEMA_VERSION, SeatRecord
 from wallarood.storage.state_directory import StateDirectory, look_into, open_state_directory
+from wallarood.wire.strict import unstructure
 
 
 def inspected(directory: Path) -> CheckpointStore:
@@ -36,6 +40,8 @@ def rebuild(name: str, directory: Path, *, holder: Path) -> None:
     record, kept = look_into(holder).load_record(), inspected(holder)
     assert record is not None
     state = open_state_directory(directory)
+    (member,) = [each for each in record.members if each.name == name]
+    _take_seat_of(member, directory)
     _save(state, attrs.evolve(record, worker=name))
     store = state.open_checkpoints(record.cluster_id)
     if kept.committed != FIRST_CHECKPOINT:  # else there was nothing to copy
@@ -58,6 +64,12 @@ def _fill(store: CheckpointStore, kept: CheckpointStore, part: PartName) -> None
     store.choose(part.round, FIRST_CHECKPOINT, highest=0)
     sources, sinks = restored.sources, restored.sinks
     store.write(CheckpointPart(restored.checkpoint, part.owner, sources, sinks, states))
+
+
+def _take_seat_of(member: Member, directory: Path) -> None:
+    """The directory is that of the member, as if it had never been another one."""
+    seat = SeatRecord(member.seat, directory.stat().st_ino, None, "")
+    write_document(directory / FILE, SCHEMA_VERSION, unstructure(seat))
 
 
 def _save(state: StateDirectory, record: ClusterRecord) -> None:

@@ -54,14 +54,22 @@ class Attaching:
             return [do.Report(text), answer, do.Close(connection)]
         if name not in others:
             return refuse(connection, f"{name} is not a member of {cluster}")
-        if not are_same(others[name].seat, attach.member.seat):
-            reason = (
-                f"{name} is not the one that is a member of {cluster}: its state directory is "
-                f"another one; put that of the member back, or have this one take its place with "
-                f"wallarooctl replace {name}"
-            )
-            return refuse(connection, reason)
-        return []
+        return self.of_another_seat(connection, others[name], attach.member)
+
+    def of_another_seat(self, connection: int, known: Member, member: Member) -> list[do.Effect]:
+        """Refuse a member that has another state directory; empty if it has that which is *known*.
+
+        Whoever of the two has dialled.
+        """
+        if are_same(known.seat, member.seat):
+            return []
+        name = member.name
+        reason = (
+            f"{name} is not the one that is a member of {self.record.cluster_id}: its state "
+            f"directory is another one; put that of the member back, or have this one take its "
+            f"place with wallarooctl replace {name}"
+        )
+        return refuse(connection, reason)
 
     def restored(self, connection: int, known: Member, member: Member) -> list[do.Effect]:
         """Tell a member whose directory is older than what was *known* of it that it is a copy."""

@@ -156,6 +156,8 @@ class Membership:
         if peer is None:
             return [do.Close(connection)]
         self._unanswered.pop(connection, None)
+        if objections := self._attaching.of_another_seat(connection, peer.member, member):
+            return objections
         closing: list[do.Effect] = []
         if peer.connection not in (None, connection):
             assert peer.connection is not None

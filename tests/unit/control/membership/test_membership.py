@@ -1,5 +1,10 @@
 """Membership: who is missed, who comes back, who is a copy, and what holds the sources."""
 
+from collections.abc import Callable
+
+import attrs
+import pytest
+
 from wallarood.control import effects as do
 from wallarood.control.change.decided import adopted
 from wallarood.control.change.effects import AdoptChange, SetAside
@@ -10,7 +15,7 @@ from wallarood.model.change import Change
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import ApplicationError, DamagedStateError
-from wallarood.model.ids import Address, Incarnation
+from wallarood.model.ids import Address, Incarnation, Seat
 from wallarood.model.messages import (
     PROTOCOL_VERSION,
     Attach,
@@ -232,6 +237,22 @@ def test_strangers_and_other_versions_are_refused() -> None:
         effects = machine.step(ConnectionMessage(9, asked), 1.0)
         assert do.Close(9) in effects
         assert len(of(do.SendOnConnection, effects)) == 1
+
+
+@pytest.mark.parametrize("message", [Attached, attach])
+def test_another_directory_in_the_name_of_a_member_is_refused_whoever_dials(
+    message: Callable[[Member], Attach | Attached],
+) -> None:
+    machine = running()
+    machine.step(ConnectionLost(BETA), 1.0)
+    known, other = (attrs.evolve(member("beta", 2, "b"), seat=Seat(each)) for each in "ab")
+    assert of(do.PeerUp, machine.step(ConnectionMessage(8, message(known)), 1.0))
+    machine.step(ConnectionLost(8), 1.0)
+    effects = machine.step(ConnectionMessage(9, message(other)), 1.0)
+    assert do.Close(9) in effects
+    assert of(do.PeerUp, effects) == []
+    (answer,) = of(do.SendOnConnection, effects)
+    assert "its state directory is another one" in str(answer)
 
 
 def test_a_member_of_another_cluster_is_sent_away_and_not_stopped() -> None:
