@@ -18,6 +18,7 @@ def lose_again(world: "ChangingWorld") -> None:
     if not (fresh and spare and len(world.members) > 2):
         world.later(0.05, lambda: lose_again(world))
         return
+    world.ends_s *= 2  # those that are left read for all
     name = world.chance.choice(spare)
     world.burn(name, f"are lost before a commit of epoch {world.epoch}")
 
