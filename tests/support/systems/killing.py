@@ -53,7 +53,7 @@ def kill_often(
                 share = killed.total() / kills
                 while run.server_kills < min(server_kills, int(share * server_kills)):
                     run.kill_server()
-                while run.lost_disks < int(share * disks):
+                while run.lost_disks < min(disks, math.ceil(share * disks)):
                     lose_disk(run.cluster, run.rng)
                     run.lost_disks += 1
                 if system.parts < at_first + int(share * grows):
