@@ -123,7 +123,7 @@ def test_an_empty_directory_takes_the_place_of_a_lost_one(replacing: Replacing) 
     assert "--lose-output" in replacing.refused("alpha", "replace", "gamma")
     asking = replacing.ctl("alpha", "replace", "gamma", "--lose-output")
     assert asking.stderr is not None
-    assert "start gamma with an empty state directory" in asking.stderr.readline()
+    assert "start it with an empty state directory" in asking.stderr.readline()
     replacing.workers["gamma"] = replacing.start("gamma", "--join")
     replacing.until("gamma is in again", 2)
     _, left = asking.communicate(timeout=60)

@@ -96,7 +96,10 @@ def evict(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     answer = client.evict(path, **wanted)
     _wait(path, chosen.timeout, answer)
     gone = ", ".join(sorted(answer["leaving"]))
-    return {"evicted": sorted(answer["leaving"]), **answer}, f"{gone} is no member any more"
+    return {
+        "evicted": sorted(answer["leaving"]),
+        **answer,
+    }, f"{gone} is no longer a member of the cluster"
 
 
 def replace(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
@@ -113,7 +116,8 @@ def replace(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
             f"output of these steps may be lost where it was written: {lost}"
         )
     answer = client.replace(path, **wanted)
-    print(f"start {name} with an empty state directory and --join", file=sys.stderr, flush=True)
+    text = f"waiting for {name}: start it with an empty state directory and worker.join (--join)"
+    print(text, file=sys.stderr, flush=True)
     _wait(path, chosen.timeout, {**answer, "leaving": []})
     return answer, f"{name} has taken the place of the one that was lost"
 

@@ -32,14 +32,26 @@ class NewerVersions:
         lives = set(present.values())
         others = [name for name in workers if name not in newer]
         if others:
-            text = f"{', '.join(others)} run the version before, {', '.join(newer)} a new one"
-            return [WaitingFor(f"waiting for the upgrade: {text}")]
+            text = f"a new version runs on {', '.join(newer)}; not yet on {', '.join(others)}"
+            return [WaitingFor(f"waiting for the upgrade: {text}: restart with the new version")]
         versions = {member.version for member in lives}
         if len(versions) > 1:
-            text = "the workers run different new versions of the application"
-            return [WaitingFor(f"waiting for the upgrade: {text}")]
+            text = f"different new versions run on {_by_version(workers, present)}"
+            return [WaitingFor(f"waiting for the upgrade: {text}: restart all with one of them")]
         if lives == self._proposed:
-            return [WaitingFor("the upgrade was abandoned: start all workers with another version")]
+            text = (
+                f"the upgrade was abandoned, the journal of {workers[0]} says why: restart all "
+                "workers with a version that can take over what is stored, or with the old one"
+            )
+            return [WaitingFor(text)]
         self._proposed = lives
         request = ChangeRequest(f"upgrade to {min(versions)}", ChangeKind.UPGRADE, ())
         return [WaitingFor("the upgrade is being decided"), SendToMember(workers[0], request)]
+
+
+def _by_version(workers: Sequence[WorkerName], present: Mapping[WorkerName, Member]) -> str:
+    """Which workers run the same version: ``alpha, beta / gamma``."""
+    alike: dict[str, list[WorkerName]] = {}
+    for name in workers:
+        alike.setdefault(present[name].version, []).append(name)
+    return " / ".join(", ".join(names) for names in alike.values())

@@ -1,5 +1,7 @@
 """`wallarooctl upgrade`: what can be cancelled is what is waited for."""
 
+import json
+
 import pytest
 from support.admin_sockets import Workers
 
@@ -22,3 +24,16 @@ def test_what_may_go_is_in_the_name_of_the_kept_checkpoint(drop: tuple[str, ...]
 
 def test_other_kept_checkpoints_are_no_upgrade() -> None:
     assert pending(["nightly", "upgraded", "before upgrade"]) is None
+
+
+def test_what_an_upgrade_would_do_is_said_and_nothing_is_ordered(
+    workers: Workers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workers.start("alpha")
+    assert main(["upgrade", "--dry-run", "--drop", "total", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan == {"epoch": 0, "restart": ["alpha"], "away": [], "drop": ["total"]}
+    assert main(["upgrade", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "to be restarted with the new version: alpha" in said
+    assert "what would be lost: nothing" in said

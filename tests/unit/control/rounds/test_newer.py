@@ -33,14 +33,15 @@ def test_members_of_this_epoch_hold_nothing_up() -> None:
 def test_while_one_runs_the_version_before_all_wait_and_it_is_named() -> None:
     effects = NewerVersions().seen((A, B), present(member(A, "v2"), member(B)))
     assert said(effects) == (
-        "waiting for the upgrade: beta run the version before, alpha a new one"
+        "waiting for the upgrade: a new version runs on alpha; not yet on beta: restart with the "
+        "new version"
     )
     assert len(effects) == 1
 
 
 def test_versions_that_differ_are_no_upgrade() -> None:
     effects = NewerVersions().seen((A, B), present(member(A, "v2"), member(B, "v3")))
-    assert "different new versions" in said(effects)
+    assert "different new versions run on alpha / beta: restart all with one" in said(effects)
     assert len(effects) == 1
 
 
