@@ -15,7 +15,16 @@ import attrs
 from support.harness import wait_for
 
 SCRIPT = Path(__file__).parents[1] / "systemd" / "systemd-host.sh"
-COMMAND_S = 120.0
+COMMAND_S = 240.0
+ASK_STATUS = """
+import socket
+with socket.socket(socket.AF_UNIX) as asking:
+    asking.settimeout(10)
+    asking.connect("/run/wallarood/admin.sock")
+    asking.sendall(b"GET /api/v1/status HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n")
+    answer = b"".join(iter(lambda: asking.recv(65536), b""))
+print(answer.partition(b"\\r\\n\\r\\n")[2].decode())
+"""
 
 
 def why_not() -> str:
@@ -81,6 +90,11 @@ class Lab:
             timeout=COMMAND_S,
         )
 
+    def name_hosts(self, hosts: "Mapping[str, str]") -> None:
+        """Let each host know these names from its next boot on; they have the addresses."""
+        lines = [f"{address} {name}\n" for name, address in hosts.items()]
+        (self.directory / "hosts").write_text("".join(lines))
+
     def end(self) -> None:
         """End all hosts, and remove the lab."""
         self.process.terminate()
@@ -114,6 +128,12 @@ class Host:
         """Have the script do *verb* with this host."""
         done = self.lab.do(verb, self.name, *arguments)
         assert done.returncode == 0, f"{verb} {self.name}: {done.stderr.decode()}"
+
+    @classmethod
+    def clone(cls, model: "Host", name: str, address: str) -> "Host":
+        """A host with what is on the disk of *model*, which is off; it is not booted yet."""
+        model.do("clone", name)
+        return cls(model.lab, name, address)
 
     def boot(self) -> None:
         """Boot, and wait until systemd is up."""
@@ -173,7 +193,21 @@ class Host:
         done = self.try_("wallarooctl", *arguments, "--json")
         return json.loads(done.stdout) if done.returncode == 0 else None
 
+    def status(self) -> Any:
+        """What its worker answers on the admin socket; None if it does not.
+
+        It takes a tenth of what `ask` takes, which starts `wallarooctl`.
+        """
+        done = self.try_("python3", "-I", "-S", "-c", ASK_STATUS)
+        return json.loads(done.stdout) if done.returncode == 0 and done.stdout else None
+
+    def told(self) -> Any:
+        """Its status, as soon as it answers."""
+        answers: list[Any] = []
+        wait_for(f"{self.name} answers", lambda: answers.append(self.status()) or answers[-1])
+        return answers[-1]
+
     def phase(self) -> str:
         """The state of the worker's job in a word; empty if it does not answer."""
-        status = self.ask("status")
+        status = self.status()
         return str(status["job"]) if status else ""

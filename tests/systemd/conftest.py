@@ -190,27 +190,31 @@ class Cluster:
         assert all(each == list(range(1, len(each) + 1)) for each in counts.values())
 
 
-@pytest.fixture(scope="module")
-def host(lab: Lab, packages: list[Path]) -> Iterator[Host]:
-    """One host with the package, not configured."""
-    host = Host(lab, "solo", "10.77.0.9")
+@pytest.fixture(scope="session")
+def installed(lab: Lab, packages: list[Path]) -> Host:
+    """A host that is off, with the package, not configured: others are made from it."""
+    host = Host(lab, "model", "10.77.0.10")
     host.boot()
     host.install(packages[0])
+    host.do("off")
+    return host
+
+
+@pytest.fixture(scope="module")
+def host(installed: Host) -> Iterator[Host]:
+    """One host with the package, not configured."""
+    host = Host.clone(installed, "solo", "10.77.0.9")
+    host.boot()
     yield host
     host.do("rmhost")
 
 
 @pytest.fixture
-def cluster(lab: Lab, packages: list[Path]) -> Iterator[Cluster]:
+def cluster(installed: Host) -> Iterator[Cluster]:
     """Three fresh hosts with the package."""
-    hosts = [Host(lab, f"h{number}", f"10.77.0.{number}") for number in (1, 2, 3)]
-
-    def make(host: Host) -> None:
-        host.boot()
-        host.install(packages[0])
-
+    hosts = [Host.clone(installed, f"h{n}", f"10.77.0.{n}") for n in (1, 2, 3)]
     with ThreadPoolExecutor() as pool:
-        list(pool.map(make, hosts))
+        list(pool.map(Host.boot, hosts))
     yield Cluster(hosts)
     for host in hosts:
         host.do("rmhost")

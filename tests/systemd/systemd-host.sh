@@ -10,6 +10,7 @@
 #   systemd-host.sh lab CMD...          run CMD in a new lab (all the rest is used inside CMD)
 #   systemd-host.sh image [SCRIPT]      make the common lower layer (SCRIPT gets the root as $1)
 #   systemd-host.sh boot NAME ADDR/LEN  boot a host, or boot it again with its state kept
+#   systemd-host.sh clone FROM TO       make a host from the files of another that is off; it is another machine
 #   systemd-host.sh wait NAME [SECS]    wait till its systemd is running (or degraded: prints which)
 #   systemd-host.sh run NAME CMD...     run CMD in the host (exit status passed on)
 #   systemd-host.sh cut NAME            power cut: link down, then SIGKILL to its init
@@ -127,6 +128,8 @@ cmd__image() {
   echo force-unsafe-io >"$r/etc/dpkg/dpkg.cfg.d/lab"
   # a container image's own: no service starts at an install, dpkg syncs nothing
   rm -f "$r/usr/sbin/policy-rc.d" "$r/etc/dpkg/dpkg.cfg.d/docker-apt-speedup" "$r/etc/machine-id" "$r/etc/hostname"
+  # an install with manual pages would index all of this machine's
+  rm -f "$r/var/lib/man-db/auto-update"
   mkdir -p "$r/var/log/journal" "$r/etc/systemd/journald.conf.d"
   printf '[Journal]\nStorage=persistent\nAudit=no\nSystemMaxUse=64M\nRateLimitIntervalSec=0\n' \
      >"$r/etc/systemd/journald.conf.d/lab.conf"
@@ -160,6 +163,13 @@ cmd_boot() { # NAME ADDR/LEN
   nsenter -t "$p" -n -- sh -c "ip link set lo up; ip link set p-$n name eth0; ip addr add $a dev eth0; ip link set eth0 up"
   : >"$d/go"
 }
+cmd_clone() { # FROM TO
+  inlab; local a=$SDH_DIR/$1 b=$SDH_DIR/$2
+  if pid_of "$1" >/dev/null; then die "$1 is up: its disk cannot be copied"; fi
+  mkdir -p "$b/root" "$b/layers"
+  if [ -n "${SDH_DISK:-}" ]; then cp --sparse=always "$a/disk.img" "$b/disk.img"; else cp -a "$a/layers/." "$b/layers"; fi
+  disk_on "$2"; rm -f "$b/layers/etc.up/machine-id"; disk_off "$2"
+}
 cmd__init1() { # pid 1 of the host, still in the lab's other namespaces
   local p rest
   read -r p rest </proc/self/stat      # /proc is still the lab's: the pid as the lab sees it
@@ -182,6 +192,7 @@ cmd__init2() {
   [ -s "$r/etc/machine-id" ] || tr -d - </proc/sys/kernel/random/uuid >"$r/etc/machine-id"
   echo "$N" >"$r/etc/hostname"; hostname "$N"
   printf '127.0.0.1 localhost\n%s %s\n' "${A%/*}" "$N" >"$r/etc/hosts"
+  [ ! -e "$SDH_DIR/hosts" ] || cat "$SDH_DIR/hosts" >>"$r/etc/hosts"   # who knows whom by name, at each boot
   [ -z "${SDH_DISK:-}" ] || sync -f "$d/layers"     # who it is outlives the first cut
   mount -t proc proc "$r/proc" -o nosuid,nodev,noexec
   # /proc/sys read-only save for net/: else this systemd sets fs.file-max, fs.protected_* ... of the machine
@@ -336,6 +347,6 @@ cmd_rmhost() { inlab; if pid_of "$1" >/dev/null; then cmd_cut "$1"; fi; rm -rf -
 c=${1:-help}; shift || true
 case $c in
   help) sed -n '2,/^set -/p' "$SDH" | grep '^#' ;;
-  lab | _lab | image | _image | boot | _init1 | _init2 | run | wait | cut | off | reboot | down | up | block | unblock | loss | rate | delay | rmhost ) "cmd_$c" "$@" ;;
+  lab | _lab | image | _image | boot | clone | _init1 | _init2 | run | wait | cut | off | reboot | down | up | block | unblock | loss | rate | delay | rmhost ) "cmd_$c" "$@" ;;
   *) die "no such command: $c" ;;
 esac

@@ -2,13 +2,12 @@
 
 import re
 import zipfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
-import attrs
 import pytest
+from support.guide import Operator
 from support.harness import wait_for
 from support.lab import Host, Lab
 
@@ -18,11 +17,6 @@ ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "man" / "wallarood-operations.7"
 README = ROOT / "README.md"
 NAMES = ("alpha", "beta", "gamma")
-COMMANDS = re.compile(
-    r"(apt|cp|install|journalctl|openssl|python3|rm|systemctl|systemd-run|wallaroo\w+|/\S+) "
-)
-"""How a line begins that is a command, and not a name or a path in the text."""
-
 WITH_PACKAGE = (
     WORDS.replace("import wallarood", "import shared_words\nimport wallarood")
     .replace("line.split()", "shared_words.split(line)")
@@ -54,79 +48,13 @@ def wheel() -> bytes:
     return written.getvalue()
 
 
-def read_as_shown(roff: str) -> str:
-    return roff.replace("\\-", "-")
-
-
-def examples(page: str) -> list[str]:
-    """Each example of a man page, as a reader sees it."""
-    return [read_as_shown(each) for each in re.findall(r"^\.EX\n(.*?)^\.EE", page, re.S | re.M)]
-
-
-@attrs.define(eq=False)
-class Operator:
-    """Who has the guide open, and does what it says."""
-
-    hosts: list[Host]
-    configuration: str
-    packages: str
-    drop_in: str
-    page: str
-    """The configuration of the page that shows the cluster."""
-    commands: frozenset[str]
-    waiting: set[str]
-    """The commands of the guide that have not been run yet."""
-
-    @classmethod
-    def reading(cls, page: str, hosts: list[Host]) -> "Operator":
-        shown = examples(page)
-        lines = "".join(each for each in shown if not each.startswith("[")).splitlines()
-        lines += map(read_as_shown, re.findall(r"^\.B (.*)", page, re.M))
-        said = {line.partition("#")[0].strip() for line in lines}
-        commands = frozenset(each for each in said if COMMANDS.match(each))
-        files = [each for each in shown if each.startswith("[")]
-        # Those after it need what these hosts lack: other machines to look from, a collector.
-        configuration, packages, drop_in, shown_here, *_ = files
-        return cls(hosts, configuration, packages, drop_in, shown_here, commands, set(commands))
-
-    def does(self, host: Host, command: str, *, as_name: str = "", stdin: bytes = b"") -> str:
-        """Run a command of the guide, from where what it mentions lies.
-
-        What is written for *as_name* is done for *host*.
-        """
-        return host.run("sh", "-c", self._words(host, command, as_name), stdin=stdin)
-
-    def fails(self, host: Host, command: str) -> str:
-        """Run a command of the guide that must fail; returns what it said."""
-        done = host.try_("sh", "-c", self._words(host, command, ""))
-        assert done.returncode != 0, command
-        return (done.stdout + done.stderr).decode()
-
-    def _words(self, host: Host, command: str, as_name: str) -> str:
-        assert command in self.commands, f"not in the guide: {command}"
-        self.waiting.discard(command)
-        return f"cd /root && {command.replace(as_name, host.name) if as_name else command}"
-
-    def everywhere(self, command: str, *, as_name: str = "") -> None:
-        """Run a command of the guide on all hosts at once."""
-        self.each(lambda host: self.does(host, command, as_name=as_name))
-
-    def each(self, action: Callable[[Host], object]) -> None:
-        """Do *action* with all hosts at once."""
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(action, self.hosts))
-
-    def configures(self, host: Host) -> None:
-        """Write the configuration as the guide shows it for *host*, with its packages."""
-        common = self.configuration.partition("[application]")[0]
-        if host.name == "alpha":
-            common = common.replace("# topology-initializer", "topology-initializer")
-        host.put("/etc/wallaroo/wallarood.toml", common + self.packages + QUICKER)
-
-    def sees(self, phase: str, wait_s: float = 60) -> None:
-        """Wait until all workers say that they are in *phase*."""
-        every = self.hosts
-        wait_for(f"all are {phase}", lambda: {h.phase() for h in every} == {phase}, wait_s=wait_s)
+def configures(operator: Operator, host: Host) -> None:
+    """Write the configuration as the guide shows it for *host*, with its packages."""
+    configuration, packages, *_ = operator.files
+    common = configuration.partition("[application]")[0]
+    if host.name == "alpha":
+        common = common.replace("# topology-initializer", "topology-initializer")
+    host.put("/etc/wallaroo/wallarood.toml", common + packages + QUICKER)
 
 
 @pytest.fixture
@@ -158,7 +86,7 @@ def test_the_readme_says_what_the_guide_says() -> None:
     section = README.read_text().partition("\n## As a service")[2].partition("\n## ")[0]
     blocks = re.findall(r"^```(\w*)\n(.*?)^```", section, re.S | re.M)
     [configuration] = (text for kind, text in blocks if kind == "toml")
-    assert configuration == guide.configuration
+    assert configuration == guide.files[0]
     lines = "".join(text for kind, text in blocks if not kind).splitlines()
     commands = [line.partition("#")[0].strip() for line in lines]
     assert len(commands) > 10
@@ -172,7 +100,7 @@ def test_all_that_the_guide_says(operator: Operator) -> None:
     start_apart(operator)
     look(operator)
     renew_certificates(operator)
-    alpha.put("/etc/wallaroo/20-page.toml", operator.page)
+    alpha.put("/etc/wallaroo/20-page.toml", operator.files[3])
     for host in operator.hosts:
         operator.does(host, "systemctl restart wallarood")
         operator.sees("running")
@@ -215,7 +143,7 @@ def install(operator: Operator) -> None:
     made = alpha.try_("tar", "-c", "-C", "/opt/words", "venv").stdout
     for host in operator.hosts[1:]:  # making another takes long, and would show nothing more
         host.run("tar", "-x", "-C", "/opt/words", stdin=made)
-    operator.each(operator.configures)
+    operator.each(lambda host: configures(operator, host))
 
 
 def allow_the_sink(operator: Operator) -> None:
@@ -226,7 +154,7 @@ def allow_the_sink(operator: Operator) -> None:
     assert "ReadWritePaths=" in said
     place = "/etc/systemd/system/wallarood.service.d/counts.conf"
     operator.everywhere("install -d -o wallaroo /srv/counts")
-    operator.each(lambda host: host.put(place, operator.drop_in))
+    operator.each(lambda host: host.put(place, operator.files[2]))
     operator.everywhere("systemctl daemon-reload")
     operator.everywhere("wallarood check")
 
@@ -307,11 +235,11 @@ def begin_anew(operator: Operator) -> None:
 def several_on_one(operator: Operator, host: Host) -> None:
     """Two workers, which start and reload together."""
     operator.does(host, "systemctl disable --now wallarood")
-    two = operator.packages + '[worker]\ncount = 2\ncontrol-channel = "127.0.0.1:7700"\n'
+    two = operator.files[1] + '[worker]\ncount = 2\ncontrol-channel = "127.0.0.1:7700"\n'
     host.put("/etc/wallaroo/wallarood.toml", two)
     host.put("/etc/wallaroo/one.toml", "[worker]\ntopology-initializer = true\n")
     host.put("/etc/wallaroo/two.toml", "")
-    host.put("/etc/systemd/system/wallarood@.service.d/counts.conf", operator.drop_in)
+    host.put("/etc/systemd/system/wallarood@.service.d/counts.conf", operator.files[2])
     host.run("sh", "-c", "rm -r /etc/wallaroo/keys/* /srv/counts/*; systemctl daemon-reload")
     operator.does(host, "systemctl enable --now wallarood@one wallarood@two wallarood.target")
     status = ("wallarooctl", "status", "--socket", "/run/wallarood/one/admin.sock")

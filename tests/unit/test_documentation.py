@@ -20,6 +20,7 @@ PAGES = (
     "wallarooctl.1",
     "wallarood.toml.5",
     "wallarood-app.7",
+    "wallarood-changes.7",
     "wallarood-connectors.7",
     "wallarood-operations.7",
     "wallarood-protocol.7",
