@@ -141,7 +141,6 @@ bench-watching: .venv/.installed
 
 bench-changes: .venv/.installed
 	@$(BENCH) changes --runs 9 --output $(BENCH_OUTPUT) $(ARGS)
-	@$(BENCH) changes --rate 0 --runs $(RUNS) --output $(BENCH_OUTPUT) $(ARGS)
 
 bench-growth: .venv/.installed
 	@$(BENCH) growth --runs 3 --output $(BENCH_OUTPUT) $(ARGS)

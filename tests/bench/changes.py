@@ -3,9 +3,7 @@
 A running sum for each key, on two workers; a third joins and leaves again, as often as it is to be
 measured, all under the same steady load, of which each interval of checkpoints changes 5 % of the
 keys. The pause is what a user sees: the longest time for which a worker that is there before and
-after has worked on nothing. Beside it stands how many records a second the cluster worked on from
-the request until the sources stood still, as a share of what it had worked on before: with
-``--rate 0`` they come as fast as they are taken.
+after has worked on nothing. Beside it stands what processor time those workers took for it all.
 """
 
 import argparse
@@ -83,11 +81,10 @@ WAIT_S = 300.0
 
 @attrs.frozen
 class Cost:
-    """One change: how long nothing was worked on, the share of throughput, and processor time."""
+    """One change: how long nothing was worked on, and what it took of time and processor time."""
 
     pause_s: float
     took_s: float
-    share: float
     cpu_s: float
 
 
@@ -163,15 +160,12 @@ class Cluster:
 
     def measure(self, change: str, seconds: float) -> Cost:
         """Measure one change, after it has run for *seconds* without any."""
-        began, before = time.monotonic(), records_of(self.staying)
         time.sleep(seconds)
-        usual = (records_of(self.staying) - before) / (time.monotonic() - began)
-        began, before, cpu = time.monotonic(), records_of(self.staying), cpu_s(self.staying)
+        began, cpu = time.monotonic(), cpu_s(self.staying)
         (self.join if change == "grow" else self.leave)()
         took, used = time.monotonic() - began, cpu_s(self.staying) - cpu
-        share = (records_of(self.staying) - before) / took / max(usual, 1e-9)
         self.commits(2)
-        return Cost(self.longest_gap(began), took, share, used)
+        return Cost(self.longest_gap(began), took, used)
 
 
 def cluster_of(hosts: Hosts, arguments: argparse.Namespace) -> Cluster:
@@ -204,13 +198,12 @@ def run(chosen: argparse.Namespace, results: report.Results) -> None:
         if chosen.logs:
             for worker in hosts.workers:
                 (chosen.logs / f"{worker.name}-{worker.process.pid}.log").write_text(worker.said)
-    head = [f"{chosen.keys:,} keys", "pause", "took", "throughput", "CPU of those that stay"]
+    head = [f"{chosen.keys:,} keys", "pause", "took", "CPU of those that stay"]
     rows = [
         [
             change,
             f"{statistics.median(each.pause_s for each in found) * 1000:.0f} ms",
             f"{statistics.median(each.took_s for each in found):.1f} s",
-            f"{statistics.median(each.share for each in found):.0%}",
             f"{statistics.median(each.cpu_s for each in found):.1f} s",
         ]
         for change, found in costs.items()
