@@ -280,14 +280,14 @@ def comes_back_as_a_stranger(lost: Host) -> None:
     assert f"{lost.name} was evicted at epoch" in lost.journal()
 
 
-def is_at(operator: Operator, epoch: int) -> None:
+def is_at(operator: Operator, epoch: int, *, wait_s: float = 120) -> None:
     """Wait until all run in that epoch."""
 
     def runs(host: Host) -> bool:
         status = host.status()
         return bool(status) and status["epoch"] == epoch and status["job"] == "running"
 
-    wait_for(f"epoch {epoch} runs", lambda: all(map(runs, operator.hosts)), wait_s=120)
+    wait_for(f"epoch {epoch} runs", lambda: all(map(runs, operator.hosts)), wait_s=wait_s)
 
 
 def commits(operator: Operator) -> None:
