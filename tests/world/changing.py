@@ -105,14 +105,13 @@ class ChangingWorld(World):
         votes_restored: bool = False,
         keeps_above: bool = False,
         loses: bool = False,
-        restores: bool = False,
-        certifies: bool = False,
         **options: Any,
     ) -> None:
         self.first: tuple[str, ...] = workers
         self.early_promise, self.early_staged = early_promise, early_staged
         self.early_pruned = early_pruned
         self.votes_restored, self.keeps_above = votes_restored, keeps_above
+        strikes = {name: options.pop(name, False) for name in ("restores", "certifies", "lags")}
         records = options.pop("records", 120)
         super().__init__(seed, workers, records=records, replicas=int(loses), **options)
         self.chance = random.Random(f"{seed} changes")
@@ -137,9 +136,7 @@ class ChangingWorld(World):
         self.wanted_changes = self.chance.choice([1, 2, 3, 4])
         self.trouble = self.chance.choice([0.0, 0.03, 0.15])
         """How often something goes wrong between two steps of a change."""
-        self.strikes = Strikes(
-            self, random.Random(f"{seed} strikes"), restores=restores, certifies=certifies
-        )
+        self.strikes = Strikes(self, random.Random(f"{seed} strikes"), **strikes)
         self.faults_end_s, self.ends_s = FAULTS_END_S, ENDS_S
 
     def make_node(self, name: str) -> Node:

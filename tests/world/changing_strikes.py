@@ -37,7 +37,13 @@ class Strikes:
     """Those of one life; how often each comes is drawn once."""
 
     def __init__(
-        self, world: "ChangingWorld", chance: random.Random, *, restores: bool, certifies: bool
+        self,
+        world: "ChangingWorld",
+        chance: random.Random,
+        *,
+        restores: bool,
+        certifies: bool,
+        lags: bool,
     ) -> None:
         self.world, self.chance, self.restores = world, chance, restores
         self.proposers = chance.choice([0.0, 0.5, 1.0])
@@ -46,7 +52,7 @@ class Strikes:
         # copy from the one that is certified dead and lives, so a checkpoint above the basis of the
         # change becomes committed.
         self._certifies = self.is_wrong = certifies
-        self.looks = chance.choice([0, 0, 400])
+        self.looks = 400 if lags else 0
         """How often is looked for one to lose that lags behind all others by a checkpoint."""
 
     @property

@@ -108,7 +108,6 @@ class Gone(Changer):
 
 FIVE = ("alpha", "beta", "gamma", "delta", "epsilon")
 THREE = FIVE[:3]
-# A bug may also wedge a cluster: with "first" the seeds begin where it does not.
 PLANTED_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "a promise is said before it is durable": (
         {"early_promise": True},
@@ -160,7 +159,7 @@ PLANTED_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
         "votes, and its directory is a copy",
     ),
     "the first round of an epoch looks above its basis": (
-        {"keeps_above": True, "loses": True, "workers": THREE, "first": 8},
+        {"keeps_above": True, "lags": True, "loses": True, "workers": THREE},
         "which is of the epoch before and not its basis",
     ),
 }
