@@ -134,7 +134,7 @@ PLANTED_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
         "leaves before anybody has adopted",
     ),
     "an old layout is pruned when a change is adopted": (
-        {"early_pruned": True, "loses": True, "workers": FIVE, "first": 1},
+        {"early_pruned": True, "loses": True, "workers": FIVE},
         "not done after",
     ),
     "a part is said to be staged before it is durable": (
