@@ -36,10 +36,12 @@ class InheritedFiles:
             return
         try:
             self._all.mkdir(mode=0o700, exist_ok=True)
+            if (source / "heirs").exists():  # what it was the heir of itself, before all is done
+                for each in (source / "heirs").iterdir():
+                    if not (self._all / each.name).exists():
+                        each.rename(self._all / each.name)
+                sync_directory(self._all)
             source.rename(target)
-            if (target / "heirs").exists():  # what it was the heir of itself
-                for each in (target / "heirs").iterdir():
-                    each.rename(self._all / each.name)
             for directory in (source.parent, self._all, self.cluster):
                 sync_directory(directory)
         except OSError as error:

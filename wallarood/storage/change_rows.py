@@ -42,6 +42,7 @@ from wallarood.storage.checkpoint_rows import (
     unreadable,
 )
 from wallarood.storage.checkpoints import BUSY_MS, CheckpointStore
+from wallarood.storage.copies.mending import put_back
 from wallarood.storage.former import chunks_of, kept_at_adoption, kept_parts, own_manifest
 from wallarood.wire.strict import StructureError, structure, unstructure
 
@@ -96,9 +97,7 @@ class ChangeRows:
 
     def put_chunks(self, chunks: Iterable[Chunk]) -> None:
         """Put back chunks that checkpoints of a lost worker have written, whose place this is."""
-        rows = [(c.number, c.computation, c.sequence, c.data, checksum(c.data)) for c in chunks]
-        with self.store.transaction() as cursor:
-            cursor.executemany("INSERT OR REPLACE INTO chunk VALUES (?, ?, ?, ?, ?)", rows)
+        put_back(self.store, chunks, unstage=_unstage)
 
     def put_part(self, head: Any, layout: int) -> None:
         """Put back what stood in its part of *layout* besides its chunks, which are here."""

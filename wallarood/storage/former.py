@@ -9,6 +9,7 @@
 
 from collections.abc import Iterator
 
+import attrs
 import msgspec
 
 from wallarood.model.change import PartName
@@ -37,10 +38,11 @@ def own_manifest(store: CheckpointStore, part: PartName) -> Manifest | None:
 
 def kept_at_adoption(store: CheckpointStore, part: PartName, layout: int) -> tuple[FormerPart, ...]:
     """What is kept when *part*, the basis, is replaced by one of which *layout* is still kept."""
-    if layout < part.layout:
-        return tuple(each for each in store.marks.former if each.layout == layout)
-    manifest = own_manifest(store, part)
-    return () if manifest is None else (FormerPart(part.layout, part.owner, manifest),)
+    if older := tuple(each for each in store.marks.former if each.layout == layout):
+        return older
+    # Where the place of a lost worker is taken, its part of an older layout is the own one here.
+    manifest = own_manifest(store, attrs.evolve(part, layout=layout))
+    return () if manifest is None else (FormerPart(layout, part.owner, manifest),)
 
 
 def chunks_of(store: CheckpointStore, manifest: Manifest, computation: str) -> Iterator[bytes]:

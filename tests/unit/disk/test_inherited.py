@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from wallarood.disk.inherited import InheritedFiles
+from wallarood.model.errors import CannotCreateError
 
 
 def test_copies_are_taken_once_with_those_of_whom_the_lost_one_was_the_heir(tmp_path: Path) -> None:
@@ -22,3 +25,27 @@ def test_copies_are_taken_once_with_those_of_whom_the_lost_one_was_the_heir(tmp_
         files.forget()
     assert not files.of("gamma", 3).exists()
     assert copies.exists()
+
+
+@pytest.mark.parametrize("renames", [0, 1])
+def test_what_ends_in_the_middle_is_brought_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renames: int
+) -> None:
+    files, copies = InheritedFiles(tmp_path), tmp_path / "replicas" / "gamma"
+    (copies / "sinks").mkdir(parents=True)
+    (copies / "heirs" / "2-delta" / "sinks").mkdir(parents=True)
+    rename, left = Path.rename, [None] * renames
+
+    def fail(path: Path, target: Path) -> Path:
+        if not left:
+            raise OSError(5, "the power went")
+        left.pop()
+        return rename(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", fail)
+        with pytest.raises(CannotCreateError, match="the power went"):
+            files.take("gamma", 3)
+    files.take("gamma", 3)
+    assert (files.of("gamma", 3) / "sinks").exists()
+    assert (files.of("delta", 2) / "sinks").exists()

@@ -300,3 +300,31 @@ def test_a_part_of_a_lost_worker_is_put_back_as_it_was(tmp_path: Path) -> None:
     assert ChangeRows(again).own_part(PART) == head
     for each in (lost, again):
         each.close()
+
+
+def test_what_a_lost_worker_had_staged_stays_whatever_is_staged_in_its_place(
+    tmp_path: Path,
+) -> None:
+    """The numbers of stagings begin anew in an empty directory, and chunks have them as names."""
+    lost, new = with_checkpoints(tmp_path / "lost"), new_store(tmp_path / "new")
+    second = record_of(2, ALPHA, BETA)
+    stage(lost, second, chunks=[b"gained", b"more"]).adopt(second)
+    part = PartName(2, "alpha", 1, 5)
+    head = ChangeRows(lost).own_part(part)
+    texts = {4: [b"of 4"], 5: [b"of 5"], -1: [b"gained", b"more"]}
+    rows = ChangeRows(new)
+    rows.add(rows.begin(), "count", [b"of another request"], after=0)
+    rows.put_chunks(
+        Chunk("count", n, place, data) for n in texts for place, data in enumerate(texts[n])
+    )
+    rows.put_part(head, 2)
+    for _ in range(2):  # the first is not brought to an end
+        number = rows.begin()
+        rows.add(number, "count", [b"newer"], after=0)
+    links = (*new.manifests[5].chains[0].links, (-number, 1))
+    third = record_of(3, ALPHA, BETA)
+    rows.finish(staged_of(number, third, StagedChain("count", links)))
+    rows.adopt(third)
+    assert new.restore(5).chunks["count"] == [b"of 4", b"of 5", b"gained", b"more", b"newer"]
+    for each in (lost, new):
+        each.close()

@@ -9,7 +9,7 @@ from wallarood.model.change import Change, PartName
 from wallarood.model.checkpoint import CheckpointId, CheckpointPart, StatePart
 from wallarood.model.cluster_record import ClusterRecord, Layout, RecordState
 from wallarood.model.ids import Address, Ballot, Incarnation, Member
-from wallarood.model.messages.replicas import PartWanted
+from wallarood.model.messages.replicas import Chunk, PartWanted
 from wallarood.model.staging import StagedChain, StagedChange, StagedPart
 from wallarood.model.topology import Topology
 from wallarood.storage.change_rows import ChangeRows
@@ -133,3 +133,22 @@ def test_a_start_looks_for_such_damage(tmp_path: Path, store: CheckpointStore) -
     opened = directory.open_checkpoints(CLUSTER)
     assert directory.changes_in(opened).kept_parts() == ()
     directory.close()
+
+
+def test_who_takes_the_place_of_a_lost_worker_in_an_older_layout_keeps_its_part_of_that(
+    tmp_path: Path, store: CheckpointStore
+) -> None:
+    """Nobody else may have it, if its holder is lost before the next commit."""
+    head = ChangeRows(store).own_part(FIRST)
+    (tmp_path / "new").mkdir()
+    path = tmp_path / "new" / "checkpoints.db"
+    create_checkpoints(path, CLUSTER)
+    new = open_checkpoints(path, CLUSTER)
+    rows = ChangeRows(new)
+    rows.put_chunks(Chunk("count", number, 0, b"of %d" % number) for number in (4, 5))
+    rows.put_part(head, FIRST.layout)
+    for epoch in (3, 4):
+        adopt(new, record_of(epoch, FIRST.layout))
+        assert FIRST in kept_parts(new)
+        assert first_part(new) == BEFORE
+    new.close()

@@ -17,7 +17,10 @@ def owner_of(name: WorkerName, workers: tuple[WorkerName, ...]) -> WorkerName:
 def keeper_of(owner: Member, workers: tuple[WorkerName, ...], change: Change) -> WorkerName:
     """Who is asked for the part that *owner* had among *workers*: itself, or its holder.
 
-    It is there if it stays, or leaves with this change; else it is lost or has left before.
+    It is there if it stays, or leaves with this change; else it is lost or has left before. Who has
+    taken its place before has put there all that it had, and is asked: its holder may be lost.
     """
     leaves = any(each.name == owner.name and each.why is Why.LEFT for each in change.gone)
-    return owner.name if leaves or change.has(owner) else holder_of(owner.name, workers)
+    goes = any(each.name == owner.name for each in change.gone)
+    has_it = leaves or change.has(owner) or (owner.name in change.workers and not goes)
+    return owner.name if has_it else holder_of(owner.name, workers)

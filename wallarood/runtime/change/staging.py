@@ -21,7 +21,8 @@ from wallarood.flow.state.at_once import AtOnce
 from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.state.moving import Choice, met, put_together
 from wallarood.model.change import Change, PartName
-from wallarood.model.errors import WallaroodError
+from wallarood.model.checkpoint import FIRST_CHECKPOINT
+from wallarood.model.errors import DamagedStateError, WallaroodError
 from wallarood.model.ids import WorkerName
 from wallarood.model.staging import StagedChain, StagedChange, StagedPart
 from wallarood.runtime.change.collecting import Collected, Collector, OutdatedError, chain_in
@@ -93,16 +94,20 @@ class _Staging:
             return
         log.info(self.takeover.moving, epoch=self.change.epoch)
         self.collected.tell(0, 1)
-        if ahead is None:
+        part = self._part_of(self.takeover.worker)
+        own = await self.collected.stored(lambda store: store.own_part(part))
+        lacks = own is None or self.change.basis == FIRST_CHECKPOINT  # which each new database has
+        if lacks and replaces(self.change, self.takeover.worker):
+            own = await rebuild(self.worker, self.wanted, self.collected.stored)
+        if ahead is None:  # after that: the lost worker has given numbers, too
             await self.collected.begin()
         else:
             self.collected = ahead
-        part = self._part_of(self.takeover.worker)
-        own = await self.collected.stored(lambda store: store.own_part(part))
-        if own is None and replaces(self.change, self.takeover.worker):
-            own = await rebuild(self.worker, self.wanted, self.collected.stored)
         if own is not None:
             self.heads[self.takeover.worker] = own
+        elif self.takeover.worker in self.wanted.previous.workers:
+            found = f"{part.owner} has no part {part.round}.{part.number} of epoch {part.layout}"
+            raise DamagedStateError(f"{found}, which it had in it: nothing can go on from that")
         for name in self.takeover.others:
             await self._fetch(name)
         had = {name: _positions_in(head) for name, head in self.heads.items()}
@@ -137,9 +142,10 @@ class _Staging:
         """Fetch what *name* brings. Raises PeersGoneError: it does not answer for long."""
         me, members = self.worker.member, {each.name: each for each in self.wanted.old_members}
         keeper = keeper_of(members[name], self.wanted.previous.workers, self.change)
-        member = members[keeper] if keeper != me.name else me
+        members |= {each.name: each for each in (*self.change.members, me)}  # where they are now
         collector = Collector(self.collected, name)
-        head = await collector.fetch(member, self._part_of(name), self.takeover.wanted_of(name))
+        part, wanted = self._part_of(name), self.takeover.wanted_of(name)
+        head = await collector.fetch(members[keeper], part, wanted)
         self.heads[name] = head.manifest
         for computation, chunks in collector.brought.items():
             self.brought.setdefault(computation, []).extend(chunks)

@@ -49,6 +49,7 @@ async def restore(worker: Worker, round_: Round, failed: Callable[[BaseException
     if kept is not None:
         make = partial(make, kept=kept.take)
     states = await trio.to_thread.run_sync(make)
+    worker.change.kept = None  # what is left of it is of no use, and of a size
     segments = await trio.to_thread.run_sync(compile_stages, worker.application, wiring, states)
     codecs = codecs_of(worker.application, record.topology, rule=settings.pickle)
     if len(record.topology.workers) > 1:

@@ -1,7 +1,8 @@
 """A worker's own parts that are damaged on its disk, put right from their copies elsewhere."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -10,7 +11,8 @@ from wallarood.model.errors import DamagedStateError
 from wallarood.model.ids import ClusterId
 from wallarood.model.messages.replicas import Chunk, PartHead
 from wallarood.storage.checkpoint_files import open_checkpoints
-from wallarood.storage.checkpoint_rows import checksum
+from wallarood.storage.checkpoint_rows import checksum, put_marks
+from wallarood.storage.checkpoints import CheckpointStore
 from wallarood.storage.replicas import groups_of
 
 
@@ -56,3 +58,25 @@ def mend_part(
             )
     finally:
         store.close()
+
+
+def put_back(
+    store: CheckpointStore, chunks: Iterable[Chunk], *, unstage: Callable[[Any, int], None]
+) -> None:
+    """Put *chunks* of a lost worker into the *store* of the one that takes its place.
+
+    What that one had staged has its numbers here, too, and no other: none is given again, and what
+    was begun here under one of them goes by *unstage*.
+    """
+    rows = [(c.number, c.computation, c.sequence, c.data, checksum(c.data)) for c in chunks]
+    theirs, before = {-row[0] for row in rows if row[0] < 0}, store.marks
+    staged = tuple(each for each in before.staged if each not in theirs)
+    stagings = max(before.stagings, *theirs, 0)
+    marks = msgspec.structs.replace(before, staged=staged, stagings=stagings)
+    with store.transaction() as cursor:
+        for number in theirs & set(before.staged):
+            unstage(cursor, number)
+        if marks != before:
+            put_marks(cursor, marks)
+        cursor.executemany("INSERT OR REPLACE INTO chunk VALUES (?, ?, ?, ?, ?)", rows)
+    store.marks = marks

@@ -32,12 +32,17 @@ def test_the_part_of_a_lost_worker_is_had_from_its_holder() -> None:
     assert keepers == {"alpha": "alpha", "beta": "beta", "gamma": "alpha"}
 
 
-def test_so_is_that_of_one_that_was_gone_before_and_of_one_in_another_seat() -> None:
-    """In an older layout there may be such ones: beta left, gamma was replaced since."""
+def test_so_is_that_of_one_that_was_gone_before_but_not_if_another_has_taken_its_place() -> None:
+    """In an older layout there may be such ones: beta left, gamma was replaced since.
+
+    Its holder may be the one that is lost now.
+    """
     workers = NAMES[:3]
     change = changed(record("alpha", *workers), "alpha", "gamma")
     now = attrs.evolve(member("gamma"), seat=Seat("now"))
     change = attrs.evolve(change, members=(member("alpha"), now))
     gamma = attrs.evolve(member("gamma"), seat=Seat("before"))
     assert keeper_of(member("beta"), workers, change) == "gamma"
-    assert keeper_of(gamma, workers, change) == "alpha"
+    assert keeper_of(gamma, workers, change) == "gamma"
+    again = attrs.evolve(change, gone=(Gone("gamma", gamma.seat, Why.REPLACED),))
+    assert keeper_of(gamma, workers, again) == "alpha"

@@ -88,3 +88,18 @@ async def test_a_worker_that_runs_another_version_than_the_change_is_for_stages_
         )
         assert alpha.worker.checkpoints is not None
         assert not alpha.worker.store.changes_in(alpha.worker.checkpoints).is_staged(newer)
+
+
+async def test_a_worker_without_its_own_part_of_the_basis_does_not_go_on_from_nothing(
+    tmp_path: Path,
+) -> None:
+    async with halted(tmp_path / "alpha") as alpha:
+        wanted = change_of(alpha, BETA)
+        change = wanted.record.change
+        assert change is not None
+        other = attrs.evolve(change, basis=attrs.evolve(change.basis, number=99))
+        own = attrs.evolve(wanted.record, change=other)
+        asked = StageChange(BALLOT, own, wanted.previous, wanted.old_members)
+        failed = await staged(alpha, asked)
+        assert isinstance(failed, StagingFailed)
+        assert "alpha has no part 1.99 of epoch 1" in failed.reason
