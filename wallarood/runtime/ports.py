@@ -185,6 +185,9 @@ class CheckpointStore(Protocol):
 class ChangeStore(Protocol):
     """What a worker must not forget of a change. Calls are as those of `CheckpointStore`."""
 
+    def record(self) -> ClusterRecord | None:
+        """The record of the epoch that was adopted last."""
+
     def vote(self) -> Vote | None:
         """What was promised and accepted here."""
 

@@ -15,7 +15,6 @@
 import json
 import sqlite3
 from collections.abc import Iterable
-from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,12 +26,11 @@ from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import DamagedStateError, LocalProtocolError
 from wallarood.model.messages.replicas import Chunk
 from wallarood.model.staging import StagedChange, StagedPart
+from wallarood.storage.checkpoint_files import looking_into, of_changes
 from wallarood.storage.checkpoint_rows import (
-    SCHEMA_OF_CHANGES,
     UNREADABLE,
     Chain,
     Manifest,
-    Marks,
     checksum,
     damage,
     insert_manifest,
@@ -41,7 +39,7 @@ from wallarood.storage.checkpoint_rows import (
     put_marks,
     unreadable,
 )
-from wallarood.storage.checkpoints import BUSY_MS, CheckpointStore
+from wallarood.storage.checkpoints import CheckpointStore
 from wallarood.storage.copies.mending import put_back
 from wallarood.storage.former import chunks_of, kept_at_adoption, kept_parts, own_manifest
 from wallarood.wire.strict import StructureError, structure, unstructure
@@ -67,7 +65,7 @@ class ChangeRows:
     def write_vote(self, vote: Vote) -> None:
         """Put a vote in the place of the one before."""
         with self.store.transaction() as cursor:
-            marks = _of_changes(self.store.marks)
+            marks = of_changes(self.store.marks)
             put_marks(cursor, marks)
             _put(cursor, VOTE, vote)
         self.store.marks = marks
@@ -114,7 +112,7 @@ class ChangeRows:
 
         What was begun before and not finished is gone.
         """
-        marks = _of_changes(self.store.marks)
+        marks = of_changes(self.store.marks)
         whole = {each.part.number for each in self.staged()}
         number = marks.stagings + 1
         staged = tuple(sorted(whole & set(marks.staged)))
@@ -172,7 +170,7 @@ class ChangeRows:
         part = PartName(change.epoch - 1, record.worker, basis.round, basis.number)
         before = self.store.marks
         marks = msgspec.structs.replace(
-            _of_changes(before),
+            of_changes(before),
             round=change.round,
             highest=max(self.store.highest, manifest.number),
             committed=manifest.number,
@@ -234,16 +232,21 @@ def look_at_changes(path: Path) -> Found:
     """
     if not path.exists():
         return Found()
-    try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-            connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-            return Found(
-                _read(connection, path, RECORD, kind=ClusterRecord),
-                _read(connection, path, VOTE, kind=Vote),
-                _staged(connection, path),
-            )
-    except UNREADABLE as error:
-        raise unreadable(path, error) from error
+    with looking_into(path) as connection:
+        return Found(
+            _read(connection, path, RECORD, kind=ClusterRecord),
+            _read(connection, path, VOTE, kind=Vote),
+            _staged(connection, path),
+        )
+
+
+def adopted_record(path: Path) -> ClusterRecord | None:
+    """The record of the epoch that was adopted last; None: none ever was. Raises as above."""
+    # Who has that journal died before anything was adopted, as it put the database into WAL mode.
+    if not path.exists() or path.with_name(f"{path.name}-journal").exists():
+        return None
+    with looking_into(path) as connection:
+        return _read(connection, path, RECORD, kind=ClusterRecord)
 
 
 def _read(connection: sqlite3.Connection, path: Path, name: str, *, kind: type[T]) -> T | None:
@@ -287,11 +290,6 @@ def _manifest_of(part: StagedPart) -> Manifest:
             for e in part.left
         ),
     )
-
-
-def _of_changes(marks: Marks) -> Marks:
-    """Marks that an older version of this program does not take for its own."""
-    return msgspec.structs.replace(marks, schema=max(marks.schema, SCHEMA_OF_CHANGES))
 
 
 def _put(cursor: Any, name: str, value: Vote | StagedChange | ClusterRecord) -> None:

@@ -6,11 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from wallarood.disk.durable import sync_directory
 from wallarood.model.checkpoint import FIRST_CHECKPOINT
 from wallarood.model.errors import CannotCreateError, DamagedStateError
 from wallarood.model.ids import ClusterId
 from wallarood.storage.checkpoint_rows import (
+    SCHEMA_OF_CHANGES,
     SCHEMA_VERSION,
     TABLES,
     UNREADABLE,
@@ -90,6 +93,19 @@ def inspect_checkpoints(path: Path, cluster_id: ClusterId) -> CheckpointStore:
     with _closed_by_errors(path, f"{path.resolve().as_uri()}?mode=ro") as connection:
         connection.execute("BEGIN")
         return read_checkpoints(path, connection, cluster_id)
+
+
+def of_changes(marks: Marks) -> Marks:
+    """Marks that an older version of this program does not take for its own."""
+    return msgspec.structs.replace(marks, schema=max(marks.schema, SCHEMA_OF_CHANGES))
+
+
+@contextmanager
+def looking_into(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to the database for reading only, while it is looked at. Raises as above."""
+    with _closed_by_errors(path, f"{path.resolve().as_uri()}?mode=ro") as connection:
+        yield connection
+        connection.close()
 
 
 @contextmanager

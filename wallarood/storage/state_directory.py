@@ -33,7 +33,7 @@ from wallarood.model.errors import (
 from wallarood.model.ids import ClusterId, Incarnation, WorkerName
 from wallarood.storage import seat
 from wallarood.storage.archives import archives_in, set_aside, with_archived
-from wallarood.storage.change_rows import ChangeRows, Found, look_at_changes
+from wallarood.storage.change_rows import ChangeRows, Found, adopted_record, look_at_changes
 from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
 from wallarood.storage.checkpoints import CheckpointStore
 from wallarood.storage.files import (
@@ -140,13 +140,13 @@ class StateDirectory:
     def load_record(self) -> ClusterRecord | None:
         """The record, or a later one in the checkpoints. Raises DamagedStateError."""
         record, adopted = _load_record(self.record_path), None
-        with suppress(WallaroodError):  # opening the checkpoints tells of it
-            adopted = self.look_at_changes().record
+        with suppress(CannotCreateError):  # who opens them waits for the disk, and compares
+            adopted = adopted_record(self.checkpoints_path)
         old = adopted is None or (record and record.topology.epoch >= adopted.topology.epoch)
         return record if old else adopted
 
     def look_at_changes(self) -> Found:
-        """What was adopted last, and what is staged. Raises DamagedStateError."""
+        """What was adopted last, and what is staged. Raises as the function of this name."""
         return look_at_changes(self.checkpoints_path)
 
     def save_record(self, record: ClusterRecord) -> None:
@@ -195,7 +195,7 @@ class StateDirectory:
 
     def archive_record(self, *, spare: Path | None = None) -> Path | None:
         """Archive the cluster, and remove the oldest archives but *spare*; where it is."""
-        record = self.load_record()
+        record = _load_record(self.record_path) or self.load_record()
         return None if record is None else set_aside(self.path, record.cluster_id, spare)
 
     def archive_unread(self, *, spare: Path | None = None) -> Path | None:

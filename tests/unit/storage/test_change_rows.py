@@ -1,6 +1,10 @@
 """A change of the cluster in the database: staged beside what is there, adopted at once or not."""
 
+import contextlib
 import json
+import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import attrs
@@ -19,7 +23,8 @@ from wallarood.storage.change_rows import ChangeRows, Found, look_at_changes
 from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
 from wallarood.storage.checkpoint_rows import Chain
 from wallarood.storage.checkpoints import CheckpointStore
-from wallarood.storage.state_directory import open_state_directory
+from wallarood.storage.state_directory import StateDirectory, open_state_directory
+from wallarood.verify import verify
 
 CLUSTER = "wc-0123456789abcdef0123"
 BASIS = CheckpointId(1, 5)
@@ -243,9 +248,7 @@ def test_what_is_adopted_may_be_adopted_again(tmp_path: Path) -> None:
 def test_a_directory_whose_record_was_not_written_anew_is_in_the_epoch_that_it_adopted(
     tmp_path: Path,
 ) -> None:
-    state = open_state_directory(tmp_path / "state")
-    first = attrs.evolve(record_of(1, ALPHA), state=RecordState.COMMITTED, change=None)
-    state.save_record(first)
+    state, first = founded(tmp_path)
     store = state.open_checkpoints(CLUSTER)
     rows = ChangeRows(store)
     second = record_of(2, ALPHA, BETA)
@@ -257,6 +260,74 @@ def test_a_directory_whose_record_was_not_written_anew_is_in_the_epoch_that_it_a
     published = attrs.evolve(second, state=RecordState.PUBLISHED)
     state.save_record(published)
     assert state.load_record() == published
+    state.close()
+
+
+def founded(tmp_path: Path) -> tuple[StateDirectory, ClusterRecord]:
+    """A directory with the record of epoch 1."""
+    state = open_state_directory(tmp_path / "state")
+    first = attrs.evolve(record_of(1, ALPHA), state=RecordState.COMMITTED, change=None)
+    state.save_record(first)
+    return state, first
+
+
+def adopted(tmp_path: Path) -> tuple[StateDirectory, ClusterRecord]:
+    """One that has adopted epoch 2 in its checkpoints besides."""
+    state, _ = founded(tmp_path)
+    second = record_of(2, ALPHA, BETA)
+    with contextlib.closing(state.open_checkpoints(CLUSTER)) as store:
+        rows = ChangeRows(store)
+        rows.finish(staged_of(rows.begin(), second))
+        rows.adopt(second)
+        rows.write_vote(Vote(2, Ballot(3, "beta")))
+    return state, second
+
+
+def spoil(state: StateDirectory, name: str) -> None:
+    with contextlib.closing(sqlite3.connect(state.checkpoints_path)) as connection, connection:
+        connection.execute("UPDATE meta SET checksum = 'x' WHERE name = ?", (name,))
+
+
+def test_a_damaged_record_of_a_later_epoch_does_not_make_the_older_one_count(
+    tmp_path: Path,
+) -> None:
+    state, _ = adopted(tmp_path)
+    spoil(state, "record")
+    with pytest.raises(DamagedStateError, match="the record has a wrong checksum"):
+        state.load_record()
+    assert verify(state) != []
+    state.checkpoints_path.write_bytes(b"SQLite no more" * 1000)
+    with pytest.raises(DamagedStateError, match=r"checkpoints\.db"):
+        state.load_record()
+    kept = state.archive_unread()
+    assert kept is not None
+    assert kept.name.endswith(CLUSTER), "it is put aside by its name, with what is damaged"
+    assert state.load_record() is None
+    state.close()
+
+
+def test_a_damaged_vote_takes_no_record_along(tmp_path: Path) -> None:
+    state, second = adopted(tmp_path)
+    spoil(state, "vote")
+    assert state.load_record() == second
+    state.close()
+
+
+def test_who_died_while_the_database_was_first_opened_has_the_record_that_it_had(
+    tmp_path: Path,
+) -> None:
+    state, first = founded(tmp_path)
+    code = (
+        "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "c.execute('PRAGMA cache_size = 1'); c.execute('BEGIN');"
+        "c.execute('CREATE TABLE x (y)');"
+        "c.executemany('INSERT INTO x VALUES (?)', [('z' * 3000,)] * 100); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(state.checkpoints_path)], check=True)
+    assert state.checkpoints_path.with_name("checkpoints.db-journal").exists()
+    assert state.load_record() == first
+    state.open_checkpoints(CLUSTER).close()
+    assert state.load_record() == first
     state.close()
 
 

@@ -77,6 +77,20 @@ async def stored(
 
 
 def _opened(worker: Worker, cluster_id: ClusterId) -> CheckpointStore:
+    store, started = _whole(worker, cluster_id), worker.node.record
+    adopted = worker.store.changes_in(store).record()
+    now = adopted.topology.epoch if adopted is not None else 0
+    if started is not None and started.topology.epoch < now:
+        store.close()
+        raise WallaroodError(
+            f"{worker.member.name} has started in epoch {started.topology.epoch}, and its "
+            f"checkpoints are of epoch {now}, which the disk did not tell then: nothing is lost, "
+            "start it again"
+        )
+    return store
+
+
+def _whole(worker: Worker, cluster_id: ClusterId) -> CheckpointStore:
     try:
         return worker.store.open_checkpoints(cluster_id)
     except DamagedStateError:

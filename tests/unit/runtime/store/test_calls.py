@@ -3,15 +3,19 @@
 import errno
 from pathlib import Path
 
+import attrs
 import pytest
 import trio
 from structlog.testing import capture_logs
 from support.lone import Lone, endless, lone_worker
 
 from wallarood.control.events import CommitRecorded, HoldingsRead, RoundWritten
+from wallarood.model.change import Change
 from wallarood.model.checkpoint import CheckpointId
-from wallarood.model.errors import CannotCreateError, DamagedStateError
+from wallarood.model.errors import CannotCreateError, DamagedStateError, WallaroodError
+from wallarood.model.ids import Ballot
 from wallarood.model.messages import RoundProposal
+from wallarood.model.staging import StagedChange, StagedPart
 from wallarood.runtime.ports import CheckpointStore
 from wallarood.runtime.store import calls
 from wallarood.runtime.store.turns import Turn
@@ -89,6 +93,31 @@ async def test_a_disk_without_room_is_tried_again_until_it_has_some(
         assert results == ["done"]
         assert lone.worker.disk_problem == ""
         assert len([each for each in logs if "cannot be written" in each["event"]]) == 1
+
+
+async def test_who_started_in_an_older_epoch_than_its_checkpoints_are_of_does_nothing_to_them(
+    tmp_path: Path,
+) -> None:
+    """The disk gave them only after the record beside them was read."""
+    async with lone_worker(tmp_path, endless([])) as lone:
+        store, worker = await idle(lone), lone.worker
+        record = worker.node.record
+        assert record is not None
+        topology = attrs.evolve(record.topology, epoch=2)
+        members, basis = record.members, CheckpointId(0, 0)
+        change = Change(2, members, (), topology, record.fingerprint, basis, 1, 4, 0)
+        after = attrs.evolve(record, topology=topology, change=change)
+        rows = worker.store.changes_in(store)
+        part = StagedPart(rows.begin(), basis, (), (), ())
+        rows.finish(StagedChange(Ballot(1, "alpha"), after, record.topology, members, part))
+        rows.adopt(after)
+        store.close()
+        worker.checkpoints = None
+        with pytest.raises(WallaroodError, match=r"started in epoch 1.*are of epoch 2") as caught:
+            await calls.open_store(worker, worker.turns.take())
+        assert caught.value.exit_code == 70, "the service manager starts it again"
+        assert worker.checkpoints is None
+        assert worker.store.load_record() == after
 
 
 async def test_a_call_that_writes_nothing_does_not_say_that_the_disk_has_room_again(
