@@ -3,7 +3,8 @@
 # ===================
 # No round begins while a member runs another version than the epoch has. When all run one and the
 # same, the leader proposes the change to it: once for these lives, so that one which cannot be made
-# waits for new ones.
+# waits for new ones. One that was abandoned because a member was away is proposed once more when it
+# is back.
 
 from collections.abc import Mapping, Sequence
 
@@ -21,6 +22,10 @@ class NewerVersions:
 
     _proposed: set[Member] = attrs.field(factory=set, init=False)
     """The lives for which a change was proposed."""
+
+    def may_propose_again(self) -> None:
+        """A member is away: what was proposed may come to nothing by that alone."""
+        self._proposed = set()
 
     def seen(
         self, workers: Sequence[WorkerName], present: Mapping[WorkerName, Member]

@@ -115,6 +115,7 @@ class RecoveryLeader:
                 return self._up(member, now)
             case MemberDown(name):
                 self._away.add(name)
+                self._newer.may_propose_again()
                 return [] if self.phase is Phase.RUNNING else [self._waiting_for()]
             case MemberMessage(sender, Holdings() as holdings):
                 return self._collected(sender, holdings, now)
@@ -255,7 +256,7 @@ class RecoveryLeader:
             return self._nothing_common(known, now)
         checkpoint = max(common, key=number_of)
         line = max(each.line for each in everything)
-        if checkpoint.number < known.number or self._may_be_older(checkpoint.number):
+        if checkpoint.number < known.number or choosing.may_be_older(everything, checkpoint.number):
             line += 1
         self._proposal = RoundProposal(
             self._attempt,
@@ -273,9 +274,6 @@ class RecoveryLeader:
             *(SendToMember(name, self._proposal) for name in self._workers),
             self._waiting_for(),
         ]
-
-    def _may_be_older(self, number: int) -> bool:
-        return choosing.may_be_older(self._holdings.values(), number)
 
     def _nothing_common(self, known: CheckpointId, now: float) -> list[Effect]:
         """Somebody lacks what is known committed: tell it what is missing; the others wait."""

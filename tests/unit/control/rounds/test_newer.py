@@ -56,3 +56,12 @@ def test_one_version_of_all_is_proposed_once_for_these_lives() -> None:
     assert "abandoned" in said(newer.seen((A, B), here))
     again = {**here, B: attrs.evolve(here[B], incarnation=Incarnation(2, "m"))}
     assert len(newer.seen((A, B), again)) == 2
+
+
+def test_it_is_proposed_once_more_when_one_that_was_away_is_back() -> None:
+    newer = NewerVersions()
+    here = present(member(A, "v2"), member(B, "v2"))
+    assert len(newer.seen((A, B), here)) == 2
+    newer.may_propose_again()
+    assert len(newer.seen((A, B), here)) == 2
+    assert "abandoned" in said(newer.seen((A, B), here))

@@ -3,11 +3,11 @@
 import attrs
 
 from wallarood.control.effects import Effect, SendToMember
-from wallarood.control.events import MemberMessage, MemberUp
+from wallarood.control.events import MemberDown, MemberMessage, MemberUp
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.ids import Address, Incarnation
-from wallarood.model.messages import Collect, Holdings, Member, RoundProposal
+from wallarood.model.messages import ChangeRequest, Collect, Holdings, Member, RoundProposal
 
 AT = Address("127.0.0.1", 1)
 
@@ -72,3 +72,15 @@ def test_the_checkpoint_that_is_gone_back_to_need_not_be_the_kept_one() -> None:
     """A worker that is stopped to be copied takes one more."""
     proposal = choice_of(((3, 4), 4, 0), ((3, 4, 5), 4, 0), kept={"a": (3,), "b": (3,)})
     assert (proposal.checkpoint.number, proposal.line) == (4, 1)
+
+
+def test_an_upgrade_is_proposed_once_more_when_a_member_that_was_away_is_back() -> None:
+    """In the same lives: no worker has to be restarted for that."""
+    alpha, beta = (attrs.evolve(member(name), version="v2") for name in "ab")
+    leader = RecoveryLeader(alpha, ("a", "b"))
+    leader.begin(0.0)
+    proposed = []
+    for event in (MemberUp(beta), MemberUp(beta), MemberDown("b"), MemberUp(beta)):
+        said = [each for each in leader.step(event, 0.0) if isinstance(each, SendToMember)]
+        proposed.append(sum(isinstance(each.message, ChangeRequest) for each in said))
+    assert proposed == [1, 0, 0, 1]
