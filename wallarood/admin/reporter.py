@@ -1,6 +1,7 @@
 """From a worker at run time to what it says about itself."""
 
 from collections import Counter
+from functools import partial
 
 import attrs
 import trio
@@ -102,6 +103,7 @@ class StatusReporter:
                 copies.replicator if copies is not None else None,
                 worker.replicas,
                 committed=member.committed if member is not None else 0,
+                saved=partial(_saved, worker),
             ),
         )
 
@@ -199,6 +201,18 @@ class StatusReporter:
                     )
                 )
         return tuple(found)
+
+
+def _saved(worker: Worker) -> bool:
+    """Whether what is committed is had without this disk though it is not copied yet."""
+    from wallarood.control.replicas.ring import saved_by_older_layout  # noqa: PLC0415 - with copies
+
+    record, store = worker.node.record, worker.checkpoints
+    change = record.change if record is not None else None
+    if record is None or change is None or store is None:
+        return False
+    began = store.committed.number <= change.basis.number
+    return began and saved_by_older_layout(record, store.replicas.held)
 
 
 def _peer(peer: Peer, now: float) -> WorkerStatus:

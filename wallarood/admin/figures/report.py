@@ -1,5 +1,6 @@
 """From counters at run time to the parts of a status that are numbers."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -139,9 +140,16 @@ def delivery_of(log: CheckpointLog) -> DeliveryStatus:
 
 
 def copy_of(
-    replicator: "Replicator | None", links: ReplicaLinks, *, committed: int
+    replicator: "Replicator | None",
+    links: ReplicaLinks,
+    *,
+    committed: int,
+    saved: Callable[[], bool] = lambda: False,
 ) -> CopyStatus | None:
-    """Where the checkpoints of this worker are copied to; None: nowhere."""
+    """Where the checkpoints of this worker are copied to; None: nowhere.
+
+    *saved* says whether the last one that is committed is had without what is here all the same.
+    """
     if replicator is None:
         return None
     copied, waits_for = replicator.copied, replicator.waits_for
@@ -150,5 +158,5 @@ def copy_of(
     if waits_for is not None and sent is not None and sent.part.number == waits_for.number:
         sending += f" ({sent.sent_bytes:,} bytes sent)"
     number = copied.number if copied is not None else None
-    fatal = number is None or number < committed
+    fatal = (number is None or number < committed) and not saved()
     return CopyStatus(replicator.holder, number, fatal, sending, links.counters.bytes_out)

@@ -107,6 +107,9 @@ def test_the_copy_is_told_with_what_is_under_way() -> None:
     replicator.step(HolderHas((PartName(1, "alpha", 2, 7),)), 0.0)
     links.counters.bytes_out = 12
     assert copy_of(replicator, links, committed=7) == CopyStatus("beta", 7, False, "", 12)
+    saved = copy_of(replicator, links, committed=8, saved=lambda: True)
+    assert saved is not None
+    assert not saved.fatal, "an older layout has it"
     later = copy_of(replicator, links, committed=8)
     assert later is not None
     assert later.fatal

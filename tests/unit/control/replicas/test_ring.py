@@ -4,8 +4,14 @@ import attrs
 import pytest
 from support.nodes import changed, member, record
 
-from wallarood.control.replicas.ring import holder_of, keeper_of, owner_of
-from wallarood.model.change import Gone, Why
+from wallarood.control.replicas.ring import (
+    holder_of,
+    keeper_of,
+    owner_of,
+    saved_by_older_layout,
+)
+from wallarood.model.change import Gone, PartName, Why
+from wallarood.model.cluster_record import Layout
 from wallarood.model.ids import NO_SEAT, Seat
 
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon")
@@ -46,3 +52,35 @@ def test_so_is_that_of_one_that_was_gone_before_but_not_if_another_has_taken_its
     assert keeper_of(gamma, workers, change) == "gamma"
     again = attrs.evolve(change, gone=(Gone("gamma", gamma.seat, Why.REPLACED),))
     assert keeper_of(gamma, workers, again) == "alpha"
+
+
+SAVED = {
+    # It joins: all were there before, and each has copies of another.
+    ("alpha beta gamma", "alpha beta gamma delta"): "alpha beta gamma delta",
+    # The only one before had no holder: its own disk has the only copy.
+    ("alpha", "alpha beta"): "beta",
+    # The holder of beta is gone, and alpha is the holder of the one that is gone.
+    ("alpha beta gamma", "alpha beta"): "",
+    ("alpha beta gamma delta", "alpha beta gamma"): "beta",
+}
+
+
+@pytest.mark.parametrize(("before", "after"), SAVED)
+def test_after_a_change_the_older_layout_saves_those_whose_parts_are_on_other_disks(
+    before: str, after: str
+) -> None:
+    was, now = before.split(), after.split()
+    old = record("alpha", *was)
+    change = changed(old, *now)
+    layout = Layout(old.topology, tuple(member(name) for name in was))
+    saved = []
+    for name in now:
+        mine = attrs.evolve(old, worker=name, change=change, before=layout)
+        owner = owner_of(name, tuple(was)) if name in was else ""
+        kept = [PartName(1, owner, change.basis.round, change.basis.number)]
+        if saved_by_older_layout(mine, kept):
+            saved.append(name)
+        if owner:
+            assert not saved_by_older_layout(mine, ()), "there were no copies"
+        assert not saved_by_older_layout(attrs.evolve(mine, before=None), kept)
+    assert " ".join(saved) == SAVED[before, after]
