@@ -115,6 +115,38 @@ def test_what_was_acknowledged_is_on_two_disks(tmp_path: Path, flags: tuple[str,
     assert len(found) == 1500
 
 
+def test_a_disk_that_is_lost_just_after_its_first_output_is_no_cluster_that_was_put_back(
+    tmp_path: Path, flags: tuple[str, ...]
+) -> None:
+    """The copy is of the checkpoint before which nothing was known of the server."""
+    (tmp_path / "app.py").write_text(TOTALS.replace("PORT", str(port := free_port())))
+    out = tmp_path / "out.db"
+    with hosts_in(tmp_path, interval="1500ms") as hosts:
+        cluster = Killer(hosts, str(tmp_path / "app.py"), 2, *flags)
+        cluster.until("running")
+        with SourceClient(f"127.0.0.1:{port}", "till", timeout_s=60) as till:
+            for number in range(500):
+                till.send(b'"word %d"' % (number % 7))
+            till.flush()
+            wait_for("all is counted", lambda: len(counts_in(out)) >= 500)
+            lost, other = cluster.workers["alpha"], cluster.workers["beta"]
+            lost.process.kill()
+            lost.wait()
+            shutil.rmtree(lost.state)
+            rebuild("alpha", lost.state, holder=other.state)
+            cluster.workers["alpha"] = cluster.start("alpha")
+            cluster.until("running")
+            for number in range(70):
+                till.send(b'"word %d"' % (number % 7))
+            wait_for("the rest is counted", lambda: len(counts_in(out)) >= 570)
+        cluster.end()
+    found = counts_in(out)
+    for word in range(7):
+        counts = [count for name, count in found if name == f"word {word}"]
+        assert counts == list(range(1, len(counts) + 1))
+    assert len(found) == 570
+
+
 def counts_in(path: Path) -> list[tuple[str, int]]:
     query = "SELECT word, count FROM counts ORDER BY rowid"
     with contextlib.closing(sqlite3.connect(path, timeout=10)) as connection:

@@ -10,7 +10,7 @@ calls in a thread when it starts; `Source.size_bytes` and `SinkWriter.state` are
 must return at once. A class of your own needs no base class: mypy compares it with the protocol.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Generic, Protocol, TypeAlias
 
@@ -42,6 +42,8 @@ class SourceLimits:
 
 Copied: TypeAlias = Callable[[str, int], None]
 """Blocks, in a thread, until so many bytes of a file are durable on another disk as well."""
+AllCopied: TypeAlias = Callable[[], Awaitable[None]]
+"""Returns when all files of a sink are durable on another disk as they are here by now."""
 
 
 @attrs.frozen
@@ -212,6 +214,10 @@ class SinkContext:
     worker: another process, also one that runs from a copy of the same state, has another one.
     `line` grows when the cluster goes back below a checkpoint that was committed, since a kept one
     was put back: what was made visible after it is made again then, perhaps in another order.
+
+    `all_copied` is None where nothing of `directory` is copied to another disk. Else that copy may
+    be what the sink finds after a restart, and it is older than the checkpoint by no more than what
+    changed since. What must not come back, as a note that was removed, waits for it.
     """
 
     application: str
@@ -222,6 +228,7 @@ class SinkContext:
     directory: str = ""
     life: str = ""
     line: int = 0
+    all_copied: AllCopied | None = None
 
 
 class SinkWriter(Protocol):

@@ -9,7 +9,7 @@ import msgspec
 import structlog
 import trio
 
-from wallarood.app.connector import Copied
+from wallarood.app.connector import AllCopied, Copied
 from wallarood.control.events import SnapshotMoved
 from wallarood.control.replicas import effects as do
 from wallarood.control.replicas.events import OwnerCame, OwnerLost
@@ -177,6 +177,17 @@ def copied_to_holder(worker: Worker) -> Copied:
         await worker.replicas.to_holder.copied_to(path, size)
 
     return lambda path, size: trio.from_thread.run(wait, path, size)
+
+
+def all_copied_to_holder(worker: Worker) -> AllCopied:
+    """What a sink awaits when it has removed what must not come back."""
+
+    async def wait() -> None:
+        if worker.replicas.to_holder is None:  # the round is over: its sinks are about to end
+            await trio.sleep_forever()
+        await worker.replicas.to_holder.all_copied()
+
+    return wait
 
 
 async def _in_turn_done(worker: Worker, call: Callable[[CheckpointStore], T]) -> T:

@@ -9,6 +9,11 @@ noted in its directory until the marker of the server was compared with it; the 
 durably before anything is sent. The state of the writer names what is noted, too, and a note counts
 only if both agree: so neither a checkpoint from before the comparison nor a directory that is older
 than the checkpoint raises an alarm. A note of an older line does not count, either.
+
+Where the directory is copied to another disk, it may be had back from there: with the note, and at
+the checkpoint that names it. After something was sent nobody could tell this from a cluster that
+was put back. So once a checkpoint may name what is noted, the copy is without the note, too, before
+anything is sent. This is waited for once for each opening, and only if the copy can be harmful.
 """
 
 from pathlib import Path
@@ -18,6 +23,7 @@ import attrs
 import msgspec
 import trio
 
+from wallarood.app.connector import AllCopied
 from wallarood.connectors.spool.place import Place
 from wallarood.connectors.spool.target import Marker
 from wallarood.disk.durable import sync_directory, write_whole
@@ -30,15 +36,23 @@ _decoder = msgspec.json.Decoder(tuple[int, int])
 
 @attrs.define(eq=False)
 class Due:
-    """The server may have up to `most`. `is_compared`: its marker was seen, and fits."""
+    """The server may have up to `most`. `is_compared`: its marker was seen, and fits.
+
+    `is_named` is whether a checkpoint may name what was noted here, now or before.
+    """
 
     directory: Path
     most: Marker
+    is_named: bool
+    all_copied: AllCopied | None = None
     is_compared: bool = False
 
     def in_state(self, state: dict[str, Any]) -> dict[str, Any]:
         """The state of a writer, and what is to be compared yet."""
-        return state if self.is_compared else {**state, "uncompared": _plain(self.most)}
+        if self.is_compared:
+            return state
+        self.is_named = True
+        return {**state, "uncompared": _plain(self.most)}
 
     async def compared(self) -> None:
         """The marker is not above `most`: from now on, what is published counts.
@@ -47,6 +61,8 @@ class Due:
         """
         if not self.is_compared:
             await trio.to_thread.run_sync(self._forget)
+            if self.is_named and self.all_copied is not None:
+                await self.all_copied()
             self.is_compared = True
 
     def _forget(self) -> None:
@@ -71,9 +87,9 @@ def noted_due(directory: Path, state: Any, line: int) -> Due:
     most, path = Marker(place.line, place.next - 1), directory / FILE
     noted = _read(path)
     if noted is not None and noted.line == most.line and _plain(noted) == _uncompared(state):
-        return Due(directory, noted)
+        return Due(directory, noted, is_named=True)
     write_whole(path, msgspec.json.encode(_plain(most)))
-    return Due(directory, most)
+    return Due(directory, most, is_named=_uncompared(state) is not None)
 
 
 def _read(path: Path) -> Marker | None:

@@ -135,6 +135,7 @@ async def opened_files(context: SinkContext, state: Any, ending: str) -> SpoolFi
     directory, place = Path(context.directory), Place.of(state)
     await trio.to_thread.run_sync(_remove_void, directory, ending, place)
     due = await trio.to_thread.run_sync(_noted, directory, state, context.line)
+    due.all_copied = context.all_copied
     return SpoolFiles(directory, ending, place.in_line(context.line), due)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 import trio
 
-from wallarood.app.connector import SinkContext
+from wallarood.app.connector import AllCopied, SinkContext
 from wallarood.disk.inherited import InheritedFiles
 from wallarood.flow.failures import pass_on
 from wallarood.model.change import Change
@@ -49,8 +49,12 @@ def left_sinks(
                 yield LeftSink(lost, stage.writer_of(lost), previous.epoch, part)
 
 
-async def publish_left(worker: Worker, restored: Restored, line: int) -> None:
+async def publish_left(
+    worker: Worker, restored: Restored, line: int, *, all_copied: AllCopied | None
+) -> None:
     """Publish what others have left here, if *restored* lists any; returns when all is visible.
+
+    *all_copied* is what their sinks wait for, as those of this worker do.
 
     Raises DamagedStateError or NeverTakenError: it can never be.
     """
@@ -61,13 +65,15 @@ async def publish_left(worker: Worker, restored: Restored, line: int) -> None:
         for left in restored.left:
             worker.change.moving = f"publishing what {left.worker} has left of {left.part.step!r}"
             worker.notify()
-            await _publish(worker, left, line)
+            await _publish(worker, left, line, all_copied=all_copied)
     finally:
         worker.change.moving = ""
         worker.notify()
 
 
-async def _publish(worker: Worker, left: LeftSink, line: int) -> None:
+async def _publish(
+    worker: Worker, left: LeftSink, line: int, *, all_copied: AllCopied | None
+) -> None:
     record, step = worker.node.record, left.part.step
     assert record is not None
     directory = InheritedFiles(worker.store.cluster_path).of(left.worker, left.layout) / "sinks"
@@ -81,6 +87,7 @@ async def _publish(worker: Worker, left: LeftSink, line: int) -> None:
         directory=str(directory / f"{step}-{left.instance}".replace("/", "_")),
         life=worker.member.incarnation.short,
         line=line,
+        all_copied=all_copied,
     )
     count = len(left.part.unpublished)
     try:

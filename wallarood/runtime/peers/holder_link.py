@@ -5,8 +5,8 @@
 # holder says that it has. A part is read from this worker's own store, without what is there, and
 # goes as far as the holder gives credit. Before each part goes what sources and sinks have written
 # by then: so who has the part has that too. A journal that has taken something in asks for as much
-# at once. An idle connection is asked for a sign of life; one that
-# gives none for several questions in a row is dead.
+# at once, and so does a sink that has removed what must not come back. An idle connection is asked
+# for a sign of life; one that gives none for several questions in a row is dead.
 
 import math
 from collections.abc import Callable, Collection
@@ -123,6 +123,10 @@ class HolderLink:
         Never, if the round is over before: nothing is acknowledged then, and the caller cancelled.
         """
         self.files.holds(path, size)
+        await self.all_copied()
+
+    async def all_copied(self) -> None:
+        """Return when the holder has all files as they are here by now; never, as `copied_to`."""
         self._asked += 1
         number = self._asked
         if self._parts is not None:

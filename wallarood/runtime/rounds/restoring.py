@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 import trio
 
-from wallarood.app.connector import Copied
+from wallarood.app.connector import AllCopied, Copied
 from wallarood.control.events import JobBroke, SinksPublished
 from wallarood.model.checkpoint import Restored
 from wallarood.model.errors import first_error
@@ -43,8 +43,9 @@ async def restore(worker: Worker, round_: Round, failed: Callable[[BaseException
     restored: Restored = await trio.to_thread.run_sync(
         partial(worker.checkpoints.restore, number, without=in_memory)
     )
+    copied, all_copied = _copied_of(worker)
     if record.change is not None:
-        await _publish_left(worker, restored, round_.proposal.line)
+        await _publish_left(worker, restored, round_.proposal.line, all_copied=all_copied)
     make = partial(restore_states, worker.application, wiring, restored)
     if kept is not None:
         make = partial(make, kept=kept.take)
@@ -56,20 +57,7 @@ async def restore(worker: Worker, round_: Round, failed: Callable[[BaseException
         _say_what_is_pickled(codecs)
     if worker.profile is not None:
         codecs = profile_codecs(worker.profile, record.topology, codecs)
-    links = round_.links = Links(
-        round=round_.proposal.round,
-        cluster_id=record.cluster_id,
-        member=worker.member,
-        members={
-            each.name: each for each in round_.proposal.members if each.name != worker.member.name
-        },
-        dial=worker.dial_data,
-        limits=settings.links,
-        codecs=codecs,
-        on_failed=lambda error: failed(first_error(error)),
-        inbox=lambda edge: _inbox(round_, edge),
-        narrow=_narrow(worker.application, record.topology),
-    )
+    links = round_.links = _links(worker, round_, codecs, failed=failed)
     plan = Plan(
         application=worker.application,
         wiring=wiring,
@@ -90,7 +78,8 @@ async def restore(worker: Worker, round_: Round, failed: Callable[[BaseException
             ),
         ),
         segments=segments,
-        copied=_copied_of(worker),
+        copied=copied,
+        all_copied=all_copied,
     )
     round_.job = build_job(plan, states)
     round_.job.on_published = lambda number: worker.post(SinksPublished(number))
@@ -102,10 +91,35 @@ async def restore(worker: Worker, round_: Round, failed: Callable[[BaseException
     worker.notify()
 
 
-async def _publish_left(worker: Worker, restored: Restored, line: int) -> None:
+def _links(
+    worker: Worker,
+    round_: Round,
+    codecs: Mapping[int, RecordCodec],
+    *,
+    failed: Callable[[BaseException], None],
+) -> Links:
+    record, me = worker.node.record, worker.member
+    assert record is not None
+    return Links(
+        round=round_.proposal.round,
+        cluster_id=record.cluster_id,
+        member=me,
+        members={each.name: each for each in round_.proposal.members if each.name != me.name},
+        dial=worker.dial_data,
+        limits=worker.settings.links,
+        codecs=codecs,
+        on_failed=lambda error: failed(first_error(error)),
+        inbox=lambda edge: _inbox(round_, edge),
+        narrow=_narrow(worker.application, record.topology),
+    )
+
+
+async def _publish_left(
+    worker: Worker, restored: Restored, line: int, *, all_copied: AllCopied | None
+) -> None:
     from wallarood.runtime.change.inheriting import publish_left  # noqa: PLC0415 - after a change
 
-    await publish_left(worker, restored, line)
+    await publish_left(worker, restored, line, all_copied=all_copied)
 
 
 def _say_what_is_pickled(codecs: Mapping[int, RecordCodec]) -> None:
@@ -121,15 +135,18 @@ def _inbox(round_: Round, edge: int) -> Inbox:
     return round_.job.inbox(edge)
 
 
-def _copied_of(worker: Worker) -> Copied | None:
-    """What a journal calls when it has grown; None: nothing is copied."""
+def _copied_of(worker: Worker) -> tuple[Copied | None, AllCopied | None]:
+    """What a journal calls when it has grown, and a sink awaits; None: nothing is copied."""
     copies = worker.node.machines.copies
     if copies is None or copies.replicator is None:
-        return None
+        return None, None
     # In the first round of a cluster that keeps replicas.
-    from wallarood.runtime.replicas import copied_to_holder  # noqa: PLC0415
+    from wallarood.runtime.replicas import (  # noqa: PLC0415
+        all_copied_to_holder,
+        copied_to_holder,
+    )
 
-    return copied_to_holder(worker)
+    return copied_to_holder(worker), all_copied_to_holder(worker)
 
 
 def _narrow(application: Application, topology: Topology) -> frozenset[int]:

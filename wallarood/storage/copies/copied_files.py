@@ -29,6 +29,8 @@ class CopiedFiles:
 
     root: Path
     _touched: set[Path] = attrs.field(factory=set, init=False)
+    _left: set[Path] = attrs.field(factory=set, init=False)
+    """Directories that a file is gone from."""
 
     def states(self) -> tuple[FileState, ...]:
         """The files that are here, with what they are. Raises CannotCreateError."""
@@ -63,6 +65,7 @@ class CopiedFiles:
                 if isinstance(change, FileGone):
                     path.unlink(missing_ok=True)
                     self._touched.discard(path)
+                    self._left.add(path.parent)
                 else:
                     self._write(path, change)
             except OSError as error:
@@ -82,7 +85,7 @@ class CopiedFiles:
         self._touched.add(path)
 
     def settle(self) -> None:
-        """Make durable what was written. Raises CannotCreateError: the disk fails."""
+        """Make durable what was written, and what is gone. CannotCreateError: the disk fails."""
         try:
             for path in self._touched:
                 file = os.open(path, os.O_WRONLY)
@@ -90,11 +93,13 @@ class CopiedFiles:
                     os.fsync(file)
                 finally:
                     os.close(file)
-            for directory in {each for path in self._touched for each in self._above(path)}:
+            directories = {each for path in self._touched for each in self._above(path)}
+            for directory in directories | {each for each in self._left if each.exists()}:
                 sync_directory(directory)
         except OSError as error:
             raise CannotCreateError(f"{self.root}: {error.strerror}") from error
         self._touched.clear()
+        self._left.clear()
 
     def _above(self, path: Path) -> list[Path]:
         return [each for each in path.parents if each.is_relative_to(self.root.parent.parent)]

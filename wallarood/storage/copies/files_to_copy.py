@@ -79,28 +79,26 @@ class FilesToCopy:
         here = dict(files_in(self.root))
         told = {name.rpartition("/")[0]: name for name in sorted(self._durable)}
         gone = sorted(self._sent.keys() - here.keys())
-        for name, size in here.items():
+        for name in here:
             if (durable := self._durable.get(name)) is not None:
-                yield from self._pieces(name, size, durable=durable)
+                yield from self._pieces(name, durable=durable)
             elif name < told.get(name.rpartition("/")[0], chr(0x10FFFF)):
-                yield from self._pieces(name, size)
+                yield from self._pieces(name)
         for name in gone:
             self._sent.pop(name, None)
             yield FileGone(name)
 
-    def _pieces(self, name: str, size: int, *, durable: int | None = None) -> Iterator[FilePiece]:
+    def _pieces(self, name: str, *, durable: int | None = None) -> Iterator[FilePiece]:
         try:
             with (self.root / name).open("rb") as file:
-                yield from self._pieces_of(file, name, size, durable=durable)
+                yield from self._pieces_of(file, name, durable=durable)
         except FileNotFoundError:  # it was not needed any more, just now
             return
 
-    def _pieces_of(
-        self, file: BinaryIO, name: str, size: int, *, durable: int | None
-    ) -> Iterator[FilePiece]:
+    def _pieces_of(self, file: BinaryIO, name: str, *, durable: int | None) -> Iterator[FilePiece]:
         is_told = durable is not None
-        size = size if durable is None else min(size, durable)
-        stat = os.fstat(file.fileno())
+        stat = os.fstat(file.fileno())  # not what it was when it was found: it may be another one
+        size = stat.st_size if durable is None else min(stat.st_size, durable)
         sent = self._sent.get(name)
         if sent is None or sent.inode != stat.st_ino or sent.size > size:
             sent = None

@@ -4,7 +4,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
+import trio
 from support.shelf import Shelf
 
 from wallarood.app.connector import SinkContext
@@ -12,6 +14,8 @@ from wallarood.connectors.spool.due import FILE, noted_due
 from wallarood.connectors.spool.target import Marker
 from wallarood.connectors.spool.writer import SpooledWriter
 from wallarood.model.errors import CannotCreateError, DamagedStateError, PeersGoneError
+from wallarood.storage.copies.copied_files import CopiedFiles
+from wallarood.storage.copies.files_to_copy import FilesToCopy
 
 
 async def prepared(writer: SpooledWriter, *records: Any) -> Any:
@@ -153,3 +157,117 @@ async def test_one_that_dies_after_it_was_compared_goes_on(
     writer = await shelf.sink().open(context, state)
     await writer.commit(await prepared(writer, "c"))
     assert shelf.records == ["a", "b", "c"]
+
+
+class Holder:
+    """The disk that the directory of a cluster in *root* is copied to."""
+
+    def __init__(self, root: Path) -> None:
+        self.here, self.there = root / "cluster", root / "other" / "replicas" / "alpha"
+        (root / "other").mkdir()
+        self.copied = CopiedFiles(self.there)
+        self.waited = 0
+        self.connect()
+
+    def connect(self) -> None:
+        self.to_copy = FilesToCopy(self.here)
+        self.to_copy.compare(self.copied.states())
+
+    def copy(self) -> None:
+        """As before each part of a checkpoint."""
+        self.copied.write(self.to_copy.changes())
+        self.copied.settle()
+
+    async def all_copied(self) -> None:
+        self.waited += 1
+        await trio.to_thread.run_sync(self.copy)
+
+    def rebuild(self) -> None:
+        """What is here is lost, and had back from there."""
+        shutil.rmtree(self.here)
+        shutil.copytree(self.there, self.here)
+        self.connect()
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Holder:
+    return Holder(tmp_path)
+
+
+@pytest.fixture
+def copying(context: SinkContext, holder: Holder) -> SinkContext:
+    where = str(holder.here / "sinks" / "out-0")
+    return attrs.evolve(context, directory=where, all_copied=holder.all_copied)
+
+
+async def test_one_whose_disk_is_lost_after_it_was_compared_goes_on(
+    copying: SinkContext, shelf: Shelf, holder: Holder
+) -> None:
+    """The copy is as old as the last checkpoint, which names what was to be compared."""
+    writer = await shelf.sink().open(copying, None)
+    first, state = await prepared(writer, "a"), writer.state
+    holder.copy()
+    await writer.commit(first)
+    holder.rebuild()
+    writer = await shelf.sink().open(copying, state)
+    for each in (first, await prepared(writer, "b")):
+        await writer.commit(each)
+    assert shelf.records == ["a", "b"]
+
+
+async def test_one_that_dies_before_the_copy_is_without_the_note_does_not_forget_it(
+    copying: SinkContext, shelf: Shelf, holder: Holder
+) -> None:
+    """What it is opened at then is not what the copy has, and what the checkpoint names."""
+    writer = await shelf.sink().open(copying, None)
+    first, state = await prepared(writer, "a"), writer.state
+    holder.copy()
+    await noted_due(Path(copying.directory), state, 0).compared()  # it died here
+    writer = await shelf.sink().open(copying, state)
+    await writer.commit(first)
+    holder.rebuild()
+    writer = await shelf.sink().open(copying, state)
+    await writer.commit(first)
+    assert shelf.records == ["a"]
+
+
+async def test_one_that_is_had_back_from_a_copy_still_finds_out_that_the_server_has_more(
+    copying: SinkContext, shelf: Shelf, holder: Holder
+) -> None:
+    """The cluster was put back, the server away, and the disk lost before it was back."""
+    writer = await shelf.sink().open(copying, None)
+    await writer.commit(await prepared(writer, "a"))
+    before = writer.state
+    await writer.commit(await prepared(writer, *"bcd"))
+    writer = await shelf.sink().open(copying, before)
+    shelf.away = True
+    first, state = await prepared(writer, "c"), writer.state
+    with pytest.raises(PeersGoneError):
+        await writer.commit(first)
+    holder.copy()
+    holder.rebuild()
+    shelf.away = False
+    writer = await shelf.sink().open(copying, state)
+    with pytest.raises(DamagedStateError, match="up to 4, but only 1 were made"):
+        await writer.commit(first)
+    assert shelf.records == ["a", "b", "c", "d"]
+
+
+async def test_the_copy_is_waited_for_only_once_and_if_a_checkpoint_may_name_what_it_has(
+    copying: SinkContext, shelf: Shelf, holder: Holder
+) -> None:
+    writer = await shelf.sink().open(copying, None)
+    for each in "ab":
+        await writer.commit(await prepared(writer, each))
+    assert holder.waited == 0
+    first, state = await prepared(writer, "c"), writer.state
+    writer = await shelf.sink().open(copying, state)
+    await writer.commit(first)
+    assert holder.waited == 0
+    writer = await shelf.sink().open(copying, state)
+    second, named = await prepared(writer, "d"), writer.state
+    assert named != state
+    for each in (first, second):
+        await writer.commit(each)
+    assert holder.waited == 1
+    assert shelf.records == ["a", "b", "c", "d"]

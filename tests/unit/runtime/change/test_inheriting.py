@@ -103,9 +103,13 @@ def what_gamma_has_left() -> Restored:
     return Restored(BASIS, left=(LeftSink("gamma", 2, 1, SinkPart("sink", {"at": 3}, ("x", "y"))),))
 
 
+async def all_copied() -> None:
+    """What is copied of an heir's directory."""
+
+
 async def published(lone: Lone, restored: Restored) -> None:
     with trio.fail_after(20):
-        await publish_left(lone.worker, restored, 4)
+        await publish_left(lone.worker, restored, 4, all_copied=all_copied)
 
 
 def sink_of(application: Application) -> str:
@@ -128,6 +132,7 @@ async def test_it_is_published_in_order_however_long_the_server_is_away(
         ((context, state),) = [each for each in sink.opened if each[0].worker == "gamma"]
         assert (context.worker, context.instance, context.step) == ("gamma", 2, step)
         assert (context.line, state) == (4, {"at": 3})
+        assert context.all_copied is all_copied
         where = lone.worker.store.cluster_path / "heirs" / "1-gamma" / "sinks" / f"{step}-2"
         assert context.directory == str(where)
         assert sink.published == ["x", "y"]

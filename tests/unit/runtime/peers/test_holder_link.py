@@ -48,6 +48,24 @@ async def test_a_part_is_on_the_other_disk_when_it_is_held(copied: Copied) -> No
         nursery.cancel_scope.cancel()
 
 
+async def test_what_was_removed_is_gone_on_the_other_disk_too(copied: Copied) -> None:
+    here = copied.owner.path.parent / "here" / "sinks" / "out-0"
+    here.mkdir(parents=True)
+    (here / "note").write_bytes(b"1")
+    async with trio.open_nursery() as nursery:
+        link = copied.link(nursery)
+        nursery.start_soon(link.run)
+        await copied.until(lambda: copied.connections)
+        copied.says_what_it_has()
+        for expected in (["sinks/out-0/note"], []):
+            with trio.fail_after(20):
+                await link.all_copied()
+            states = await copied.connections[-1].files.states()
+            assert [each.path for each in states] == expected
+            (here / "note").unlink(missing_ok=True)
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_broken_connection_goes_on_with_what_has_come(copied: Copied) -> None:
     write_part(copied.owner, 1, *[bytes([n]) * (1 << 20) for n in range(12)])
     async with trio.open_nursery() as nursery:

@@ -148,6 +148,22 @@ def test_a_file_that_goes_while_files_are_looked_for_is_passed_over(disks: Disks
     assert disks.copy() == 4
 
 
+def test_a_note_that_becomes_longer_while_files_are_looked_for_is_copied_whole(
+    disks: Disks,
+) -> None:
+    noted, before = disks.sinks / "taken.json", disks.sinks / "0-1.records"
+    before.write_bytes(b"first")
+    noted.write_bytes(b"[0, 9]")
+    changes = []
+    for change in disks.to_copy.changes():
+        if not changes:
+            (disks.sinks / "new").write_bytes(b"[0, 10]")
+            (disks.sinks / "new").rename(noted)
+        changes.append(change)
+    disks.copied.write(changes)
+    assert disks.same()
+
+
 def test_a_journal_is_copied_as_far_as_it_is_durable(disks: Disks) -> None:
     journal = disks.journal()
     journal.append([("client", 1, b"first")])

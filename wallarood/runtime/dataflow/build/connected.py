@@ -80,6 +80,7 @@ def sink_task_of(job: Job, plan: Plan, stage: Stage) -> SinkTask:
             directory=str(plan.cluster_path / "sinks" / name),
             life=plan.life,
             line=plan.line,
+            all_copied=plan.all_copied,
         ),
         inbox=job.inboxes[stage.index],
         alignment=Alignment(job.wiring.inputs(stage)),

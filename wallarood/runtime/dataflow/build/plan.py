@@ -5,7 +5,7 @@ from pathlib import Path
 
 import attrs
 
-from wallarood.app.connector import Copied
+from wallarood.app.connector import AllCopied, Copied
 from wallarood.flow.compile import Segment
 from wallarood.flow.steps.timed import Wall
 from wallarood.model.checkpoint import CheckpointPart, Restored
@@ -59,5 +59,7 @@ class Plan:
     wall: Wall = wall_clock
     copied: Copied | None = None
     """What sources wait for before they acknowledge; None: nothing is copied."""
+    all_copied: AllCopied | None = None
+    """What sinks wait for before they rely on what they have removed; None: nothing is copied."""
     segments: Mapping[int, tuple[Segment, ...]] | None = None
     """Those of each stage, by `compile_stages`; None: they are compiled as the job is built."""
