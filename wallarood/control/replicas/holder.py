@@ -7,7 +7,9 @@
 #
 # When this worker is asked what it holds, it says so once, and must not make it untrue: a part that
 # becomes durable after that is told to no owner. It would count as held, and a checkpoint might
-# become committed that those who decide about a change do not know of.
+# become committed that those who decide about a change do not know of. Nor is what a journal has
+# accepted acknowledged after that: somebody may take the owner's place with what is here now, while
+# it lives and knows nothing of that. So its connection ends, and waits for the next round.
 
 from enum import Enum
 from typing import ClassVar
@@ -80,6 +82,8 @@ class Holder:
     def take(self, event: Event, now: float) -> list[Effect]:  # noqa: ARG002 - as all machines
         """Do what is done with an event that the table lets in."""
         match event:
+            case RoundOver():
+                return self._rest()
             case RoundWritten(round_):
                 self._round = round_
                 self.phase = Phase.OPEN
@@ -98,6 +102,13 @@ class Holder:
                 return [TellReplicas(owner)] if self._came == self._round else []
             case _:
                 return []
+
+    def _rest(self) -> list[Effect]:
+        """Copy nothing any more for an owner, unless it is in the round to come."""
+        if self._came is None or self._came > self._round:
+            return []
+        self._came = None
+        return [DropOwner(self.owner)]
 
     def _greet(self) -> list[Effect]:
         """Tell an owner that waits what is here, if it is of the round that is written here."""

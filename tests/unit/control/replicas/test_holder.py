@@ -55,6 +55,16 @@ def test_no_part_is_held_after_the_question_what_is_held() -> None:
     assert lived(*asked, RoundWritten(4), ReplicaWritten(PART)) == []
 
 
+def test_after_the_question_what_is_held_no_journal_of_the_owner_grows_here() -> None:
+    over = (RoundWritten(3), CAME, RoundOver())
+    assert lived(*over) == [DropOwner("alpha")]
+    assert lived(*over, RoundOver()) == []
+    # It comes again, and hears nothing until there is another round.
+    assert lived(*over, CAME) == []
+    assert lived(*over, CAME, RoundWritten(4)) == [DropOwner("alpha")]
+    assert lived(RoundWritten(2), CAME, RoundOver()) == [], "its round is to come"
+
+
 def test_an_owner_that_is_lost_is_told_nothing() -> None:
     lost = (CAME, OwnerLost("alpha"))
     assert lived(*lost, RoundWritten(3)) == []
