@@ -71,3 +71,33 @@ def test_a_worker_that_is_there_is_not_evicted_nor_one_of_two_without_a_word(
         done = alpha.ctl("evict", "beta", "--lose-output", "--certified-dead")
         assert done.returncode == 0, done.stderr + alpha.said[-3000:]
         wait_for("it runs alone", lambda: alpha.phase() == "running")
+
+
+@pytest.mark.long
+def test_an_evicted_initializer_forms_no_cluster_beside_that_which_goes_on(tmp_path: Path) -> None:
+    with hosts_in(tmp_path) as hosts:
+        workers = started(hosts, tmp_path, 2)
+        alpha, beta = workers["alpha"], workers["beta"]
+        alpha.process.kill()
+        alpha.wait()
+        wait_for("it is missed", lambda: beta.phase() == "paused")
+        done = beta.ctl("evict", "alpha", "--lose-output", "--certified-dead")
+        assert done.returncode == 0, done.stderr + beta.said[-3000:]
+        wait_for("it runs alone", lambda: beta.phase() == "running")
+
+        def again(*flags: str) -> WorkerProcess:
+            config = ("--config", str(tmp_path / "replicas.toml"))
+            application = str(tmp_path / "counts.py")
+            return hosts.start("alpha", application, *config, *flags, count=2, initializer=True)
+
+        told = again("--cluster-id", "auto")
+        assert told.wait() == 76, told.said
+        assert "alpha was evicted at epoch 2; to join again as another, start it" in told.said
+        for flags in ((), ("--cluster-id", "auto")):
+            told = again(*flags)
+            assert told.wait() == 76, told.said
+            assert "alpha was evicted at epoch 2, and the others go on without it" in told.said
+        joined = again("--join")
+        wait_for("it is in", lambda: joined.phase() == "running", wait_s=60)
+        assert {joined.told().epoch, beta.told().epoch} == {3}
+        assert len(beta.told().workers) == 2

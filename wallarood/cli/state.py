@@ -9,6 +9,7 @@ from wallarood.cli.common import add_config_flags, config_from
 from wallarood.config.load import read_config
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import DamagedStateError, WallaroodError
+from wallarood.storage.archives import forget_evicted
 from wallarood.storage.checkpoint_files import inspect_checkpoints
 from wallarood.storage.checkpoints import CheckpointStore
 from wallarood.storage.state_directory import StateDirectory, look_into, open_state_directory
@@ -54,6 +55,7 @@ def _reset(path: Path) -> int:
     state = open_state_directory(path)
     try:
         archived = state.archive_unread()
+        forget_evicted(path)
     finally:
         state.close()
     print(f"archived as {archived}" if archived else f"{path} holds no cluster record")

@@ -3,11 +3,45 @@
 import shutil
 from pathlib import Path
 
+import attrs
+
 from wallarood.disk.durable import sync_directory
 from wallarood.model.errors import CannotCreateError, RefusedError, WallaroodError
+from wallarood.model.ids import Address
+from wallarood.storage.files import damaged, read_document, write_document
 from wallarood.storage.seat import archive_seat
+from wallarood.wire.strict import StructureError, structure, unstructure
 
 ARCHIVES_MAX = 10
+SCHEMA_VERSION = 1
+EVICTED = "evicted.json"
+
+
+@attrs.frozen
+class Evicted:
+    """That a cluster goes on without the worker of a directory: the *reason*, and its members."""
+
+    reason: str
+    members: tuple[Address, ...]
+
+
+def note_evicted(directory: Path, evicted: Evicted) -> None:
+    """Record it: who has no cluster any more would form another one. Raises CannotCreateError."""
+    write_document(directory / EVICTED, SCHEMA_VERSION, unstructure(evicted))
+
+
+def read_evicted(directory: Path) -> Evicted | None:
+    """What was recorded; None: nothing, or it is over. Raises DamagedStateError."""
+    content = read_document(directory / EVICTED, SCHEMA_VERSION)
+    try:
+        return None if content is None else structure(content, Evicted)
+    except StructureError as error:
+        raise damaged(directory / EVICTED, str(error)) from None
+
+
+def forget_evicted(directory: Path) -> None:
+    """The worker is in a cluster again, or its operator wants another one."""
+    (directory / EVICTED).unlink(missing_ok=True)
 
 
 def archives_in(directory: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 #   lock                 held by the process that uses the directory; has its process ID
 #   incarnation.json     how often the worker has been started
 #   seat.json            its seat, and by what a copy is told from it
-#   never.json           cluster IDs that were abandoned
+#   never.json           cluster IDs that were abandoned; evicted.json: a cluster goes on without it
 #   cluster/             all of one cluster, set aside by one rename:
 #     record.json        the cluster record: prepared, committed or started
 #     checkpoints.db     the checkpoints, from the commit on

@@ -4,8 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from wallarood.model.errors import CannotCreateError
-from wallarood.storage.archives import ARCHIVES_MAX, archives_in, set_aside
+from wallarood.model.errors import CannotCreateError, DamagedStateError
+from wallarood.model.ids import Address
+from wallarood.storage.archives import (
+    ARCHIVES_MAX,
+    Evicted,
+    archives_in,
+    forget_evicted,
+    note_evicted,
+    read_evicted,
+    set_aside,
+)
 
 
 def archived(directory: Path, name: str, spare: Path | None = None) -> Path:
@@ -36,3 +45,16 @@ def test_what_is_no_archive_is_left_out(tmp_path: Path) -> None:
 def test_what_cannot_be_archived_is_said(tmp_path: Path) -> None:
     with pytest.raises(CannotCreateError, match="cannot archive into"):
         set_aside(tmp_path, "wc-0", None)
+
+
+def test_that_a_worker_was_evicted_is_remembered_until_it_is_forgotten(tmp_path: Path) -> None:
+    assert read_evicted(tmp_path) is None
+    evicted = Evicted("alpha was evicted at epoch 2", (Address("beta", 7), Address("::1", 8)))
+    note_evicted(tmp_path, evicted)
+    assert read_evicted(tmp_path) == evicted
+    (tmp_path / "evicted.json").write_text("{}")
+    with pytest.raises(DamagedStateError, match=r"evicted\.json"):
+        read_evicted(tmp_path)
+    for _ in range(2):
+        forget_evicted(tmp_path)
+    assert read_evicted(tmp_path) is None

@@ -16,11 +16,14 @@ from wallarood.model.ids import ClusterId
 from wallarood.model.messages import Listing
 from wallarood.model.pipeline import Application
 from wallarood.planning.listings import check_size, list_partitions
+from wallarood.storage.archives import forget_evicted, read_evicted
 from wallarood.storage.checkpoint_files import inspect_checkpoints
 from wallarood.storage.state_directory import StateDirectory
 
 if TYPE_CHECKING:
     from wallarood.planning.upgrade import NewVersion
+
+TO_JOIN_AGAIN = "start it with --join (worker.join)"
 
 log = structlog.get_logger(__name__)
 
@@ -80,11 +83,14 @@ async def starting_as(
         case Stop(error):
             raise error
         case FormNew(old):
+            if old is None and role is not Role.NEWCOMER:
+                _check_not_evicted(config, state)
             if old is not None:
                 where = str(state.archive_record())
                 log.info("former cluster archived", cluster_id=old.cluster_id, file=where)
             return Start(None, None, listings, joins=_joins(config, state) or role is Role.NEWCOMER)
         case GoOn(record):
+            forget_evicted(state.path)
             return Start(_go_on(record, state), None, listings, upgrade=upgrade)
         case AskFor(cluster_id):
             if state.bring_back(cluster_id):
@@ -135,6 +141,16 @@ def _check_may_ask(cluster_id: ClusterId, config: Config, state: StateDirectory)
         raise RefusedError(
             f"wrong cluster ID: {state.path} holds no state of {cluster_id}; put its "
             "state directory back, or start without --cluster-id to form a new cluster"
+        )
+
+
+def _check_not_evicted(config: Config, state: StateDirectory) -> None:
+    """An initializer without a cluster would form one beside that which it was evicted from."""
+    evicted = read_evicted(state.path)
+    if evicted is not None and config["worker.topology-initializer"]:
+        raise RefusedError(
+            f"{evicted.reason}, and the others go on without it: to join them as another member, "
+            f"{TO_JOIN_AGAIN}; to form a new cluster beside theirs, 'wallarood state reset' first"
         )
 
 

@@ -7,11 +7,14 @@ import pytest
 
 import wallarood as w
 from wallarood.config.load import Config, load_config
+from wallarood.control.formation.startup import Role
 from wallarood.daemon.start.choice import starting_as
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import RefusedError
+from wallarood.model.ids import Address
 from wallarood.model.pipeline import Application
 from wallarood.model.topology import Topology
+from wallarood.storage.archives import Evicted, forget_evicted, note_evicted, read_evicted
 from wallarood.storage.state_directory import StateDirectory, open_state_directory
 
 
@@ -91,3 +94,26 @@ async def test_an_initializer_has_no_worker_to_ask(
     asking = config(**{"cluster-id": "wc-9", "topology-initializer": False, "count": 2})
     start = await starting_as(asking, application, state)
     assert start.asked == "wc-9"
+
+
+async def test_an_evicted_initializer_does_not_form_a_cluster_beside_the_one_that_goes_on(
+    state: StateDirectory, application: Application
+) -> None:
+    note_evicted(state.path, Evicted("alpha was evicted at epoch 2", (Address("b", 1),)))
+    first = config(**{"topology-initializer": True, "count": 2})
+    with pytest.raises(RefusedError, match=r"alpha was evicted at epoch 2.*start it with --join"):
+        await starting_as(first, application, state)
+    # It joins where it is told to, or is no initializer.
+    assert (await starting_as(first, application, state, role=Role.NEWCOMER)).joins
+    await starting_as(config(count=2), application, state)
+    forget_evicted(state.path)
+    assert not (await starting_as(first, application, state)).joins
+
+
+async def test_who_is_in_a_cluster_again_was_evicted_from_it_no_longer(
+    state: StateDirectory, application: Application
+) -> None:
+    note_evicted(state.path, Evicted("alpha was evicted at epoch 2", ()))
+    state.save_record(record(application, RecordState.STARTED))
+    await starting_as(config(**{"cluster-id": "auto"}), application, state)
+    assert read_evicted(state.path) is None
