@@ -78,6 +78,13 @@ def test_a_host_that_burns_is_evicted_and_nothing_is_lost(first: int) -> None:
         assert not world.lost & set(world.members)
 
 
+def test_nothing_is_copied_from_who_is_evicted_and_lives_after_a_promise() -> None:
+    world = live(2004, ALL[:3], loses=True, certifies=True)
+    assert any("is certified dead, and lives" in line for line in world.log)
+    assert world.lost
+    assert not world.lost & set(world.members)
+
+
 def healed(seed: int) -> HealingWorld:
     """A life in which nobody evicts but the workers themselves."""
     return heal(seed, ALL[: (3, 5, 3, 4)[seed % 4]])

@@ -124,6 +124,8 @@ class ChangingWorld(World):
         self.workers = (*workers, *SPARES)
         self.changing_cuts = self.cuts = ChangingCuts(self.records)
         self.founders = ChangingFounders(self, Founding(), workers[0])
+        self.accepted: dict[tuple[Ballot, Change], set[str]] = {}
+        """Who has ever accepted what."""
         self.decided: dict[int, Change] = {}
         self.epochs: dict[int, tuple[str, ...]] = {1: workers}
         """The members of each epoch that was decided."""
@@ -456,17 +458,16 @@ class ChangingWorld(World):
                 f"which is of the epoch before and not its basis {change.basis}"
             )
 
-    def check_vote(self, vote: Vote) -> None:
-        """What is accepted by a majority is decided; there is one such value in an epoch."""
-        if vote.change is None:
+    def check_vote(self, name: str, vote: Vote) -> None:
+        """What a majority has accepted is decided, also if some have accepted it again since.
+
+        There is one such value in an epoch.
+        """
+        if vote.change is None or vote.accepted is None:
             return
         members = self.epochs.get(vote.epoch, ())
-        votes = [self.changing_node(name).disk.vote for name in members]
-        same = {
-            name
-            for name, each in zip(members, votes, strict=True)
-            if each is not None and each.accepted == vote.accepted and each.change == vote.change
-        }
+        same = self.accepted.setdefault((vote.accepted, vote.change), set())
+        same |= {name} & {*members}
         if is_enough(vote.change, same, members):
             is_new = vote.change.epoch not in self.decided
             self.is_decided(vote.change)
@@ -475,10 +476,10 @@ class ChangingWorld(World):
 
     def is_decided(self, change: Change) -> None:
         """A change is decided: it is the only one of its epoch, and loses nothing."""
-        known = self.decided.setdefault(change.epoch, change)
-        if known != change:
+        is_new = change.epoch not in self.decided
+        if self.decided.setdefault(change.epoch, change) != change:
             raise ViolationError(f"two changes are decided for epoch {change.epoch}")
-        if change.basis.number < self.truth:
+        if is_new and change.basis.number < self.truth:
             raise ViolationError(
                 f"epoch {change.epoch} goes on from {change.basis}, though {self.truth} was "
                 "committed"
@@ -525,11 +526,12 @@ class ChangingWorld(World):
             raise ViolationError(f"epoch {change.epoch} begins with {found}, not {expected}")
 
     def check_set_aside(self, node: ChangingNode) -> None:
-        """Who leaves is in the newest epoch no more."""
-        latest = self.decided[max(self.decided)]
-        if latest.epoch not in self.epochs:
+        """Who leaves is in the newest epoch no more, and somebody has adopted one without it."""
+        latest, me = self.decided[max(self.decided)], self.member_of(node)
+        without = {each for each, change in self.decided.items() if not change.has(me)}
+        if not any(each > node.disk.epoch for each in without & {*self.epochs}):
             raise ViolationError(f"{node.name} leaves before anybody has adopted {latest.epoch}")
-        if latest.has(self.member_of(node)):
+        if latest.has(me):
             raise ViolationError(f"{node.name} puts its state aside and is in the cluster")
 
     def send(self, node: Node, connection: int, message: ControlMessage, stamp: Stamp) -> None:

@@ -12,7 +12,7 @@ from wallarood.control.change.events import AheadCopied, ChangeStaged, StagingFa
 from wallarood.control.formation.startup import Role
 from wallarood.control.node import ClusterNode
 from wallarood.control.worker_state import WorkerState
-from wallarood.model.change import Change, Vote
+from wallarood.model.change import Change, PartName, Vote
 from wallarood.model.checkpoint import CheckpointPart
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.ids import Ballot
@@ -21,12 +21,13 @@ from wallarood.model.staging import StagedChain, StagedChange, StagedPart
 from wallarood.storage.change_rows import ChangeRows
 from wallarood.storage.checkpoint_files import fill_new
 from wallarood.storage.checkpoint_rows import put_marks
+from wallarood.storage.checkpoints import CheckpointStore
 
 from .changing_job import ChangingJob
 from .disk import Disk
 from .errors import ViolationError
 from .job import SimJob
-from .node import SETTINGS, DiedError, Node, SimRound
+from .node import SETTINGS, Call, DiedError, Node, SimRound
 
 if TYPE_CHECKING:
     from .changing import ChangingWorld
@@ -43,6 +44,8 @@ class ChangingDisk(Disk):
     restored: str = ""
     """Why the directory counts as a copy."""
     vote: Vote | None = None
+    voted: tuple[int, frozenset[PartName]] | None = None
+    """The round in which the last vote was written, and the replicas that were here by then."""
     changes: dict[Change, tuple[ClusterRecord, CheckpointPart]] = attrs.field(factory=dict)
     """What is staged of each."""
     former: list[dict[int, Any]] = attrs.field(factory=list)
@@ -86,7 +89,7 @@ class ChangingDisk(Disk):
         self.former.append(dict(self.visible))
         self.forget()
         self.vote, self.changes, self.staged, self.torn = None, {}, {}, set()
-        self.restored = ""
+        self.restored, self.voted = "", None
         self.visible, self.received, self.line_of = {}, {}, {}
 
 
@@ -234,7 +237,7 @@ class ChangingNode(Node):
                 self.world.say(f"{self.name}: request {name}: {'taken' if taken else 'no'}: {text}")
 
     def _write_vote(self, vote: Vote) -> None:
-        def write(_: Any) -> None:
+        def write(store: CheckpointStore) -> None:
             if self.disk.restored:
                 raise ViolationError(f"{self.name} votes, and its directory is a copy")
             if vote.epoch != self.disk.epoch:
@@ -243,7 +246,8 @@ class ChangingNode(Node):
                 raise ViolationError(f"{self.name} votes, and its directory is a copy")
             self.world.check_promised(self, vote)
             self.disk.vote = vote
-            self.world.check_vote(vote)
+            self.disk.voted = (store.round, frozenset(store.replicas.held))
+            self.world.check_vote(self.name, vote)
 
         written = VoteWritten(vote)
         self.world.strikes.accepts(self.name, vote)
@@ -252,6 +256,14 @@ class ChangingNode(Node):
             self.stored(write, lambda _: None)
         else:
             self.stored(write, lambda _: self.posted.append(written))
+
+    def _apply(self, call: Call) -> Any:
+        result, voted = super()._apply(call), self.disk.voted
+        if self.store is not None and voted is not None and self.store.round == voted[0]:
+            late = set(self.disk.replicas) - voted[1]
+            if late:
+                raise ViolationError(f"{self.name} takes {late} after it has voted")
+        return result
 
     def _copied_ahead(self, name: str, life: int) -> None:
         if self.life == life and self.alive:

@@ -48,9 +48,6 @@ class Strikes:
         self.world, self.chance, self.restores = world, chance, restores
         self.proposers = chance.choice([0.0, 0.5, 1.0])
         """How often who proposes dies when others have decided, and has not accepted itself."""
-        # Not by chance yet: in the life of seed 2004, of three, a holder that has promised takes a
-        # copy from the one that is certified dead and lives, so a checkpoint above the basis of the
-        # change becomes committed.
         self._certifies = self.is_wrong = certifies
         self.looks = 400 if lags else 0
         """How often is looked for one to lose that lags behind all others by a checkpoint."""

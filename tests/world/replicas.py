@@ -130,7 +130,8 @@ class CopyLink:
         self.coming = head.groups
 
         def write(store: CheckpointStore) -> bool | None:
-            if store.round != self.round:
+            copies = self.holder.decides.machines.copies
+            if store.round != self.round or copies is None or not copies.holder.takes(self.round):
                 return None
             return store.replicas.write(part, head.manifest, sent)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from wallarood.control import effects as do
 from wallarood.control import events as on
-from wallarood.control.change.effects import Distrust
+from wallarood.control.change.effects import Distrust, WriteVote
 from wallarood.control.change.events import OfAChange
 from wallarood.control.formation.founding import FORMATION_MESSAGES
 from wallarood.control.formation.joiner import Joiner
@@ -76,7 +76,7 @@ def follows(machines: Machines, effect: do.Effect) -> list[on.Event]:
     match effect:
         case do.WriteRound(proposal) if machines.copies is not None:
             machines.copies.proposed(proposal)
-        case do.HaltJob() | do.ReadHoldings() if machines.copies is not None:
+        case do.HaltJob() | WriteVote() | do.ReadHoldings() if machines.copies is not None:
             return [RoundOver()]
         case Distrust() if machines.view is not None:
             machines.view.trust = Trust.RESTORED

@@ -143,7 +143,8 @@ async def keep_replicas(worker: Worker, conversation: Conversation, hello: Repli
     """
     record, owner = worker.node.record, hello.worker
     here = (record.cluster_id, record.topology.epoch) if record is not None else None
-    if (hello.cluster_id, hello.epoch) != here or worker.node.machines.copies is None:
+    copies = worker.node.machines.copies
+    if (hello.cluster_id, hello.epoch) != here or copies is None:
         raise RemoteProtocolError(f"no replicas of {owner} are kept here: {hello!r:.200}")
     links = worker.replicas.of_owners
     if owner in links:
@@ -151,7 +152,8 @@ async def keep_replicas(worker: Worker, conversation: Conversation, hello: Repli
 
     async def in_round(call: Callable[[ReplicaStore], bool]) -> bool | None:
         def if_same(store: CheckpointStore) -> bool | None:
-            return call(store.replicas) if store.round == hello.round else None
+            ours = store.round == hello.round and copies.holder.takes(hello.round)
+            return call(store.replicas) if ours else None
 
         return await _in_turn_done(worker, if_same)
 

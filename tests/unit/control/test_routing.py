@@ -3,10 +3,18 @@
 from typing import ClassVar
 
 import attrs
+import pytest
+from support.nodes import founding, record
 
 from wallarood.control import effects as do
 from wallarood.control import events as on
 from wallarood.control import routing
+from wallarood.control.change.effects import WriteVote
+from wallarood.control.formation.startup import Role
+from wallarood.control.machines import Machines
+from wallarood.control.replicas.events import RoundOver
+from wallarood.control.settings import NodeSettings, Timing
+from wallarood.model.change import Vote
 
 
 @attrs.define
@@ -29,3 +37,16 @@ def test_an_event_goes_to_those_machines_only_whose_input_it_is() -> None:
         do.Report("b: MemberDown at 1.0"),
     ]
     assert routing.give(machines, on.ConnectionLost(1), 1.0) == []
+
+
+@pytest.mark.parametrize("effect", [do.HaltJob(), WriteVote(Vote(1)), do.ReadHoldings("a")])
+def test_replicas_end_before_a_vote_is_written_and_before_holdings_are_read(
+    effect: do.Effect,
+) -> None:
+    made = Machines.of(founding("beta"), Role.JOINER, None, classes=None, now=0.0)
+    assert routing.follows(made, effect) == []
+    made.form(
+        founding("beta"), record("beta", "alpha", "beta"), settings=NodeSettings(Timing()), now=0.0
+    )
+    assert routing.follows(made, effect) == [RoundOver()]
+    assert routing.follows(made, do.JobDone()) == []

@@ -2,18 +2,26 @@
 
 from pathlib import Path
 
+import attrs
 import pytest
+import trio
 from msgspec.structs import replace
+from support.copied import part_at, store_at, write_part
 from support.lone import endless, lone_worker
 from support.wires import data_channels
 
+from wallarood.control.events import RoundWritten
 from wallarood.control.replicas import effects as do
+from wallarood.control.replicas.copies import Copies
+from wallarood.control.replicas.events import RoundOver
+from wallarood.control.replicas.holder import Holder
 from wallarood.model.change import PartName
 from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.ids import Incarnation
-from wallarood.model.messages.replicas import ReplicaHello
-from wallarood.runtime.peers.parts import Conversation
+from wallarood.model.messages.replicas import Credit, Has, Held, PartWanted, ReplicaHello
+from wallarood.runtime.peers.parts import Allowance, Conversation, send_part
 from wallarood.runtime.replicas import keep_replicas, perform_replicas
+from wallarood.storage.part_reader import own_part
 from wallarood.wire.frames import FrameDecoder
 
 
@@ -43,3 +51,46 @@ async def test_what_is_to_be_said_on_connections_that_are_gone_is_left(tmp_path:
             perform_replicas(lone.worker, effect)
         await lone.worker.turns.wait_idle()
         assert lone.worker.phase == "running"
+
+
+async def test_no_part_is_taken_when_a_round_is_over_on_no_connection(tmp_path: Path) -> None:
+    """An owner that is being evicted may live, and go on sending in the round that it knows."""
+    owner = store_at(tmp_path / "owner.db")
+    parts = [attrs.evolve(part_at(number), owner="beta") for number in (1, 2)]
+
+    async def send(conversation: Conversation, part: PartName) -> None:
+        head, chunks = own_part(owner, PartWanted(part_at(part.number)), ())
+        head = replace(head, part=part)
+        await send_part(conversation, head, chunks, allowance=Allowance())
+
+    async with lone_worker(tmp_path, endless([])) as lone:
+        await lone.running()
+        worker, store = lone.worker, lone.worker.checkpoints
+        record = worker.node.record
+        assert record is not None
+        assert store is not None
+        copies = Copies(record, Holder("alpha", ("alpha", "beta")), None)
+        worker.node.machines.copies = copies
+        copies.take(RoundWritten(store.round), 0.0)
+        hello = ReplicaHello(record.cluster_id, 1, "beta", Incarnation(1, "n"), store.round)
+        for number in (1, 2):
+            write_part(owner, number, b"state")
+        with trio.fail_after(20):
+            async with data_channels() as (ours, theirs), trio.open_nursery() as nursery:
+                conversation = Conversation(ours, FrameDecoder(1 << 20))
+                held = Conversation(theirs, FrameDecoder(1 << 20))
+                nursery.start_soon(keep_replicas, worker, held, hello)
+                assert isinstance(await conversation.hear(), Has)
+                await send(conversation, parts[0])
+                assert isinstance(await conversation.hear(), Credit)
+                assert await conversation.hear() == Held(parts[0])
+                effects, _ = copies.take(RoundOver(), 0.0)
+                assert effects == [do.DropOwner("beta")]
+                perform_replicas(worker, do.DropOwner("beta"))
+            async with data_channels() as (ours, theirs):
+                await send(Conversation(ours, FrameDecoder(1 << 20)), parts[1])
+                again = Conversation(theirs, FrameDecoder(1 << 20))
+                with pytest.RaisesGroup(pytest.RaisesExc(RemoteProtocolError, match="is over")):
+                    await keep_replicas(worker, again, hello)
+        assert store.replicas.held == (parts[0],)
+    owner.close()

@@ -10,7 +10,7 @@ from wallarood.model.ids import WorkerName
 
 
 class RoundOver(msgspec.Struct, frozen=True):
-    """This worker is asked what it holds: nothing of the round it was in counts any more."""
+    """This worker is asked what it holds, or votes: nothing of its round counts any more."""
 
 
 class PartToCopy(msgspec.Struct, frozen=True):

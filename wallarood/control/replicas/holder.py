@@ -9,7 +9,9 @@
 # becomes durable after that is told to no owner. It would count as held, and a checkpoint might
 # become committed that those who decide about a change do not know of. Nor is what a journal has
 # accepted acknowledged after that: somebody may take the owner's place with what is here now, while
-# it lives and knows nothing of that. So its connection ends, and waits for the next round.
+# it lives and knows nothing of that. So its connection ends, and waits for the next round; what was
+# under way on it, as where the disk was full, is not written any more. The same holds for a vote,
+# which is durable before that question is answered.
 
 from enum import Enum
 from typing import ClassVar
@@ -74,6 +76,10 @@ class Holder:
     @property
     def deadline(self) -> None:
         """Never: the owner's checkpoint has one."""
+
+    def takes(self, round_: int) -> bool:
+        """Whether a part that has come in a round may be written, at the time of writing it."""
+        return self.phase is Phase.OPEN and self._round == round_
 
     def step(self, event: Event, now: float) -> list[Effect]:
         """Take one event, return what is to be done about it."""

@@ -65,6 +65,19 @@ def test_after_the_question_what_is_held_no_journal_of_the_owner_grows_here() ->
     assert lived(RoundWritten(2), CAME, RoundOver()) == [], "its round is to come"
 
 
+def test_parts_are_taken_in_the_round_that_is_written_until_that_question() -> None:
+    machine = Holder("beta", ("alpha", "beta", "gamma"))
+    assert not machine.takes(0)
+    machine.step(RoundWritten(3), 0.0)
+    assert machine.takes(3)
+    assert not machine.takes(2)
+    machine.step(RoundOver(), 0.0)
+    assert not machine.takes(3)
+    machine.step(RoundWritten(4), 0.0)
+    assert not machine.takes(3)
+    assert machine.takes(4)
+
+
 def test_an_owner_that_is_lost_is_told_nothing() -> None:
     lost = (CAME, OwnerLost("alpha"))
     assert lived(*lost, RoundWritten(3)) == []
