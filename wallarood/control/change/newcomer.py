@@ -80,6 +80,7 @@ class Newcomer:
         self.settings = settings
         self._connection: int | None = None
         self._ballot: Ballot = NO_BALLOT
+        self._epoch = 0
         self._change = staged
         self._copying = ""
         self._copied = ""
@@ -193,10 +194,13 @@ class Newcomer:
 
     def _stage(self, stage: say.Stage, now: float) -> list[do.Effect]:
         self._gives_up_at = now + self.settings.formation_deadline_s
-        if stage.ballot < self._ballot or not stage.change.has(self.settings.member):
+        # Each epoch has ballots of its own: that of another epoch may be the same.
+        asked, known = (stage.change.epoch, stage.ballot), (self._epoch, self._ballot)
+        if asked < known or not stage.change.has(self.settings.member):
             return []
-        if stage.ballot == self._ballot and self.phase is not Phase.ASKING:
+        if asked == known and self.phase is not Phase.ASKING:
             return self._say_staged() if self.phase is Phase.STAGED else []
+        self._epoch = stage.change.epoch
         self.phase, self._ballot, self._change = Phase.STAGING, stage.ballot, stage.change
         self._initializer = stage.initializer
         before = Layout(stage.previous, stage.old_members)

@@ -69,6 +69,20 @@ def test_it_says_that_it_has_staged_once_that_is_durable() -> None:
     assert sent(machine.step(said(1, STAGE), 0.0)) == [STAGED]
 
 
+def test_the_same_ballot_or_a_lower_one_in_a_later_epoch_is_another_change() -> None:
+    machine = in_doubt()
+    later = attrs.evolve(CHANGE, epoch=CHANGE.epoch + 1)
+    asked = attrs.evolve(STAGE, change=later)
+    (staging,) = of(StageChange, machine.step(said(1, asked), 0.0))
+    assert staging.record.change == later
+    assert sent(machine.step(said(1, STAGE), 0.0)) == [], "that epoch is over"
+    assert machine.step(ChangeStaged(BALLOT), 0.0) != []
+    latest = attrs.evolve(CHANGE, epoch=CHANGE.epoch + 2)
+    lower = attrs.evolve(STAGE, change=latest, ballot=Ballot(0, "a"))
+    (staging,) = of(StageChange, machine.step(said(1, lower), 0.0))
+    assert staging.record.change == latest
+
+
 def test_what_it_cannot_stage_it_says() -> None:
     machine = gamma()
     machine.step(said(1, STAGE), 0.0)
