@@ -34,7 +34,7 @@ def lived(seed: int) -> ChangingWorld:
 
 def lost(seed: int) -> ChangingWorld:
     """A life in which a worker and its disk are lost, of which the next one has a copy."""
-    return live(seed, ALL[: (3, 5, 3, 4)[seed % 4]], loses=True)
+    return live(seed, ALL[: (3, 5, 3, 4)[seed % 4]], loses=True, certifies=seed % 4 == 2)
 
 
 @pytest.mark.parametrize("first", chunks(SEEDS))

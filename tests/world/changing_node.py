@@ -164,7 +164,7 @@ class ChangingNode(Node):
             now=self.world.now,
             classes=self.world.bugs.classes,
             vote=self.disk.vote,
-            staged=next(iter(self.disk.changes), None) if record is None else None,
+            staged=next(reversed(self.disk.changes), None) if record is None else None,
         )
 
     def make_job(self, mine: SimRound) -> SimJob:

@@ -64,8 +64,8 @@ def missed(seed: int) -> None:
 
 
 def lost(seed: int) -> None:
-    """As change, and a host burns with its disk and is evicted."""
-    live(seed, NAMES[: (3, 5, 3, 4)[seed % 4]], loses=True)
+    """As change, and a host burns with its disk and is evicted, or lives and is certified dead."""
+    live(seed, NAMES[: (3, 5, 3, 4)[seed % 4]], loses=True, certifies=seed % 4 == 2)
 
 
 def healing(seed: int) -> None:
