@@ -124,9 +124,9 @@ def test_a_daily_job_reads_what_has_come_and_misses_nothing_that_went(tmp_path: 
 
 def test_one_large_file_is_read_in_parts_by_two_workers(tmp_path: Path) -> None:
     rng = random.Random(2)
-    lines = [f"{number} {'x' * rng.randrange(200)}" for number in range(50_000)]
+    lines = [f"{number} {'x' * rng.randrange(200)}" for number in range(300_000)]
     (tmp_path / "in.txt").write_text("".join(line + "\n" for line in lines))
-    app = application(tmp_path, 'w.FileSource("in.txt", split="1MiB")')
+    app = application(tmp_path, 'w.FileSource("in.txt", split="4MiB")')
     with hosts_in(tmp_path) as hosts:
         cluster = Killer(hosts, app, 2)
         cluster.until("running")

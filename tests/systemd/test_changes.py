@@ -276,7 +276,10 @@ def misses(asked: Host, lost: Host) -> None:
 def comes_back_as_a_stranger(lost: Host) -> None:
     """The host boots again with its old disk: its worker is refused, and says since when."""
     lost.boot()
-    wait_for("it is refused", lambda: lost.show("wallarood", "ExecMainStatus") == "76")
+    try:
+        wait_for("it is refused", lambda: lost.show("wallarood", "ExecMainStatus") == "76")
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{lost.journal()[-4000:]}") from error
     assert f"{lost.name} was evicted at epoch" in lost.journal()
 
 

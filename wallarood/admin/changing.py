@@ -9,6 +9,7 @@ import attrs
 from wallarood.admin.orders import OrderRefusedError
 from wallarood.control.change.events import ChangeWanted
 from wallarood.control.replicas.ring import holder_of
+from wallarood.control.worker_state import WorkerState
 from wallarood.model.change import ChangeKind
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import WorkerName
@@ -124,7 +125,7 @@ class ChangeOrders:
 
     def _topology(self) -> Topology:
         record = self.worker.node.record
-        if record is None:
+        if record is None or self.worker.node.state is WorkerState.OUTDATED:
             raise OrderRefusedError(f"not possible while the worker is {self.worker.phase_text}")
         return record.topology
 

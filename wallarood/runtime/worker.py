@@ -16,6 +16,7 @@ import trio
 from wallarood.control.change.effects import SetAside, TellOperator
 from wallarood.control.events import Event
 from wallarood.control.node import ClusterNode
+from wallarood.control.worker_state import WorkerState
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import Address, WorkerName
 from wallarood.model.messages import Listing, Member, RoundProposal, StatusTold, StatusWanted
@@ -231,6 +232,8 @@ class Worker:
             return "failed"
         if node.completed:
             return "completed"
+        if node.state is WorkerState.OUTDATED:  # the one that follows it in this process runs
+            return "recovering"
         if self.running is None or not self.running.ready.is_set():
             return "recovering" if node.has_run else "forming"
         return "running" if self.gate.is_open else "paused"

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
+from support.harness import wait_for
+
 QUIET = {"log_level": 0}
 Message = tuple[bytes | None, bytes | None, int]
 """Key, value and partition."""
@@ -41,20 +43,33 @@ class Topics:
 
     def produce(self, name: str, messages: Iterable[Message], **message: object) -> None:
         """Produce messages and wait until the broker has them."""
-        producer = Producer({**self.settings, "linger.ms": 5})
-        for key, value, partition in messages:
+        producer, refused = Producer({**self.settings, "linger.ms": 5}), list[object]()
+        given = list(messages)
+        # A broker that has just begun may not know of a new partition yet: they would be refused.
+        used = {partition for _, _, partition in given}
+        wait_for("its partitions are known", lambda: used <= set(self._known(name)))
+
+        def delivered(error: object, _: object) -> None:
+            if error is not None:
+                refused.append(error)
+
+        for key, value, partition in given:
             while True:
                 try:
-                    producer.produce(name, value, key, partition, **message)
+                    producer.produce(name, value, key, partition, on_delivery=delivered, **message)
                     break
                 except BufferError:
                     producer.poll(0.1)
         assert producer.flush(60) == 0
+        assert not refused, refused[:3]
+
+    def _known(self, name: str) -> Iterable[int]:
+        return self.admin.list_topics(name, timeout=30).topics[name].partitions
 
     def ends(self, name: str) -> dict[int, int]:
         """The offset after the last message of each partition, those not committed not counted."""
         consumer = self._consumer()
-        numbers = self.admin.list_topics(name, timeout=30).topics[name].partitions
+        numbers = self._known(name)
         ends = {
             number: consumer.get_watermark_offsets(TopicPartition(name, number), timeout=30)[1]
             for number in numbers
@@ -76,7 +91,7 @@ class Topics:
 
     def read(self, name: str) -> list[tuple[int, bytes | None, bytes | None]]:
         """Partition, key and value of all that is committed now, in order within a partition."""
-        waiting = set(self.admin.list_topics(name, timeout=30).topics[name].partitions)
+        waiting = set(self._known(name))
         consumer = self._consumer()
         partitions = [TopicPartition(name, number, 0) for number in waiting]
         # One that is written to faster than it is read here would have no other end.

@@ -151,12 +151,12 @@ def _wait(path: Path, timeout_s: float, answer: dict[str, Any]) -> None:
         elapsed_s = time.monotonic() - now
         try:
             cluster = client.cluster(path)
+            status = client.status(path)  # that of the cluster may be older than what was asked
         except client.NotAnsweringError:
             if asked in leaving and time.monotonic() - heard > ENDED_S:
                 return
             time.sleep(LOOK_S)
             continue
-        status = cluster.asked
         heard, asked = time.monotonic(), status.worker
         if (text := progress(cluster)) not in ("", said_last):
             print(text, file=sys.stderr, flush=True)
