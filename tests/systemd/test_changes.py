@@ -240,8 +240,7 @@ def replace_disk(operator: Operator, gamma: Host) -> None:
 def lose(operator: Operator, gamma: Host) -> None:
     """The others go on without a lost host; when it comes back it is told so."""
     alpha = operator.hosts[0]
-    gamma.do("cut")
-    operator.hosts.remove(gamma)
+    loses_power(operator, gamma)
     misses(alpha, gamma)
     planned = operator.does(alpha, "wallarooctl evict --dry-run gamma")
     assert "leaving: gamma; staying: alpha, beta" in planned
@@ -256,8 +255,7 @@ def lose(operator: Operator, gamma: Host) -> None:
 def lose_one_of_two(operator: Operator, beta: Host) -> None:
     """One of two goes on alone only if an operator says that the other is dead."""
     alpha = operator.hosts[0]
-    beta.do("cut")
-    operator.hosts.remove(beta)
+    loses_power(operator, beta)
     misses(alpha, beta)
     refused = alpha.try_("wallarooctl", "evict", "beta", "--lose-output").stderr.decode()
     assert "no majority" in refused
@@ -265,6 +263,13 @@ def lose_one_of_two(operator: Operator, beta: Host) -> None:
     is_at(operator, 7)
     commits(operator)
     comes_back_as_a_stranger(beta)
+
+
+def loses_power(operator: Operator, host: Host) -> None:
+    """Its power is cut, long after its application and keys were put there."""
+    host.run("sync")
+    host.do("cut")
+    operator.hosts.remove(host)
 
 
 def misses(asked: Host, lost: Host) -> None:
