@@ -3,6 +3,7 @@
 import random
 from pathlib import Path
 
+import pytest
 from support.growing import Growing
 from support.harness import wait_for
 from support.rests import RESTS, check_counted, counting
@@ -32,6 +33,7 @@ def test_whoever_is_killed_while_the_cluster_changes_nothing_is_lost(
     check_counted(tmp_path)
 
 
+@pytest.mark.long
 def test_the_initializer_leaves_and_what_cannot_be_is_refused(
     growing: Growing, tmp_path: Path
 ) -> None:

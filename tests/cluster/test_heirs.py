@@ -79,6 +79,8 @@ def test_two_hosts_burn_one_after_the_other_and_every_result_is_received_once(
             try:
                 wait_for("they run", lambda: all(e.phase() == "running" for e in workers.values()))
                 wait_for("checkpoints", lambda: committed(asked) > basis, wait_s=60)
+                # A stop does not wait long for a receiver that breaks its connections.
+                wait_for("some of each", lambda: len(counted(receiver)) == RESTS, wait_s=60)
             except AssertionError as error:
                 said = "\n".join(f"--- {n}\n{w.said[-4000:]}" for n, w in workers.items())
                 raise AssertionError(f"{error}\n{said}\n{receiver.wrong}") from error

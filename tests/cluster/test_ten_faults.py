@@ -258,9 +258,15 @@ def test_a_missing_worker(faulty: Faulty, look: Look, capsys: Say) -> None:
     assert "gamma" in look("WallaroodJobNotRunning")["wallarooctl why"]
     faulty.start("gamma", "--cluster-id", "auto")
     faulty.wait_until_running()
-    said = look("WallaroodRestarts")
-    row = next(line for line in said["wallarooctl top"].splitlines() if line.startswith("gamma"))
-    assert row.split()[-1] == "2"
+    rows: list[str] = []
+
+    def is_seen() -> bool:  # what the cluster answers may be of a moment before
+        lines = look("WallaroodRestarts")["wallarooctl top"].splitlines()
+        rows[:] = [each for each in lines if each.startswith("gamma")]
+        return bool(rows)
+
+    wait_for("gamma is seen again", is_seen)
+    assert [each.split()[-1] for each in rows] == ["2"]
 
 
 def test_every_step_of_the_runbook_was_done(

@@ -65,8 +65,8 @@ class Lone:
                 await trio.sleep(0.005)
 
     async def running(self) -> None:
-        """Wait until its job runs."""
-        await self.until(lambda: self.worker.phase == "running")
+        """Wait until its job runs, or has run: a short one is done before a look."""
+        await self.until(lambda: self.worker.phase in ("running", "completed"))
 
     async def leave(self) -> None:
         """End in an orderly way, as at SIGTERM when there is no time for a checkpoint."""

@@ -93,6 +93,7 @@ def test_the_readme_says_what_the_guide_says() -> None:
     assert set(commands) <= guide.commands
 
 
+@pytest.mark.long
 def test_all_that_the_guide_says(operator: Operator) -> None:
     alpha, beta, gamma = operator.hosts
     install(operator)
