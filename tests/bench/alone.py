@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from support.harness import free_port
+from support.ports import free_port
 
 CONTESTANTS = Path(__file__).with_name("contestants")
 CONFIG = '[checkpoint]\ninterval = "1s"\n'

@@ -9,7 +9,8 @@ import attrs
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from support.harness import Hosts, WorkerProcess, free_port, hosts_in, wait_for
+from support.harness import Hosts, WorkerProcess, hosts_in, wait_for
+from support.ports import free_port
 from support.servers.process import demand
 
 from wallarood.admin import client

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import attrs
 import pytest
-from support.harness import Hosts, WorkerProcess, free_port, hosts_in, wait_for
+from support.harness import Hosts, WorkerProcess, hosts_in, wait_for
+from support.ports import free_port
 
 from wallarood.model.cluster_record import RecordState
 from wallarood.storage.state_directory import look_into, open_state_directory

@@ -16,8 +16,9 @@ from typing import Any
 import attrs
 import pytest
 import trio
-from support.harness import free_port, hosts_in, wait_for
+from support.harness import hosts_in, wait_for
 from support.killer import Killer
+from support.ports import free_port
 from trio_websocket import ConnectionClosed, WebSocketRequest, serve_websocket
 
 RESTS = 7

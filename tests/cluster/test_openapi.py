@@ -14,7 +14,8 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import Case, GenerationMode
-from support.harness import WorkerProcess, free_port, hosts_in, wait_for
+from support.harness import WorkerProcess, hosts_in, wait_for
+from support.ports import free_port
 
 from wallarood.admin.web.api import API, PREFIX
 

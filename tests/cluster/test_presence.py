@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from support.cable import laid
-from support.harness import WorkerProcess, ended_well, free_port, hosts_in, wait_for
+from support.harness import WorkerProcess, ended_well, hosts_in, wait_for
 from support.oracle import check_slow_count
 from support.patience import in_time
+from support.ports import free_port
 
 
 def half_way(worker: WorkerProcess) -> bool:

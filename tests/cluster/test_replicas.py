@@ -8,9 +8,10 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from support.harness import NAMES, free_port, hosts_in, wait_for
+from support.harness import NAMES, hosts_in, wait_for
 from support.killer import Killer
 from support.oracle import check_slow_count
+from support.ports import free_port
 from support.rebuilding import inspected, rebuild, replica_of
 
 from wallarood.client import SourceClient

@@ -5,8 +5,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from support.harness import ended_well, free_port, hosts_in, wait_for
+from support.harness import ended_well, hosts_in, wait_for
 from support.patience import in_time
+from support.ports import free_port
 from support.receiver import Receiver
 
 SLOW_PREPARE = """

@@ -5,7 +5,8 @@ import http.client
 import socket
 from pathlib import Path
 
-from support.harness import WorkerProcess, free_port, hosts_in, wait_for
+from support.harness import WorkerProcess, hosts_in, wait_for
+from support.ports import free_port
 
 from wallarood.admin.web.listen import CONNECTIONS_MAX
 from wallarood.admin.web.routes import EVENT_STREAMS_MAX

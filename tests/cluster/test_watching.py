@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from support.harness import Hosts, WorkerProcess, hosts_in, wait_for
+from support.ports import free_port
 from support.scraped import samples
 
 from wallarood.admin.client import ask
-from wallarood.devcluster.local import free_port
 
 APPLICATION = """
 import time

@@ -5,7 +5,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from support.harness import WorkerProcess, count_lines, free_port, hosts_in, wait_for
+from support.harness import WorkerProcess, count_lines, hosts_in, wait_for
+from support.ports import free_port
 
 COUNTED = """
 import wallarood as w

@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 
 import pytest
 import trio
-from support.harness import free_port, hosts_in, wait_for
+from support.harness import hosts_in, wait_for
+from support.ports import free_port
 from support.servers.counting import Pair, count_into
 from support.servers.hooks import TOKEN, forget, received
 from support.servers.process import Server

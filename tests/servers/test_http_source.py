@@ -10,8 +10,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from support.harness import count_lines, free_port, hosts_in, wait_for
+from support.harness import count_lines, hosts_in, wait_for
 from support.killer import Killer
+from support.ports import free_port
 from support.web import post
 
 APPLICATION = """

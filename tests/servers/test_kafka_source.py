@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import trio
 from confluent_kafka import Producer
-from support.harness import free_port, wait_for
+from support.harness import wait_for
+from support.ports import free_port
 from support.servers.process import Server
 from support.servers.topics import Topics
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 import trio
-from support.harness import free_port
+from support.ports import free_port
 from support.servers.counting import check_all, count_into
 from support.servers.mosquitto import PASSWORD, USER, guarded_port
 from support.servers.process import Server

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import structlog
 import trio
-from support.harness import free_port
 from support.intakes import opened, read, read_on
+from support.ports import free_port
 from support.servers.counting import Pair, count_through
 from support.servers.mosquitto import PASSWORD, USER, Publisher, guarded_port
 from support.servers.process import Server

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import trio
-from support.harness import free_port
+from support.ports import free_port
 from support.servers.counting import count_into, count_through
 from support.servers.nats import api, send_all, stored, url
 from support.servers.nats import create as make_stream

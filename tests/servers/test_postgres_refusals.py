@@ -9,7 +9,8 @@ import psycopg
 import pytest
 import trio
 from servers.test_postgres_source import CONTEXT, next_of, opened
-from support.harness import free_port, wait_for
+from support.harness import wait_for
+from support.ports import free_port
 from support.servers import postgres as postgreses
 from support.servers.changes import NUMBERS, query, slot_of, where
 from support.servers.process import Server, serving

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 import trio
-from support.harness import free_port
+from support.ports import free_port
 from support.servers.changes import NUMBERS, query, where
 from support.servers.counting import check_last, count_into
 from support.servers.process import Server

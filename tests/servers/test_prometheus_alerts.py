@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from support.clusters import full_status
-from support.harness import free_port, hosts_in, wait_for
+from support.harness import hosts_in, wait_for
+from support.ports import free_port
 from support.servers import prometheus
 from support.servers.process import demand
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from support.harness import free_port
+from support.ports import free_port
 from support.servers.counting import check_last, count_into
 from support.servers.process import Server
 from support.servers.redis import ask, url

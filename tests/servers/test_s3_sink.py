@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pyarrow.parquet
 import pytest
-from support.harness import free_port
+from support.ports import free_port
 from support.servers.buckets import KEY, SECRET, Buckets
 from support.servers.process import Server
 

@@ -11,7 +11,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 import trio
-from support.harness import free_port
+from support.ports import free_port
 from support.servers.buckets import KEY, SECRET, Buckets
 from support.servers.process import Server
 

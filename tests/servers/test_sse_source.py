@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import structlog
 import trio
-from support.harness import free_port
 from support.intakes import opened, read, read_on
+from support.ports import free_port
 from support.servers.counting import RESTS, check_all, count_through
 from support.servers.hooks import forget, received
 from support.servers.process import Server

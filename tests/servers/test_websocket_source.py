@@ -9,8 +9,8 @@ import attrs
 import pytest
 import structlog
 import trio
-from support.harness import free_port
 from support.intakes import opened, read, read_on
+from support.ports import free_port
 from trio_websocket import ConnectionClosed, WebSocketRequest, serve_websocket
 
 import wallarood as w

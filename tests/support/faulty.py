@@ -9,7 +9,8 @@ from typing import Any
 import attrs
 from playwright.sync_api import Page
 
-from support.harness import NAMES, Hosts, WorkerProcess, free_port, wait_for
+from support.harness import NAMES, Hosts, WorkerProcess, wait_for
+from support.ports import free_port
 from wallarood.admin import client
 from wallarood.flow.keys import Partitioner
 

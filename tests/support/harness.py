@@ -16,9 +16,9 @@ import attrs
 from support.command import Done, wallarooctl
 from support.forked import Forked, forker, shares
 from support.patience import PATIENCE, WAIT_S, Wait
+from support.ports import free_port
 from wallarood.admin import client
 from wallarood.admin.status import Status
-from wallarood.devcluster.local import free_port
 from wallarood.model.errors import WallaroodError
 
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon")

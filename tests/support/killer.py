@@ -101,8 +101,9 @@ class Killer:
         return self.phases_now() == {phase}
 
     def until(self, phase: str, wait_s: float = 60.0) -> None:
-        """Wait until all workers are in *phase*."""
-        self.wait_for_all(f"all are {phase}", {phase}, wait_s=wait_s)
+        """Wait until all workers are in *phase*; a job that is completed has been running."""
+        later = ({"running", "completed"}, {"completed"}) if phase == "running" else ()
+        self.wait_for_all(f"all are {phase}", {phase}, *later, wait_s=wait_s)
 
     def wait_for_all(self, what: str, *wanted: set[str], wait_s: float = 60.0) -> None:
         """Wait until the phases of all workers are one of the sets that are *wanted*."""

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import attrs
 import pytest
+from support.ports import free_port
 
 from wallarood.client import SourceClient
 from wallarood.connectors.framing import Answer, frame, payload_of, sequence_of, take_frames
-from wallarood.devcluster.local import free_port
 from wallarood.model.errors import PeersGoneError, RefusedError
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import attrs
 
-from support.harness import free_port
+from support.ports import free_port
 from support.servers.certificates import Certificates
 from support.servers.process import Server, answers, no_program
 

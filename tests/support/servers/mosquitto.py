@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from support.harness import free_port
+from support.ports import free_port
 from support.servers.certificates import Certificate
 from support.servers.process import Server, answers, no_program
 

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import attrs
 import trio
 
-from support.harness import free_port, wait_for
+from support.harness import wait_for
+from support.ports import free_port
 from support.servers import nats as natses
 from support.servers.process import Server
 from wallarood.connectors.nats.server import Address, Connection

@@ -14,8 +14,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from support.harness import free_port
 from support.patience import Wait
+from support.ports import free_port
 
 REQUIRED = "WALLAROOD_REQUIRE_SERVERS"
 READY_S = 60.0

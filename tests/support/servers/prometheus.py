@@ -12,7 +12,8 @@ from typing import Any
 import attrs
 import pytest
 
-from support.harness import free_port, wait_for
+from support.harness import wait_for
+from support.ports import free_port
 from support.servers.process import REQUIRED, Server, answers, no_program
 
 RULES = Path(__file__).parents[3] / "packaging" / "prometheus" / "wallarood.rules.yml"

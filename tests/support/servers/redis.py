@@ -7,7 +7,7 @@ from typing import Any
 
 import hiredis
 
-from support.harness import free_port
+from support.ports import free_port
 from support.servers.certificates import Certificate
 from support.servers.process import Server, no_program
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import trio
-from support.harness import free_port
 from support.lone import Lone, lone_worker
+from support.ports import free_port
 
 import wallarood as w
 from wallarood.admin import client

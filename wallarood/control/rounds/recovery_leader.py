@@ -29,13 +29,7 @@ from wallarood.control.change.effects import FinishChange
 from wallarood.control.change.events import VoteWritten
 from wallarood.control.change.proposing.bids import Bids
 from wallarood.control.effects import Effect, Level, Report, SendToMember, WaitingFor
-from wallarood.control.events import (
-    Event,
-    MemberDown,
-    MemberMessage,
-    MemberUp,
-    TimerFired,
-)
+from wallarood.control.events import Event, MemberDown, MemberMessage, MemberUp, TimerFired
 from wallarood.control.machine import Table, transition
 from wallarood.control.rounds import choosing
 from wallarood.control.rounds.choosing import number_of
@@ -256,7 +250,7 @@ class RecoveryLeader:
             return self._nothing_common(known, now)
         checkpoint = max(common, key=number_of)
         line = max(each.line for each in everything)
-        if checkpoint.number < known.number or choosing.may_be_older(everything, checkpoint.number):
+        if checkpoint.number < known.number or self._may_be_older(checkpoint.number):
             line += 1
         self._proposal = RoundProposal(
             self._attempt,
@@ -274,6 +268,9 @@ class RecoveryLeader:
             *(SendToMember(name, self._proposal) for name in self._workers),
             self._waiting_for(),
         ]
+
+    def _may_be_older(self, number: int) -> bool:
+        return choosing.may_be_older(self._holdings.values(), number)
 
     def _nothing_common(self, known: CheckpointId, now: float) -> list[Effect]:
         """Somebody lacks what is known committed: tell it what is missing; the others wait."""

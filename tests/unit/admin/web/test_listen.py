@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import trio
 from support.clusters import healthy_cluster
+from support.ports import free_port
 
 from wallarood.admin.server import Answering
 from wallarood.admin.web import listen
 from wallarood.admin.web.listen import HttpSettings, TokenFile, serve_http, tls_of
-from wallarood.devcluster.local import free_port
 from wallarood.model.errors import CannotCreateError, ConfigurationError
 from wallarood.model.ids import Address
 from wallarood.net.authority import issue, make_authority

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import trio
 from support.certificates import Made, certified
-from support.harness import free_port
 from support.intakes import opened, read
+from support.ports import free_port
 from support.web import exchanged, posted
 
 import wallarood as w

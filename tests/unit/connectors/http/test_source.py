@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import trio
-from support.harness import free_port
+from support.ports import free_port
 from support.web import exchanged, post, posted
 
 import wallarood as w

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import trio.testing
-from support.harness import free_port
+from support.ports import free_port
 
 import wallarood as w
 from wallarood.connectors.nats.server import Address, Connection

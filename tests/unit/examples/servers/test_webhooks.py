@@ -5,7 +5,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from support.harness import count_lines, free_port, hosts_in, wait_for
+from support.harness import count_lines, hosts_in, wait_for
+from support.ports import free_port
 from support.web import post
 
 from wallarood.examples.servers.webhooks import app

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 import trio
-from support.harness import free_port
 from support.ledger_server import ledger_server, read_ledger
 from support.ledger_sink import LedgerSink
+from support.ports import free_port
 from support.shelf import Shelf
 
 from wallarood.testing.connectors.killing import cancelled_at, publish_and_die

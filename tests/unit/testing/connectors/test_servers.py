@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.harness import free_port
 from support.ledger_server import ledger_server, read_ledger
+from support.ports import free_port
 
 from wallarood.testing.connectors import ServerProcess
 

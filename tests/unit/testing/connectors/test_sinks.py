@@ -4,10 +4,10 @@ from pathlib import Path
 
 import attrs
 import pytest
-from support.harness import free_port
 from support.ledger_server import ledger_server, read_ledger
 from support.ledger_sink import LedgerSink
 from support.mistaken import MISTAKES, MistakenSink
+from support.ports import free_port
 from support.shelf import Shelf
 
 from wallarood.testing.connectors import SinkCase, prove_sink

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.harness import free_port
+from support.ports import free_port
 from support.web import post
 
 import wallarood as w
