@@ -15,6 +15,8 @@ from wallarood.wire.strict import StructureError, structure, unstructure
 ARCHIVES_MAX = 10
 SCHEMA_VERSION = 1
 EVICTED = "evicted.json"
+UNFOUNDED = "unfounded"
+"""The name of what has no record, as a worker leaves it that dies while it joins a cluster."""
 
 
 @attrs.frozen
@@ -53,18 +55,21 @@ def archives_in(directory: Path) -> list[Path]:
 def set_aside(directory: Path, name: str, spare: Path | None) -> Path:
     """Archive the present cluster under *name*; where it is.
 
-    The oldest archives above the limit are removed, but not *spare*. Raises CannotCreateError.
+    The oldest archives above the limit are removed, but not *spare*; of those without a record the
+    last stays, so that a worker which joins in vain does not push out what was a cluster. Raises
+    CannotCreateError.
     """
     folder = directory / "archive"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        numbers = map(_number_of, archives_in(directory))
+        before = archives_in(directory)
+        numbers = map(_number_of, before)
         target = folder / f"{max(numbers, default=0) + 1:06d}-{name}"
         archive_seat(directory)
         (directory / "cluster").rename(target)
-        for old in archives_in(directory)[:-ARCHIVES_MAX]:
-            if old != spare:
-                shutil.rmtree(old)
+        unfounded = [each for each in before if _name_of(each) == name == UNFOUNDED]
+        for old in {*archives_in(directory)[:-ARCHIVES_MAX], *unfounded} - {spare}:
+            shutil.rmtree(old)
         sync_directory(folder)
         sync_directory(directory)
     except OSError as error:
@@ -90,6 +95,10 @@ def _is_archive(path: Path) -> bool:
     """Whether a directory has the name of an archive."""
     number, _, cluster_id = path.name.partition("-")
     return path.is_dir() and number.isascii() and number.isdecimal() and bool(cluster_id)
+
+
+def _name_of(archive: Path) -> str:
+    return archive.name.partition("-")[2]
 
 
 def _number_of(archive: Path) -> int:

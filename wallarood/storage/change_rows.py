@@ -26,7 +26,7 @@ from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import DamagedStateError, LocalProtocolError
 from wallarood.model.messages.replicas import Chunk
 from wallarood.model.staging import StagedChange, StagedPart
-from wallarood.storage.checkpoint_files import looking_into, of_changes
+from wallarood.storage.checkpoint_files import looking_into, of_changes, was_opened
 from wallarood.storage.checkpoint_rows import (
     UNREADABLE,
     Chain,
@@ -230,7 +230,7 @@ def look_at_changes(path: Path) -> Found:
 
     Raises DamagedStateError: it is damaged. Raises CannotCreateError: the disk refuses.
     """
-    if not path.exists():
+    if not was_opened(path):
         return Found()
     with looking_into(path) as connection:
         return Found(
@@ -242,8 +242,7 @@ def look_at_changes(path: Path) -> Found:
 
 def adopted_record(path: Path) -> ClusterRecord | None:
     """The record of the epoch that was adopted last; None: none ever was. Raises as above."""
-    # Who has that journal died before anything was adopted, as it put the database into WAL mode.
-    if not path.exists() or path.with_name(f"{path.name}-journal").exists():
+    if not was_opened(path):
         return None
     with looking_into(path) as connection:
         return _read(connection, path, RECORD, kind=ClusterRecord)

@@ -83,6 +83,15 @@ def open_checkpoints(path: Path, cluster_id: ClusterId) -> CheckpointStore:
         return read_checkpoints(path, connection, cluster_id)
 
 
+def was_opened(path: Path) -> bool:
+    """Whether there is a database that was opened before: a new one has no rows of changes.
+
+    A worker that has left a rollback journal died as it first put the database into WAL mode. That
+    can be rolled back only by who opens it for writing.
+    """
+    return path.exists() and not path.with_name(f"{path.name}-journal").exists()
+
+
 def inspect_checkpoints(path: Path, cluster_id: ClusterId) -> CheckpointStore:
     """Open the database for reading only, also while a worker uses it: as it is now.
 

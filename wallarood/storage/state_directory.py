@@ -32,7 +32,7 @@ from wallarood.model.errors import (
 )
 from wallarood.model.ids import ClusterId, Incarnation, WorkerName
 from wallarood.storage import seat
-from wallarood.storage.archives import archives_in, set_aside, with_archived
+from wallarood.storage.archives import UNFOUNDED, archives_in, set_aside, with_archived
 from wallarood.storage.change_rows import ChangeRows, Found, adopted_record, look_at_changes
 from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
 from wallarood.storage.checkpoints import CheckpointStore
@@ -204,7 +204,7 @@ class StateDirectory:
         with suppress(DamagedStateError):
             if (where := self.archive_record(spare=spare)) is not None:
                 return where
-            name = "unfounded"
+            name = UNFOUNDED
         return set_aside(self.path, name, spare) if self.cluster_path.exists() else None
 
     def never(self, cluster_id: ClusterId) -> bool:

@@ -8,6 +8,7 @@ from wallarood.model.errors import CannotCreateError, DamagedStateError
 from wallarood.model.ids import Address
 from wallarood.storage.archives import (
     ARCHIVES_MAX,
+    UNFOUNDED,
     Evicted,
     archives_in,
     forget_evicted,
@@ -32,6 +33,13 @@ def test_the_oldest_go_but_one_that_is_spared_stays(tmp_path: Path) -> None:
     names = [each.name for each in archives_in(tmp_path)]
     assert names == sorted(names)
     assert names[-1] == f"{ARCHIVES_MAX + 2:06d}-wc-{ARCHIVES_MAX + 1}"
+
+
+def test_a_worker_that_joins_in_vain_does_not_push_out_what_was_a_cluster(tmp_path: Path) -> None:
+    first = archived(tmp_path, "wc-0")
+    for _ in range(ARCHIVES_MAX + 1):
+        last = archived(tmp_path, UNFOUNDED)
+    assert archives_in(tmp_path) == [first, last]
 
 
 def test_what_is_no_archive_is_left_out(tmp_path: Path) -> None:

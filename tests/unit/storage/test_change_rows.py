@@ -326,6 +326,7 @@ def test_who_died_while_the_database_was_first_opened_has_the_record_that_it_had
     subprocess.run([sys.executable, "-c", code, str(state.checkpoints_path)], check=True)
     assert state.checkpoints_path.with_name("checkpoints.db-journal").exists()
     assert state.load_record() == first
+    assert state.look_at_changes() == Found(), "a joiner would never start again"
     state.open_checkpoints(CLUSTER).close()
     assert state.load_record() == first
     state.close()

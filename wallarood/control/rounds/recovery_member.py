@@ -249,11 +249,16 @@ class RecoveryMember:
             return []
         if self.phase is Phase.REPORTED:
             if proposal.attempt != self._asked.attempt:
-                return []
+                return self._other_is_heeded()
             self.phase, self._proposal = Phase.WRITING, proposal
             return [WriteRound(proposal)]
         known = self._proposal is not None and proposal.round == self._proposal.round
         return [SendToMember(self._leader, RoundAccepted(proposal.round))] if known else []
+
+    def _other_is_heeded(self) -> list[Effect]:
+        """The leader may not have heard what was asked here since, and wait for an answer."""
+        asked = self._asked.ballot != NO_BALLOT and self._asker != self._leader
+        return [SendToMember(self._leader, Outbid(self._heeded))] if asked else []
 
     def _written(self, round_: int) -> list[Effect]:
         assert self._proposal is not None

@@ -192,6 +192,13 @@ def test_what_is_lower_than_what_was_promised_is_not_heeded() -> None:
     assert voter(vote=Vote(1, HIGH)).step(accept(LOW), 0.0) == to_leader(Outbid(HIGH))
 
 
+def test_a_leader_that_proposes_a_round_and_missed_a_later_question_is_told_of_it() -> None:
+    """Nobody else may tell it: who has asked may be gone, and it would wait for an answer."""
+    later = (asked(HIGH, "d", "beta"), VoteWritten(Vote(1, HIGH)), HoldingsRead(held("d")))
+    machine = voter(collect("a"), HoldingsRead(held("a")), *later)
+    assert machine.step(choice("a"), 0.0) == to_leader(Outbid(HIGH))
+
+
 def test_an_acceptance_is_durable_before_it_is_said_and_said_again_when_asked() -> None:
     machine = voter(asked(LOW), VoteWritten(PROMISED), HoldingsRead(held("c")))
     assert machine.step(accept(LOW), 0.0) == [WriteVote(BOUND)]

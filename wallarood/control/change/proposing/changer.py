@@ -109,7 +109,7 @@ class Changer:
         """Do what is done with an event that the table lets in."""
         match event:
             case MemberUp(member):
-                return self.proposal.ask([member.name])
+                return self.proposal.ask_again(member.name)
             case TimerFired():
                 return self._timer(now)
             case VoteWritten(vote):
@@ -294,7 +294,7 @@ class Changer:
     def _another_asks(self, question: str, ballot: Ballot, now: float) -> list[Effect]:
         if question == self.proposal.question:
             return []
-        self.proposal.bids.heard(ballot)
+        self.proposal.another_asks(ballot)
         self._propose_at = self._next_turn(now)
         counts = not self.proposal.asks or self.proposal.bids.outbid
         return self.proposal.end("the cluster recovers") if counts else []

@@ -48,6 +48,8 @@ class Proposal:
     """What is foreseen of the next epoch, where it is copied ahead."""
     frozen: int = 0
     """The checkpoint after whose barrier no source moves."""
+    abandoned: bool = False
+    """Whether one was abandoned, and nothing was heard of a round that follows from that."""
     _questions: int = 0
     _copies: int = 0
 
@@ -145,6 +147,17 @@ class Proposal:
             [] if wanted is None else [each for name in absent for each in self._to(name, wanted)]
         )
 
+    def ask_again(self, name: WorkerName) -> list[Effect]:
+        """A member is back: what it may have missed. The leader must hear of one abandoned."""
+        is_over = self.abandoned and self.phase is Phase.IDLE and name == self.view.leader
+        over = [SendToMember(name, say.ChangeProgress(self.bids.ballot, ""))] if is_over else []
+        return [*over, *self.ask([name])]
+
+    def another_asks(self, ballot: Ballot) -> None:
+        """A round or a change is under way that others know of."""
+        self.abandoned = False
+        self.bids.heard(ballot)
+
     def _wanted(self) -> say.ControlMessage | None:
         record, change, ballot = self.view.record, self.change, self.bids.ballot
         if self.phase is Phase.COPYING and self.topology is not None:
@@ -195,6 +208,7 @@ class Proposal:
 
     def abandon(self, why: str) -> list[Effect]:
         """Nothing was accepted: tell all, so that the leader begins a round in this epoch."""
+        self.abandoned = True
         said = Report(f"the change is abandoned: {why}", Level.WARNING)
         return [said, *self.tell_progress(""), *self.end(why)]
 

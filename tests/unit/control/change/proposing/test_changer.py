@@ -13,7 +13,7 @@ from wallarood.control.change.proposing.changer import BOUND_WAIT_S, Changer
 from wallarood.control.change.proposing.changer_phases import Phase
 from wallarood.control.change.view import View
 from wallarood.control.effects import Effect, Report, SendToMember
-from wallarood.control.events import Event, MemberMessage, TimerFired
+from wallarood.control.events import Event, MemberMessage, MemberUp, TimerFired
 from wallarood.model import messages as say
 from wallarood.model.change import Change, ChangeKind, Gone, Vote, Why
 from wallarood.model.cluster_record import ClusterRecord
@@ -275,6 +275,22 @@ def test_a_step_that_takes_too_long_ends_it() -> None:
     machine = changer("alpha", None, *FROZEN)
     over = told(machine.step(TimerFired(), 61.0), say.ChangeProgress)
     assert {message.text for message in over.values()} == {""}
+
+
+def test_a_leader_that_was_away_when_a_change_was_abandoned_hears_of_it_when_it_is_back() -> None:
+    """All sources stand still, and only the leader can begin another round."""
+    leaves = attrs.evolve(SHRINK, names=("alpha",))
+    machine = changer("beta", None, ChangeWanted(leaves))
+    for name in ("beta", "gamma"):
+        machine.step(heard(name, say.CopiedAhead(machine.proposal.copies, name)), 0.0)
+    machine.step(heard("alpha", say.TakeCheckpoint(7, say.Purpose.CHANGE)), 0.0)
+    machine.step(TimerFired(), 61.0)
+    assert machine.phase is Phase.IDLE
+    assert machine.step(MemberUp(member("gamma")), 62.0) == []
+    over = {"alpha": say.ChangeProgress(NO_BALLOT, "")}
+    assert told(machine.step(MemberUp(member("alpha")), 62.0), say.ChangeProgress) == over
+    machine.step(heard("alpha", say.Collect("a round", NO_BALLOT)), 63.0)
+    assert machine.step(MemberUp(member("alpha")), 64.0) == []
 
 
 def test_what_is_being_accepted_is_never_given_up_by_who_proposes() -> None:
