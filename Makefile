@@ -11,7 +11,7 @@ SEEDS ?= 100000
 KIND ?= cluster
 KILLS ?= 500
 CHANGES ?= 50
-JOBS ?= 3
+JOBS ?= 4
 RUNS ?= 5
 MINUTES ?= 20
 BENCH_OUTPUT ?= $(CURDIR)/bench.json
@@ -62,6 +62,9 @@ demo: .venv/.installed
 
 chaos: .venv/.installed
 	@$(BIN)/wallarood demo word_count --workers $(WORKERS) --chaos
+
+# Each of the processes would compile a thousand files anew.
+test test-all: export PYTHONDONTWRITEBYTECODE :=
 
 test: .venv/.installed
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadscope

@@ -1,6 +1,8 @@
 """What holds for all tests."""
 
 import functools
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,15 @@ PROCESSORS = [
 """What is done with logs of code that runs in a test itself. Where rich is installed, which other
 libraries bring, structlog would show all variables of each traceback, for minutes.
 """
+
+
+def pytest_collection_finish() -> None:
+    """Keep compiled what is collected, and nothing after it.
+
+    Tests write applications anew within a second, by which compiled ones would not be known as old.
+    """
+    sys.dont_write_bytecode = True
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
 
 def pytest_runtest_setup() -> None:

@@ -18,8 +18,11 @@ NUMBERS = itertools.count()
 
 
 def tried(trial: Trial) -> list[Any]:
-    """The systems for which that is tried in each run."""
-    return [name for name, entry in SYSTEMS.items() if trial not in entry.by_hand]
+    """The systems for which that is tried in each run; with brokers of Kafka it takes long."""
+    names = [name for name, entry in SYSTEMS.items() if trial not in entry.by_hand]
+    return [
+        pytest.param(each, marks=pytest.mark.long) if each == "kafka" else each for each in names
+    ]
 
 
 @pytest.fixture

@@ -77,19 +77,23 @@ class Growing:
         return asking
 
     def kill_at_a_moment(self, rng: random.Random, name: str) -> None:
-        """SIGKILL, and a new start unless the worker has left meanwhile."""
+        """SIGKILL, and a new start unless the worker has left meanwhile: it would join anew."""
         threading.Event().wait(rng.random())
         worker = self.workers[name]
         worker.process.kill()
-        if worker.wait() == 0:
-            return
-        self.start(name)
+        if worker.wait() != 0 and not self._has_left(name):
+            self.start(name)
+
+    def _has_left(self, name: str) -> bool:
+        """Whether *name* has set its state aside, though it may not have come to its end."""
+        state = self.hosts.directory / "state" / name
+        return name == self.leaving and not (state / "cluster").exists()
 
     def settle(self, epoch: int, asking: "threading.Thread | None") -> None:
         """Wait until the change is done."""
         if asking is not None:
             gone = self.workers.pop(self.leaving)
-            assert gone.wait(60) == 0, gone.said
+            assert gone.wait(60) == 0 or self._has_left(gone.name), gone.said
             self.leaving = ""
             asking.join(60)
             assert not asking.is_alive()

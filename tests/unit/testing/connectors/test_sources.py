@@ -133,7 +133,13 @@ async def test_a_source_that_is_right_is_proven(shelves: Path, tmp_path: Path) -
     assert "said: shelves: position 7 of a is gone" in proof.shown["position gone"]
 
 
-@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        pytest.param(each, marks=pytest.mark.long) if each == "holds the event loop" else each
+        for each in MISTAKES
+    ],
+)
 async def test_a_mistake_is_found(mistake: str, shelves: Path, tmp_path: Path) -> None:
     trial, said = MISTAKES[mistake]
     with pytest.raises(AssertionError, match=f"{trial}: .*{said}"):
