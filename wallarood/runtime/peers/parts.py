@@ -5,7 +5,8 @@
 # pieces that a frame has room for, and only as far as the other end has given credit: that end
 # gives it for what it has made durable, so neither end keeps more than a window and a chunk.
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Generator, Iterator
 from typing import TypeAlias
 
 import attrs
@@ -69,15 +70,17 @@ class Conversation:
 
 @attrs.define(eq=False)
 class Allowance:
-    """How many bytes of chunks may still be sent."""
+    """How many bytes of chunks may still be sent; for more it is waited for `patience_s`."""
 
     left: int = WINDOW_BYTES
+    patience_s: float = math.inf
     _more: Waker = attrs.field(factory=Waker, init=False)
 
     async def spend(self, size_bytes: int) -> None:
-        """Return when *size_bytes* may be sent."""
+        """Return when *size_bytes* may be sent. Raises trio.TooSlowError: nothing was taken."""
         while self.left <= 0:
-            await self._more.wait()
+            with trio.fail_after(self.patience_s):
+                await self._more.wait()
         self.left -= size_bytes
 
     def add(self, credit: Credit) -> None:
@@ -96,16 +99,21 @@ async def send_part(
 ) -> None:
     """Send a whole part; *on_sent* is told how many bytes of chunks each piece has had.
 
-    Raises what reading *chunks* raises, and as `Conversation.say`.
+    *chunks* are closed in any case: SQLite keeps all that is written while they are read. Raises
+    what reading *chunks* raises, as `Conversation.say`, and as `Allowance.spend`.
     """
-    await conversation.say(head)
-    while (some := await trio.to_thread.run_sync(next, chunks, None)) is not None:
-        for chunk in some:
-            for piece in pieces_of(chunk):
-                await allowance.spend(len(piece.data))
-                await conversation.say(piece)
-                on_sent(len(piece.data))
-    await conversation.say(PartEnd(head.part))
+    try:
+        await conversation.say(head)
+        while (some := await trio.to_thread.run_sync(next, chunks, None)) is not None:
+            for chunk in some:
+                for piece in pieces_of(chunk):
+                    await allowance.spend(len(piece.data))
+                    await conversation.say(piece)
+                    on_sent(len(piece.data))
+        await conversation.say(PartEnd(head.part))
+    finally:
+        if isinstance(chunks, Generator):
+            chunks.close()
 
 
 def pieces_of(chunk: Chunk) -> Iterator[PartPiece]:

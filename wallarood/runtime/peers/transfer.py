@@ -37,6 +37,8 @@ TAKE_BYTES = 1 << 20
 """About how much is handed on at once."""
 SILENCE_S = 30.0
 """When nothing has come for so long of a part that is wanted, the connection is dead."""
+TAKEN_S = 300.0
+"""How long who wants a part may take nothing of it: what is read stays in SQLite's log so long."""
 
 ReadPart: TypeAlias = Callable[[PartWanted], tuple[PartHead, Chunks]]
 """What reads a part from a store; it blocks. Raises WallaroodError: it has none, or cannot."""
@@ -51,9 +53,10 @@ async def serve_parts(
 ) -> None:
     """Send every part and all files that are asked for, until the connection ends.
 
-    Raises RemoteProtocolError: the peer sent what it must not.
+    Raises RemoteProtocolError: the peer sent what it must not. Raises trio.TooSlowError: it takes
+    nothing for too long.
     """
-    allowance = Allowance()
+    allowance = Allowance(patience_s=TAKEN_S)
     wanted_in, wanted_out = trio.open_memory_channel[PartWanted | FilesWanted](1)
 
     async def answer() -> None:

@@ -83,6 +83,33 @@ async def test_no_more_is_under_way_than_was_taken() -> None:
         assert sent == 40 * PIECE_BYTES
 
 
+async def test_who_takes_nothing_for_long_holds_open_nothing_that_is_read() -> None:
+    """SQLite keeps all that is written as long as somebody reads from before."""
+    closed = []
+
+    def chunks() -> Iterator[list[Chunk]]:
+        try:
+            while True:
+                yield [Chunk("count", 1, 0, bytes(PIECE_BYTES))]
+        finally:
+            closed.append(True)
+
+    reading = chunks()
+    async with data_channels() as (ours, theirs), trio.open_nursery() as nursery:
+        hearing = Conversation(theirs, FrameDecoder(1 << 20))
+
+        async def take_what_comes() -> None:
+            while await hearing.hear() is not None:
+                pass
+
+        nursery.start_soon(take_what_comes)
+        talking, allowance = Conversation(ours, FrameDecoder(1 << 20)), Allowance(patience_s=0.01)
+        with pytest.raises(trio.TooSlowError):
+            await send_part(talking, HEAD, reading, allowance=allowance)
+        assert closed
+        nursery.cancel_scope.cancel()
+
+
 async def test_what_came_with_the_hello_is_heard_first() -> None:
     async with data_channels() as (ours, theirs):
         from_there = Conversation(theirs, FrameDecoder(1 << 20))

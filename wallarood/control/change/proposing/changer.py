@@ -180,7 +180,7 @@ class Changer:
         if effects := self._door.turned_away(connection, join, plan):
             return effects
         current = self.proposal.plan if self.phase is not Phase.IDLE else None
-        if self._door.again(connection, plan, current):
+        if self._door.again(connection, plan, current, now=now):
             return self.proposal.ask([join.member.name])
         return self._asked(plan, Asker(connection=connection), now)
 
@@ -283,7 +283,7 @@ class Changer:
             self.proposal.plan, self._propose_at = None, self._next_turn(now)
             return self._collect(now)
         progress = self.proposal.progress
-        if self.phase in (Phase.STAGING, Phase.COPYING) and self.proposal.all_here:
+        if self.phase in (Phase.STAGING, Phase.COPYING) and self.proposal.all_here(now):
             self._until = min(now + self._wait_s, self._limit)
         if now >= self._until and self.phase is not Phase.ACCEPTING:
             return self.proposal.give_up(f"no progress for {self._wait_s:g} s, {progress}")

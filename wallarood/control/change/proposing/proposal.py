@@ -118,13 +118,12 @@ class Proposal:
             return self.topology.workers
         return self.view.workers
 
-    @property
-    def all_here(self) -> bool:
+    def all_here(self, now: float) -> bool:
         """Whether those that have something left to do in this phase are heard of."""
         left = set(self.everybody) - self.done
         members = set(self.view.workers) - {self._joiner}
         away = left & set(self.view.away) & members
-        return not away and (left <= members or self.door.is_there)
+        return not away and (left <= members or self.door.is_there(now))
 
     @property
     def progress(self) -> str:

@@ -25,6 +25,9 @@ from wallarood.model.messages import (
     JoinRunning,
 )
 
+SILENT_S = 10.0
+"""For how long a worker that wants to join may say nothing: it asks again every second."""
+
 
 @attrs.frozen
 class Asker:
@@ -41,6 +44,8 @@ class Door:
     _view: View
     _asker: Asker = attrs.field(factory=Asker, init=False)
     """Who has asked for the change that is made."""
+    _heard_at: float = attrs.field(default=0.0, init=False)
+    """When the worker that wants to join last asked."""
     _expected: dict[WorkerName, ChangeRequest] = attrs.field(factory=dict, init=False)
     """The members that an operator has said to replace: their names may come in other seats."""
 
@@ -74,13 +79,13 @@ class Door:
             return []
         return refuse(connection, objections.to_another(name, self._view.record.cluster_id))
 
-    def again(self, connection: int, plan: Plan, current: Plan | None) -> bool:
+    def again(self, connection: int, plan: Plan, current: Plan | None, *, now: float) -> bool:
         """Whether a worker asks again whose change is being made: it is on this connection now."""
         ours = current.request.joiner if current is not None else None
         joiner = plan.request.joiner
         if ours is None or joiner is None or (ours.name, ours.seat) != (joiner.name, joiner.seat):
             return False
-        self._asker = Asker(connection=connection)
+        self._asker, self._heard_at = Asker(connection=connection), now
         return True
 
     def answer(self, plan: Plan, asker: Asker, busy: str) -> tuple[list[Effect], bool]:
@@ -122,10 +127,9 @@ class Door:
         connection = self._asker.connection
         return [] if connection is None else [SendOnConnection(connection, message)]
 
-    @property
-    def is_there(self) -> bool:
-        """Whether the worker that wants to join is connected."""
-        return self._asker.connection is not None
+    def is_there(self, now: float) -> bool:
+        """Whether the worker that wants to join is connected, and runs."""
+        return self._asker.connection is not None and now - self._heard_at < SILENT_S
 
     def lost(self, connection: int) -> list[Effect]:
         """A connection is closed."""

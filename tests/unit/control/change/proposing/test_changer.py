@@ -401,6 +401,28 @@ def test_who_joins_stages_its_part_on_the_connection_that_it_asks_on() -> None:
     assert machine.phase is Phase.ACCEPTING
 
 
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_joiner_that_was_stopped_holds_up_the_cluster_for_no_longer_than_a_step(
+    runs: bool,
+) -> None:
+    """Its connection lives: a process that is stopped closes none."""
+    machine = changer("alpha")
+    machine.step(said(8, join()), 0.0)
+    copied = heard("gamma", say.CopiedAhead(COPIES, "gamma"))
+    for event in (*COPIED, copied, said(8, say.CopiedAhead(COPIES, "omega")), *PUBLISHED[3:]):
+        machine.step(event, 0.0)
+    for name in TRIO:
+        machine.step(holds(machine, name), 0.0)
+    for name in TRIO:
+        machine.step(heard(name, say.Staged(FIRST, name, NO_SEAT)), 0.0)
+    for now in range(1, 100):
+        if runs:
+            machine.step(said(8, join()), now)
+        if machine.deadline is not None:
+            machine.step(TimerFired(), now)
+    assert machine.phase is (Phase.STAGING if runs else Phase.IDLE)
+
+
 def test_a_cluster_that_plans_no_changes_says_so() -> None:
     machine = Changer(View(member("alpha"), HERE, running=True), None, now=0.0)
     request = attrs.evolve(SHRINK, kind=ChangeKind.EVICT)

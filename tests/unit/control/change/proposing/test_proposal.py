@@ -103,16 +103,16 @@ def test_it_is_decided_when_a_majority_has_accepted(
 
 def test_it_waits_for_nobody_who_has_done_what_is_asked() -> None:
     proposal = proposed(Phase.ACCEPTING, WITHOUT_GAMMA, "alpha")
-    assert proposal.all_here
+    assert proposal.all_here(0.0)
     assert proposal.progress.endswith("waiting for beta, gamma")
     proposal.view.is_down("gamma")
-    assert not proposal.all_here
+    assert not proposal.all_here(0.0)
     proposal.done.add("gamma")
-    assert proposal.all_here
+    assert proposal.all_here(0.0)
 
 
 def test_it_waits_for_who_joins_until_that_is_connected() -> None:
-    assert not proposed(Phase.STAGING, changed(HERE, *TRIO, "delta")).all_here
+    assert not proposed(Phase.STAGING, changed(HERE, *TRIO, "delta")).all_here(0.0)
 
 
 def test_who_leaves_does_not_hear_the_decision_from_who_proposed_it() -> None:
