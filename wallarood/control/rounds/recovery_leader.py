@@ -84,7 +84,7 @@ class RecoveryLeader:
         self._proposal: RoundProposal | None = None
         self._accepted_by: set[WorkerName] = set()
         self._ask_again_at = 0.0
-        self._bids = Bids(me.name, vote.promised if vote else NO_BALLOT)
+        self._bids = Bids.after(me.name, vote or Vote(1))
         self._yielded_to = me.name
         self._newer = NewerVersions()
 

@@ -2,7 +2,11 @@
 
 import attrs
 
+from wallarood.model.change import Vote
 from wallarood.model.ids import NO_BALLOT, Ballot, WorkerName
+
+OF_AN_EPOCH = 1 << 20
+"""So many numbers are those of one epoch: what is said late in another is not of a bid of that."""
 
 
 @attrs.define
@@ -17,6 +21,13 @@ class Bids:
     known: Ballot = NO_BALLOT
     ballot: Ballot = NO_BALLOT
     """The last bid."""
+    above: int = 0
+    """No bid has this number or a lower one."""
+
+    @classmethod
+    def after(cls, name: WorkerName, vote: Vote) -> "Bids":
+        """Those of a worker in the epoch of its *vote*."""
+        return cls(name, vote.promised, above=(vote.epoch - 1) * OF_AN_EPOCH)
 
     def heard(self, ballot: Ballot) -> None:
         """Somebody heeds *ballot*."""
@@ -24,7 +35,7 @@ class Bids:
 
     def bid(self) -> Ballot:
         """A ballot above all that is known."""
-        self.ballot = Ballot(self.known.counter + 1, self.name)
+        self.ballot = Ballot(max(self.known.counter, self.above) + 1, self.name)
         self.heard(self.ballot)
         return self.ballot
 

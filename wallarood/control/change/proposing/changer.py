@@ -77,7 +77,7 @@ class Changer:
         self._view, self._replan, self._wait_s = view, replan, wait_s
         self._vote = vote or Vote(view.epoch)
         self._door = Door(view)
-        self.proposal = Proposal(view, self._door, Bids(view.me.name, self._vote.promised))
+        self.proposal = Proposal(view, self._door, Bids.after(view.me.name, self._vote))
         self._ask_at = self._until = self._limit = 0.0
         self._propose_at = self._next_turn(now)
 
