@@ -14,7 +14,7 @@
 # fire again.
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import compress, islice
 from operator import not_
 from typing import Any
@@ -72,14 +72,24 @@ class Choice:
     slots: frozenset[int]
     partitions: int
 
-    def of(self, chunk: bytes, keys: list[list[Any]] | None = None) -> bytes:
+    def of(
+        self,
+        chunk: bytes,
+        keys: list[list[Any]] | None = None,
+        *,
+        rest: Callable[[], None] = lambda: None,
+    ) -> bytes:
         """What a chunk has of the slots, may be empty; its keys are added to *keys*.
 
-        Raises ApplicationError: a state cannot be read or migrated.
+        *rest* is called after each piece of the chunk, some milliseconds of work. Raises
+        ApplicationError: a state cannot be read or migrated.
         """
-        state = self.state
+        state, found = self.state, []
         pieces = decode_pieces(chunk, computation=state.computation, versions=_versions_of(state))
-        return b"".join(part for piece in pieces for part in self._of_piece(piece, keys))
+        for piece in pieces:
+            found += self._of_piece(piece, keys)
+            rest()
+        return b"".join(found)
 
     def _of_piece(self, piece: Piece, noted: list[list[Any]] | None) -> list[bytes]:
         if piece.states is DELETED and not piece.keys:

@@ -10,7 +10,7 @@
 # Part of it may have come while records flowed. What has changed since is all that is asked for
 # then, if those chunks are still what the state is made of.
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import attrs
@@ -20,7 +20,7 @@ import trio
 from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.state.moving import put_together
 from wallarood.model.change import PartName
-from wallarood.model.errors import PeersGoneError, RemoteProtocolError
+from wallarood.model.errors import PeersGoneError, RemoteProtocolError, WallaroodError
 from wallarood.model.ids import ClusterId, Member, WorkerName
 from wallarood.model.messages.replicas import (
     Chunk,
@@ -50,6 +50,24 @@ class OutdatedError(Exception):
     """What has come before is not what the state is made of any longer."""
 
 
+async def all_of(calls: Iterable[Callable[[], Awaitable[None]]]) -> None:
+    """Do all *calls* at the same time; the first that fails ends the others, and raises here."""
+    failed: list[Exception] = []
+    async with trio.open_nursery() as nursery:
+
+        async def run(call: Callable[[], Awaitable[None]]) -> None:
+            try:
+                await call()
+            except (WallaroodError, OutdatedError) as error:
+                failed.append(error)
+                nursery.cancel_scope.cancel()
+
+        for call in calls:
+            nursery.start_soon(run, call)
+    for error in failed:
+        raise error
+
+
 @attrs.define(eq=False)
 class Collected:
     """What has come to *worker* for *takeover*, and is written under staging `number`.
@@ -65,6 +83,8 @@ class Collected:
     staged: dict[str, int] = attrs.field(factory=dict)
     states: dict[tuple[str, WorkerName], KeyedState] = attrs.field(factory=dict)
     there: dict[WorkerName, tuple[ChunkGroup, ...]] = attrs.field(factory=dict)
+    _come: dict[WorkerName, tuple[int, int]] = attrs.field(factory=dict)
+    """How many chunks have come of how many, by owner."""
 
     async def stored(self, call: Callable[[ChangeStore], T]) -> T:
         """Have the store do *call*."""
@@ -85,13 +105,17 @@ class Collected:
         if not chunks:
             return
         after = self.staged.get(name, 0)
+        self.staged[name] = after + len(chunks)  # now: another owner's may come meanwhile
         await self.stored(lambda store: store.add(self.number, name, chunks, after=after))
-        self.staged[name] = after + len(chunks)
 
-    def tell(self, chunks: int, total: int) -> None:
-        """How far it has come, for status."""
-        done = 100 * chunks // max(1, total)
-        self.worker.change.moving = f"{self.takeover.moving}: {done} %"
+    def tell(self, owner: WorkerName = "", chunks: int = 0, total: int = 0) -> None:
+        """How far it has come, for status: of *owner* so many chunks of a *total*."""
+        if not (moving := self.takeover.moving):
+            return
+        if total:
+            self._come[owner] = chunks, total
+        come, expected = (sum(each) for each in zip((0, 1), *self._come.values(), strict=True))
+        self.worker.change.moving = f"{moving}: {100 * come // expected} %"
         self.worker.notify()
 
     def state_of(self, part: Part, owner: WorkerName) -> KeyedState:
@@ -169,7 +193,8 @@ class Collector:
         if part is not None and part.comes_by_key:
             await self._end()
         self._chunks += len(chunks)
-        self.collected.tell(self._chunks, head.chunks)
+        before = sum(each.count for each in self.collected.there.get(self.owner, ()))
+        self.collected.tell(self.owner, before + self._chunks, before + head.chunks)
 
     def _is_outdated(self, head: PartHead) -> bool:
         """Whether the state is not made of what is there any longer."""

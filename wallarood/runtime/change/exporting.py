@@ -2,14 +2,16 @@
 # Theory of operation
 # ===================
 # Who takes slots over asks for them while records flow, and then once more for what has changed
-# since. The first time the reader rests between chunks, for it takes turns with the flow: so it
-# costs a fifth of it at most. Meanwhile no base is begun, or all would have changed.
+# since. While records flow the reader rests after each piece, for it takes turns with the flow: so
+# it costs a fifth of it at most, and holds up no record for long. It rests by the processor time
+# that it has used: that it has waited for its turn is no reason to wait longer. Meanwhile no base
+# is begun, or all would have changed.
 #
 # The keys that are handed over are noted: this worker forgets them when the change is adopted, and
 # would have to look at each of its keys to find them.
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import attrs
 import msgspec
@@ -26,6 +28,8 @@ from wallarood.runtime.ports import RecordStore
 
 REST = 4.0
 """For how many times as long as it works a reader rests while records flow."""
+WORK_S = 0.001
+"""How long it works at least before it rests."""
 CAPTURES = 16
 """How many captures after a chunk was read are no base."""
 
@@ -70,26 +74,37 @@ class Exporter:
     def _chosen(self, chunks: list[Chunk], choices: dict[str, Choice]) -> list[Chunk]:
         return [self._of(chunk, choices.get(chunk.computation)) for chunk in chunks]
 
-    def _of(self, chunk: Chunk, choice: Choice | None) -> Chunk:
+    def _of(
+        self, chunk: Chunk, choice: Choice | None, rest: Callable[[], None] = lambda: None
+    ) -> Chunk:
         if choice is None:
             return chunk
         noted = self.gone.setdefault((chunk.computation, choice.slots), Noted())
-        data = choice.of(chunk.data, noted.keys)
+        data = choice.of(chunk.data, noted.keys, rest=rest)
         noted.chunks.add((chunk.number, chunk.sequence))
         return msgspec.structs.replace(chunk, data=data)
 
     def _at_rest(
         self, chunks: Iterator[list[Chunk]], choices: dict[str, Choice]
     ) -> Iterator[list[Chunk]]:
-        self._postpone_bases(choices)
         for some in chunks:
             for chunk in some:
-                began = time.perf_counter()
-                chosen = self._of(chunk, choices.get(chunk.computation))
-                took = time.perf_counter() - began
-                yield [chosen]
+                yield [self._of(chunk, choices.get(chunk.computation), self._rests(choices))]
+
+    def _rests(self, choices: dict[str, Choice]) -> Callable[[], None]:
+        """What lets records flow for a while, called now and then by one thread."""
+        self._postpone_bases(choices)
+        began = time.thread_time()
+
+        def rest() -> None:
+            nonlocal began
+            worked = time.thread_time() - began
+            if worked >= WORK_S:
                 self._postpone_bases(choices)
-                time.sleep(REST * took)
+                time.sleep(REST * worked)
+                began = time.thread_time()
+
+        return rest
 
     def _postpone_bases(self, choices: dict[str, Choice]) -> None:
         states = self.job.collector.states.values() if self.job is not None else ()

@@ -2,12 +2,13 @@
 # Theory of operation
 # ===================
 # The job is halted, and what the disks hold does not change: so what is asked of others is what it
-# will be. A part is fetched from each of the other workers in turn. What comes is written as it
-# comes, and what may have been copied before, while records flowed, is not asked for again.
+# will be. A part is fetched from each of the other workers, written as it comes, and what was
+# copied before, while records flowed, is not asked for again.
 #
 # Nothing of it counts until it is adopted. A worker that dies here stages from the beginning; what
 # is staged as a whole is not staged again.
 
+from functools import partial
 from typing import Any
 
 import attrs
@@ -25,7 +26,13 @@ from wallarood.model.checkpoint import FIRST_CHECKPOINT
 from wallarood.model.errors import DamagedStateError, WallaroodError
 from wallarood.model.ids import WorkerName
 from wallarood.model.staging import StagedChain, StagedChange, StagedPart
-from wallarood.runtime.change.collecting import Collected, Collector, OutdatedError, chain_in
+from wallarood.runtime.change.collecting import (
+    Collected,
+    Collector,
+    OutdatedError,
+    all_of,
+    chain_in,
+)
 from wallarood.runtime.change.inheriting import left_sinks
 from wallarood.runtime.change.kept import Kept, KeptState
 from wallarood.runtime.change.opening import open_gained
@@ -92,8 +99,9 @@ class _Staging:
         cluster_id = self.wanted.record.cluster_id
         if await self.collected.stored(lambda store: store.is_staged(self.change)):
             return
-        log.info(self.takeover.moving, epoch=self.change.epoch)
-        self.collected.tell(0, 1)
+        moving = self.takeover.moving or "nothing moves here: this worker keeps what it has"
+        log.info(moving, epoch=self.change.epoch)
+        self.collected.tell()
         part = self._part_of(self.takeover.worker)
         own = await self.collected.stored(lambda store: store.own_part(part))
         lacks = own is None or self.change.basis == FIRST_CHECKPOINT  # which each new database has
@@ -108,8 +116,7 @@ class _Staging:
         elif self.takeover.worker in self.wanted.previous.workers:
             found = f"{part.owner} has no part {part.round}.{part.number} of epoch {part.layout}"
             raise DamagedStateError(f"{found}, which it had in it: nothing can go on from that")
-        for name in self.takeover.others:
-            await self._fetch(name)
+        await all_of(partial(self._fetch, name) for name in self.takeover.others)
         had = {name: _positions_in(head) for name, head in self.heads.items()}
         self.takeover.check_leavers(had)
         positions = self.takeover.positions(had)

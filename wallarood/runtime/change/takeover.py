@@ -10,8 +10,7 @@
 # does where it gives slots away, and says that not all in them is its own; only where such a worker
 # gains slots later, its own chunks are put together first, since they have what is not its own.
 #
-# A new version of the application goes on on the same workers: what each has stays with it, under
-# the names that the steps have now.
+# A new version of the application goes on on the same workers, under the names of steps of now.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
@@ -189,14 +188,17 @@ class Takeover:
 
     @property
     def moving(self) -> str:
-        """What comes here, in words."""
-        slots = sum(len(each) for part in self.parts() for each in part.gained.values())
-        total = sum(
-            len(stage.partition_owners)
-            for stage in self.topology.stages
-            if stage.kind is StageKind.PARTITIONED
-        )
-        return f"moving {slots} of {total} slots to {self.worker}"
+        """What comes here, in words; empty if nothing does."""
+        slots = total = 0
+        for stage in self.topology.stages:
+            before = self.before(stage.steps[0])
+            if stage.kind is StageKind.PARTITIONED and before is not None:
+                total += len(stage.partition_owners)
+                slots += len(_slots_of(stage, self.worker) - _slots_of(before, self.worker))
+        whole = [p.name for p in self.parts() if p.how is How.WHOLE and p.sources]
+        what = [f"{slots} of {total} slots"] if slots else []
+        what += [f"the state of {', '.join(map(repr, whole))}"] if whole else []
+        return f"moving {' and '.join(what)} to {self.worker}" if what else ""
 
     # ---- sources and sinks -----------------------------------------------------------------------
 

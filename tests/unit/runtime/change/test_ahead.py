@@ -27,6 +27,7 @@ from wallarood.flow.state.keyed import KeyedState
 from wallarood.model.ids import Address
 from wallarood.model.messages.replicas import ChunkGroup
 from wallarood.net.tcp import DataChannel
+from wallarood.runtime.change import ahead as ahead_
 from wallarood.runtime.change import collecting
 from wallarood.runtime.change.ahead import copy_ahead
 
@@ -103,6 +104,19 @@ async def test_only_what_has_changed_since_is_left_for_later(tmp_path: Path) -> 
         assert beta.worker.change.ahead is None
         assert set(ahead.there["alpha"]) > first, "changes have come as well"
         check_adopted(alpha, beta, wanted)
+
+
+async def test_it_is_copied_again_and_again_until_little_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ahead_, "ENOUGH_S", 0.0)
+    async with running(tmp_path / "alpha") as alpha, joining(tmp_path / "beta") as beta:
+        put_off_bases(alpha)
+        with structlog.testing.capture_logs() as said:
+            await copied(alpha, beta)
+        took = [each["seconds"] for each in said if each["event"] == "copied while records flow"]
+        assert len(took) >= 2
+        assert took[-1] >= ahead_.LESS * took[-2] - 0.001, "it was not getting shorter"
 
 
 async def test_what_has_been_overtaken_by_a_base_is_copied_again(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
+import pytest
 
 import wallarood as w
 from wallarood.flow.state.keyed import KeyedState
@@ -14,6 +15,7 @@ from wallarood.model.checkpoint import CheckpointId, CheckpointPart, StatePart
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.messages.replicas import LAST, Chunk, PartHead, PartWanted
 from wallarood.model.topology import Stage, StageKind, Topology
+from wallarood.runtime.change import exporting
 from wallarood.runtime.change.exporting import Exporter
 from wallarood.runtime.change.kept import Gone
 from wallarood.storage.state_directory import StateDirectory, open_state_directory
@@ -52,6 +54,10 @@ def stored(directory: Path) -> StateDirectory:
     store.write(CheckpointPart(CheckpointId(1, 1), "alpha", (), (), states))
     store.close()
     return state
+
+
+def pieces_of(keys: list[int]) -> bytes:
+    return b"".join(encode_states("count", keys, keys))
 
 
 def read(
@@ -101,5 +107,25 @@ def test_what_is_there_is_not_sent_again_and_the_keys_of_both_are_noted(tmp_path
     noted = gone["count", frozenset((2, 5))]
     assert {key for keys in noted.keys for key in keys} >= set(moved)
     assert noted.chunks == {(1, 0), (1, 1), (2, 0)}
+    store.close()
+    state.close()
+
+
+def test_while_records_flow_the_reader_rests_after_each_piece_by_the_time_it_has_worked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(1000))
+    slept: list[float] = []
+    monkeypatch.setattr(exporting.time, "thread_time", lambda: float(next(clock)))
+    monkeypatch.setattr(exporting.time, "sleep", slept.append)
+    state = stored(tmp_path / "state")
+    store = state.open_checkpoints(CLUSTER)
+    part = (StatePart("count", True, 0, (pieces_of(KEYS) + pieces_of(KEYS),), 40),)
+    store.write(CheckpointPart(CheckpointId(1, 2), "alpha", (), (), part))
+    store.record_committed(2)
+    read(state, PartWanted(attrs.evolve(PART, number=LAST), (("count", (2, 5)),)))
+    assert slept == [exporting.REST] * 2, "a second was worked for each of two pieces"
+    read(state, PartWanted(attrs.evolve(PART, number=2), (("count", (2, 5)),)))
+    assert len(slept) == 2, "nothing flows then"
     store.close()
     state.close()

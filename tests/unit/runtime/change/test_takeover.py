@@ -276,3 +276,15 @@ def test_state_that_would_have_to_move_is_refused() -> None:
     moved = attrs.evolve(topology, stages=stages)
     with pytest.raises(RefusedError, match="'each' would have to move between workers"):
         list(Takeover(new, previous, moved, "alpha", former).parts())
+
+
+def test_what_moves_is_said_in_words_and_nothing_where_nothing_does() -> None:
+    app = application(Listed([], names=FILES))
+    alpha, beta, gamma = takeovers(app, NAMES[:2], NAMES)
+    assert (alpha.moving, beta.moving) == ("", "")
+    assert gamma.moving.startswith("moving 85 of 256 slots to gamma")
+    single = next(each.workers[0] for each in formed(app, NAMES).stages if "of_all" in each.steps)
+    stay = tuple(each for each in NAMES if each != single)
+    said = [each.moving for each in takeovers(app, NAMES, stay)]
+    assert all("of 256 slots" in each for each in said)
+    assert [each for each in said if "the state of 'of_all'" in each], "its worker leaves"
