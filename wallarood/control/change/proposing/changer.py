@@ -50,11 +50,6 @@ from wallarood.model.change import Change, Vote
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import Ballot, WorkerName
 
-ASK_AGAIN_S = 2.0
-WAIT_S = 60.0
-"""How long a change may wait for one step before it is abandoned."""
-STAGING_WAITS = 20
-"""How many times as long staging may take, as long as all that stage are there."""
 BOUND_WAIT_S = 4.0
 """After which a worker that has accepted a change proposes it itself; longer by its place."""
 
@@ -72,7 +67,7 @@ class Changer:
         vote: Vote | None = None,
         *,
         now: float,
-        wait_s: float = WAIT_S,
+        wait_s: float = table.WAIT_S,
     ) -> None:
         self._view, self._replan, self._wait_s = view, replan, wait_s
         self._vote = vote or Vote(view.epoch)
@@ -120,7 +115,7 @@ class Changer:
                 self.proposal.bids.ballot, self.proposal.plan = ballot, None
                 return self._accept(change, now)
             case ConnectionLost(connection):
-                return self._door.lost(connection)
+                return self._door.lost(connection, now)
             case ChangeWanted(request):
                 return self._asked(Plan(request, self._view), Asker(), now)
             case ConnectionMessage(connection, say.JoinRunning() as join):
@@ -182,6 +177,8 @@ class Changer:
         current = self.proposal.plan if self.phase is not Phase.IDLE else None
         if self._door.again(connection, plan, current, now=now):
             return self.proposal.ask([join.member.name])
+        if self._door.took_over(plan, current) and self.phase is not Phase.ACCEPTING:
+            return self.proposal.give_up(objections.came_empty(join.member.name))
         return self._asked(plan, Asker(connection=connection), now)
 
     def _asked(self, plan: Plan, asker: Asker, now: float) -> list[Effect]:
@@ -196,8 +193,8 @@ class Changer:
     # ---- the steps -------------------------------------------------------------------------------
 
     def _wait(self, phase: Phase, now: float) -> None:
-        self.phase, self._ask_at = phase, now + ASK_AGAIN_S
-        self._until, self._limit = now + self._wait_s, now + self._wait_s * STAGING_WAITS
+        self.phase, self._ask_at = phase, now + table.ASK_AGAIN_S
+        self._until, self._limit = now + self._wait_s, now + self._wait_s * table.STAGING_WAITS
 
     def _copy(self, plan: Plan, now: float) -> list[Effect]:
         """Have what moves copied, as far as can be foreseen."""
@@ -283,11 +280,13 @@ class Changer:
             self.proposal.plan, self._propose_at = None, self._next_turn(now)
             return self._collect(now)
         progress = self.proposal.progress
-        if self.phase in (Phase.STAGING, Phase.COPYING) and self.proposal.all_here(now):
-            self._until = min(now + self._wait_s, self._limit)
+        if self.phase in (Phase.STAGING, Phase.COPYING):
+            there = self.proposal.all_here(now)
+            longest = min(now + self._wait_s, self._limit) if there else self._until
+            self._until = self.proposal.bounded(longest)
         if now >= self._until and self.phase is not Phase.ACCEPTING:
             return self.proposal.give_up(f"no progress for {self._wait_s:g} s, {progress}")
-        self._ask_at = now + ASK_AGAIN_S
+        self._ask_at = now + table.ASK_AGAIN_S
         again = self._tell_if_decided() if self.phase is Phase.ACCEPTING else []
         return [*self.proposal.tell_progress(progress), *self.proposal.ask(), *again]
 

@@ -41,6 +41,12 @@ class Phase(Enum):
 
 I_, K, F, P, C, G, A = Phase
 
+ASK_AGAIN_S = 2.0
+WAIT_S = 60.0
+"""How long a change may wait for one step before it is abandoned."""
+STAGING_WAITS = 20
+"""How many times as long staging may take, as long as all that stage are there."""
+
 # Where each event may lead in each phase. Empty: a straggler, dropped.
 TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
     **{
@@ -53,6 +59,7 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
         for phase in Phase
         for kind in (ChangeWanted, ChangeRequest, JoinRunning)
     },
+    **{(phase, JoinRunning): frozenset({phase, I_}) for phase in (K, F, P, C, G)},
     **{(I_, kind): frozenset({I_, K, C}) for kind in (ChangeWanted, ChangeRequest, JoinRunning)},
     **{(phase, Collect): frozenset({phase, I_}) for phase in Phase},
     **{(phase, Outbid): frozenset({phase, I_}) for phase in Phase},

@@ -92,3 +92,8 @@ def to_joiner(plan: Plan, join: JoinRunning) -> str:
             + difference(record.fingerprint, join.fingerprint)
         )
     return ""
+
+
+def came_empty(name: WorkerName) -> str:
+    """Why a change ends that is made for a worker whose directory is another one now."""
+    return f"{name} was started again, and has nothing of what it had copied"

@@ -125,6 +125,11 @@ class Proposal:
         away = left & set(self.view.away) & members
         return not away and (left <= members or self.door.is_there(now))
 
+    def bounded(self, until: float) -> float:
+        """Until when is waited: a worker that was to join, and is gone, is not waited for long."""
+        joiner = self._joiner
+        return until if joiner is None or joiner in self.done else self.door.bounded(until)
+
     @property
     def progress(self) -> str:
         """What is waited for, in words; empty if nothing is."""

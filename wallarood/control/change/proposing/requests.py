@@ -27,6 +27,8 @@ from wallarood.model.messages import (
 
 SILENT_S = 10.0
 """For how long a worker that wants to join may say nothing: it asks again every second."""
+GONE_WAIT_S = 10.0
+"""How long all may stand still for a worker that was to join and is gone."""
 
 
 @attrs.frozen
@@ -45,7 +47,7 @@ class Door:
     _asker: Asker = attrs.field(factory=Asker, init=False)
     """Who has asked for the change that is made."""
     _heard_at: float = attrs.field(default=0.0, init=False)
-    """When the worker that wants to join last asked."""
+    """When the worker that wants to join last asked, or was lost."""
     _expected: dict[WorkerName, ChangeRequest] = attrs.field(factory=dict, init=False)
     """The members that an operator has said to replace: their names may come in other seats."""
 
@@ -87,6 +89,13 @@ class Door:
             return False
         self._asker, self._heard_at = Asker(connection=connection), now
         return True
+
+    def took_over(self, plan: Plan, current: Plan | None) -> bool:
+        """Whether one asks in whose name a change is being made for another, which is gone."""
+        ours = current.request.joiner if current is not None else None
+        joiner = plan.request.joiner
+        same = ours is not None and joiner is not None and ours.name == joiner.name
+        return same and self._asker.connection is None
 
     def answer(self, plan: Plan, asker: Asker, busy: str) -> tuple[list[Effect], bool]:
         """What is answered to a request, and whether it is taken up here."""
@@ -131,11 +140,16 @@ class Door:
         """Whether the worker that wants to join is connected, and runs."""
         return self._asker.connection is not None and now - self._heard_at < SILENT_S
 
-    def lost(self, connection: int) -> list[Effect]:
+    def lost(self, connection: int, now: float) -> list[Effect]:
         """A connection is closed."""
         if self._asker.connection == connection:
-            self._asker = Asker()
+            self._asker, self._heard_at = Asker(), now
         return []
+
+    def bounded(self, until: float) -> float:
+        """Until when is waited for a worker that wants to join: not for long if it is gone."""
+        gone = self._asker.connection is None
+        return min(until, self._heard_at + GONE_WAIT_S) if gone else until
 
 
 def _is_the_one(join: JoinRunning, change: Change) -> bool:

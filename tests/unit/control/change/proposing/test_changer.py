@@ -13,7 +13,13 @@ from wallarood.control.change.proposing.changer import BOUND_WAIT_S, Changer
 from wallarood.control.change.proposing.changer_phases import Phase
 from wallarood.control.change.view import View
 from wallarood.control.effects import Effect, Report, SendToMember
-from wallarood.control.events import Event, MemberMessage, MemberUp, TimerFired
+from wallarood.control.events import (
+    ConnectionLost,
+    Event,
+    MemberMessage,
+    MemberUp,
+    TimerFired,
+)
 from wallarood.model import messages as say
 from wallarood.model.change import Change, ChangeKind, Gone, Vote, Why
 from wallarood.model.cluster_record import ClusterRecord
@@ -399,6 +405,61 @@ def test_who_joins_stages_its_part_on_the_connection_that_it_asks_on() -> None:
         machine.step(heard(name, say.Staged(FIRST, name, NO_SEAT)), 0.0)
     machine.step(said(9, say.Staged(FIRST, "omega", NO_SEAT)), 0.0)
     assert machine.phase is Phase.ACCEPTING
+
+
+def staging_for_omega(**more: Any) -> Changer:
+    """Nothing is waited for but *omega*, which asks on connection 8."""
+    machine = changer("alpha", None, said(8, join(**more)))
+    copied = heard("gamma", say.CopiedAhead(COPIES, "gamma"))
+    for event in (*COPIED, copied, said(8, say.CopiedAhead(COPIES, "omega")), *PUBLISHED[3:]):
+        machine.step(event, 0.0)
+    for name in TRIO:
+        machine.step(holds(machine, name), 0.0)
+        machine.step(heard(name, say.Staged(FIRST, name, NO_SEAT)), 0.0)
+    for name in TRIO:
+        machine.step(heard(name, say.Staged(FIRST, name, NO_SEAT)), 0.0)
+    assert machine.phase is Phase.STAGING
+    return machine
+
+
+EMPTY = join(member=attrs.evolve(member("omega"), seat="5e"))
+
+
+def test_who_dies_while_it_joins_and_comes_again_with_nothing_asks_for_a_change_of_its_own() -> (
+    None
+):
+    """Its directory had nothing whole in it, so it has another seat now."""
+    machine = staging_for_omega()
+    machine.step(ConnectionLost(8), 1.0)
+    effects = machine.step(said(9, EMPTY), 1.5)
+    assert machine.phase is Phase.IDLE
+    assert set(told(effects, say.ChangeProgress)) == set(TRIO)
+    (report,) = of(Report, effects)
+    assert "omega was started again" in report.text
+
+
+def test_another_of_the_same_name_does_not_end_the_change_of_one_that_is_there() -> None:
+    machine = staging_for_omega()
+    ((_, answer),) = sent(machine.step(said(9, EMPTY), 1.5))
+    assert isinstance(answer, say.Busy)
+    assert machine.phase is Phase.STAGING
+
+
+def test_nobody_stands_still_for_long_for_one_that_joins_and_is_gone() -> None:
+    machine = staging_for_omega()
+    machine.step(ConnectionLost(8), 1.0)
+    machine.step(TimerFired(), 10.0)
+    assert machine.phase is Phase.STAGING
+    machine.step(TimerFired(), 12.0)
+    assert machine.phase is Phase.IDLE
+
+
+def test_one_that_joins_and_is_back_in_time_is_waited_for() -> None:
+    machine = staging_for_omega()
+    machine.step(ConnectionLost(8), 1.0)
+    machine.step(said(9, join()), 10.0)
+    machine.step(TimerFired(), 12.0)
+    assert machine.phase is Phase.STAGING
 
 
 @pytest.mark.parametrize("runs", [True, False])
