@@ -35,6 +35,7 @@ help:
 	@echo "make simulate  run SEEDS=$(SEEDS) simulated lives of a cluster, on all cores; KIND=$(KIND), sizes,"
 	@echo "             founding, put-back, ending, missed, replicas, change, lost, time, or all of them, one after the other"
 	@echo "make changes  let a cluster grow and shrink CHANGES=$(CHANGES) times under load and kills, and check its output"
+	@echo "             (ARGS='--of files', tcp, or a system as for kills-systems; --seed 2, --replicas 1)"
 	@echo "make kills   kill the workers of a cluster KILLS=$(KILLS) times, and check its output"
 	@echo "make kills-postgres  the same from changes of a table of PostgreSQL into another"
 	@echo "make kills-systems  the same through SYSTEM=$(SYSTEM) and its server (ARGS='--away 300 --elsewhere',"

@@ -1,55 +1,160 @@
-"""A cluster that changes all the time under load: ``python -m support.walk CHANGES [SEED]``.
+"""A cluster that changes all the time under load: ``python -m support.walk CHANGES``, see --help.
 
-One worker becomes two, three, four, five and one again, over and over. In half of the changes a
-participant, any of them, is killed at a random moment and started again. At the end each record
-was counted once.
+One worker becomes two, three, five, three, one, and back, over and over; who joins and leaves is
+drawn, the leader may be among them. In half of the changes participants, any of them, are killed at
+a random step and started again. Words are fed all the time. At the end each was counted once.
 """
 
+import argparse
+import contextlib
 import random
 import shutil
-import sys
 import tempfile
 import time
-from collections import Counter
+from collections.abc import Callable, Iterator
 from itertools import cycle
 from pathlib import Path
 
-from support.growing import Growing
-from support.harness import NAMES, hosts_in
-from support.rests import check_counted, counted, counting
+from support.changing import Changing
+from support.harness import hosts_in
+from support.patience import PATIENCE, Wait
+from support.servers.process import serving
+from support.systems.files import Files
+from support.systems.known import SYSTEMS
+from support.systems.progress import Progress
+from support.systems.running import (
+    APPLICATION,
+    COUNTED_S,
+    Feeder,
+    check_counts,
+    keep_what_was_said,
+)
+from support.systems.system import Fed, end, told
+from support.systems.tcp import Tcp
 
-WALK = (*(f"+{name}" for name in NAMES[1:]), *(f"-{name}" for name in reversed(NAMES[1:])))
+SIZES = (2, 3, 5, 3, 1, 3, 5, 3, 2, 1)
+PIECE = 40
+BETWEEN_S = 1.5
+WITHOUT_SERVER: dict[str, Callable[[Path], Fed]] = {"files": Files, "tcp": Tcp}
+CONFIGURATION = "limits.batch-records-max = 32\n"
+"""A barrier waits behind some batches of what is read slowly."""
+STAYING = {"tcp": frozenset({"alpha"})}
+"""Who has what no other worker can take over."""
+
+
+@contextlib.contextmanager
+def fed_through(name: str, directory: Path) -> Iterator[Fed]:
+    """What is called *name*, with its server if it has one."""
+    if name in WITHOUT_SERVER:
+        yield WITHOUT_SERVER[name](directory)
+        return
+    entry = SYSTEMS[name]
+    if reason := entry.missing():
+        raise SystemExit(reason)
+    with serving(entry.server) as server:
+        yield entry.use(server, directory, "counted")
+
+
+def application_of(system: Fed) -> str:
+    """Its own, or the one that all systems have."""
+    own: str | None = getattr(system, "application", None)
+    if own is not None:
+        return own
+    return APPLICATION.format(source=system.source, sink=system.sink())  # type: ignore[attr-defined]
+
+
+def walk(
+    system: Fed,
+    directory: Path,
+    *,
+    changes: int,
+    seed: int = 1,
+    flags: tuple[str, ...] = (),
+    staying: frozenset[str] = frozenset(),
+    progress: Progress | None = None,
+) -> str:
+    """Let the cluster change so often; check what was counted, and say what was done."""
+    progress, rng = progress or Progress(), random.Random(seed)
+    system.begin()
+    file = directory / "counting.py"
+    file.write_text(application_of(system))
+    began = time.monotonic()
+    try:
+        with hosts_in(directory, interval=f"{round(300 * PATIENCE**0.5)}ms") as hosts:
+            cluster = Changing(hosts, str(file), rng, flags, staying)
+            try:
+                _change(cluster, system, changes, seed, progress)
+            except BaseException:
+                keep_what_was_said(hosts)
+                raise
+    finally:
+        end(system)
+    struck = sum(cluster.steps.values())
+    return (
+        f"{len(system.counts()):,} words, each counted once: exact; {changes} changes of size "
+        f"(epoch {cluster.epoch}; joined {dict(cluster.joins)}, {cluster.left} left), "
+        f"{cluster.kills.total()} kills {dict(cluster.kills)} in {struck} changes "
+        f"{dict(cluster.steps)}, {len(cluster.restarts)} ended by themselves and were started "
+        f"again {cluster.restarts}, seed {seed}, {time.monotonic() - began:.0f} s{told(system)}"
+    )
+
+
+def _change(cluster: Changing, system: Fed, changes: int, seed: int, progress: Progress) -> None:
+    rng, sizes = cluster.rng, cycle(SIZES)
+    cluster.begin()
+    feeder = Feeder(system, random.Random(seed), PIECE)
+    feeder.sent.update(getattr(system, "at_first", {}))
+    with feeder.feeding():
+        for number in range(1, changes + 1):
+            size, before = next(sizes), set(cluster.members)
+            cluster.change(size)
+            struck = cluster.strike() if rng.random() < 0.5 else ""
+            epoch = cluster.settle()
+            ways = [f"+{name}" for name in cluster.members if name not in before]
+            ways += [f"-{name}" for name in before if name not in cluster.members]
+            progress.tell_now(f"{number} of {changes}: {' '.join(ways)}, epoch {epoch}; {struck}")
+            time.sleep(rng.random() * BETWEEN_S)
+    getattr(system, "hurry", lambda: None)()
+    total, wait = feeder.sent.total(), Wait(COUNTED_S)
+    while len(found := system.counts()) < total:
+        cluster.until_settled()
+        assert wait.left_s(), f"{len(found)} of {total} results\n{cluster.said}"
+        time.sleep(1)
+    expected = {word: list(range(1, count + 1)) for word, count in feeder.sent.items()}
+    check_counts(found, expected)
+    cluster.end()
+    check_counts(system.counts(), expected)
 
 
 def main() -> None:
     """Change the cluster as often as is asked for, then check the output."""
-    changes, seed = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
-    rng, began, killed = random.Random(seed), time.monotonic(), Counter[str]()
-    with tempfile.TemporaryDirectory() as folder, hosts_in(Path(folder)) as hosts:
-        file = hosts.directory / "slow_count.py"
-        file.write_text(counting("slow_count", "rate=2000"))
-        cluster = Growing(hosts, str(file))
-        cluster.start(NAMES[0])
-        cluster.until("it runs", 1, "running")
-        steps = cycle(WALK)
-        for epoch in range(2, changes + 2):
-            change = next(steps)
-            if change.startswith("+"):  # what it had when it left is archived there
-                shutil.rmtree(hosts.directory / "state" / change[1:], ignore_errors=True)
-            asking = cluster.begin(change)
-            if rng.random() < 0.5:
-                victim = rng.choice(list(cluster.workers))
-                cluster.kill_at_a_moment(rng, victim)
-                killed[victim] += 1
-            cluster.settle(epoch, asking)
-            print(f"{epoch - 1} of {changes}: {change}, {killed.total()} kills", flush=True)
-        cluster.end()
-        check_counted(hosts.directory)
-        records = sum(map(len, counted(hosts.directory).values()))
-    print(
-        f"{records:,} records, each counted once; {changes} changes, {killed.total()} kills "
-        f"({dict(killed)}), {time.monotonic() - began:.0f} s"
-    )
+    parser = argparse.ArgumentParser(prog="support.walk", description=__doc__)
+    parser.add_argument("changes", type=int)
+    parser.add_argument("--of", choices=sorted({*WITHOUT_SERVER, *SYSTEMS}), default="files")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--replicas", type=int, choices=(0, 1), help="checkpoint.replicas")
+    asked = parser.parse_args()
+    directory = Path(tempfile.mkdtemp(prefix=f"wallarood-walk-{asked.of}-"))
+    progress = Progress(lambda line: print(f"{asked.of}: {line}", flush=True))
+    print(f"{asked.of}: a run that fails leaves what workers said in {directory}", flush=True)
+    own = CONFIGURATION
+    if asked.replicas is not None:
+        own += f"checkpoint.replicas = {asked.replicas}\n"
+    (directory / "own.toml").write_text(own)
+    flags = ("--config", str(directory / "own.toml"))
+    staying = STAYING.get(asked.of, frozenset())
+    with fed_through(asked.of, directory) as system:
+        said = walk(
+            system,
+            directory,
+            changes=asked.changes,
+            seed=asked.seed,
+            flags=flags,
+            staying=staying,
+            progress=progress,
+        )
+    progress.tell_now(said)
+    shutil.rmtree(directory)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import attrs
 from support.harness import Hosts, hosts_in, wait_for
 from support.killer import Killer
 from support.patience import PATIENCE, Wait
-from support.systems.system import Counts, System, end
+from support.systems.system import Counts, Fed, System, end
 
 APPLICATION = """
 from typing import Any
@@ -56,7 +56,7 @@ class Feeder:
     Whoever holds `quiet` keeps it from that.
     """
 
-    system: System
+    system: Fed
     rng: random.Random
     piece: int = PIECE
     sent: Counter[str] = attrs.field(factory=Counter)
@@ -211,13 +211,13 @@ def running(
             try:
                 yield run
             except BaseException:
-                _keep_what_was_said(hosts)
+                keep_what_was_said(hosts)
                 raise
     finally:
         end(system)
 
 
-def _keep_what_was_said(hosts: Hosts) -> None:
+def keep_what_was_said(hosts: Hosts) -> None:
     """For who keeps the directory."""
     for number, worker in enumerate(hosts.workers):
         (hosts.directory / f"said-{number:03}-{worker.name}").write_text(worker.said)

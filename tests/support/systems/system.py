@@ -25,14 +25,28 @@ class Trial(Enum):
     PUT_BACK = auto()
 
 
-class System(Protocol):
-    """A system as one run uses it. Words are fed to each of its `parts`, which are read in order.
+class Fed(Protocol):
+    """What a run feeds words, to each of its `parts`, which are read in order."""
+
+    parts: int
+
+    def begin(self) -> None:
+        """Make what must be there."""
+
+    def feed(self, words: Mapping[int, Sequence[str]]) -> None:
+        """Add words to parts."""
+
+    def counts(self) -> Counts:
+        """What a reader sees who is as strict as the system lets them be."""
+
+
+class System(Fed, Protocol):
+    """A system as one run uses it.
 
     `fed_by_server` is whether that takes the server, so that nothing can be fed while it is away.
     """
 
     server: Server
-    parts: int
     fed_by_server: bool
 
     @property
@@ -41,15 +55,6 @@ class System(Protocol):
 
     def sink(self, options: str = "") -> str:
         """The sink of pairs (word, count), as it stands in the application, with more *options*."""
-
-    def begin(self) -> None:
-        """Make at the server what must be there."""
-
-    def feed(self, words: Mapping[int, Sequence[str]]) -> None:
-        """Add words to parts."""
-
-    def counts(self) -> Counts:
-        """What a reader sees who is as strict as the system lets them be."""
 
 
 def grow(system: System) -> None:
@@ -69,12 +74,12 @@ def come_back(system: System) -> None:
     getattr(system, "come_back", system.server.start)()
 
 
-def end(system: System) -> None:
+def end(system: Fed) -> None:
     """The run is over: by the system's own `end` if it has that."""
     getattr(system, "end", lambda: None)()
 
 
-def told(system: System) -> str:
+def told(system: Fed) -> str:
     """What the system has to tell of the run, by its own `told`; empty if it has none."""
     said = getattr(system, "told", "")
     return f"; {said}" if said else ""

@@ -1,0 +1,69 @@
+"""TCP: clients send words until they are acknowledged; a receiver takes each count once."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import attrs
+
+from support.ports import free_port
+from support.receiver import Receiver
+from support.systems.files import in_order
+from support.systems.system import PARTS, Counts
+from wallarood.client import SourceClient
+
+PATIENT_S = 300.0
+
+
+@attrs.define(eq=False)
+class Tcp:
+    """See `Fed`. Each part has a client of its own."""
+
+    directory: Path
+    parts: int = PARTS
+    port: int = attrs.field(factory=free_port)
+    receiver: Receiver = attrs.field(factory=Receiver, init=False)
+    clients: dict[int, SourceClient] = attrs.field(factory=dict, init=False)
+    _closing: ExitStack = attrs.field(factory=ExitStack, init=False)
+
+    @property
+    def source(self) -> str:
+        """See `Fed`."""
+        return f'w.TcpSource("127.0.0.1:{self.port}", record=str)'
+
+    def sink(self, options: str = "") -> str:
+        """See `Fed`."""
+        return f'w.TcpSink("127.0.0.1:{self.receiver.port}", format="tsv", {options})'
+
+    def begin(self) -> None:
+        """See `Fed`."""
+        self._closing.enter_context(self.receiver)
+
+    def feed(self, words: Mapping[int, Sequence[str]]) -> None:
+        """See `Fed`: returns when all is acknowledged."""
+        for part in words:
+            if part not in self.clients:
+                client = SourceClient(f"127.0.0.1:{self.port}", f"till-{part}", timeout_s=PATIENT_S)
+                self.clients[part] = self._closing.enter_context(client)
+            for word in words[part]:
+                self.clients[part].send(f'"{word}"'.encode())
+        for part in words:
+            self.clients[part].flush()
+
+    def counts(self) -> Counts:
+        """See `Fed`."""
+        assert self.receiver.wrong == []
+        found: Counts = []
+        for writer, records in list(self.receiver.records.items()):
+            pairs = (record.decode().split("\t") for record in list(records))
+            found += in_order([(word, int(count)) for word, count in pairs], writer)
+        return sorted(found)
+
+    def end(self) -> None:
+        """See `Fed`."""
+        self._closing.close()
+
+    @property
+    def told(self) -> str:
+        """See `System`."""
+        return f"{self.receiver.repeats:,} records came to the receiver again"
