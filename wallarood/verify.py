@@ -9,6 +9,7 @@ from wallarood.disk.noted import noted_verify
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import DamagedStateError
 from wallarood.storage.checkpoint_files import inspect_checkpoints
+from wallarood.storage.former import verify_former
 from wallarood.storage.state_directory import StateDirectory
 
 
@@ -43,7 +44,7 @@ def _verify_cluster(path: Path, load: Callable[[], ClusterRecord | None]) -> lis
     except DamagedStateError as error:
         return [*problems, error.message]
     try:
-        problems += store.verify()
+        problems += [*store.verify(), *verify_former(store)]
         sinks = [] if problems else store.restore(store.committed.number).sinks
     finally:
         store.close()

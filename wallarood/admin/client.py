@@ -137,6 +137,12 @@ def replace(path: Path, **parameters: str) -> dict[str, Any]:
     return _structured(path, answer, dict[str, Any])
 
 
+def upgrade(path: Path, **parameters: str) -> dict[str, Any]:
+    """Come to another version of the application, or say what is lost by that. As `ask`."""
+    answer = ask(path, "POST", f"/api/v1/upgrade?{urlencode(parameters)}")
+    return _structured(path, answer, dict[str, Any])
+
+
 def _structured(path: Path, value: Any, kind: type[T]) -> T:
     try:
         return structure(value, kind)

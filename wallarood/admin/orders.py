@@ -50,6 +50,7 @@ class Orders:
             "shrink": self.shrink,
             "evict": self.evict,
             "replace": self.replace,
+            "upgrade": self.upgrade,
         }
 
     def shrink(self, parameters: Mapping[str, str]) -> Any:
@@ -70,6 +71,12 @@ class Orders:
         from wallarood.admin.changing import ChangeOrders  # noqa: PLC0415 - as above
 
         return ChangeOrders(self.worker).replace(parameters)
+
+    def upgrade(self, parameters: Mapping[str, str]) -> Any:
+        """Come to another version of the application; see `UpgradeOrders.upgrade`."""
+        from wallarood.admin.upgrading import UpgradeOrders  # noqa: PLC0415 - as above
+
+        return UpgradeOrders(self.worker).upgrade(parameters)
 
     def reload(self, _: Mapping[str, str]) -> Any:
         """Take over the configuration as it is now. Raises OrderRefusedError: it cannot be."""

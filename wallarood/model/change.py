@@ -30,6 +30,13 @@ class Trust(Enum):
     """It is a copy, or its vote is damaged: it may have forgotten what it has promised."""
 
 
+WAY_BACK = "the version before"
+"""What `Member.version` is where the version before the last upgrade runs."""
+ORDERED_BACK = "the version before, as ordered"
+"""The same, where the worker knows of an order to go back to it."""
+GOING_BACK = (WAY_BACK, ORDERED_BACK)
+
+
 class ChangeKind(Enum):
     """What is asked for."""
 
@@ -38,6 +45,7 @@ class ChangeKind(Enum):
     EVICT = "evict"
     REPLACE = "replace"
     UPGRADE = "upgrade"
+    BACK = "upgrade --back"
 
     @property
     def needs_all(self) -> bool:

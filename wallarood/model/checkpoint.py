@@ -20,6 +20,8 @@ class CheckpointId:
 
 FIRST_CHECKPOINT = CheckpointId(0, 0)
 """What every cluster begins with: empty state, sources at their beginnings."""
+BEFORE_UPGRADE = "before-upgrade"
+"""What the last checkpoint of the version before an upgrade is kept as."""
 
 
 @attrs.frozen

@@ -4,7 +4,8 @@ from enum import Enum
 
 import attrs
 
-from wallarood.model.change import Change
+from wallarood.model.change import Change, PartName
+from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.ids import ClusterId, WorkerName
 from wallarood.model.messages import Member
 from wallarood.model.topology import SINCE_CHANGES, Topology
@@ -34,12 +35,29 @@ class Layout:
 
 
 @attrs.frozen
+class WayBack:
+    """The version of the application before the last upgrade, and how the cluster ran it.
+
+    `basis` is its last checkpoint: each member keeps its part of it, in the layout of `topology`.
+    """
+
+    fingerprint: tuple[str, ...]
+    topology: Topology
+    basis: CheckpointId
+
+    def part_of(self, name: WorkerName) -> PartName:
+        """What the member *name* keeps."""
+        return PartName(self.topology.epoch, name, self.basis.round, self.basis.number)
+
+
+@attrs.frozen
 class ClusterRecord:
     """One worker's durable view of one cluster. `worker` is who this directory belongs to.
 
     `change` is the one by which the cluster has become what it is; None in its first epoch. Until
     a checkpoint of this epoch is committed, the parts of its basis are also kept as they are in
     `before`: the copies of them there are the only ones of what a worker has that is lost now.
+    `back` is what this epoch was upgraded from; the next change ends it.
     """
 
     cluster_id: ClusterId
@@ -51,3 +69,4 @@ class ClusterRecord:
     members: tuple[Member, ...]
     change: Change | None = attrs.field(default=None, metadata=SINCE_CHANGES)
     before: Layout | None = attrs.field(default=None, metadata=SINCE_CHANGES)
+    back: WayBack | None = attrs.field(default=None, metadata=SINCE_CHANGES)

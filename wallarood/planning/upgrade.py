@@ -80,7 +80,7 @@ class Successor:
 
 
 @attrs.frozen
-class _Line:
+class Line:
     """What a line of a fingerprint says of a step with something to take over."""
 
     kind: str
@@ -89,6 +89,7 @@ class _Line:
 
     @property
     def word(self) -> str:
+        """What it is, for people."""
         return "computation" if self.kind in _STATE else self.kind
 
 
@@ -100,8 +101,8 @@ def successors(
     *running* is the fingerprint of the version that runs. What is named in *drop* is not taken
     over, whatever it is.
     """
-    old = {line.name: line for line in _lines(running)}
-    new = list(_lines(application.fingerprint))
+    old = {line.name: line for line in lines_of(running)}
+    new = list(lines_of(application.fingerprint))
     former = {name: was for name, was in application.was if was in old}
     found, claimed = [], set()
     for line in new:
@@ -228,18 +229,19 @@ def pending(kept: Collection[str]) -> tuple[str, ...] | None:
     return None
 
 
-def _lines(fingerprint: tuple[str, ...]) -> Iterator[_Line]:
+def lines_of(fingerprint: tuple[str, ...]) -> Iterator[Line]:
+    """What it says of computations with state, sources and sinks."""
     for line in fingerprint:
         head, carries, rest = line.partition(_CARRIES)
         kind, _, name = head.partition(" ")
         if carries and kind in (*_STATE, _SOURCE, _SINK):
             facts = rest.split("; ")[1:]
-            yield _Line(
+            yield Line(
                 kind, name, tuple(fact for fact in facts if not fact.startswith(_OF_RECORDS))
             )
 
 
-def _gone(line: _Line, drop: Collection[str]) -> Successor:
+def _gone(line: Line, drop: Collection[str]) -> Successor:
     problem = ""
     if line.name not in drop and line.kind == _SINK:
         problem = (
@@ -255,7 +257,7 @@ def _gone(line: _Line, drop: Collection[str]) -> Successor:
     return Successor(line.word, line.name, Fate.GONE, "", problem)
 
 
-def _problem(old: _Line, new: _Line) -> str:
+def _problem(old: Line, new: Line) -> str:
     """Why *new* cannot take over what *old* has; empty if it can."""
     drop = f"drop it (--drop {old.name!r}), or give it another name"
     if old.kind != new.kind:
@@ -275,7 +277,7 @@ def _problem(old: _Line, new: _Line) -> str:
     return ""
 
 
-def _of_journal(application: Application, line: _Line, was: str) -> str:
+def _of_journal(application: Application, line: Line, was: str) -> str:
     """Why a source cannot have another name; empty if it can."""
     if line.kind != _SOURCE or was == line.name:
         return ""

@@ -35,6 +35,7 @@ from wallarood.runtime.store.turns import Turns
 from wallarood.wire.records.untyped import PickleRule
 
 if TYPE_CHECKING:  # what few workers come to need is not imported at every start
+    from wallarood.planning.back import GoBack
     from wallarood.planning.upgrade import NewVersion
     from wallarood.runtime.change.collecting import Collected
     from wallarood.runtime.change.kept import Gone, Kept
@@ -86,7 +87,7 @@ class Changing:
     """What was copied here while records flowed."""
     kept: "Kept | None" = None
     """What the worker that follows this one in the process goes on with."""
-    upgrade: "NewVersion | None" = None
+    upgrade: "NewVersion | GoBack | None" = None
     listings: tuple[Listing, ...] = ()
 
 

@@ -178,7 +178,7 @@ class ChangeRows:
             line=max(before.line, change.line),
             staged=(),
             layout=change.epoch,
-            former=kept_at_adoption(self.store, part, change.layout),
+            former=kept_at_adoption(self.store, part, staged.record),
         )
         self._check_whole(manifest)
         manifests: dict[int, Manifest] = {manifest.number: manifest}

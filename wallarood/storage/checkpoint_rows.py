@@ -98,6 +98,7 @@ class FormerPart(msgspec.Struct, frozen=True):
     layout: int
     owner: WorkerName
     manifest: Manifest
+    back: bool = False
 
 
 class Marks(msgspec.Struct, frozen=True):
@@ -148,12 +149,11 @@ def prune(
 
     *void* can never be committed. *known* is the highest that is known committed, on disk or not.
     """
-    kept = set(marks.kept.values())
     needless = void | set(sorted(n for n in manifests if n > known and n not in void)[:-OPEN_MAX])
     retained = {
         n: m
         for n, m in manifests.items()
-        if n in kept or (n >= marks.committed and n not in needless)
+        if n in marks.kept.values() or (n >= marks.committed and n not in needless)
     }
     needed = {
         (number, chain.computation)

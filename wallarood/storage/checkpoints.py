@@ -28,7 +28,7 @@ import attrs
 import msgspec
 import structlog
 
-from wallarood.model.checkpoint import CheckpointId, CheckpointPart, Restored
+from wallarood.model.checkpoint import BEFORE_UPGRADE, CheckpointId, CheckpointPart, Restored
 from wallarood.model.errors import CannotCreateError, DamagedStateError, LocalProtocolError
 from wallarood.storage.checkpoint_rows import (
     UNREADABLE,
@@ -46,8 +46,6 @@ from wallarood.storage.checkpoint_rows import (
 )
 from wallarood.storage.place import Place
 from wallarood.storage.replicas import Replicas
-
-BUSY_MS = 5000
 
 log = structlog.get_logger(__name__)
 
@@ -94,7 +92,8 @@ class CheckpointStore:
     @property
     def kept(self) -> dict[str, int]:
         """The numbers of the checkpoints that are kept, by their names."""
-        return self.marks.kept
+        back = [(BEFORE_UPGRADE, e.manifest.number) for e in self.marks.former if e.back]
+        return self.marks.kept | dict(back)
 
     @property
     def round(self) -> int:
@@ -184,7 +183,8 @@ class CheckpointStore:
         self._known = max(self._known, number)
         if number > self.marks.committed:
             # Of this layout, of which there are copies from now on: what was before may go.
-            self._write_marks(msgspec.structs.replace(self.marks, committed=number, former=()))
+            former = tuple(each for each in self.marks.former if each.back)
+            self._write_marks(msgspec.structs.replace(self.marks, committed=number, former=former))
 
     def keep(self, name: str, number: int) -> None:
         """Retain a checkpoint under a name."""
@@ -193,8 +193,10 @@ class CheckpointStore:
 
     def drop(self, name: str) -> None:
         """Retain it no longer; its rows go with the next checkpoint."""
-        kept = {known: number for known, number in self.marks.kept.items() if known != name}
-        self._write_marks(msgspec.structs.replace(self.marks, kept=kept))
+        marks = self.marks
+        kept = {known: number for known, number in marks.kept.items() if known != name}
+        former = tuple(e for e in marks.former if not e.back or name != BEFORE_UPGRADE)
+        self._write_marks(msgspec.structs.replace(marks, kept=kept, former=former))
 
     def _write_marks(self, marks: Marks) -> None:
         with self.transaction() as cursor:

@@ -6,6 +6,10 @@
 # before is rebuilt from the copies of what it had in the epoch before, and from the own parts of
 # all others there. So those are kept: a manifest among the marks, and the chunks that it names,
 # most of which the new part names as well. The first commit lets it go.
+#
+# What a worker had in the epoch before an upgrade stays beyond that, for the way back: until the
+# next change, or until it is dropped, as a checkpoint that is kept by the name `BEFORE_UPGRADE`. It
+# is not read at each start, as what cannot be done without: the way back reads all of it.
 
 from collections.abc import Iterator
 
@@ -13,6 +17,7 @@ import attrs
 import msgspec
 
 from wallarood.model.change import PartName
+from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import DamagedStateError
 from wallarood.storage.checkpoint_rows import FormerPart, Manifest, put_marks, read_chunks
 from wallarood.storage.checkpoints import CheckpointStore
@@ -36,13 +41,17 @@ def own_manifest(store: CheckpointStore, part: PartName) -> Manifest | None:
     return found if matches else None
 
 
-def kept_at_adoption(store: CheckpointStore, part: PartName, layout: int) -> tuple[FormerPart, ...]:
-    """What is kept when *part*, the basis, is replaced by one of which *layout* is still kept."""
-    if older := tuple(each for each in store.marks.former if each.layout == layout):
+def kept_at_adoption(
+    store: CheckpointStore, part: PartName, record: ClusterRecord
+) -> tuple[FormerPart, ...]:
+    """What is kept when *part*, the basis, is replaced by that of the epoch of *record*."""
+    layout = record.change.layout if record.change is not None else part.layout
+    older = tuple(each for each in store.marks.former if each.layout == layout and not each.back)
+    if older:
         return older
     # Where the place of a lost worker is taken, its part of an older layout is the own one here.
-    manifest = own_manifest(store, attrs.evolve(part, layout=layout))
-    return () if manifest is None else (FormerPart(layout, part.owner, manifest),)
+    manifest, back = own_manifest(store, attrs.evolve(part, layout=layout)), record.back is not None
+    return () if manifest is None else (FormerPart(layout, part.owner, manifest, back),)
 
 
 def chunks_of(store: CheckpointStore, manifest: Manifest, computation: str) -> Iterator[bytes]:
@@ -56,20 +65,32 @@ def chunks_of(store: CheckpointStore, manifest: Manifest, computation: str) -> I
 
 
 def drop_damaged(store: CheckpointStore) -> list[str]:
-    """Forget own parts of older layouts that are damaged; returns which, in words."""
-    problems, whole = [], []
-    for each in store.marks.former:
-        try:
-            for chain in each.manifest.chains:
-                for _ in chunks_of(store, each.manifest, chain.computation):
-                    pass
-        except DamagedStateError as error:
-            problems.append(error.message)
-        else:
-            whole.append(each)
+    """Forget own parts of older layouts that are damaged; returns which, in words.
+
+    That of the way back is not looked at: reading all of it takes as long as a start does.
+    """
+    found = [(each, "" if each.back else _damage(store, each)) for each in store.marks.former]
+    problems = [damage for _, damage in found if damage]
     if problems:
-        marks = msgspec.structs.replace(store.marks, former=tuple(whole))
+        whole = tuple(each for each, damage in found if not damage)
+        marks = msgspec.structs.replace(store.marks, former=whole)
         with store.transaction() as cursor:
             put_marks(cursor, marks)
         store.marks = marks
     return problems
+
+
+def verify_former(store: CheckpointStore) -> list[str]:
+    """What is damaged of own parts of older layouts, each in words."""
+    return [text for each in store.marks.former if (text := _damage(store, each))]
+
+
+def _damage(store: CheckpointStore, part: FormerPart) -> str:
+    """What is damaged in a part; empty: nothing is."""
+    try:
+        for chain in part.manifest.chains:
+            for _ in chunks_of(store, part.manifest, chain.computation):
+                pass
+    except DamagedStateError as error:
+        return error.message
+    return ""

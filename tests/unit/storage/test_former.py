@@ -6,8 +6,13 @@ import attrs
 import pytest
 
 from wallarood.model.change import Change, PartName
-from wallarood.model.checkpoint import CheckpointId, CheckpointPart, StatePart
-from wallarood.model.cluster_record import ClusterRecord, Layout, RecordState
+from wallarood.model.checkpoint import (
+    BEFORE_UPGRADE,
+    CheckpointId,
+    CheckpointPart,
+    StatePart,
+)
+from wallarood.model.cluster_record import ClusterRecord, Layout, RecordState, WayBack
 from wallarood.model.ids import Address, Ballot, Incarnation, Member
 from wallarood.model.messages.replicas import Chunk, PartWanted
 from wallarood.model.staging import StagedChain, StagedChange, StagedPart
@@ -15,7 +20,13 @@ from wallarood.model.topology import Topology
 from wallarood.storage.change_rows import ChangeRows
 from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
 from wallarood.storage.checkpoints import CheckpointStore
-from wallarood.storage.former import drop_damaged, kept_parts, own_manifest
+from wallarood.storage.former import (
+    chunks_of,
+    drop_damaged,
+    kept_parts,
+    own_manifest,
+    verify_former,
+)
 from wallarood.storage.part_reader import read_own_part
 from wallarood.storage.state_directory import open_state_directory
 
@@ -152,3 +163,62 @@ def test_who_takes_the_place_of_a_lost_worker_in_an_older_layout_keeps_its_part_
         assert FIRST in kept_parts(new)
         assert first_part(new) == BEFORE
     new.close()
+
+
+def upgraded(epoch: int) -> ClusterRecord:
+    """The record of an upgrade from the epoch before *epoch*."""
+    made, before = record_of(epoch, epoch - 1), topology(epoch - 1)
+    return attrs.evolve(made, back=WayBack(("f",), before, BASIS))
+
+
+@pytest.fixture(name="newer")
+def in_a_newer_version(store: CheckpointStore) -> CheckpointStore:
+    """Epoch 3 is an upgrade, and has committed checkpoint 6; the way back is to 5 of epoch 2."""
+    adopt(store, upgraded(3))
+    store.choose(9, BASIS, highest=5)
+    write(store, 6, base=True)
+    store.record_committed(6)
+    return store
+
+
+SECOND = attrs.evolve(FIRST, layout=2)
+
+
+def test_the_way_back_from_an_upgrade_stays_when_others_go(newer: CheckpointStore) -> None:
+    write(newer, 7)
+    newer.close()
+    store = open_checkpoints(newer.path, CLUSTER)
+    assert kept_parts(store) == (SECOND,)
+    assert store.kept == {BEFORE_UPGRADE: 5}
+    manifest = own_manifest(store, SECOND)
+    assert manifest is not None
+    assert list(chunks_of(store, manifest, "count")) == [b"in epoch 2"]
+    assert verify_former(store) == []
+    store.connection.execute("UPDATE chunk SET data = x'00' WHERE number = -1")
+    assert drop_damaged(store) == [], "that is not looked at by each start"
+    assert "has a wrong checksum" in verify_former(store)[0]
+
+
+def test_an_operator_may_drop_it(newer: CheckpointStore) -> None:
+    newer.keep("nightly", 6)
+    newer.drop(BEFORE_UPGRADE)
+    assert (newer.kept, kept_parts(newer)) == ({"nightly": 6}, ())
+
+
+def test_the_next_change_ends_it_and_going_back_goes_on_from_it(newer: CheckpointStore) -> None:
+    number = ChangeRows(newer).begin()
+    (before,) = newer.marks.former
+    [chain] = before.manifest.chains
+    part = StagedPart(number, BASIS, (), (), (StagedChain("count", chain.links),))
+    record = attrs.evolve(record_of(4, 2), before=None)
+    back = StagedChange(Ballot(1, "alpha"), record, topology(2), (ALPHA,), part)
+    ChangeRows(newer).finish(back)
+    ChangeRows(newer).adopt(record)
+    assert newer.held == (BASIS,)
+    assert newer.restore(5).chunks == {"count": [b"in epoch 2"]}
+    assert (newer.kept, kept_parts(newer)) == ({}, (SECOND,))
+    assert newer.highest == 6, "numbers are never used twice"
+    newer.choose(11, BASIS, highest=6)
+    write(newer, 7, base=True)
+    newer.record_committed(7)
+    assert kept_parts(newer) == ()

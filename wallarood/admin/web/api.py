@@ -119,5 +119,15 @@ API: tuple[Route, ...] = (
             "dry-run": Parameter("only say what would be fetched"),
         },
     ),
+    Route(
+        "POST",
+        "/upgrade",
+        "come to the new version of the application that all workers run, once more",
+        None,
+        {
+            "back": Parameter("to the version before the last upgrade, if all run that"),
+            "dry-run": Parameter("only say what would be lost"),
+        },
+    ),
     Route("POST", "/shutdown", "take a checkpoint, and end all workers"),
 )

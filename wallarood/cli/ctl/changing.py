@@ -79,7 +79,7 @@ def shrink(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
         return plan, "\n".join([*shown(plan), "nothing would be lost"])
     answer = client.shrink(path, **wanted)
     leaving = set(answer["leaving"])
-    _wait(path, chosen.timeout, answer)
+    wait_for_change(path, chosen.timeout, answer)
     left = ", ".join(sorted(leaving))
     return {"left": sorted(leaving), **answer}, f"{left} left the cluster"
 
@@ -94,7 +94,7 @@ def evict(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
         plan = _weighed(path, client.evict(path, **wanted, **{"dry-run": "1"}))
         return plan, "\n".join([*shown(plan), _lost(plan)])
     answer = client.evict(path, **wanted)
-    _wait(path, chosen.timeout, answer)
+    wait_for_change(path, chosen.timeout, answer)
     gone = ", ".join(sorted(answer["leaving"]))
     return {
         "evicted": sorted(answer["leaving"]),
@@ -118,7 +118,7 @@ def replace(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     answer = client.replace(path, **wanted)
     text = f"waiting for {name}: start it with an empty state directory and worker.join (--join)"
     print(text, file=sys.stderr, flush=True)
-    _wait(path, chosen.timeout, {**answer, "leaving": []})
+    wait_for_change(path, chosen.timeout, {**answer, "leaving": []})
     return answer, f"{name} has taken the place of the one that was lost"
 
 
@@ -137,7 +137,7 @@ def _lost(plan: dict[str, Any]) -> str:
     )
 
 
-def _wait(path: Path, timeout_s: float, answer: dict[str, Any]) -> None:
+def wait_for_change(path: Path, timeout_s: float, answer: dict[str, Any]) -> None:
     """Wait until the leavers are no members any more, as the worker says that was asked.
 
     Each step of the change goes to stderr.

@@ -13,7 +13,7 @@ from wallarood.control.change.effects import AdoptChange, CopyAhead, SetAside
 from wallarood.control.effects import Effect, Fail, Report
 from wallarood.model import messages
 from wallarood.model.change import Change, Why
-from wallarood.model.cluster_record import ClusterRecord, Layout, RecordState
+from wallarood.model.cluster_record import ClusterRecord, Layout, RecordState, WayBack
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import Member, are_same
 
@@ -39,8 +39,10 @@ def adopted(record: ClusterRecord, change: Change, before: Layout | None = None)
     """The record of a cluster that has become what *change* says.
 
     What is staged has in *before* who has which part of the basis. A new version of the application
-    could not take over those parts as they are.
+    could not take over those parts as they are; the version before can, as long as nothing else
+    changes.
     """
+    same = change.fingerprint == record.fingerprint
     return attrs.evolve(
         record,
         state=RecordState.STARTED,
@@ -48,8 +50,22 @@ def adopted(record: ClusterRecord, change: Change, before: Layout | None = None)
         topology=change.topology,
         members=change.members,
         change=change,
-        before=before if change.fingerprint == record.fingerprint else None,
+        before=before if same else None,
+        back=None if same or goes_back(record, change) else _way_back(record, change),
     )
+
+
+def goes_back(record: ClusterRecord, change: Change) -> bool:
+    """Whether *change* takes the cluster of *record* back to the version before the upgrade."""
+    way = record.back
+    return way is not None and (change.layout, change.fingerprint) == (
+        way.topology.epoch,
+        way.fingerprint,
+    )
+
+
+def _way_back(record: ClusterRecord, change: Change) -> WayBack:
+    return WayBack(record.fingerprint, record.topology, change.basis)
 
 
 def effect_of(wanted: messages.CopyAhead) -> CopyAhead:

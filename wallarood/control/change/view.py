@@ -71,7 +71,9 @@ class View:
 
     def layout(self, epoch: int) -> Layout:
         """Who has which part of a basis: as it is now, or as it was in the *epoch* before."""
-        before = self.record.before
+        before, back = self.record.before, self.record.back
+        if back is not None and epoch == back.topology.epoch:  # no member has changed since
+            return Layout(back.topology, self.members)
         if epoch == self.epoch or before is None:
             return Layout(self.record.topology, self.members)
         there = {(each.name, each.seat): each for each in self.members}

@@ -21,6 +21,7 @@ from wallarood.storage.checkpoint_files import inspect_checkpoints
 from wallarood.storage.state_directory import StateDirectory
 
 if TYPE_CHECKING:
+    from wallarood.planning.back import GoBack
     from wallarood.planning.upgrade import NewVersion
 
 TO_JOIN_AGAIN = "start it with --join (worker.join)"
@@ -41,7 +42,7 @@ class Start:
     listings: tuple[Listing, ...]
     joins: bool = False
     staged: Change | None = None
-    upgrade: "NewVersion | None" = None
+    upgrade: "NewVersion | GoBack | None" = None
     """How the cluster comes to the application that this worker runs, if it waits for that."""
 
 
@@ -110,7 +111,7 @@ def _joins(config: Config, state: StateDirectory) -> bool:
 
 def _upgrade(
     record: ClusterRecord | None, application: Application, state: StateDirectory
-) -> "NewVersion | None":
+) -> "NewVersion | GoBack | None":
     """How the cluster comes to *application*; None: it runs that, or waits for no upgrade.
 
     Raises RefusedError: *application* cannot go on from what runs.
@@ -120,15 +121,20 @@ def _upgrade(
     if record.fingerprint == application.fingerprint:
         return None
     # With another application than the one that runs.
+    from wallarood.planning.back import way_back  # noqa: PLC0415
     from wallarood.planning.upgrade import NewVersion, pending  # noqa: PLC0415
 
     store = inspect_checkpoints(state.checkpoints_path, record.cluster_id)
     try:
-        drop = pending(store.kept)
+        kept = store.kept
     finally:
         store.close()
+    drop = pending(kept)
     if drop is None:
-        return None
+        back = way_back(record, application.fingerprint, kept)
+        if back is not None:
+            log.info("this is the version before the upgrade", epoch=record.topology.epoch)
+        return back
     upgrade = NewVersion(application, drop)
     upgrade.former(record.fingerprint)
     log.info("this is a new version of the application", epoch=record.topology.epoch)

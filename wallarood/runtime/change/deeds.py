@@ -16,7 +16,7 @@ from wallarood.model.errors import RefusedError, WallaroodError
 from wallarood.runtime.change.ahead import copy_ahead
 from wallarood.runtime.change.staging import stage
 from wallarood.runtime.ports import CheckpointStore
-from wallarood.runtime.store.calls import in_turn, stored
+from wallarood.runtime.store.calls import in_turn, stored, tell_line
 from wallarood.runtime.store.turns import Turn
 from wallarood.runtime.worker import Worker
 
@@ -99,11 +99,12 @@ async def _adopt(worker: Worker, turn: Turn, *, record: ClusterRecord) -> None:
     """Adopt what is staged; the record of the cluster follows, and is mended at a start if not."""
 
     def adopt(store: CheckpointStore) -> Mapping[str, int]:
-        kept, change = dict(store.kept), record.change
+        kept, change, line = dict(store.kept), record.change, store.line
         assert change is not None
         for name in change.lost_to(record.worker):
             InheritedFiles(worker.store.cluster_path).take(name, change.layout)
         worker.store.save_record(worker.store.changes_in(store).adopt(record))
+        tell_line(change.line, change.basis, before=line)
         return kept
 
     epoch = record.topology.epoch
@@ -118,5 +119,5 @@ async def _adopt(worker: Worker, turn: Turn, *, record: ClusterRecord) -> None:
         raise
     if kept:
         names = ", ".join(map(repr, kept))
-        log.warning(f"kept checkpoints are dropped, for they are of other workers: {names}")
+        log.warning(f"kept checkpoints are dropped, for they are of the epoch before: {names}")
     log.info("the cluster has changed", epoch=epoch)

@@ -8,6 +8,7 @@ import structlog
 import trio
 
 from wallarood.control.events import CommitRecorded, HoldingsRead, HostFailed, RoundWritten
+from wallarood.model.checkpoint import BEFORE_UPGRADE, CheckpointId
 from wallarood.model.errors import CannotCreateError, DamagedStateError, WallaroodError
 from wallarood.model.ids import ClusterId
 from wallarood.model.messages import Holdings, RoundProposal
@@ -121,7 +122,7 @@ async def read_holdings(worker: Worker, turn: Turn, *, attempt: str) -> None:
             store.committed,
             store.highest,
             store.line,
-            tuple(store.kept.values()),
+            tuple(n for name, n in store.kept.items() if name != BEFORE_UPGRADE),
             replicas=worker.store.changes_in(store).kept_parts(),
             listings=worker.change.listings,
         )
@@ -137,16 +138,20 @@ async def write_round(worker: Worker, turn: Turn, *, proposal: RoundProposal) ->
         store.choose(
             proposal.round, proposal.checkpoint, highest=proposal.highest, line=proposal.line
         )
-        if proposal.line > before:
-            log.info(
-                f"line {proposal.line} of the output begins: exactly-once TCP sinks are clients "
-                f"with -line-{proposal.line} in their names, which replace what came after the "
-                "checkpoint",
-                checkpoint=str(proposal.checkpoint),
-            )
+        tell_line(proposal.line, proposal.checkpoint, before=before)
 
     await stored(worker, turn, write)
     worker.post(RoundWritten(proposal.round))
+
+
+def tell_line(line: int, checkpoint: CheckpointId, *, before: int) -> None:
+    """Log it if the output from *checkpoint* on is of another line than that *before*."""
+    if line > before:
+        log.info(
+            f"line {line} of the output begins: exactly-once TCP sinks are clients with "
+            f"-line-{line} in their names, which replace what came after the checkpoint",
+            checkpoint=str(checkpoint),
+        )
 
 
 async def drop_kept(worker: Worker, turn: Turn, *, name: str) -> None:

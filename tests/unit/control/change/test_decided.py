@@ -4,10 +4,10 @@ import attrs
 import pytest
 from support.nodes import changed, failure, member, of, record
 
-from wallarood.control.change.decided import adopted, obey
+from wallarood.control.change.decided import adopted, goes_back, obey
 from wallarood.control.change.effects import AdoptChange, SetAside
-from wallarood.model.change import Gone, Why
-from wallarood.model.cluster_record import RecordState
+from wallarood.model.change import Gone, PartName, Why
+from wallarood.model.cluster_record import RecordState, WayBack
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import NO_SEAT, Seat
 
@@ -56,3 +56,28 @@ def test_a_member_two_epochs_behind_is_an_older_copy() -> None:
     """It has taken part in each change: what it has now was made before one of them."""
     error = failure(obey(BETA, BEFORE, changed(BEFORE, "alpha", "beta", epochs=2)))
     assert "its state directory is an older copy" in str(error)
+
+
+NEWER = attrs.evolve(changed(BEFORE, "alpha", "beta"), fingerprint=("newer",))
+
+
+def test_an_upgrade_keeps_the_way_back_and_nothing_else_does() -> None:
+    upgraded = adopted(BEFORE, NEWER)
+    assert upgraded.back == WayBack(BEFORE.fingerprint, BEFORE.topology, NEWER.basis)
+    assert upgraded.back.part_of("beta") == PartName(1, "beta", NEWER.basis.round, 0)
+    assert adopted(BEFORE, changed(BEFORE, "alpha", "beta", "gamma")).back is None
+    shrunk = attrs.evolve(changed(upgraded, "beta"), layout=2)
+    assert adopted(upgraded, shrunk).back is None, "its parts are not those of the members any more"
+
+
+def test_who_went_back_is_where_it_was_before_the_upgrade_and_there_is_no_way_forth() -> None:
+    upgraded = adopted(BEFORE, NEWER)
+    back = attrs.evolve(changed(upgraded, "alpha", "beta"), fingerprint=BEFORE.fingerprint)
+    assert goes_back(upgraded, back)
+    assert adopted(upgraded, back).back is None
+    assert adopted(upgraded, back).fingerprint == BEFORE.fingerprint
+    same = attrs.evolve(back, layout=2)
+    assert not goes_back(upgraded, same), "the same version, as an upgrade from what runs"
+    again = adopted(upgraded, same).back
+    assert again is not None
+    assert again.topology.epoch == 2

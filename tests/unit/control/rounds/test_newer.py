@@ -4,7 +4,7 @@ import attrs
 
 from wallarood.control.effects import SendToMember, WaitingFor
 from wallarood.control.rounds.newer import NewerVersions
-from wallarood.model.change import ChangeKind
+from wallarood.model.change import ORDERED_BACK, WAY_BACK, ChangeKind
 from wallarood.model.ids import Address, Incarnation, Member, WorkerName
 from wallarood.model.messages import ChangeRequest
 
@@ -65,3 +65,21 @@ def test_it_is_proposed_once_more_when_one_that_was_away_is_back() -> None:
     newer.may_propose_again()
     assert len(newer.seen((A, B), here)) == 2
     assert "abandoned" in said(newer.seen((A, B), here))
+
+
+def test_the_version_before_waits_for_an_operator() -> None:
+    newer = NewerVersions()
+    some = present(member(A, WAY_BACK), member(B))
+    assert "does not run on beta: restart with it to go back" in said(newer.seen((A, B), some))
+    effects = newer.seen((A, B), present(member(A, WAY_BACK), member(B, WAY_BACK)))
+    assert "wallarooctl upgrade --back goes back to its last checkpoint" in said(effects)
+    assert len(effects) == 1
+
+
+def test_where_the_order_came_first_the_way_back_is_proposed_once_for_these_lives() -> None:
+    newer, here = NewerVersions(), present(member(A, ORDERED_BACK), member(B, WAY_BACK))
+    [_, sent] = newer.seen((A, B), here)
+    assert isinstance(sent, SendToMember)
+    assert isinstance(sent.message, ChangeRequest)
+    assert sent.message.kind is ChangeKind.BACK
+    assert len(newer.seen((A, B), here)) == 1

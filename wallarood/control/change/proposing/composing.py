@@ -7,6 +7,9 @@
 # Below the highest that is known committed there is no basis, unless
 # an operator wants to go back so far: what was published after it is made again, in another line.
 #
+# The way back from an upgrade begins with the basis of that: each member keeps its part of it. What
+# came after is made again, in another line.
+#
 # As long as no checkpoint of this epoch is committed, there are no copies of what its members have
 # in it. Then the parts of the basis that it began with are put together once more as they were in
 # the epoch before, or in that of the last commit: their owners and holders have kept them, and that
@@ -27,6 +30,10 @@ from wallarood.model.ids import WorkerName
 from wallarood.model.messages import ChangeRequest, Holdings
 from wallarood.model.topology import Topology
 
+NO_WAY_BACK = (
+    "there is no version to go back to: the cluster was not upgraded, or its members have changed "
+    "since"
+)
 _WHY = {
     ChangeKind.SHRINK: Why.LEFT,
     ChangeKind.EVICT: Why.EVICTED,
@@ -71,6 +78,11 @@ class Plan:
     def topology(self, replan: Replanner) -> Topology:
         """That of the next epoch, but of an upgrade. Raises RefusedError: there is none."""
         return replan(self.view.record.topology, self.workers, epoch=self.view.epoch + 1)
+
+    @property
+    def goes_back(self) -> bool:
+        """Whether the version before the last upgrade is to go on from where it was."""
+        return self.request.kind is ChangeKind.BACK
 
     @property
     def lost(self) -> tuple[WorkerName, ...]:
@@ -120,6 +132,21 @@ def basis(plan: Plan, holdings: Mapping[WorkerName, Holdings]) -> tuple[Checkpoi
     return wanted[0], found[wanted[0]]
 
 
+def _back(plan: Plan, holdings: Mapping[WorkerName, Holdings]) -> tuple[CheckpointId, int]:
+    """As `basis`, of a way back to the version before the last upgrade."""
+    way = plan.view.record.back
+    if way is None:
+        raise RefusedError(NO_WAY_BACK)
+    lacking = [name for name in plan.needed if way.part_of(name) not in holdings[name].replicas]
+    if lacking:
+        raise RefusedError(
+            f"checkpoint {way.basis} of epoch {way.topology.epoch} is not kept any more on "
+            f"{', '.join(lacking)} (dropped by an operator, for a journal that was filling up, or "
+            "damaged): there is no way back"
+        )
+    return way.basis, way.topology.epoch
+
+
 def _parts(layout: int, owners: Iterable[WorkerName], of: CheckpointId) -> Set[PartName]:
     return {PartName(layout, owner, of.round, of.number) for owner in owners}
 
@@ -136,7 +163,8 @@ def _as_before(plan: Plan, copies: Set[PartName]) -> dict[CheckpointId, int]:
 def compose(plan: Plan, holdings: Mapping[WorkerName, Holdings], replan: Replanner) -> Change:
     """The change that *plan* asks for. Raises RefusedError: it cannot be made."""
     view, request = plan.view, plan.request
-    record, (chosen, layout) = view.record, basis(plan, holdings)
+    record = view.record
+    chosen, layout = _back(plan, holdings) if plan.goes_back else basis(plan, holdings)
     everything = [holdings[name] for name in plan.needed]
     joiner = () if request.joiner is None else (request.joiner,)
     workers = plan.workers
@@ -144,13 +172,17 @@ def compose(plan: Plan, holdings: Mapping[WorkerName, Holdings], replan: Replann
     line = max(each.line for each in everything)
     common = frozenset.intersection(*(frozenset(each.checkpoints) for each in everything))
     unsure = plan.lost and max(map(number_of, common)) > chosen.number
-    if unsure or chosen.number < known or may_be_older(everything, chosen.number):
+    below = plan.goes_back or chosen.number < known
+    if unsure or below or may_be_older(everything, chosen.number):
         line += 1
     if request.kind is ChangeKind.UPGRADE:
         if view.upgrade is None:
             raise RefusedError(f"{view.me.name} runs the application of this epoch")
         listings = tuple((name, holdings[name].listings) for name in workers)
         topology, fingerprint = view.upgrade(record, listings), view.upgrade.fingerprint
+    elif plan.goes_back and record.back is not None:
+        topology = attrs.evolve(record.back.topology, epoch=view.epoch + 1)
+        fingerprint = record.back.fingerprint
     else:
         topology = plan.topology(replan)
         fingerprint = record.fingerprint

@@ -1,9 +1,9 @@
 """Which changes are not begun, and why."""
 
-from wallarood.control.change.proposing.composing import Plan
+from wallarood.control.change.proposing.composing import NO_WAY_BACK, Plan
 from wallarood.control.change.view import View
 from wallarood.control.formation.founding import difference, names
-from wallarood.model.change import ChangeKind, Trust, Vote
+from wallarood.model.change import GOING_BACK, ChangeKind, Trust, Vote
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import PROTOCOL_VERSION, ChangeRequest, JoinRunning
 
@@ -21,8 +21,8 @@ def to_request(plan: Plan) -> str:
         return restored(voteless[0])
     if request.kind.needs_all and view.away:
         return f"all workers must be connected; missing: {names(view.away)}"
-    if request.kind is ChangeKind.UPGRADE:
-        return ""
+    if request.kind in (ChangeKind.UPGRADE, ChangeKind.BACK):
+        return to_version(view, request.kind)
     if request.kind.needs_all and view.completed:
         return "the job is completed: there is nothing left to move"
     if request.kind.needs_all and not view.running:
@@ -30,6 +30,25 @@ def to_request(plan: Plan) -> str:
     if not request.kind.needs_all:
         return _to_eviction(plan, request)
     return ""
+
+
+def to_version(view: View, kind: ChangeKind) -> str:
+    """Why the cluster cannot come to another version of the application."""
+    back = view.record.back
+    if kind is ChangeKind.BACK and back is None:
+        return NO_WAY_BACK
+    versions = {name: view.member(name).version for name in view.workers}
+    now = [name for name, version in versions.items() if not version]
+    if kind is ChangeKind.BACK:
+        others = [name for name, version in versions.items() if version not in GOING_BACK]
+        what = "another version than that before the upgrade runs on"
+        return f"{what} {names(others)}: install that one there, and restart" if others else ""
+    if now:
+        return f"no new version runs on {names(now)}: install it there, and restart"
+    if before := [name for name, version in versions.items() if version in GOING_BACK]:
+        return f"the version before the upgrade runs on {names(before)}: wallarooctl upgrade --back"
+    several = len(set(versions.values())) > 1
+    return "the workers run different new versions: restart all with one" if several else ""
 
 
 def _to_eviction(plan: Plan, request: ChangeRequest) -> str:

@@ -174,3 +174,35 @@ def test_what_a_certified_seat_says_is_never_counted_and_all_others_must_accept(
     assert not decides(view, change, {"alpha", "gamma"})
     assert decides(view, change, {"alpha", "beta"})
     assert not decides(view, gone("beta", "gamma", certified=True), {"alpha"}), "less than half"
+
+
+@pytest.fixture(name="back")
+def way_back() -> Plan:
+    """The cluster was upgraded from TWO of epoch 1."""
+    newer = attrs.evolve(changed(HERE, *TRIO), fingerprint=("newer",), basis=TWO)
+    return plan(ChangeKind.BACK, known=adopted(HERE, newer))
+
+
+def keeps(name: str, part: CheckpointId = TWO) -> Holdings:
+    held = holds(THREE, known=3)
+    return attrs.evolve(held, replicas=(PartName(1, name, part.round, part.number),))
+
+
+def test_the_way_back_goes_on_from_what_the_upgrade_did_in_another_line(back: Plan) -> None:
+    change = compose(back, {name: keeps(name) for name in TRIO}, replan)
+    assert (change.basis, change.layout, change.line) == (TWO, 1, 3)
+    assert (change.epoch, change.fingerprint) == (3, HERE.fingerprint)
+    assert change.topology == attrs.evolve(HERE.topology, epoch=3)
+    assert (change.workers, change.gone) == (TRIO, ())
+    assert back.view.layout(1).topology == HERE.topology
+
+
+def test_whoever_has_dropped_its_part_is_named(back: Plan) -> None:
+    held = {name: keeps(name) for name in TRIO} | {"beta": holds(THREE, known=3)}
+    with pytest.raises(RefusedError, match="of epoch 1 is not kept any more on beta"):
+        compose(back, held, replan)
+
+
+def test_where_nothing_was_upgraded_there_is_no_way_back() -> None:
+    with pytest.raises(RefusedError, match="there is no version to go back to"):
+        compose(plan(ChangeKind.BACK), {name: keeps(name) for name in TRIO}, replan)

@@ -4,12 +4,13 @@ from typing import Any
 
 import attrs
 import pytest
-from support.nodes import member, record
+from support.nodes import changed, member, record
 
+from wallarood.control.change.decided import adopted
 from wallarood.control.change.proposing.composing import Plan
 from wallarood.control.change.proposing.objections import to_any, to_joiner, to_request
 from wallarood.control.change.view import View
-from wallarood.model.change import ChangeKind, Trust, Vote
+from wallarood.model.change import ORDERED_BACK, WAY_BACK, ChangeKind, Trust, Vote
 from wallarood.model.ids import Ballot
 from wallarood.model.messages import PROTOCOL_VERSION, ChangeRequest, JoinRunning
 
@@ -97,3 +98,37 @@ def test_nothing_is_begun_again_that_needs_the_vote_of_a_restored_directory(
     if kind is ChangeKind.EVICT:
         seen = view("beta", restored={"beta"})
         assert to_request(Plan(ChangeRequest("r", kind, ("beta",)), seen)) == ""
+
+
+UPGRADE, BACK = ChangeKind.UPGRADE, ChangeKind.BACK
+
+
+def running(*versions: str, upgraded: bool = False) -> View:
+    """The versions that alpha, beta and gamma run."""
+    made = view()
+    if upgraded:
+        newer = attrs.evolve(changed(made.record, *TRIO), fingerprint=("newer",))
+        made.record = adopted(made.record, newer)
+    for name, version in zip(TRIO, versions, strict=True):
+        made.is_up(attrs.evolve(member(name), version=version))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("kind", "of", "says"),
+    [
+        (UPGRADE, running("v2", "v2", "v2"), ""),
+        (UPGRADE, running("v2", "", "v2"), "no new version runs on beta"),
+        (UPGRADE, running("v2", "v3", "v2"), "different new versions"),
+        (UPGRADE, running(WAY_BACK, WAY_BACK, WAY_BACK), "wallarooctl upgrade --back"),
+        (BACK, running(WAY_BACK, WAY_BACK, WAY_BACK), "there is no version to go back to"),
+        (BACK, running(WAY_BACK, ORDERED_BACK, WAY_BACK, upgraded=True), ""),
+        (BACK, running(WAY_BACK, "", "v3", upgraded=True), "runs on beta, gamma: install that"),
+    ],
+)
+def test_all_must_run_the_version_that_the_cluster_comes_to(
+    kind: ChangeKind, of: View, says: str
+) -> None:
+    found = to_request(Plan(ChangeRequest("r", kind, ()), of))
+    assert says in found
+    assert bool(says) == bool(found)
