@@ -28,6 +28,7 @@ READ_BYTES = 16 << 10
 REQUEST_S = 5.0
 ANSWER_S = 30.0
 SEND_S = 10.0
+KEEP, CLOSE = "keep-alive", "close"
 KNOWN_MAX = 64
 KNOWN_BYTES_MAX = 2 << 10
 
@@ -90,35 +91,62 @@ async def exchange(
     """
     data = b""
     while True:
-        keeps, method = False, ""
-        try:
-            with trio.fail_after(REQUEST_S):
-                request = await _request(stream, data)
-            if request is None:
-                return
-            method = request.method
-            with trio.move_on_after(ANSWER_S) as waiting:
-                reply = await answer(attrs.evolve(request, client=client) if client else request)
-            if waiting.cancelled_caught:
-                reply = error_reply(504, "there was no answer in time")
-            keeps = idling is not None and request.keeps
-        except h11.RemoteProtocolError as error:
-            reply = error_reply(error.error_status_hint, str(error))
-        except ValueError as error:
-            reply = error_reply(400, str(error))
+        request = _known.get(data) or await _asked(stream, data)
+        if request is None:
+            return
+        connection, method = CLOSE, ""
+        reply: Reply | Events | None = None
+        # A scope costs about as much as all else here: there is one for the answer and its way.
+        with trio.move_on_after(ANSWER_S) as limit:
+            if isinstance(request, Reply):
+                reply = request
+            else:
+                if request.keeps and idling is not None:
+                    connection = KEEP
+                method = request.method
+                reply = await _answered(answer, request, client)
+            if isinstance(reply, Reply):
+                limit.deadline = trio.current_time() + SEND_S
+                await _send(stream, reply, connection=connection, method=method)
         if isinstance(reply, Events):
             await _send_events(stream, reply, method=method)
             await _end(stream)
             return
-        with trio.fail_after(SEND_S):
-            connection = "keep-alive" if keeps else "close"
-            await stream.send_all(_response(reply, connection=connection, method=method))
-            if idling is None or not keeps:
-                await _end(stream)
-                return
+        if limit.cancelled_caught:
+            if reply is not None:
+                raise trio.TooSlowError
+            with trio.fail_after(SEND_S):
+                late = error_reply(504, "there was no answer in time")
+                await _send(stream, late, connection=connection, method=method)
+        if idling is None or connection == CLOSE:
+            return
         data = await idling.next_of(stream)
         if not data:
             return
+
+
+async def _answered(answer: Answer, request: Request, client: str) -> Reply | Events:
+    try:
+        return await answer(attrs.evolve(request, client=client) if client else request)
+    except ValueError as error:
+        return error_reply(400, str(error))
+
+
+async def _send(stream: trio.abc.Stream, reply: Reply, *, connection: str, method: str) -> None:
+    await stream.send_all(_response(reply, connection=connection, method=method))
+    if connection == CLOSE:
+        await _end(stream)
+
+
+async def _asked(stream: trio.abc.Stream, data: bytes) -> Request | Reply | None:
+    """As `_request`, but what is wrong is answered."""
+    try:
+        with trio.fail_after(REQUEST_S):
+            return await _request(stream, data)
+    except h11.RemoteProtocolError as error:
+        return error_reply(error.error_status_hint, str(error))
+    except ValueError as error:
+        return error_reply(400, str(error))
 
 
 async def _request(stream: trio.abc.Stream, data: bytes) -> Request | None:
@@ -184,7 +212,7 @@ async def _send_events(stream: trio.abc.Stream, events: Events, *, method: str) 
     headers = (("Content-Type", "text/event-stream"),)
     async with aclosing(events.lines) as lines:
         with trio.fail_after(SEND_S):
-            await stream.send_all(_head(200, headers, connection="close"))
+            await stream.send_all(_head(200, headers, connection=CLOSE))
         if method == "HEAD":
             return
         async for line in lines:
