@@ -54,3 +54,12 @@ class InheritedFiles:
                 shutil.rmtree(self._all)
         except OSError as error:
             raise CannotCreateError(f"cannot remove {self._all}: {error.strerror}") from error
+
+    def forget_copies(self, but_of: WorkerName) -> None:
+        """Remove the copies of all workers but one, for whom this worker keeps them now."""
+        try:
+            for each in (self.cluster / "replicas").glob("*"):
+                if each.name != but_of:
+                    shutil.rmtree(each)
+        except OSError as error:
+            raise CannotCreateError(f"cannot remove copies of files: {error.strerror}") from error

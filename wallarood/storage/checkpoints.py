@@ -185,6 +185,7 @@ class CheckpointStore:
             # Of this layout, of which there are copies from now on: what was before may go.
             former = tuple(each for each in self.marks.former if each.back)
             self._write_marks(msgspec.structs.replace(self.marks, committed=number, former=former))
+            self.replicas.forget_older(self.marks.layout)
 
     def keep(self, name: str, number: int) -> None:
         """Retain a checkpoint under a name."""

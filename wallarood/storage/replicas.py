@@ -183,10 +183,6 @@ class Replicas:
             )
             parts = {**self.parts, owner: {**self.parts.get(owner, {}), part.number: manifest}}
             parts[owner] = self._prune(cursor, owner, parts[owner])
-            for older in self._outdated(parts):
-                cursor.execute("DELETE FROM replica WHERE layout = ? AND owner = ?", older)
-                cursor.execute("DELETE FROM replica_chunk WHERE layout = ? AND owner = ?", older)
-                del parts[older]
         self.parts = parts
         return True
 
@@ -221,6 +217,16 @@ class Replicas:
             cursor.execute("DELETE FROM replica WHERE number = ?", (number,))
         for owned in self.parts.values():
             owned.pop(number, None)
+
+    def forget_older(self, layout: int) -> None:
+        """Delete what is of a layout before *layout*, of which a checkpoint is committed."""
+        older = [owner for owner in self.parts if owner[0] < layout]
+        if not older:
+            return
+        with self.transaction() as cursor:
+            cursor.execute("DELETE FROM replica WHERE layout < ?", (layout,))
+            cursor.execute("DELETE FROM replica_chunk WHERE layout < ?", (layout,))
+        self.parts = {owner: owned for owner, owned in self.parts.items() if owner not in older}
 
     def drop_damaged(self) -> list[str]:
         """Delete the replicas that are not what was written; returns which, in words."""
@@ -263,15 +269,6 @@ class Replicas:
             [(*owner, number) for number in manifests if number not in retained],
         )
         return retained
-
-    def _outdated(self, parts: dict[Owner, dict[int, Manifest]]) -> list[Owner]:
-        """Those of an older layout than the newest, of which a later checkpoint is committed."""
-        newest = max(layout for layout, _ in parts)
-        return [
-            owner
-            for owner, owned in parts.items()
-            if owner[0] < newest and max(owned, default=0) < self.marks().committed
-        ]
 
 
 def _manifest_of(part: PartName, fields: object) -> Manifest:

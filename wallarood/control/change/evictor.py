@@ -118,7 +118,7 @@ class Evictor:
 
     def _may_evict(self, stay: list[WorkerName]) -> bool:
         view = self._view
-        one_version = not any(view.member(name).version for name in stay)
+        one_version = not any(view.member(name).version for name in view.workers)
         return (
             view.trust is Trust.WHOLE
             and not view.completed

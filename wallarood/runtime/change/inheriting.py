@@ -19,10 +19,11 @@ import structlog
 import trio
 
 from wallarood.app.connector import AllCopied, SinkContext
+from wallarood.control.replicas.ring import owner_of
 from wallarood.disk.inherited import InheritedFiles
 from wallarood.flow.failures import pass_on
 from wallarood.model.change import Change
-from wallarood.model.checkpoint import LeftSink, Restored, SinkPart
+from wallarood.model.checkpoint import CheckpointId, LeftSink, Restored, SinkPart
 from wallarood.model.errors import DamagedStateError, NeverTakenError
 from wallarood.model.ids import WorkerName
 from wallarood.planning.change import is_for_heirs
@@ -69,6 +70,18 @@ async def publish_left(
     finally:
         worker.change.moving = ""
         worker.notify()
+
+
+async def forget_copies(worker: Worker, checkpoint: CheckpointId) -> None:
+    """Remove copies for workers whose holder is another now, once a checkpoint is committed there.
+
+    A round that starts from *checkpoint* tells so: before, only these copies may be whole.
+    """
+    record = worker.node.record
+    if record is None or record.change is None or checkpoint.number <= record.change.basis.number:
+        return
+    owner, files = owner_of(worker.member.name, record.topology.workers), worker.store.cluster_path
+    await trio.to_thread.run_sync(InheritedFiles(files).forget_copies, owner)
 
 
 async def _publish(

@@ -117,9 +117,10 @@ def _links(
 async def _publish_left(
     worker: Worker, restored: Restored, line: int, *, all_copied: AllCopied | None
 ) -> None:
-    from wallarood.runtime.change.inheriting import publish_left  # noqa: PLC0415 - after a change
+    from wallarood.runtime.change import inheriting  # noqa: PLC0415 - after a change
 
-    await publish_left(worker, restored, line, all_copied=all_copied)
+    await inheriting.publish_left(worker, restored, line, all_copied=all_copied)
+    await inheriting.forget_copies(worker, restored.checkpoint)
 
 
 def _say_what_is_pickled(codecs: Mapping[int, RecordCodec]) -> None:

@@ -169,7 +169,7 @@ def test_one_that_another_has_heard_since_is_not_evicted() -> None:
     assert asked(cluster.at(17.0)) == [("gamma",)]
 
 
-@pytest.mark.parametrize("why", ["restored", "completed", "version"])
+@pytest.mark.parametrize("why", ["restored", "completed", "version", "version of the lost one"])
 def test_nobody_is_evicted_by_a_copy_after_the_end_or_amid_an_upgrade(why: str) -> None:
     cluster = Cluster()
     cluster.loses("gamma")
@@ -180,5 +180,6 @@ def test_nobody_is_evicted_by_a_copy_after_the_end_or_amid_an_upgrade(why: str) 
         case "completed":
             cluster.view.completed = True
         case _:
-            cluster.view.is_up(attrs.evolve(member("beta"), version="2"))
+            name = "beta" if why == "version" else "gamma"
+            cluster.view.is_up(attrs.evolve(member(name), version="2"))
     assert [asked(cluster.at(float(second))) for second in range(1, 40)] == [[]] * 39

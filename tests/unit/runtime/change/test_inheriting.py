@@ -19,7 +19,7 @@ from wallarood.model.ids import NO_SEAT
 from wallarood.model.pipeline import Application
 from wallarood.planning.change import lost_output
 from wallarood.planning.plan import plan
-from wallarood.runtime.change.inheriting import left_sinks, publish_left
+from wallarood.runtime.change.inheriting import forget_copies, left_sinks, publish_left
 from wallarood.runtime.change.takeover import Takeover
 
 TRIO = ("alpha", "beta", "gamma")
@@ -170,3 +170,21 @@ async def test_once_nothing_is_left_the_copies_go(tmp_path: Path) -> None:
         (files.of("gamma", 3) / "sinks").mkdir(parents=True)
         await published(lone, Restored(BASIS))
         assert not files.of("gamma", 3).exists()
+
+
+async def test_copies_for_workers_that_have_another_holder_go_once_a_later_checkpoint_is_there(
+    tmp_path: Path,
+) -> None:
+    async with lone_worker(tmp_path, writing(Kept())) as lone:
+        await lone.running()
+        node = lone.worker.node
+        assert node.record is not None
+        change = attrs.evolve(changed(node.record, "alpha"), basis=BASIS)
+        node.record = attrs.evolve(node.record, change=change)
+        copies = lone.worker.store.cluster_path / "replicas"
+        for name in ("alpha", "gamma"):
+            (copies / name / "sources").mkdir(parents=True)
+        await forget_copies(lone.worker, BASIS)
+        assert {each.name for each in copies.iterdir()} == {"alpha", "gamma"}
+        await forget_copies(lone.worker, CheckpointId(2, 6))
+        assert {each.name for each in copies.iterdir()} == {"alpha"}
