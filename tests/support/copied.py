@@ -18,7 +18,7 @@ from wallarood.runtime.peers.greeting import greeted
 from wallarood.runtime.peers.holder_link import HolderLimits, HolderLink
 from wallarood.runtime.peers.owner_link import OwnerLink
 from wallarood.runtime.peers.parts import Conversation
-from wallarood.runtime.ports import ReplicaStore
+from wallarood.runtime.peers.ports import ReplicaStore
 from wallarood.runtime.replicas import KeptFiles
 from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
 from wallarood.storage.checkpoints import CheckpointStore

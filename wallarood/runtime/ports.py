@@ -16,14 +16,11 @@ if TYPE_CHECKING:  # what only copies and changes need is not imported at every 
     from wallarood.model.messages.replicas import (
         Chunk,
         ChunkGroup,
-        FileGone,
-        FilePiece,
-        FileState,
-        Has,
         PartHead,
         PartWanted,
     )
     from wallarood.model.staging import StagedChange
+    from wallarood.runtime.peers.ports import CopiedFiles, FilesToCopy, ReplicaStore
 
 
 class ControlChannel(Protocol):
@@ -72,55 +69,6 @@ class DataChannel(Protocol):
 
     async def aclose(self) -> None:
         """Close the connection."""
-
-
-class ReplicaStore(Protocol):
-    """The replicas of others' parts, in the store of one's own."""
-
-    @property
-    def held(self) -> tuple[PartName, ...]:
-        """The replicas that are here."""
-
-    def has(self, owner: tuple[int, WorkerName]) -> Has:
-        """What is here of an owner in a layout."""
-
-    def stage(self, owner: tuple[int, WorkerName], chunks: Collection[Chunk]) -> bool:
-        """Write chunks of a part that is not whole yet."""
-
-    def write(self, part: PartName, fields: object, chunks: Collection[Chunk]) -> bool:
-        """Write the last chunks of a part, and the part itself; whether it is whole."""
-
-    def discard(self, number: int) -> None:
-        """Delete the replicas of a checkpoint that can never be committed."""
-
-
-class FilesToCopy(Protocol):
-    """What sources and sinks keep; see `wallarood.storage.copies.files_to_copy`."""
-
-    def holds(self, path: str, size: int) -> None:
-        """A journal's file is durable up to *size*."""
-
-    def compare(self, there: Iterable[FileState]) -> None:
-        """Begin with what is there and the same."""
-
-    def changes(self) -> Iterator[FilePiece | FileGone]:
-        """What is to be sent now."""
-
-
-class CopiedFiles(Protocol):
-    """Copies of another worker's files; see `wallarood.storage.copies.copied_files`."""
-
-    def states(self) -> tuple[FileState, ...]:
-        """The files that are here."""
-
-    def pieces(self) -> Iterator[FilePiece]:
-        """All that is here, for another disk."""
-
-    def write(self, changes: Iterable[FilePiece | FileGone]) -> None:
-        """Carry out *changes*."""
-
-    def settle(self) -> None:
-        """Make durable what was written."""
 
 
 class CheckpointStore(Protocol):
@@ -263,6 +211,11 @@ class RecordStore(Protocol):
         What is *there* already is left out. Raises DamagedStateError: it is not here, or damaged.
         Raises CannotCreateError.
         """
+
+    def captured_part(
+        self, checkpoints: Any, part: CheckpointPart, layout: int
+    ) -> tuple[PartHead, tuple[Chunk, ...]]:
+        """The head and the chunks of a part that *checkpoints* is about to write."""
 
     def damaged_parts(self, cluster_id: ClusterId) -> list[CheckpointId]:
         """The checkpoints that cannot be done without, and are damaged."""

@@ -12,7 +12,8 @@ import trio
 from wallarood.app.connector import AllCopied, Copied
 from wallarood.control.events import SnapshotMoved
 from wallarood.control.replicas import effects as do
-from wallarood.control.replicas.events import OwnerCame, OwnerLost
+from wallarood.control.replicas.events import OwnerCame, OwnerLost, PartCaptured
+from wallarood.model.checkpoint import CheckpointPart
 from wallarood.model.errors import CannotCreateError, RemoteProtocolError
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages.replicas import (
@@ -23,13 +24,15 @@ from wallarood.model.messages.replicas import (
     PartWanted,
     ReplicaHello,
 )
+from wallarood.runtime.peers.captured import CAPTURED_BYTES_MAX, Captured
 from wallarood.runtime.peers.holder_link import HolderLimits, HolderLink, Sent
 from wallarood.runtime.peers.owner_link import OwnerLink
 from wallarood.runtime.peers.parts import Conversation
-from wallarood.runtime.ports import CheckpointStore, CopiedFiles, ReplicaStore
+from wallarood.runtime.peers.ports import CopiedFiles, ReplicaStore
+from wallarood.runtime.ports import CheckpointStore
 from wallarood.runtime.store.calls import WRITE_AGAIN_S, in_turn, stored
 from wallarood.runtime.store.turns import Turn
-from wallarood.runtime.worker import Worker
+from wallarood.runtime.worker import Round, Worker
 
 MOVED_S = 0.5
 """How often it is said that a part is on its way."""
@@ -124,7 +127,10 @@ class KeptFiles:
 
     async def settle(self) -> None:
         """See `wallarood.runtime.peers.owner_link.Files`."""
-        await self._done(self.copied.settle)
+        async with self._using:
+            settled = self.copied.settled
+        if not settled:  # in most jobs nothing keeps files: that would be a wait for a busy loop
+            await self._done(self.copied.settle)
 
     async def _done(self, call: Callable[[], T]) -> T:
         async with self._using:
@@ -168,6 +174,32 @@ async def keep_replicas(worker: Worker, conversation: Conversation, hello: Repli
         if links.get(owner) is link:
             del links[owner]
             worker.post(OwnerLost(owner))
+
+
+def copying(
+    worker: Worker, round_: Round, part: CheckpointPart
+) -> Callable[[CheckpointStore, CheckpointPart], None] | None:
+    """What has a part copied while it is written, called in the thread that writes it.
+
+    None for a large one: it is read from the disk, some at a time, when it has been written.
+    """
+    record = worker.node.record
+    size = sum(len(chunk) for state in part.states for chunk in state.chunks)
+    if size > CAPTURED_BYTES_MAX or record is None:
+        return None
+    token, layout = trio.lowlevel.current_trio_token(), record.topology.epoch
+
+    def begin(captured: Captured) -> None:
+        link = worker.replicas.to_holder
+        if worker.running is round_ and link is not None:
+            link.captured = captured
+            worker.post(PartCaptured(part.checkpoint))
+
+    def copy(store: CheckpointStore, part: CheckpointPart) -> None:
+        head, chunks = worker.store.captured_part(store, part, layout)
+        token.run_sync_soon(begin, Captured(head, chunks))
+
+    return copy
 
 
 def copied_to_holder(worker: Worker) -> Copied:

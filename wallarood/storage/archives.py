@@ -6,6 +6,8 @@ from pathlib import Path
 import attrs
 
 from wallarood.disk.durable import sync_directory
+from wallarood.model.cluster_record import SCHEMA_VERSION as RECORD_SCHEMA_VERSION
+from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import CannotCreateError, RefusedError, WallaroodError
 from wallarood.model.ids import Address
 from wallarood.storage.files import damaged, read_document, write_document
@@ -44,6 +46,17 @@ def read_evicted(directory: Path) -> Evicted | None:
 def forget_evicted(directory: Path) -> None:
     """The worker is in a cluster again, or its operator wants another one."""
     (directory / EVICTED).unlink(missing_ok=True)
+
+
+def read_record(path: Path) -> ClusterRecord | None:
+    """The record of a cluster; None: there is none. Raises DamagedStateError."""
+    content = read_document(path, RECORD_SCHEMA_VERSION)
+    if content is None:
+        return None
+    try:
+        return structure(content, ClusterRecord)
+    except StructureError as error:
+        raise damaged(path, str(error)) from None
 
 
 def archives_in(directory: Path) -> list[Path]:

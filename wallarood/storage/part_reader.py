@@ -14,6 +14,7 @@ import attrs
 import msgspec
 
 from wallarood.model.change import PartName
+from wallarood.model.checkpoint import CheckpointPart
 from wallarood.model.errors import DamagedStateError
 from wallarood.model.ids import ClusterId
 from wallarood.model.messages.replicas import LAST, Chunk, ChunkGroup, PartHead, PartWanted
@@ -23,6 +24,7 @@ from wallarood.storage.checkpoint_rows import (
     Manifest,
     damage,
     is_whole,
+    manifest_of,
     unreadable,
 )
 from wallarood.storage.checkpoints import CheckpointStore
@@ -68,6 +70,24 @@ def own_part(store: CheckpointStore, wanted: PartWanted, there: Collection[Chunk
         for some in link_of(store, group.computation, (group.number, group.count))
     )
     return _head_of(part, manifest, groups), chunks
+
+
+def captured_part(
+    store: CheckpointStore, part: CheckpointPart, layout: int
+) -> tuple[PartHead, tuple[Chunk, ...]]:
+    """The head of a part that *store* is about to write, and its own chunks.
+
+    Raises CannotCreateError: the checkpoint that it builds on is not here.
+    """
+    checkpoint, manifests = part.checkpoint, store.manifests
+    manifest = manifest_of(part, manifests, committed=store.marks.committed)
+    chunks = tuple(
+        Chunk(state.computation, checkpoint.number, sequence, data)
+        for state in part.states
+        for sequence, data in enumerate(state.chunks)
+    )
+    name = PartName(layout, part.worker, checkpoint.round, checkpoint.number)
+    return _head_of(name, manifest, list(groups_of(manifest))), chunks
 
 
 def read_replica(path: Path, cluster_id: ClusterId, wanted: PartWanted) -> PartRead:

@@ -22,7 +22,7 @@ import attrs
 import structlog
 
 from wallarood.disk.durable import sync_directory
-from wallarood.model.checkpoint import CheckpointId
+from wallarood.model.checkpoint import CheckpointId, CheckpointPart
 from wallarood.model.cluster_record import SCHEMA_VERSION, ClusterRecord, RecordState
 from wallarood.model.errors import (
     CannotCreateError,
@@ -31,8 +31,8 @@ from wallarood.model.errors import (
     WallaroodError,
 )
 from wallarood.model.ids import ClusterId, Incarnation, WorkerName
-from wallarood.storage import seat
-from wallarood.storage.archives import UNFOUNDED, archives_in, set_aside, with_archived
+from wallarood.storage import archives, seat
+from wallarood.storage.archives import archives_in, read_record, set_aside, with_archived
 from wallarood.storage.change_rows import ChangeRows, Found, adopted_record, look_at_changes
 from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
 from wallarood.storage.checkpoints import CheckpointStore
@@ -113,6 +113,14 @@ class StateDirectory:
             return read_own_part(path, cluster_id, wanted, there=there)
         return read_replica(path, cluster_id, wanted)
 
+    def captured_part(
+        self, checkpoints: CheckpointStore | Any, part: CheckpointPart, layout: int
+    ) -> "tuple[PartHead, tuple[Chunk, ...]]":
+        """A part that *checkpoints* is about to write; see `part_reader`."""
+        from wallarood.storage.part_reader import captured_part  # noqa: PLC0415
+
+        return captured_part(checkpoints, part, layout)
+
     def damaged_parts(self, cluster_id: ClusterId) -> list[CheckpointId]:
         """The checkpoints that cannot be done without, and are damaged; see `mending`."""
         from wallarood.storage.copies.mending import damaged_parts  # noqa: PLC0415
@@ -139,7 +147,7 @@ class StateDirectory:
 
     def load_record(self) -> ClusterRecord | None:
         """The record, or a later one in the checkpoints. Raises DamagedStateError."""
-        record, adopted = _load_record(self.record_path), None
+        record, adopted = read_record(self.record_path), None
         with suppress(CannotCreateError):  # who opens them waits for the disk, and compares
             adopted = adopted_record(self.checkpoints_path)
         old = adopted is None or (record and record.topology.epoch >= adopted.topology.epoch)
@@ -170,7 +178,7 @@ class StateDirectory:
 
     def load_archived(self, path: Path) -> ClusterRecord | None:
         """The record of one of `archives`. Raises DamagedStateError."""
-        return _load_record(path / "record.json")
+        return read_record(path / "record.json")
 
     def with_archived(self, failure: WallaroodError) -> WallaroodError:
         """A failure; if it is a refusal by a cluster that is in the archive, it says so."""
@@ -195,7 +203,7 @@ class StateDirectory:
 
     def archive_record(self, *, spare: Path | None = None) -> Path | None:
         """Archive the cluster, and remove the oldest archives but *spare*; where it is."""
-        record = _load_record(self.record_path) or self.load_record()
+        record = read_record(self.record_path) or self.load_record()
         return None if record is None else set_aside(self.path, record.cluster_id, spare)
 
     def archive_unread(self, *, spare: Path | None = None) -> Path | None:
@@ -204,7 +212,7 @@ class StateDirectory:
         with suppress(DamagedStateError):
             if (where := self.archive_record(spare=spare)) is not None:
                 return where
-            name = UNFOUNDED
+            name = archives.UNFOUNDED
         return set_aside(self.path, name, spare) if self.cluster_path.exists() else None
 
     def never(self, cluster_id: ClusterId) -> bool:
@@ -247,16 +255,6 @@ class StateDirectory:
         """Release the lock."""
         if self._lock is not None:
             os.close(self._lock)
-
-
-def _load_record(path: Path) -> ClusterRecord | None:
-    content = read_document(path, SCHEMA_VERSION)
-    if content is None:
-        return None
-    try:
-        return structure(content, ClusterRecord)
-    except StructureError as error:
-        raise damaged(path, str(error)) from None
 
 
 def open_state_directory(path: Path) -> StateDirectory:

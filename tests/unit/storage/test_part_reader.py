@@ -11,7 +11,7 @@ from wallarood.model.errors import DamagedStateError
 from wallarood.model.messages.replicas import PartWanted
 from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
 from wallarood.storage.checkpoints import CheckpointStore
-from wallarood.storage.part_reader import read_own_part
+from wallarood.storage.part_reader import captured_part, read_own_part
 
 CLUSTER = "wc-0123456789abcdef0123"
 FIRST = PartWanted(PartName(1, "alpha", 1, 1))
@@ -42,6 +42,19 @@ def test_what_is_pruned_while_it_is_read_is_read_to_its_end(store: CheckpointSto
     assert 1 not in store.manifests
     assert [chunk.data for some in chunks for chunk in some] == [b"10", b"11", b"12"]
     assert head.chunks == 3
+    store.close()
+
+
+def test_a_part_that_is_about_to_be_written_is_what_is_read_then(store: CheckpointStore) -> None:
+    for number in (2, 3):
+        state = StatePart("count", number == 3, 1, (b"changed", b"%d" % number), 2)
+        part = CheckpointPart(CheckpointId(1, number), "alpha", (), (), (state,))
+        head, chunks = captured_part(store, part, 1)
+        store.write(part)
+        written, read = read_own_part(store.path, CLUSTER, PartWanted(head.part))
+        assert head == written
+        own = [chunk for some in read for chunk in some if chunk.number == number]
+        assert list(chunks) == own
     store.close()
 
 

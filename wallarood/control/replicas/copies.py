@@ -6,6 +6,9 @@
 # the shell reports of either is kept back from the machines of rounds until the replicator says
 # that it is copied. They know nothing of copies.
 #
+# A part is sent while it is written here: the two disks work at the same time. Where it is copied
+# first, that is found out again when it is written.
+#
 # Two things let a round go on without its copy. In the first round of a new epoch the ring is a new
 # one, and copying all state may take long: until a checkpoint is committed, one more loss is fatal,
 # and status says so. And a new question of recovery is answered at once: the holder may be away, or
@@ -55,7 +58,17 @@ class Copies:
             effects += self._replicate(checkpoint, now)
         copied = [each.checkpoint for each in effects if isinstance(each, Copied)]
         passed += [self._kept_back.pop(each) for each in copied if each in self._kept_back]
+        if copied:
+            self._forget_older(copied[-1])
         return [each for each in effects if not isinstance(each, Copied)], passed
+
+    def _forget_older(self, than: CheckpointId) -> None:
+        """Only the newest part is sent: those that were written before it never will be."""
+        self._kept_back = {
+            checkpoint: event
+            for checkpoint, event in self._kept_back.items()
+            if checkpoint.number > than.number or isinstance(event, RoundWritten)
+        }
 
     def _passed(self, event: Event) -> list[Event]:
         """What the machines of rounds are told at once; the rest is kept back."""

@@ -20,6 +20,12 @@ class PartToCopy(msgspec.Struct, frozen=True):
     round: int
 
 
+class PartCaptured(msgspec.Struct, frozen=True):
+    """This worker's part of a checkpoint is about to be written, and can be sent by now."""
+
+    checkpoint: CheckpointId
+
+
 class HolderHas(msgspec.Struct, frozen=True):
     """The holder has said which parts of this worker it has, on a new connection or again."""
 
@@ -64,6 +70,7 @@ class ReplicaLacking(msgspec.Struct, frozen=True):
 OfReplicas: TypeAlias = (
     RoundOver
     | PartToCopy
+    | PartCaptured
     | HolderHas
     | HolderLost
     | PartHeld

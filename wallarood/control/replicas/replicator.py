@@ -4,7 +4,7 @@
 # In a round that has been written here, this worker keeps a data connection to its holder. On every
 # connection the holder says what it has; this worker sends what is missing of the part that is
 # wanted: at the beginning of a round that of the checkpoint which the round starts from, then each
-# part that it has written. The base and the changes that a part builds on go along where the holder
+# part while it writes it. The base and the changes that a part builds on go along where the holder
 # lacks them. So a holder that has lost its disk, or is another one, gets all with the first part.
 #
 # One part is under way at a time. Of those that are written meanwhile only the newest is kept to be
@@ -23,6 +23,7 @@ from wallarood.control.replicas.effects import Copied, LeaveHolder, SeekHolder, 
 from wallarood.control.replicas.events import (
     HolderHas,
     HolderLost,
+    PartCaptured,
     PartHeld,
     PartToCopy,
     RoundOver,
@@ -53,6 +54,10 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
     (S, PartToCopy): frozenset({S}),
     (R, PartToCopy): frozenset({R, X}),
     (X, PartToCopy): frozenset({X}),
+    (N, PartCaptured): frozenset(),
+    (S, PartCaptured): frozenset({S}),
+    (R, PartCaptured): frozenset({R, X}),
+    (X, PartCaptured): frozenset({X}),
     (N, HolderHas): frozenset(),
     **{(phase, HolderHas): frozenset({R, X}) for phase in (S, R, X)},
     (N, HolderLost): frozenset(),
@@ -66,7 +71,14 @@ class Replicator:
     """The machine of worker *name* among *workers*. Its parts are of *layout*."""
 
     TRANSITIONS: ClassVar[Table] = TRANSITIONS
-    INPUTS: ClassVar[tuple[type, ...]] = (RoundOver, PartToCopy, HolderHas, HolderLost, PartHeld)
+    INPUTS: ClassVar[tuple[type, ...]] = (
+        RoundOver,
+        PartToCopy,
+        PartCaptured,
+        HolderHas,
+        HolderLost,
+        PartHeld,
+    )
 
     def __init__(self, name: WorkerName, workers: tuple[WorkerName, ...], *, layout: int) -> None:
         self.phase = Phase.RESTING
@@ -97,6 +109,8 @@ class Replicator:
         match event:
             case PartToCopy(checkpoint, round_):
                 return self._want(checkpoint, round_)
+            case PartCaptured(checkpoint):
+                return self._want(checkpoint, 0)
             case RoundOver():
                 self._wanted = self._sending = None
                 return [] if self.phase is Phase.RESTING else [LeaveHolder()]
@@ -122,7 +136,8 @@ class Replicator:
                 return []
 
     def _held(self, part: PartName) -> list[Effect]:
-        self._there |= {part}
+        later = {each for each in self._there if each.number > part.number}
+        self._there = frozenset(later | {part})  # no older one is wanted any more
         if part != self._sending:
             return []
         self._sending = None

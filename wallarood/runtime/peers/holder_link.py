@@ -10,7 +10,8 @@
 
 import math
 from collections.abc import Callable, Collection
-from typing import TypeAlias
+from functools import partial
+from typing import Generic, TypeAlias, TypeVar
 
 import attrs
 import structlog
@@ -28,8 +29,10 @@ from wallarood.model.errors import (
 )
 from wallarood.model.ids import Address
 from wallarood.model.messages.replicas import (
+    Chunk,
     ChunkGroup,
     Credit,
+    FileGone,
     FilePiece,
     FilesHeld,
     FilesSent,
@@ -40,8 +43,16 @@ from wallarood.model.messages.replicas import (
     StillThere,
 )
 from wallarood.runtime.dataflow.counters import LinkCounters
-from wallarood.runtime.peers.parts import Allowance, Chunks, Conversation, send_part
-from wallarood.runtime.ports import DialData, FilesToCopy
+from wallarood.runtime.peers.captured import Captured, Known
+from wallarood.runtime.peers.parts import (
+    Allowance,
+    Chunks,
+    Conversation,
+    read_some,
+    send_part,
+)
+from wallarood.runtime.peers.ports import FilesToCopy
+from wallarood.runtime.ports import DialData
 from wallarood.wire.frames import FrameDecoder
 
 BACKOFF_FIRST_S = 0.02
@@ -59,9 +70,19 @@ ERRORS = (
 
 ReadOwn: TypeAlias = Callable[[PartName, Collection[ChunkGroup]], tuple[PartHead, Chunks]]
 """Reads a part without the chunks that are there; see `wallarood.storage.part_reader`."""
+Begun: TypeAlias = tuple[PartHead, Chunks, list[Chunk]]
+"""A part that is read, and the first of its chunks."""
 
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
+
+
+@attrs.frozen
+class Done(Generic[T]):
+    """What came after the last change of a file."""
+
+    result: T
 
 
 @attrs.frozen
@@ -99,10 +120,11 @@ class HolderLink:
     counters: LinkCounters = attrs.field(factory=LinkCounters)
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     sending: Sent | None = attrs.field(default=None, init=False)
-    _there: set[ChunkGroup] = attrs.field(factory=set, init=False)
-    """What the holder has, as far as is known on this connection."""
-    _coming: frozenset[ChunkGroup] = attrs.field(default=frozenset(), init=False)
-    """What it has as well when the part that is under way is held."""
+    captured: Captured | None = attrs.field(default=None, init=False)
+    """The newest part, if it can be sent without a look at the disk."""
+    _there: Known = attrs.field(factory=Known, init=False)
+    _coming: PartHead | None = attrs.field(default=None, init=False)
+    """The part that is under way."""
     _parts: trio.MemorySendChannel[PartName | FilesSent] | None = attrs.field(
         default=None, init=False
     )
@@ -187,15 +209,18 @@ class HolderLink:
                 match message:
                     case Has(parts, groups, files):
                         await trio.to_thread.run_sync(self.files.compare, files)
-                        self._parts, self._there = wanted_in, set(groups)
-                        self._coming = frozenset()
+                        self._parts, self._there = wanted_in, Known(set(groups))
+                        self._coming = None
                         self._parts.send_nowait(FilesSent(self._asked))
                         self._tell(HolderHas(parts))
                     case FilesHeld(number):
                         self._copied = max(self._copied, number)
                         self._moved_on.unpark_all()
                     case Held(part):
-                        self._there |= self._coming
+                        if self._coming is not None:
+                            self._there.add(self._coming)
+                        if self.captured is not None and self.captured.head.part == part:
+                            self.captured = None
                         self._tell(PartHeld(part))
                     case Credit():
                         allowance.add(message)
@@ -214,23 +239,43 @@ class HolderLink:
         async for part in wanted:
             if isinstance(part, FilesSent):
                 if part.number >= self._asked:  # one that was asked for later sends them, too
-                    await self._send_files(conversation, allowance)
+                    await self._send_files(conversation, allowance, then=lambda: None)
                     await conversation.say(part)
                 continue
-            await self._send_files(conversation, allowance)
             sent = self.sending = Sent(part)
-            head, chunks = await trio.to_thread.run_sync(self.read, part, frozenset(self._there))
-            self._coming = frozenset(head.groups)
+            read = partial(self._read, part, frozenset(self._there.groups))
+            head, chunks, first = await self._send_files(conversation, allowance, then=read)
+            self._coming = head
             sent.size_bytes = head.size_bytes
-            await send_part(conversation, head, chunks, allowance=allowance, on_sent=self._moved)
+            await send_part(
+                conversation, head, chunks, allowance=allowance, first=first, on_sent=self._moved
+            )
 
-    async def _send_files(self, conversation: Conversation, allowance: Allowance) -> None:
+    def _read(self, part: PartName, there: frozenset[ChunkGroup]) -> Begun:
+        captured = self.captured
+        found = captured.without(part, there) if captured is not None else None
+        head, chunks = found or self.read(part, there)
+        return head, chunks, read_some(chunks, head.chunks)
+
+    async def _send_files(
+        self, conversation: Conversation, allowance: Allowance, *, then: Callable[[], T]
+    ) -> T:
+        """Send what has changed of files, and return what *then* does, in the same thread.
+
+        Where none has changed, as in most jobs, that is one wait for a busy loop and not two.
+        """
         changes = self.files.changes()
-        while (change := await trio.to_thread.run_sync(next, changes, None)) is not None:
+
+        def next_or_then() -> FilePiece | FileGone | Done[T]:
+            change = next(changes, None)
+            return Done(then()) if change is None else change
+
+        while not isinstance(change := await trio.to_thread.run_sync(next_or_then), Done):
             if isinstance(change, FilePiece):
                 await allowance.spend(len(change.data))
                 self.counters.bytes_out += len(change.data)
             await conversation.say(change)
+        return change.result
 
     def _moved(self, size_bytes: int) -> None:
         self.counters.bytes_out += size_bytes

@@ -33,7 +33,7 @@ from wallarood.model.messages.replicas import (
     StillThere,
 )
 from wallarood.runtime.peers.parts import Assembler, Conversation
-from wallarood.runtime.ports import ReplicaStore
+from wallarood.runtime.peers.ports import ReplicaStore
 
 STAGE_BYTES = 4 << 20
 """About how much of a large part is written at once. It is less than the window and a chunk."""

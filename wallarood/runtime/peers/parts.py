@@ -50,10 +50,11 @@ class Conversation:
         """That on a channel of which the first message, and *rest*, have come already."""
         return cls(channel, frames, rest[::-1])
 
-    async def say(self, message: TransferMessage) -> None:
-        """Send *message*. Raises trio.BrokenResourceError or OSError: the connection is broken."""
+    async def say(self, *messages: TransferMessage) -> None:
+        """Send *messages*. Raises trio.BrokenResourceError or OSError: the connection is broken."""
+        data = [encode_frame(encode_transfer(message)) for message in messages]
         async with self._saying:
-            await self.channel.send_all(encode_frame(encode_transfer(message)))
+            await self.channel.send_all(data[0] if len(data) == 1 else b"".join(data))
 
     async def hear(self) -> TransferMessage | None:
         """Wait for a message; None when the peer has closed.
@@ -95,25 +96,55 @@ async def send_part(
     chunks: Chunks,
     *,
     allowance: Allowance,
+    first: list[Chunk] | None = None,
     on_sent: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Send a whole part; *on_sent* is told how many bytes of chunks each piece has had.
 
-    *chunks* are closed in any case: SQLite keeps all that is written while they are read. Raises
-    what reading *chunks* raises, as `Conversation.say`, and as `Allowance.spend`.
+    *first* is what `read_some` has read of it, if it has. A small part goes out at once. *chunks*
+    are closed in any case: SQLite keeps all that is written while they are read. Raises what
+    reading *chunks* raises, as `Conversation.say`, and as `Allowance.spend`.
     """
+    waiting: list[TransferMessage] = [head]
+    size = 0
+
+    async def go() -> None:
+        nonlocal size
+        await conversation.say(*waiting)
+        waiting.clear()
+        if size:
+            on_sent(size)
+        size = 0
+
+    left, some = head.chunks, first
     try:
-        await conversation.say(head)
-        while (some := await trio.to_thread.run_sync(next, chunks, None)) is not None:
+        while True:
+            if some is None:
+                some = await trio.to_thread.run_sync(read_some, chunks, left)
             for chunk in some:
                 for piece in pieces_of(chunk):
+                    if waiting and (allowance.left <= 0 or size + len(piece.data) > PIECE_BYTES):
+                        await go()
                     await allowance.spend(len(piece.data))
-                    await conversation.say(piece)
-                    on_sent(len(piece.data))
-        await conversation.say(PartEnd(head.part))
+                    waiting.append(piece)
+                    size += len(piece.data)
+            left -= len(some)
+            if left <= 0 or not some:
+                break
+            some = None
+        waiting.append(PartEnd(head.part))
+        await go()
     finally:
         if isinstance(chunks, Generator):
             chunks.close()
+
+
+def read_some(chunks: Chunks, left: int) -> list[Chunk]:
+    """The next of the *left* chunks; after the last, *chunks* are closed. It blocks."""
+    some = next(chunks, [])
+    if len(some) >= left and isinstance(chunks, Generator):
+        chunks.close()  # and with it what it reads from
+    return some
 
 
 def pieces_of(chunk: Chunk) -> Iterator[PartPiece]:

@@ -1,6 +1,7 @@
 """The part of a round in checkpoints: barriers, writing, publishing."""
 
 import time
+from collections.abc import Callable
 
 import structlog
 import trio
@@ -12,6 +13,7 @@ from wallarood.model.errors import CannotCreateError
 from wallarood.model.messages import Purpose
 from wallarood.runtime.dataflow.counters import Stopwatch
 from wallarood.runtime.dataflow.job import Job
+from wallarood.runtime.ports import CheckpointStore
 from wallarood.runtime.store.turns import Turn
 from wallarood.runtime.worker import LastCheckpoint, Round, Worker
 
@@ -95,12 +97,14 @@ async def write_part(worker: Worker, turn: Turn, *, round_: Round, part: Checkpo
     round_.oldest_part = max(round_.oldest_part, number)
     keep = round_.keeping.pop(number, "")
     worker.checkpoint_log.collected(number, trio.current_time())
-    disk = Stopwatch()
+    disk, copy = Stopwatch(), _copying(worker, round_, part)
 
     def write() -> int | None:
         if number < round_.oldest_part:
             return None
         with disk:
+            if copy is not None:
+                copy(store, part)
             size_bytes = store.write(part)
             if keep:
                 store.keep(keep, number)
@@ -123,6 +127,17 @@ async def write_part(worker: Worker, turn: Turn, *, round_: Round, part: Checkpo
     worker.last_checkpoint = LastCheckpoint(number, now, now - began, size_bytes)
     if worker.running is round_ and round_.job is not None:
         worker.post(SnapshotWritten(number, size_bytes, round_.job.unpublished))
+
+
+def _copying(
+    worker: Worker, round_: Round, part: CheckpointPart
+) -> Callable[[CheckpointStore, CheckpointPart], None] | None:
+    """What hands *part* to the link to its holder before it is written; None: nobody keeps it."""
+    if worker.replicas.to_holder is None:
+        return None
+    from wallarood.runtime.replicas import copying  # noqa: PLC0415 - as in `perform`
+
+    return copying(worker, round_, part)
 
 
 def publish(worker: Worker, number: int) -> None:

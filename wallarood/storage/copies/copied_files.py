@@ -84,6 +84,11 @@ class CopiedFiles:
             os.close(file)
         self._touched.add(path)
 
+    @property
+    def settled(self) -> bool:
+        """Whether there is nothing for `settle` to do. It does not block."""
+        return not self._touched and not self._left
+
     def settle(self) -> None:
         """Make durable what was written, and what is gone. CannotCreateError: the disk fails."""
         try:

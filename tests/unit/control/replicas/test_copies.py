@@ -9,7 +9,13 @@ from wallarood.control.effects import Effect
 from wallarood.control.events import Event, MemberMessage, RoundWritten, SnapshotWritten
 from wallarood.control.replicas.copies import Copies
 from wallarood.control.replicas.effects import SeekHolder, SendPart, TellReplicas
-from wallarood.control.replicas.events import HolderHas, OwnerCame, PartHeld, RoundOver
+from wallarood.control.replicas.events import (
+    HolderHas,
+    OwnerCame,
+    PartCaptured,
+    PartHeld,
+    RoundOver,
+)
 from wallarood.control.replicas.holder import Holder
 from wallarood.control.replicas.replicator import Replicator
 from wallarood.model.change import Change, PartName
@@ -66,6 +72,28 @@ def test_a_part_is_written_when_it_is_copied() -> None:
     assert lived(made, SNAPSHOT) == ([SendPart(sent)], [])
     assert lived(made, ANSWER) == ([], [ANSWER])
     assert lived(made, PartHeld(sent)) == ([], [SNAPSHOT])
+
+
+def test_a_part_that_was_copied_while_it_was_written_is_told_at_once() -> None:
+    made = copies()
+    lived(made, WRITTEN, HolderHas((part(START),)))
+    seventh = CheckpointId(ROUND, 7)
+    assert lived(made, PartCaptured(seventh)) == ([SendPart(part(seventh))], [])
+    assert lived(made, PartHeld(part(seventh))) == ([], [])  # it is not on this disk
+    assert lived(made, SNAPSHOT) == ([], [SNAPSHOT])
+
+
+def test_of_parts_that_will_never_be_copied_nothing_is_kept_back() -> None:
+    made = copies()
+    lived(made, WRITTEN, HolderHas((part(START),)))
+    lived(made, *(SnapshotWritten(number, 100) for number in (7, 8, 9)))
+    lived(made, PartHeld(part(CheckpointId(ROUND, 7))))
+    ninth = part(CheckpointId(ROUND, 9))
+    assert lived(made, PartHeld(ninth)) == ([], [SnapshotWritten(9, 100)])
+    again = tuple(part(CheckpointId(ROUND, number)) for number in (8, 9))
+    assert lived(made, HolderHas(again), SnapshotWritten(10, 100))[1] == []
+    tenth = part(CheckpointId(ROUND, 10))
+    assert lived(made, PartHeld(tenth)) == ([], [SnapshotWritten(10, 100)])
 
 
 def test_without_replicas_all_is_told_at_once_and_those_of_others_are_kept() -> None:

@@ -6,6 +6,7 @@ from wallarood.control.replicas.effects import Copied, LeaveHolder, SeekHolder, 
 from wallarood.control.replicas.events import (
     HolderHas,
     HolderLost,
+    PartCaptured,
     PartHeld,
     PartToCopy,
     RoundOver,
@@ -70,6 +71,32 @@ def test_of_what_is_written_while_a_part_is_under_way_the_newest_goes_next() -> 
     assert lived(machine, to_copy(7), HolderHas(()), to_copy(8), to_copy(9)) == []
     assert lived(machine, PartHeld(part(7))) == [Copied(at(7)), SendPart(part(9))]
     assert lived(machine, PartHeld(part(9))) == [Copied(at(9))]
+
+
+def test_a_part_is_sent_while_it_is_written_here() -> None:
+    machine = replicator()
+    lived(machine, to_copy(7), HolderHas((part(7),)))
+    assert lived(machine, PartCaptured(at(8))) == [SendPart(part(8))]
+    assert lived(machine, to_copy(8)) == []  # it is under way
+    assert lived(machine, PartHeld(part(8))) == [Copied(at(8))]
+    assert lived(machine, PartCaptured(at(9)), PartHeld(part(9))) == [Copied(at(9))]
+    assert lived(machine, to_copy(9)) == [Copied(at(9))]  # held before it was written here
+
+
+def test_a_part_that_is_captured_when_the_round_is_over_makes_no_connection() -> None:
+    """It would be one of the round that is over, and the next round would go on with it."""
+    machine = replicator()
+    assert lived(machine, to_copy(7), RoundOver(), PartCaptured(at(8))) == []
+    assert lived(machine, PartToCopy(at(7), ROUND + 1)) == [SeekHolder("beta", ROUND + 1)]
+
+
+def test_what_is_known_of_the_holder_does_not_grow_with_the_round() -> None:
+    machine = replicator()
+    lived(machine, to_copy(7), HolderHas((part(5), part(6), part(9))))
+    for number in range(7, 50):
+        lived(machine, to_copy(number), PartHeld(part(number)))
+    assert machine.copied == at(49)
+    assert lived(machine, to_copy(48)) == [SendPart(part(48))]  # forgotten, and wanted no more
 
 
 def test_a_lost_connection_begins_with_what_the_holder_has() -> None:

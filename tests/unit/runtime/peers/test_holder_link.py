@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 import trio
 import trio.testing
-from support.copied import OWNER, Copied, part_at, store_at, write_part
+from support.copied import OWNER, ROUND, Copied, part_at, store_at, write_part
 
 from wallarood.control.replicas.events import HolderHas, HolderLost, PartHeld, ReplicaWritten
+from wallarood.model.checkpoint import CheckpointId, CheckpointPart, StatePart
 from wallarood.model.messages.replicas import Held, StillThere
 from wallarood.net.tcp import DataChannel
+from wallarood.runtime.peers.captured import Captured
 from wallarood.runtime.peers.parts import WINDOW_BYTES
+from wallarood.storage.part_reader import captured_part
 from wallarood.wire.frames import encode_frame
 from wallarood.wire.transfer import encode_transfer
 
@@ -45,6 +48,32 @@ async def test_a_part_is_on_the_other_disk_when_it_is_held(copied: Copied) -> No
         link.send(part_at(2))
         await copied.until(lambda: copied.at_holder[1:] == [ReplicaWritten(part_at(2))])
         assert link.sending.sent_bytes == len(b"changed")
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_part_that_was_just_captured_is_not_read_from_the_disk(copied: Copied) -> None:
+    write_part(copied.owner, 1, b"base")
+    async with trio.open_nursery() as nursery:
+        link = copied.link(nursery)
+        nursery.start_soon(link.run)
+        await copied.until(lambda: copied.connections)
+        copied.says_what_it_has()
+        await copied.until(lambda: copied.at_owner)
+        link.send(part_at(1))
+        await copied.until(lambda: copied.at_holder == [ReplicaWritten(part_at(1))])
+        copied.connections[-1].say(Held(part_at(1)))
+        await copied.until(lambda: PartHeld(part_at(1)) in copied.at_owner)
+
+        state = StatePart("count", False, 1, (b"changed",), 1)
+        part = CheckpointPart(CheckpointId(ROUND, 2), "alpha", (), (), (state,))
+        link.captured = Captured(*captured_part(copied.owner, part, 1))
+        link.send(part_at(2))  # before it is written here: there is nothing to read
+        await copied.until(lambda: ReplicaWritten(part_at(2)) in copied.at_holder)
+        copied.owner.write(part)
+        assert copied.holder.replicas.restore(part_at(2)) == copied.owner.restore(2)
+        copied.connections[-1].say(Held(part_at(2)))
+        await copied.until(lambda: link.captured is None)
+        assert len(copied.connections) == 1
         nursery.cancel_scope.cancel()
 
 

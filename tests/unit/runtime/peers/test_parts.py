@@ -16,9 +16,11 @@ from wallarood.runtime.peers.parts import (
     Assembler,
     Conversation,
     pieces_of,
+    read_some,
     send_part,
 )
 from wallarood.wire.frames import FrameDecoder
+from wallarood.wire.transfer import decode_transfer
 
 PART = PartName(1, "alpha", 3, 9)
 CHUNKS = [
@@ -105,9 +107,44 @@ async def test_who_takes_nothing_for_long_holds_open_nothing_that_is_read() -> N
         nursery.start_soon(take_what_comes)
         talking, allowance = Conversation(ours, FrameDecoder(1 << 20)), Allowance(patience_s=0.01)
         with pytest.raises(trio.TooSlowError):
-            await send_part(talking, HEAD, reading, allowance=allowance)
+            await send_part(talking, PartHead(PART, {}, 99, 0), reading, allowance=allowance)
         assert closed
         nursery.cancel_scope.cancel()
+
+
+class Counted:
+    """A channel that counts how often something is sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    async def send_all(self, data: bytes) -> None:
+        await trio.lowlevel.checkpoint()
+        self.sent.append(data)
+
+
+async def test_a_small_part_goes_out_at_once_and_its_reader_is_closed() -> None:
+    ended = False
+
+    def chunks() -> Iterator[list[Chunk]]:
+        nonlocal ended
+        try:
+            yield [Chunk("count", 9, 0, b"some")]
+            yield [Chunk("sum", 9, 0, b"more")]
+        finally:
+            ended = True
+
+    channel = Counted()
+    conversation = Conversation(channel, FrameDecoder(1 << 20))  # type: ignore[arg-type]
+    reading, allowance = chunks(), Allowance()
+    first = read_some(reading, 2)
+    head = PartHead(PART, {}, 2, 8)
+    await send_part(conversation, head, reading, allowance=allowance, first=first)
+    assert ended
+    (sent,) = channel.sent
+    messages = [decode_transfer(each) for each in FrameDecoder(1 << 20).feed(sent)]
+    assert [type(each) for each in messages] == [PartHead, PartPiece, PartPiece, PartEnd]
+    assert allowance.left == WINDOW_BYTES - 8
 
 
 async def test_what_came_with_the_hello_is_heard_first() -> None:
