@@ -59,10 +59,7 @@ class DataChannel(Protocol):
         """Send all of *data*. Raises trio.BrokenResourceError: the connection is broken."""
 
     def send_nowait(self, data: bytes) -> int:
-        """Send what goes without waiting, and return how many bytes went, if only none.
-
-        Raises OSError: the connection is broken.
-        """
+        """Send what goes without waiting; how many bytes went, may be none. Raises OSError."""
 
     async def receive_some(self, bytes_max: int) -> bytes:
         """Wait for up to *bytes_max* bytes; none means that the peer has closed."""
@@ -165,6 +162,9 @@ class ChangeStore(Protocol):
 
     def add(self, number: int, computation: str, chunks: Iterable[bytes], *, after: int) -> None:
         """Put chunks of a computation after the *after* that were put before."""
+
+    def settle(self) -> None:
+        """Do now what the writes that follow would have to do besides."""
 
     def finish(self, staged: StagedChange) -> None:
         """All chunks are here: *staged* may be adopted."""

@@ -15,6 +15,7 @@
 import json
 import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -108,10 +109,7 @@ class ChangeRows:
         self.store.replace(marks, {**self.store.manifests, manifest.number: manifest})
 
     def begin(self) -> int:
-        """Begin to stage a change; returns the number to give to `add` and `finish`.
-
-        What was begun before and not finished is gone.
-        """
+        """Begin to stage a change, what was not finished is gone; returns the number of it."""
         marks = of_changes(self.store.marks)
         whole = {each.part.number for each in self.staged()}
         number = marks.stagings + 1
@@ -132,6 +130,11 @@ class ChangeRows:
         ]
         with self.store.transaction() as cursor:
             cursor.executemany("INSERT INTO chunk VALUES (?, ?, ?, ?, ?)", rows)
+
+    def settle(self) -> None:
+        """Put SQLite's log into the file now: the writes that follow then need not."""
+        with suppress(sqlite3.Error):  # it is done later if not now
+            self.store.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def finish(self, staged: StagedChange) -> None:
         """All chunks are here: *staged* may be adopted.

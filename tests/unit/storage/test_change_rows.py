@@ -400,3 +400,23 @@ def test_what_a_lost_worker_had_staged_stays_whatever_is_staged_in_its_place(
     assert new.restore(5).chunks["count"] == [b"of 4", b"of 5", b"gained", b"more", b"newer"]
     for each in (lost, new):
         each.close()
+
+
+def test_what_was_settled_is_in_the_file_and_not_in_its_log_alone(tmp_path: Path) -> None:
+    store = with_checkpoints(tmp_path / "db")
+    rows = stage(store, record_of(2, ALPHA), chunks=[b"gained"])
+    alone = tmp_path / "alone.db"
+
+    def staged_in_the_file() -> int:
+        alone.write_bytes(store.path.read_bytes())
+        with contextlib.closing(sqlite3.connect(alone)) as copy:
+            [(tables,)] = copy.execute("SELECT COUNT(*) FROM sqlite_master")
+            if not tables:
+                return 0
+            [(found,)] = copy.execute("SELECT COUNT(*) FROM chunk WHERE number < 0")
+            return int(found)
+
+    assert staged_in_the_file() == 0
+    rows.settle()
+    assert staged_in_the_file() == 1
+    store.close()

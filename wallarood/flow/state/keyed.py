@@ -27,7 +27,7 @@
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
-from itertools import compress, repeat
+from itertools import compress, islice, repeat
 from operator import not_
 from typing import Any
 
@@ -50,6 +50,7 @@ from wallarood.flow.stored.encode import encode_deleted, encode_states
 from wallarood.flow.stored.versions import Versions
 from wallarood.model.checkpoint import StatePart
 
+FORGOTTEN_AT_ONCE = 4096
 IN_USE_KEYS_MAX = 1 << 16
 """With more keys than that, few of them would be found in use, and the table would cost memory."""
 
@@ -279,7 +280,9 @@ class KeyedState:
             else:
                 self.by_key = state.by_key
                 self.by_key.default_factory = self.make
-                deque(map(self.by_key.pop, without, repeat(None)), maxlen=0)
+                gone = iter(without)
+                while some := list(islice(gone, FORGOTTEN_AT_ONCE)):  # others take turns
+                    deque(map(self.by_key.pop, some, repeat(None)), maxlen=0)
             self._deletes = self._deletes or state._deletes
         self._bases.restored(len(self.by_key))
 

@@ -69,6 +69,7 @@ async def _copied(worker: Worker, wanted: CopyAhead, takeover: Takeover) -> Coll
         await collected.begin()
         with suppress(OutdatedError):  # a base was under way when this began
             await _copy_into(collected, wanted, slots)
+            await collected.stored(lambda store: store.settle())
             return collected
     raise OutdatedError("another base was written each time")
 

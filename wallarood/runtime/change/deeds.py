@@ -38,6 +38,7 @@ def perform_change(worker: Worker, effect: do.OfAChange) -> None:
             in_turn(worker, _unstage)
         case do.AdoptChange(record):
             _end_staging(worker)
+            _prepare_states(worker, record)
             in_turn(worker, partial(_adopt, record=record))
         case do.SetAside(reason):
             log.warning(reason)
@@ -74,6 +75,14 @@ def _begin_staging(worker: Worker, call: Callable[[], Awaitable[None]]) -> None:
             await call()
 
     worker.nursery.start_soon(run)
+
+
+def _prepare_states(worker: Worker, record: ClusterRecord) -> None:
+    """What goes on in memory is put together beside all that is still to be done."""
+    kept = worker.change.kept
+    if kept is not None and kept.change == record.change:
+        in_thread = partial(trio.to_thread.run_sync, kept.prepare, abandon_on_cancel=True)
+        worker.nursery.start_soon(in_thread)
 
 
 async def _write_vote(worker: Worker, turn: Turn, *, vote: Vote) -> None:

@@ -6,8 +6,12 @@
 # cluster stands still for. So they are handed on, without the keys of the slots that have gone, and
 # with those that have come, which were put together while they were staged.
 #
+# That takes its time with many keys, which there is while the next epoch is made durable and the
+# members find each other again: it begins as soon as the change is decided.
+#
 # What has changed since the basis, and what is not known key by key, is read from disk as ever.
 
+import threading
 from itertools import compress
 from typing import Any, TypeAlias
 
@@ -55,27 +59,51 @@ class Kept:
     states: dict[str, KeptState]
     gone: Gone
     store: CheckpointStore | None = None
+    _ready: dict[str, KeyedState] = attrs.field(factory=dict, init=False)
+    _working: threading.Lock = attrs.field(factory=threading.Lock, init=False)
 
     def begin(self, checkpoint: CheckpointId, change: Change | None) -> frozenset[str]:
         """The states that a round may `take` which starts from *checkpoint*; the others go."""
         if checkpoint != self.change.basis or change != self.change:
-            self.states = {}
-        return frozenset(self.states)
+            self.states, self._ready = {}, {}
+        return frozenset((*self.states, *self._ready))
+
+    def prepare(self) -> None:
+        """Put together what each state begins with: the change is decided. May take long.
+
+        What the job that was halted had is used up. It may run in a thread beside `take`.
+        """
+        with self._working:
+            states, ready = self.states, self._ready
+            for name, kept in list(states.items()):
+                ready[name] = _put_together(name, kept, self.gone)
+                del states[name]
 
     def take(self, state: State) -> bool:
         """Let *state*, which is new, begin with what is kept of it; whether there is anything.
 
         What was taken is worked on, and is not kept any longer.
         """
-        kept = self.states.pop(state.computation, None)
-        if kept is None or not isinstance(state, KeyedState):
+        with self._working:
+            name = state.computation
+            kept, made = self.states.pop(name, None), self._ready.pop(name, None)
+            if kept is not None:
+                made = _put_together(name, kept, self.gone)
+        if made is None or not isinstance(state, KeyedState):
             return False
-        without: list[Any] = []
-        if kept.own is not None and kept.lost:
-            without = _keys_lost(kept, kept.own, self.gone)
-        own = () if kept.own is None else (kept.own,)
-        state.take_over((*own, *kept.gained), without)
+        state.take_over((made,))
         return True
+
+
+def _put_together(name: str, kept: KeptState, gone: Gone) -> KeyedState:
+    """A state with all of *kept*, for another to take over."""
+    made = KeyedState(name, dict)
+    without: list[Any] = []
+    if kept.own is not None and kept.lost:
+        without = _keys_lost(kept, kept.own, gone)
+    own = () if kept.own is None else (kept.own,)
+    made.take_over((*own, *kept.gained), without)
+    return made
 
 
 def _keys_lost(kept: KeptState, own: KeyedState, gone: Gone) -> list[Any]:

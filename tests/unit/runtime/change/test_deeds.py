@@ -9,6 +9,7 @@ from support.lone import endless, lone_worker
 from wallarood.control.change import effects as do
 from wallarood.control.change.events import VoteWritten
 from wallarood.control.change.newcomer import Newcomer
+from wallarood.flow.state.keyed import KeyedState
 from wallarood.model.change import Change, Vote
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.cluster_record import ClusterRecord
@@ -16,6 +17,7 @@ from wallarood.model.ids import Address, Ballot
 from wallarood.model.staging import StagedChange, StagedPart
 from wallarood.planning.change import replan
 from wallarood.runtime.change.deeds import perform_change
+from wallarood.runtime.change.kept import KeptState
 from wallarood.storage.state_directory import open_state_directory
 
 
@@ -74,8 +76,14 @@ async def test_kept_checkpoints_go_with_a_change_and_are_named(
         ballot = Ballot(1, "alpha")
         perform_change(worker, do.StageChange(ballot, after, record.topology, record.members))
         await lone.until(lambda: worker.store.look_at_changes().staged)
+        await lone.until(lambda: worker.change.kept)
+        kept = worker.change.kept
+        assert kept is not None
+        kept.states["sum"] = KeptState(KeyedState("sum", int))
         perform_change(worker, do.AdoptChange(after))
         await lone.until(lambda: store.round == 9)
+        await lone.until(lambda: not kept.states)
+        assert kept.begin(change.basis, change) >= {"sum"}, "it is made ready meanwhile"
         await worker.turns.wait_idle()
         loaded = worker.store.load_record()
         assert loaded is not None

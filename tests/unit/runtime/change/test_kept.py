@@ -1,5 +1,7 @@
 """What stays in memory through a change is what the disk has: less what went, and what came."""
 
+import threading
+
 from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.state.moving import slot_of
 from wallarood.model.change import Change
@@ -79,3 +81,34 @@ def test_nothing_is_taken_for_another_checkpoint_or_another_change() -> None:
         kept = Kept(CHANGE, {"sum": KeptState(state_of([1]))}, {})
         assert kept.begin(checkpoint, change) == frozenset()
         assert not kept.take(KeyedState("sum", int))
+
+
+def test_what_was_prepared_is_as_what_is_put_together_when_it_is_taken() -> None:
+    moved = [key for key in KEYS if key not in staying()]
+    for gone in ({}, gone_with(set(CHUNKS), moved)):
+        kept = Kept(CHANGE, {"sum": KeptState(state_of(KEYS), (), LOST, SLOTS, CHUNKS)}, gone)
+        kept.prepare()
+        assert kept.begin(BASIS, CHANGE) == {"sum"}
+        new = KeyedState("sum", lambda: 9)
+        assert kept.take(new)
+        assert sorted(new.by_key) == staying()
+        assert next(new.use([1000])) == 9, "it makes states as its computation does"
+        assert not kept.take(KeyedState("sum", int))
+
+
+def test_nothing_that_was_prepared_is_taken_for_another_checkpoint() -> None:
+    kept = Kept(CHANGE, {"sum": KeptState(state_of([1]))}, {})
+    kept.prepare()
+    assert kept.begin(CheckpointId(2, 8), CHANGE) == frozenset()
+    assert not kept.take(KeyedState("sum", int))
+
+
+def test_who_takes_a_state_waits_until_it_is_prepared() -> None:
+    many = list(range(200_000))
+    kept = Kept(CHANGE, {"sum": KeptState(state_of(many), (), LOST, SLOTS, CHUNKS)}, {})
+    thread = threading.Thread(target=kept.prepare)
+    thread.start()
+    new = KeyedState("sum", int)
+    assert kept.take(new)
+    thread.join()
+    assert sorted(new.by_key) == [key for key in many if slot_of(key, SLOTS) not in LOST]
