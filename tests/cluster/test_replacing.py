@@ -3,10 +3,11 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.command import wallarood
 from support.harness import NAMES, Hosts, WorkerProcess, hosts_in, wait_for
 from support.rests import counted, counting
 
@@ -138,17 +139,29 @@ def test_an_empty_directory_takes_the_place_of_a_lost_one(replacing: Replacing) 
     replacing.end("alpha")
 
 
+def declare(worker: WorkerProcess) -> None:
+    """As of the snapshot of a virtual machine, which nothing shows."""
+    done = wallarood("state", "restored", "--state-directory", str(worker.state))
+    assert done.returncode == 0, done.stderr
+    assert "has no vote until it is replaced" in done.stdout
+
+
 @pytest.mark.long
+@pytest.mark.parametrize("restore", [put_back, declare])
 def test_a_directory_that_was_put_back_has_no_vote_until_it_is_replaced(
-    replacing: Replacing,
+    replacing: Replacing, restore: Callable[[WorkerProcess], None]
 ) -> None:
     gamma = replacing.workers.pop("gamma")
     gamma.process.kill()
     gamma.wait()
-    put_back(gamma)
+    restore(gamma)
     replacing.workers["gamma"] = gamma = replacing.start("gamma")
     replacing.until("it takes part in rounds", 1)
     assert "this state directory was restored: no vote" in gamma.said
+    seen = {name: worker.status() for name, worker in replacing.workers.items()}
+    assert [name for name, each in seen.items() if each and each.restored] == ["gamma"]
+    shown = wallarood("state", "show", "--state-directory", str(gamma.state)).stdout
+    assert "has no vote until it is replaced" in shown
     said = replacing.refused("alpha", "shrink", "beta")
     assert "the state directory of gamma was restored from a copy, so gamma has no vote" in said
     replacing.until("nothing has changed", 1)

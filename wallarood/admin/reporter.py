@@ -26,6 +26,7 @@ from wallarood.admin.status import (
     bytes_read,
 )
 from wallarood.control.membership.presence import Peer, Presence
+from wallarood.model.change import Trust
 from wallarood.model.time import MIN_TIME
 from wallarood.runtime.checkpoint_log import Outcome
 from wallarood.runtime.dataflow.job import Job
@@ -75,6 +76,7 @@ class StatusReporter:
             links=links_of(worker.running.links if worker.running is not None else None),
             delivery=delivery_of(worker.checkpoint_log),
             moving=worker.change.moving,
+            restored=_is_restored(worker),
             changes=tuple(
                 ChangeAnswer(each.name, each.taken, each.text) for each in worker.change.answers
             ),
@@ -213,6 +215,12 @@ def _saved(worker: Worker) -> bool:
         return False
     began = store.committed.number <= change.basis.number
     return began and saved_by_older_layout(record, store.replicas.held)
+
+
+def _is_restored(worker: Worker) -> bool:
+    """Whether the state directory is a copy, as is known here."""
+    view = worker.node.machines.view
+    return view is not None and view.trust is Trust.RESTORED
 
 
 def _peer(peer: Peer, now: float) -> WorkerStatus:

@@ -197,7 +197,8 @@ class Status:
     `phase` says in words what it does ("forming: waiting for 1 of 3 workers: gamma"),
     `waiting_for` only what it waits for. `rate` is what its sources read, in records a second.
     `moving` says what a change of the cluster moves here, and `changes` what has become of those
-    that were asked for here lately.
+    that were asked for here lately. `restored`: the state directory is a copy, so this worker has
+    no vote in changes.
     """
 
     worker: WorkerName
@@ -221,6 +222,7 @@ class Status:
     delivery: DeliveryStatus = attrs.field(factory=DeliveryStatus)
     moving: str = ""
     changes: tuple[ChangeAnswer, ...] = ()
+    restored: bool = False
 
 
 @attrs.frozen

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import time
 from pathlib import Path
 
 from wallarood.admin.text.table import table
@@ -12,26 +13,35 @@ from wallarood.model.errors import DamagedStateError, WallaroodError
 from wallarood.storage.archives import forget_evicted
 from wallarood.storage.checkpoint_files import inspect_checkpoints
 from wallarood.storage.checkpoints import CheckpointStore
+from wallarood.storage.seat import read_seat
 from wallarood.storage.state_directory import StateDirectory, look_into, open_state_directory
 from wallarood.verify import verify
 from wallarood.wire.strict import unstructure
+
+NO_VOTE = (
+    "its worker takes part in all but changes of the cluster, in which it has no vote until it is "
+    "replaced (wallarooctl replace), or copies were put back on all workers"
+)
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "state",
-        help="show, verify or set aside what a worker keeps on disk",
+        help="show, verify or set aside what a worker keeps on disk, or say that it is a copy",
         description="'show' prints the cluster record, the checkpoints and the archived clusters. "
         "'verify' reads every stored value and names what is damaged (exit code 65). Both work "
         "while the worker runs. 'reset' archives all of the cluster, so that the worker forms or "
-        "joins a new one. Every flag of 'wallarood run' is taken; these say where the state is.",
+        "joins a new one. 'restored' says that the directory was put back from a copy which it "
+        "cannot be told from, as with a snapshot of a virtual machine: its worker has no vote in "
+        "changes of the cluster from then on. Every flag of 'wallarood run' is taken; these say "
+        "where the state is.",
     )
     parser.add_argument(
         "action",
         metavar="ACTION",
-        choices=("show", "verify", "reset"),
-        help="show, verify or reset",
+        choices=("show", "verify", "reset", "restored"),
+        help="show, verify, reset or restored",
     )
     parser.add_argument("--json", action="store_true", help="print the record as JSON")
     add_config_flags(parser, shown=("--worker-name", "--state-directory"))
@@ -46,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
             return _reset(path)
         case "verify":
             return _verify(path)
+        case "restored":
+            return _restored(path)
         case _:
             return _show(path, as_json=arguments.json)
 
@@ -59,6 +71,24 @@ def _reset(path: Path) -> int:
     finally:
         state.close()
     print(f"archived as {archived}" if archived else f"{path} holds no cluster record")
+    return 0
+
+
+def _restored(path: Path) -> int:
+    """Declare that the directory was put back from a copy; it is whole again as `seat` says."""
+    look_into(path)
+    state = open_state_directory(path)
+    try:
+        known = read_seat(path)
+        if known is None or state.load_record() is None:
+            print(f"{path} holds no cluster: there is nothing that it could have forgotten")
+            return 0
+        if not known.restored:
+            state.trust(f"an operator has said so ({time.strftime('%F %T')})")
+    finally:
+        state.close()
+    why = f" (it was known already: {known.restored})" if known.restored else ""
+    print(f"{path} was restored from a copy{why}: {NO_VOTE}")
     return 0
 
 
@@ -81,6 +111,8 @@ def _show(path: Path, *, as_json: bool) -> int:
         return 0
     print(f"state directory {path}")
     print(_described(record) if record is not None else "no cluster record")
+    if (seat := read_seat(path)) is not None and seat.restored:
+        print(f"restored    {seat.restored}: {NO_VOTE}")
     if record is not None and record.state is not RecordState.PREPARED:
         store = inspect_checkpoints(state.checkpoints_path, record.cluster_id)
         try:

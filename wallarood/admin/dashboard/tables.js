@@ -89,7 +89,8 @@ function drawWorkers(event) {
     const each = told.get(name), host = each && each.host;
     const slots = staged.length ? sum(staged.map((stage) => slotsOf(stage, name))) : "-";
     if (!each) return [name, `${seen.get(name).state}: no answer`, "-", slots, "-", "-", "-", "-", "-", "-"];
-    return [name, each.phase, each.version, slots, `${each.checkpoint.committed}`, host.starts, `${host.cpu.toFixed(2)} cores`,
+    const phase = each.restored ? `${each.phase}; restored from a copy: no vote in changes` : each.phase;
+    return [name, phase, each.version, slots, `${each.checkpoint.committed}`, host.starts, `${host.cpu.toFixed(2)} cores`,
       bytes(host.memory_bytes), duration(host.loop_delay_s),
       host.certificate_ends === null ? "-" : new Date(host.certificate_ends * 1000).toISOString().slice(0, 10)];
   });

@@ -50,7 +50,7 @@ def cluster_text(cluster: ClusterStatus) -> str:
     rate = sum(each.rate for each in workers)
     parts = [status_text(attrs.evolve(cluster.asked, sources=sources, rate=rate))]
     if cluster.others:
-        rows = [(each.worker, each.phase or each.job.value, _checkpoint(each)) for each in workers]
+        rows = [(each.worker, _doing(each), _checkpoint(each)) for each in workers]
         parts.append(table(("worker", "job", "checkpoint"), rows))
     if cluster.silent:
         parts.append(f"no answer from {', '.join(cluster.silent)}: what they read is not counted")
@@ -69,6 +69,7 @@ def status_text(status: Status) -> str:
         ("copy", _copy(status.checkpoint.copy)),
         ("in flight", status.checkpoint.waiting_for),
         ("disk", status.checkpoint.failing),
+        ("restored", _restored(status)),
         ("kept", ", ".join(f"{name} ({number})" for name, number in status.checkpoint.kept)),
         ("outside", "; ".join(f"{s.name}: {_outside(s)}" for s in status.stages if s.failing)),
         ("waits", "; ".join(f"{s.name}: {s.waits}" for s in status.stages if s.waits)),
@@ -86,6 +87,18 @@ def status_text(status: Status) -> str:
     if status.sources:
         parts.append(_sources_table(status))
     return "\n\n".join(parts)
+
+
+def _doing(status: Status) -> str:
+    text = status.phase or status.job.value
+    return f"{text}; restored: no vote" if status.restored else text
+
+
+def _restored(status: Status) -> str:
+    if not status.restored:
+        return ""
+    name = status.worker
+    return f"from a copy: {name} has no vote in changes until wallarooctl replace {name}"
 
 
 def _checkpoint(status: Status) -> str:

@@ -5,13 +5,14 @@ import attrs
 from wallarood.admin.figures.values import CopyStatus
 from wallarood.admin.status import (
     CheckpointStatus,
+    ClusterStatus,
     JobState,
     SourceStatus,
     StageStatus,
     Status,
     WorkerStatus,
 )
-from wallarood.admin.text.cluster import status_text, topology_table, workers_table
+from wallarood.admin.text.cluster import cluster_text, status_text, topology_table, workers_table
 from wallarood.model.topology import Stage, StageKind, Topology
 
 STATUS = Status(
@@ -97,3 +98,12 @@ def test_where_checkpoints_are_copied_to_shows_and_whether_one_more_loss_is_fata
         "copy:        gamma has nothing yet, checkpoint 7 is not there yet (12 bytes sent); one "
         "more loss is fatal\n"
     ) in shown(under_way)
+
+
+def test_a_worker_with_a_restored_directory_is_shown_as_one_without_a_vote() -> None:
+    restored = attrs.evolve(STATUS, restored=True)
+    assert "restored:" not in status_text(STATUS)
+    told = f"restored:    from a copy: {STATUS.worker} has no vote in changes until wallarooctl"
+    assert told in status_text(restored)
+    other = attrs.evolve(restored, worker="beta", phase="running")
+    assert "running; restored: no vote" in cluster_text(ClusterStatus(STATUS, (other,)))
