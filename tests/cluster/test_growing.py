@@ -11,6 +11,8 @@ from support.rests import RESTS, check_counted, counting
 
 def test_from_one_to_three_workers_and_back(growing: Growing, tmp_path: Path) -> None:
     growing.until("it runs", 1, "running")
+    planned = growing.ctl("alpha", "grow", "--dry-run", "beta").stdout
+    assert "joining: beta; staying: alpha\n128 of 256 slots would move" in planned
     growing.grow("beta", 2)
     growing.grow("gamma", 3)
     growing.shrink("beta", 4)

@@ -175,7 +175,10 @@ def start(operator: Operator) -> None:
 
 
 def add(operator: Operator, delta: Host) -> None:
-    """A fourth host joins, and gets its part of the slots."""
+    """A fourth host joins, and gets its part of the slots, as was said before."""
+    planned = operator.does(operator.hosts[0], "wallarooctl grow --dry-run delta")
+    assert "joining: delta; staying: alpha, beta, gamma" in planned
+    assert "64 of 256 slots would move" in planned
     issue_for(operator, delta)
     operator.does(delta, "install -m 600 delta/* /etc/wallaroo/keys/")
     operator.does(delta, "systemctl start wallarood")

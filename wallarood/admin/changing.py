@@ -25,6 +25,30 @@ class ChangeOrders:
 
     worker: Worker
 
+    def grow(self, parameters: Mapping[str, str]) -> Any:
+        """Say what would move if the workers in *names* joined, with *dry-run*.
+
+        There is no order without: a worker joins by itself. Raises OrderRefusedError.
+        """
+        topology = self._topology()
+        names = _names(parameters)
+        if there := [each for each in names if each in topology.workers]:
+            raise OrderRefusedError(f"{', '.join(there)} is a member of the cluster already")
+        if not names:
+            raise OrderRefusedError("expected the name of a worker that would join")
+        if "dry-run" not in parameters:
+            raise OrderRefusedError(
+                f"a worker joins by itself: start {names[0]} with --join (worker.join); "
+                "--dry-run says what would move"
+            )
+        workers = (*topology.workers, *names)
+        try:
+            after = replan(self.worker.application, topology, workers, epoch=topology.epoch + 1)
+        except RefusedError as error:
+            raise OrderRefusedError(error.message) from error
+        plan = {"joining": list(names), "staying": list(topology.workers), "copied_ahead": True}
+        return {**plan, **figures(topology, after)}
+
     def shrink(self, parameters: Mapping[str, str]) -> Any:
         """Have workers leave: those in *names*, or the last ones down to a count of *to*.
 
@@ -42,7 +66,8 @@ class ChangeOrders:
             after = replan(self.worker.application, topology, stay, epoch=topology.epoch + 1)
         except RefusedError as error:
             raise OrderRefusedError(error.message) from error
-        plan = {"leaving": list(leaving), "staying": list(stay), **figures(topology, after)}
+        plan = {"leaving": list(leaving), "staying": list(stay), "copied_ahead": True}
+        plan |= figures(topology, after)
         if "dry-run" in parameters:
             return plan
         if missing := self.worker.node.missing:
@@ -152,7 +177,7 @@ def _leaving(topology: Topology, parameters: Mapping[str, str]) -> tuple[WorkerN
                 f"a number from 1 to {len(workers) - 1}"
             )
         return workers[count:]
-    names = tuple(dict.fromkeys(filter(None, parameters.get("names", "").split(","))))
+    names = _names(parameters)
     unknown = [each for each in names if each not in workers]
     if unknown or not names:
         raise OrderRefusedError(
@@ -160,6 +185,10 @@ def _leaving(topology: Topology, parameters: Mapping[str, str]) -> tuple[WorkerN
             + ", ".join(workers)
         )
     return names
+
+
+def _names(parameters: Mapping[str, str]) -> tuple[WorkerName, ...]:
+    return tuple(dict.fromkeys(filter(None, parameters.get("names", "").split(","))))
 
 
 def figures(before: Topology, after: Topology) -> dict[str, Any]:

@@ -119,6 +119,13 @@ def drop(path: Path, name: str) -> None:
     ask(path, "POST", f"/api/v1/drop?{urlencode({'name': name})}")
 
 
+def grow(path: Path, *names: str) -> dict[str, Any]:
+    """Say what would move if these workers joined. Raises as `ask`."""
+    parameters = {"names": ",".join(names), "dry-run": "1"}
+    answer = ask(path, "POST", f"/api/v1/grow?{urlencode(parameters)}")
+    return _structured(path, answer, dict[str, Any])
+
+
 def shrink(path: Path, **parameters: str) -> dict[str, Any]:
     """Have workers leave the cluster, or say what would move. Raises as `ask`."""
     answer = ask(path, "POST", f"/api/v1/shrink?{urlencode(parameters)}")

@@ -47,16 +47,23 @@ class Orders:
             "checkpoint": self.checkpoint,
             "drop": self.drop,
             "reload": self.reload,
+            "grow": self.grow,
             "shrink": self.shrink,
             "evict": self.evict,
             "replace": self.replace,
             "upgrade": self.upgrade,
         }
 
-    def shrink(self, parameters: Mapping[str, str]) -> Any:
-        """Have workers leave the cluster; see `ChangeOrders.shrink`."""
+    def grow(self, parameters: Mapping[str, str]) -> Any:
+        """Say what would move if workers joined; see `ChangeOrders.grow`."""
         # With the first such order: what it plans with is not needed before.
         from wallarood.admin.changing import ChangeOrders  # noqa: PLC0415
+
+        return ChangeOrders(self.worker).grow(parameters)
+
+    def shrink(self, parameters: Mapping[str, str]) -> Any:
+        """Have workers leave the cluster; see `ChangeOrders.shrink`."""
+        from wallarood.admin.changing import ChangeOrders  # noqa: PLC0415 - as above
 
         return ChangeOrders(self.worker).shrink(parameters)
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from support.handing import counting
 from support.lone import endless, lone_worker
 
 from wallarood.admin.changing import ChangeOrders, figures
@@ -44,6 +45,35 @@ async def test_who_cannot_be_evicted_is_named(
         await lone.running()
         with pytest.raises(OrderRefusedError, match=why):
             ChangeOrders(lone.worker).evict(parameters)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "why"),
+    [
+        ({"names": "alpha", "dry-run": "1"}, "alpha is a member of the cluster already"),
+        ({"dry-run": "1"}, "expected the name of a worker that would join"),
+        ({"names": "beta"}, "a worker joins by itself: start beta with --join"),
+    ],
+)
+async def test_who_cannot_join_is_named(
+    tmp_path: Path, parameters: dict[str, str], why: str
+) -> None:
+    async with lone_worker(tmp_path, endless([])) as lone:
+        await lone.running()
+        with pytest.raises(OrderRefusedError, match=why):
+            ChangeOrders(lone.worker).grow(parameters)
+
+
+async def test_what_would_move_to_a_worker_that_joins_is_half_of_what_one_has(
+    tmp_path: Path,
+) -> None:
+    async with lone_worker(tmp_path, counting()) as lone:
+        await lone.running()
+        plan = ChangeOrders(lone.worker).grow({"names": "beta", "dry-run": "1"})
+        assert (plan["joining"], plan["staying"]) == (["beta"], ["alpha"])
+        assert (plan["moving"], plan["slots"]) == (128, 256)
+        assert [(each["from"], each["to"]) for each in plan["moves"]] == [("alpha", "beta")]
+        assert not lone.worker.node.machines.change_text, "nothing is done"
 
 
 async def test_before_there_is_a_cluster_no_worker_can_leave(tmp_path: Path) -> None:

@@ -83,6 +83,16 @@ API: tuple[Route, ...] = (
     Route("POST", "/reload", "read the configuration files again"),
     Route(
         "POST",
+        "/grow",
+        "say what would move if workers joined, which they do by themselves",
+        None,
+        {
+            "names": Parameter("who would join, with commas between them", characters=NAMES_MAX),
+            "dry-run": Parameter("only say what would move: needed, there is no such order"),
+        },
+    ),
+    Route(
+        "POST",
         "/shrink",
         "have workers leave the cluster",
         None,

@@ -1,4 +1,4 @@
-"""`wallarooctl shrink`, `evict`, `replace`: workers leave or are lost, and what becomes of it."""
+"""`wallarooctl grow`, `shrink`, `evict`, `replace`: workers come and go; what becomes of it."""
 
 import argparse
 import sys
@@ -14,6 +14,14 @@ from wallarood.model.errors import PeersGoneError, RefusedError
 LOOK_S = 0.1
 ENDED_S = 10.0
 """A worker that does not answer for so long, and was to leave, has left."""
+
+
+def grow_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of ``grow``."""
+    parser.add_argument("names", nargs="+", metavar="NAME", help="a worker that would join")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would move, and change nothing"
+    )
 
 
 def shrink_flags(parser: argparse.ArgumentParser) -> None:
@@ -67,6 +75,17 @@ def _common_flags(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long to wait for the result (default 300)",
     )
+
+
+def grow(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
+    """Say what would move if workers joined. Raises RefusedError: they cannot, or are to."""
+    if not chosen.dry_run:
+        raise RefusedError(
+            f"a worker joins by itself: start {chosen.names[0]} with --join (worker.join); "
+            f"what would move says wallarooctl grow --dry-run {' '.join(chosen.names)}"
+        )
+    plan = _weighed(path, client.grow(path, *chosen.names))
+    return plan, "\n".join([*shown(plan), "nothing would be lost"])
 
 
 def shrink(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:

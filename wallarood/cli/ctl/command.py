@@ -87,6 +87,11 @@ COMMANDS = {
         orders.checkpoint_flags,
     ),
     "reload": Command(orders.reload, "reload the configuration files"),
+    "grow": Command(
+        changing.grow,
+        "say what would move if workers joined the cluster (they join by themselves)",
+        changing.grow_flags,
+    ),
     "shrink": Command(
         changing.shrink,
         "have workers leave the cluster, and others take over what they had",

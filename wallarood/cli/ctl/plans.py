@@ -5,6 +5,9 @@
 # every worker knows of its own: of a stage that gives away a share of its slots, that share of what
 # it keeps in a checkpoint is counted. A worker that is lost does not answer; its slots are taken to
 # be as large as those of the others.
+#
+# What moves in a planned change is copied while records flow. What follows in the pause is no more
+# than what one checkpoint has written.
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -26,7 +29,10 @@ def weighed(plan: Mapping[str, Any], cluster: ClusterStatus, topology: Topology)
     for move in moves:
         gained[move["to"]] = gained.get(move["to"], 0) + move["bytes"]
     last = [each.checkpoint.duration_s or 0.0 for each in cluster.workers]
-    pause = AT_LEAST_S + max(last, default=0.0) + max(gained.values(), default=0) / BYTES_A_SECOND
+    most = max(gained.values(), default=0)
+    if plan.get("copied_ahead"):
+        most = min(most, max((w.checkpoint.size_bytes or 0 for w in cluster.workers), default=0))
+    pause = AT_LEAST_S + max(last, default=0.0) + most / BYTES_A_SECOND
     return {
         **plan,
         "moves": moves,
@@ -65,8 +71,9 @@ def _size(
 
 def shown(plan: Mapping[str, Any]) -> list[str]:
     """What would move, in lines."""
+    who = "joining" if "joining" in plan else "leaving"
     return [
-        f"leaving: {', '.join(plan['leaving'])}; staying: {', '.join(plan['staying'])}",
+        f"{who}: {', '.join(plan[who])}; staying: {', '.join(plan['staying'])}",
         f"{plan['moving']} of {plan['slots']} slots would move{_amount(plan)}",
         *_moves(plan),
         *_pause(plan),

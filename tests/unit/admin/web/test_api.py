@@ -9,7 +9,7 @@ def test_paths_are_there_once_and_only_orders_change_something() -> None:
     assert len(set(paths)) == len(paths)
     orders = {each.path for each in API if each.method != "GET"}
     assert orders == {
-        *("/checkpoint", "/drop", "/evict", "/reload", "/replace", "/shrink", "/shutdown"),
+        *("/checkpoint", "/drop", "/evict", "/grow", "/reload", "/replace", "/shrink", "/shutdown"),
         "/upgrade",
     }
 

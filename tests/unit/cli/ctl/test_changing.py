@@ -17,6 +17,16 @@ def test_it_takes_names_or_a_count(
     assert "expected the names of workers, or --to N, and not both" in capsys.readouterr().err
 
 
+def test_a_worker_joins_by_itself_and_grow_says_how(
+    workers: Workers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workers.start("alpha")
+    assert main(["grow", "delta"]) == 76
+    said = capsys.readouterr().err
+    assert "start delta with --join (worker.join)" in said
+    assert "wallarooctl grow --dry-run delta" in said
+
+
 def test_evict_takes_names(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evict"]) == 64
     assert "NAME" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """What a change would come to: keys, bytes and the pause follow from what the workers say."""
 
+import attrs
 import pytest
 
 from wallarood.admin.figures.values import StateSize
@@ -54,6 +55,18 @@ def test_a_share_of_the_slots_is_that_share_of_the_keys_and_bytes() -> None:
 def test_what_a_lost_worker_had_is_taken_to_be_as_much_as_the_others_have() -> None:
     count = weighed(PLAN, ClusterStatus(ALPHA, (BETA,)), TOPOLOGY)["moves"][0]
     assert (count["keys"], count["bytes"], count["guessed"]) == (100, 1000, True)
+
+
+def test_of_what_is_copied_ahead_no_more_is_left_for_the_pause_than_a_checkpoint_has() -> None:
+    small = attrs.evolve(GAMMA.checkpoint, size_bytes=3_000_000)
+    cluster = ClusterStatus(ALPHA, (BETA, attrs.evolve(GAMMA, checkpoint=small)))
+    plan = weighed({**PLAN, "copied_ahead": True}, cluster, TOPOLOGY)
+    assert (plan["bytes"], plan["pause_s"]) == (30_000_500, 0.5 + 0.5 + 0.1)
+
+
+def test_who_would_join_is_named() -> None:
+    joining = {**PLAN, "joining": ["delta"]}
+    assert shown(joining)[0] == "joining: delta; staying: alpha, beta"
 
 
 def test_a_plan_is_shown_in_words() -> None:

@@ -40,7 +40,7 @@ def test_lag_and_errors_answer_also_where_there_are_none(
     assert json.loads(capsys.readouterr().out) == []
 
 
-ORDERS = {"checkpoint", "evict", "reload", "replace", "shrink", "shutdown", "upgrade"}
+ORDERS = {"checkpoint", "evict", "grow", "reload", "replace", "shrink", "shutdown", "upgrade"}
 ARGUMENTS = {"tap": ["count"], "state": ["keys", "count"]}
 
 
