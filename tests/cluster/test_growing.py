@@ -75,6 +75,10 @@ def test_the_initializer_leaves_and_what_cannot_be_is_refused(
     gone = growing.workers.pop("alpha")
     assert gone.wait() == 0
     assert "alpha has left the cluster at epoch 3" in gone.said
+    # As an initializer it would form another cluster, which reads and writes the same.
+    again = growing.hosts.start("alpha", growing.application, initializer=True)
+    assert again.wait() == 76
+    assert "alpha has left the cluster at epoch 3, and the others go on without it" in again.said
     growing.until("beta is alone", 3, "running")
     assert growing.ctl("beta", "shutdown").returncode == 0
     assert growing.workers["beta"].wait() == 0

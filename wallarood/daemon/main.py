@@ -123,7 +123,7 @@ class _Daemon:
     signals: Signals
     read: Callable[[], Config]
     known: tuple[Address, ...] = ()
-    """Where the members are of a cluster that this worker was evicted from, and joins again."""
+    """Where the members are of a cluster that this worker was in once, and joins again."""
     left: Left = attrs.field(factory=Left)
 
     @property
@@ -223,8 +223,7 @@ class _Daemon:
         One that was told to leave has left, whatever its configuration.
         """
         members = tuple(member.control for member in aside.members)
-        if aside.exit_code:
-            note_evicted(self.parts.state.path, Evicted(aside.reason, members))
+        note_evicted(self.parts.state.path, Evicted(aside.reason, members))
         where = self.parts.state.archive_unread()
         log.info("the state of this worker is archived", file=str(where))
         if not aside.exit_code:

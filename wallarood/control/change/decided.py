@@ -80,7 +80,8 @@ def set_aside(me: Member, change: Change) -> SetAside:
     for gone in change.gone:
         if gone.name == me.name and are_same(gone.seat, me.seat):
             if gone.why is Why.LEFT:
-                return SetAside(f"{me.name} has left the cluster at epoch {change.epoch}", 0)
+                left = f"{me.name} has left the cluster at epoch {change.epoch}"
+                return SetAside(left, 0, change.members)
             why = f"{me.name} was {gone.why.value} at epoch {change.epoch}"
             return SetAside(why, RefusedError.exit_code, change.members)
     why = f"{me.name} is no member of the cluster any longer, since epoch {change.epoch} or before"

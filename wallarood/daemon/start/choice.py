@@ -151,7 +151,7 @@ def _check_may_ask(cluster_id: ClusterId, config: Config, state: StateDirectory)
 
 
 def _check_not_evicted(config: Config, state: StateDirectory) -> None:
-    """An initializer without a cluster would form one beside that which it was evicted from."""
+    """An initializer without a cluster would form one beside that which goes on without it."""
     evicted = read_evicted(state.path)
     if evicted is not None and config["worker.topology-initializer"]:
         raise RefusedError(

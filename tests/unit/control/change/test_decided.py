@@ -40,7 +40,7 @@ def test_who_is_not_in_it_is_told_why(why: Why, says: str, exit_code: int) -> No
     change = changed(BEFORE, "alpha", gone=(Gone("beta", NO_SEAT, why),))
     (aside,) = of(SetAside, obey(BETA, BEFORE, change))
     assert (aside.reason, aside.exit_code) == (says, exit_code)
-    assert aside.members == (change.members if exit_code else ())
+    assert aside.members == change.members
 
 
 def test_the_same_name_in_another_seat_is_another_worker() -> None:
