@@ -7,6 +7,7 @@ a random step and started again. Words are fed all the time. At the end each was
 
 import argparse
 import contextlib
+import math
 import random
 import shutil
 import tempfile
@@ -71,6 +72,7 @@ def walk(
     seed: int = 1,
     flags: tuple[str, ...] = (),
     staying: frozenset[str] = frozenset(),
+    at_most_s: float = math.inf,
     progress: Progress | None = None,
 ) -> str:
     """Let the cluster change so often; check what was counted, and say what was done."""
@@ -83,7 +85,10 @@ def walk(
         with hosts_in(directory, interval=f"{round(300 * PATIENCE**0.5)}ms") as hosts:
             cluster = Changing(hosts, str(file), rng, flags, staying)
             try:
-                _change(cluster, system, changes, seed, progress)
+                feeder = Feeder(system, random.Random(seed), PIECE)
+                until = began + at_most_s
+                done = _change(cluster, feeder, changes, until, progress)
+                _check(cluster, feeder)
             except BaseException:
                 keep_what_was_said(hosts)
                 raise
@@ -91,7 +96,7 @@ def walk(
         end(system)
     struck = sum(cluster.steps.values())
     return (
-        f"{len(system.counts()):,} words, each counted once: exact; {changes} changes of size "
+        f"{len(system.counts()):,} words, each counted once: exact; {done} changes of size "
         f"(epoch {cluster.epoch}; joined {dict(cluster.joins)}, {cluster.left} left), "
         f"{cluster.kills.total()} kills {dict(cluster.kills)} in {struck} changes "
         f"{dict(cluster.steps)}, {len(cluster.restarts)} ended by themselves and were started "
@@ -99,21 +104,30 @@ def walk(
     )
 
 
-def _change(cluster: Changing, system: Fed, changes: int, seed: int, progress: Progress) -> None:
-    rng, sizes = cluster.rng, cycle(SIZES)
+def _change(
+    cluster: Changing, feeder: Feeder, changes: int, until: float, progress: Progress
+) -> int:
+    """Change it under load; returns how often."""
+    rng, sizes, done = cluster.rng, cycle(SIZES), 0
     cluster.begin()
-    feeder = Feeder(system, random.Random(seed), PIECE)
-    feeder.sent.update(getattr(system, "at_first", {}))
+    feeder.sent.update(getattr(feeder.system, "at_first", {}))
     with feeder.feeding():
-        for number in range(1, changes + 1):
-            size, before = next(sizes), set(cluster.members)
-            cluster.change(size)
+        while done < changes and time.monotonic() < until and not progress.stop.is_set():
+            before = set(cluster.members)
+            cluster.change(next(sizes))
             struck = cluster.strike() if rng.random() < 0.5 else ""
             epoch = cluster.settle()
             ways = [f"+{name}" for name in cluster.members if name not in before]
             ways += [f"-{name}" for name in before if name not in cluster.members]
-            progress.tell_now(f"{number} of {changes}: {' '.join(ways)}, epoch {epoch}; {struck}")
+            done += 1
+            progress.tell_now(f"{done} of {changes}: {' '.join(ways)}, epoch {epoch}; {struck}")
             time.sleep(rng.random() * BETWEEN_S)
+    return done
+
+
+def _check(cluster: Changing, feeder: Feeder) -> None:
+    """Wait until all is counted: each word as often as it was fed, also after an orderly end."""
+    system = feeder.system
     getattr(system, "hurry", lambda: None)()
     total, wait = feeder.sent.total(), Wait(COUNTED_S)
     while len(found := system.counts()) < total:
@@ -132,10 +146,12 @@ def main() -> None:
     parser.add_argument("changes", type=int)
     parser.add_argument("--of", choices=sorted({*WITHOUT_SERVER, *SYSTEMS}), default="files")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="to change for at most")
     parser.add_argument("--replicas", type=int, choices=(0, 1), help="checkpoint.replicas")
     asked = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix=f"wallarood-walk-{asked.of}-"))
     progress = Progress(lambda line: print(f"{asked.of}: {line}", flush=True))
+    progress.stop_on_signals()
     print(f"{asked.of}: a run that fails leaves what workers said in {directory}", flush=True)
     own = CONFIGURATION
     if asked.replicas is not None:
@@ -151,6 +167,7 @@ def main() -> None:
             seed=asked.seed,
             flags=flags,
             staying=staying,
+            at_most_s=60 * asked.minutes,
             progress=progress,
         )
     progress.tell_now(said)
