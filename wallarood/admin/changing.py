@@ -6,10 +6,9 @@ from typing import Any
 
 import attrs
 
-from wallarood.admin.orders import OrderRefusedError
+from wallarood.admin.orders import OrderRefusedError, check_listens
 from wallarood.control.change.events import ChangeWanted
 from wallarood.control.replicas.ring import holder_of
-from wallarood.control.worker_state import WorkerState
 from wallarood.model.change import ChangeKind
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import WorkerName
@@ -149,8 +148,9 @@ class ChangeOrders:
         return {"accepted": "replace", "name": name, "epoch": topology.epoch, **plan}
 
     def _topology(self) -> Topology:
+        check_listens(self.worker)
         record = self.worker.node.record
-        if record is None or self.worker.node.state is WorkerState.OUTDATED:
+        if record is None:
             raise OrderRefusedError(f"not possible while the worker is {self.worker.phase_text}")
         return record.topology
 

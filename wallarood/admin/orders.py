@@ -12,6 +12,7 @@ import structlog
 
 from wallarood.control.events import CheckpointWanted, DropWanted, ShutdownWanted
 from wallarood.control.rounds.active_round import ActiveRound
+from wallarood.control.worker_state import WorkerState
 from wallarood.model.errors import WallaroodError
 from wallarood.model.messages import Purpose, RequestCheckpoint
 from wallarood.runtime.worker import Worker
@@ -25,6 +26,15 @@ Order = Callable[[Mapping[str, str]], Any]
 
 class OrderRefusedError(Exception):
     """The order cannot be carried out now; the message says why."""
+
+
+def check_listens(worker: Worker) -> None:
+    """Raises OrderRefusedError: *worker* has ended for a new epoch, and would not hear an order.
+
+    The one that follows it in the process does.
+    """
+    if worker.node.state is WorkerState.OUTDATED:
+        raise OrderRefusedError(f"not possible while the worker is {worker.phase_text}")
 
 
 @attrs.frozen
@@ -97,6 +107,7 @@ class Orders:
 
         The answer's `absent` are the members that do not hear of it.
         """
+        check_listens(self.worker)
         absent = list(self.worker.node.missing)
         self.worker.post(ShutdownWanted(self.stop_s))
         return {"accepted": "shutdown", "absent": absent}
@@ -142,6 +153,7 @@ class Orders:
         return self.worker.checkpoints.kept if self.worker.checkpoints is not None else {}
 
     def _active(self) -> ActiveRound:
+        check_listens(self.worker)
         active = self.worker.node.active_round
         if active is None:
             raise OrderRefusedError(f"not possible while the worker is {self.worker.phase_text}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from wallarood.admin.orders import OrderRefusedError
+from wallarood.admin.orders import OrderRefusedError, check_listens
 from wallarood.control.change.events import ChangeWanted
 from wallarood.control.change.proposing import objections
 from wallarood.control.change.proposing.composing import NO_WAY_BACK
@@ -31,6 +31,7 @@ class UpgradeOrders:
         what is lost and on which workers another one runs, and has the name of the request unless
         there are any. With *dry-run* nothing is done. Raises OrderRefusedError: that cannot be.
         """
+        check_listens(self.worker)
         view = self.worker.node.machines.view
         if view is None:
             raise OrderRefusedError(f"not possible while the worker is {self.worker.phase_text}")

@@ -89,3 +89,25 @@ async def test_a_reload_answers_what_has_changed_or_why_nothing_has(tmp_path: Pa
         assert orders.by_name["reload"]({})["changed"] == ["log.level"]
         with pytest.raises(OrderRefusedError, match="needs a restart"):
             Orders(lone.worker, 5.0, wrong).reload({})
+
+
+@pytest.mark.parametrize(
+    ("order", "parameters"),
+    [
+        *(("shutdown", {}), ("checkpoint", {}), ("drop", {"name": "nightly"})),
+        *(("shrink", {"names": "alpha"}), ("evict", {"names": "beta"})),
+        *(("replace", {"names": "beta"}), ("upgrade", {}), ("upgrade", {"back": "1"})),
+    ],
+)
+async def test_one_that_has_ended_for_a_new_epoch_takes_no_orders(
+    tmp_path: Path, order: str, parameters: dict[str, str]
+) -> None:
+    """Its driver would never see them, and who waits for what comes of it waits in vain."""
+    async with lone_worker(tmp_path, endless([])) as lone:
+        await lone.running()
+        lone.worker.node.ended_as = WorkerState.OUTDATED
+        assert lone.worker.phase == "recovering", "the one that follows it is not there yet"
+        orders = Orders(lone.worker, 1.0, list)
+        with pytest.raises(OrderRefusedError, match="not possible while the worker is recovering"):
+            orders.by_name[order](parameters)
+        lone.worker.node.ended_as = None

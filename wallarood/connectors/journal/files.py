@@ -62,6 +62,11 @@ class Journal:
         return sum(self._sizes.values())
 
     @property
+    def filled(self) -> float:
+        """How much of what it may take is taken, 0 to 1; also while a thread changes it."""
+        return sum(tuple(self._sizes.values())) / self.bytes_max
+
+    @property
     def full(self) -> bool:
         """Whether nothing should be added before something is cut; there is something to cut."""
         return self.size_bytes >= self.bytes_max and self.next > self.first

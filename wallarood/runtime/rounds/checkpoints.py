@@ -6,9 +6,9 @@ from collections.abc import Callable
 import structlog
 import trio
 
-from wallarood.control.events import SnapshotFailed, SnapshotMoved, SnapshotWritten
+from wallarood.control.events import DropWanted, SnapshotFailed, SnapshotMoved, SnapshotWritten
 from wallarood.model.batch import Barrier
-from wallarood.model.checkpoint import CheckpointPart
+from wallarood.model.checkpoint import BEFORE_UPGRADE, CheckpointPart
 from wallarood.model.errors import CannotCreateError
 from wallarood.model.messages import Purpose
 from wallarood.runtime.dataflow.counters import Stopwatch
@@ -24,6 +24,8 @@ PAUSING = {
 }
 
 PROGRESS_S = 1.0
+JOURNAL_FILLED_MAX = 0.75
+"""How full a journal may be while a checkpoint is kept for an upgrade."""
 
 log = structlog.get_logger(__name__)
 
@@ -150,7 +152,33 @@ def publish(worker: Worker, number: int) -> None:
         job.committed(number)
         worker.checkpoint_log.committed(number, trio.current_time())
         # A checkpoint that is kept may be restored: then sources must have what comes after it.
-        if worker.checkpoints is not None and not worker.checkpoints.kept:
+        if worker.checkpoints is None:
+            return
+        if not worker.checkpoints.kept:
             nursery.start_soon(job.forget, number)
+            return
+        filled = max((source.journal_filled for source in job.sources.values()), default=0.0)
+        if filled >= JOURNAL_FILLED_MAX:
+            _give_up_upgrade(worker, filled)
 
     round_.works.send_nowait(committed)
+
+
+def _give_up_upgrade(worker: Worker, filled: float) -> None:
+    """Drop what is kept for an upgrade, or the way back: clients are not to wait for that."""
+    # With the first upgrade in whose time a journal fills up.
+    from wallarood.planning.back import ORDERED  # noqa: PLC0415
+    from wallarood.planning.upgrade import pending  # noqa: PLC0415
+
+    assert worker.checkpoints is not None
+    for name in worker.checkpoints.kept:
+        if name in (BEFORE_UPGRADE, ORDERED) or pending([name]) is not None:
+            log.warning(
+                f"a journal is {filled:.0%} full: the checkpoint kept as {name!r} is dropped, and "
+                "the upgrade can be gone back from no more"
+                if name == BEFORE_UPGRADE
+                else f"a journal is {filled:.0%} full: the checkpoint kept as {name!r} is dropped, "
+                "and the cluster waits for no other version any longer: say wallarooctl upgrade "
+                "again shortly before the restarts"
+            )
+            worker.post(DropWanted(name))

@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
+import pytest
 import trio
 from support.lone import Lone, endless, lone_worker
+from support.ports import free_port
 
+import wallarood as w
+from wallarood.admin.orders import Orders
 from wallarood.control.events import Event, SnapshotFailed, SnapshotWritten
-from wallarood.model.checkpoint import CheckpointId, CheckpointPart
+from wallarood.model.checkpoint import BEFORE_UPGRADE, CheckpointId, CheckpointPart
 from wallarood.model.messages import Purpose
+from wallarood.planning.upgrade import kept_as
 from wallarood.runtime.rounds.checkpoints import (
     hold_sources,
     leave_out,
@@ -148,3 +153,32 @@ async def test_before_a_round_runs_there_is_nothing_to_take_or_release(tmp_path:
         release(lone.worker, 1)
         leave_out(lone.worker, 1)
         assert lone.worker.round is None
+
+
+@pytest.mark.parametrize("name", [kept_as(()), BEFORE_UPGRADE])
+async def test_what_is_kept_for_an_upgrade_goes_before_a_journal_is_full(
+    tmp_path: Path, name: str
+) -> None:
+    """Else clients would wait for as long as nobody upgrades, or goes back."""
+    taken, port = list[str](), free_port()
+    source = w.LineTcpSource(f"127.0.0.1:{port}", journal_bytes_max=100_000)
+    application = w.application("lines", w.source("in", source).to_sink(w.ListSink(taken)))
+    lines = [f"{number} {'x' * 100}" for number in range(1500)]
+    async with lone_worker(tmp_path, application, checkpoint__interval="100ms") as lone:
+        await lone.running()
+        orders = Orders(lone.worker, 1.0, list)
+        store = lone.worker.checkpoints
+        assert store is not None
+        for kept in (name, "nightly"):
+            orders.checkpoint({"keep": kept})
+            await lone.until(lambda kept=kept: kept in store.kept)
+        orders.drop({"name": "nightly"})
+        stream = await trio.open_tcp_stream("127.0.0.1", port)
+        await stream.send_all("".join(f"{line}\n" for line in lines[:200]).encode())
+        await lone.until(lambda: store.committed.number > 8)
+        assert store.kept == {name: store.kept[name]}, "a quarter of the journal harms nobody"
+        await stream.send_all("".join(f"{line}\n" for line in lines[200:]).encode())
+        await lone.until(lambda: len(taken) == len(lines))
+        assert store.kept == {}
+        assert taken == lines
+        await stream.aclose()

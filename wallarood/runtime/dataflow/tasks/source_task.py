@@ -284,6 +284,12 @@ class SourceTask:
             positions.append(SourcePosition(self.step, LISTING, None, ended=False))
         return tuple(positions)
 
+    @property
+    def journal_filled(self) -> float:
+        """How full the fullest journal of its readers is, 0 to 1; 0 where there is none."""
+        journals = (getattr(reader, "journal", None) for reader in self.readers.values())
+        return max((getattr(each, "filled", 0.0) for each in journals), default=0.0)
+
     async def committed(self, positions: dict[str, object]) -> None:
         """The partitions will not be read from before *positions* again."""
         for partition, reader in list(self.readers.items()):
