@@ -60,10 +60,10 @@ def test_all_killed_while_the_first_round_begins_are_one_cluster_again(
     tmp_path: Path, endless: str, behind: tuple[str, ...]
 ) -> None:
     """Those *behind* had not recorded it; all are started as before, without --cluster-id."""
-    with hosts_in(tmp_path) as hosts:
+    with hosts_in(tmp_path, interval="1h") as hosts:
         before = killed(hosts, endless, 2)
         old = {not_begun(each) for each in before if each.name in behind}
-        # Sources run when all have recorded it: there would be no output yet.
+        # Sources run when all have recorded it: there would be no output yet. None is committed.
         shutil.rmtree(tmp_path / "endless-out", ignore_errors=True)
         after = hosts.start_cluster(2, endless)
         all_running(after)

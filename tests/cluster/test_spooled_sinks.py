@@ -146,7 +146,6 @@ def test_sources_pause_when_too_much_waits_for_a_server(tmp_path: Path) -> None:
             found = worker.told()
             return found
 
-        wait_for("it runs", lambda: worker.phase() == "running")
         wait_for("sources pause", lambda: "too much output waits" in status().phase, wait_s=60)
 
         def failing() -> str:

@@ -45,6 +45,8 @@ async def spans_of(directory: Path, *, every: int, rate: int = 1000) -> list[Spa
         job = lone.worker.job
         assert job is not None
         await lone.until(lambda: all(each.counters.records_in > 100 for each in job.sinks))
+        if every:  # so many records may have come in one batch
+            await lone.until(lambda: sum(each.name == "sink out" for each in spans.waiting) > 8)
     return list(spans.waiting)
 
 
