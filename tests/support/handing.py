@@ -13,6 +13,7 @@ from support.lone import Lone, lone_worker
 from support.wires import data_channels, ended_with
 from wallarood.control.change.effects import StageChange
 from wallarood.control.change.events import ChangeStaged, StagingFailed
+from wallarood.flow.state.buckets import BucketState
 from wallarood.flow.state.state import State
 from wallarood.model.change import Change
 from wallarood.model.cluster_record import ClusterRecord
@@ -51,10 +52,22 @@ def counting(rate: int = 20_000) -> Application:
     )
 
 
+def windowing(rate: int = 20_000) -> Application:
+    """How often each of 50 keys comes in each ten seconds: some fifty windows end in a second."""
+    numbers = w.source(
+        "numbers",
+        w.GeneratorSource(rate=rate),
+        time=w.event_time(lambda n: n / 40, unit="s", out_of_order="60s", future="3650d"),
+    )
+    counts = numbers.key_by(lambda n: n % 50).window(w.tumbling("10s")).aggregate(w.count())
+    return w.application("windowing", counts.to_sink(w.ListSink([])))
+
+
 @asynccontextmanager
-async def running(directory: Path) -> AsyncIterator[Lone]:
+async def running(directory: Path, application: Application | None = None) -> AsyncIterator[Lone]:
     """alpha, which runs, with a checkpoint that all of a cluster of one hold."""
-    async with lone_worker(directory, counting(), checkpoint__interval="50ms") as lone:
+    made = application or counting()
+    async with lone_worker(directory, made, checkpoint__interval="50ms") as lone:
         await lone.running()
         await committed_after(lone, 3)
         yield lone
@@ -83,9 +96,12 @@ async def halted(directory: Path) -> AsyncIterator[Lone]:
         yield lone
 
 
-def joining(directory: Path) -> AbstractAsyncContextManager[Lone]:
+def joining(
+    directory: Path, application: Application | None = None
+) -> AbstractAsyncContextManager[Lone]:
     """beta, which wants to join."""
-    return lone_worker(directory, counting(), driven=False, worker__name="beta", worker__join=True)
+    named = {"worker__name": "beta", "worker__join": True}
+    return lone_worker(directory, application or counting(), driven=False, **named)
 
 
 def change_of(lone: Lone, *others: Member) -> StageChange:
@@ -133,6 +149,18 @@ def counts_in(
     (state,) = [each for some in states.values() for name, each in some.items() if name == "seen"]
     by_key: dict[int, Seen] = state.by_key  # type: ignore[attr-defined]
     return {key: each.count for key, each in by_key.items()}
+
+
+def windows_in(lone: Lone, record: ClusterRecord, number: int) -> dict[tuple[Any, Any], Any]:
+    """The rows of all windows in a checkpoint here, as the epoch of *record* has it."""
+    assert lone.worker.checkpoints is not None
+    restored = lone.worker.checkpoints.restore(number)
+    states = restore_states(
+        lone.worker.application, Wiring(record.topology, lone.worker.member.name), restored
+    )
+    kept = [each for some in states.values() for each in some.values()]
+    (state,) = [each for each in kept if isinstance(each, BucketState)]
+    return {(span, key): row for span, rows in state.buckets.items() for key, row in rows.items()}
 
 
 async def staged(lone: Lone, wanted: StageChange) -> ChangeStaged | StagingFailed:

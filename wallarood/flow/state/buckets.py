@@ -256,3 +256,7 @@ class BucketState:
     def base_next(self) -> None:
         """The next capture is to be a base: what is stored has what is not this worker's."""
         self._bases.unbased()
+
+    def postpone_base(self, captures: int) -> None:
+        """None of so many captures is to be a base, unless there is none at all."""
+        self._bases.postponed = captures

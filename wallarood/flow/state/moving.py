@@ -123,6 +123,11 @@ def put_together(state: State, chunks: Iterable[bytes]) -> tuple[bytes, ...]:
     Raises ApplicationError: a state cannot be read or stored.
     """
     state.restore(chunks)
+    return as_base(state)
+
+
+def as_base(state: State) -> tuple[bytes, ...]:
+    """All that *state*, which is by key, has. Raises ApplicationError: it cannot be stored."""
     encoded = Chunks()
     for keys, states, bucket in _rows_of(state):
         encoded.add(_encoded(state, keys, states, bucket=bucket))

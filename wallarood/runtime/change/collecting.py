@@ -1,11 +1,11 @@
 """What comes from other workers of the states that this one takes over."""
 # Theory of operation
 # ===================
-# State by key comes chunk by chunk. Each is written as it is, for keys are deleted one by one in
-# it, and no other worker has the same; and it is put over what has come before in memory, so that
-# the next epoch begins with it. Where whole buckets are deleted, the chunks are put together
-# first, computation by computation: among those of another worker such a tombstone would take out
-# what is not meant.
+# State by key comes chunk by chunk, and is put over what has come before in memory, so that the
+# next epoch begins with it. Each chunk is written as it is, for keys are deleted one by one in it,
+# and no other worker has the same. Where whole buckets are deleted, what has come from each worker
+# is written when all of it is there, without tombstones: among the chunks of another worker one
+# would take out what is not meant.
 #
 # Part of it may have come while records flowed. What has changed since is all that is asked for
 # then, if those chunks are still what the state is made of.
@@ -17,8 +17,7 @@ import attrs
 import structlog
 import trio
 
-from wallarood.flow.state.keyed import KeyedState
-from wallarood.flow.state.moving import put_together
+from wallarood.flow.state.state import State
 from wallarood.model.change import PartName
 from wallarood.model.errors import PeersGoneError, RemoteProtocolError, WallaroodError
 from wallarood.model.ids import ClusterId, Member, WorkerName
@@ -81,7 +80,7 @@ class Collected:
     cluster_id: ClusterId
     number: int = 0
     staged: dict[str, int] = attrs.field(factory=dict)
-    states: dict[tuple[str, WorkerName], KeyedState] = attrs.field(factory=dict)
+    states: dict[tuple[str, WorkerName], State] = attrs.field(factory=dict)
     there: dict[WorkerName, tuple[ChunkGroup, ...]] = attrs.field(factory=dict)
     _come: dict[WorkerName, tuple[int, int]] = attrs.field(factory=dict)
     """How many chunks have come of how many, by owner."""
@@ -118,13 +117,11 @@ class Collected:
         self.worker.change.moving = f"{moving}: {100 * come // expected} %"
         self.worker.notify()
 
-    def state_of(self, part: Part, owner: WorkerName) -> KeyedState:
+    def state_of(self, part: Part, owner: WorkerName) -> State:
         """What has come of *part* from *owner*."""
         state = self.states.get((part.name, owner))
         if state is None:
-            new = self.takeover.part(part.name).state
-            assert isinstance(new, KeyedState)
-            state = self.states[part.name, owner] = new
+            state = self.states[part.name, owner] = self.takeover.part(part.name).state
         return state
 
 
@@ -190,7 +187,7 @@ class Collector:
                 self._of = chunk.computation
             self._some.append(chunk.data)
         part = self._part() if self._of else None
-        if part is not None and part.comes_by_key:
+        if part is not None and part.how is How.BY_SLOT:
             await self._end()
         self._chunks += len(chunks)
         before = sum(each.count for each in self.collected.there.get(self.owner, ()))
@@ -215,13 +212,11 @@ class Collector:
         if not self._of or not some:
             return
         part = self._part()
-        if part.comes_by_key:
+        if part.how is How.BY_SLOT:
             state = self.collected.state_of(part, self.owner)
             await trio.to_thread.run_sync(state.restore, some)
-            await self.collected.add(part.name, [each for each in some if each])
-        elif part.how is How.BY_SLOT:
-            base = await trio.to_thread.run_sync(put_together, part.state, some)
-            await self.collected.add(part.name, base)
+            if part.comes_by_key:
+                await self.collected.add(part.name, [each for each in some if each])
         else:
             self.brought.setdefault(part.name, []).extend(some)
 

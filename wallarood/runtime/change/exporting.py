@@ -17,6 +17,7 @@ import attrs
 import msgspec
 
 from wallarood.flow.compile import make_states
+from wallarood.flow.state.buckets import BucketState
 from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.state.moving import Choice
 from wallarood.model.cluster_record import ClusterRecord
@@ -110,5 +111,5 @@ class Exporter:
         states = self.job.collector.states.values() if self.job is not None else ()
         for some in states:
             for name, state in some.items():
-                if name in choices and isinstance(state, KeyedState):
+                if name in choices and isinstance(state, KeyedState | BucketState):
                     state.postpone_base(CAPTURES)

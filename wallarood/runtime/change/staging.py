@@ -20,7 +20,7 @@ from wallarood.control.change.events import ChangeStaged, StagingFailed
 from wallarood.control.replicas.ring import keeper_of
 from wallarood.flow.state.at_once import AtOnce
 from wallarood.flow.state.keyed import KeyedState
-from wallarood.flow.state.moving import Choice, met, put_together
+from wallarood.flow.state.moving import Choice, as_base, met, put_together
 from wallarood.model.change import Change, PartName
 from wallarood.model.checkpoint import FIRST_CHECKPOINT
 from wallarood.model.errors import DamagedStateError, WallaroodError
@@ -172,6 +172,11 @@ class _Staging:
             # Chunks are stored under the name of their computation.
             await self.collected.add(part.name, await self._own_chunks(part.was))
             own = {**own, "links": []}
+        if part.how is How.BY_SLOT and not part.comes_by_key:
+            for owner in part.gained:
+                state = self.collected.state_of(part, owner)
+                base = await trio.to_thread.run_sync(as_base, state)
+                await self.collected.add(part.name, base)
         match part.how:
             case How.BY_SLOT if own is not None and own["narrowed"] and part.gained:
                 await self._put_own_together(part)
@@ -232,7 +237,8 @@ class _Staging:
         if part.had_here and own is None:
             return None
         if part.how is How.BY_SLOT:
-            gained = tuple(self.collected.state_of(part, owner) for owner in part.gained)
+            came = (self.collected.state_of(part, owner) for owner in part.gained)
+            gained = tuple(each for each in came if isinstance(each, KeyedState))
             links = (self._own_chain(part.was) or {}).get("links", ())
             chunks = frozenset((number, place) for number, n in links for place in range(n))
             slots = len(part.stage.partition_owners)

@@ -116,7 +116,7 @@ class Takeover:
         return tuple(
             (part.name, part.gained[owner])
             for part in self.parts()
-            if part.comes_by_key and owner in part.gained
+            if part.how is How.BY_SLOT and owner in part.gained
         )
 
     def _was(self, name: str) -> str:

@@ -18,11 +18,14 @@ from support.handing import (
     joining,
     running,
     staged,
+    windowing,
+    windows_in,
 )
 from support.lone import Lone
 
 from wallarood.control.change.effects import CopyAhead, StageChange
 from wallarood.control.change.events import AheadCopied, ChangeStaged
+from wallarood.flow.state.buckets import BucketState
 from wallarood.flow.state.keyed import KeyedState
 from wallarood.model.ids import Address
 from wallarood.model.messages.replicas import ChunkGroup
@@ -42,7 +45,7 @@ def put_off_bases(lone: Lone) -> None:
     assert lone.worker.job is not None
     for states in lone.worker.job.collector.states.values():
         for state in states.values():
-            if isinstance(state, KeyedState):
+            if isinstance(state, KeyedState | BucketState):
                 state.postpone_base(10_000)
 
 
@@ -150,3 +153,50 @@ async def test_what_cannot_be_copied_ahead_is_left_for_later(
         assert "alpha does not hand over its part: nobody is there" in said[-1]["reason"]
         assert beta.worker.posted.pop() == AheadCopied("first")
         assert beta.worker.change.ahead is None
+
+
+async def test_windows_are_copied_ahead_and_those_that_have_ended_since_are_gone(
+    tmp_path: Path,
+) -> None:
+    async with (
+        running(tmp_path / "alpha", windowing()) as alpha,
+        joining(tmp_path / "beta", windowing()) as beta,
+    ):
+        put_off_bases(alpha)
+        assert alpha.worker.checkpoints is not None
+        await committed_after(alpha, alpha.worker.checkpoints.highest)  # a base is under way
+        await copied(alpha, beta)
+        ahead = beta.worker.change.ahead
+        assert ahead is not None
+        first = set(ahead.there["alpha"])
+        assert first
+        assert alpha.worker.node.record is not None
+        (state,) = ahead.states.values()
+        assert isinstance(state, BucketState)
+        there = set(state.buckets)
+        await alpha.until(lambda: not there & open_windows(alpha))
+        await committed_after(alpha, alpha.worker.checkpoints.highest)
+        await halt(alpha)
+        had = windows_in(alpha, alpha.worker.node.record, alpha.worker.checkpoints.committed.number)
+        assert not there & {span for span, _ in had}
+        wanted = await staged_by(alpha, beta)
+        assert set(ahead.there["alpha"]) > first, "it was not copied from the beginning"
+        change = wanted.record.change
+        assert change is not None
+        found: dict[object, object] = {}
+        for lone in (alpha, beta):
+            assert lone.worker.checkpoints is not None
+            rows = lone.worker.store.changes_in(lone.worker.checkpoints)
+            rows.adopt(attrs.evolve(wanted.record, worker=lone.worker.member.name))
+            share = windows_in(lone, wanted.record, change.basis.number)
+            assert share
+            assert not share.keys() & found.keys()
+            found |= share
+        assert found == had
+
+
+def open_windows(lone: Lone) -> set[tuple[int, int]]:
+    assert lone.worker.job is not None
+    kept = [s for some in lone.worker.job.collector.states.values() for s in some.values()]
+    (state,) = [each for each in kept if isinstance(each, BucketState)]
+    return set(state.buckets)
