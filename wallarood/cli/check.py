@@ -15,6 +15,7 @@ from wallarood.model.errors import (
     ApplicationError,
     ConfigurationError,
     KeyRefusedError,
+    UsageError,
     WallaroodError,
 )
 from wallarood.model.ids import is_loopback, parse_address
@@ -68,6 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command; 0 if all is well, else the exit code of the first problem."""
     if arguments.is_configured:
         return _is_configured(arguments)
+    if arguments.drop and not arguments.upgrade:
+        raise UsageError("--drop NAME: expected --upgrade with it")
     config = config_from(arguments, CONFIGURATION_DIRECTORY / "keys")
     if arguments.values:
         for key in KEYS:

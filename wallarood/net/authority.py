@@ -103,7 +103,7 @@ def read_certificate(path: Path) -> x509.Certificate:
     except OSError as error:
         raise KeyRefusedError(f"{path}: {error.strerror}") from error
     except ValueError as error:
-        raise KeyRefusedError(f"{path}: not a certificate: {error}") from error
+        raise KeyRefusedError(f"{path}: expected a certificate in PEM form") from error
 
 
 def check_certificate(path: Path, worker: str) -> float:

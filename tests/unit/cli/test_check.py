@@ -113,3 +113,9 @@ def test_check_reads_the_files_that_watching_needs(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "admin.token-file: short: expected 16 ASCII characters" in done.stderr
     assert "otel.headers-file: none: No such file" in done.stderr
+
+
+def test_what_is_dropped_is_said_of_an_upgrade_only(tmp_path: Path) -> None:
+    done = wallarood("check", COUNT, "--drop", "lines", cwd=tmp_path)
+    assert done.returncode == 64
+    assert "--drop NAME: expected --upgrade with it" in done.stderr

@@ -8,10 +8,12 @@ from typing import Any
 
 from wallarood.admin import client
 from wallarood.admin.status import ClusterStatus, JobState, Status
+from wallarood.cli.ctl.orders import given
 from wallarood.cli.ctl.plans import shown, weighed
-from wallarood.model.errors import PeersGoneError, RefusedError
+from wallarood.model.errors import PeersGoneError, RefusedError, UsageError
 
 LOOK_S = 0.1
+GOES_ON = "the change goes on, and wallarooctl status shows how far it is"
 ENDED_S = 10.0
 """A worker that does not answer for so long, and was to leave, has left."""
 
@@ -26,9 +28,21 @@ def grow_flags(parser: argparse.ArgumentParser) -> None:
 
 def shrink_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``shrink``."""
-    parser.add_argument("names", nargs="*", metavar="NAME", help="a worker that leaves")
-    parser.add_argument("--to", metavar="N", help="how many workers stay: the first ones")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="a worker that leaves, if not --to"
+    )
+    parser.add_argument(
+        "--to",
+        metavar="N",
+        help="in place of names: how many workers stay, the first ones of 'wallarooctl workers'",
+    )
     _common_flags(parser)
+
+
+def check_shrink(chosen: argparse.Namespace) -> None:
+    """Raises UsageError: it is not said, or said twice, who leaves."""
+    if bool(chosen.names) == (chosen.to is not None):
+        raise UsageError("shrink NAME... or shrink --to N: expected one of both")
 
 
 def evict_flags(parser: argparse.ArgumentParser) -> None:
@@ -37,14 +51,14 @@ def evict_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--certified-dead",
         action="store_true",
-        help="it is known to be dead, as where half of the workers are lost; see wallarooctl(1)",
+        help="it is known to be dead: needed if no majority is left, as of two; see wallarooctl(1)",
     )
     parser.add_argument(
         "--lose-output",
         action="store_true",
-        help="go on though output may be lost that only it could publish",
+        help="continue although output that only it could publish is lost",
     )
-    parser.add_argument("--back-to", metavar="N", help="a checkpoint that may be gone back to")
+    parser.add_argument("--back-to", metavar="N", help="go back to checkpoint N if need be")
     _common_flags(parser)
 
 
@@ -54,12 +68,12 @@ def replace_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--certified-dead",
         action="store_true",
-        help="the worker that had it is known to be dead, as one of two; see wallarooctl(1)",
+        help="the lost one is known to be dead: needed if no majority is left, as of two",
     )
     parser.add_argument(
         "--lose-output",
         action="store_true",
-        help="go on though output may be lost that was on the lost disk alone",
+        help="continue although output that only the lost disk had is lost",
     )
     _common_flags(parser)
 
@@ -90,15 +104,14 @@ def grow(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
 
 def shrink(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     """Have workers leave. Raises RefusedError: they cannot. Raises PeersGoneError: not in time."""
-    if bool(chosen.names) == (chosen.to is not None):
-        raise RefusedError("expected the names of workers, or --to N, and not both")
     wanted = {"to": chosen.to} if chosen.to is not None else {"names": ",".join(chosen.names)}
     if chosen.dry_run:
         plan = _weighed(path, client.shrink(path, **wanted, **{"dry-run": "1"}))
         return plan, "\n".join([*shown(plan), "nothing would be lost"])
     answer = client.shrink(path, **wanted)
     leaving = set(answer["leaving"])
-    wait_for_change(path, chosen.timeout, answer)
+    with given(GOES_ON):
+        wait_for_change(path, chosen.timeout, answer)
     left = ", ".join(sorted(leaving))
     return {"left": sorted(leaving), **answer}, f"{left} left the cluster"
 
@@ -113,7 +126,8 @@ def evict(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
         plan = _weighed(path, client.evict(path, **wanted, **{"dry-run": "1"}))
         return plan, "\n".join([*shown(plan), _lost(plan)])
     answer = client.evict(path, **wanted)
-    wait_for_change(path, chosen.timeout, answer)
+    with given(GOES_ON):
+        wait_for_change(path, chosen.timeout, answer)
     gone = ", ".join(sorted(answer["leaving"]))
     return {
         "evicted": sorted(answer["leaving"]),
@@ -137,7 +151,8 @@ def replace(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     answer = client.replace(path, **wanted)
     text = f"waiting for {name}: start it with an empty state directory and worker.join (--join)"
     print(text, file=sys.stderr, flush=True)
-    wait_for_change(path, chosen.timeout, {**answer, "leaving": []})
+    with given(f"{name} takes its place when it is started so"):
+        wait_for_change(path, chosen.timeout, {**answer, "leaving": []})
     return answer, f"{name} has taken the place of the one that was lost"
 
 

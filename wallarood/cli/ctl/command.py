@@ -26,17 +26,23 @@ def _no_flags(_: argparse.ArgumentParser) -> None:
     """Most commands take those that all take."""
 
 
+def _any_flags(_: argparse.Namespace) -> None:
+    """Most commands take them in any combination."""
+
+
 @attrs.frozen
 class Command:
     """What a command does, its line of help, and what adds its own flags.
 
     `answer` takes the admin socket and the arguments; it returns the value that ``--json`` prints,
-    and the same as text. `clear` is what a terminal is told before it is shown again.
+    and the same as text. `check` raises UsageError: the arguments do not go together. `clear` is
+    what a terminal is told before it is shown again.
     """
 
     answer: Callable[[Path, argparse.Namespace], tuple[Any, str]]
     help: str
     add_flags: Callable[[argparse.ArgumentParser], None] = _no_flags
+    check: Callable[[argparse.Namespace], None] = _any_flags
     clear: str = CLEAR
 
 
@@ -80,6 +86,7 @@ COMMANDS = {
         peeking.state,
         "show the state of a key, the keys with the largest states, or keys by slots",
         peeking.state_flags,
+        peeking.check_state,
     ),
     "checkpoint": Command(
         orders.checkpoint,
@@ -96,21 +103,23 @@ COMMANDS = {
         changing.shrink,
         "have workers leave the cluster, and others take over what they had",
         changing.shrink_flags,
+        changing.check_shrink,
     ),
     "evict": Command(
         changing.evict,
-        "go on without a lost worker: the others take what it had from its copy",
+        "continue without a lost worker: the others take over what it had, from copies",
         changing.evict_flags,
     ),
     "replace": Command(
         changing.replace,
-        "let an empty state directory take the place of a lost one, from its copy",
+        "fill an empty state directory in the place of a lost one, from copies",
         changing.replace_flags,
     ),
     "upgrade": Command(
         upgrading.upgrade,
         "have the cluster wait for a new version of its application",
         upgrading.upgrade_flags,
+        upgrading.check_upgrade,
     ),
     "shutdown": Command(
         orders.shutdown,
@@ -181,8 +190,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen = parsed(parser(), sys.argv[1:] if arguments is None else arguments)
     except SystemExit as end:
         return 64 if end.code else 0
+    command = COMMANDS[chosen.command]
     try:
-        _show(COMMANDS[chosen.command], find_socket(chosen), chosen)
+        command.check(chosen)
+        _show(command, find_socket(chosen), chosen)
     except WallaroodError as error:
         print(f"wallarooctl: error: {error.message}", file=sys.stderr)
         return error.exit_code

@@ -2,8 +2,9 @@
 
 import argparse
 import contextlib
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,16 @@ from wallarood.wire.strict import unstructure
 LOOK_S = 0.1
 OTHERS_END_S = 10.0
 """A worker that is told to shut down waits at least so long for the others to end."""
+
+
+@contextlib.contextmanager
+def given(what_follows: str) -> Iterator[None]:
+    """While it lasts an order is waited for that was given: Ctrl-C does not take it back."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"wallarooctl: interrupted, and the order stands: {what_follows}", file=sys.stderr)
+        raise
 
 
 def timeout_flag(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +86,8 @@ def shutdown(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     absent = client.shutdown(path)
     began = time.monotonic()
     until = began + chosen.timeout
-    with contextlib.suppress(client.NotAnsweringError):
+    stands = given("all workers stop")
+    with stands, contextlib.suppress(client.NotAnsweringError):
         while time.monotonic() < until:
             states |= {each.name: each.state for each in client.status(path).workers}
             time.sleep(LOOK_S)
@@ -106,11 +118,12 @@ def wait_for_checkpoint(
 ) -> CheckpointStatus:
     """Wait until it is *done*. Raises PeersGoneError: not in time."""
     until = time.monotonic() + timeout_s
-    while True:
-        now = client.status(path).checkpoint
-        if done(now):
-            return now
-        if time.monotonic() > until:
-            why = "; ".join(each for each in (now.waiting_for, now.failing) if each)
-            raise PeersGoneError(f"not done within {timeout_s:g} s{f': {why}' if why else ''}")
-        time.sleep(LOOK_S)
+    with given("wallarooctl status shows what comes of it"):
+        while True:
+            now = client.status(path).checkpoint
+            if done(now):
+                return now
+            if time.monotonic() > until:
+                why = "; ".join(each for each in (now.waiting_for, now.failing) if each)
+                raise PeersGoneError(f"not done within {timeout_s:g} s{f': {why}' if why else ''}")
+            time.sleep(LOOK_S)

@@ -35,18 +35,28 @@ def state_flags(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``state``."""
     watch_flag(parser)
     parser.add_argument(
-        "what",
+        "view",
         choices=("get", "keys", "slots"),
         help="get: the state of KEY; keys: those with the largest states; slots: keys by slots",
     )
     parser.add_argument("computation", metavar="COMPUTATION", help="the step whose state it is")
     parser.add_argument("key", nargs="?", metavar="KEY", help="of get: the key")
     parser.add_argument(
-        "--largest", action="store_true", help="of keys: those with the largest states, as always"
+        "--largest",
+        action="store_true",
+        help="of keys: makes no difference, since those with the largest states are shown anyway",
     )
     parser.add_argument(
         "--count", type=int, default=COUNT, metavar="N", help=f"how many keys (default {COUNT})"
     )
+
+
+def check_state(chosen: argparse.Namespace) -> None:
+    """Raises UsageError: there is no key, or there is to be none."""
+    if chosen.view == "get" and chosen.key is None:
+        raise UsageError("state get COMPUTATION KEY: the key is missing")
+    if chosen.view != "get" and chosen.key is not None:
+        raise UsageError(f"state {chosen.view} COMPUTATION: a key is for 'state get'")
 
 
 def tap(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
@@ -66,14 +76,10 @@ def tap(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
 
 
 def state(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
-    """The state of a key, the largest ones, or keys by slots. Raises UsageError: no key."""
-    if chosen.what == "get":
-        if chosen.key is None:
-            raise UsageError("state get COMPUTATION KEY: the key is missing")
+    """The state of a key, the largest ones, or keys by slots."""
+    if chosen.view == "get":
         return _get(path, chosen)
-    if chosen.key is not None:
-        raise UsageError(f"state {chosen.what} COMPUTATION: a key is for 'state get'")
-    if chosen.what == "slots":
+    if chosen.view == "slots":
         return _slots(path, chosen)
     answer = client.of_all(
         path,

@@ -6,9 +6,9 @@ from typing import Any
 
 from wallarood.admin import client
 from wallarood.admin.status import Status
-from wallarood.cli.ctl.changing import wait_for_change
-from wallarood.cli.ctl.orders import timeout_flag, wait_for_checkpoint
-from wallarood.model.errors import RefusedError
+from wallarood.cli.ctl.changing import GOES_ON, wait_for_change
+from wallarood.cli.ctl.orders import given, timeout_flag, wait_for_checkpoint
+from wallarood.model.errors import RefusedError, UsageError
 from wallarood.planning.back import ORDERED
 from wallarood.planning.upgrade import kept_as, pending
 
@@ -22,7 +22,7 @@ def upgrade_flags(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="what is kept of this computation or source may go; may be repeated",
     )
-    parser.add_argument("--cancel", action="store_true", help="wait for no new version any longer")
+    parser.add_argument("--cancel", action="store_true", help="stop waiting for a new version")
     parser.add_argument(
         "--back",
         action="store_true",
@@ -34,13 +34,17 @@ def upgrade_flags(parser: argparse.ArgumentParser) -> None:
     timeout_flag(parser)
 
 
+def check_upgrade(chosen: argparse.Namespace) -> None:
+    """Raises UsageError: these flags do not go together."""
+    if chosen.back and (chosen.cancel or chosen.drop):
+        raise UsageError("upgrade --back: expected it alone, or with --dry-run")
+
+
 def upgrade(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     """Keep a checkpoint, after which workers may be started with a new version.
 
     Raises RefusedError: it is waited for already, or not. Raises PeersGoneError: not done in time.
     """
-    if chosen.back and (chosen.cancel or chosen.drop):
-        raise RefusedError("expected --back alone, or with --dry-run")
     if chosen.back:
         return _back(path, chosen)
     status = client.status(path)
@@ -98,7 +102,8 @@ def _again(path: Path, chosen: argparse.Namespace, number: int) -> tuple[Any, st
         ) from error
     if chosen.dry_run:
         return answer, "the upgrade that is waited for would be tried again"
-    wait_for_change(path, chosen.timeout, {**answer, "leaving": []})
+    with given(GOES_ON):
+        wait_for_change(path, chosen.timeout, {**answer, "leaving": []})
     return answer, f"the new version runs, in epoch {answer['epoch'] + 1}"
 
 
@@ -109,7 +114,8 @@ def _back(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     if chosen.dry_run:
         return answer, "\n".join(_lost(answer, where))
     if "accepted" in answer:
-        wait_for_change(path, chosen.timeout, {**answer, "leaving": []})
+        with given(GOES_ON):
+            wait_for_change(path, chosen.timeout, {**answer, "leaving": []})
         return answer, f"the cluster went back to {where}, in epoch {answer['epoch'] + 1}"
     restart = ", ".join(answer["restart"])
     try:

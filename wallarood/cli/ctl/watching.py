@@ -28,7 +28,7 @@ def watch_flag(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const=2.0,
         metavar="SECONDS",
-        help="show it again every so many seconds (2), until interrupted",
+        help="show it again every so many seconds (default 2), until interrupted",
     )
 
 

@@ -84,5 +84,5 @@ def set_aside(me: Member, change: Change) -> SetAside:
                 return SetAside(left, 0, change.members)
             why = f"{me.name} was {gone.why.value} at epoch {change.epoch}"
             return SetAside(why, RefusedError.exit_code, change.members)
-    why = f"{me.name} is no member of the cluster any longer, since epoch {change.epoch} or before"
+    why = f"{me.name} is no longer a member of the cluster, since epoch {change.epoch} or before"
     return SetAside(why, RefusedError.exit_code, change.members)

@@ -4,6 +4,7 @@ import pytest
 from support.admin_sockets import Workers
 
 from wallarood.cli.ctl import main
+from wallarood.cli.ctl.orders import given
 
 
 def test_shutdown_is_passed_on_and_waited_for(
@@ -13,3 +14,10 @@ def test_shutdown_is_passed_on_and_waited_for(
     assert main(["shutdown", "--timeout", "0.2"]) == 69
     assert workers.shut_down == ["alpha"]
     assert "did not stop within 0.2 s" in capsys.readouterr().err
+
+
+def test_who_interrupts_is_told_that_the_order_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KeyboardInterrupt), given("all workers stop"):
+        raise KeyboardInterrupt
+    said = "wallarooctl: interrupted, and the order stands: all workers stop\n"
+    assert capsys.readouterr().err == said

@@ -287,4 +287,4 @@ def test_who_is_no_member_any_longer_puts_aside_what_it_has() -> None:
     [aside] = running().step(ConnectionMessage(9, gone), 1.0)
     assert isinstance(aside, SetAside)
     assert aside.exit_code == 76
-    assert "alpha is no member of the cluster any longer, since epoch 2" in aside.reason
+    assert "alpha is no longer a member of the cluster, since epoch 2" in aside.reason

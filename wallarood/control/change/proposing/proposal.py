@@ -134,7 +134,7 @@ class Proposal:
     def progress(self) -> str:
         """What is waited for, in words; empty if nothing is."""
         if self.phase is Phase.IDLE:
-            return ""
+            return self.door.progress
         left = [name for name in self.everybody if name not in self.done]
         waits = f"; waiting for {', '.join(left)}" if left and self.phase in _ANSWERED else ""
         return f"change to epoch {self.view.epoch + 1}: {WAITS[self.phase]}{waits}"

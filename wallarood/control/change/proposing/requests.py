@@ -136,6 +136,13 @@ class Door:
         connection = self._asker.connection
         return [] if connection is None else [SendOnConnection(connection, message)]
 
+    @property
+    def progress(self) -> str:
+        """Which workers are to take the place of lost members, in words; empty if none is."""
+        names = [name for name in self._expected if name in self._view.away]
+        start = "start it with an empty state directory and worker.join (--join)"
+        return f"waiting for a new {', '.join(names)}: {start}" if names else ""
+
     def is_there(self, now: float) -> bool:
         """Whether the worker that wants to join is connected, and runs."""
         return self._asker.connection is not None and now - self._heard_at < SILENT_S

@@ -80,6 +80,17 @@ def test_who_has_a_member_s_name_takes_its_place_only_where_an_operator_has_said
     assert taken
 
 
+def test_whom_it_waits_for_is_said_until_a_member_of_that_name_is_there() -> None:
+    door = door_of_three()
+    view = door.plan(GAMMAS).view
+    assert door.progress == ""
+    door.answer(Plan(ChangeRequest("r", ChangeKind.REPLACE, ("beta",)), view), Asker(), "")
+    start = "start it with an empty state directory and worker.join (--join)"
+    assert door.progress == f"waiting for a new beta: {start}"
+    view.is_up(BETA)
+    assert door.progress == ""
+
+
 def test_a_member_that_is_there_is_not_replaced() -> None:
     door = door_of_three()
     plan = Plan(ChangeRequest("r", ChangeKind.REPLACE, ("gamma",)), door.plan(GAMMAS).view)
