@@ -31,8 +31,8 @@ def test_each_record_of_partitions_that_appear_counts_once(tmp_path: Path) -> No
     with hosts_in(tmp_path) as hosts:
         cluster = Killer(hosts, str(tmp_path / "app.py"), 3)
         cluster.until("running")  # and waits for the directory
-        status = cluster.workers["alpha"].told()
-        assert "is not there (since" in status.stages[0].failing
+        alpha = cluster.workers["alpha"]
+        wait_for("it says so", lambda: "is not there (since" in alpha.told().stages[0].failing)
         shelves.mkdir()
         for turn in range(4):
             for number in range(3):
@@ -49,9 +49,8 @@ def test_each_record_of_partitions_that_appear_counts_once(tmp_path: Path) -> No
 
         wait_for("all are counted", lambda: counted() >= sent, wait_s=90)
         read = {
-            name: [each.partition for each in status.sources]
+            name: [each.partition for each in worker.told().sources]
             for name, worker in cluster.workers.items()
-            if (status := worker.status()) is not None
         }
         cluster.end()
     assert counted() == sent

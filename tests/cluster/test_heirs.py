@@ -1,28 +1,22 @@
 """What lost workers have left is not lost: their heirs publish it, and their copies are kept."""
 
 import shutil
-import socket
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from support.harness import NAMES, WorkerProcess, hosts_in, wait_for
+from support.ports import free_port
 from support.receiver import Receiver
 from support.rests import RESTS, counting
 
 
-def fail() -> NoReturn:
-    raise AssertionError("the worker does not answer")
+def take_checkpoint(worker: WorkerProcess) -> None:
+    done = worker.ctl("checkpoint")
+    assert done.returncode == 0, done.stderr
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def committed(worker: WorkerProcess) -> int:
-    return (worker.status() or fail()).checkpoint.committed
+def read_by(workers: list[WorkerProcess]) -> int:
+    return sum(source.records for worker in workers for source in worker.told().sources)
 
 
 def burn(worker: WorkerProcess) -> None:
@@ -53,32 +47,33 @@ def test_two_hosts_burn_one_after_the_other_and_every_result_is_received_once(
     port = free_port()
     sink = f'w.TcpSink("127.0.0.1:{port}", format="tsv")'
     (tmp_path / "counts.py").write_text(counting("counts", "rate=1500", sink=sink))
-    (tmp_path / "some.toml").write_text('checkpoint.replicas = 1\ncheckpoint.interval = "4s"\n')
+    (tmp_path / "some.toml").write_text("checkpoint.replicas = 1\n")
     flags = ("--cluster-id", "auto", "--config", str(tmp_path / "some.toml"))
-    with hosts_in(tmp_path) as hosts:
+    with hosts_in(tmp_path, interval="1h") as hosts:
         started = hosts.start_cluster(4, str(tmp_path / "counts.py"), *flags)
         wait_for("they run", lambda: all(e.phase() == "running" for e in started), wait_s=60)
         workers = dict(zip(NAMES, started, strict=False))
-        ring = [each.name for each in (started[0].status() or fail()).workers]
+        ring = [each.name for each in started[0].told().workers]
         lost = [ring[place] for place in places]
         first, second = (workers.pop(name) for name in lost)
         asked = next(iter(workers.values()))
-        wait_for("checkpoints", lambda: committed(asked) >= 2, wait_s=60)
+        for _ in range(2):
+            read = read_by(started)
+            wait_for("more is read", lambda read=read: read_by(started) > read + 1000)
+            take_checkpoint(asked)
         burn(first)
         wait_for("it is missed", lambda: asked.phase() in ("paused", "recovering"))
         done = asked.ctl("evict", lost[0])
         assert done.returncode == 0, done.stderr
-        basis = committed(asked)
         burn(second)
         wait_for("it is missed", lambda: asked.phase() in ("paused", "recovering"))
-        assert committed(asked) == basis, "this machine is too slow for the test"
         done = asked.ctl("evict", lost[1])
         said = "\n".join(f"--- {n}\n{w.said[-3000:]}" for n, w in workers.items())
         assert done.returncode == 0, done.stderr + said
         with Receiver(port) as receiver:
             try:
                 wait_for("they run", lambda: all(e.phase() == "running" for e in workers.values()))
-                wait_for("checkpoints", lambda: committed(asked) > basis, wait_s=60)
+                take_checkpoint(asked)
                 # A stop does not wait long for a receiver that breaks its connections.
                 wait_for("some of each", lambda: len(counted(receiver)) == RESTS, wait_s=60)
             except AssertionError as error:

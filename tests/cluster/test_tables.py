@@ -31,8 +31,7 @@ def test_no_order_overtakes_the_table(tmp_path: Path) -> None:
     rng = random.Random(3)
     with hosts_in(tmp_path) as hosts:
         cluster = Killer(hosts, str(file), 3)
-        cluster.until("running")
-        wait_for("the status says what is waited for", lambda: waits(cluster))
+        wait_for("the status says what is waited for", lambda: waits(cluster), wait_s=60)
         cluster.strike(rng, most=3)
         cluster.until("completed")
         assert not waits(cluster)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from support.harness import Hosts, WorkerProcess, hosts_in, wait_for
+from support.patience import slowness
 from support.ports import free_port
 from support.scraped import samples
 
@@ -110,7 +111,7 @@ def test_metrics_count_what_happens_on_each_worker_and_the_shares_make_one(
 ) -> None:
     with hosts_in(tmp_path) as hosts:
         workers = started(tmp_path, hosts, "calm")
-        wait_for("it is committed", lambda: all(delivered(each) for each in workers[:1]))
+        wait_for("it is committed", lambda: all(map(committed, workers)) and delivered(workers[0]))
         wait_for("all have read", lambda: all(stage_in(each) for each in workers))
         for worker in workers:
             found = samples(worker)
@@ -125,16 +126,22 @@ def test_metrics_count_what_happens_on_each_worker_and_the_shares_make_one(
                 assert abs(sum(shares) - 1) < 0.001
                 assert all(0 <= share <= 1 for share in shares)
             assert found["wallarood_memory_bytes", worker.name] > 10 << 20
-            assert found["wallarood_checkpoints_total", "committed", worker.name] > 0
-        everyone = samples(workers[1], "/metrics?scope=cluster")
-        assert {key[1] for key in everyone if key[0] == "wallarood_up"} == {
-            "alpha",
-            "beta",
-            "gamma",
-        }
-        history = ask(workers[2].state / "admin.sock", "GET", "/api/v1/history")
-        assert history["silent"] == []
-        assert set(history["workers"]) == {"alpha", "beta", "gamma"}
+        every = {"alpha", "beta", "gamma"}
+
+        def up() -> set[str]:
+            found = samples(workers[1], "/metrics?scope=cluster")
+            return {key[1] for key in found if key[0] == "wallarood_up"}
+
+        def remembered() -> dict[str, Any]:
+            return dict(ask(workers[2].state / "admin.sock", "GET", "/api/v1/history"))
+
+        wait_for("all are there", lambda: up() == every)
+        wait_for("all have answered", lambda: remembered()["silent"] == [])
+        assert set(remembered()["workers"]) == every
+
+
+def committed(worker: WorkerProcess) -> float:
+    return samples(worker).get(("wallarood_checkpoints_total", "committed", worker.name), 0)
 
 
 def delivered(worker: WorkerProcess) -> float:
@@ -160,7 +167,9 @@ def test_the_page_and_its_events_are_served_over_the_network(tmp_path: Path, end
             line = events.readline()
             if line.startswith(b"data: "):
                 ats.append(json.loads(line[6:])["at"])
-        assert all(0.5 < later - at < 2 for at, later in itertools.pairwise(ats))
+        gaps = [later - at for at, later in itertools.pairwise(ats)]
+        assert min(gaps) > 0.5
+        assert max(gaps) < 2 or max(gaps) < 2 * slowness()
         connection.close()
         connection.request("POST", "/api/v1/shutdown")
         assert connection.getresponse().status == 403

@@ -9,10 +9,14 @@ WALLAROOD_TEST_PATIENCE is how many times as long is waited in any case.
 # wait that comes to its end measures how slow the machine is then, by work of known length, and
 # lasts as many times as long. Nothing is measured where all comes in time.
 
+import contextlib
 import os
 import time
+from collections.abc import Iterator
 
 import attrs
+import trio
+import trio.testing
 
 PATIENCE = float(os.environ.get("WALLAROOD_TEST_PATIENCE", "1"))
 WAIT_S = 30.0
@@ -58,3 +62,28 @@ def in_time(began: float, bound_s: float) -> bool:
     """Whether *bound_s* has not passed since *began* (monotonic), as slow as the machine is."""
     took_s = time.monotonic() - began
     return took_s < bound_s or took_s < bound_s * slowness()
+
+
+@contextlib.contextmanager
+def patiently(wait_s: float = WAIT_S) -> Iterator[None]:
+    """`trio.fail_after`, which ends as a `Wait` does; where time is made up, that itself."""
+    if isinstance(trio.lowlevel.current_clock(), trio.testing.MockClock):
+        with trio.fail_after(wait_s):
+            yield
+        return
+    wait, waiting, watching = Wait(wait_s), trio.CancelScope(), trio.CancelScope()
+
+    async def watch() -> None:
+        with watching:
+            while left_s := wait.left_s():  # noqa: ASYNC110 - it may last longer than it did
+                await trio.sleep(left_s)
+            waiting.cancel()
+
+    trio.lowlevel.spawn_system_task(watch)
+    try:
+        with waiting:
+            yield
+    finally:
+        watching.cancel()
+    if waiting.cancelled_caught:
+        raise trio.TooSlowError(f"not within {wait.ends_after_s:.0f} s")
