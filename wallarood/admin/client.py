@@ -14,7 +14,9 @@ from wallarood.model.topology import Topology
 from wallarood.wire.strict import StructureError, structure
 
 TIMEOUT_S = 5.0
+CONNECT_S = 1.0
 ANSWER_BYTES_MAX = 64 << 20
+WHO_MAY = "ask as root or as a member of the group wallaroo"
 
 T = TypeVar("T")
 
@@ -43,7 +45,8 @@ def ask(path: Path, method: str, target: str, *, timeout_s: float = TIMEOUT_S) -
         value = json.loads(body)
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise NotAnsweringError(f"no worker answers on {path}: {reason}") from error
+        hint = f"; {WHO_MAY}" if isinstance(error, PermissionError) else ""
+        raise NotAnsweringError(f"no worker answers on {path}: {reason}{hint}") from error
     finally:
         connection.close()
     if answer.status >= 400:
@@ -62,6 +65,19 @@ def _connect(path: Path, timeout_s: float) -> socket.socket:
         connection.close()
         raise
     return connection
+
+
+def listens(path: Path) -> bool:
+    """Whether a worker is there, busy or not. Raises NotAnsweringError: it may not be asked."""
+    try:
+        _connect(path, CONNECT_S).close()
+    except PermissionError as error:
+        raise NotAnsweringError(f"{path}: {error.strerror}; {WHO_MAY}") from error
+    except (BlockingIOError, TimeoutError):  # so many wait to be answered that no more may
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def status(path: Path, *, timeout_s: float = TIMEOUT_S) -> Status:

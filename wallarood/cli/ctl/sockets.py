@@ -8,14 +8,13 @@ from wallarood.admin import client
 from wallarood.model.errors import PeersGoneError, UsageError
 
 SOCKET = "admin.sock"
-PROBE_S = 1.0
 SEARCHED = (".wallarood", "/run/wallarood", "/var/lib/wallarood")
 
 
 def find_socket(chosen: argparse.Namespace) -> Path:
-    """The admin socket that the flags mean, or the only one that answers here.
+    """The admin socket that the flags mean, or that of the only worker here.
 
-    Raises UsageError: several answer; PeersGoneError: none does.
+    Raises UsageError: there are several; PeersGoneError: there is none, or it may not be asked.
     """
     if chosen.socket is not None:
         return Path(chosen.socket)
@@ -23,12 +22,12 @@ def find_socket(chosen: argparse.Namespace) -> Path:
         return Path(chosen.state_directory) / SOCKET
     places = [Path(place) for place in SEARCHED]
     found = [path for path in candidates(places) if chosen.worker in (None, path.parent.name)]
-    answering = [path for path in found if _answers(path)]
-    if len(answering) == 1:
-        return answering[0]
-    if answering:
-        listed = "\n".join(f"  --worker {each.parent.name}   ({each})" for each in answering)
-        raise UsageError(f"{len(answering)} workers answer here; choose one:\n{listed}")
+    there = [path for path in found if client.listens(path)]
+    if len(there) == 1:
+        return there[0]
+    if there:
+        listed = "\n".join(f"  --worker {each.parent.name}   ({each})" for each in there)
+        raise UsageError(f"{len(there)} workers run here; choose one:\n{listed}")
     wanted = f"worker {chosen.worker}" if chosen.worker else "a worker"
     raise PeersGoneError(
         f"{wanted} was not found: nothing answers below {', '.join(SEARCHED)}; "
@@ -45,13 +44,3 @@ def candidates(places: Sequence[Path]) -> list[Path]:
         except OSError:
             continue
     return found
-
-
-def _answers(path: Path) -> bool:
-    try:
-        client.status(path, timeout_s=PROBE_S)
-    except client.NotAnsweringError:
-        return False
-    except client.NotNowError:
-        return True
-    return True

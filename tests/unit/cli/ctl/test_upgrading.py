@@ -17,6 +17,14 @@ def test_where_no_version_is_waited_for_there_is_nothing_to_cancel(
     assert "the cluster waits for no new version" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("more", [["--cancel"], ["--drop", "total"]])
+def test_going_back_goes_with_no_other_order(
+    more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["upgrade", "--back", *more, "--socket", "/nothing"]) == 64
+    assert "upgrade --back: expected it alone" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("drop", [(), ("total",), ("old words", "x-y")])
 def test_what_may_go_is_in_the_name_of_the_kept_checkpoint(drop: tuple[str, ...]) -> None:
     assert pending(["nightly", kept_as(drop)]) == drop
