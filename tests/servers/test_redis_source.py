@@ -4,12 +4,12 @@ import random
 from pathlib import Path
 
 import pytest
-import trio
 from servers.test_redis_sink import NUMBERS
 from support.harness import hosts_in, wait_for
 from support.killer import Killer
 from support.patience import patiently
 from support.servers.process import Server
+from support.servers.reading import read_until
 from support.servers.redis import ask, url
 
 import wallarood as w
@@ -45,9 +45,7 @@ async def test_entries_come_in_order_and_positions_continue(redis: Server, strea
         assert second is not None
         assert third is not None
         assert first.records + second.records + third.records == list(range(25))
-        while reader.lag_records != 0:  # type: ignore[attr-defined]
-            with trio.move_on_after(0.2):
-                await reader.read()
+        await read_until(reader, lambda: reader.lag_records == 0)  # type: ignore[attr-defined]
         ask(redis, "XADD", stream, "*", "value", 25)
         fourth = await reader.read()
         assert fourth is not None

@@ -10,6 +10,7 @@ from wallarood.admin import client
 from wallarood.admin.status import ClusterStatus, JobState, Status
 from wallarood.cli.ctl.orders import given
 from wallarood.cli.ctl.plans import shown, weighed
+from wallarood.cli.ctl.watching import seconds
 from wallarood.model.errors import PeersGoneError, RefusedError, UsageError
 
 LOOK_S = 0.1
@@ -84,7 +85,7 @@ def _common_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=seconds,
         default=300.0,
         metavar="SECONDS",
         help="how long to wait for the result (default 300)",

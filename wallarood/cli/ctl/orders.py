@@ -10,6 +10,7 @@ from typing import Any
 
 from wallarood.admin import client
 from wallarood.admin.status import CheckpointStatus
+from wallarood.cli.ctl.watching import seconds
 from wallarood.model.errors import PeersGoneError
 from wallarood.wire.strict import unstructure
 
@@ -32,7 +33,7 @@ def timeout_flag(parser: argparse.ArgumentParser) -> None:
     """Add the flag of an order that is waited for."""
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=seconds,
         default=60.0,
         metavar="SECONDS",
         help="how long to wait for the result (default 60)",

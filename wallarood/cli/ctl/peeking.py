@@ -6,7 +6,7 @@ from typing import Any
 
 from wallarood.admin import client
 from wallarood.admin.text.table import table
-from wallarood.cli.ctl.watching import watch_flag
+from wallarood.cli.ctl.watching import seconds, watch_flag
 from wallarood.model.errors import UsageError
 
 TAP_S = 2.0
@@ -24,7 +24,7 @@ def tap_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--seconds",
-        type=float,
+        type=seconds,
         default=TAP_S,
         metavar="SECONDS",
         help=f"how long to wait for them (default {TAP_S:g})",

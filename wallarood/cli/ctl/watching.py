@@ -1,6 +1,8 @@
 """The views of `wallarooctl` that say how the cluster does: why, top, lag, errors."""
 
 import argparse
+import contextlib
+import math
 import sys
 import time
 from pathlib import Path
@@ -20,11 +22,19 @@ BETWEEN_S = 2.0
 TOP_S = 1.0
 
 
+def seconds(text: str) -> float:
+    """A time of the command line. Raises ArgumentTypeError: it is none."""
+    with contextlib.suppress(ValueError):
+        if 0 <= (found := float(text)) < math.inf:
+            return found
+    raise argparse.ArgumentTypeError(f"'{text}': expected a number of seconds, 0 or more")
+
+
 def watch_flag(parser: argparse.ArgumentParser) -> None:
     """Add the flag that shows a view again and again."""
     parser.add_argument(
         "--watch",
-        type=float,
+        type=seconds,
         nargs="?",
         const=2.0,
         metavar="SECONDS",

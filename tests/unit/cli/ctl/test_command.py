@@ -5,7 +5,9 @@ import pytest
 from wallarood.cli.ctl import main
 
 
-@pytest.mark.parametrize("arguments", [[], ["nothing"], ["status", "--nothing"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["nothing"], ["status", "--nothing"], ["state", "get", "x"], ["shrink"]]
+)
 def test_a_wrong_command_line_ends_with_64(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

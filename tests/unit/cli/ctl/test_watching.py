@@ -88,3 +88,9 @@ def test_with_watch_it_is_shown_again_until_it_is_interrupted(
     lines = capsys.readouterr().out.splitlines()
     assert [json.loads(line) for line in lines] == [[], [], []]
     assert slept == [command.LEAST_S] * 3
+
+
+@pytest.mark.parametrize("wrong", ["soon", "-1", "nan", "inf"])
+def test_what_is_no_time_is_refused(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", f"--watch={wrong}"]) == 64
+    assert f"'{wrong}': expected a number of seconds, 0 or more" in capsys.readouterr().err
