@@ -1,6 +1,7 @@
 """`wallarooctl shrink`: one way to say who leaves, and what would move is shown in words."""
 
 import pytest
+from support.admin_sockets import Workers
 
 from wallarood.admin.status import ClusterStatus, JobState, Status
 from wallarood.cli.ctl import main
