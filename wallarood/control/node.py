@@ -254,6 +254,9 @@ class ClusterNode:
                 self._own.append(on.MemberDown(name))
             case do.HaltJob():
                 self.machines.halt()
+            case do.WriteRound(proposal):  # a holder may have moved, and is needed before it begins
+                others = (m for m in proposal.members if m.name != self._founding.name)
+                self._members |= {member.name: member for member in others}
             case do.BeginRound(proposal):
                 return self._begin_round(proposal, now)
             case do.PublishedFinal():
@@ -280,8 +283,7 @@ class ClusterNode:
 
     def _form(self, record: ClusterRecord, now: float) -> list[do.Effect]:
         self.record = record
-        others = (member for member in record.members if member.name != self._founding.name)
-        self._members = {member.name: member for member in others}
+        self._members = {m.name: m for m in record.members if m.name != self._founding.name}
         self.machines.form(self._founding, record, settings=self.settings, vote=self._vote, now=now)
         if record.state is RecordState.PUBLISHED and self.settings.exit_on_completion:
             self._alone_at = now + self.settings.timing.completion_wait_s
@@ -290,8 +292,6 @@ class ClusterNode:
     def _begin_round(self, proposal: say.RoundProposal, now: float) -> list[do.ShellEffect]:
         assert self.record is not None
         assert self.machines.membership is not None
-        others = (member for member in proposal.members if member.name != self._founding.name)
-        self._members |= {member.name: member for member in others}
         started = attrs.evolve(self.record, state=RecordState.STARTED, members=proposal.members)
         persist = [do.Persist(started)] if started != self.record else []
         self.record, self._alone_at = started, None

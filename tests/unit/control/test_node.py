@@ -1,5 +1,6 @@
 """The node: what one event leads to on this worker, in one step, in order, and stamped."""
 
+import attrs
 import pytest
 from support.nodes import (
     PAIR,
@@ -8,6 +9,7 @@ from support.nodes import (
     beta,
     changed,
     founding,
+    member,
     of,
     record,
     running_beta,
@@ -19,12 +21,13 @@ from wallarood.control import events as on
 from wallarood.control.change.effects import AdoptChange, SetAside
 from wallarood.control.formation.startup import Role
 from wallarood.control.node import ClusterNode
+from wallarood.control.replicas.effects import SeekHolder
 from wallarood.control.settings import NodeSettings
 from wallarood.control.worker_state import WorkerState
 from wallarood.model import messages as say
 from wallarood.model.change import Gone, Why
 from wallarood.model.cluster_record import RecordState
-from wallarood.model.ids import NO_SEAT
+from wallarood.model.ids import NO_SEAT, Address
 
 
 def test_a_cluster_of_one_forms_and_asks_itself_what_it_holds_in_the_first_step() -> None:
@@ -64,6 +67,20 @@ def test_a_round_is_on_record_before_it_begins_and_sources_are_held_or_let_go_af
     kinds = [type(effect) for effect in node.step(on.RoundWritten(1), 0.0)]
     kinds = [kind for kind in kinds if kind in (do.Persist, do.BeginRound, do.ResumeSources)]
     assert kinds == [do.Persist, do.BeginRound, do.ResumeSources]
+
+
+def test_where_a_member_has_moved_to_is_known_before_the_round_begins() -> None:
+    """It may be the holder of this worker's copies, without which the round does not begin."""
+    node = beta(replicas=1)
+    says(node, say.Collect("1"))
+    node.step(on.HoldingsRead(say.Holdings("1", 0, (STARTS_AT,), STARTS_AT, 0, 0)), 0.0)
+    there = Address("127.0.0.2", 9)
+    moved = attrs.evolve(member("alpha"), data=there)
+    proposal = say.RoundProposal("1", 7, STARTS_AT, 0, (moved, member("beta")), 0)
+    assert of(do.WriteRound, says(node, proposal)) == [do.WriteRound(proposal)]
+    assert node.known("alpha").data == there
+    (seeking,) = of(SeekHolder, node.step(on.RoundWritten(7), 0.0))
+    assert seeking.holder == "alpha"
 
 
 def test_that_the_output_is_published_is_on_record_before_the_leader_hears_it() -> None:
