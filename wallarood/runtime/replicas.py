@@ -77,12 +77,11 @@ def _holder_link(worker: Worker, holder: WorkerName, round_: int) -> HolderLink:
     def on_moved(sent: Sent) -> None:
         nonlocal moved_at
         now = trio.current_time()
-        if sent.part.round == round_ and now >= moved_at + MOVED_S:
+        running = worker.running
+        if running is not None and sent.part.round == round_ and now >= moved_at + MOVED_S:
             moved_at = now
-            awaiting = f"the copy on {holder} ({sent.sent_bytes >> 20} MiB sent)"
-            if worker.running is not None:
-                worker.running.awaiting = awaiting
-            worker.post(SnapshotMoved(sent.part.number, -sent.sent_bytes, awaiting))
+            running.awaiting = f"the copy on {holder} ({sent.sent_bytes >> 20} MiB sent)"
+            worker.post(SnapshotMoved(sent.part.number, -sent.sent_bytes, running.awaiting))
 
     return HolderLink(
         holder,
@@ -98,6 +97,24 @@ def _holder_link(worker: Worker, holder: WorkerName, round_: int) -> HolderLink:
         files=worker.store.files_to_copy(),
         counters=worker.replicas.counters,
     )
+
+
+def tell_copying(worker: Worker, round_: Round) -> None:
+    """Say that the last part is written here, and waits for its copy, if it does.
+
+    That is no progress: a holder that takes nothing is waited for as long as anything else.
+    """
+    link, last = worker.replicas.to_holder, worker.last_checkpoint
+    copies = worker.node.machines.copies
+    replicator = copies.replicator if copies is not None else None
+    wanted = replicator.waits_for if replicator is not None else None
+    if link is None or last is None or wanted is None or wanted.number != last.number:
+        return
+    sent = link.sending
+    sent_bytes = sent.sent_bytes if sent is not None and sent.part.number == last.number else 0
+    how = f" ({sent_bytes >> 20} MiB sent)" if link.connected else ", which is not connected"
+    round_.awaiting = f"the copy on {link.holder}{how}"
+    worker.post(SnapshotMoved(last.number, -sent_bytes, round_.awaiting))
 
 
 async def _tell_replicas(worker: Worker, turn: Turn, *, owner: WorkerName) -> None:

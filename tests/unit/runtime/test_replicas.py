@@ -6,21 +6,24 @@ import attrs
 import pytest
 import trio
 from msgspec.structs import replace
-from support.copied import part_at, store_at, write_part
+from support.copied import Copied, part_at, store_at, write_part
 from support.lone import endless, lone_worker
 from support.wires import data_channels
 
 from wallarood.control.events import RoundWritten
 from wallarood.control.replicas import effects as do
 from wallarood.control.replicas.copies import Copies
-from wallarood.control.replicas.events import RoundOver
+from wallarood.control.replicas.events import PartToCopy, RoundOver
 from wallarood.control.replicas.holder import Holder
+from wallarood.control.replicas.replicator import Replicator
 from wallarood.model.change import PartName
+from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.ids import Incarnation
 from wallarood.model.messages.replicas import Credit, Has, Held, PartWanted, ReplicaHello
 from wallarood.runtime.peers.parts import Allowance, Conversation, send_part
-from wallarood.runtime.replicas import keep_replicas, perform_replicas
+from wallarood.runtime.replicas import keep_replicas, perform_replicas, tell_copying
+from wallarood.runtime.worker import LastCheckpoint
 from wallarood.storage.part_reader import own_part
 from wallarood.wire.frames import FrameDecoder
 
@@ -51,6 +54,39 @@ async def test_what_is_to_be_said_on_connections_that_are_gone_is_left(tmp_path:
             perform_replicas(lone.worker, effect)
         await lone.worker.turns.wait_idle()
         assert lone.worker.phase == "running"
+
+
+async def test_a_checkpoint_that_waits_for_its_copy_says_so(tmp_path: Path) -> None:
+    async with lone_worker(tmp_path, endless([])) as lone, trio.open_nursery() as nursery:
+        await lone.running()
+        worker = lone.worker
+        record, round_ = worker.node.record, worker.running
+        assert record is not None
+        assert round_ is not None
+        copied = Copied(store_at(tmp_path / "owner.db"), store_at(tmp_path / "holder.db"))
+        worker.last_checkpoint = LastCheckpoint(7, 0.0, 0.0, 1)
+        tell_copying(worker, round_)
+        assert round_.awaiting == ""  # no replicas are kept
+
+        replicator = Replicator("alpha", ("alpha", "beta"), layout=1)
+        copies = Copies(record, Holder("alpha", ("alpha", "beta")), replicator)
+        worker.node.machines.copies = copies
+        link = worker.replicas.to_holder = copied.link(nursery)
+        tell_copying(worker, round_)
+        assert round_.awaiting == ""  # nothing is to be copied
+        replicator.step(PartToCopy(CheckpointId(1, 7), 1), 0.0)
+        tell_copying(worker, round_)
+        assert round_.awaiting == "the copy on beta, which is not connected"
+        nursery.start_soon(link.run)
+        await copied.until(lambda: copied.connections)
+        copied.says_what_it_has()
+        await copied.until(lambda: link.connected)
+        tell_copying(worker, round_)
+        assert round_.awaiting == "the copy on beta (0 MiB sent)"
+        worker.node.machines.copies = worker.replicas.to_holder = None
+        nursery.cancel_scope.cancel()
+        copied.owner.close()
+        copied.holder.close()
 
 
 async def test_no_part_is_taken_when_a_round_is_over_on_no_connection(tmp_path: Path) -> None:

@@ -134,6 +134,11 @@ class HolderLink:
     _moved_on: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
     _silent: int = attrs.field(default=0, init=False)
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection on which the holder has said what it has."""
+        return self._parts is not None
+
     def send(self, part: PartName) -> None:
         """Send a part, if there is a connection; else the holder says again what it has."""
         if self._parts is not None:

@@ -90,6 +90,10 @@ async def tell_progress(worker: Worker, round_: Round) -> None:
         await trio.sleep(PROGRESS_S)
         if round_.job is not None and round_.job.collector.in_progress:
             moved(worker, round_)
+        elif worker.replicas.to_holder is not None:
+            from wallarood.runtime.replicas import tell_copying  # noqa: PLC0415 - as in `perform`
+
+            tell_copying(worker, round_)
 
 
 async def write_part(worker: Worker, turn: Turn, *, round_: Round, part: CheckpointPart) -> None:
