@@ -1,4 +1,4 @@
-"""Each worker's parts are on the disk of the next, too: any one disk may be lost."""
+"""Each worker's parts are on the disk of the next, too, if nothing is configured."""
 
 import contextlib
 import random
@@ -33,19 +33,9 @@ app = w.application("totals", words.key_by(lambda word: word).to(seen).to_sink(s
 """
 
 
-@pytest.fixture
-def flags(tmp_path: Path) -> tuple[str, ...]:
-    """What turns replicas on."""
-    config = tmp_path / "replicas.toml"
-    config.write_text("checkpoint.replicas = 1\n")
-    return ("--config", str(config))
-
-
-def test_what_is_known_committed_is_the_same_on_two_disks(
-    tmp_path: Path, endless: str, flags: tuple[str, ...]
-) -> None:
+def test_what_is_known_committed_is_the_same_on_two_disks(tmp_path: Path, endless: str) -> None:
     with hosts_in(tmp_path) as hosts:
-        cluster = Killer(hosts, endless, 3, *flags)
+        cluster = Killer(hosts, endless, 3)
         cluster.until("running")
         alpha = cluster.workers["alpha"]
         wait_for("checkpoints", lambda: alpha.told().checkpoint.committed >= 6)
@@ -64,10 +54,10 @@ def test_what_is_known_committed_is_the_same_on_two_disks(
 
 @pytest.mark.parametrize("lost", ["alpha", pytest.param("gamma", marks=pytest.mark.long)])
 def test_a_worker_whose_disk_is_destroyed_is_rebuilt_from_its_holder(
-    tmp_path: Path, slow_count: str, flags: tuple[str, ...], lost: str
+    tmp_path: Path, slow_count: str, lost: str
 ) -> None:
     with hosts_in(tmp_path) as hosts:
-        cluster = Killer(hosts, slow_count, 3, *flags)
+        cluster = Killer(hosts, slow_count, 3)
         cluster.until("running")
         worker = cluster.workers[lost]
         wait_for("checkpoints", lambda: worker.told().checkpoint.committed >= 4)
@@ -82,12 +72,12 @@ def test_a_worker_whose_disk_is_destroyed_is_rebuilt_from_its_holder(
     check_slow_count(tmp_path)
 
 
-def test_what_was_acknowledged_is_on_two_disks(tmp_path: Path, flags: tuple[str, ...]) -> None:
+def test_what_was_acknowledged_is_on_two_disks(tmp_path: Path) -> None:
     """The disk of the worker that has acknowledged is destroyed before the next checkpoint."""
     (tmp_path / "app.py").write_text(TOTALS.replace("PORT", str(port := free_port())))
     out = tmp_path / "out.db"
     with hosts_in(tmp_path, interval="1500ms") as hosts:
-        cluster = Killer(hosts, str(tmp_path / "app.py"), 2, *flags)
+        cluster = Killer(hosts, str(tmp_path / "app.py"), 2)
         cluster.until("running")
         with SourceClient(f"127.0.0.1:{port}", "till", timeout_s=60) as till:
             for turn in range(3):
@@ -117,13 +107,13 @@ def test_what_was_acknowledged_is_on_two_disks(tmp_path: Path, flags: tuple[str,
 
 
 def test_a_disk_that_is_lost_just_after_its_first_output_is_no_cluster_that_was_put_back(
-    tmp_path: Path, flags: tuple[str, ...]
+    tmp_path: Path,
 ) -> None:
     """The copy is of the checkpoint before which nothing was known of the server."""
     (tmp_path / "app.py").write_text(TOTALS.replace("PORT", str(port := free_port())))
     out = tmp_path / "out.db"
     with hosts_in(tmp_path, interval="1500ms") as hosts:
-        cluster = Killer(hosts, str(tmp_path / "app.py"), 2, *flags)
+        cluster = Killer(hosts, str(tmp_path / "app.py"), 2)
         cluster.until("running")
         with SourceClient(f"127.0.0.1:{port}", "till", timeout_s=60) as till:
             for number in range(500):
@@ -157,11 +147,9 @@ def counts_in(path: Path) -> list[tuple[str, int]]:
             return []
 
 
-def test_a_damaged_part_is_had_back_from_the_other_disk(
-    tmp_path: Path, slow_count: str, flags: tuple[str, ...]
-) -> None:
+def test_a_damaged_part_is_had_back_from_the_other_disk(tmp_path: Path, slow_count: str) -> None:
     with hosts_in(tmp_path) as hosts:
-        cluster = Killer(hosts, slow_count, 2, *flags)
+        cluster = Killer(hosts, slow_count, 2)
         cluster.until("running")
         beta = cluster.workers["beta"]
         wait_for("checkpoints", lambda: beta.told().checkpoint.committed >= 4)
@@ -179,11 +167,11 @@ def test_a_damaged_part_is_had_back_from_the_other_disk(
 
 @pytest.mark.long
 def test_workers_are_killed_at_random_moments_while_they_copy(
-    tmp_path: Path, slow_count: str, flags: tuple[str, ...]
+    tmp_path: Path, slow_count: str
 ) -> None:
     rng = random.Random(5)
     with hosts_in(tmp_path) as hosts:
-        cluster = Killer(hosts, slow_count, 3, *flags)
+        cluster = Killer(hosts, slow_count, 3)
         for _ in range(6):
             cluster.strike(rng)
         cluster.until("completed")

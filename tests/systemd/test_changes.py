@@ -93,7 +93,7 @@ liveness-deadline = "3s"
 name-taken-wait = "500ms"
 connect-backoff-max = "200ms"
 """
-QUICKER = 'interval = "1s"\n'
+QUICKER = 'checkpoint.interval = "1s"\n'
 
 
 @contextmanager
@@ -106,7 +106,8 @@ def made_operator(lab: Lab, installed: Host) -> Iterator[Operator]:
     hosts[0].run("sh", "-c", "cd /root && wallarood keys init")
     operator.each(lambda host: equip(operator, host))
     _, copies, _ = operator.files
-    operator.each(lambda host: host.put("/etc/wallaroo/20-copies.toml", copies + QUICKER))
+    assert "replicas = 0" in copies  # what turns them off, which is not done here
+    operator.each(lambda host: host.put("/etc/wallaroo/20-quicker.toml", QUICKER))
     for host in hosts[:3]:
         issue_for(operator, host)
     yield operator
