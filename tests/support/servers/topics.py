@@ -42,8 +42,10 @@ class Topics:
             future.result(30)
 
     def produce(self, name: str, messages: Iterable[Message], **message: object) -> None:
-        """Produce messages and wait until the broker has them."""
-        producer, refused = Producer({**self.settings, "linger.ms": 5}), list[object]()
+        """Produce messages and wait until the broker has them, each once."""
+        # A broker that answers late has a message twice, else: it is produced again meanwhile.
+        settings = {**self.settings, "linger.ms": 5, "enable.idempotence": True}
+        producer, refused = Producer(settings), list[object]()
         given = list(messages)
         # A broker that has just begun may not know of a new partition yet: they would be refused.
         used = {partition for _, _, partition in given}
