@@ -105,6 +105,7 @@ def _perform_in_round(worker: Worker, effect: OfARound) -> None:  # noqa: PLR091
         case do.ReadHoldings(attempt):
             in_turn(worker, partial(calls.read_holdings, attempt=attempt))
         case do.WriteRound(proposal):
+            worker.change.end_staging()
             in_turn(worker, partial(calls.write_round, proposal=proposal))
         case do.BeginRound(proposal):
             worker.waiting_for = ""

@@ -90,6 +90,11 @@ class Changing:
     upgrade: "NewVersion | GoBack | None" = None
     listings: tuple[Listing, ...] = ()
 
+    def end_staging(self) -> None:
+        """What is staged, or copied ahead, is for a change that will not be."""
+        if self.staging is not None:
+            self.staging.cancel()
+
 
 Work: TypeAlias = Callable[[Job, trio.Nursery], None]
 """Something to be done with the job of a round; what takes time is started in the nursery."""

@@ -33,11 +33,11 @@ def perform_change(worker: Worker, effect: do.OfAChange) -> None:
         case do.StageChange():
             _begin_staging(worker, partial(stage, worker, effect))
         case do.Unstage():
-            _end_staging(worker)
+            worker.change.end_staging()
             worker.change.ahead = None
             in_turn(worker, _unstage)
         case do.AdoptChange(record):
-            _end_staging(worker)
+            worker.change.end_staging()
             _prepare_states(worker, record)
             in_turn(worker, partial(_adopt, record=record))
         case do.SetAside(reason):
@@ -60,14 +60,9 @@ def perform_change(worker: Worker, effect: do.OfAChange) -> None:
             assert_never(effect)
 
 
-def _end_staging(worker: Worker) -> None:
-    if worker.change.staging is not None:
-        worker.change.staging.cancel()
-
-
 def _begin_staging(worker: Worker, call: Callable[[], Awaitable[None]]) -> None:
     """Stage, or copy ahead: one ends the other."""
-    _end_staging(worker)
+    worker.change.end_staging()
     scope = worker.change.staging = trio.CancelScope()
 
     async def run() -> None:

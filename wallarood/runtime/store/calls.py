@@ -138,6 +138,8 @@ async def write_round(worker: Worker, turn: Turn, *, proposal: RoundProposal) ->
         store.choose(
             proposal.round, proposal.checkpoint, highest=proposal.highest, line=proposal.line
         )
+        # All have promised to heed nothing older, and had accepted nothing: it will never be.
+        worker.store.changes_in(store).unstage()
         tell_line(proposal.line, proposal.checkpoint, before=before)
 
     await stored(worker, turn, write)

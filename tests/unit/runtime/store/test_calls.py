@@ -20,6 +20,8 @@ from wallarood.runtime.ports import CheckpointStore
 from wallarood.runtime.store import calls
 from wallarood.runtime.store.turns import Turn
 from wallarood.runtime.worker import Worker
+from wallarood.storage.change_rows import ChangeRows
+from wallarood.storage.checkpoints import CheckpointStore as Store
 
 ROUND = 1
 
@@ -52,6 +54,24 @@ async def test_a_proposal_is_durable_before_that_is_told(tmp_path: Path) -> None
         assert (store.round, store.highest, store.line) == (5, 40, 2)
         assert RoundWritten(5) in lone.worker.posted
         assert "line 2 of the output begins" in logs[0]["event"]
+
+
+async def test_what_was_staged_is_gone_when_a_round_of_this_epoch_is_written(
+    tmp_path: Path,
+) -> None:
+    """It will never be: each change that is tried in vain would stay on all disks."""
+    async with lone_worker(tmp_path, endless([])) as lone:
+        store = await idle(lone)
+        assert isinstance(store, Store)
+        number = ChangeRows(store).begin()
+        ChangeRows(store).add(number, "count", [b"what came"], after=0)
+        proposal = RoundProposal("8", 5, CheckpointId(0, 0), 40, (), 0)
+        await calls.write_round(lone.worker, lone.worker.turns.take(), proposal=proposal)
+        assert store.marks.staged == ()
+        (rows,) = store.connection.execute(
+            "SELECT COUNT(*) FROM chunk WHERE number = ?", (-number,)
+        )
+        assert rows == (0,)
 
 
 @pytest.mark.parametrize("ours", [ROUND, ROUND + 1])

@@ -182,7 +182,8 @@ class Changer:
         return self._asked(plan, Asker(connection=connection), now)
 
     def _asked(self, plan: Plan, asker: Asker, now: float) -> list[Effect]:
-        answer, taken = self._door.answer(plan, asker, self._busy)
+        busy = self._busy or self._door.too_soon(plan, now)
+        answer, taken = self._door.answer(plan, asker, busy)
         if not taken:
             return answer
         self.proposal.begin(plan)
@@ -252,7 +253,7 @@ class Changer:
         if staged.ballot != proposal.bids.ballot or proposal.change is None:
             return []
         if staged.problem:
-            return proposal.abandon(f"{staged.name} cannot take over its part: {staged.problem}")
+            return proposal.cannot_be_staged(staged, now)
         proposal.done.add(staged.name)
         left = set(proposal.change.workers) - proposal.done
         return [] if left else self._accept(proposal.change, now)

@@ -216,6 +216,12 @@ class Proposal:
         said = Report(f"the change is abandoned: {why}", Level.WARNING)
         return [said, *self.tell_progress(""), *self.end(why)]
 
+    def cannot_be_staged(self, staged: say.Staged, now: float) -> list[Effect]:
+        """One of those that take something over says why it cannot."""
+        if self._joiner is not None:
+            self.door.put_off(self._joiner, now)
+        return self.abandon(f"{staged.name} cannot take over its part: {staged.problem}")
+
     def give_up(self, why: str) -> list[Effect]:
         """Nothing moves on. Where only copies were made ahead, nothing stands still for it."""
         if self.plan is None:

@@ -29,6 +29,9 @@ SILENT_S = 10.0
 """For how long a worker that wants to join may say nothing: it asks again every second."""
 GONE_WAIT_S = 10.0
 """How long all may stand still for a worker that was to join and is gone."""
+PUT_OFF_S = 2.0
+PUT_OFF_MAX_S = 120.0
+"""How long a worker waits to join that could not be taken in; twice as long after each time."""
 
 
 @attrs.frozen
@@ -48,6 +51,8 @@ class Door:
     """Who has asked for the change that is made."""
     _heard_at: float = attrs.field(default=0.0, init=False)
     """When the worker that wants to join last asked, or was lost."""
+    _put_off: dict[WorkerName, tuple[float, float]] = attrs.field(factory=dict, init=False)
+    """Until when those that could not be taken in wait to be so, and for how long."""
     _expected: dict[WorkerName, ChangeRequest] = attrs.field(factory=dict, init=False)
     """The members that an operator has said to replace: their names may come in other seats."""
 
@@ -96,6 +101,18 @@ class Door:
         joiner = plan.request.joiner
         same = ours is not None and joiner is not None and ours.name == joiner.name
         return same and self._asker.connection is None
+
+    def put_off(self, name: WorkerName, now: float) -> None:
+        """A worker could not be taken in: all stand still for each time that it is tried."""
+        _, last_s = self._put_off.get(name, (0.0, PUT_OFF_S / 2))
+        pause_s = min(2 * last_s, PUT_OFF_MAX_S)
+        self._put_off[name] = (now + pause_s, pause_s)
+
+    def too_soon(self, plan: Plan, now: float) -> str:
+        """Why a worker is not taken in again yet; empty if it may be."""
+        joiner = plan.request.joiner
+        until, pause_s = self._put_off.get(joiner.name, (now, 0.0)) if joiner else (now, 0.0)
+        return f"it could not be taken in: tried again after {pause_s:g} s" if now < until else ""
 
     def answer(self, plan: Plan, asker: Asker, busy: str) -> tuple[list[Effect], bool]:
         """What is answered to a request, and whether it is taken up here."""

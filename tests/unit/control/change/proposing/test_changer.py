@@ -462,11 +462,8 @@ def test_one_that_joins_and_is_back_in_time_is_waited_for() -> None:
     assert machine.phase is Phase.STAGING
 
 
-@pytest.mark.parametrize("runs", [True, False])
-def test_a_joiner_that_was_stopped_holds_up_the_cluster_for_no_longer_than_a_step(
-    runs: bool,
-) -> None:
-    """Its connection lives: a process that is stopped closes none."""
+def staging_omega() -> Changer:
+    """It joins on connection 8; all others have staged."""
     machine = changer("alpha")
     machine.step(said(8, join()), 0.0)
     copied = heard("gamma", say.CopiedAhead(COPIES, "gamma"))
@@ -476,6 +473,26 @@ def test_a_joiner_that_was_stopped_holds_up_the_cluster_for_no_longer_than_a_ste
         machine.step(holds(machine, name), 0.0)
     for name in TRIO:
         machine.step(heard(name, say.Staged(FIRST, name, NO_SEAT)), 0.0)
+    return machine
+
+
+def test_a_joiner_that_cannot_take_over_its_part_is_tried_ever_more_seldom() -> None:
+    """All sources stand still for each time."""
+    machine = staging_omega()
+    machine.step(said(8, say.Staged(FIRST, "omega", NO_SEAT, "no such file")), 0.0)
+    assert machine.phase is Phase.IDLE
+    ((_, answer),) = sent(machine.step(said(8, join()), 1.9))
+    assert answer == say.Busy("it could not be taken in: tried again after 2 s")
+    machine.step(said(8, join()), 2.0)
+    assert machine.phase is Phase.COPYING
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_joiner_that_was_stopped_holds_up_the_cluster_for_no_longer_than_a_step(
+    runs: bool,
+) -> None:
+    """Its connection lives: a process that is stopped closes none."""
+    machine = staging_omega()
     for now in range(1, 100):
         if runs:
             machine.step(said(8, join()), now)
