@@ -91,7 +91,7 @@ MESSAGES: list[say.ControlMessage] = [
     say.Collect("1-n-2", BALLOT),
     say.Holdings(
         "1-n-1", 3, (), CheckpointId(2, 7), 9, 1, (), VOTE,
-        (PartName(1, "gamma", 2, 7),), (("gamma", "lines", 12),),
+        (PartName(1, "gamma", 2, 7),),
     ),
     say.ChangeRequest("r1", ChangeKind.EVICT, ("gamma",), MEMBER, True, True, 7),
     say.ChangeAnswered("r1", False, "why"),

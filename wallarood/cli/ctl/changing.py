@@ -126,6 +126,7 @@ def evict(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     if chosen.dry_run:
         plan = _weighed(path, client.evict(path, **wanted, **{"dry-run": "1"}))
         return plan, "\n".join([*shown(plan), _lost(plan)])
+    _certify(chosen)
     answer = client.evict(path, **wanted)
     with given(GOES_ON):
         wait_for_change(path, chosen.timeout, answer)
@@ -149,12 +150,31 @@ def replace(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
             f"{name} would be put together from the copy on {plan['copy']}\n"
             f"output of these steps may be lost where it was written: {lost}"
         )
+    _certify(chosen)
     answer = client.replace(path, **wanted)
     text = f"waiting for {name}: start it with an empty state directory and worker.join (--join)"
     print(text, file=sys.stderr, flush=True)
     with given(f"{name} takes its place when it is started so"):
         wait_for_change(path, chosen.timeout, {**answer, "leaving": []})
     return answer, f"{name} has taken the place of the one that was lost"
+
+
+def _certify(chosen: argparse.Namespace) -> None:
+    """Say what `--certified-dead` means; at a terminal, ask. Raises RefusedError: not confirmed."""
+    if not chosen.certified_dead:
+        return
+    names = ", ".join(chosen.names)
+    print(
+        f"{names} is taken to be dead, and its vote is not needed: if it still runs and the same "
+        "is said there of the workers here, the cluster splits into two that both go on",
+        file=sys.stderr,
+        flush=True,
+    )
+    if not sys.stdin.isatty():
+        return
+    print(f"Type the name to confirm ({names}): ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip() != names:
+        raise RefusedError("not confirmed: nothing was done")
 
 
 def _weighed(path: Path, plan: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import attrs
 
 from wallarood.model.change import PartName, Vote
 from wallarood.model.checkpoint import CheckpointId
-from wallarood.model.ids import NO_BALLOT, Ballot, Member, WorkerName
+from wallarood.model.ids import NO_BALLOT, Ballot, Member
 from wallarood.model.messages.formation import Listing
 
 _OMITTED = {"omit_default": True}
@@ -32,10 +32,9 @@ class Holdings:
     `round` is the highest that it has made durable, `highest` the highest checkpoint number it has
     ever seen, `committed` the highest checkpoint that it knows committed, `kept` the numbers of
     those that are kept by name. `accepted` is the change that the sender has accepted, if it has;
-    `replicas` are the parts that it keeps for others, and `journals` how far it has the journals
-    of others: (owner, journal, end). One that is `restored` may have forgotten what it has promised
-    and accepted: its answer is no promise. `listings` has what the sources of a new version of the
-    application list at the sender.
+    `replicas` are the parts that it keeps for others. One that is `restored` may have forgotten
+    what it has promised and accepted: its answer is no promise. `listings` has what the sources of
+    a new version of the application list at the sender.
     """
 
     attempt: str
@@ -47,7 +46,6 @@ class Holdings:
     kept: tuple[int, ...] = ()
     accepted: Vote | None = attrs.field(default=None, metadata=_OMITTED)
     replicas: tuple[PartName, ...] = attrs.field(default=(), metadata=_OMITTED)
-    journals: tuple[tuple[WorkerName, str, int], ...] = attrs.field(default=(), metadata=_OMITTED)
     restored: bool = attrs.field(default=False, metadata=_OMITTED)
     listings: tuple[Listing, ...] = attrs.field(default=(), metadata=_OMITTED)
 

@@ -1,5 +1,7 @@
 """`wallarooctl shrink`: one way to say who leaves, and what would move is shown in words."""
 
+import io
+
 import pytest
 from support.admin_sockets import Workers
 
@@ -29,6 +31,31 @@ def test_a_worker_joins_by_itself_and_grow_says_how(
 def test_evict_takes_names(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evict"]) == 64
     assert "NAME" in capsys.readouterr().err
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("command", ["evict", "replace"])
+def test_at_a_terminal_who_is_certified_dead_is_to_be_confirmed(
+    workers: Workers,
+    command: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Said on both sides of a cut, it makes two clusters of one."""
+    workers.start("alpha")
+    for typed, says in (
+        ("yes", "not confirmed: nothing was done"),
+        ("beta", f"takes no order {command}"),
+    ):
+        monkeypatch.setattr("sys.stdin", Terminal(f"{typed}\n"))
+        assert main([command, "beta", "--certified-dead"]) != 0
+        said = capsys.readouterr().err
+        assert "the cluster splits into two" in said
+        assert says in said
 
 
 def test_what_moves_is_said_while_it_is_waited_for_and_else_what_is_done() -> None:
