@@ -126,9 +126,9 @@ def _add_copies(
     moved = commands.add_parser("changes", parents=[common], help="a worker joins, and leaves")
     moved.add_argument("--keys", type=int, default=1_000_000)
     moved.add_argument("--rate", type=float, default=50_000.0, help="of records (default 50,000)")
-    moved.add_argument("--seconds", type=float, default=2.0, help="before each (default 2)")
+    moved.add_argument("--seconds", type=float, default=1.5, help="before each (default 1.5)")
     moved.add_argument(
-        "--limit", type=float, default=330.0, help="seconds after which it ends (default 330)"
+        "--limit", type=float, default=340.0, help="seconds after which it ends (default 340)"
     )
     moved.add_argument("--logs", type=Path, help="put what the workers say into this directory")
     moved.set_defaults(run=changes.run)

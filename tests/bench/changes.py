@@ -192,7 +192,7 @@ class Cluster:
         began, cpu = time.monotonic(), cpu_s(self.staying)
         (self.join if change == "grow" else self.leave)()
         took, used = time.monotonic() - began, cpu_s(self.staying) - cpu
-        self.commits(2)
+        self.commits(1)
         moved = sum(old != new for old, new in zip(owners, self.owners(), strict=True))
         start, end = self._copying(began)
         kept = self._rate(start, end) / self._rate(began - seconds, began)
@@ -271,7 +271,7 @@ def run(chosen: argparse.Namespace, results: report.Results) -> None:
     problem = ""
     rounds = (
         (steady, chosen.runs, chosen.rate, chosen.keys, 1),
-        (fast, max(1, chosen.runs // 3), 0.0, max(1, chosen.keys // 40), 28),
+        (fast, max(1, chosen.runs // 4), 0.0, max(1, chosen.keys // 40), 28),
     )
     for costs, runs, rate, part, visits in rounds:
         name = "steady" if costs is steady else "fast"

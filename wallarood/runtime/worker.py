@@ -83,6 +83,8 @@ class Changing:
     answers: deque[TellOperator] = attrs.field(factory=lambda: deque(maxlen=ANSWERS_MAX))
     gone: "Gone" = attrs.field(factory=dict)
     """The keys that were handed over."""
+    resting: set[object] = attrs.field(factory=set)
+    """One for each that reads what another copies while records flow."""
     ahead: "Collected | None" = None
     """What was copied here while records flowed."""
     kept: "Kept | None" = None

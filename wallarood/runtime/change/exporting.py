@@ -3,7 +3,7 @@
 # ===================
 # Who takes slots over asks for them while records flow, and then once more for what has changed
 # since. While records flow the reader rests after each piece, for it takes turns with the flow: so
-# it costs a fifth of it at most, and holds up no record for long. It rests by the processor time
+# it costs a tenth of it at most, and holds up no record for long. It rests by the processor time
 # that it has used: that it has waited for its turn is no reason to wait longer. Meanwhile no base
 # is begun, or all would have changed.
 #
@@ -27,8 +27,10 @@ from wallarood.runtime.change.kept import Gone, Noted
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.ports import RecordStore
 
-REST = 4.0
+REST = 9.0
 """For how many times as long as it works a reader rests while records flow."""
+CHUNK_S = 10.0
+"""How long it may rest over one chunk: who waits for that takes long silence for a dead link."""
 WORK_S = 0.001
 """How long it works at least before it rests."""
 CAPTURES = 16
@@ -44,6 +46,8 @@ class Exporter:
     application: Application
     gone: Gone
     job: Job | None = None
+    resting: set[object] = attrs.field(factory=set)
+    """One for each reader here that rests while records flow: together they cost no more."""
 
     def read(self, wanted: PartWanted) -> tuple[PartHead, Iterator[list[Chunk]]]:
         """A part of a checkpoint, of its state by key only the slots that are wanted. Blocks.
@@ -88,21 +92,27 @@ class Exporter:
     def _at_rest(
         self, chunks: Iterator[list[Chunk]], choices: dict[str, Choice]
     ) -> Iterator[list[Chunk]]:
-        for some in chunks:
-            for chunk in some:
-                yield [self._of(chunk, choices.get(chunk.computation), self._rests(choices))]
+        this = object()
+        self.resting.add(this)
+        try:
+            for some in chunks:
+                for chunk in some:
+                    yield [self._of(chunk, choices.get(chunk.computation), self._rests(choices))]
+        finally:
+            self.resting.discard(this)
 
     def _rests(self, choices: dict[str, Choice]) -> Callable[[], None]:
         """What lets records flow for a while, called now and then by one thread."""
         self._postpone_bases(choices)
-        began = time.thread_time()
+        began, hurries_at = time.thread_time(), time.monotonic() + CHUNK_S
 
         def rest() -> None:
             nonlocal began
             worked = time.thread_time() - began
-            if worked >= WORK_S:
+            if worked >= WORK_S and time.monotonic() < hurries_at:
                 self._postpone_bases(choices)
-                time.sleep(REST * worked)
+                readers = max(1, len(self.resting))
+                time.sleep(((REST + 1) * readers - 1) * worked)
                 began = time.thread_time()
 
         return rest

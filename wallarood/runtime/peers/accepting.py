@@ -64,7 +64,8 @@ async def _serve_transfer(worker: Worker, came: Greeted, hello: TransferHello) -
     def read(wanted: PartWanted) -> tuple[PartHead, Iterator[list[Chunk]]]:
         change, round_ = worker.change, worker.round
         job = round_.job if round_ is not None else None
-        return Exporter(worker.store, record, worker.application, change.gone, job).read(wanted)
+        of_all = (worker.store, record, worker.application, change.gone)
+        return Exporter(*of_all, job, change.resting).read(wanted)
 
     await serve_parts(conversation, read, lambda owner: worker.store.copied_files(owner).pieces())
 

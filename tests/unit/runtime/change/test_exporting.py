@@ -125,6 +125,13 @@ def test_while_records_flow_the_reader_rests_after_each_piece_by_the_time_it_has
     store.record_committed(2)
     read(state, PartWanted(attrs.evolve(PART, number=LAST), (("count", (2, 5)),)))
     assert slept == [exporting.REST] * 2, "a second was worked for each of two pieces"
+    shared = Exporter(state, RECORD, APPLICATION, {}, None, {"another reader"})
+    list(shared.read(PartWanted(attrs.evolve(PART, number=LAST), (("count", (1,)),)))[1])
+    assert slept.pop() == slept.pop() == 2 * exporting.REST + 1, "two cost no more than one"
+    assert shared.resting == {"another reader"}
+    monkeypatch.setattr(exporting, "CHUNK_S", 0.0)
+    read(state, PartWanted(attrs.evolve(PART, number=LAST), (("count", (2, 5)),)))
+    assert len(slept) == 2, "whoever waits would take it for dead"
     read(state, PartWanted(attrs.evolve(PART, number=2), (("count", (2, 5)),)))
     assert len(slept) == 2, "nothing flows then"
     store.close()
