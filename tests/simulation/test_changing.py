@@ -93,6 +93,13 @@ def test_a_host_that_burns_is_evicted_and_nothing_is_lost(first: int) -> None:
         assert not world.lost & set(world.members)
 
 
+def test_an_owner_that_is_lost_after_a_choice_and_before_its_copy_is_evicted() -> None:
+    """Nothing above what was committed before is published by then: nobody asks to go back."""
+    world = live(15, ALL[:3], loses=True, lags=True)
+    assert world.lost
+    assert not world.lost & set(world.members)
+
+
 def test_nothing_is_copied_from_who_is_evicted_and_lives_after_a_promise() -> None:
     world = live(2004, ALL[:3], loses=True, certifies=True)
     assert any("is certified dead, and lives" in line for line in world.log)

@@ -47,6 +47,7 @@ def rebuild(name: str, directory: Path, *, holder: Path) -> None:
     if kept.committed != FIRST_CHECKPOINT:  # else there was nothing to copy
         _fill(store, kept, replica_of(name, kept))
     store.choose(kept.round, kept.committed, highest=kept.highest, line=kept.line)
+    store.record_committed(kept.committed.number)
     for each in (store, kept, state):
         each.close()
     copies = look_into(holder).cluster_path / "replicas" / name

@@ -364,10 +364,10 @@ class ChangingWorld(World):
     @property
     def done(self) -> bool:
         """Whether all have completed, nothing goes wrong any more, and nobody is in doubt."""
-        nodes = [self.changing_node(name) for name in self.members]
+        if self.faulty or not all(self.nodes[name].completed for name in self.members):
+            return False
         bound = any(self.is_bound(name) for name in self.nodes)
-        out = not any(self.nodes[name].alive for name in self.lost - set(self.members))
-        return not self.faulty and not bound and out and all(node.completed for node in nodes)
+        return not bound and not any(self.nodes[name].alive for name in self.lost - {*self.members})
 
     def check_end(self) -> None:
         """All is done, and the output is that of a world without faults."""

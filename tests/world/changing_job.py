@@ -1,5 +1,7 @@
 """The job of one worker in a cluster that changes: slots and source partitions are dealt anew."""
 
+import functools
+from collections import Counter
 from typing import Any
 
 import attrs
@@ -64,8 +66,19 @@ def _topology(
 
 def owner_in(topology: Topology, key: str) -> str:
     """The worker that counts *key*."""
+    return owners_in(topology)[slot_of(key)]
+
+
+@functools.cache
+def slot_of(key: str) -> int:
+    """Where *key* belongs."""
+    return sum(key.encode()) % SLOTS
+
+
+def owners_in(topology: Topology) -> tuple[str, ...]:
+    """The worker that has each slot."""
     stage = topology.stages[COUNT]
-    return stage.workers[stage.partition_owners[sum(key.encode()) % SLOTS]]
+    return tuple(stage.workers[owner] for owner in stage.partition_owners)
 
 
 def read_in(topology: Topology, worker: str) -> tuple[str, ...]:
@@ -106,15 +119,29 @@ class ChangingCuts(Cuts):
 
     topologies: dict[int, Topology] = attrs.field(factory=dict)
     """Of each round."""
+    _slots: dict[str, list[int]] = attrs.field(init=False)
+    """For each partition, the slots of its records."""
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        self._slots = {
+            name: [slot_of(key) for key, _ in records] for name, records in self.records.items()
+        }
 
     def _check(self, checkpoint: CheckpointId) -> None:
         read = self._read.get(checkpoint, {})
         if len(read) < len(self.records):
             return
-        topology = self.topologies[checkpoint.round]
-        keys = [key for name, count in read.items() for key, _ in self.records[name][:count]]
-        for worker, count in self._counted.get(checkpoint, {}).items():
-            due = sum(owner_in(topology, key) == worker for key in keys)
+        counted = self._counted.get(checkpoint)
+        if not counted:
+            return
+        owners = owners_in(self.topologies[checkpoint.round])
+        slots = Counter(slot for name, until in read.items() for slot in self._slots[name][:until])
+        dues = Counter[str]()
+        for slot, many in slots.items():
+            dues[owners[slot]] += many
+        for worker, count in counted.items():
+            due = dues[worker]
             if count != due:
                 raise ViolationError(
                     f"checkpoint {checkpoint} of {worker} has {count} records in its state, and "
@@ -132,12 +159,12 @@ class ChangingJob(SimJob):
         worker, restored = options["worker"], options["restored"]
         self.positions = dict.fromkeys(read_in(topology, worker), 0)
         self.positions |= {each.partition: each.position for each in restored.sources}
-        self.turn = 0
+        self.turn, self.owners = 0, owners_in(topology)
         super().__init__(workers=topology.workers, records=[], **options)
 
     def owner_of(self, key: str) -> str:
         """The worker that counts *key*."""
-        return owner_in(self.topology, key)
+        return self.owners[slot_of(key)]
 
     def source_step(self, count: int) -> None:
         """Read some records of one partition, each in its turn, or say that there are no more."""

@@ -156,6 +156,7 @@ class ChangingNode(Node):
             seek_s=3.0,
             evict_after_s=self.world.evict_after_s,
         )
+        staged = [each for each, _ in self.disk.changes.values()]
         return ClusterNode(
             self.world.founding(self),
             role,
@@ -164,7 +165,7 @@ class ChangingNode(Node):
             now=self.world.now,
             classes=self.world.bugs.classes,
             vote=self.disk.vote,
-            staged=next(reversed(self.disk.changes), None) if record is None else None,
+            staged=staged[-1] if record is None and staged else None,
         )
 
     def make_job(self, mine: SimRound) -> SimJob:
@@ -293,7 +294,8 @@ class ChangingNode(Node):
             except ViolationError:
                 if not world.is_over(staged):
                     raise
-                self._post(StagingFailed(effect.ballot, "its basis is there no more"))
+                why = "its basis is there no more"
+                self._post(StagingFailed(effect.ballot, why))
                 return
             self.disk.changes[staged] = (effect.record, part)
         self._post(ChangeStaged(effect.ballot))

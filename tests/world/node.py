@@ -213,6 +213,12 @@ class Node:
         self.queue.append(event)
         self.guarded(self.turn)
 
+    @property
+    def is_due(self) -> bool:
+        """Whether there is something to take or a deadline to look at."""
+        late = self.deadline is not None and self.deadline <= self.world.now
+        return late or bool(self.posted or self.queue)
+
     def turn(self) -> None:
         """Take all events, then look at the deadlines, as the driver does."""
         if self.stopped_until > self.world.now:
@@ -373,6 +379,9 @@ class Node:
     def _restore(self, mine: SimRound, life: int) -> None:
         if self.life != life or self.running is not mine:
             return
+        assert self.store is not None
+        self.store.record_committed(mine.proposal.checkpoint.number)
+        self.disk.look(self.store)
         mine.job = self.make_job(mine)
         for each in mine.waiting:
             each(mine.job)

@@ -40,8 +40,9 @@ class Pipes:
 
     def move(self) -> None:
         """Frames and grants go some way on every data connection; missing ones are made."""
+        jobs = {name: self._job(name) for name in self.world.workers}
         for pair in itertools.permutations(self.world.workers, 2):
-            pipe = self._pipes.get(pair) or self._connect(pair)
+            pipe = self._pipes.get(pair) or self._connect(pair, jobs[pair[0]], jobs[pair[1]])
             if pipe is None:
                 continue
             if self.world.are_parted(*pair) or (
@@ -62,8 +63,7 @@ class Pipes:
             return None
         return node.running.job
 
-    def _connect(self, pair: tuple[str, str]) -> Pipe | None:
-        source, target = self._job(pair[0]), self._job(pair[1])
+    def _connect(self, pair: tuple[str, str], source: Any, target: Any) -> Pipe | None:
         apart = self.world.are_parted(*pair) or self.world.rng.random() < 0.5
         if apart or source is None or target is None or source.round != target.round:
             return None

@@ -187,7 +187,7 @@ class World:
                 self.dial_all(node)
                 if node.running is not None and node.running.job is not None:
                     self.work(node)
-                if node.alive:
+                if node.alive and node.is_due:
                     node.guarded(node.turn)
         self.pipes.move()
         tick_s = TICK_S * (3 if self.wild else 1)

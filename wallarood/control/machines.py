@@ -23,7 +23,7 @@ from wallarood.control.rounds.active_round import ActiveRound
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.control.rounds.recovery_member import RecoveryMember
 from wallarood.control.settings import MachineClasses, NodeSettings, Timing
-from wallarood.model.change import Change, Trust, Vote
+from wallarood.model.change import Trust, Vote
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.ids import Member, WorkerName
 from wallarood.model.messages import RoundProposal, Waiting
@@ -93,7 +93,7 @@ class Machines:
         record: ClusterRecord | None,
         *,
         classes: MachineClasses | None,
-        staged: Change | None = None,
+        staged: ClusterRecord | None = None,
         now: float,
     ) -> "Machines":
         """What a worker has at its start. *role* is the one that it has in *record*'s cluster."""

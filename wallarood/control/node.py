@@ -31,7 +31,7 @@ from wallarood.control.settings import MachineClasses, NodeSettings
 from wallarood.control.stale import Stamp
 from wallarood.control.worker_state import ENDED, WorkerState
 from wallarood.model import messages as say
-from wallarood.model.change import Change, Vote
+from wallarood.model.change import Vote
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import RefusedError, WallaroodError
 from wallarood.model.ids import WorkerName
@@ -50,7 +50,7 @@ class ClusterNode:
         now: float,
         classes: MachineClasses | None = None,
         vote: Vote | None = None,
-        staged: Change | None = None,
+        staged: ClusterRecord | None = None,
     ) -> None:
         self.machines = Machines.of(founding, role, record, classes=classes, staged=staged, now=now)
         self._vote, self.record, self.settings = vote, record, settings

@@ -118,7 +118,10 @@ class CheckpointStore(Protocol):
         """Retain it no longer."""
 
     def choose(self, round_: int, checkpoint: CheckpointId, *, highest: int, line: int = 0) -> None:
-        """Make a proposal durable: what is above *checkpoint* is void and gone."""
+        """Make a proposal durable: what is above *checkpoint* is void and gone.
+
+        It is recorded as committed when the round begins.
+        """
 
     def restore(self, number: int, *, without: Collection[str] = ()) -> Restored:
         """Read a checkpoint with all its state, but for that of the computations *without*."""
@@ -132,6 +135,9 @@ class ChangeStore(Protocol):
 
     def record(self) -> ClusterRecord | None:
         """The record of the epoch that was adopted last."""
+
+    def become(self, cluster_id: ClusterId) -> None:
+        """Be those of a cluster to join, unless they are: nothing here is in doubt any more."""
 
     def vote(self) -> Vote | None:
         """What was promised and accepted here."""

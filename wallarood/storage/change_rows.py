@@ -24,13 +24,13 @@ import msgspec
 
 from wallarood.model.change import Change, PartName, Vote
 from wallarood.model.cluster_record import ClusterRecord
-from wallarood.model.errors import DamagedStateError, LocalProtocolError
+from wallarood.model.errors import DamagedStateError, LocalProtocolError, RefusedError
+from wallarood.model.ids import ClusterId
 from wallarood.model.messages.replicas import Chunk
-from wallarood.model.staging import StagedChange, StagedPart
-from wallarood.storage.checkpoint_files import looking_into, of_changes, was_opened
+from wallarood.model.staging import StagedChange
+from wallarood.storage.checkpoint_files import begin_anew, looking_into, of_changes, was_opened
 from wallarood.storage.checkpoint_rows import (
     UNREADABLE,
-    Chain,
     Manifest,
     checksum,
     damage,
@@ -42,7 +42,13 @@ from wallarood.storage.checkpoint_rows import (
 )
 from wallarood.storage.checkpoints import CheckpointStore
 from wallarood.storage.copies.mending import put_back
-from wallarood.storage.former import chunks_of, kept_at_adoption, kept_parts, own_manifest
+from wallarood.storage.former import (
+    chunks_of,
+    kept_at_adoption,
+    kept_parts,
+    own_manifest,
+    staged_manifest,
+)
 from wallarood.wire.strict import StructureError, structure, unstructure
 
 T = TypeVar("T")
@@ -55,6 +61,15 @@ class ChangeRows:
     """The rows of changes in the database of *store*. Raises as `CheckpointStore`."""
 
     store: CheckpointStore
+
+    def become(self, cluster_id: ClusterId) -> None:
+        """Be those of a cluster to join, unless they are: nothing here is in doubt any more."""
+        if self.store.marks.cluster_id == cluster_id:
+            return
+        if self.staged():
+            was = self.store.marks.cluster_id
+            raise RefusedError(f"what is staged here may be decided in cluster {was}")
+        begin_anew(self.store, cluster_id)
 
     def vote(self) -> Vote | None:
         """What was promised and accepted here; None: nothing was ever.
@@ -169,7 +184,7 @@ class ChangeRows:
         change = record.change
         if change is None or staged is None:
             raise DamagedStateError(f"{self.store.path}: what was decided is not staged here")
-        manifest, basis = _manifest_of(staged.part), change.basis
+        manifest, basis = staged_manifest(staged.part), change.basis
         part = PartName(change.epoch - 1, record.worker, basis.round, basis.number)
         before = self.store.marks
         marks = msgspec.structs.replace(
@@ -182,6 +197,7 @@ class ChangeRows:
             staged=(),
             layout=change.epoch,
             former=kept_at_adoption(self.store, part, staged.record),
+            chosen=manifest.number,
         )
         self._check_whole(manifest)
         manifests: dict[int, Manifest] = {manifest.number: manifest}
@@ -277,21 +293,6 @@ def _staged(connection: sqlite3.Connection, path: Path) -> tuple[StagedChange, .
 def _unstage(cursor: Any, number: int) -> None:
     cursor.execute("DELETE FROM meta WHERE name = ?", (f"{STAGED}{number}",))
     cursor.execute("DELETE FROM chunk WHERE number = ?", (-number,))
-
-
-def _manifest_of(part: StagedPart) -> Manifest:
-    return Manifest(
-        part.basis.round,
-        part.basis.number,
-        part.sources,
-        part.sinks,
-        tuple(Chain(each.computation, each.links, each.narrowed) for each in part.chains),
-        0,
-        tuple(
-            (e.worker, e.instance, e.layout, (e.part.step, e.part.state, e.part.unpublished))
-            for e in part.left
-        ),
-    )
 
 
 def _put(cursor: Any, name: str, value: Vote | StagedChange | ClusterRecord) -> None:

@@ -62,10 +62,29 @@ def fill_new(connection: sqlite3.Connection, cluster_id: ClusterId) -> None:
     connection.executescript(TABLES)
     cursor = connection.cursor()
     cursor.execute("BEGIN IMMEDIATE")
-    first = FIRST_CHECKPOINT
-    insert_manifest(cursor, Manifest(first.round, first.number, (), (), (), 0))
-    put_marks(cursor, Marks(cluster_id))
+    _put_first(cursor, cluster_id)
     cursor.execute("COMMIT")
+
+
+def begin_anew(store: CheckpointStore, cluster_id: ClusterId) -> None:
+    """Make an open database that of another cluster, which begins."""
+    with store.transaction() as cursor:
+        marks, first = _put_first(cursor, cluster_id)
+    store.replace(marks, {first.number: first})
+    store.replicas.parts = {}
+
+
+def _put_first(cursor: sqlite3.Cursor, cluster_id: ClusterId) -> tuple[Marks, Manifest]:
+    """Put checkpoint 0 and the marks of a new cluster in the place of all that is here."""
+    for (table,) in cursor.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table'"
+    ).fetchall():
+        cursor.execute(f"DELETE FROM {table}")
+    marks, first = Marks(cluster_id), FIRST_CHECKPOINT
+    manifest = Manifest(first.round, first.number, (), (), (), 0)
+    insert_manifest(cursor, manifest)
+    put_marks(cursor, marks)
+    return marks, manifest
 
 
 def open_checkpoints(path: Path, cluster_id: ClusterId) -> CheckpointStore:
@@ -170,7 +189,7 @@ def _manifests(
             manifests[number] = manifest
             continue
         error = damage(path, f"checkpoint {number} has a wrong checksum or number")
-        if type(number) is not int or number <= marks.committed:
+        if type(number) is not int or number <= marks.needed:
             raise error
         left_out.append(error.message)
     return manifests, tuple(left_out)

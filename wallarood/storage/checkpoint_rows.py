@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Set
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +29,6 @@ OPEN_MAX = 32
 The leader looks for the last of parts of far fewer (`LATE_NUMBERS_MAX`): an older one can be
 committed no more, since no check would find out.
 """
-FREE_PAGES_MIN = 4096
-"""So many pages without content the file keeps in any case: the next checkpoint needs some."""
-SHRINK_PAGES = 2048
-"""By how many pages the file is made smaller after one write."""
 PRIMARY_CODE = 0xFF
 """The part of an SQLite error code that all errors of a kind share."""
 
@@ -118,6 +113,13 @@ class Marks(msgspec.Struct, frozen=True):
     layout: int = 1
     """The epoch whose topology says what the parts here are; `former` are of older ones."""
     former: tuple[FormerPart, ...] = ()
+    chosen: int = 0
+    """Where the last round starts: committed once that has begun, and not to be lost before."""
+
+    @property
+    def needed(self) -> int:
+        """The highest checkpoint that cannot be done without."""
+        return max(self.committed, self.chosen)
 
 
 manifest_decoder = msgspec.json.Decoder(Manifest)
@@ -167,21 +169,6 @@ def prune(
     rows = [(number,) for number in manifests if number not in retained]
     cursor.executemany("DELETE FROM checkpoint WHERE number = ?", rows)
     return retained
-
-
-def shrink(connection: sqlite3.Connection) -> None:
-    """Make the file smaller, a step at a time, while less than a third of it has content.
-
-    A state that was large once, or checkpoints that could not be committed, leave pages behind that
-    SQLite would keep. A file that was made without `auto_vacuum` stays as large as it is.
-    """
-    with suppress(sqlite3.Error):  # what was written is durable; the next write tries again
-        [(free,)] = connection.execute("PRAGMA freelist_count")
-        [(pages,)] = connection.execute("PRAGMA page_count")
-        surplus = free - max(FREE_PAGES_MIN, 2 * (pages - free))
-        if surplus > 0:
-            # By a script, which is done to its end: a single statement would free one page.
-            connection.executescript(f"PRAGMA incremental_vacuum({min(surplus, SHRINK_PAGES)})")
 
 
 def checksum(data: bytes) -> int:
@@ -295,6 +282,8 @@ def missing(
     """What must be among *manifests* and is not."""
     if marks.committed not in manifests:
         yield damage(path, f"checkpoint {marks.committed}, known committed, is not there")
+    if marks.needed not in manifests:
+        yield damage(path, f"checkpoint {marks.needed}, where a round starts, is not there")
     for name, number in marks.kept.items():
-        if number <= marks.committed and number not in manifests:
+        if number <= marks.needed and number not in manifests:
             yield damage(path, f"checkpoint {number}, kept as {name!r}, is not there")

@@ -15,8 +15,8 @@ by a base, the changes since, what an operator keeps, and some changes that are 
 committed. SQLite's file keeps the pages of what was deleted for what comes; of those that are far
 more than what is there it lets go, some after each write.
 
-One transaction holds a choice and makes void everything above it. Whatever is written belongs to
-the round of the last choice; a write of an older round is refused.
+One transaction holds a choice and makes void everything above it. It is known committed once its
+round begins: before, its copies may be missing. A write of an older round is refused.
 """
 
 import sqlite3
@@ -42,9 +42,8 @@ from wallarood.storage.checkpoint_rows import (
     put_marks,
     read_chunks,
     restored_of,
-    shrink,
 )
-from wallarood.storage.place import Place
+from wallarood.storage.place import Place, shrink
 from wallarood.storage.replicas import Replicas
 
 log = structlog.get_logger(__name__)
@@ -210,7 +209,8 @@ class CheckpointStore:
             self.marks,
             round=round_,
             highest=max(highest, self.marks.highest),
-            committed=checkpoint.number,
+            committed=min(checkpoint.number, self.marks.committed),
+            chosen=checkpoint.number,
             line=max(line, self.marks.line),
             kept={n: k for n, k in self.marks.kept.items() if k <= checkpoint.number},
         )
@@ -221,7 +221,7 @@ class CheckpointStore:
             replicas = self.replicas.void(cursor, above=checkpoint.number)
             put_marks(cursor, marks)
         self.marks, self._manifests, self.replicas.parts = marks, manifests, replicas
-        self._known, self._void = checkpoint.number, set()
+        self._known, self._void = marks.committed, set()
 
     def restore(self, number: int, *, without: Collection[str] = ()) -> Restored:
         """Read a checkpoint with all its state, but for that of the computations *without*."""
@@ -259,14 +259,14 @@ class CheckpointStore:
     def drop_damaged(self) -> list[str]:
         """Forget what is damaged above the highest known committed checkpoint; return what.
 
-        Raises DamagedStateError: that checkpoint itself, or a kept one, is damaged or missing.
+        Raises DamagedStateError: that checkpoint, the chosen or a kept one, is damaged or missing.
         """
         forgotten = list(self.left_out)
         for number in sorted(self._manifests, reverse=True):
             try:
                 self.restore(number)
             except DamagedStateError as error:
-                if number <= self.marks.committed:
+                if number <= self.marks.needed:
                     raise
                 forgotten.append(error.message)
                 del self._manifests[number]

@@ -1,4 +1,4 @@
-"""A worker's own part of an older layout, kept until a checkpoint of the newer one is committed."""
+"""A worker's own parts of other layouts: the older one, which is kept, and what is staged."""
 # Theory of operation
 # ===================
 # Adopting an epoch puts another part of the same checkpoint in the place of the own one. Of what a
@@ -19,7 +19,14 @@ import msgspec
 from wallarood.model.change import PartName
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import DamagedStateError
-from wallarood.storage.checkpoint_rows import FormerPart, Manifest, put_marks, read_chunks
+from wallarood.model.staging import StagedPart
+from wallarood.storage.checkpoint_rows import (
+    Chain,
+    FormerPart,
+    Manifest,
+    put_marks,
+    read_chunks,
+)
 from wallarood.storage.checkpoints import CheckpointStore
 
 
@@ -52,6 +59,22 @@ def kept_at_adoption(
     # Where the place of a lost worker is taken, its part of an older layout is the own one here.
     manifest, back = own_manifest(store, attrs.evolve(part, layout=layout)), record.back is not None
     return () if manifest is None else (FormerPart(layout, part.owner, manifest, back),)
+
+
+def staged_manifest(part: StagedPart) -> Manifest:
+    """The manifest of what is staged, when it is adopted."""
+    return Manifest(
+        part.basis.round,
+        part.basis.number,
+        part.sources,
+        part.sinks,
+        tuple(Chain(each.computation, each.links, each.narrowed) for each in part.chains),
+        0,
+        tuple(
+            (e.worker, e.instance, e.layout, (e.part.step, e.part.state, e.part.unpublished))
+            for e in part.left
+        ),
+    )
 
 
 def chunks_of(store: CheckpointStore, manifest: Manifest, computation: str) -> Iterator[bytes]:

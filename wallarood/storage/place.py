@@ -1,10 +1,17 @@
-"""Whether a file that is open is still the one at its path."""
+"""The file of an open database: whether it is still at its path, and how large it is."""
 
+import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 import attrs
 
 from wallarood.model.errors import DamagedStateError
+
+FREE_PAGES_MIN = 4096
+"""So many pages without content the file keeps in any case: the next checkpoint needs some."""
+SHRINK_PAGES = 2048
+"""By how many pages the file is made smaller after one write."""
 
 
 @attrs.frozen
@@ -43,3 +50,18 @@ def _inode_of(path: Path) -> int | None:
         return path.stat().st_ino
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def shrink(connection: sqlite3.Connection) -> None:
+    """Make the file smaller, a step at a time, while less than a third of it has content.
+
+    A state that was large once, or checkpoints that could not be committed, leave pages behind that
+    SQLite would keep. A file that was made without `auto_vacuum` stays as large as it is.
+    """
+    with suppress(sqlite3.Error):  # what was written is durable; the next write tries again
+        [(free,)] = connection.execute("PRAGMA freelist_count")
+        [(pages,)] = connection.execute("PRAGMA page_count")
+        surplus = free - max(FREE_PAGES_MIN, 2 * (pages - free))
+        if surplus > 0:
+            # By a script, which is done to its end: a single statement would free one page.
+            connection.executescript(f"PRAGMA incremental_vacuum({min(surplus, SHRINK_PAGES)})")

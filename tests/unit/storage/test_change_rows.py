@@ -14,7 +14,12 @@ import pytest
 from wallarood.model.change import Change, PartName, Vote
 from wallarood.model.checkpoint import CheckpointId, CheckpointPart, StatePart
 from wallarood.model.cluster_record import ClusterRecord, RecordState
-from wallarood.model.errors import CannotCreateError, DamagedStateError, LocalProtocolError
+from wallarood.model.errors import (
+    CannotCreateError,
+    DamagedStateError,
+    LocalProtocolError,
+    RefusedError,
+)
 from wallarood.model.ids import Address, Ballot, Incarnation, Member, Seat
 from wallarood.model.messages.replicas import Chunk
 from wallarood.model.staging import StagedChain, StagedChange, StagedPart
@@ -121,6 +126,30 @@ def test_what_is_staged_changes_nothing_until_it_is_adopted(tmp_path: Path) -> N
     store.write(CheckpointPart(CheckpointId(1, 6), "alpha", (), (), ()))
     assert -1 in chunks_in(store)
     assert look_at_changes(store.path).staged == rows.staged()
+
+
+def test_what_was_begun_for_one_cluster_makes_room_for_another(tmp_path: Path) -> None:
+    """A worker that could not stage its part in one may be taken into another in the same life."""
+    store = new_store(tmp_path)
+    rows = ChangeRows(store)
+    rows.add(rows.begin(), "count", [b"of the first cluster"], after=0)
+    rows.become(CLUSTER)
+    assert chunks_in(store) == {-1}
+    rows.become("wc-other")
+    assert chunks_in(store) == set()
+    assert store.held == (CheckpointId(0, 0),)
+    store.close()
+    store = open_checkpoints(tmp_path / "checkpoints.db", "wc-other")
+    assert (store.marks.cluster_id, store.marks.stagings, store.marks.schema) == ("wc-other", 0, 1)
+    store.close()
+
+
+def test_what_is_in_doubt_makes_no_room(tmp_path: Path) -> None:
+    store = with_checkpoints(tmp_path)
+    rows = stage(store, record_of(2, ALPHA, BETA), chunks=[b"gained", b"more"])
+    with pytest.raises(RefusedError, match=f"may be decided in cluster {CLUSTER}"):
+        rows.become("wc-other")
+    assert len(rows.staged()) == 1
 
 
 def test_adopting_puts_the_staged_part_in_the_place_of_everything(tmp_path: Path) -> None:

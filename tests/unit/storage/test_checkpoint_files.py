@@ -15,6 +15,7 @@ from wallarood.storage.checkpoint_files import (
     open_checkpoints,
 )
 from wallarood.storage.checkpoint_rows import Marks, put_marks
+from wallarood.storage.checkpoints import CheckpointStore
 
 CLUSTER = "wc-0123456789abcdef0123"
 
@@ -115,3 +116,42 @@ def test_one_that_is_missing_though_the_cluster_exists_is_damage(
     with pytest.raises(DamagedStateError, match="it is missing, but the cluster exists"):
         look(tmp_path / "checkpoints.db", CLUSTER)
     assert os.listdir(tmp_path) == []
+
+
+def with_two(path: Path) -> CheckpointStore:
+    """Checkpoint 1, which is committed, and 2 and 3, which are not."""
+    write(path, 1)
+    store = open_checkpoints(path, CLUSTER)
+    for number in (2, 3):
+        state = StatePart("count", True, 0, (b"%d" % number,), 1)
+        store.write(CheckpointPart(CheckpointId(1, number), "alpha", (), (), (state,)))
+    return store
+
+
+def test_what_is_chosen_is_known_committed_once_its_round_has_begun(path: Path) -> None:
+    """Until then its copies may be missing, and one owner may be lost."""
+    store = with_two(path)
+    store.choose(2, CheckpointId(1, 2), highest=3)
+    assert (store.committed, store.marks.needed) == (CheckpointId(1, 1), 2)
+    assert store.held[-2:] == (CheckpointId(1, 1), CheckpointId(1, 2))
+    store.close()
+    store = open_checkpoints(path, CLUSTER)
+    assert store.committed == CheckpointId(1, 1)
+    store.record_committed(2)
+    assert store.committed == CheckpointId(1, 2)
+    store.choose(3, CheckpointId(1, 1), highest=3)
+    assert store.committed == CheckpointId(1, 1), "what was known committed was gone back behind"
+    store.close()
+
+
+def test_what_is_chosen_is_not_left_out_where_it_is_damaged(path: Path) -> None:
+    """Others may have begun the round, and published what is in it."""
+    store = with_two(path)
+    store.choose(2, CheckpointId(1, 2), highest=2)
+    store.connection.execute("UPDATE chunk SET data = x'00' WHERE number = 2")
+    with pytest.raises(DamagedStateError, match="checkpoint 2"):
+        store.drop_damaged()
+    store.connection.execute("UPDATE checkpoint SET manifest = x'00' WHERE number = 2")
+    store.close()
+    with pytest.raises(DamagedStateError, match="checkpoint 2"):
+        open_checkpoints(path, CLUSTER)

@@ -138,7 +138,10 @@ def test_any_history_gives_back_what_was_written(tmp_path: Path, seed: int) -> N
                 oracle.round += 1
                 store.choose(oracle.round, to, highest=oracle.next)
                 oracle.next += 1
-                oracle.committed = to.number
+                oracle.committed = min(to.number, oracle.committed)
+                if rng.random() < 0.7:
+                    store.record_committed(to.number)
+                    oracle.committed = to.number
                 oracle.states = {n: s for n, s in oracle.states.items() if n <= to.number}
                 oracle.kept = {n: k for n, k in oracle.kept.items() if k <= to.number}
             case _:

@@ -102,6 +102,8 @@ def test_both_parts_are_here_until_a_checkpoint_of_the_new_epoch_is_committed(
     store.choose(8, BASIS, highest=5)
     write(store, 6)
     assert first_part(store) == BEFORE, "6 is written, and not committed"
+    store.choose(9, CheckpointId(8, 6), highest=6)
+    assert first_part(store) == BEFORE, "nor is it when it is chosen: it may have no copies"
     store.close()
     store = open_checkpoints(store.path, CLUSTER)
     assert first_part(store) == BEFORE

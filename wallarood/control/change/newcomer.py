@@ -6,7 +6,8 @@
 # from that moment on the change may be decided without it, so it is in doubt. It neither forgets
 # what is staged nor acts on it before it hears of a decision, and asks again after every loss and
 # every start. Any member of the new epoch can tell. Where the cluster has gone on without it, what
-# is staged is never to be, and it is a new request that it makes.
+# is staged is never to be, and it is a new request that it makes. Until then it asks for that
+# cluster alone: another one would not know, and what is staged here may be all there is of it.
 
 from enum import Enum
 from typing import ClassVar
@@ -22,7 +23,7 @@ from wallarood.model import messages as say
 from wallarood.model.change import Change
 from wallarood.model.cluster_record import ClusterRecord, Layout, RecordState
 from wallarood.model.errors import PeersGoneError, RefusedError
-from wallarood.model.ids import NO_BALLOT, Ballot
+from wallarood.model.ids import NO_BALLOT, Ballot, ClusterId
 
 
 class Phase(Enum):
@@ -65,7 +66,7 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
 
 
 class Newcomer:
-    """The machine. *staged* is what was found on disk: a change that this worker is in doubt of."""
+    """The machine. *staged* was found on disk: what this worker is, if a change was decided."""
 
     TRANSITIONS: ClassVar[Table] = TRANSITIONS
     INPUTS: ClassVar[tuple[type, ...]] = (
@@ -74,14 +75,17 @@ class Newcomer:
     )
 
     def __init__(
-        self, settings: FormationSettings, now: float, staged: Change | None = None
+        self, settings: FormationSettings, now: float, staged: ClusterRecord | None = None
     ) -> None:
         self.phase = Phase.ASKING if staged is None else Phase.STAGED
         self.settings = settings
+        self._cluster_id = None if staged is None else staged.cluster_id
+        self._durable = None if staged is None else staged.change
+        """What is staged here as a whole, and may be decided."""
         self._connection: int | None = None
         self._ballot: Ballot = NO_BALLOT
-        self._epoch = 0
-        self._change = staged
+        self._change = self._durable
+        self._epoch = self._change.epoch if self._change is not None else 0
         self._copying = ""
         self._copied = ""
         self._initializer = settings.name
@@ -135,11 +139,11 @@ class Newcomer:
                 self._copied = name
                 return self._say_copied()
             case ChangeStaged(ballot) if ballot == self._ballot:
-                self.phase = Phase.STAGED
+                self.phase, self._durable = Phase.STAGED, self._change
                 return self._say_staged()
-            case StagingFailed(ballot, reason) if ballot == self._ballot:
-                self.phase = Phase.ASKING
-                return self._say_staged(reason)
+            case StagingFailed(ballot, why) if ballot == self._ballot:
+                self.phase, self._change = Phase.ASKING, self._durable
+                return self._say_staged(why)
             case on.ConnectionMessage(connection, say.AskThere(_, control)):
                 return [SeekAt(control), do.Close(connection)]
             case on.ConnectionMessage(_, message):
@@ -162,16 +166,26 @@ class Newcomer:
             case _:
                 return []
 
+    @property
+    def _asked(self) -> tuple[int, Ballot]:
+        """What is to be staged."""
+        return self._epoch, self._ballot
+
+    def _is_of_another(self, cluster_id: ClusterId) -> bool:
+        """Whether this worker is in doubt, and that is no cluster which could tell."""
+        return self._durable is not None and cluster_id != self._cluster_id
+
     def _ask(self) -> list[do.Effect]:
         if self._connection is None:
             return []
         settings, staged = self.settings, self._change.epoch if self._change else 0
+        asked_for = self._cluster_id if self._durable else settings.wanted_cluster_id
         join = say.JoinRunning(
             settings.member,
             settings.application,
             settings.fingerprint,
             say.PROTOCOL_VERSION,
-            settings.wanted_cluster_id,
+            asked_for,
             staged,
         )
         return [do.SendOnConnection(self._connection, join)]
@@ -195,14 +209,17 @@ class Newcomer:
     def _stage(self, stage: say.Stage, now: float) -> list[do.Effect]:
         self._gives_up_at = now + self.settings.formation_deadline_s
         # Each epoch has ballots of its own: that of another epoch may be the same.
-        asked, known = (stage.change.epoch, stage.ballot), (self._epoch, self._ballot)
+        same = stage.cluster_id == self._cluster_id
+        asked, known = (stage.change.epoch, stage.ballot), self._asked if same else (0, NO_BALLOT)
         if asked < known or not stage.change.has(self.settings.member):
+            return []
+        if self._is_of_another(stage.cluster_id):
             return []
         if asked == known and self.phase is not Phase.ASKING:
             return self._say_staged() if self.phase is Phase.STAGED else []
         self._epoch = stage.change.epoch
         self.phase, self._ballot, self._change = Phase.STAGING, stage.ballot, stage.change
-        self._initializer = stage.initializer
+        self._cluster_id, self._initializer = stage.cluster_id, stage.initializer
         before = Layout(stage.previous, stage.old_members)
         record = self._record(stage.cluster_id, stage.change, before)
         return [
@@ -234,10 +251,12 @@ class Newcomer:
 
     def _decided(self, cluster_id: str, change: Change) -> list[do.Effect]:
         me, staged = self.settings.member, self._change
+        if self._is_of_another(cluster_id):
+            return []
         if not change.has(me):
             if staged is None or change.epoch < staged.epoch:
                 return []
-            self.phase, self._change = Phase.ASKING, None
+            self.phase, self._change, self._durable = Phase.ASKING, None, None
             return [Unstage(staged.epoch)]
         if staged is None or staged.epoch != change.epoch:
             return [set_aside(me, change)]

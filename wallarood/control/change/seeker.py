@@ -22,14 +22,13 @@ class Seeker:
 
     def __init__(self, view: View, *, now: float, seek_s: float = SEEK_S) -> None:
         self._view, self._seek_s = view, seek_s
+        self._later = view.workers[view.workers.index(view.me.name) + 1 :]
         self._seek_at = now + seek_s
 
     @property
     def _missed(self) -> list[str]:
         """The members that dial this one, and are away."""
-        workers = self._view.workers
-        later = workers[workers.index(self._view.me.name) + 1 :]
-        return [name for name in later if name in self._view.away]
+        return [name for name in self._later if not self._view.hears(name)]
 
     @property
     def deadline(self) -> float | None:

@@ -56,6 +56,10 @@ class View:
         """The members that are not heard of."""
         return tuple(name for name in self.workers if name not in self._here)
 
+    def hears(self, name: WorkerName) -> bool:
+        """Whether a member is heard of."""
+        return name in self._here
+
     def is_up(self, member: Member) -> None:
         """A member is attached, perhaps at a new address and in another life."""
         self._known[member.name] = member

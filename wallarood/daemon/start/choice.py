@@ -9,7 +9,6 @@ import trio
 from wallarood.config.keys import Config
 from wallarood.control.formation.startup import AskFor, FormNew, GoOn, Role, Stop, decide
 from wallarood.daemon.start.roles import role_of
-from wallarood.model.change import Change
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import ClusterId
@@ -33,15 +32,15 @@ log = structlog.get_logger(__name__)
 class Start:
     """The cluster on disk to continue, if any, or the one to *ask* for; what the sources list.
 
-    A worker without one that `joins` is to be taken into a cluster that runs; `staged` is the
-    change that may have done so already.
+    A worker without one that `joins` is to be taken into a cluster that runs; `staged` is what it
+    is in one whose change may have done so already.
     """
 
     record: ClusterRecord | None
     asked: ClusterId | None
     listings: tuple[Listing, ...]
     joins: bool = False
-    staged: Change | None = None
+    staged: ClusterRecord | None = None
     upgrade: "NewVersion | GoBack | None" = None
     """How the cluster comes to the application that this worker runs, if it waits for that."""
 
@@ -63,7 +62,7 @@ async def starting_as(
     """
     record = state.load_record()
     if record is None and (staged := state.look_at_changes().staged):
-        return Start(None, None, (), joins=True, staged=staged[-1].record.change)
+        return Start(None, None, (), joins=True, staged=staged[-1].record)
     upgrade = _upgrade(record, application, state)
     expected = record.fingerprint if record and upgrade else application.fingerprint
     decision = decide(

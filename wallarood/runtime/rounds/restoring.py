@@ -23,7 +23,7 @@ from wallarood.runtime.dataflow.limits import before_slow
 from wallarood.runtime.peers.links import Links
 from wallarood.runtime.profile import profile_codecs, profile_job
 from wallarood.runtime.rounds.checkpoints import moved, write_part
-from wallarood.runtime.store.calls import in_turn
+from wallarood.runtime.store.calls import in_turn, record_begun
 from wallarood.runtime.worker import Round, Worker
 from wallarood.wire.records.codec import RecordCodec
 
@@ -35,6 +35,7 @@ async def restore(worker: Worker, round_: Round, failed: Callable[[BaseException
     record, settings = worker.node.record, worker.settings
     assert record is not None
     assert worker.checkpoints is not None
+    await record_begun(worker, worker.turns.take(), proposal=round_.proposal)
     await worker.setups.open(worker.nursery, lambda error: worker.post(JobBroke(error)))
     wiring = Wiring(record.topology, worker.member.name)
     number = round_.proposal.checkpoint.number

@@ -47,8 +47,8 @@ async def stored(
     """Have the store do *call*; if the disk fails it is tried again, and status says so.
 
     The store is opened by the first call for which the disk has room; where there is no cluster
-    yet, it is made for cluster *of*. A call that is not refused does not tell that a part of a
-    checkpoint could be written: it may have written nothing.
+    yet, it is made for cluster *of*, or becomes that of it. A call that is not refused does not
+    tell that a part of a checkpoint could be written: it may have written nothing.
     """
     refused = False
 
@@ -60,6 +60,8 @@ async def stored(
             if record is None:
                 worker.store.create_checkpoints(cluster_id)
             worker.checkpoints = _opened(worker, cluster_id)
+        elif of is not None and worker.node.record is None:
+            worker.store.changes_in(worker.checkpoints).become(of)
         return call(worker.checkpoints)
 
     while True:
@@ -169,6 +171,14 @@ async def record_committed(worker: Worker, turn: Turn, *, ours: int, number: int
     """Make durable that a checkpoint is committed."""
     if await _stored_in(worker, turn, ours, call=lambda store: store.record_committed(number)):
         worker.post(CommitRecorded(number))
+
+
+async def record_begun(worker: Worker, turn: Turn, *, proposal: RoundProposal) -> None:
+    """Make durable that what a round starts from is committed: it is on all disks by now."""
+    number = proposal.checkpoint.number
+    await _stored_in(
+        worker, turn, proposal.round, call=lambda store: store.record_committed(number)
+    )
 
 
 async def discard(worker: Worker, turn: Turn, *, ours: int, number: int) -> None:

@@ -25,7 +25,7 @@ def damaged_parts(path: Path, cluster_id: ClusterId) -> list[CheckpointId]:
     damaged = []
     try:
         for number, manifest in sorted(store.manifests.items()):
-            if number <= store.marks.committed:
+            if number <= store.marks.needed:
                 try:
                     store.restore(number)
                 except DamagedStateError:

@@ -5,6 +5,7 @@ import pytest
 from support.nodes import changed, failure, founding, member, of, record, said, sent
 
 from wallarood.control import effects as do
+from wallarood.control.change.decided import adopted
 from wallarood.control.change.effects import (
     AdoptChange,
     CopyAhead,
@@ -28,8 +29,11 @@ STAGE = say.Stage(BALLOT, WC, "alpha", CHANGE, BEFORE.topology, BEFORE.members)
 STAGED = (1, say.Staged(BALLOT, "gamma", member("gamma").seat))
 
 
+TO_BE = adopted(attrs.evolve(BEFORE, worker="gamma"), CHANGE)
+
+
 def gamma(*, staged: bool = False) -> Newcomer:
-    machine = Newcomer(founding("gamma"), 0.0, CHANGE if staged else None)
+    machine = Newcomer(founding("gamma"), 0.0, TO_BE if staged else None)
     machine.begin(0.0)
     machine.step(ConnectionOpened(1, ""), 0.0)
     return machine
@@ -81,6 +85,38 @@ def test_the_same_ballot_or_a_lower_one_in_a_later_epoch_is_another_change() -> 
     lower = attrs.evolve(STAGE, change=latest, ballot=Ballot(0, "a"))
     (staging,) = of(StageChange, machine.step(said(1, lower), 0.0))
     assert staging.record.change == latest
+
+
+ELSEWHERE = attrs.evolve(STAGE, cluster_id="wc-other", ballot=Ballot(9, "omega"))
+
+
+@pytest.mark.parametrize("started", ["in this life", "in the last one"])
+def test_who_is_in_doubt_asks_for_that_cluster_alone(started: str) -> None:
+    machine = in_doubt() if started == "in this life" else gamma(staged=True)
+    machine.step(ConnectionLost(1), 0.0)
+    ((_, asked),) = sent(machine.step(ConnectionOpened(2, ""), 0.0))
+    assert isinstance(asked, say.JoinRunning)
+    assert (asked.cluster_id, asked.staged) == (WC, CHANGE.epoch)
+    assert machine.step(said(2, ELSEWHERE), 0.0) == []
+    assert machine.step(said(2, say.Decided("wc-other", CHANGE)), 0.0) == []
+    assert of(AdoptChange, machine.step(said(2, say.Decided(WC, CHANGE)), 0.0))
+
+
+@pytest.mark.parametrize("ends", ["it could not be staged", "it is decided without it"])
+def test_who_is_in_doubt_no_more_may_be_taken_in_by_another_cluster(ends: str) -> None:
+    if ends == "it could not be staged":
+        machine = gamma()
+        machine.step(said(1, attrs.evolve(STAGE, ballot=Ballot(99, "alpha"))), 0.0)
+        machine.step(StagingFailed(Ballot(99, "alpha"), "no room"), 0.0)
+    else:
+        machine = in_doubt()
+        machine.step(said(1, say.Decided(WC, changed(BEFORE, *PAIR))), 0.0)
+    machine.step(ConnectionLost(1), 0.0)
+    ((_, asked),) = sent(machine.step(ConnectionOpened(2, ""), 0.0))
+    assert isinstance(asked, say.JoinRunning)
+    assert (asked.cluster_id, asked.staged) == (None, 0)
+    (staging,) = of(StageChange, machine.step(said(2, ELSEWHERE), 0.0))
+    assert staging.record.cluster_id == "wc-other"
 
 
 def test_what_it_cannot_stage_it_says() -> None:

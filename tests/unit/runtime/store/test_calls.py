@@ -74,6 +74,21 @@ async def test_what_was_staged_is_gone_when_a_round_of_this_epoch_is_written(
         assert rows == (0,)
 
 
+async def test_what_a_round_starts_from_is_committed_when_it_begins(tmp_path: Path) -> None:
+    async with lone_worker(tmp_path, endless([])) as lone:
+        store = await idle(lone)
+        turn = lone.worker.turns.take()
+        await calls.record_committed(lone.worker, turn, ours=ROUND, number=3)
+        proposal = RoundProposal("8", 5, CheckpointId(1, 4), 40, (), 2)
+        await calls.write_round(lone.worker, lone.worker.turns.take(), proposal=proposal)
+        assert store.committed.number == 3
+        later = attrs.evolve(proposal, round=6)
+        await calls.record_begun(lone.worker, lone.worker.turns.take(), proposal=later)
+        assert store.committed.number == 3, "that is not the round which was written"
+        await calls.record_begun(lone.worker, lone.worker.turns.take(), proposal=proposal)
+        assert store.committed.number == 4
+
+
 @pytest.mark.parametrize("ours", [ROUND, ROUND + 1])
 async def test_what_an_earlier_round_has_decided_is_not_done_in_a_later_one(
     tmp_path: Path, ours: int

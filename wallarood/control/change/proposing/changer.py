@@ -104,6 +104,7 @@ class Changer:
         """Do what is done with an event that the table lets in."""
         match event:
             case MemberUp(member):
+                self._door.forget(now, member.name)
                 return self.proposal.ask_again(member.name)
             case TimerFired():
                 return self._timer(now)
@@ -171,7 +172,7 @@ class Changer:
         return objections.to_any(self._view, self._vote)
 
     def _join(self, connection: int, join: say.JoinRunning, now: float) -> list[Effect]:
-        plan = self._door.plan(join)
+        plan = self._door.plan(join, now)
         if effects := self._door.turned_away(connection, join, plan):
             return effects
         current = self.proposal.plan if self.phase is not Phase.IDLE else None
@@ -183,7 +184,7 @@ class Changer:
 
     def _asked(self, plan: Plan, asker: Asker, now: float) -> list[Effect]:
         busy = self._busy or self._door.too_soon(plan, now)
-        answer, taken = self._door.answer(plan, asker, busy)
+        answer, taken = self._door.answer(plan, asker, busy, now=now)
         if not taken:
             return answer
         self.proposal.begin(plan)
@@ -211,8 +212,7 @@ class Changer:
         if not self.proposal.all_have_copied(copied):
             return []
         self._wait(Phase.FREEZING, now)
-        freeze = say.RequestCheckpoint(say.Purpose.CHANGE)
-        return [SendToMember(self._view.leader, freeze)]
+        return [SendToMember(self._view.leader, say.RequestCheckpoint(say.Purpose.CHANGE))]
 
     def _published(self, now: float) -> list[Effect]:
         return [] if set(self._view.workers) - self.proposal.done else self._collect(now)

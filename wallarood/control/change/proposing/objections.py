@@ -102,9 +102,10 @@ def to_joiner(plan: Plan, join: JoinRunning) -> str:
             "install the same version of wallarood on all workers"
         )
     if join.cluster_id not in (None, record.cluster_id):
-        return (
-            f"wrong cluster ID: {name} asks for {join.cluster_id}, but this is {record.cluster_id}"
-        )
+        wrong = f"wrong cluster ID: {name} asks for {join.cluster_id}"
+        staged = ", of which it may be a member" if join.staged else ""
+        end = "; if that cluster is no more: 'wallarood state reset' on it" if join.staged else ""
+        return f"{wrong}{staged}, but this is {record.cluster_id}{end}"
     if join.fingerprint != record.fingerprint:
         return (
             f"another application: {name} runs {join.application!r}; they differ in:\n"

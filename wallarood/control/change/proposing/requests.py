@@ -32,6 +32,8 @@ GONE_WAIT_S = 10.0
 PUT_OFF_S = 2.0
 PUT_OFF_MAX_S = 120.0
 """How long a worker waits to join that could not be taken in; twice as long after each time."""
+EXPECTED_S = 3600.0
+"""How long a worker is expected that is to take the place of a lost one."""
 
 
 @attrs.frozen
@@ -53,23 +55,35 @@ class Door:
     """When the worker that wants to join last asked, or was lost."""
     _put_off: dict[WorkerName, tuple[float, float]] = attrs.field(factory=dict, init=False)
     """Until when those that could not be taken in wait to be so, and for how long."""
-    _expected: dict[WorkerName, ChangeRequest] = attrs.field(factory=dict, init=False)
-    """The members that an operator has said to replace: their names may come in other seats."""
+    _expected: dict[WorkerName, tuple[ChangeRequest, float]] = attrs.field(factory=dict, init=False)
+    """The members that an operator has said to replace: their names may come in other seats.
 
-    def plan(self, join: JoinRunning) -> Plan:
+    Until then: who starts later with an empty disk may be there by mistake.
+    """
+
+    def plan(self, join: JoinRunning, now: float) -> Plan:
         """What it would be to take a worker in."""
+        self.forget(now)
         member, name = join.member, join.member.name
         request = ChangeRequest(name, ChangeKind.GROW, ())
         if name in self._view.workers:
             replace = ChangeRequest(name, ChangeKind.REPLACE, (name,))
-            request = self._expected.get(name, replace)
+            request, _ = self._expected.get(name, (replace, 0.0))
         return Plan(attrs.evolve(request, joiner=member), self._view)
+
+    def forget(self, now: float, name: WorkerName = "") -> None:
+        """Expect nobody any more who has not come in time, nor *name*, which is back itself."""
+        self._expected = {
+            expected: (request, until)
+            for expected, (request, until) in self._expected.items()
+            if now < until and expected != name
+        }
 
     def turned_away(self, connection: int, join: JoinRunning, plan: Plan) -> list[Effect]:
         """What a worker is told that is not to be taken in here; empty if it may be."""
         record = self._view.record
-        change = record.change
-        if change is not None and change.has(join.member) and _is_the_one(join, change):
+        change, asks = record.change, join.cluster_id in (None, record.cluster_id)
+        if change is not None and asks and change.has(join.member) and _is_the_one(join, change):
             return [SendOnConnection(connection, Decided(record.cluster_id, change))]
         if reason := objections.to_joiner(plan, join):
             return refuse(connection, reason)
@@ -114,14 +128,17 @@ class Door:
         until, pause_s = self._put_off.get(joiner.name, (now, 0.0)) if joiner else (now, 0.0)
         return f"it could not be taken in: tried again after {pause_s:g} s" if now < until else ""
 
-    def answer(self, plan: Plan, asker: Asker, busy: str) -> tuple[list[Effect], bool]:
+    def answer(
+        self, plan: Plan, asker: Asker, busy: str, *, now: float
+    ) -> tuple[list[Effect], bool]:
         """What is answered to a request, and whether it is taken up here."""
         if plan.proposer not in (None, self._view.me.name) and asker.member is None:
             assert plan.proposer is not None
             return [SendToMember(plan.proposer, plan.request)], False
         reason = busy or objections.to_request(plan)
         if not reason and plan.request.kind is ChangeKind.REPLACE and not plan.request.joiner:
-            self._expected |= dict.fromkeys(plan.request.names, plan.request)
+            expected = (plan.request, now + EXPECTED_S)
+            self._expected |= dict.fromkeys(plan.request.names, expected)
             reason = f"waiting for {plan.gone[0]} to join with an empty state directory"
             return self._say(asker, ChangeAnswered(plan.request.name, True, reason)), False
         if not reason:

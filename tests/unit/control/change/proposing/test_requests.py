@@ -5,7 +5,7 @@ import pytest
 
 from wallarood.control.change.effects import SetAside, TellOperator
 from wallarood.control.change.proposing.composing import Plan
-from wallarood.control.change.proposing.requests import Asker, Door
+from wallarood.control.change.proposing.requests import EXPECTED_S, Asker, Door
 from wallarood.control.change.view import View
 from wallarood.control.effects import Effect, SendOnConnection
 from wallarood.model.change import Change, ChangeKind
@@ -27,7 +27,7 @@ RECORD = ClusterRecord(
 def answered(staged: int) -> list[Effect]:
     door = Door(View(ALPHA, RECORD))
     join = JoinRunning(BETA, "app", ("f",), PROTOCOL_VERSION, None, staged)
-    return door.turned_away(7, join, door.plan(join))
+    return door.turned_away(7, join, door.plan(join, 0.0))
 
 
 def test_a_newcomer_in_doubt_is_told_that_it_is_in_the_cluster() -> None:
@@ -62,39 +62,64 @@ def door_of_three() -> Door:
 def test_who_has_a_member_s_name_takes_its_place_only_where_an_operator_has_said_so() -> None:
     door = door_of_three()
     join = JoinRunning(OTHER_BETA, "app", ("f",), PROTOCOL_VERSION)
-    (_, refusal, _) = door.turned_away(7, join, door.plan(join))
+    (_, refusal, _) = door.turned_away(7, join, door.plan(join, 0.0))
     assert isinstance(refusal, SendOnConnection)
     assert isinstance(refusal.message, Refused)
     assert "wallarooctl replace beta" in refusal.message.reason
 
     request = ChangeRequest("r", ChangeKind.REPLACE, ("beta",), certified=True)
-    answer, taken = door.answer(Plan(request, door.plan(join).view), Asker(), "")
+    answer, taken = door.answer(Plan(request, door.plan(join, 0.0).view), Asker(), "", now=0.0)
     text = "waiting for beta to join with an empty state directory"
     assert (answer, taken) == ([TellOperator("r", True, text)], False)
 
-    plan = door.plan(join)
+    plan = door.plan(join, 0.0)
     assert door.turned_away(7, join, plan) == []
     assert plan.request == attrs.evolve(request, joiner=OTHER_BETA)
     assert (plan.gone, plan.survivors, plan.lost) == (("beta",), ("alpha", "gamma"), ("beta",))
-    _, taken = door.answer(plan, Asker(connection=7), "")
+    _, taken = door.answer(plan, Asker(connection=7), "", now=0.0)
     assert taken
 
 
 def test_whom_it_waits_for_is_said_until_a_member_of_that_name_is_there() -> None:
     door = door_of_three()
-    view = door.plan(GAMMAS).view
+    view = door.plan(GAMMAS, 0.0).view
     assert door.progress == ""
-    door.answer(Plan(ChangeRequest("r", ChangeKind.REPLACE, ("beta",)), view), Asker(), "")
+    door.answer(Plan(ChangeRequest("r", ChangeKind.REPLACE, ("beta",)), view), Asker(), "", now=0.0)
     start = "start it with an empty state directory and worker.join (--join)"
     assert door.progress == f"waiting for a new beta: {start}"
     view.is_up(BETA)
     assert door.progress == ""
 
 
+@pytest.mark.parametrize(
+    ("later", "back", "taken"),
+    [(EXPECTED_S - 1, "gamma", True), (EXPECTED_S, "gamma", False), (1.0, "beta", False)],
+    ids=["in time", "too late", "the member is back"],
+)
+def test_nobody_is_expected_for_ever(later: float, back: str, *, taken: bool) -> None:
+    """An empty disk that comes days later may be there by mistake."""
+    door = door_of_three()
+    join = JoinRunning(OTHER_BETA, "app", ("f",), PROTOCOL_VERSION)
+    request = ChangeRequest("r", ChangeKind.REPLACE, ("beta",), certified=True)
+    door.answer(Plan(request, door.plan(join, 0.0).view), Asker(), "", now=0.0)
+    door.forget(later, back)
+    assert (door.turned_away(7, join, door.plan(join, later)) == []) is taken
+
+
+def test_who_is_in_doubt_of_another_cluster_is_told_which_this_is() -> None:
+    door = Door(View(ALPHA, RECORD))
+    join = JoinRunning(BETA, "app", ("f",), PROTOCOL_VERSION, "wc-2", 2)
+    (_, refusal, _) = door.turned_away(7, join, door.plan(join, 0.0))
+    assert isinstance(refusal, SendOnConnection)
+    assert isinstance(refusal.message, Refused)
+    reason = "wrong cluster ID: beta asks for wc-2, of which it may be a member, but this is wc-1"
+    assert refusal.message.reason.startswith(reason)
+
+
 def test_a_member_that_is_there_is_not_replaced() -> None:
     door = door_of_three()
-    plan = Plan(ChangeRequest("r", ChangeKind.REPLACE, ("gamma",)), door.plan(GAMMAS).view)
-    (told,), taken = door.answer(plan, Asker(), "")
+    plan = Plan(ChangeRequest("r", ChangeKind.REPLACE, ("gamma",)), door.plan(GAMMAS, 0.0).view)
+    (told,), taken = door.answer(plan, Asker(), "", now=0.0)
     assert isinstance(told, TellOperator)
     assert not taken
     assert told.text == "gamma is connected: stop it, and empty its state directory"
