@@ -8,8 +8,9 @@ from pathlib import Path
 import attrs
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from support.harness import Hosts, WorkerProcess, hosts_in, wait_for
+from support.pages import ACTION_MS, expect
 from support.ports import free_port
 from support.servers.process import demand
 
@@ -97,6 +98,7 @@ def chromium() -> Iterator[Browser]:
 def page(chromium: Browser, watched: Watched) -> Iterator[Page]:
     """The page of beta, as soon as it is live. Nothing is wrong on its console at the end."""
     shown = chromium.new_page(viewport={"width": 1280, "height": 900})
+    shown.set_default_timeout(ACTION_MS)
     wrong: list[str] = []
     asked: list[str] = []
     shown.on("pageerror", lambda error: wrong.append(str(error)))
@@ -126,7 +128,7 @@ def violations(page: Page) -> list[str]:
 
 
 def test_the_page_names_the_slow_stage_and_shows_all_parts(page: Page) -> None:
-    expect(page.locator("#sentence")).to_contain_text("dawdle", timeout=30_000)
+    expect(page.locator("#sentence")).to_contain_text("dawdle", wait_s=30)
     expect(page.locator("#state")).to_have_text("running")
     expect(page.locator("#graph .node")).to_have_count(3)
     expect(page.locator("#members tbody tr")).to_have_count(3)
@@ -134,7 +136,7 @@ def test_the_page_names_the_slow_stage_and_shows_all_parts(page: Page) -> None:
     expect(page.locator("#runs tbody tr")).not_to_have_count(0)
     expect(page.locator("#states tbody tr")).to_have_count(1)
     expect(page.locator("#rates")).to_contain_text("Sources read")
-    expect(page.locator("#failures tbody tr")).not_to_have_count(0, timeout=20_000)
+    expect(page.locator("#failures tbody tr")).not_to_have_count(0, wait_s=20)
     assert "<img" in page.locator("#failures").inner_text()  # as text, and not as an image
     assert page.locator("img").count() == 0
     kept(page, "light")
@@ -154,7 +156,7 @@ def test_the_page_is_without_barriers_in_light_and_dark_and_on_a_phone(
 ) -> None:
     page.set_viewport_size({"width": width, "height": 844})
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    expect(page.locator("#sentence")).to_contain_text("dawdle", timeout=30_000)
+    expect(page.locator("#sentence")).to_contain_text("dawdle", wait_s=30)
     page.locator("#graph .node").nth(1).click()
     expect(page.locator("#stage h3")).to_be_visible()
     assert violations(page) == []
@@ -165,7 +167,7 @@ def test_the_page_is_without_barriers_in_light_and_dark_and_on_a_phone(
 
 def test_the_page_changes_within_two_seconds(page: Page) -> None:
     before = page.locator("#live").inner_text()
-    expect(page.locator("#live")).not_to_have_text(before, timeout=2_000)
+    expect(page.locator("#live")).not_to_have_text(before, wait_s=2)
 
 
 def test_a_stage_is_chosen_by_keyboard_and_stays_in_focus_while_the_page_changes(
@@ -177,7 +179,7 @@ def test_a_stage_is_chosen_by_keyboard_and_stays_in_focus_while_the_page_changes
     expect(page.locator("#stage h3")).to_have_text("Stage dawdle")
     expect(page.locator("#stage tbody tr")).not_to_have_count(0)
     before = page.locator("#live").inner_text()
-    expect(page.locator("#live")).not_to_have_text(before, timeout=3_000)
+    expect(page.locator("#live")).not_to_have_text(before, wait_s=3)
     focused = page.evaluate("document.activeElement.getAttribute('data-stage')")
     assert focused == "1"
     page.keyboard.press("Space")
@@ -188,12 +190,12 @@ def test_a_stage_shows_its_workers_slots_keys_state_failures_and_records(page: P
     page.locator("#graph .node").nth(1).click()
     expect(page.locator("#stage-title")).to_have_text("Stage dawdle")
     expect(page.locator("#instances tbody tr")).to_have_count(3)
-    expect(page.locator("#stage-slots tbody tr")).to_have_count(8, timeout=30_000)
+    expect(page.locator("#stage-slots tbody tr")).to_have_count(8, wait_s=30)
     expect(page.locator("#stage-states tbody tr")).to_have_count(3)
     show = page.get_by_role("button", name="Show some records")
     show.focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#samples tbody tr")).not_to_have_count(0, timeout=10_000)
+    expect(page.locator("#samples tbody tr")).not_to_have_count(0, wait_s=10)
     assert show.evaluate("button => button === document.activeElement")
     page.get_by_role("button", name="Count keys by slots").click()
     expect(page.locator("#stage-keys caption")).to_have_text("Slots with most keys of dawdle")
@@ -201,13 +203,13 @@ def test_a_stage_shows_its_workers_slots_keys_state_failures_and_records(page: P
     assert violations(page) == []
     kept(page, "stage")
     page.locator("#graph .node").nth(0).click()
-    expect(page.locator("#stage-failures tbody tr")).not_to_have_count(0, timeout=20_000)
+    expect(page.locator("#stage-failures tbody tr")).not_to_have_count(0, wait_s=20)
     expect(page.locator("#samples table")).to_have_count(0)  # those were of another stage
     expect(page.locator("#stage-slots")).to_be_hidden()
 
 
 def test_what_why_says_is_what_the_page_says(page: Page, watched: Watched) -> None:
-    expect(page.locator("#sentence")).to_contain_text("dawdle", timeout=30_000)
+    expect(page.locator("#sentence")).to_contain_text("dawdle", wait_s=30)
 
     def same() -> bool:
         asked = client.ask(watched.workers[1].state / "admin.sock", "GET", "/api/v1/why")
@@ -223,14 +225,14 @@ def test_a_worker_that_is_killed_is_named_and_seen_to_come_back(
     gamma = watched.workers[2]
     gamma.send(signal.SIGKILL)
     gamma.wait()
-    expect(page.locator("#sentence")).to_contain_text("gamma is away", timeout=15_000)
+    expect(page.locator("#sentence")).to_contain_text("gamma is away", wait_s=15)
     expect(page.locator("#cluster")).to_contain_text("no answer from gamma")
     expect(page.locator("#state")).not_to_have_text("running")
     kept(page, "away")
     file = str(watched.hosts.directory / "turnover.py")
     again = watched.hosts.start("gamma", file, "--cluster-id", "auto", count=3)
     wait_for("it is back", lambda: again.phase() == "running")
-    expect(page.locator("#state")).to_have_text("running", timeout=15_000)
+    expect(page.locator("#state")).to_have_text("running", wait_s=15)
     expect(page.locator("#cluster")).not_to_contain_text("no answer")
 
 
@@ -256,6 +258,7 @@ def test_a_token_is_asked_for_and_orders_are_confirmed(chromium: Browser, tmp_pa
         worker = hosts.start("alpha", str(file), "--config", str(tmp_path / "http.toml"))
         wait_for("it runs", lambda: worker.phase() == "running")
         shown = chromium.new_page()
+        shown.set_default_timeout(ACTION_MS)
         shown.goto(f"http://127.0.0.1:{port}/")
         field = shown.get_by_label("The token of admin.token-file")
         field.fill("a wrong one")
@@ -272,10 +275,10 @@ def test_a_token_is_asked_for_and_orders_are_confirmed(chromium: Browser, tmp_pa
         expect(said).to_have_text("")
         shown.on("dialog", lambda dialog: dialog.accept())
         take.click()
-        expect(said).to_have_text("Checkpoint 1 is committed.", timeout=30_000)
+        expect(said).to_have_text("Checkpoint 1 is committed.", wait_s=30)
         shown.get_by_label("Keep a checkpoint as").fill("monday")
         shown.keyboard.press("Enter")
-        expect(said).to_have_text("Checkpoint 2 is committed, kept as monday.", timeout=30_000)
+        expect(said).to_have_text("Checkpoint 2 is committed, kept as monday.", wait_s=30)
         assert status_of(worker).checkpoint.kept == (("monday", 2),)
         shown.get_by_label("Keep a checkpoint as").fill("monday")
         shown.keyboard.press("Enter")

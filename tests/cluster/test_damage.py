@@ -59,7 +59,7 @@ def test_a_full_disk_fails_checkpoints_and_not_the_flow(
         wait_for("the disk shows in status", lambda: "full" in checkpoint(alpha).failing)
         stuck, read = checkpoint(alpha).committed, read_by(alpha)
         wait_for("records flow", lambda: read_by(alpha) > read + 2000)
-        assert {alpha.phase(), beta.phase()} == {"running"}
+        wait_for("both run", lambda: {alpha.phase(), beta.phase()} == {"running"})
         assert checkpoint(alpha).committed <= stuck + 1
         assert "cannot be written" in alpha.said
         filler.unlink()

@@ -147,7 +147,7 @@ def test_a_worker_whose_log_nobody_reads_goes_on_and_stops(
             client.reload(state / "admin.sock")
         worker_runs(state)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
     finally:
         process.kill()
         process.wait()

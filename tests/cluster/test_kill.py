@@ -107,7 +107,7 @@ def test_a_worker_that_dies_again_and_again_leaves_the_others_waiting_and_health
             wait_for("beta is up", lambda beta=beta: "listening" in beta.said)
             cluster.kill("beta")
             for each in others:
-                assert each.phase() in ("paused", "recovering", "running"), each.said
+                assert each.told().job.value in ("paused", "recovering", "running"), each.said
         cluster.until("completed")
         assert all(each.process.poll() is None for each in others)
         assert not any("Traceback" in each.said for each in others)

@@ -83,7 +83,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         wait_for("they run", lambda: all(each.phase() == "running" for each in workers), wait_s=120)
         yield Served(port, document_of(port), alpha)
         assert "Traceback" not in alpha.said + beta.said
-        assert alpha.phase() == "running"
+        wait_for("it runs", lambda: alpha.phase() == "running")
 
 
 def operations() -> list[tuple[str, str]]:

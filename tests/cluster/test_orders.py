@@ -5,6 +5,7 @@ import shutil
 import signal
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.harness import WorkerProcess, hosts_in, wait_for
@@ -172,7 +173,7 @@ def test_a_copy_of_a_running_worker_is_refused_while_the_original_lives(
         )
         assert copy.wait() == 76, copy.said
         assert "is this a copy?" in copy.said
-        assert cluster.in_phase("running")
+        cluster.until("running")
 
 
 @pytest.mark.parametrize("asked", ["auto", pytest.param("ID", marks=pytest.mark.long)])
@@ -315,6 +316,10 @@ def test_the_output_of_a_prefix_is_what_the_oracle_says(tmp_path: Path) -> None:
                 check_slow_count(tmp_path, 300)
 
 
+def whole_status(worker: WorkerProcess) -> Any:
+    return json.loads(worker.ctl("status", "--json").stdout)
+
+
 def test_status_is_that_of_the_whole_cluster_and_names_who_is_silent(
     tmp_path: Path, endless: str
 ) -> None:
@@ -323,11 +328,11 @@ def test_status_is_that_of_the_whole_cluster_and_names_who_is_silent(
         workers = hosts.start_cluster(3, endless)
         wait_for("all run", lambda: all(each.phase() == "running" for each in workers))
         for asked in workers:
-            status = json.loads(asked.ctl("status", "--json").stdout)
+            wait_for("all answer", lambda asked=asked: whole_status(asked)["silent"] == [])
+            status = whole_status(asked)
             assert status["worker"] == asked.name
             everybody = [status, *status["others"]]
             assert {each["worker"] for each in everybody} == {"alpha", "beta", "gamma"}
-            assert status["silent"] == []
             [source] = [source for each in everybody for source in each["sources"]]
             assert source["source"] == "numbers"
             assert "numbers" in asked.ctl("status").stdout

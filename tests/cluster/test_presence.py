@@ -85,7 +85,7 @@ def test_a_cable_that_is_cut_costs_time_and_no_result(tmp_path: Path, slow_count
         cut = time.monotonic()
         wait_for("all miss each other", lambda: all("lost contact with" in w.said for w in workers))
         wait_for("three deadlines have passed", lambda: time.monotonic() - cut > 3 * 1.5)
-        assert all(each.phase() == "paused" for each in workers)
+        assert [each.told().job.value for each in workers] == ["paused"] * 3
         cable.whole.set()
         ended_well(workers)
     assert cable.relayed_bytes > 100_000
@@ -168,7 +168,7 @@ def test_ctrl_c_ends_a_whole_dev_cluster(tmp_path: Path, endless: str) -> None:
             said += line
         sent = time.monotonic()
         process.send_signal(signal.SIGINT)
-        _, rest = process.communicate(timeout=10)
+        _, rest = process.communicate(timeout=120)
         assert in_time(sent, 5)
         assert process.returncode == 0, rest
         assert b"Traceback" not in said + rest

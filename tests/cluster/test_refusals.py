@@ -28,8 +28,7 @@ def running_cluster(hosts: Hosts, application: str, *flags: str) -> list[WorkerP
 
 def still_works(workers: list[WorkerProcess]) -> None:
     """The sources go on reading."""
-    for worker in workers:
-        assert worker.phase() == "running", worker.said
+    wait_for("they run", lambda: all(worker.phase() == "running" for worker in workers))
     before = records_read(workers)
     wait_for("records flow", lambda: records_read(workers) > before)
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 from support.faulty import Faulty
 from support.harness import hosts_in, wait_for
+from support.pages import ACTION_MS, expect
 from support.runbook import Runbook
 from support.servers import prometheus
 from support.servers.process import demand
@@ -46,6 +47,7 @@ def page(faulty: Faulty) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         faulty.page = browser.new_page()
+        faulty.page.set_default_timeout(ACTION_MS)
         faulty.page.goto(f"http://127.0.0.1:{faulty.ports['alpha']}/")
         expect(faulty.page.locator("#live")).to_contain_text("live from alpha")
         yield faulty.page

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import pytest
 import trio
 from support.harness import hosts_in, wait_for
+from support.patience import patiently
 from support.ports import free_port
 from support.servers.counting import Pair, count_into
 from support.servers.hooks import TOKEN, forget, received
@@ -46,7 +47,7 @@ async def sent(sink: w.HttpSink, records: list[Any], directory: Path) -> Any:
     try:
         await writer.write(records)
         prepared = await writer.prepare()
-        with trio.fail_after(20):
+        with patiently(20):
             await writer.commit(prepared)
         return prepared
     finally:

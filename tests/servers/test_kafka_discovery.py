@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trio
 from support.harness import count_lines, hosts_in, wait_for
 from support.killer import Killer
+from support.patience import patiently
 from support.servers.process import Server
 from support.servers.topics import Topics
 
@@ -68,13 +68,13 @@ async def test_a_topic_that_is_deleted_may_end(
     batch = await reader.read()
     assert batch is not None
     topics.delete("deleted")
-    with trio.fail_after(30), pytest.raises(w.ServerAwayError, match="no topic 'deleted'"):
+    with patiently(30), pytest.raises(w.ServerAwayError, match="no topic 'deleted'"):
         await reader.read()
     await reader.aclose()
     assert await source.discover() == ["kept/0"]
-    with trio.fail_after(30), pytest.raises(w.ServerAwayError, match="no topic 'deleted'"):
+    with patiently(30), pytest.raises(w.ServerAwayError, match="no topic 'deleted'"):
         await source.open("deleted/0", batch.position, context)
-    with trio.fail_after(30), pytest.raises(w.WallaroodError, match="no topic 'deleted'") as caught:
+    with patiently(30), pytest.raises(w.WallaroodError, match="no topic 'deleted'") as caught:
         await strict.open("deleted/0", batch.position, context)
     assert not isinstance(caught.value, w.ServerAwayError)
 

@@ -7,6 +7,7 @@ import pytest
 import trio
 import trio.testing
 from confluent_kafka import Producer
+from support.patience import patiently
 from support.servers.process import Server
 from support.servers.topics import Topics
 
@@ -68,7 +69,7 @@ async def test_a_read_that_is_cancelled_loses_nothing_of_partitions_that_are_ful
     topics.create(topic, partitions=2)
     topics.produce(topic, [(None, b"%d" % n, n % 2) for n in range(400)])
     source = w.KafkaSource(topics.address, topic)
-    with trio.fail_after(60):
+    with patiently(60):
         readers = [await opened(source, f"{topic}/{number}") for number in range(2)]
         readers[0].client._hand_out(fetched(readers[0].client, 400))
         topics.produce(topic, [(None, b"%d" % n, n % 2) for n in range(400, 800)])
@@ -90,7 +91,7 @@ async def test_a_reader_that_ends_leaves_nothing_to_that_of_another_topic(
     """What still comes of its topic, of a partition of the same number, belongs to nobody."""
     names = f"{topic}.a", f"{topic}.b"
     source = w.KafkaSource(topics.address, *names)
-    with trio.fail_after(60):
+    with patiently(60):
         for name in names:
             topics.create(name)
             topics.produce(name, [(None, name.encode(), 0)] * 5)
@@ -111,7 +112,7 @@ async def test_a_reader_that_ends_leaves_nothing_to_that_of_another_topic(
 async def test_an_end_before_the_last_message_is_not_the_end(topics: Topics, topic: str) -> None:
     topics.create(topic)
     topics.produce(topic, [(None, b"1", 0)])
-    with trio.fail_after(60):
+    with patiently(60):
         reader = await opened(w.KafkaSource(topics.address, topic), f"{topic}/0")
         taken = fetched(reader.client, 1)
         while all(each.error() is None for each in taken):
@@ -130,7 +131,7 @@ async def test_a_partition_may_be_read_twice(topics: Topics, topic: str) -> None
     topics.create(topic)
     topics.produce(topic, [(None, b"%d" % n, 0) for n in range(5)])
     source = w.KafkaSource(topics.address, topic)
-    with trio.fail_after(60):
+    with patiently(60):
         readers = [await opened(source, f"{topic}/0") for _ in range(2)]
         for reader in readers:
             batch = await reader.read()
@@ -151,7 +152,7 @@ async def test_a_bounded_read_waits_for_transactions_that_are_open(
     producer.begin_transaction()
     producer.produce(topic, b"a")
     producer.flush(30)
-    with trio.fail_after(60):
+    with patiently(60):
         reader = await opened(w.KafkaSource(topics.address, topic, follow=False), f"{topic}/0")
         producer.commit_transaction(30)
         found: list[Any] = []
@@ -166,7 +167,7 @@ async def test_an_error_that_a_cancelled_read_met_is_told_by_the_next(
     topics.create(topic)
     topics.produce(topic, [(None, b"1", 0)] * 9)
     source = w.KafkaSource(topics.address, topic)
-    with trio.fail_after(60):
+    with patiently(60):
         reader = await opened(source, f"{topic}/0")
         topics.trim(topic, 0, 6)
         assert reader._kept is not None
@@ -189,7 +190,7 @@ async def test_a_damaged_message_stops(kafka: Server, topics: Topics, topic: str
     with log.open("r+b") as file:
         file.seek(log.read_bytes().index(b"damaged"))
         file.write(b"DAMAGED")
-    with trio.fail_after(60):
+    with patiently(60):
         reader = await opened(w.KafkaSource(topics.address, topic), f"{topic}/0")
         found: list[Any] = []
         with pytest.raises(w.ApplicationError, match=f"{topic}/0 of .* from about offset 1 on"):

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import trio
 from confluent_kafka import Producer
+from support.patience import patiently
 from support.servers.process import Server
 from support.servers.topics import Topics
 
@@ -47,7 +48,7 @@ async def test_a_marker_is_found_though_another_writer_is_at_work(
     """A reader of committed messages sees nothing behind the other's open transaction."""
     sink = w.KafkaSink(topics.address, topic, marker_topic=f"{topic}-markers")
     first = target_of(sink, "we")
-    with trio.fail_after(90):
+    with patiently(90):
         assert await first.marker() == Marker()
         other = Producer({**topics.settings, "transactional.id": "other"})
         other.init_transactions(30)
@@ -72,7 +73,7 @@ async def test_a_marker_is_found_though_another_writer_is_at_work(
 async def test_an_earlier_process_gets_nothing_in(topics: Topics, topic: str) -> None:
     sink = w.KafkaSink(topics.address, topic, format="text")
     zombie, heir = target_of(sink, topic), target_of(sink, topic)
-    with trio.fail_after(60):
+    with patiently(60):
         assert await zombie.marker() == Marker()
         await apply(zombie, ["a"], 1)
         assert await heir.marker() == Marker(0, 1)
@@ -88,7 +89,7 @@ async def test_an_earlier_process_gets_nothing_in(topics: Topics, topic: str) ->
 async def test_messages_bring_key_headers_and_time(topics: Topics, topic: str) -> None:
     sink = w.KafkaSink(topics.address, topic, key=lambda _: "of the sink")
     target = target_of(sink, topic)
-    with trio.fail_after(60):
+    with patiently(60):
         await target.marker()
         records = [
             w.KafkaMessage({"a": 1}, b"k", (("h", b"x"),), 5_000_000),

@@ -7,6 +7,7 @@ import pytest
 import trio
 from confluent_kafka import Producer
 from support.harness import wait_for
+from support.patience import patiently
 from support.ports import free_port
 from support.servers.process import Server
 from support.servers.topics import Topics
@@ -36,7 +37,7 @@ async def read(source: w.KafkaSource, partition: str, position: object = None) -
     """All records of a bounded source's partition."""
     reader = await source.open(partition, position, SourceContext("in"))
     found: list[object] = []
-    with trio.fail_after(60):
+    with patiently(60):
         while (batch := await reader.read()) is not None:
             found += [*batch.records, *batch.unreadable]
     await reader.aclose()
@@ -60,7 +61,7 @@ async def test_values_come_in_order_and_positions_continue(topics: Topics, topic
     source = w.KafkaSource(topics.address, topic, format="json", record=int)
     assert source.partitions() == (f"{topic}/0", f"{topic}/1")
     context = SourceContext("in", limits=SourceLimits(batch_records_max=100))
-    with trio.fail_after(60):
+    with patiently(60):
         reader = await source.open(f"{topic}/1", None, context)
         begin, first = await reader.read(), await reader.read()
         await reader.aclose()
@@ -84,7 +85,7 @@ async def test_latest_is_where_the_topic_ended_when_the_cluster_began(
     topics.create(topic)
     topics.produce(topic, [(None, b"old", 0)] * 3)
     source = w.KafkaSource(topics.address, topic, start="latest")
-    with trio.fail_after(60):
+    with patiently(60):
         reader = await source.open(f"{topic}/0", None, SourceContext("in"))
         begin = await reader.read()
         await reader.aclose()
@@ -103,7 +104,7 @@ async def test_a_read_that_is_cancelled_takes_nothing(topics: Topics, topic: str
     reader = await source.open(f"{topic}/0", None, SourceContext("in"))
     found: list[bytes] = []
     sent = 0
-    with trio.fail_after(60):
+    with patiently(60):
         while len(found) < 30:
             with trio.move_on_after(0.05):
                 batch = await reader.read()
@@ -135,7 +136,7 @@ async def test_records_are_stamped_where_their_times_are_used(topics: Topics, to
     for stamps in (True, False):
         context = SourceContext("in", stamps=stamps)
         reader = await source.open(f"{topic}/0", {"offset": 0, "topic": ""}, context)
-        with trio.fail_after(60):
+        with patiently(60):
             batch = await reader.read()
         await reader.aclose()
         assert batch is not None
@@ -175,7 +176,7 @@ async def test_only_what_is_committed_is_read(topics: Topics, topic: str) -> Non
         producer.commit_transaction(30) if commits else producer.abort_transaction(30)
     source = w.KafkaSource(topics.address, topic, follow=False)
     assert await read(source, f"{topic}/0") == [b"a", b"c"]
-    with trio.fail_after(30):  # and the end is found, also if it comes with the last message
+    with patiently(30):  # and the end is found, also if it comes with the last message
         reader = await source.open(f"{topic}/0", None, SourceContext("in"))
         await reader.read()
         await trio.sleep(1)
@@ -198,7 +199,7 @@ async def test_a_position_is_behind_the_end_of_a_transaction(topics: Topics, top
     topics.create(topic)
     commit(topics, topic, b"a", b"b")
     source = w.KafkaSource(topics.address, topic)
-    with trio.fail_after(30):
+    with patiently(30):
         reader = await source.open(f"{topic}/0", None, SourceContext("in"))
         found: list[object] = []
         position = {"offset": 0}
@@ -223,7 +224,7 @@ async def test_the_end_of_a_transaction_is_an_end(topics: Topics, topic: str) ->
     topics.create(topic)
     commit(topics, topic, b"a", b"b")
     reader = await opened(w.KafkaSource(topics.address, topic, follow=False), f"{topic}/0")
-    with trio.fail_after(30):
+    with patiently(30):
         taken: list[Any] = []
         while len(taken) < 3:
             taken += reader.client.consumer.consume(3, 0.1)
@@ -243,7 +244,7 @@ async def test_a_position_that_is_gone_stops(
     topics.produce(topic, [(None, b"%d" % n, 0) for n in range(100)])
     source = w.KafkaSource(topics.address, topic)
     context = SourceContext("in", limits=SourceLimits(batch_records_max=10))
-    with trio.fail_after(60):
+    with patiently(60):
         reader = await source.open(f"{topic}/0", None, context)
         await reader.read()
         batch = await reader.read()
@@ -269,7 +270,7 @@ async def test_a_topic_made_anew_stops(topics: Topics, topic: str, monkeypatch) 
     topics.create(topic)
     topics.produce(topic, [(None, b"old", 0)] * 5)
     source = w.KafkaSource(topics.address, topic)
-    with trio.fail_after(90):
+    with patiently(90):
         reader = await source.open(f"{topic}/0", None, SourceContext("in"))
         await reader.read()
         batch = await reader.read()
@@ -294,7 +295,7 @@ async def test_a_broker_that_is_killed_is_waited_for(
     topics.create("killed")
     topics.produce("killed", [(None, b"1", 0)])
     source = w.KafkaSource(kafka.address, "killed")
-    with trio.fail_after(120):
+    with patiently(120):
         reader = await opened(source, "killed/0")
         await reader.read()  # where it begins
         batch = await reader.read()
@@ -319,7 +320,7 @@ async def test_readers_of_a_source_share_a_client(topics: Topics, topic: str) ->
     """Of which one that reads nothing holds up no other, and what it missed comes later, once."""
     topics.create(topic, partitions=3)
     source, counts = w.KafkaSource(topics.address, topic), (50, 30_000, 20)
-    with trio.fail_after(90):
+    with patiently(90):
         readers = [await opened(source, f"{topic}/{number}") for number in range(3)]
         assert len({id(reader.client) for reader in readers}) == 1
         for number, count in enumerate(counts):
@@ -362,7 +363,7 @@ async def test_a_reader_that_is_cancelled_before_it_waits_can_be_closed(
     """Its thread had not begun then, and was waited for without end."""
     topics.create(topic)
     source = w.KafkaSource(topics.address, topic)
-    with trio.fail_after(60):
+    with patiently(60):
         reader = await opened(source, f"{topic}/0")
         await reader.read()
         with trio.CancelScope() as scope:

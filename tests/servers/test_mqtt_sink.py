@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 import trio
+from support.harness import wait_for
+from support.patience import patiently
 from support.ports import free_port
 from support.servers.counting import check_all, count_into
 from support.servers.mosquitto import PASSWORD, USER, guarded_port
@@ -88,7 +90,7 @@ async def sent(sink: w.MqttSink, records: list[Any], directory: Path) -> None:
     try:
         await writer.write(records)
         prepared = await writer.prepare()
-        with trio.fail_after(20):
+        with patiently(20):
             await writer.commit(prepared)
     finally:
         await writer.aclose()
@@ -96,12 +98,19 @@ async def sent(sink: w.MqttSink, records: list[Any], directory: Path) -> None:
 
 async def heard(subscriber: Subscriber, count: int) -> None:
     def wait() -> None:
-        until = time.monotonic() + 20
-        while len(subscriber.all) < count:
-            assert time.monotonic() < until, f"{len(subscriber.all)} of {count}"
-            time.sleep(0.01)
+        wait_for(f"{count} messages", lambda: len(subscriber.all) >= count)
 
     await trio.to_thread.run_sync(wait)
+
+
+def all_named(subscriber: Subscriber) -> list[bytes]:
+    """What came, by its names, as soon as no more comes: the subscriber is behind the broker."""
+    found = subscriber.named()
+    while True:
+        time.sleep(1)
+        if len(more := subscriber.named()) == len(found):
+            return more
+        found = more
 
 
 async def test_records_are_published_in_order_with_their_names(
@@ -134,7 +143,7 @@ async def test_messages_have_their_own_topic_properties_and_retain(
     reader: Any = await later.open(
         "client-0", None, w.SourceContext("in", directory=context.directory)
     )
-    with trio.fail_after(20):
+    with patiently(20):
         while not (found := (await reader.read()).records):
             pass
     await reader.aclose()
@@ -182,14 +191,7 @@ async def test_the_kit_shows_that_each_message_arrives(
     """By their names they arrive once and in order; without, some come again."""
 
     def read() -> list[str]:
-        until = time.monotonic() + 5  # the subscriber is behind the broker
-        found = subscriber.named()
-        while time.monotonic() < until:
-            time.sleep(0.3)
-            if len(more := subscriber.named()) == len(found):
-                break
-            found = more
-        return [each.decode() for each in found]
+        return [each.decode() for each in all_named(subscriber)]
 
     case = SinkCase(
         sink=w.MqttSink(url(mosquitto), f"{topic}/x", format="text"),
@@ -216,8 +218,7 @@ def test_counts_arrive_whoever_dies(
     sink = f'w.MqttSink("{url(mosquitto)}", "{topic}/counts")'
 
     def pairs() -> list[tuple[int, int]]:
-        time.sleep(1)
-        return [tuple(msgspec.json.decode(each)) for each in subscriber.named()]
+        return [tuple(msgspec.json.decode(each)) for each in all_named(subscriber)]
 
     count_into(
         sink, pairs, directory=tmp_path, server=mosquitto, workers=1, kills=3, server_kills=0,

@@ -11,6 +11,7 @@ import pytest
 import structlog
 import trio
 from support.intakes import opened, read, read_on
+from support.patience import patiently
 from support.ports import free_port
 from support.servers.counting import Pair, count_through
 from support.servers.mosquitto import PASSWORD, USER, Publisher, guarded_port
@@ -41,7 +42,7 @@ def source_of(server: Server, *topics: str, **options: Any) -> Any:
 async def connected(source: Any, *where: Any, **options: str) -> AsyncIterator[Intake]:
     """The same, once it is connected."""
     async with opened(source, *where, **options) as reader:
-        with trio.fail_after(20):
+        with patiently(20):
             await reader.read()
         yield reader
 
@@ -95,7 +96,7 @@ async def test_what_was_not_kept_is_not_acknowledged(
             patched.setattr("wallarood.connectors.journal.files.write_all", full)
             with structlog.testing.capture_logs() as said:
                 await publish(mosquitto, topic, "kept")
-                with trio.fail_after(20):
+                with patiently(20):
                     while not any("cannot be written" in each["event"] for each in said):
                         await trio.lowlevel.checkpoint()
     async with opened(source, tmp_path, None) as reader:
@@ -222,7 +223,7 @@ async def test_a_broker_that_is_killed_is_named_and_comes_back(
         found, position = await read(reader, 1)
         mosquitto.kill()
         try:
-            with trio.fail_after(20), pytest.raises(ServerAwayError, match=mosquitto.address):
+            with patiently(20), pytest.raises(ServerAwayError, match=mosquitto.address):
                 await read_on(reader)
         finally:
             mosquitto.start()
@@ -244,7 +245,7 @@ async def test_a_wrong_password_is_said_by_check_and_worker(
     with pytest.raises(ConfigurationError, match=r"Not authorized.*check user") as checked:
         await source.check_connected()
     async with opened(source, tmp_path) as reader:
-        with trio.fail_after(20), pytest.raises(ConfigurationError) as worked:
+        with patiently(20), pytest.raises(ConfigurationError) as worked:
             await reader.read()
     assert worked.value.message == checked.value.message
     assert "barley" not in worked.value.message
@@ -257,7 +258,7 @@ async def test_nobody_there_is_said_by_check_and_worker(tmp_path: Path) -> None:
     with pytest.raises(ServerAwayError, match="cannot be reached") as checked:
         await source.check_connected()
     async with opened(source, tmp_path) as reader:
-        with trio.fail_after(20), pytest.raises(ServerAwayError) as worked:
+        with patiently(20), pytest.raises(ServerAwayError) as worked:
             await reader.read()
     assert worked.value.message == checked.value.message
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 import trio
+from support.patience import patiently
 from support.ports import free_port
 from support.servers.counting import count_into, count_through
 from support.servers.nats import api, send_all, stored, url
 from support.servers.nats import create as make_stream
 from support.servers.process import Server
+from support.servers.reading import read_until
 
 import wallarood as w
 from wallarood.app.connector import SourceContext, SourceLimits, SourceReader
@@ -80,7 +82,7 @@ async def test_an_earlier_process_gets_nothing_in(nats: Server) -> None:
     stream = await create(nats)
     sink = sink_of(nats, stream, format="text")
     zombie, heir = target_of(sink, "w"), target_of(sink, "w")
-    with trio.fail_after(60):
+    with patiently(60):
         assert await zombie.marker() == await heir.marker() == Marker()
         await heir.apply(heir.encode(list(range(2500))), Marker(), Marker(0, 2500))
         with pytest.raises(MarkerMovedError):
@@ -100,7 +102,7 @@ async def test_what_is_too_long_for_a_message_is_said(nats: Server) -> None:
         target = target_of(sink_of(nats, stream, format="text"), "w")
         good, bad = "x" * longest, "x" * (longest + 1)
         said = f"has {longest + 1:,} bytes, and at most {longest:,} are taken: raise max_payload"
-        with trio.fail_after(60):
+        with patiently(60):
             before = target.encode([good, bad])
             assert await target.marker() == Marker()
             with pytest.raises(ConfigurationError, match=said):
@@ -116,7 +118,7 @@ async def test_many_bytes_go_in_several_batches(nats: Server) -> None:
     stream = await create(nats)
     target = target_of(sink_of(nats, stream, format="text"), "w")
     records = [str(n) * 900_000 for n in range(10)]
-    with trio.fail_after(60):
+    with patiently(60):
         await target.marker()
         await target.apply(target.encode(records), Marker(), Marker(0, 10))
         assert await target.marker() == Marker(0, 10)
@@ -129,7 +131,7 @@ async def test_many_bytes_go_in_several_batches(nats: Server) -> None:
 async def test_what_is_wrong_is_said_with_the_server(nats: Server) -> None:
     good, bare = await create(nats), await create(nats, allow_atomic=False, allow_direct=False)
     port = free_port()
-    with trio.fail_after(60):
+    with patiently(60):
         for sink, said in (
             (sink_of(nats, "NONE"), "has no stream 'NONE': create it"),
             (sink_of(nats, bare), f"stream '{bare}' takes no atomic batches: set allow_atomic"),
@@ -156,7 +158,7 @@ async def opened(source: w.NatsSource, position: object = None) -> SourceReader:
 
 async def read_all(reader: SourceReader, count: int) -> list[Any]:
     found: list[Any] = []
-    with trio.fail_after(30):
+    with patiently(30):
         while len(found) < count:
             batch = await reader.read()
             assert batch is not None
@@ -169,7 +171,7 @@ async def test_messages_come_in_order_and_positions_continue(nats: Server) -> No
     await send(nats, f"{stream}.a", *map(str, range(25)))
     await send(nats, f"{stream}.b", "other")
     source = w.NatsSource(url(nats), stream, f"{stream}.a", format="json", record=int)
-    with trio.fail_after(60):
+    with patiently(60):
         reader = await opened(source)
         begin, first = await reader.read(), await reader.read()
         assert reader.lag_records == 15
@@ -181,9 +183,8 @@ async def test_messages_come_in_order_and_positions_continue(nats: Server) -> No
         assert first.times == sorted(first.times or [])
         reader = await opened(source, first.position)
         assert await read_all(reader, 15) == list(range(10, 25))
-        with trio.move_on_after(0.3):
-            await reader.read()
-        assert reader.caught_up  # the leader has no other of this subject
+        # The leader has no other of this subject.
+        await read_until(reader, lambda: reader.caught_up)
         assert reader.lag_records == 0
         await send(nats, f"{stream}.a", "25")
         assert await read_all(reader, 1) == [25]
@@ -203,7 +204,7 @@ async def test_a_server_that_ends_in_order_is_waited_for(nats: Server) -> None:
 
     await send(nats, f"{stream}.a", *map(str, range(2000)))
     reader = await opened(source)
-    with trio.fail_after(60):
+    with patiently(60):
         for upto in range(400, 2001, 400):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(trio.to_thread.run_sync, end)
@@ -220,7 +221,7 @@ async def test_messages_that_are_gone_stop(nats: Server) -> None:
     stream = await create(nats)
     await send(nats, f"{stream}.a", *map(str, range(50)))
     source = w.NatsSource(url(nats), stream)
-    with trio.fail_after(60):
+    with patiently(60):
         reader = await opened(source)
         await reader.read()
         first = await reader.read()

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 import trio
+from support.patience import patiently
 from support.ports import free_port
 from support.servers.changes import NUMBERS, query, where
 from support.servers.counting import check_last, count_into
@@ -62,7 +63,7 @@ def test_the_last_count_of_each_key_is_in_the_table(
 async def test_an_earlier_process_gets_nothing_in(postgres: Server, table: str) -> None:
     sink = w.PostgresSink(where(postgres), table, columns=["rest", "count"])
     zombie, heir = target_of(sink, table), target_of(sink, table)
-    with trio.fail_after(60):
+    with patiently(60):
         assert await zombie.marker() == Marker()
         assert await heir.marker() == Marker()
         await heir.apply([(1, 1)], Marker(), Marker(0, 1))
@@ -80,7 +81,7 @@ async def test_the_marker_waits_for_what_an_earlier_process_has_under_way(
 ) -> None:
     sink = w.PostgresSink(where(postgres), table, columns=["rest", "count"])
     target = target_of(sink, table)
-    with trio.fail_after(60):
+    with patiently(60):
         assert await target.marker() == Marker()
         found: list[Marker] = []
 
@@ -106,7 +107,7 @@ async def test_what_is_wrong_is_said_with_the_server(
     secret = tmp_path / "password"
     secret.write_text("open barley\n")
     port, both = free_port(), ["rest", "count"]
-    with trio.fail_after(60):
+    with patiently(60):
         for sink, said in (
             (w.PostgresSink(where(postgres), "no", columns=both), "has no table 'no': create it"),
             (
@@ -157,7 +158,7 @@ async def test_what_is_wrong_is_said_with_the_server(
 
 async def test_a_row_that_the_table_refuses_is_named(postgres: Server, table: str) -> None:
     target = target_of(w.PostgresSink(where(postgres), table, columns=["rest", "count"]), table)
-    with trio.fail_after(60):
+    with patiently(60):
         await target.marker()
         with pytest.raises(w.WallaroodError, match=r"invalid input syntax .*line 2, column count"):
             await target.apply([(1, 1), (1, "many")], Marker(), Marker(0, 2))
@@ -182,7 +183,7 @@ async def test_the_last_row_of_a_key_counts_as_the_table_compares_keys(postgres:
     ):
         sink = w.PostgresSink(where(postgres), table, columns=["id", "count"], key=["id"])
         target = target_of(sink, table)
-        with trio.fail_after(60):
+        with patiently(60):
             await target.marker()
             await target.apply(target.encode(rows), Marker(), Marker(0, 3))
             await target.apply(target.encode(rows), Marker(0, 3), Marker(0, 6))
@@ -201,7 +202,7 @@ async def test_a_server_that_does_not_answer_is_left_and_so_is_the_thread_that_w
         finally:
             ended.set()
 
-    with trio.fail_after(30), pytest.raises(PeersGoneError, match="has not answered for 1 s"):
+    with patiently(30), pytest.raises(PeersGoneError, match="has not answered for 1 s"):
         await session.run(call, within_s=1)
     assert await trio.to_thread.run_sync(ended.wait, 10)
 
@@ -217,6 +218,6 @@ async def test_a_server_that_only_accepts_is_left() -> None:
 
     async with trio.open_nursery() as nursery:
         await nursery.start(trio.serve_tcp, silent, port)
-        with trio.fail_after(30), pytest.raises(PeersGoneError, match=f"127.0.0.1:{port}"):
+        with patiently(30), pytest.raises(PeersGoneError, match=f"127.0.0.1:{port}"):
             await sink.check_connected()
         nursery.cancel_scope.cancel()

@@ -9,8 +9,10 @@ from typing import Any
 import attrs
 import pytest
 import trio
+from support.patience import patiently
 from support.servers.changes import NUMBERS, Accounts, Event, query, slot_of, where
 from support.servers.process import Server
+from support.servers.reading import read_until
 
 import wallarood as w
 from wallarood.app.connector import SourceBatch, SourceContext, SourceLimits, SourceReader
@@ -33,7 +35,7 @@ async def opened(source: w.PostgresSource, position: Any = None) -> SourceReader
 
 async def next_of(reader: SourceReader[Any]) -> SourceBatch[Any]:
     """The next batch with records."""
-    with trio.fail_after(30):
+    with patiently(30):
         while True:
             batch = await reader.read()
             assert batch is not None
@@ -93,11 +95,7 @@ async def test_the_lag_is_what_the_log_has_after_what_was_read(
     for _ in range(20):
         await next_of(reader)
         lags.append(reader.lag_bytes)
-    with trio.move_on_after(30):
-        while reader.lag_bytes:
-            with trio.move_on_after(0.5):
-                await reader.read()
-    assert reader.lag_bytes == 0
+    await read_until(reader, lambda: not reader.lag_bytes)
     await reader.aclose()
     assert lags[0] > 100_000
     assert lags[-1] < lags[0]

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trio
 from servers.test_postgres_source import CONTEXT, next_of
 from support.harness import hosts_in, wait_for
 from support.killer import Killer
+from support.patience import patiently
 from support.servers.changes import NUMBERS, query, slot_of, where
 from support.servers.process import Server
+from support.servers.reading import read_until
 
 import wallarood as w
 
@@ -32,11 +33,7 @@ async def test_rows_come_and_go_and_get_other_keys(postgres: Server, slot: str) 
     assert not reader.caught_up
     rows = (await next_of(reader)).records
     assert [(row.key, row.deleted) for row in rows] == [((1,), False), ((2,), False)]
-    with trio.move_on_after(2):
-        while not reader.caught_up:
-            with trio.move_on_after(0.1):
-                await reader.read()
-    assert reader.caught_up
+    await read_until(reader, lambda: reader.caught_up)
     query(
         postgres,
         f"UPDATE {slot} SET name = 'aa' WHERE id = 1; UPDATE {slot} SET id = 3 WHERE id = 2; "
@@ -53,7 +50,7 @@ async def test_rows_come_and_go_and_get_other_keys(postgres: Server, slot: str) 
     ]
     assert found[0].values == {"id": 1, "name": "aa", "large": large}  # read from the table
     query(postgres, f"TRUNCATE {slot}")
-    with trio.fail_after(30), pytest.raises(w.ApplicationError, match="was truncated, and which"):
+    with patiently(30), pytest.raises(w.ApplicationError, match="was truncated, and which"):
         await next_of(reader)
     await reader.aclose()
 

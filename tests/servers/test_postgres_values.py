@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 import trio
 from servers.test_postgres_source import CONTEXT, next_of, opened
+from support.patience import patiently
 from support.servers.changes import NUMBERS, query, slot_of, where
 from support.servers.process import Server
 
@@ -212,7 +213,7 @@ async def test_the_slot_goes_on_only_behind_what_is_committed(postgres: Server, 
     query(postgres, f"INSERT INTO {slot} VALUES (1)")
     batch = await next_of(reader)
     while batch.position["skip"]:  # amid the transaction: its end has not come yet
-        with trio.fail_after(30):
+        with patiently(30):
             more = await reader.read()
         assert more is not None
         batch = more
@@ -223,7 +224,7 @@ async def test_the_slot_goes_on_only_behind_what_is_committed(postgres: Server, 
             await reader.read()
     assert query(postgres, place) == before
     await reader.committed(batch.position)
-    with trio.fail_after(30):
+    with patiently(30):
         while query(postgres, place) == before:  # noqa: ASYNC110 - the server tells nobody
             await trio.sleep(0.05)
     await reader.aclose()
@@ -241,7 +242,7 @@ async def test_the_slot_goes_on_though_only_other_tables_change(
     assert first is not None
     query(postgres, f"INSERT INTO {slot}_other SELECT generate_series(1, 1000)")
     ((now,),) = query(postgres, "SELECT pg_current_wal_lsn()::text")
-    with trio.fail_after(60):
+    with patiently(60):
         while True:
             batch = await reader.read()
             assert batch is not None

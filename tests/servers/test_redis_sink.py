@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-import trio
+from support.patience import patiently
 from support.ports import free_port
 from support.servers.counting import check_last, count_into
 from support.servers.process import Server
@@ -57,7 +57,7 @@ def test_the_last_count_of_each_key_is_in_the_hash(redis: Server, key: str, tmp_
 async def test_an_earlier_process_gets_nothing_in(redis: Server, key: str) -> None:
     sink = w.RedisSink(url(redis), key, format="text")
     zombie, heir = target_of(sink, key), target_of(sink, key)
-    with trio.fail_after(60):
+    with patiently(60):
         assert await zombie.marker() == await heir.marker() == Marker()
         await heir.apply(heir.encode(["a"]), Marker(), Marker(0, 1))
         with pytest.raises(MarkerMovedError):
@@ -73,7 +73,7 @@ async def test_records_may_be_fields_and_values_deletions(redis: Server, key: st
     fields = target_of(w.RedisSink(url(redis), key, format="fields", maxlen=100), key)
     latest = target_of(w.RedisHashSink(url(redis), f"{key}-h", key=lambda p: p[0],
                                        value=lambda p: p[1]), key)  # fmt: skip
-    with trio.fail_after(60):
+    with patiently(60):
         await fields.marker()
         await fields.apply(fields.encode([{"a": 1, "b": "x"}, {"c": True}]), Marker(), Marker(0, 2))
         await latest.marker()
@@ -97,7 +97,7 @@ async def test_what_is_wrong_is_said_with_the_server(
     ask(redis, "ACL", "SETUSER", "guarded", "on", ">open sesame", "~*", "+@all")
     ask(redis, "ACL", "SETUSER", "poor", "on", ">poor", "~*", "+@all", "-eval")
     guarded = f"redis://guarded@{redis.address}/0"
-    with trio.fail_after(60):
+    with patiently(60):
         for sink, said in (
             (w.RedisSink(url(redis), key), f"key '{key}' holds a string, not a stream"),
             (w.RedisSink(guarded, "x", password_file=str(secret)), "WRONGPASS .*: check user"),
@@ -130,7 +130,7 @@ async def test_a_script_that_fails_has_added_nothing(redis: Server, key: str) ->
     """Else what was added before the failure is added again with each attempt."""
     ask(redis, "ACL", "SETUSER", "adder", "on", ">adder", "~*", "+@all", "-set")
     target = target_of(w.RedisSink(f"redis://adder:adder@{redis.address}/0", key), "w")
-    with trio.fail_after(60):
+    with patiently(60):
         with pytest.raises(ConfigurationError, match=r"may not SET key .*: give the user these"):
             await target.marker()
         target._connection = await target.address.connected()  # as if the right was taken later
@@ -147,7 +147,7 @@ async def test_an_entry_of_more_fields_than_a_script_can_add_is_refused(
     wide = {f"f{number}": number for number in range(3_900)}
     with pytest.raises(w.ApplicationError, match="3,901 fields"):
         target.encode([{"a": 1}, {**wide, "more": 1}])
-    with trio.fail_after(60):
+    with patiently(60):
         await target.marker()
         await target.apply(target.encode([{"a": 1}, wide]), Marker(), Marker(0, 2))
         await target.aclose()

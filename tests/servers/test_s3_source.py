@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 import pytest
-import trio
+from support.patience import patiently
 from support.ports import free_port
 from support.servers.buckets import KEY, SECRET, Buckets
 from support.servers.process import Server
@@ -46,7 +46,7 @@ async def opened(source: w.S3Source, position: Any = None, lane: int = 0) -> Sou
 async def read(source: w.S3Source, position: Any = None, lane: int = 0) -> list[Any]:
     """Each position and the records before it, to the end."""
     reader, found = await opened(source, position, lane), []
-    with trio.fail_after(60):
+    with patiently(60):
         while (batch := await reader.read()) is not None:
             assert json.loads(json.dumps(batch.position)) == batch.position
             found.append((batch.position, batch.records))
@@ -90,7 +90,7 @@ async def test_parquet_and_json_are_read(bucket: Buckets) -> None:
 
 async def test_what_appears_is_read_whatever_its_key(bucket: Buckets) -> None:
     bucket.put("m", "1\n")
-    with trio.fail_after(60):
+    with patiently(60):
         reader = await opened(source_of(bucket))
         found = []
         for key, text in (("z", "2\n"), ("a", "3\n")):
@@ -136,7 +136,7 @@ async def test_an_object_that_changes_while_it_is_read_stops(
     lines = [f"{n:099}\n" for n in range(30_000)]
     bucket.put("large", "".join(lines))
     reader = await opened(source_of(bucket))
-    with trio.fail_after(60):
+    with patiently(60):
         first = await reader.read()
         assert first is not None
         bucket.put("large", "".join(reversed(lines)))

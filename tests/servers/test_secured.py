@@ -13,6 +13,7 @@ import pytest
 import trio
 from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourceType
 from confluent_kafka.admin import ResourcePatternType as Pattern
+from support.patience import patiently
 from support.servers import kafka as kafkas
 from support.servers import nats as natses
 from support.servers import postgres as postgreses
@@ -63,7 +64,7 @@ async def prove_reading(case: SourceCase, directory: Path) -> None:
 
 async def until_refused(connector: Any) -> None:
     """Connect until that is refused: a server takes up another certificate when it has time."""
-    with trio.fail_after(30):
+    with patiently(30):
         while True:
             await connector.check_connected()
             await trio.sleep(0.1)
@@ -160,7 +161,7 @@ async def test_a_kafka_user_without_a_right_on_transactions_is_told(
         settings=kafka_settings(secured_kafka, "poor"),
         secrets={"sasl.password": str(password)},
     )
-    with trio.fail_after(60):
+    with patiently(60):
         await sink.check_connected()
         target = sink._spooled("out").connect("w")
         with pytest.raises(w.WallaroodError, match="may not use the transactional ID: give it"):
@@ -277,7 +278,7 @@ async def test_nats_with_a_certificate_that_is_no_good(
     with serving(partial(natses.server, more=more)) as server:
         url, files = f"tls://app@{server.address}", {"ca_file": str(certificates.ca)}
         for each in (w.NatsSink(url, "S", "s.a", **files), w.NatsSource(url, "S", **files)):
-            with trio.fail_after(30), pytest.raises(w.WallaroodError, match=said) as caught:
+            with patiently(30), pytest.raises(w.WallaroodError, match=said) as caught:
                 await each.check_connected()
             assert caught.value.exit_code == 78
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import trio
 from support.intakes import opened, read
+from support.patience import patiently
 from support.servers import mosquitto as mosquittos
 from support.servers.certificates import Certificates
 from support.servers.mosquitto import PASSWORD, USER, Publisher, lax_port
@@ -64,7 +65,7 @@ async def test_messages_come_and_go_by_tls(
     await sink.check_connected()
     texts = [f"{number} " + "x" * (40_000 if number % 50 == 0 else 100) for number in range(500)]
     async with opened(source, tmp_path / "in") as reader:
-        with trio.fail_after(20):
+        with patiently(20):
             await reader.read()
         await publish(broker, *texts)
         found, _ = await read(reader, 500)
@@ -74,19 +75,19 @@ async def test_messages_come_and_go_by_tls(
         f"mqtt://127.0.0.1:{lax_port(broker)}", "out", client_id="heard", format="text"
     )
     async with opened(heard, tmp_path / "heard") as reader:
-        with trio.fail_after(20):
+        with patiently(20):
             await reader.read()
         at = SinkContext("app", "app-12345678", "alpha", "out", 0, str(tmp_path / "sink"))
         writer = await sink.open(at, None)
         await writer.write(texts)
-        with trio.fail_after(20):
+        with patiently(20):
             await writer.commit(await writer.prepare())
         await writer.aclose()
         assert (await read(reader, 500))[0] == texts
 
 
 async def refused(connector: Any, said: str) -> None:
-    with trio.fail_after(30), pytest.raises(ConfigurationError, match=said) as caught:
+    with patiently(30), pytest.raises(ConfigurationError, match=said) as caught:
         await connector.check_connected()
     assert PASSWORD not in caught.value.message
     assert caught.value.exit_code == 78
@@ -107,7 +108,7 @@ async def test_a_certificate_that_is_no_good_is_said(
     for each in (source, sink_of(broker, **files)):
         await refused(each, said)
     async with opened(source, tmp_path / "in") as reader:
-        with trio.fail_after(30), pytest.raises(ConfigurationError, match=said):
+        with patiently(30), pytest.raises(ConfigurationError, match=said):
             await reader.read()
 
 
@@ -126,7 +127,7 @@ async def test_who_has_signed_it_and_who_comes_matters(
         f"mqtt://{USER}@{broker.address}", "out", password_file=files["password_file"]
     )
     with (
-        trio.fail_after(30),
+        patiently(30),
         pytest.raises(w.WallaroodError, match=r"closed the connection|reached"),
     ):
         await in_clear.check_connected()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import structlog
-import trio
 from support.intakes import opened, read, read_on
+from support.patience import patiently
 from support.ports import free_port
 from support.servers.counting import RESTS, check_all, count_through
 from support.servers.hooks import forget, received
@@ -68,7 +68,7 @@ async def test_a_server_that_is_killed_is_named_and_its_events_come_once(
         found, position = await read(reader, 5)
         hooks.kill()
         try:
-            with trio.fail_after(20), pytest.raises(ServerAwayError, match=f"{url(hooks)}"):
+            with patiently(20), pytest.raises(ServerAwayError, match=f"{url(hooks)}"):
                 await read_on(reader)
         finally:
             hooks.start()
@@ -82,20 +82,20 @@ async def test_a_server_that_is_back_is_noticed_without_an_event(
 ) -> None:
     """Else status would say that it is away until the next event."""
     async with opened(w.SseSource(url(hooks)), tmp_path) as reader:
-        with trio.fail_after(20):
+        with patiently(20):
             assert (await reader.read()).records == []
 
 
 async def test_events_without_ids_that_may_be_lost_are_said(hooks: Server, tmp_path: Path) -> None:
     source = w.SseSource(url(hooks, "/unnumbered"), record=int)
     async with opened(source, tmp_path) as reader:
-        with trio.fail_after(20):
+        with patiently(20):
             await reader.read()  # it is connected
         add(hooks, range(3))
         _, position = await read(reader, 3)
     with structlog.testing.capture_logs() as said:
         async with opened(source, tmp_path, position) as reader:
-            with trio.fail_after(20):
+            with patiently(20):
                 await reader.read()
     assert any("events that were sent meanwhile are lost" in each["event"] for each in said)
 
@@ -111,7 +111,7 @@ async def test_what_is_wrong_is_said_by_check_and_worker(
     with pytest.raises(ConfigurationError, match=said) as checked:
         await source.check_connected()
     async with opened(source, tmp_path) as reader:
-        with trio.fail_after(20), pytest.raises(ConfigurationError) as worked:
+        with patiently(20), pytest.raises(ConfigurationError) as worked:
             await reader.read()
     assert worked.value.message == checked.value.message
 
@@ -121,7 +121,7 @@ async def test_a_server_that_is_not_there_is_said_by_check_and_worker(tmp_path: 
     with pytest.raises(ServerAwayError, match="cannot be reached") as checked:
         await source.check_connected()
     async with opened(source, tmp_path) as reader:
-        with trio.fail_after(20), pytest.raises(ServerAwayError) as worked:
+        with patiently(20), pytest.raises(ServerAwayError) as worked:
             await reader.read()
     assert worked.value.message == checked.value.message
 
@@ -130,7 +130,7 @@ async def test_data_that_cannot_be_read_stops_or_is_given(hooks: Server, tmp_pat
     assert post(hooks.port, b"1\ntwo\n3\n", "/events").code == 200
     stopping = w.SseSource(url(hooks), record=int)
     async with opened(stopping, tmp_path) as reader:
-        with trio.fail_after(20), pytest.raises(w.ApplicationError, match="say on_error="):
+        with patiently(20), pytest.raises(w.ApplicationError, match="say on_error="):
             await read(reader, 3)
     skipping = w.SseSource(url(hooks), record=int, on_error="skip")
     async with opened(skipping, tmp_path, 0) as reader:

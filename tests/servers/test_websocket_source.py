@@ -10,6 +10,7 @@ import pytest
 import structlog
 import trio
 from support.intakes import opened, read, read_on
+from support.patience import patiently
 from support.ports import free_port
 from trio_websocket import ConnectionClosed, WebSocketRequest, serve_websocket
 
@@ -41,7 +42,7 @@ class Prices:
         self.clients.remove(socket)
 
     async def client(self) -> Any:
-        with trio.fail_after(20):
+        with patiently(20):
             while not self.clients:
                 await self.changed.park()
         return self.clients[0]
@@ -85,9 +86,9 @@ async def test_a_connection_that_is_closed_is_made_again_and_the_gap_is_said(
             assert (await read(reader, 1))[0] == ["one"]
             with structlog.testing.capture_logs() as said:
                 await server.aclose(1012, "restarting")
-                with trio.fail_after(20), pytest.raises(ServerAwayError, match="1012 restarting"):
+                with patiently(20), pytest.raises(ServerAwayError, match="1012 restarting"):
                     await reader.read()
-                with trio.fail_after(20):
+                with patiently(20):
                     while not prices.clients or prices.clients[0] is server:
                         await prices.changed.park()
                 await prices.clients[0].send_message("two")
@@ -103,7 +104,7 @@ async def test_what_is_wrong_is_said_by_check_and_worker(tmp_path: Path) -> None
         with pytest.raises(ConfigurationError, match="answers 401 to the handshake") as checked:
             await wrong.check_connected()
         async with opened(wrong, tmp_path / "in") as reader:
-            with trio.fail_after(20), pytest.raises(ConfigurationError) as worked:
+            with patiently(20), pytest.raises(ConfigurationError) as worked:
                 await reader.read()
         assert worked.value.message == checked.value.message
         assert "barley" not in worked.value.message
@@ -116,7 +117,7 @@ async def test_nobody_there_is_said_by_check_and_worker(tmp_path: Path) -> None:
     with pytest.raises(ServerAwayError, match="cannot be reached") as checked:
         await source.check_connected()
     async with opened(source, tmp_path, record_bytes_max=1000) as reader:
-        with trio.fail_after(20), pytest.raises(ServerAwayError) as worked:
+        with patiently(20), pytest.raises(ServerAwayError) as worked:
             await reader.read()
     assert worked.value.message == checked.value.message
 
@@ -127,7 +128,7 @@ async def test_a_message_that_is_too_long_ends_the_connection_only(tmp_path: Pat
         async with opened(source, tmp_path, record_bytes_max=1000) as reader:
             server = await prices.client()
             await server.send_message("x" * 5000)
-            with trio.fail_after(20), pytest.raises(ServerAwayError, match="closed the connection"):
+            with patiently(20), pytest.raises(ServerAwayError, match="closed the connection"):
                 await read_on(reader)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import trio
 
+from support.patience import patiently
 from wallarood.control.events import Event
 from wallarood.model.change import PartName
 from wallarood.model.checkpoint import FIRST_CHECKPOINT, CheckpointId, CheckpointPart, StatePart
@@ -119,6 +120,6 @@ class Copied:
 
     async def until(self, so: Callable[[], object]) -> None:
         """Wait until something is so."""
-        with trio.fail_after(20):
+        with patiently(20):
             while not so():  # noqa: ASYNC110 - two sides and two disks tell nobody
                 await trio.sleep(0.002)

@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 import trio
 
+from support.patience import patiently
 from wallarood.model.ids import Address
 from wallarood.net.auth import ClusterKey
 from wallarood.net.control import dial_control, serve_control
@@ -49,7 +50,7 @@ async def serving(kind: str, key: ClusterKey) -> AsyncIterator[Address]:
 
 async def works(kind: str, address: Address, key: ClusterKey) -> None:
     """A peer gets its bytes back."""
-    with trio.fail_after(10):
+    with patiently(10):
         if kind == "control":
             async with dial_control(address, key=key, limits=LIMITS) as channel:
                 channel.send(b"x" * 100_000)

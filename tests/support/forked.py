@@ -126,9 +126,20 @@ class Forker:
         with self._one_at_a_time:
             socket.send_fds(self._channel, [request], [stdout, theirs])
             os.close(theirs)
-            begun = self._begun.get(timeout=START_S)
+            begun = self._next_begun()
         begun.args, begun.stderr = arguments, os.fdopen(ours, "rb")
         return begun
+
+    def _next_begun(self) -> "Forked":
+        """What has begun; the first waits until all is imported."""
+        from support.patience import Wait  # noqa: PLC0415 - of no use to what is forked
+
+        wait = Wait(START_S)
+        while True:
+            left_s = wait.left_s()
+            assert left_s, f"nothing has begun within {wait.ends_after_s:.0f} s"
+            with contextlib.suppress(queue.Empty):
+                return self._begun.get(timeout=left_s)
 
     def _hear(self) -> None:
         running: dict[int, Forked] = {}

@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import trio
-
+from support.patience import patiently
 from wallarood.app.connector import SourceContext, SourceLimits
 from wallarood.connectors.journal.intake import Intake
 
@@ -34,7 +33,7 @@ async def read(reader: Intake, count: int) -> tuple[list[Any], Any]:
     """So many records, and the position after them."""
     found: list[Any] = []
     position = None
-    with trio.fail_after(20):
+    with patiently(20):
         while len(found) < count:
             batch = await reader.read()
             found += batch.records

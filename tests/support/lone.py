@@ -12,6 +12,7 @@ import attrs
 import trio
 
 import wallarood as w
+from support.patience import patiently
 from wallarood.admin.figures.report import Figures
 from wallarood.admin.figures.sampler import Sampler
 from wallarood.admin.reporter import StatusReporter
@@ -60,7 +61,7 @@ class Lone:
 
     async def until(self, so: Callable[[], object]) -> None:
         """Wait until something is so."""
-        with trio.fail_after(20):
+        with patiently(20):
             while not so():  # noqa: ASYNC110 - no part of a worker tells all others
                 await trio.sleep(0.005)
 

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-import trio
-
+from support.patience import patiently
 from wallarood.app.connector import SourceContext, SourceLimits
 from wallarood.connectors.framing import (
     Answer,
@@ -64,7 +63,7 @@ def answers_of(client: socket.socket, until: Callable[[Answer], bool]) -> list[A
 async def records_of(reader: TcpReader, count: int) -> list[Any]:
     """At least so many records, as they come."""
     found: list[Any] = []
-    with trio.fail_after(10):
+    with patiently(10):
         while len(found) < count:
             batch = await reader.read()
             assert batch.records or batch.unreadable
