@@ -3,9 +3,10 @@
 # ===================
 # Who takes slots over asks for them while records flow, and then once more for what has changed
 # since. While records flow the reader rests after each piece, for it takes turns with the flow: so
-# it costs a tenth of it at most, and holds up no record for long. It rests by the processor time
-# that it has used: that it has waited for its turn is no reason to wait longer. Meanwhile no base
-# is begun, or all would have changed.
+# it costs a tenth of it at most, a fifth where it has to catch up with what has changed meanwhile,
+# and holds up no record for long. It rests by the processor time that it has used: that it has
+# waited for its turn is no reason to wait longer. Meanwhile no base is begun, or all would have
+# changed.
 #
 # The keys that are handed over are noted: this worker forgets them when the change is adopted, and
 # would have to look at each of its keys to find them.
@@ -27,8 +28,9 @@ from wallarood.runtime.change.kept import Gone, Noted
 from wallarood.runtime.dataflow.job import Job
 from wallarood.runtime.ports import RecordStore
 
-REST = 9.0
-"""For how many times as long as it works a reader rests while records flow."""
+REST, REST_LATER = 9.0, 4.0
+"""For how many times as long as it works a reader rests while records flow: the first time, and
+when it reads what has changed since, which must not take as long as to change it."""
 CHUNK_S = 10.0
 """How long it may rest over one chunk: who waits for that takes long silence for a dead link."""
 WORK_S = 0.001
@@ -59,7 +61,7 @@ class Exporter:
         head, chunks = self.store.read_part(self.record.cluster_id, wanted, there=wanted.there)
         choices = self._choices(wanted)
         if wanted.part.number == LAST:
-            return head, self._at_rest(chunks, choices)
+            return head, self._at_rest(chunks, choices, REST_LATER if wanted.there else REST)
         return head, (self._chosen(some, choices) for some in chunks) if choices else chunks
 
     def _choices(self, wanted: PartWanted) -> dict[str, Choice]:
@@ -90,18 +92,19 @@ class Exporter:
         return msgspec.structs.replace(chunk, data=data)
 
     def _at_rest(
-        self, chunks: Iterator[list[Chunk]], choices: dict[str, Choice]
+        self, chunks: Iterator[list[Chunk]], choices: dict[str, Choice], times: float
     ) -> Iterator[list[Chunk]]:
         this = object()
         self.resting.add(this)
         try:
             for some in chunks:
                 for chunk in some:
-                    yield [self._of(chunk, choices.get(chunk.computation), self._rests(choices))]
+                    rest = self._rests(choices, times)
+                    yield [self._of(chunk, choices.get(chunk.computation), rest)]
         finally:
             self.resting.discard(this)
 
-    def _rests(self, choices: dict[str, Choice]) -> Callable[[], None]:
+    def _rests(self, choices: dict[str, Choice], times: float) -> Callable[[], None]:
         """What lets records flow for a while, called now and then by one thread."""
         self._postpone_bases(choices)
         began, hurries_at = time.thread_time(), time.monotonic() + CHUNK_S
@@ -112,7 +115,7 @@ class Exporter:
             if worked >= WORK_S and time.monotonic() < hurries_at:
                 self._postpone_bases(choices)
                 readers = max(1, len(self.resting))
-                time.sleep(((REST + 1) * readers - 1) * worked)
+                time.sleep(((times + 1) * readers - 1) * worked)
                 began = time.thread_time()
 
         return rest

@@ -13,7 +13,7 @@ from wallarood.flow.stored.encode import encode_states
 from wallarood.model.change import PartName
 from wallarood.model.checkpoint import CheckpointId, CheckpointPart, StatePart
 from wallarood.model.cluster_record import ClusterRecord, RecordState
-from wallarood.model.messages.replicas import LAST, Chunk, PartHead, PartWanted
+from wallarood.model.messages.replicas import LAST, Chunk, ChunkGroup, PartHead, PartWanted
 from wallarood.model.topology import Stage, StageKind, Topology
 from wallarood.runtime.change import exporting
 from wallarood.runtime.change.exporting import Exporter
@@ -129,6 +129,9 @@ def test_while_records_flow_the_reader_rests_after_each_piece_by_the_time_it_has
     list(shared.read(PartWanted(attrs.evolve(PART, number=LAST), (("count", (1,)),)))[1])
     assert slept.pop() == slept.pop() == 2 * exporting.REST + 1, "two cost no more than one"
     assert shared.resting == {"another reader"}
+    later = (ChunkGroup("count", 1, 1),)
+    read(state, PartWanted(attrs.evolve(PART, number=LAST), (("count", (2, 5)),), later))
+    assert slept.pop() == slept.pop() == exporting.REST_LATER, "it catches up"
     monkeypatch.setattr(exporting, "CHUNK_S", 0.0)
     read(state, PartWanted(attrs.evolve(PART, number=LAST), (("count", (2, 5)),)))
     assert len(slept) == 2, "whoever waits would take it for dead"
