@@ -168,6 +168,7 @@ class Changing:
                 continue
             worker.wait()
             assert code not in STAYS_DOWN, f"{name} ended by itself, {code}:\n{worker.said}"
+            assert "Traceback" not in worker.said, f"{name} ended by itself, {code}:\n{worker.said}"
             self.restarts.append(f"{name} {code}: {worker.lines[-1]}")
             self.members[name] = self._start_again(name)
 
