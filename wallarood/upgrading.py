@@ -27,6 +27,13 @@ def check_upgrade(
     application cannot go on; all reasons together. Raises DamagedStateError: a value is damaged.
     """
     record, restored = _stored(path)
+    way = record.back
+    if way is not None and way.fingerprint == application.fingerprint:
+        yield (
+            f"this is the version before the upgrade to epoch {record.topology.epoch}: with it on "
+            f"all hosts, wallarooctl upgrade --back goes back to its checkpoint {way.basis}"
+        )
+        return
     found = successors(record.fingerprint, application, drop=drop)
     yield (
         f"from epoch {record.topology.epoch} of {record.cluster_id}, checkpoint "

@@ -1,9 +1,15 @@
 """`wallarood check --upgrade` reads what a cluster has stored with the classes of a new version."""
 
+import shutil
 from pathlib import Path
 
+import attrs
 import pytest
 from support.command import wallarood
+
+from wallarood.model.checkpoint import CheckpointId
+from wallarood.model.cluster_record import WayBack
+from wallarood.storage.state_directory import open_state_directory
 
 FIRST = """
 import wallarood as w
@@ -105,3 +111,18 @@ def test_without_a_cluster_there_is_nothing_to_upgrade_from(tmp_path: Path) -> N
     status, _, wrong = check(tmp_path, FIRST)
     assert status == 78
     assert "holds no cluster: there is nothing to upgrade from" in wrong
+
+
+def test_the_version_before_an_upgrade_is_known_and_need_not_take_anything_over(
+    cluster: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(cluster, tmp_path, dirs_exist_ok=True)
+    state = open_state_directory(tmp_path / "state")
+    record = state.load_record()
+    assert record is not None
+    way = WayBack(record.fingerprint, record.topology, CheckpointId(1, 1))
+    state.save_record(attrs.evolve(record, fingerprint=("another",), back=way))
+    state.close()
+    status, said, wrong = check(tmp_path, FIRST)
+    assert status == 0, wrong
+    assert "wallarooctl upgrade --back goes back to its checkpoint 1.1" in said

@@ -8,6 +8,11 @@ from wallarood.model.ids import ClusterId, Member, WorkerName
 from wallarood.model.topology import Topology
 
 PROTOCOL_VERSION = 1
+"""Higher where a worker of the version before could not be in a cluster that uses nothing new.
+
+Hosts are upgraded one after the other, and one of another protocol version is refused. A message
+that only a new command or key brings about, and a field that is left out at its default, leave it.
+"""
 
 
 @attrs.frozen
