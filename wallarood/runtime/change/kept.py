@@ -61,6 +61,11 @@ class Kept:
     store: CheckpointStore | None = None
     _ready: dict[str, KeyedState] = attrs.field(factory=dict, init=False)
     _working: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+    _grown: frozenset[str] = attrs.field(init=False)
+    """Of these the next capture is a base: of what came there is one piece for each checkpoint."""
+
+    def __attrs_post_init__(self) -> None:
+        self._grown = frozenset(name for name, kept in self.states.items() if kept.gained)
 
     def begin(self, checkpoint: CheckpointId, change: Change | None) -> frozenset[str]:
         """The states that a round may `take` which starts from *checkpoint*; the others go."""
@@ -92,6 +97,8 @@ class Kept:
         if made is None or not isinstance(state, KeyedState):
             return False
         state.take_over((made,))
+        if name in self._grown:
+            state.base_next()
         return True
 
 

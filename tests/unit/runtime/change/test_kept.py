@@ -112,3 +112,15 @@ def test_who_takes_a_state_waits_until_it_is_prepared() -> None:
     assert kept.take(new)
     thread.join()
     assert sorted(new.by_key) == [key for key in many if slot_of(key, SLOTS) not in LOST]
+
+
+def test_where_something_came_the_next_capture_is_a_base() -> None:
+    kept = Kept(CHANGE, {"sum": KeptState(state_of([1]), (state_of([2, 3]),))}, {})
+    kept.prepare()
+    new = KeyedState("sum", int)
+    assert kept.take(new)
+    new.capture(8, 7)
+    while new.capturing:
+        new.encode_some()
+    part = new.finish()
+    assert (part.base, part.keys) == (True, 3)
