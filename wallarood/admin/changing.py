@@ -15,6 +15,7 @@ from wallarood.model.ids import WorkerName
 from wallarood.model.messages import ChangeRequest
 from wallarood.model.topology import StageKind, Topology
 from wallarood.planning.change import lost_output, moves, replan
+from wallarood.planning.journals import is_journalled
 from wallarood.runtime.worker import Worker
 
 
@@ -66,7 +67,7 @@ class ChangeOrders:
         except RefusedError as error:
             raise OrderRefusedError(error.message) from error
         plan = {"leaving": list(leaving), "staying": list(stay), "copied_ahead": True}
-        plan |= figures(topology, after)
+        plan |= self._figures(topology, after)
         if "dry-run" in parameters:
             return plan
         if missing := self.worker.node.missing:
@@ -93,7 +94,11 @@ class ChangeOrders:
             after = replan(self.worker.application, topology, stay, epoch=topology.epoch + 1)
         except RefusedError as error:
             raise OrderRefusedError(error.message) from error
-        plan = {"leaving": list(names), "staying": list(stay), **figures(topology, after)}
+        plan = {
+            "leaving": list(names),
+            "staying": list(stay),
+            **self._figures(topology, after),
+        }
         plan["output"] = list(lost_output(self.worker.application, topology, names))
         if "dry-run" in parameters:
             return plan
@@ -146,6 +151,15 @@ class ChangeOrders:
         )
         self.worker.post(ChangeWanted(request))
         return {"accepted": "replace", "name": name, "epoch": topology.epoch, **plan}
+
+    def _figures(self, before: Topology, after: Topology) -> dict[str, Any]:
+        """What moves; of partitions also whether they have journals."""
+        found, application = figures(before, after), self.worker.application
+        heads = {stage.name: stage.steps[0] for stage in before.stages}
+        for move in found["moves"]:
+            if move["partitions"]:
+                move["journals"] = is_journalled(application.step(heads[move["stage"]]))
+        return found
 
     def _topology(self) -> Topology:
         check_listens(self.worker)

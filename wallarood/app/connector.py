@@ -56,7 +56,8 @@ class SourceContext:
     partition has appeared since the cluster was formed: it is read from its beginning then, also by
     a source that would begin at the end of what a new cluster finds. `stamps` is whether the times
     of its records are used: a batch may lack them else. What a source appends to files
-    of its `directory` and then acknowledges must be `copied` before, where that is not None.
+    of its `directory` and then acknowledges must be `copied` before, where that is not None. `left`
+    are the partitions here that other workers have left, see `Journalled`.
     """
 
     step: str = ""
@@ -69,6 +70,7 @@ class SourceContext:
     appeared: bool = False
     stamps: bool = True
     copied: Copied | None = None
+    left: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -157,7 +159,7 @@ class Source(Protocol[T_co]):
     When the cluster gets another worker, or one leaves, another worker may go on with a partition
     of scope SHARED. A source that keeps what it has read of one on the disk of its worker has an
     ordinary method ``stays(partition)`` that is true of such a one: it is not moved, and its worker
-    cannot leave.
+    cannot leave, unless the source has what `Journalled` has.
     """
 
     @property
@@ -182,6 +184,24 @@ class Source(Protocol[T_co]):
         self, partition: str, position: Any, context: SourceContext
     ) -> SourceReader[T_co]:
         """Open *partition* at *position*, None for its beginning."""
+
+
+class Journalled(Protocol):
+    """What a source has that keeps a directory for each partition, which another can go on with.
+
+    With scope SHARED that is another worker's partition from then on. With LOCAL each worker takes
+    things in. What one has left is read to its end by another: `Source.open` gets a partition that
+    is in `SourceContext.left`, for which nothing is taken in.
+    """
+
+    def journal(self, partition: str) -> str:
+        """The name of the directory of *partition* in `SourceContext.directory`."""
+
+    async def check_moved(self, partition: str, position: Any, context: SourceContext) -> None:
+        """Raise WallaroodError if it cannot be opened here. Nothing is taken in."""
+
+    def take_clients(self, own: str, left: str) -> None:
+        """With LOCAL, in a thread: note in directory *own* what *left* tells of clients."""
 
 
 class Discovering(Protocol):

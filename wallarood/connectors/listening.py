@@ -14,6 +14,9 @@ BIND_WAIT_S = 30.0
 """How long a source that has run here before waits for its port: a process that hung and was
 replaced has it until it ends."""
 BIND_AGAIN_S = 1.0
+CHECK_S = 5.0
+"""How long a port may be in use that is to be listened on: its worker may be on this host, too."""
+CHECK_AGAIN_S = 0.1
 KEEPALIVE_S = 30
 """A client that was silent for so long is asked whether it is still there."""
 
@@ -47,6 +50,22 @@ async def listening(address: Address, name: str, *, wait_s: float) -> socket.soc
     return listener
 
 
+async def check_listening(address: Address, name: str) -> None:
+    """Raises CannotCreateError: a source of this worker could not listen on *address*."""
+    if listeners.held(listeners.source_name(name), address.host, address.port):
+        return
+    until = trio.current_time() + CHECK_S
+    while True:
+        try:
+            _new_listener(address).close()
+            return
+        except OSError as error:
+            reason = error.strerror or str(error)
+            if error.errno != errno.EADDRINUSE or trio.current_time() >= until:
+                raise CannotCreateError(f"source cannot listen on {address}: {reason}") from error
+        await trio.sleep(CHECK_AGAIN_S)
+
+
 def address_of(listener: socket.socket) -> Address:
     """Where clients connect to."""
     host, port = listener.getsockname()[:2]
@@ -67,9 +86,12 @@ def _listener(address: Address, name: str) -> socket.socket:
     if held:
         listener = held[0]
     else:
-        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-        where = (address.host, address.port)
-        listener = socket.create_server(where, family=family, backlog=128)
+        listener = _new_listener(address)
         listeners.hold(name, [listener])
     listener.setblocking(False)
     return listener
+
+
+def _new_listener(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    return socket.create_server((address.host, address.port), family=family, backlog=128)

@@ -36,10 +36,16 @@ class Routing(Enum):
 
 @attrs.frozen
 class SourcePartition:
-    """One independently readable part of a source (a file, a listener) and who reads it."""
+    """One independently readable part of a source (a file, a listener) and who reads it.
+
+    `left_by` is the worker whose journal it is, which `worker` reads to its end since that one is
+    gone: it was the partition `was` there. Both are empty otherwise.
+    """
 
     partition: str
     worker: WorkerName
+    left_by: WorkerName = attrs.field(default="", metadata=SINCE_CHANGES)
+    was: str = attrs.field(default="", metadata=SINCE_CHANGES)
 
 
 @attrs.frozen

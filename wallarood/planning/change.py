@@ -2,10 +2,10 @@
 # Theory of operation
 # ===================
 # The stages of an application follow from the application alone, so a stage has the same number in
-# both topologies, and only its place changes. What a worker has on its own disk alone cannot move:
-# the journal of what a source has accepted, and files that no other worker can read. A worker that
-# has such a thing may leave only when nothing of it is left to read, which the checkpoint says; a
-# journal is never at its end, since its source accepts more until it is closed.
+# both topologies, and only its place changes. A journal of what a source has accepted goes with its
+# partition, see `wallarood.planning.journals`. What no other worker can read cannot move: local
+# files, and the journal of a pipe. A worker that has such a thing may leave only when nothing of it
+# is left to read, which the checkpoint says; the journal of a pipe is never at its end.
 
 from collections.abc import Collection
 
@@ -14,8 +14,9 @@ import attrs
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import WorkerName
 from wallarood.model.pipeline import Application, StepKind
-from wallarood.model.topology import Stage, StageKind, Topology
-from wallarood.planning.plan import LOCAL, plan, stays
+from wallarood.model.topology import SourcePartition, Stage, StageKind, Topology
+from wallarood.planning.journals import LOCAL, is_journalled, stays
+from wallarood.planning.plan import plan
 
 
 @attrs.frozen
@@ -89,6 +90,8 @@ def _check_leavers(
                 "form a new one if that worker must go"
             )
         for each in stage.source_partitions:
+            if is_journalled(step):
+                break
             if each.worker not in workers and stays(step, each.partition):
                 raise RefusedError(
                     f"{each.worker} cannot leave: source {step.name!r} reads {each.partition} "
@@ -104,7 +107,8 @@ def left_behind(
     found = []
     for stage in previous.stages:
         step = application.step(stage.steps[0])
-        if step.kind is StepKind.SOURCE and step.connector.scope.value == LOCAL:
+        is_local = step.kind is StepKind.SOURCE and step.connector.scope.value == LOCAL
+        if is_local and not is_journalled(step):
             found += [
                 (each.worker, step.name, each.partition)
                 for each in stage.source_partitions
@@ -158,16 +162,22 @@ def _moved_slots(before: Stage, after: Stage) -> list[Move]:
 
 
 def _moved_partitions(before: Stage, after: Stage) -> list[Move]:
-    readers = {each.partition: each.worker for each in before.source_partitions}
     moved: dict[tuple[WorkerName, WorkerName], list[str]] = {}
     for each in after.source_partitions:
-        source = readers[each.partition]
-        if each.worker in _readers_of(before, each.partition):
-            continue
-        moved.setdefault((source, each.worker), []).append(each.partition)
+        was = _moved_from(each, before, after)
+        if was is not None:
+            moved.setdefault((was.worker, each.worker), []).append(was.partition)
     return [Move(after.index, *ways, partitions=tuple(names)) for ways, names in moved.items()]
 
 
-def _readers_of(stage: Stage, partition: str) -> set[WorkerName]:
-    """Local partitions of one name may be read on several workers."""
-    return {each.worker for each in stage.source_partitions if each.partition == partition}
+def _moved_from(partition: SourcePartition, before: Stage, after: Stage) -> SourcePartition | None:
+    """What *partition* was on another worker; None: it is here still, or new."""
+    same = [each for each in before.source_partitions if each.partition == partition.partition]
+    if partition.left_by and not same:
+        return SourcePartition(partition.was, partition.left_by)
+    # Local partitions of one name may be read on several workers, and on a new one as well.
+    stays_there = {(each.partition, each.worker) for each in after.source_partitions}
+    if any(each.worker == partition.worker for each in same):
+        return None
+    gone = [each for each in same if (each.partition, each.worker) not in stays_there]
+    return gone[0] if gone else None

@@ -17,7 +17,8 @@
 #
 # Where there is a topology already, as much stays as can. A single stage stays where it is, unless
 # its worker goes; slots, and partitions that any worker can read, move only as far as equal shares
-# ask for. Nothing is listed again.
+# ask for. Nothing is listed again. What has a journal moves only if its worker goes; of sources
+# that listen on every worker see `wallarood.planning.journals`.
 
 from collections.abc import Iterable, Mapping
 
@@ -28,11 +29,15 @@ from wallarood.model.messages import Listing
 from wallarood.model.pipeline import Application, Step, StepKind
 from wallarood.model.topology import Edge, Routing, SourcePartition, Stage, StageKind, Topology
 from wallarood.planning.coalesce import Chain, coalesce, consumers
+from wallarood.planning.journals import (
+    LOCAL,
+    left_behind_by,
+    listens_everywhere,
+    new_listeners,
+    stays,
+)
 from wallarood.planning.listings import Listings, check_size
 from wallarood.planning.partitions import assign
-
-LOCAL = "local"
-"""The value of `wallarood.app.connector.Scope.LOCAL`."""
 
 
 def plan(
@@ -55,7 +60,15 @@ def plan(
     """
     check_size(listings)
     before = _by_head(previous, former)
-    planner = _Planner(application, workers, listings, dict.fromkeys(workers, 0), before)
+    planner = _Planner(
+        application,
+        workers,
+        listings,
+        load=dict.fromkeys(workers, 0),
+        previous=before,
+        epoch=epoch,
+        ring=previous.workers if previous is not None else (),
+    )
     for stage in before.values():
         if planner.is_single_here(stage):
             planner.load[stage.workers[0]] += 1
@@ -79,6 +92,9 @@ class _Planner:
     listings: Listings
     load: dict[WorkerName, int]
     previous: Mapping[str, Stage]
+    epoch: int
+    ring: tuple[WorkerName, ...]
+    """The workers of the previous topology."""
     stages: list[Stage] = attrs.field(factory=list)
     edges: list[Edge] = attrs.field(factory=list)
     stage_of: dict[str, int] = attrs.field(factory=dict)
@@ -160,9 +176,16 @@ class _Planner:
         )
 
     def _local(self, head: Step, before: Stage | None) -> tuple[SourcePartition, ...]:
-        """The partitions that each worker has found itself; those of a worker that goes, go."""
+        """The partitions that each worker has found itself; those of a worker that goes, go.
+
+        But of one that listens its journal is read to its end, and who is new listens, too.
+        """
         if before is not None:
-            return tuple(each for each in before.source_partitions if each.worker in self.load)
+            kept = tuple(each for each in before.source_partitions if each.worker in self.load)
+            if not listens_everywhere(head):
+                return kept
+            left = left_behind_by(before, self.ring, self.workers, epoch=self.epoch)
+            return (*kept, *left, *new_listeners(head, kept, self.workers))
         return tuple(
             SourcePartition(each, worker)
             for worker, listings in self.listings
@@ -180,7 +203,11 @@ class _Planner:
         self, names: tuple[str, ...], before: Stage | None, *, head: Step
     ) -> tuple[SourcePartition, ...]:
         if before is not None:
-            free = [each for each in before.source_partitions if not stays(head, each.partition)]
+            free = [
+                each
+                for each in before.source_partitions
+                if each.worker not in self.load or not stays(head, each.partition)
+            ]
             readers = assign(len(free), self.workers, [each.worker for each in free])
             now = {each.partition: worker for each, worker in zip(free, readers, strict=True)}
             return tuple(
@@ -207,12 +234,6 @@ class _Planner:
         where = {worker for each in before for worker in each.workers}
         workers = tuple(worker for worker in self.workers if worker in where)
         return attrs.evolve(stage, workers=workers), Routing.FORWARD
-
-
-def stays(source: Step, partition: str) -> bool:
-    """Whether *partition*, or what was read of it, is on the disk of its worker alone."""
-    asked = getattr(source.connector, "stays", None)
-    return asked is not None and bool(asked(partition))
 
 
 def _goes_by_key(application: Application, chain: Chain) -> bool:

@@ -139,11 +139,11 @@ class StateDirectory:
 
         return FilesToCopy(self.cluster_path)
 
-    def copied_files(self, owner: WorkerName | None) -> "CopiedFiles":
+    def copied_files(self, owner: WorkerName | None, *, layout: int = 0) -> "CopiedFiles":
         """The copies here of what those of *owner* keep; None: what those here keep."""
-        from wallarood.storage.copies.copied_files import CopiedFiles  # noqa: PLC0415
+        from wallarood.storage.copies.copied_files import copies_in  # noqa: PLC0415
 
-        return CopiedFiles(self.cluster_path / f"replicas/{owner}" if owner else self.cluster_path)
+        return copies_in(self.cluster_path, owner, layout)
 
     def load_record(self) -> ClusterRecord | None:
         """The record, or a later one in the checkpoints. Raises DamagedStateError."""

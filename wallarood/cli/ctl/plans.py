@@ -84,8 +84,14 @@ def _moves(plan: Mapping[str, Any]) -> Iterator[str]:
     for move in plan["moves"]:
         what = f"{move['slots']} slots" if move["slots"] else "all of it"
         if move["partitions"]:
-            what = f"{len(move['partitions'])} partitions"
+            what = _partitions(move)
         yield f"  {move['stage']}: {what} from {move['from']} to {move['to']}{_amount(move)}"
+
+
+def _partitions(move: Mapping[str, Any]) -> str:
+    if move.get("journals"):
+        return f"the journal of {', '.join(move['partitions'])}"
+    return f"{len(move['partitions'])} partitions"
 
 
 def _amount(has: Mapping[str, Any]) -> str:

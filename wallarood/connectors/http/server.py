@@ -91,7 +91,8 @@ class Desk:
     def _is_repeated(self, name: str, body: bytes) -> bool:
         if name in self._arriving:
             raise RefusedError(409, "a request of this name is under way", ("Retry-After", "1"))
-        known = self.intake.journal.highest.get(name)
+        journal = self.intake.journal
+        known = journal.highest.get(name, journal.inherited.get(name))
         if known is not None and known != digest(body):
             raise RefusedError(422, f"another body had the same {self.name_header}")
         return known is not None

@@ -1,6 +1,5 @@
 """A source that takes HTTP requests, as webhooks are."""
 
-import os
 from collections.abc import Sequence
 from typing import Any, Generic, Literal, TypeVar, Unpack, overload
 
@@ -15,7 +14,9 @@ from wallarood.connectors.http.options import OWNER, RequestOptions, Requests
 from wallarood.connectors.http.server import Desk, Server
 from wallarood.connectors.journal.files import check_journals
 from wallarood.connectors.journal.intake import Intake, open_intake
+from wallarood.connectors.journal.left import directory_of, open_left, take_clients
 from wallarood.connectors.listening import BIND_WAIT_S, listening
+from wallarood.connectors.moved import check_moved
 from wallarood.connectors.values import ValueFormat, decoder_of, record_of
 from wallarood.model.errors import ApplicationError, UsageError
 from wallarood.model.ids import Address, parse_address
@@ -160,6 +161,16 @@ class HttpSource(Generic[T_co]):
         """See `Source`: its journal is on the disk of its worker."""
         return True
 
+    def journal(self, partition: str) -> str:
+        """See `Journalled.journal`."""
+        return directory_of(partition)
+
+    async def check_moved(self, partition: str, position: Any, context: SourceContext) -> None:
+        """See `Journalled.check_moved`."""
+        await check_moved(self.address, partition, position, context=context)
+
+    take_clients = staticmethod(take_clients)
+
     def size_bytes(self, partition: str) -> int | None:  # noqa: ARG002
         """See `Source.size_bytes`."""
         return None
@@ -185,7 +196,9 @@ class HttpSource(Generic[T_co]):
             place=str(self.address),
             record_bytes_max=record_bytes_max,
         )
-        name = partition.replace(os.sep, "_")
+        if partition in context.left:
+            return await open_left(partition, position, context, decode=form.again)
+        name = directory_of(partition)
         was_here = await trio.Path(context.directory, name).exists()
         intake = await open_intake(
             context,

@@ -28,6 +28,7 @@ import structlog
 
 from wallarood.app.connector import Copied
 from wallarood.connectors.journal.blocks import Block, Entry, TornError, blocks, packed
+from wallarood.connectors.journal.clients import inherited_in
 from wallarood.disk.durable import sync_directory, write_all
 from wallarood.model.errors import CannotCreateError, DamagedStateError
 
@@ -43,8 +44,9 @@ class Journal:
     """An open journal in *directory*. Calls block; they come from one thread at a time.
 
     `first` and `next` bound the entries that are here. `highest` has the highest sequence number of
-    each client. Reaching *bytes_max* makes it `full`; that is for the owner to heed. What was added
-    counts as durable when it is *copied*, too.
+    each client, `inherited` those that workers had which are gone. Reaching *bytes_max* makes it
+    `full`; that is for the owner to heed. What was added counts as durable when it is *copied*,
+    too.
     """
 
     directory: Path
@@ -52,6 +54,7 @@ class Journal:
     first: int = 0
     next: int = 0
     highest: dict[str, int] = attrs.field(factory=dict)
+    inherited: dict[str, int] = attrs.field(factory=dict)
     copied: Copied | None = None
     _sizes: dict[int, int] = attrs.field(factory=dict)
     _file: int | None = None
@@ -211,6 +214,7 @@ def open_journal(directory: Path, bytes_max: int, copied: Copied | None = None) 
     for path, after in zip_longest(paths, paths[1:]):
         _take_in(journal, path, after)
     journal.first = min(journal._sizes, default=0)
+    journal.inherited = inherited_in(directory)
     return journal
 
 
@@ -218,6 +222,10 @@ def check_journal(directory: Path) -> list[str]:
     """What is damaged in the journal in *directory*, which is only read; each in words."""
     problems = []
     expected = None
+    try:
+        inherited_in(directory)
+    except (DamagedStateError, CannotCreateError) as error:
+        problems.append(error.message)
     for path in sorted(directory.glob(f"*{SUFFIX}")):
         first = int(path.stem)
         if expected is not None and first != expected:

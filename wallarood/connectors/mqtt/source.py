@@ -12,6 +12,7 @@ from wallarood.app.functions.declared import OnError
 from wallarood.app.functions.declaring import policy_of
 from wallarood.connectors.journal.files import check_journals
 from wallarood.connectors.journal.intake import open_intake
+from wallarood.connectors.journal.left import check_journal_at, directory_of
 from wallarood.connectors.live.form import ValueForm
 from wallarood.connectors.mqtt.broker import Broker
 from wallarood.connectors.mqtt.following import Subscription, Topics
@@ -202,6 +203,12 @@ class MqttSource(Generic[T_co]):
     def stays(self, partition: str) -> bool:  # noqa: ARG002
         """See `Source`: its journal is on the disk of its worker."""
         return True
+
+    def journal(self, partition: str) -> str:
+        """See `Journalled.journal`."""
+        return directory_of(partition)
+
+    check_moved = staticmethod(check_journal_at)
 
     def size_bytes(self, partition: str) -> int | None:  # noqa: ARG002
         """See `Source.size_bytes`."""

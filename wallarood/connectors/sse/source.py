@@ -17,6 +17,7 @@ from wallarood.connectors.http.client import connected
 from wallarood.connectors.http.url import Url
 from wallarood.connectors.journal.files import check_journals
 from wallarood.connectors.journal.intake import open_intake
+from wallarood.connectors.journal.left import check_journal_at, directory_of
 from wallarood.connectors.live.form import ValueForm
 from wallarood.connectors.sse.following import Events, SseMessage, subscribe
 from wallarood.connectors.values import ValueFormat, decoder_of, record_of
@@ -160,6 +161,12 @@ class SseSource(Generic[T_co]):
     def stays(self, partition: str) -> bool:  # noqa: ARG002
         """See `Source`: its journal is on the disk of its worker."""
         return True
+
+    def journal(self, partition: str) -> str:
+        """See `Journalled.journal`."""
+        return directory_of(partition)
+
+    check_moved = staticmethod(check_journal_at)
 
     def size_bytes(self, partition: str) -> int | None:  # noqa: ARG002
         """See `Source.size_bytes`."""

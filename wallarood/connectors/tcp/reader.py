@@ -37,7 +37,7 @@ class TcpReader:
     _cut: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.talk.begin(self.journal.highest)
+        self.talk.begin({**self.journal.inherited, **self.journal.highest})
 
     async def read(self) -> SourceBatch:
         """See `SourceReader.read`; there is no end.

@@ -9,7 +9,6 @@ position, which is the number of an entry. It is cut at committed checkpoints on
 no client is read from until that has happened.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack, overload
@@ -24,7 +23,9 @@ from wallarood.app.connector import Scope, SourceContext, SourceReader
 from wallarood.app.functions.declared import OnError
 from wallarood.app.functions.declaring import policy_of
 from wallarood.connectors.journal.files import check_journals, open_journal
+from wallarood.connectors.journal.left import LeftReader, directory_of, open_left, take_clients
 from wallarood.connectors.listening import BIND_WAIT_S
+from wallarood.connectors.moved import check_moved
 from wallarood.connectors.tcp.clients import listen
 from wallarood.connectors.tcp.reader import TcpReader
 from wallarood.connectors.tcp.talk import Framed, Lines, Talk
@@ -112,6 +113,16 @@ class TcpSource(Generic[T_co]):
         """See `Source`: its journal is on the disk of its worker."""
         return True
 
+    def journal(self, partition: str) -> str:
+        """See `Journalled.journal`."""
+        return directory_of(partition)
+
+    async def check_moved(self, partition: str, position: Any, context: SourceContext) -> None:
+        """See `Journalled.check_moved`."""
+        await check_moved(self.address, partition, position, context=context)
+
+    take_clients = staticmethod(take_clients)
+
     def size_bytes(self, partition: str) -> int | None:  # noqa: ARG002
         """See `Source.size_bytes`."""
         return None
@@ -175,6 +186,16 @@ class LineTcpSource:
         """See `Source`: its journal is on the disk of its worker."""
         return True
 
+    def journal(self, partition: str) -> str:
+        """See `Journalled.journal`."""
+        return directory_of(partition)
+
+    async def check_moved(self, partition: str, position: Any, context: SourceContext) -> None:
+        """See `Journalled.check_moved`."""
+        await check_moved(self.address, partition, position, context=context)
+
+    take_clients = staticmethod(take_clients)
+
     def size_bytes(self, partition: str) -> int | None:  # noqa: ARG002
         """See `Source.size_bytes`."""
         return None
@@ -215,10 +236,16 @@ async def _opened(
     *,
     context: SourceContext,
     talk: Talk,
-) -> TcpReader:
+) -> TcpReader | LeftReader:
     if not context.directory:
         raise ApplicationError(f"source {context.step!r} needs a state directory for its journal")
-    where = Path(context.directory) / partition.replace(os.sep, "_")
+    if partition in context.left:
+
+        def decode(payload: bytes) -> tuple[Any, int]:
+            return talk.decode(payload), 0
+
+        return await open_left(partition, position, context, decode=decode, times=False)
+    where = Path(context.directory) / directory_of(partition)
     wait_s = BIND_WAIT_S if await trio.Path(where).exists() else 0
     journal = await trio.to_thread.run_sync(
         open_journal, where, source.journal_bytes_max, context.copied

@@ -14,7 +14,7 @@
 # fire again.
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import compress, islice
 from operator import not_
 from typing import Any
@@ -191,6 +191,16 @@ def _time_in(chunk: bytes) -> int:
     clock = Clock()
     clock.decode(chunk)
     return clock.time
+
+
+def times_renamed(chunk: bytes, names: Mapping[str, str]) -> bytes:
+    """The times of a source on another worker, of those partitions that have new *names* here.
+
+    Those of any other are left out: one of this worker may have the same name.
+    """
+    watermark, rows = json.loads(chunk)
+    rows = {names[name]: row for name, row in rows.items() if name in names}
+    return json.dumps([watermark, rows]).encode()
 
 
 def _times_met(chunks: Sequence[bytes]) -> bytes:

@@ -138,12 +138,14 @@ class FilePiece(msgspec.Struct, frozen=True):
 
 
 class FilesWanted(msgspec.Struct, frozen=True):
-    """All copies are wanted that the receiver has of files of *owner*'s sources and sinks.
+    """The files are wanted of *owner*'s sources and sinks: its own, or the copies of them.
 
-    Answered by pieces of them, and `FilesSent` 0.
+    Only those below one of the paths *under*, unless there is none. Answered by pieces of them, and
+    `FilesSent` 0.
     """
 
     owner: WorkerName
+    under: tuple[str, ...] = ()
 
 
 class FileGone(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ import attrs
 import structlog
 import trio
 
+from wallarood.disk.incoming import IncomingFiles
 from wallarood.flow.state.state import State
 from wallarood.model.change import PartName
 from wallarood.model.errors import PeersGoneError, RemoteProtocolError, WallaroodError
@@ -98,6 +99,9 @@ class Collected:
     async def begin(self) -> None:
         """Begin to stage."""
         self.number = await self.stored(lambda store: store.begin())
+        whole = {each.part.number for each in self.worker.store.look_at_changes().staged}
+        incoming = IncomingFiles(self.worker.store.cluster_path)
+        await trio.to_thread.run_sync(incoming.forget, whole)
 
     async def add(self, name: str, chunks: Sequence[bytes]) -> None:
         """Write chunks of a computation."""

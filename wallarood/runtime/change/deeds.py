@@ -9,11 +9,13 @@ import trio
 
 from wallarood.control.change import effects as do
 from wallarood.control.change.events import VoteWritten
+from wallarood.disk.incoming import IncomingFiles
 from wallarood.disk.inherited import InheritedFiles
 from wallarood.model.change import Vote
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import RefusedError, WallaroodError
 from wallarood.runtime.change.ahead import copy_ahead
+from wallarood.runtime.change.sources.journals import put_in_place
 from wallarood.runtime.change.staging import stage
 from wallarood.runtime.ports import CheckpointStore
 from wallarood.runtime.store.calls import in_turn, stored, tell_line
@@ -92,6 +94,7 @@ async def _distrust(worker: Worker, turn: Turn, *, why: str) -> None:
 async def _unstage(worker: Worker, turn: Turn) -> None:
     """Forget what is staged. A worker without a cluster may not have opened it since its start."""
     staged = worker.store.look_at_changes().staged
+    await trio.to_thread.run_sync(IncomingFiles(worker.store.cluster_path).forget)
     of = staged[0].record.cluster_id if staged else None
     if of is None and worker.node.record is None:
         await worker.turns.run(turn, lambda: None)
@@ -107,8 +110,12 @@ async def _adopt(worker: Worker, turn: Turn, *, record: ClusterRecord) -> None:
         assert change is not None
         for name in change.lost_to(record.worker):
             InheritedFiles(worker.store.cluster_path).take(name, change.layout)
+        for staged in worker.store.look_at_changes().staged:
+            if staged.record.change == change:
+                put_in_place(worker, staged.record, staged.part.number)
         worker.store.save_record(worker.store.changes_in(store).adopt(record))
         tell_line(change.line, change.basis, before=line)
+        IncomingFiles(worker.store.cluster_path).forget()
         return kept
 
     epoch = record.topology.epoch

@@ -59,6 +59,10 @@ async def publish_left(
 
     Raises DamagedStateError or NeverTakenError: it can never be.
     """
+    record = worker.node.record
+    change = record.change if record is not None else None
+    if not restored.left and change is not None and restored.checkpoint == change.basis:
+        return  # what a second loss before the next checkpoint would be rebuilt from
     if not restored.left:
         await trio.to_thread.run_sync(InheritedFiles(worker.store.cluster_path).forget)
         return

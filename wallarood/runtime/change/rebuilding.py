@@ -10,7 +10,7 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 import trio
@@ -18,25 +18,22 @@ import trio
 from wallarood.control.change.effects import StageChange
 from wallarood.control.replicas.ring import keeper_of
 from wallarood.model.change import Change, PartName, Why
-from wallarood.model.errors import PeersGoneError, RemoteProtocolError
+from wallarood.model.errors import PeersGoneError
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages.replicas import (
     Chunk,
+    FilesWanted,
     PartHead,
     PartRefused,
     PartWanted,
     TransferHello,
 )
 from wallarood.planning.change import is_for_heirs
+from wallarood.runtime.change.fetching import fetched_again
 from wallarood.runtime.peers.transfer import fetch_files, fetch_part
 from wallarood.runtime.ports import ChangeStore
 from wallarood.runtime.worker import Worker
 
-FETCH_S = 60.0
-AGAIN_S = 0.5
-NOT_REACHED = (OSError, trio.TooSlowError, trio.BrokenResourceError, RemoteProtocolError)
-
-T = TypeVar("T")
 Stored = Callable[[Callable[[ChangeStore], Any]], Awaitable[Any]]
 
 log = structlog.get_logger(__name__)
@@ -66,7 +63,7 @@ async def rebuild(worker: Worker, wanted: StageChange, stored: Stored) -> Any:
         await stored(lambda store: store.put_chunks(chunks))
 
     limit = worker.settings.links.frame_bytes_max
-    head = await _again(
+    head = await fetched_again(
         keeper,
         lambda: fetch_part(
             worker.dial_data(member.data),
@@ -79,12 +76,12 @@ async def rebuild(worker: Worker, wanted: StageChange, stored: Stored) -> Any:
     if isinstance(head, PartRefused):
         raise PeersGoneError(f"{keeper} has no copy of what {name} had: {head.reason}")
     files = worker.store.copied_files(None)
-    await _again(
+    await fetched_again(
         keeper,
         lambda: fetch_files(
             worker.dial_data(member.data),
             hello,
-            name,
+            FilesWanted(name),
             take=lambda pieces: trio.to_thread.run_sync(files.write, pieces),
             frame_bytes_max=limit,
         ),
@@ -97,20 +94,6 @@ async def rebuild(worker: Worker, wanted: StageChange, stored: Stored) -> Any:
 
 def _put(manifest: Any, layout: int, store: ChangeStore) -> None:
     store.put_part(manifest, layout)
-
-
-async def _again(keeper: WorkerName, fetch: Callable[[], Awaitable[T]]) -> T:
-    """Fetch until it is there. Raises PeersGoneError: it does not come for long."""
-    until = trio.current_time() + FETCH_S
-    while True:
-        try:
-            return await fetch()
-        except NOT_REACHED as error:
-            reason = str(error) or type(error).__name__
-            if trio.current_time() > until:
-                raise PeersGoneError(f"{keeper} does not hand over its copy: {reason}") from error
-            log.debug("a copy is not handed over yet", peer=keeper, reason=reason)
-            await trio.sleep(AGAIN_S)
 
 
 def without_lost_output(worker: Worker, manifest: Any) -> Any:

@@ -20,11 +20,11 @@ from wallarood.control.change.events import ChangeStaged, StagingFailed
 from wallarood.control.replicas.ring import keeper_of
 from wallarood.flow.state.at_once import AtOnce
 from wallarood.flow.state.keyed import KeyedState
-from wallarood.flow.state.moving import Choice, as_base, met, put_together
+from wallarood.flow.state.moving import Choice, as_base, met, put_together, times_renamed
 from wallarood.model.change import Change, PartName
 from wallarood.model.checkpoint import FIRST_CHECKPOINT
 from wallarood.model.errors import DamagedStateError, WallaroodError
-from wallarood.model.ids import WorkerName
+from wallarood.model.ids import Member, WorkerName
 from wallarood.model.staging import StagedChain, StagedChange, StagedPart
 from wallarood.runtime.change.collecting import (
     Collected,
@@ -35,9 +35,11 @@ from wallarood.runtime.change.collecting import (
 )
 from wallarood.runtime.change.inheriting import left_sinks
 from wallarood.runtime.change.kept import Kept, KeptState
-from wallarood.runtime.change.opening import open_gained
 from wallarood.runtime.change.rebuilding import rebuild, replaces
-from wallarood.runtime.change.takeover import How, Part, Position, Takeover
+from wallarood.runtime.change.sources.journals import Journals
+from wallarood.runtime.change.sources.opening import open_gained
+from wallarood.runtime.change.sources.reading import Position
+from wallarood.runtime.change.takeover import How, Part, Takeover
 from wallarood.runtime.change.versions import former_names
 from wallarood.runtime.worker import Worker
 
@@ -119,8 +121,13 @@ class _Staging:
         await all_of(partial(self._fetch, name) for name in self.takeover.others)
         had = {name: _positions_in(head) for name, head in self.heads.items()}
         self.takeover.check_leavers(had)
-        positions = self.takeover.positions(had)
+        reading = self.takeover.reading
+        positions = reading.positions(had)
         await open_gained(self.worker, self.takeover, positions, cluster_id=cluster_id)
+        number = self.collected.number
+        journals = Journals(self.worker, reading, cluster_id, number=number, ask=self._keeper_of)
+        await journals.fetch()
+        await journals.check(positions)
         chains = [await self._chain_of(part) for part in self.takeover.parts()]
         writers = (own or {}).get("sinks", ())
         self.takeover.check_sinks(writers)
@@ -129,7 +136,6 @@ class _Staging:
             for step, state, unpublished in writers
             if self.takeover.keeps_sink(step)
         ]
-        number = self.collected.number
         left = tuple(left_sinks(self.change, self.takeover, self.heads))
         of_basis = tuple(positions), tuple(sinks), tuple(chains)
         staged = StagedChange(
@@ -147,15 +153,22 @@ class _Staging:
 
     async def _fetch(self, name: WorkerName) -> None:
         """Fetch what *name* brings. Raises PeersGoneError: it does not answer for long."""
+        collector = Collector(self.collected, name)
+        part, wanted = self._part_of(name), self.takeover.wanted_of(name)
+        head = await collector.fetch(self._keeper_of(name), part, wanted)
+        self.heads[name] = head.manifest
+        for computation, chunks in collector.brought.items():
+            names = self.takeover.reading.times_from(name, computation)
+            self.brought.setdefault(computation, []).extend(
+                chunks if names is None else [times_renamed(each, names) for each in chunks]
+            )
+
+    def _keeper_of(self, name: WorkerName) -> Member:
+        """Who is asked for what *name* had: itself, or who has the copies."""
         me, members = self.worker.member, {each.name: each for each in self.wanted.old_members}
         keeper = keeper_of(members[name], self.wanted.previous.workers, self.change)
         members |= {each.name: each for each in (*self.change.members, me)}  # where they are now
-        collector = Collector(self.collected, name)
-        part, wanted = self._part_of(name), self.takeover.wanted_of(name)
-        head = await collector.fetch(members[keeper], part, wanted)
-        self.heads[name] = head.manifest
-        for computation, chunks in collector.brought.items():
-            self.brought.setdefault(computation, []).extend(chunks)
+        return members[keeper]
 
     def _part_of(self, name: WorkerName) -> PartName:
         layout, basis = self.wanted.previous.epoch, self.change.basis

@@ -22,19 +22,13 @@ from wallarood.flow.compile import make_states
 from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.state.moving import is_by_key
 from wallarood.flow.state.state import State
-from wallarood.flow.steps.timed import OF_CLOCKS
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages.replicas import Slots
 from wallarood.model.pipeline import Application
 from wallarood.model.topology import Stage, StageKind, Topology
 from wallarood.planning.change import left_behind
-from wallarood.planning.dealing import reader_of
-from wallarood.planning.plan import LOCAL
-from wallarood.runtime.dataflow.tasks.source_task import LISTING
-
-Position = tuple[str, str, Any, bool]
-"""Source, partition, position, whether it has ended: as a manifest has it."""
+from wallarood.runtime.change.sources.reading import Position, Reading
 
 
 class How(Enum):
@@ -93,6 +87,13 @@ class Takeover:
     """Of a new version: the former name of each step that goes on."""
 
     @property
+    def reading(self) -> Reading:
+        """The same, as it concerns sources."""
+        return Reading(
+            self.application, self.previous, self.topology, self.worker, former=self.former
+        )
+
+    @property
     def others(self) -> tuple[WorkerName, ...]:
         """The other workers of the epoch before: each is asked."""
         return tuple(each for each in self.previous.workers if each != self.worker)
@@ -119,18 +120,9 @@ class Takeover:
             if part.how is How.BY_SLOT and owner in part.gained
         )
 
-    def _was(self, name: str) -> str:
-        """The former name of a step or of its clock; empty: it is new."""
-        if self.former is None:
-            return name
-        step = name.removeprefix(OF_CLOCKS)
-        was = self.former.get(step, "")
-        return f"{name[: len(name) - len(step)]}{was}" if was else ""
-
     def before(self, name: str) -> Stage | None:
-        """The stage of the epoch before that has had a step, or its clock; None: it is new."""
-        was = self._was(name).removeprefix(OF_CLOCKS)
-        return next((each for each in self.previous.stages if was in each.steps), None)
+        """See `Reading.before`."""
+        return self.reading.before(name)
 
     def _part(self, state: State, stage: Stage) -> Part:
         before = self.before(state.computation)
@@ -169,7 +161,7 @@ class Takeover:
                 f"the state of {state.computation!r} would have to move between workers: keep the "
                 "steps before it as they are, or drop it"
             )
-        was, source = self._was(state.computation), self.application.step(stage.steps[0])
+        was, source = self.reading.was(state.computation), self.application.step(stage.steps[0])
         if source.is_watched and was != state.computation and not is_by_key(state):
             # Who reads a partition follows from the name of its source, and its time goes with it.
             others = tuple(each for each in before.workers if each != self.worker)
@@ -200,63 +192,7 @@ class Takeover:
         what += [f"the state of {', '.join(map(repr, whole))}"] if whole else []
         return f"moving {' and '.join(what)} to {self.worker}" if what else ""
 
-    # ---- sources and sinks -----------------------------------------------------------------------
-
-    def positions(self, had: Mapping[WorkerName, Sequence[Position]]) -> list[Position]:
-        """Where the partitions stand that are read here, of what each worker *had*."""
-        found: list[Position] = []
-        for stage in self.topology.stages_on(self.worker):
-            if stage.kind is StageKind.SOURCE:
-                found += [(stage.steps[0], *each[1:]) for each in self._positions_of(stage, had)]
-        return found
-
-    def _positions_of(
-        self, stage: Stage, had: Mapping[WorkerName, Sequence[Position]]
-    ) -> list[Position]:
-        step, was = self.application.step(stage.steps[0]), self._was(stage.steps[0])
-        before = self.before(stage.steps[0])
-        if before is None:
-            return []
-        own = [each for each in had.get(self.worker, ()) if each[0] == was]
-        if step.connector.scope.value == LOCAL:
-            return own
-        all_of_it = {
-            (owner, each[1]): each
-            for owner in before.workers
-            for each in had.get(owner, ())
-            if each[0] == was
-        }
-        if step.is_watched:
-            here = [
-                each
-                for (_, name), each in all_of_it.items()
-                if name != LISTING and reader_of(step.name, name, stage.workers) == self.worker
-            ]
-            unlisted = [each for (_, name), each in all_of_it.items() if name == LISTING]
-            return [*here, *unlisted[:1]]
-        readers = {each.partition: each.worker for each in before.source_partitions}
-        return [
-            all_of_it[readers[each.partition], each.partition]
-            for each in stage.source_partitions
-            if each.worker == self.worker and (readers[each.partition], each.partition) in all_of_it
-        ]
-
-    def gained_partitions(self) -> set[tuple[str, str]]:
-        """The (source, partition) that others read before, of those the topology names."""
-        found = set()
-        for stage in self.topology.stages_on(self.worker):
-            before = self.before(stage.steps[0])
-            if before is None:
-                continue
-            had = {
-                each.partition for each in before.source_partitions if each.worker == self.worker
-            }
-            found |= {
-                (stage.steps[0], each.partition)
-                for each in stage.source_partitions
-                if each.worker == self.worker and each.partition not in had
-            }
-        return found
+    # ---- sinks -----------------------------------------------------------------------
 
     def keeps_sink(self, step: str) -> bool:
         """Whether the writer of the sink *step* here goes on."""

@@ -18,6 +18,7 @@ from wallarood.runtime.dataflow.build.wiring import Wiring
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox
+from wallarood.runtime.dataflow.left import forget_left
 from wallarood.runtime.dataflow.part_collector import PartCollector
 from wallarood.runtime.dataflow.tasks.sink_task import SinkTask
 from wallarood.runtime.dataflow.tasks.source_task import SourceTask
@@ -224,6 +225,9 @@ class Job:
             await source.committed(
                 {each.partition: each.position for each in positions if each.source == source.step}
             )
+            if source.context.left:
+                of_it = (each for each in positions if each.source == source.step)
+                await forget_left(source, [each.partition for each in of_it if each.ended])
         for old in [each for each in self.positions if each <= number]:
             del self.positions[old]
 

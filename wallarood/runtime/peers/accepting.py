@@ -7,6 +7,8 @@ import attrs
 from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.messages.replicas import (
     Chunk,
+    FilePiece,
+    FilesWanted,
     PartHead,
     PartWanted,
     ReplicaHello,
@@ -67,7 +69,12 @@ async def _serve_transfer(worker: Worker, came: Greeted, hello: TransferHello) -
         of_all = (worker.store, record, worker.application, change.gone)
         return Exporter(*of_all, job, change.resting).read(wanted)
 
-    await serve_parts(conversation, read, lambda owner: worker.store.copied_files(owner).pieces())
+    def files(wanted: FilesWanted) -> Iterator[FilePiece]:
+        own = wanted.owner == worker.member.name
+        copied = worker.store.copied_files(None if own else wanted.owner, layout=hello.epoch)
+        return copied.pieces(wanted.under)
+
+    await serve_parts(conversation, read, files)
 
 
 def check_certified(came: Greeted, name: str) -> None:

@@ -47,8 +47,8 @@ class CopiedFiles(Protocol):
     def states(self) -> tuple[FileState, ...]:
         """The files that are here."""
 
-    def pieces(self) -> Iterator[FilePiece]:
-        """All that is here, for another disk."""
+    def pieces(self, under: tuple[str, ...] = ()) -> Iterator[FilePiece]:
+        """All that is here below one of the paths *under*, for another disk."""
 
     def write(self, changes: Iterable[FilePiece | FileGone]) -> None:
         """Carry out *changes*."""

@@ -14,7 +14,6 @@ import trio
 
 from wallarood.model.change import PartName
 from wallarood.model.errors import RemoteProtocolError, WallaroodError
-from wallarood.model.ids import WorkerName
 from wallarood.model.messages.replicas import (
     LAST,
     Chunk,
@@ -42,8 +41,8 @@ TAKEN_S = 300.0
 
 ReadPart: TypeAlias = Callable[[PartWanted], tuple[PartHead, Chunks]]
 """What reads a part from a store; it blocks. Raises WallaroodError: it has none, or cannot."""
-ReadFiles: TypeAlias = Callable[[WorkerName], Iterable[FilePiece]]
-"""What reads the copies of a worker's files; it blocks. Raises WallaroodError."""
+ReadFiles: TypeAlias = Callable[[FilesWanted], Iterable[FilePiece]]
+"""What reads a worker's files, or their copies; it blocks. Raises WallaroodError."""
 Take: TypeAlias = Callable[[PartHead, list[Chunk]], Awaitable[None]]
 """What takes chunks of a part; at least once, with none if it has none."""
 
@@ -62,7 +61,7 @@ async def serve_parts(
     async def answer() -> None:
         async for wanted in wanted_out:
             if isinstance(wanted, FilesWanted):
-                await _send_files(conversation, files, wanted.owner)
+                await _send_files(conversation, files, wanted)
                 continue
             try:
                 head, chunks = await trio.to_thread.run_sync(read, wanted)
@@ -108,9 +107,9 @@ async def fetch_part(
 
 
 async def _send_files(
-    conversation: Conversation, read: ReadFiles | None, owner: WorkerName
+    conversation: Conversation, read: ReadFiles | None, wanted: FilesWanted
 ) -> None:
-    pieces = iter(read(owner) if read is not None else ())
+    pieces = iter(read(wanted) if read is not None else ())
     while (piece := await trio.to_thread.run_sync(next, pieces, None)) is not None:
         await conversation.say(piece)
     await conversation.say(FilesSent(0))
@@ -119,19 +118,19 @@ async def _send_files(
 async def fetch_files(
     dialled: AbstractAsyncContextManager[DataChannel],
     hello: TransferHello,
-    owner: WorkerName,
+    wanted: FilesWanted,
     *,
     take: Callable[[list[FilePiece]], Awaitable[None]],
     frame_bytes_max: int,
 ) -> None:
-    """Fetch the copies of *owner*'s files over *dialled*, handing them to *take* as they come.
+    """Fetch a worker's files over *dialled*, handing them to *take* as they come.
 
     Raises as `fetch_part`.
     """
     async with dialled as channel:
         conversation = Conversation(channel, FrameDecoder(frame_bytes_max))
         await conversation.say(hello)
-        await conversation.say(FilesWanted(owner))
+        await conversation.say(wanted)
         while not isinstance(message := await _hear(conversation), FilesSent):
             if not isinstance(message, FilePiece):
                 raise RemoteProtocolError(f"expected a piece of a file, found {message!r:.200}")

@@ -14,7 +14,9 @@ import attrs
 from xxhash import xxh3_64, xxh3_64_intdigest
 
 from wallarood.disk.durable import sync_directory, write_all
+from wallarood.disk.inherited import InheritedFiles
 from wallarood.model.errors import CannotCreateError, RemoteProtocolError
+from wallarood.model.ids import WorkerName
 from wallarood.model.messages.replicas import FileGone, FilePiece, FileState
 
 KINDS = ("sources", "sinks", "heirs")
@@ -42,10 +44,15 @@ class CopiedFiles:
         except OSError as error:
             raise CannotCreateError(f"{self.root}: {error.strerror}") from error
 
-    def pieces(self) -> Iterator[FilePiece]:
-        """All that is here, for another disk. Raises CannotCreateError."""
+    def pieces(self, under: tuple[str, ...] = ()) -> Iterator[FilePiece]:
+        """All that is here below one of the paths *under*, for another disk; with none, all of it.
+
+        Raises CannotCreateError.
+        """
         try:
             for name, _ in files_in(self.root):
+                if under and not name.startswith(under):
+                    continue
                 with (self.root / name).open("rb") as file:
                     yield FilePiece(name, 0, b"")
                     while data := file.read(PIECE_BYTES):
@@ -108,6 +115,17 @@ class CopiedFiles:
 
     def _above(self, path: Path) -> list[Path]:
         return [each for each in path.parents if each.is_relative_to(self.root.parent.parent)]
+
+
+def copies_in(cluster: Path, owner: WorkerName | None, layout: int) -> CopiedFiles:
+    """Those in the directory of a cluster of *owner*'s files; None: of this worker's own.
+
+    Where this worker is the heir of *owner* as it was in epoch *layout*, they have been moved.
+    """
+    if owner is None:
+        return CopiedFiles(cluster)
+    moved = InheritedFiles(cluster).of(owner, layout)
+    return CopiedFiles(moved if moved.exists() else cluster / "replicas" / owner)
 
 
 def files_in(root: Path) -> list[tuple[str, int]]:

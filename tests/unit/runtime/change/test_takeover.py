@@ -122,7 +122,7 @@ def test_each_partition_is_read_on_by_one_worker_from_where_it_stood(
         worker: at(tuple(each.partition for each in readers if each.worker == worker))
         for worker in before
     }
-    found = [position for each in everybody for position in each.positions(had)]
+    found = [position for each in everybody for position in each.reading.positions(had)]
     assert sorted(found, key=str) == sorted(at(FILES), key=str)
 
 
@@ -134,7 +134,7 @@ def test_of_a_watched_source_each_known_partition_is_read_on_once(
     had[before[0]] = [*had[before[0]], ("lines", LISTING, None, False)]
     found: list[Position] = []
     for each in takeovers(application(Watched([])), before, after):
-        mine = each.positions(had)
+        mine = each.reading.positions(had)
         assert ("lines", LISTING, None, False) in mine
         found += [position for position in mine if position[1] != LISTING]
     assert sorted(found, key=str) == sorted(at(FILES), key=str)
@@ -144,7 +144,7 @@ def test_local_partitions_stay_and_a_worker_that_has_not_read_them_cannot_leave(
     app = application(Listed([], names=FILES, scope=Scope.LOCAL))
     (alpha,) = takeovers(app, NAMES[:2], NAMES[:1])
     had = {"alpha": at(FILES), "beta": at(FILES)}
-    assert alpha.positions(had) == at(FILES)
+    assert alpha.reading.positions(had) == at(FILES)
     with pytest.raises(RefusedError, match="beta cannot leave yet: source 'lines' has not read f0"):
         alpha.check_leavers(had)
     had["beta"] = [(source, name, position, True) for source, name, position, _ in at(FILES)]
@@ -237,7 +237,7 @@ def test_a_renamed_source_is_read_on_by_its_former_readers(workers: tuple[str, .
         for worker in workers
     }
     for each in everybody:
-        assert each.positions(had) == [("texts", *one[1:]) for one in had[each.worker]]
+        assert each.reading.positions(had) == [("texts", *one[1:]) for one in had[each.worker]]
 
 
 @given(groups)
@@ -245,7 +245,7 @@ def test_a_renamed_source_that_is_watched_is_read_on_once(workers: tuple[str, ..
     had = {worker: at(FILES[place :: len(workers)]) for place, worker in enumerate(workers)}
     found: list[Position] = []
     for each in upgrades(application(Watched([])), newer(Watched([])), workers):
-        found += each.positions(had)
+        found += each.reading.positions(had)
     assert sorted(found, key=str) == sorted(at(FILES, "texts"), key=str)
 
 

@@ -50,6 +50,11 @@ def source_task_of(job: Job, plan: Plan, stage: Stage, *, pace: Pace | None) -> 
             appeared=was_listed(plan.restored, step.name),
             stamps=stamping.source_time is not None,
             copied=plan.copied,
+            left=tuple(
+                each.partition
+                for each in stage.source_partitions
+                if each.left_by and each.worker == worker
+            ),
         ),
         is_mine=readers_rule(step, stage, worker),
         source_time=stamping.source_time,

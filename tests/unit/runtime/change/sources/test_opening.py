@@ -10,7 +10,7 @@ from wallarood.model.errors import ApplicationError
 from wallarood.planning.change import replan
 from wallarood.planning.listings import list_partitions
 from wallarood.planning.plan import plan
-from wallarood.runtime.change.opening import open_gained
+from wallarood.runtime.change.sources.opening import open_gained
 from wallarood.runtime.change.takeover import Takeover
 
 
@@ -32,7 +32,7 @@ def reading(directory: Path) -> w.Application:
 async def test_what_can_be_read_is_opened_and_closed(tmp_path: Path) -> None:
     app = reading(tmp_path)
     takeover = takeover_of(app)
-    assert len(takeover.gained_partitions()) == 1
+    assert len(takeover.reading.gained()) == 1
     async with lone_worker(tmp_path, app, driven=False, worker__name="beta") as lone:
         await open_gained(lone.worker, takeover, [], cluster_id="wc-1")
 

@@ -1,6 +1,7 @@
 """Whether this worker can read on where another has read until now."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import trio
@@ -8,7 +9,9 @@ import trio
 from wallarood.app.connector import SourceContext
 from wallarood.model.errors import ApplicationError, WallaroodError
 from wallarood.model.ids import ClusterId
-from wallarood.runtime.change.takeover import Position, Takeover
+from wallarood.planning.journals import is_journalled
+from wallarood.runtime.change.sources.reading import Position
+from wallarood.runtime.change.takeover import Takeover
 from wallarood.runtime.worker import Worker
 
 OPEN_S = 30.0
@@ -23,7 +26,9 @@ async def open_gained(
     Raises ApplicationError: one cannot be opened.
     """
     at = {(source, name): (position, ended) for source, name, position, ended in positions}
-    for source, name in sorted(takeover.gained_partitions()):
+    for source, name in sorted(takeover.reading.gained()):
+        if is_journalled(worker.application.step(source)):  # see `journals`
+            continue
         position, ended = at.get((source, name), (None, False))
         if ended:
             continue
@@ -36,12 +41,8 @@ async def open_gained(
             partitions=(name,),
             positions={name: position},
         )
-        try:
+        async with cannot(worker, context):
             await _open(worker, context, position)
-        except WallaroodError as error:
-            raise _cannot(worker, context, error.message) from error
-        except Exception as error:  # of an application's own source: it may raise anything
-            raise _cannot(worker, context, f"{type(error).__name__}: {error}") from error
 
 
 async def _open(worker: Worker, context: SourceContext, position: Any) -> None:
@@ -49,6 +50,17 @@ async def _open(worker: Worker, context: SourceContext, position: Any) -> None:
     with trio.fail_after(OPEN_S):
         reader = await connector.open(context.partitions[0], position, context)
         await reader.aclose()
+
+
+@contextlib.asynccontextmanager
+async def cannot(worker: Worker, context: SourceContext) -> AsyncIterator[None]:
+    """Raises ApplicationError: what is done in it raises something, as its partition is refused."""
+    try:
+        yield
+    except WallaroodError as error:
+        raise _cannot(worker, context, error.message) from error
+    except Exception as error:  # of an application's own source: it may raise anything
+        raise _cannot(worker, context, f"{type(error).__name__}: {error}") from error
 
 
 def _cannot(worker: Worker, context: SourceContext, why: str) -> ApplicationError:
