@@ -20,6 +20,11 @@ class StageKind(Enum):
     PARTITIONED = "partitioned"
     SINK = "sink"
 
+    @property
+    def has_state(self) -> bool:
+        """Whether it keeps state, for all records or by key."""
+        return self in (StageKind.STATEFUL, StageKind.PARTITIONED)
+
 
 class Routing(Enum):
     """How an edge chooses the instance that gets a record."""

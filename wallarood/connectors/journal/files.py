@@ -215,6 +215,9 @@ def open_journal(directory: Path, bytes_max: int, copied: Copied | None = None) 
         _take_in(journal, path, after)
     journal.first = min(journal._sizes, default=0)
     journal.inherited = inherited_in(directory)
+    if copied is not None and journal._sizes:
+        # Who asks is told that all of it has arrived; it may not be there when a life ends early.
+        copied(str(journal._path(journal._last)), journal._sizes[journal._last])
     return journal
 
 

@@ -57,11 +57,12 @@ class TcpSource(Generic[T_co]):
     The frames are described in wallarood-protocol(7); `wallarood.client.SourceClient` is a client.
     Records are `bytes`; with `record` they are JSON of that type. *address* is HOST:PORT; port 0
     takes a free one, which is logged. With ``scope="shared"`` one worker listens, with ``"local"``
-    every worker does, and a client stays with one of them. Up to 256 clients are served; one that
-    sends a malformed or too long record, or leaves out a sequence number, is told so and dropped.
-    With *on_error* "skip" or `dead_letter(sink)` (default "stop": the client is told and dropped) a
-    record that is not of its type is acknowledged, and skipped or a dead letter.
-    The journal is in the state directory and takes up to *journal_bytes_max* (default 256 MiB).
+    every worker does, and a client stays with one of them until that leaves the cluster. Up to 256
+    clients are served; one that sends a malformed or too long record, or leaves out a sequence
+    number, is told so and dropped. With *on_error* "skip" or `dead_letter(sink)` (default "stop":
+    the client is told and dropped) a record that is not of its type is acknowledged, and skipped or
+    a dead letter. The journal is in the state directory and takes up to *journal_bytes_max*
+    (default 256 MiB).
 
     Guarantee: exactly once. What was acknowledged survives every crash; a client that sends again
     what it has no acknowledgement for, with the same sequence numbers, has it counted once.

@@ -309,3 +309,20 @@ def test_files_that_a_running_worker_removes_meanwhile_are_no_damage_when_it_is_
     monkeypatch.setattr(module, "blocks", blocks_of_a_running_worker)
     assert check_journal(tmp_path / "j") == []
     assert len(list((tmp_path / "j").iterdir())) == 4 - gone
+
+
+def test_what_is_found_at_a_start_is_copied_before_anybody_is_told_of_it(tmp_path: Path) -> None:
+    """A life may have ended between the fsync and the copy, and a greeting acknowledges it."""
+    copied: list[tuple[str, int]] = []
+
+    def note(path: str, size: int) -> None:
+        copied.append((path, size))
+
+    open_journal(tmp_path, SIZE, note).close()
+    assert not copied
+    journal = open_journal(tmp_path, SIZE)
+    journal.append([("c", 1, b"one")])
+    journal.close()
+    open_journal(tmp_path, SIZE, note).close()
+    (file,) = tmp_path.glob("*.journal")
+    assert copied == [(str(file), file.stat().st_size)]

@@ -34,6 +34,9 @@ NO_WAY_BACK = (
     "there is no version to go back to: the cluster was not upgraded, or its members have changed "
     "since"
 )
+SAID_MAX = 8
+"""How many stages are named of which something would be lost."""
+
 _WHY = {
     ChangeKind.SHRINK: Why.LEFT,
     ChangeKind.EVICT: Why.EVICTED,
@@ -117,7 +120,7 @@ def basis(plan: Plan, holdings: Mapping[WorkerName, Holdings]) -> tuple[Checkpoi
     found |= _as_before(plan, copies)
     if not found:
         lost = ", ".join(plan.lost)
-        why = f" with a copy of the part of {lost}" if plan.lost else ""
+        why = f" with a copy of the part of {lost}{_only_there(plan)}" if plan.lost else ""
         raise RefusedError(f"there is no checkpoint that all members that stay hold{why}")
     chosen = max(found, key=number_of)
     known = max((each.committed for each in everything), key=number_of)
@@ -145,6 +148,18 @@ def _back(plan: Plan, holdings: Mapping[WorkerName, Holdings]) -> tuple[Checkpoi
             "damaged): there is no way back"
         )
     return way.basis, way.topology.epoch
+
+
+def _only_there(plan: Plan) -> str:
+    """What lost workers had, in words: the states, and the partitions of sources."""
+    stages, had = plan.view.record.topology.stages, []
+    for stage in stages:
+        read = [e.partition for e in stage.source_partitions if e.worker in plan.lost]
+        if read:
+            had.append(f"what source {stage.steps[0]!r} has taken in there ({', '.join(read)})")
+        elif stage.kind.has_state and set(stage.workers) & set(plan.lost):
+            had.append(f"state of {stage.name!r}")
+    return f": lost would be {', '.join(had[:SAID_MAX])}" if had else ""
 
 
 def _parts(layout: int, owners: Iterable[WorkerName], of: CheckpointId) -> Set[PartName]:

@@ -15,7 +15,7 @@ from wallarood.model.cluster_record import ClusterRecord, Layout
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import NO_SEAT, WorkerName
 from wallarood.model.messages import ChangeRequest, Holdings
-from wallarood.model.topology import Topology
+from wallarood.model.topology import SourcePartition, Stage, StageKind, Topology
 
 TRIO = ("alpha", "beta", "gamma")
 HERE = record("alpha", *TRIO)
@@ -52,6 +52,23 @@ def test_without_a_copy_of_a_lost_part_there_is_no_basis() -> None:
     both = {name: holds(ONE, TWO, known=1) for name in ("alpha", "beta")}
     with pytest.raises(RefusedError, match="a copy of the part of gamma"):
         basis(EVICT, both)
+
+
+def test_what_would_be_lost_for_lack_of_a_copy_is_named() -> None:
+    read = SourcePartition("0.0.0.0:7800", "gamma")
+    stages = (
+        Stage(0, "in", StageKind.SOURCE, ("in",), "", TRIO, source_partitions=(read,)),
+        Stage(1, "totals", StageKind.PARTITIONED, ("totals",), "", TRIO, (0, 1, 2)),
+        Stage(2, "one", StageKind.STATEFUL, ("one",), "", ("alpha",)),
+    )
+    known = attrs.evolve(HERE, topology=attrs.evolve(HERE.topology, stages=stages))
+    both = {name: holds(ONE, TWO, known=1) for name in ("alpha", "beta")}
+    with pytest.raises(RefusedError) as refused:
+        basis(plan(ChangeKind.EVICT, "gamma", known=known), both)
+    assert refused.value.message.endswith(
+        "a copy of the part of gamma: lost would be what source 'in' has taken in there "
+        "(0.0.0.0:7800), state of 'totals'"
+    )
 
 
 def test_below_what_is_known_committed_only_where_an_operator_wants_it() -> None:
