@@ -15,7 +15,7 @@ from wallarood.model.ids import WorkerName
 from wallarood.model.messages import ChangeRequest
 from wallarood.model.topology import StageKind, Topology
 from wallarood.planning.change import lost_output, moves, replan
-from wallarood.planning.journals import is_journalled
+from wallarood.planning.sources.journals import is_journalled
 from wallarood.runtime.worker import Worker
 
 

@@ -3,9 +3,9 @@
 # ===================
 # The stages of an application follow from the application alone, so a stage has the same number in
 # both topologies, and only its place changes. A journal of what a source has accepted goes with its
-# partition, see `wallarood.planning.journals`. What no other worker can read cannot move: local
-# files, and the journal of a pipe. A worker that has such a thing may leave only when nothing of it
-# is left to read, which the checkpoint says; the journal of a pipe is never at its end.
+# partition, see `sources.journals`. What no other worker can read cannot move: local files, and the
+# journal of a pipe. A worker that has such a thing may leave only when nothing of it is left to
+# read, which the checkpoint says; the journal of a pipe is never at its end.
 
 from collections.abc import Collection
 
@@ -15,8 +15,8 @@ from wallarood.model.errors import RefusedError
 from wallarood.model.ids import WorkerName
 from wallarood.model.pipeline import Application, StepKind
 from wallarood.model.topology import SourcePartition, Stage, StageKind, Topology
-from wallarood.planning.journals import LOCAL, is_journalled, stays
 from wallarood.planning.plan import plan
+from wallarood.planning.sources.journals import LOCAL, is_journalled, stays
 
 
 @attrs.frozen

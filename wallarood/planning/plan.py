@@ -18,7 +18,7 @@
 # Where there is a topology already, as much stays as can. A single stage stays where it is, unless
 # its worker goes; slots, and partitions that any worker can read, move only as far as equal shares
 # ask for. Nothing is listed again. What has a journal moves only if its worker goes; of sources
-# that listen on every worker see `wallarood.planning.journals`.
+# that listen on every worker see `wallarood.planning.sources.journals`.
 
 from collections.abc import Iterable, Mapping
 
@@ -29,15 +29,15 @@ from wallarood.model.messages import Listing
 from wallarood.model.pipeline import Application, Step, StepKind
 from wallarood.model.topology import Edge, Routing, SourcePartition, Stage, StageKind, Topology
 from wallarood.planning.coalesce import Chain, coalesce, consumers
-from wallarood.planning.journals import (
+from wallarood.planning.listings import Listings, check_size
+from wallarood.planning.partitions import assign
+from wallarood.planning.sources.journals import (
     LOCAL,
     left_behind_by,
     listens_everywhere,
     new_listeners,
     stays,
 )
-from wallarood.planning.listings import Listings, check_size
-from wallarood.planning.partitions import assign
 
 
 def plan(

@@ -21,6 +21,7 @@ from wallarood.model.ids import Incarnation
 from wallarood.model.messages.replicas import (
     Chunk,
     FilePiece,
+    FilesWanted,
     PartHead,
     PartRefused,
     PartWanted,
@@ -169,12 +170,16 @@ async def test_copies_of_files_come_whole_to_another_disk(tmp_path: Path) -> Non
     async def serve() -> None:
         came = await greeted(theirs, frame_bytes_max=FRAME_BYTES_MAX)
         conversation = Conversation.after(theirs, came.frames, came.rest)
-        await serve_parts(conversation, no_part, lambda owner: {"alpha": held}[owner].pieces())
+        await serve_parts(conversation, no_part, lambda wanted: held.pieces(wanted.under))
 
     async with data_channels() as (ours, theirs), trio.open_nursery() as nursery:
         nursery.start_soon(serve)
         await fetch_files(
-            ended_with(ours), HELLO, "alpha", take=take, frame_bytes_max=FRAME_BYTES_MAX
+            ended_with(ours),
+            HELLO,
+            FilesWanted("alpha"),
+            take=take,
+            frame_bytes_max=FRAME_BYTES_MAX,
         )
     assert new.states() == held.states()
     assert {name: (new.root / name).read_bytes() for name in kept} == kept

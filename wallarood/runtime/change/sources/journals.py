@@ -21,7 +21,7 @@ from wallarood.model.ids import ClusterId, Member, WorkerName
 from wallarood.model.messages.replicas import FilePiece, FilesWanted, TransferHello
 from wallarood.model.pipeline import Step
 from wallarood.model.topology import Stage
-from wallarood.planning.journals import is_journalled, listens_everywhere
+from wallarood.planning.sources.journals import is_journalled, listens_everywhere
 from wallarood.runtime.change.fetching import fetched_again
 from wallarood.runtime.change.sources.opening import OPEN_S, cannot
 from wallarood.runtime.change.sources.reading import Needed, Position, Reading

@@ -9,7 +9,7 @@ import trio
 from wallarood.app.connector import SourceContext
 from wallarood.model.errors import ApplicationError, WallaroodError
 from wallarood.model.ids import ClusterId
-from wallarood.planning.journals import is_journalled
+from wallarood.planning.sources.journals import is_journalled
 from wallarood.runtime.change.sources.reading import Position
 from wallarood.runtime.change.takeover import Takeover
 from wallarood.runtime.worker import Worker

@@ -16,7 +16,7 @@ from wallarood.model.ids import WorkerName
 from wallarood.model.pipeline import Application, Step
 from wallarood.model.topology import SourcePartition, Stage, StageKind, Topology
 from wallarood.planning.dealing import reader_of
-from wallarood.planning.journals import LOCAL, is_journalled, listens_everywhere, origin_of
+from wallarood.planning.sources.journals import LOCAL, is_journalled, listens_everywhere, origin_of
 from wallarood.runtime.dataflow.tasks.source_task import LISTING
 
 Position = tuple[str, str, object, bool]

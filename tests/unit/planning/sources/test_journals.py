@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 import wallarood as w
 from wallarood.model.topology import Stage, Topology
 from wallarood.planning.change import left_behind, moves, replan
-from wallarood.planning.journals import heir_of, origin_of
 from wallarood.planning.listings import list_partitions
 from wallarood.planning.plan import plan
+from wallarood.planning.sources.journals import heir_of, origin_of
 
 NAMES = ("alpha", "beta", "gamma", "delta")
 groups = st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True).map(tuple)

@@ -1,0 +1,1 @@
+"""What of sources goes where when workers come and go."""
