@@ -39,7 +39,7 @@ class IncomingFiles:
         """The directories of the journals of *source*, by the name of its own, below *root*."""
         yield from sorted((root / "sources" / source).glob("*/"))
 
-    def write(self, root: Path, path: str, offset: int, data: bytes) -> None:
+    def write(self, root: Path, path: str, data: bytes, *, offset: int = 0) -> None:
         """Put *data* at *offset* of the file *path* below *root*, which ends there."""
         where = root / path
         try:

@@ -11,9 +11,9 @@ def test_what_has_come_is_put_in_the_place_of_what_was_there(tmp_path: Path) -> 
     stale.mkdir(parents=True)
     (stale / "old").touch()
     root = incoming.moved(3)
-    incoming.write(root, "sources/in/p/1", 0, b"abc")
-    incoming.write(root, "sources/in/p/1", 3, b"def")
-    incoming.write(root, "sources/in/p/1", 5, b"g")
+    incoming.write(root, "sources/in/p/1", b"abc", offset=0)
+    incoming.write(root, "sources/in/p/1", b"def", offset=3)
+    incoming.write(root, "sources/in/p/1", b"g", offset=5)
     incoming.settle(3)
     for _ in range(2):  # who dies in between does it once more
         for journal in incoming.journals(root, "in"):
@@ -28,7 +28,7 @@ def test_what_came_with_another_staging_is_removed(tmp_path: Path) -> None:
     incoming = IncomingFiles(tmp_path)
     incoming.forget()
     for number in (1, 2):
-        incoming.write(incoming.of_clients(number), "sources/in/p/1", 0, b"")
+        incoming.write(incoming.of_clients(number), "sources/in/p/1", b"", offset=0)
     incoming.forget(but={2})
     assert not list(incoming.journals(incoming.of_clients(1), "in"))
     assert [each.name for each in incoming.journals(incoming.of_clients(2), "in")] == ["p"]

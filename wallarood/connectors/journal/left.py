@@ -65,8 +65,8 @@ class LeftReader:
     decode: Decode
     limits: SourceLimits
     stops: bool
-    times: bool
     _replay: Iterator[tuple[int, bytes]]
+    times: bool = attrs.field(default=True, init=False)
     _using: trio.Lock = attrs.field(factory=trio.Lock, init=False)
     caught_up: bool = attrs.field(default=False, init=False)
     """There is more to read until it ends."""
@@ -103,7 +103,6 @@ async def open_left(
     *,
     decode: Decode,
     policy: ErrorPolicy = ErrorPolicy.SKIP,
-    times: bool = True,
 ) -> LeftReader:
     """Open a partition of *context.left* at *position*.
 
@@ -114,4 +113,4 @@ async def open_left(
     journal = await trio.to_thread.run_sync(opening)
     replay = journal.read(position or 0)
     stops = policy is ErrorPolicy.STOP
-    return LeftReader(journal, decode, context.limits, stops, times, replay)
+    return LeftReader(journal, decode, context.limits, stops, replay)

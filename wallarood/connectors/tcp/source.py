@@ -245,7 +245,9 @@ async def _opened(
         def decode(payload: bytes) -> tuple[Any, int]:
             return talk.decode(payload), 0
 
-        return await open_left(partition, position, context, decode=decode, times=False)
+        left = await open_left(partition, position, context, decode=decode)
+        left.times = False
+        return left
     where = Path(context.directory) / directory_of(partition)
     wait_s = BIND_WAIT_S if await trio.Path(where).exists() else 0
     journal = await trio.to_thread.run_sync(

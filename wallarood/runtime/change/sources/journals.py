@@ -8,7 +8,6 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import attrs
 import trio
@@ -19,7 +18,6 @@ from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.ids import ClusterId, Member, WorkerName
 from wallarood.model.messages.replicas import FilePiece, FilesWanted, TransferHello
-from wallarood.model.pipeline import Step
 from wallarood.model.topology import Stage
 from wallarood.planning.sources.journals import is_journalled, listens_everywhere
 from wallarood.runtime.change.fetching import fetched_again
@@ -75,7 +73,7 @@ class Journals:
                 name = each.path.removeprefix(there)
                 if name == each.path or "/" in name:
                     raise RemoteProtocolError(f"{each.path!r:.200} is none of the files of {there}")
-                self._incoming.write(root, here + name, each.offset, each.data)
+                self._incoming.write(root, here + name, each.data, offset=each.offset)
 
         await self._pieces(FilesWanted(needed.owner, (there + of_files,)), take)
 
@@ -118,13 +116,9 @@ class Journals:
                 positions={name: position},
                 left=left_here(self.reading.topology.stages_on(self.worker.member.name), source),
             )
-            await _check(self.worker, step, context, position)
-
-
-async def _check(worker: Worker, step: Step, context: SourceContext, position: Any) -> None:
-    async with cannot(worker, context):
-        with trio.fail_after(OPEN_S):
-            await step.connector.check_moved(context.partitions[0], position, context)
+            async with cannot(self.worker, context):
+                with trio.fail_after(OPEN_S):
+                    await step.connector.check_moved(name, position, context)
 
 
 def left_here(stages: Iterable[Stage], source: str) -> tuple[str, ...]:
