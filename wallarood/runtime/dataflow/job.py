@@ -227,7 +227,9 @@ class Job:
             )
             if source.context.left:
                 of_it = (each for each in positions if each.source == source.step)
-                await forget_left(source, [each.partition for each in of_it if each.ended])
+                await forget_left(
+                    source.source, source.context, [each.partition for each in of_it if each.ended]
+                )
         for old in [each for each in self.positions if each <= number]:
             del self.positions[old]
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import structlog
 import trio
 
-from wallarood.runtime.dataflow.tasks.source_task import SourceTask
+from wallarood.app.connector import Source, SourceContext
 
 log = structlog.get_logger(__name__)
 
 
-async def forget_left(source: SourceTask, ended: Iterable[str]) -> None:
+async def forget_left(source: Source, context: SourceContext, ended: Iterable[str]) -> None:
     """Remove what *source* has of the *ended* partitions, as a committed checkpoint has them."""
-    for name in set(ended) & set(source.context.left):
-        where = Path(source.context.directory) / source.source.journal(name)  # type: ignore[attr-defined]
+    for name in set(ended) & set(context.left):
+        where = Path(context.directory) / source.journal(name)  # type: ignore[attr-defined]
         await trio.to_thread.run_sync(_remove, where)
 
 
