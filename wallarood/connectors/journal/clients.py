@@ -25,7 +25,8 @@ def inherited_in(directory: Path) -> dict[str, int]:
     """
     path = directory / INHERITED
     try:
-        checksum, _, body = path.read_bytes().partition(b"\n")
+        with path.open("rb") as file:
+            checksum, _, body = file.read().partition(b"\n")
     except FileNotFoundError:
         return {}
     except OSError as error:
