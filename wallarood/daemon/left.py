@@ -19,7 +19,10 @@ class Left:
     kept: "Kept | None" = None
 
     def take_from(self, worker: Worker, state: RecordStore) -> None:
-        """Take them from a worker that has ended; what is of no use to another is closed."""
+        """Take them from a worker that has ended; what is of no use to another is closed.
+
+        A store that is still called, as on a disk that hangs, ends with the process.
+        """
         kept, store = worker.change.kept, worker.checkpoints
         adopts = worker.node.state is WorkerState.OUTDATED and worker.change.failure is None
         if kept is not None and store is not None and adopts:
@@ -27,7 +30,7 @@ class Left:
             if record is not None and record.change == kept.change:
                 kept.store, self.kept = store, kept
                 return
-        if store is not None:
+        if store is not None and worker.turns.idle:
             store.close()
 
     def hand_to(self, worker: Worker) -> None:

@@ -262,8 +262,8 @@ class _Daemon:
 
     async def _leave(self, worker: Worker) -> None:
         """End in an orderly way, whatever the reason: say so, stop the job, flush, close."""
-        failure = worker.node.failure
-        if self._starts_again(worker):
+        failure, again = worker.node.failure, self._starts_again(worker)
+        if again:
             # Who says that it stops is killed by the service manager when it goes on.
             notify("STATUS=restarting: the cluster has changed")
         else:
@@ -280,8 +280,11 @@ class _Daemon:
                 await worker.round.ended.wait()
             await worker.setups.close()
             await worker.turns.wait_idle()
-            worker.turns.end()
             await worker.connections.close_all()
+        if again:  # the next one begins with what is being written, however slow the disk is
+            with trio.CancelScope(shield=True):
+                await worker.turns.wait_idle()
+        worker.turns.end()
         self.left.take_from(worker, self.parts.state)
 
 

@@ -1,8 +1,11 @@
 """A worker leaves its states and its store to the next one of the process, if that is for them."""
 
+import threading
 from pathlib import Path
 
 import attrs
+import trio
+import trio.testing
 from support.handing import BALLOT, change_of, halted, staged
 
 from wallarood.control.change.effects import AdoptChange
@@ -41,3 +44,22 @@ async def test_whatever_else_ends_closes_its_store(tmp_path: Path) -> None:
             # Another change was adopted than the one that is kept for, or none.
             left.take_from(attrs.evolve(worker, checkpoints=None), worker.store)
             assert left.kept is None
+
+
+async def test_a_store_that_is_called_is_not_closed(tmp_path: Path) -> None:
+    """The disk is slow: what is written there while the worker ends comes to its end."""
+    async with halted(tmp_path) as alpha:
+        worker, goes_on = alpha.worker, threading.Event()
+        store = worker.checkpoints
+        assert store is not None
+
+        def adopt() -> None:
+            goes_on.wait(20)
+            with store.transaction() as cursor:
+                cursor.execute("SELECT 1")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(worker.turns.run, worker.turns.take(), adopt)
+            await trio.testing.wait_all_tasks_blocked()
+            Left().take_from(worker, worker.store)
+            goes_on.set()

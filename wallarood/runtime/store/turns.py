@@ -71,6 +71,11 @@ class Turns:
         """The store is about to be closed: what would still be called is left out."""
         self._failed = True
 
+    @property
+    def idle(self) -> bool:
+        """Whether no turn is taken or under way."""
+        return self._last.is_set()
+
     async def wait_idle(self) -> None:
         """Return when no turn is taken or under way."""
         while not self._last.is_set():
