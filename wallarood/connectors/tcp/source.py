@@ -9,6 +9,7 @@ position, which is the number of an entry. It is cut at committed checkpoints on
 no client is read from until that has happened.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack, overload
@@ -23,9 +24,7 @@ from wallarood.app.connector import Scope, SourceContext, SourceReader
 from wallarood.app.functions.declared import OnError
 from wallarood.app.functions.declaring import policy_of
 from wallarood.connectors.journal.files import check_journals, open_journal
-from wallarood.connectors.journal.left import LeftReader, directory_of, open_left, take_clients
 from wallarood.connectors.listening import BIND_WAIT_S
-from wallarood.connectors.moved import check_moved
 from wallarood.connectors.tcp.clients import listen
 from wallarood.connectors.tcp.reader import TcpReader
 from wallarood.connectors.tcp.talk import Framed, Lines, Talk
@@ -116,13 +115,19 @@ class TcpSource(Generic[T_co]):
 
     def journal(self, partition: str) -> str:
         """See `Journalled.journal`."""
-        return directory_of(partition)
+        return _directory_of(partition)
 
     async def check_moved(self, partition: str, position: Any, context: SourceContext) -> None:
         """See `Journalled.check_moved`."""
+        from wallarood.connectors.moved import check_moved  # noqa: PLC0415 - few ever move
+
         await check_moved(self.address, partition, position, context=context)
 
-    take_clients = staticmethod(take_clients)
+    def take_clients(self, own: str, left: str) -> None:
+        """See `Journalled.take_clients`."""
+        from wallarood.connectors.journal.left import take_clients  # noqa: PLC0415 - as above
+
+        take_clients(own, left)
 
     def size_bytes(self, partition: str) -> int | None:  # noqa: ARG002
         """See `Source.size_bytes`."""
@@ -189,13 +194,19 @@ class LineTcpSource:
 
     def journal(self, partition: str) -> str:
         """See `Journalled.journal`."""
-        return directory_of(partition)
+        return _directory_of(partition)
 
     async def check_moved(self, partition: str, position: Any, context: SourceContext) -> None:
         """See `Journalled.check_moved`."""
+        from wallarood.connectors.moved import check_moved  # noqa: PLC0415 - few ever move
+
         await check_moved(self.address, partition, position, context=context)
 
-    take_clients = staticmethod(take_clients)
+    def take_clients(self, own: str, left: str) -> None:
+        """See `Journalled.take_clients`."""
+        from wallarood.connectors.journal.left import take_clients  # noqa: PLC0415 - as above
+
+        take_clients(own, left)
 
     def size_bytes(self, partition: str) -> int | None:  # noqa: ARG002
         """See `Source.size_bytes`."""
@@ -208,6 +219,10 @@ class LineTcpSource:
         return await _opened(
             self, partition, position, context=context, talk=Lines(_unreadable(self))
         )
+
+
+def _directory_of(partition: str) -> str:
+    return partition.replace(os.sep, "_")
 
 
 def _address(name: str, text: str) -> Address:
@@ -237,10 +252,11 @@ async def _opened(
     *,
     context: SourceContext,
     talk: Talk,
-) -> TcpReader | LeftReader:
+) -> SourceReader[Any]:
     if not context.directory:
         raise ApplicationError(f"source {context.step!r} needs a state directory for its journal")
     if partition in context.left:
+        from wallarood.connectors.journal.left import open_left  # noqa: PLC0415 - as above
 
         def decode(payload: bytes) -> tuple[Any, int]:
             return talk.decode(payload), 0
@@ -248,7 +264,7 @@ async def _opened(
         left = await open_left(partition, position, context, decode=decode)
         left.times = False
         return left
-    where = Path(context.directory) / directory_of(partition)
+    where = Path(context.directory) / _directory_of(partition)
     wait_s = BIND_WAIT_S if await trio.Path(where).exists() else 0
     journal = await trio.to_thread.run_sync(
         open_journal, where, source.journal_bytes_max, context.copied

@@ -18,7 +18,6 @@ from wallarood.runtime.dataflow.build.wiring import Wiring
 from wallarood.runtime.dataflow.counters import StageCounters
 from wallarood.runtime.dataflow.gate import Gate
 from wallarood.runtime.dataflow.inbox import Inbox
-from wallarood.runtime.dataflow.left import forget_left
 from wallarood.runtime.dataflow.part_collector import PartCollector
 from wallarood.runtime.dataflow.tasks.sink_task import SinkTask
 from wallarood.runtime.dataflow.tasks.source_task import SourceTask
@@ -226,6 +225,8 @@ class Job:
                 {each.partition: each.position for each in positions if each.source == source.step}
             )
             if source.context.left:
+                from wallarood.runtime.dataflow.left import forget_left  # noqa: PLC0415 - few
+
                 of_it = (each for each in positions if each.source == source.step)
                 await forget_left(
                     source.source, source.context, [each.partition for each in of_it if each.ended]
