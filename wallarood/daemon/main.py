@@ -270,10 +270,7 @@ class _Daemon:
             notify("STOPPING=1")
             self.signals.ending.code = failure.exit_code if failure else 0
             self.signals.ending.within(leave_s(self._stop_s) + LATE_S)
-        with (
-            trio.CancelScope(shield=True),
-            trio.move_on_after(leave_s(self._stop_s)),
-        ):
+        with trio.CancelScope(shield=True), trio.move_on_after(leave_s(self._stop_s)):
             step(worker, LeaveWanted())
             if worker.round is not None:
                 worker.round.scope.cancel()
