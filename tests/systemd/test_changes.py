@@ -266,6 +266,7 @@ def lose_one_of_two(operator: Operator, beta: Host) -> None:
     operator.does(alpha, "wallarooctl evict beta --certified-dead --lose-output")
     is_at(operator, 7)
     commits(operator)
+    assert "no version to go back to" in operator.fails(alpha, "wallarooctl upgrade --back")
     comes_back_as_a_stranger(beta)
 
 
