@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import TypeAlias
 
+import structlog
 import trio
 
 from wallarood.model.change import PartName
@@ -31,6 +32,8 @@ from wallarood.model.messages.replicas import (
 from wallarood.runtime.peers.parts import Allowance, Assembler, Chunks, Conversation, send_part
 from wallarood.runtime.ports import DataChannel
 from wallarood.wire.frames import FrameDecoder
+
+log = structlog.get_logger(__name__)
 
 TAKE_BYTES = 1 << 20
 """About how much is handed on at once."""
@@ -61,7 +64,11 @@ async def serve_parts(
     async def answer() -> None:
         async for wanted in wanted_out:
             if isinstance(wanted, FilesWanted):
-                await _send_files(conversation, files, wanted)
+                try:
+                    await _send_files(conversation, files, wanted)
+                except WallaroodError as error:  # the peer asks again, or somebody else
+                    log.warning("cannot send files", of=wanted.owner, reason=error.message)
+                    nursery.cancel_scope.cancel()
                 continue
             try:
                 head, chunks = await trio.to_thread.run_sync(read, wanted)

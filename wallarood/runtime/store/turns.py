@@ -5,8 +5,9 @@
 # what needs the store takes a turn at the moment of the decision, and awaits it in a task. A turn
 # that is over, also by failure, lets the next begin.
 #
-# A full disk is waited for: the caller takes another turn. After any other failure nothing is done
-# any more, for what comes later may rest on what was not done. A call whose task is cancelled
+# A full disk is waited for: the caller takes another turn. What a peer has sent wrong is its own
+# trouble: nothing of it is written. After any other failure nothing is done any more, for what
+# comes later may rest on what was not done. A call whose task is cancelled
 # before its turn is only left out: what is cancelled alone, as the staging of a change that another
 # has overtaken, is what nothing later rests on. One that has begun is carried out.
 
@@ -16,7 +17,7 @@ from typing import TypeVar
 import attrs
 import trio
 
-from wallarood.model.errors import CannotCreateError
+from wallarood.model.errors import CannotCreateError, RemoteProtocolError
 
 T = TypeVar("T")
 
@@ -57,7 +58,7 @@ class Turns:
             await turn.before.wait()
             if not self._failed:
                 return await trio.to_thread.run_sync(call)
-        except (CannotCreateError, trio.Cancelled):
+        except (CannotCreateError, RemoteProtocolError, trio.Cancelled):
             raise
         except BaseException:
             self._failed = True

@@ -16,7 +16,7 @@ from wallarood.model.checkpoint import (
     SourcePosition,
     StatePart,
 )
-from wallarood.model.errors import DamagedStateError, RemoteProtocolError
+from wallarood.model.errors import CannotCreateError, DamagedStateError, RemoteProtocolError
 from wallarood.model.ids import Incarnation
 from wallarood.model.messages.replicas import (
     Chunk,
@@ -183,3 +183,31 @@ async def test_copies_of_files_come_whole_to_another_disk(tmp_path: Path) -> Non
         )
     assert new.states() == held.states()
     assert {name: (new.root / name).read_bytes() for name in kept} == kept
+
+
+async def test_a_copy_that_cannot_be_read_ends_the_connection_and_not_who_has_it() -> None:
+    def no_part(_: PartWanted) -> NoReturn:
+        raise DamagedStateError("no part was wanted")
+
+    def unreadable(_: FilesWanted) -> Iterator[FilePiece]:
+        yield FilePiece("sources/in/journal.1", 0, b"j")
+        raise CannotCreateError("sources/in/journal.1: Input/output error")
+
+    async def take(_: list[FilePiece]) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def serve() -> None:
+        came = await greeted(theirs, frame_bytes_max=FRAME_BYTES_MAX)
+        await serve_parts(Conversation.after(theirs, came.frames, came.rest), no_part, unreadable)
+        await theirs.stream.aclose()
+
+    async with data_channels() as (ours, theirs), trio.open_nursery() as nursery:
+        nursery.start_soon(serve)
+        with trio.fail_after(5), pytest.raises(RemoteProtocolError, match="in the middle"):
+            await fetch_files(
+                ended_with(ours),
+                HELLO,
+                FilesWanted("alpha"),
+                take=take,
+                frame_bytes_max=FRAME_BYTES_MAX,
+            )

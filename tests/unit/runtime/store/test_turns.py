@@ -6,7 +6,7 @@ import time
 import pytest
 import trio
 
-from wallarood.model.errors import CannotCreateError, DamagedStateError
+from wallarood.model.errors import CannotCreateError, DamagedStateError, RemoteProtocolError
 from wallarood.runtime.store.turns import Turn, Turns
 
 
@@ -29,16 +29,22 @@ async def test_calls_are_made_in_the_order_of_their_turns_one_at_a_time() -> Non
     assert done == list(range(20))
 
 
-async def test_a_full_disk_lets_the_next_have_its_turn() -> None:
+@pytest.mark.parametrize(
+    "error", [CannotCreateError("no space left on device"), RemoteProtocolError("no manifest")]
+)
+async def test_what_is_not_the_store_s_trouble_lets_the_next_have_its_turn(
+    error: Exception,
+) -> None:
     turns = Turns()
 
-    def full() -> None:
-        raise CannotCreateError("no space left on device")
+    def fails() -> None:
+        raise error
 
     first, second = turns.take(), turns.take()
-    with pytest.raises(CannotCreateError):
-        await turns.run(first, full)
-    assert await turns.run(second, lambda: 7) == 7
+    with pytest.raises(type(error)):
+        await turns.run(first, fails)
+    with trio.fail_after(5):
+        assert await turns.run(second, lambda: 7) == 7
 
 
 async def test_after_any_other_failure_nothing_is_done() -> None:
