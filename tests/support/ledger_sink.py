@@ -8,7 +8,6 @@ import attrs
 import trio
 
 import wallarood as w
-from support.patience import patiently
 
 
 @attrs.define(eq=False)
@@ -34,7 +33,7 @@ class LedgerTarget:
             raise w.MarkerMovedError(f"the marker is {w.Marker(*answer['moved'])}")
 
     async def ask(self, **request: Any) -> dict[str, Any]:
-        with patiently(10):
+        with trio.fail_after(10):
             if self.stream is None:
                 host, _, port = self.address.rpartition(":")
                 self.stream = await trio.open_tcp_stream(host, int(port))

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from support.harness import wait_for
 
 QUIET = {"log_level": 0}
+WITHOUT_LEADER = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 Message = tuple[bytes | None, bytes | None, int]
 """Key, value and partition."""
 
@@ -72,10 +73,7 @@ class Topics:
         """The offset after the last message of each partition, those not committed not counted."""
         consumer = self._consumer()
         numbers = self._known(name)
-        ends = {
-            number: consumer.get_watermark_offsets(TopicPartition(name, number), timeout=30)[1]
-            for number in numbers
-        }
+        ends = {number: _end_of(consumer, TopicPartition(name, number)) for number in numbers}
         consumer.close()
         return ends
 
@@ -97,7 +95,7 @@ class Topics:
         consumer = self._consumer()
         partitions = [TopicPartition(name, number, 0) for number in waiting]
         # One that is written to faster than it is read here would have no other end.
-        ends = [consumer.get_watermark_offsets(each, timeout=30)[1] for each in partitions]
+        ends = [_end_of(consumer, each) for each in partitions]
         end_of = dict(zip(waiting, ends, strict=True))
         consumer.assign(partitions)
         found = []
@@ -114,3 +112,19 @@ class Topics:
                 found.append((part, message.key(), message.value()))
         consumer.close()
         return sorted(found, key=lambda each: each[0])
+
+
+def _end_of(consumer: Consumer, partition: TopicPartition) -> int:
+    """Where a partition ends, as soon as it has a leader: after a restart it has none at first."""
+    found: list[int] = []
+
+    def is_told() -> bool:
+        try:
+            found.append(consumer.get_watermark_offsets(partition, timeout=30)[1])
+        except KafkaException as error:
+            if error.args[0].code() not in WITHOUT_LEADER:
+                raise
+        return bool(found)
+
+    wait_for(f"{partition.topic} has a leader", is_told)
+    return found[0]

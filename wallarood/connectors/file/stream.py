@@ -230,8 +230,7 @@ class StreamReader:
             return
         data = await self._receive()
         if data:
-            with trio.CancelScope(shield=True):
-                await self._keep(data)
+            await self._keep(data)
         else:
             self.pipe.ended = True
 
@@ -255,21 +254,29 @@ class StreamReader:
                 ) from error
 
     async def _keep(self, data: bytes) -> None:
-        """Make *data* durable, then hand it to the parser."""
-        if self.journal is None:
-            self._feed(self._number, data)
-            return
-        while True:
+        """Make *data* durable, then hand it to the parser.
+
+        It is in the pipe no more: whoever is cancelled writes it nevertheless. The copy is not
+        waited for then: the holder may be away.
+        """
+        number = self._number
+        if self.journal is not None:
             number = self.journal.next
+            with trio.CancelScope(shield=True):
+                await self._write(self.journal, data)
+            await trio.to_thread.run_sync(self.journal.wait_copied)
+        self._feed(number, data)
+
+    async def _write(self, journal: Journal, data: bytes) -> None:
+        while True:
             try:
                 async with self._using:
-                    await trio.to_thread.run_sync(self.journal.append, [("", 0, data)])
+                    await trio.to_thread.run_sync(journal.write, [("", 0, data)])
             except CannotCreateError as error:
                 log.warning("the journal cannot be written; input waits", reason=error.message)
                 await trio.sleep(WRITE_AGAIN_S)
-                continue
-            self._feed(number, data)
-            return
+            else:
+                return
 
     async def committed(self, position: Any) -> None:
         """See `SourceReader.committed`: what is before *position* is cut off."""

@@ -78,7 +78,12 @@ class Journal:
         return self.directory / f"{first:016d}{SUFFIX}"
 
     def append(self, entries: list[Entry]) -> None:
-        """Make *entries* durable, here and where they are copied to.
+        """Make *entries* durable, here and where they are copied to; as `write`."""
+        self.write(entries)
+        self.wait_copied()
+
+    def write(self, entries: list[Entry]) -> None:
+        """Make *entries* durable here.
 
         Raises CannotCreateError: it failed, and nothing has changed.
         """
@@ -96,7 +101,10 @@ class Journal:
         self._sizes[self._last] = size + len(data)
         self.next += len(entries)
         self._note(entries)
-        if self.copied is not None:
+
+    def wait_copied(self) -> None:
+        """Wait until what was written is copied: never, if the round ends before."""
+        if self.copied is not None and self._sizes:
             self.copied(str(self._path(self._last)), self._sizes[self._last])
 
     def _undo(self, size: int) -> None:
@@ -215,9 +223,9 @@ def open_journal(directory: Path, bytes_max: int, copied: Copied | None = None) 
         _take_in(journal, path, after)
     journal.first = min(journal._sizes, default=0)
     journal.inherited = inherited_in(directory)
-    if copied is not None and journal._sizes:
+    if journal._sizes:
         # Who asks is told that all of it has arrived; it may not be there when a life ends early.
-        copied(str(journal._path(journal._last)), journal._sizes[journal._last])
+        journal.wait_copied()
     return journal
 
 
