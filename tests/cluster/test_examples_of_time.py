@@ -74,7 +74,8 @@ def visits_of(clicks: list[sessions.Click]) -> list[str]:
     return sorted(expected)
 
 
-@pytest.mark.parametrize("chaos", [pytest.param((), marks=pytest.mark.long), CHAOS])
+@pytest.mark.long
+@pytest.mark.parametrize("chaos", [(), CHAOS])
 def test_sessions_are_the_visits_of_each_user(chaos: tuple[str, ...], tmp_path: Path) -> None:
     file = tmp_path / "clicks.txt"
     file.write_text("\n".join(clicks_of(1009, 50_000 if chaos else 5_000)))

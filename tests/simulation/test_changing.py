@@ -57,6 +57,7 @@ def test_a_kind_of_lives_is_this() -> None:
 
 
 LATE = (
+    "an old layout is pruned when a change is adopted",
     "who leaves goes before another has adopted",
     "a lower ballot is accepted",
     "a ballot is used twice",

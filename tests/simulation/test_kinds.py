@@ -12,6 +12,7 @@ from world.kinds import KINDS
 TESTS = Path(__file__).parents[1]
 
 
+@pytest.mark.long
 def test_every_kind_runs_from_the_command_line() -> None:
     command = [sys.executable, "-m", "world", "2", "8", "--of", "all"]
     done = subprocess.run(command, cwd=TESTS, capture_output=True, text=True, check=True)

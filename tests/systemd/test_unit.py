@@ -159,6 +159,7 @@ def test_what_is_not_configured_is_skipped_and_not_failed(host: Host) -> None:
     assert "no application is configured: set application.target" in host.journal()
 
 
+@pytest.mark.long
 def test_the_package_has_no_errors(packages: list[Path]) -> None:
     found = subprocess.run(
         ["lintian", "--fail-on", "error", packages[0]], capture_output=True, text=True, check=False
