@@ -1,6 +1,7 @@
 """A cluster that begins with one worker, and gets others and loses them."""
 
 import random
+import signal
 import threading
 
 import attrs
@@ -93,7 +94,9 @@ class Growing:
         """Wait until the change is done."""
         if asking is not None:
             gone = self.workers.pop(self.leaving)
-            assert gone.wait(60) == 0 or self._has_left(gone.name), gone.said
+            code = gone.wait(60)
+            killed = code == -signal.SIGKILL and self._has_left(gone.name)
+            assert code == 0 or killed, gone.said
             self.leaving = ""
             asking.join(60)
             assert not asking.is_alive()
