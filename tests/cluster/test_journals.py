@@ -1,15 +1,19 @@
 """A worker goes that clients have sent to: what it has acknowledged is counted once."""
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
+import pytest
 from support.feeding import TCP, Feed, Send, check_fed, check_states, listening, send_by_tcp
 from support.harness import NAMES, Hosts, WorkerProcess, hosts_in, wait_for
 from support.ports import free_port
-from support.rests import counted
+from support.rests import RESTS, counted
+
+from wallarood.client import SourceClient
 
 
 @attrs.define(eq=False)
@@ -59,10 +63,11 @@ class Listening:
 
 @contextmanager
 def cluster(
-    directory: Path, count: int, *, source: str = TCP, replicas: int = 0
+    directory: Path, count: int, *, source: str = TCP, replicas: int = 0, interval: str = "300ms"
 ) -> Iterator[Listening]:
     (directory / "listening.py").write_text(listening(source))
-    (directory / "some.toml").write_text(f"checkpoint.replicas = {replicas}\n")
+    checkpoint = f'[checkpoint]\nreplicas = {replicas}\ninterval = "{interval}"\n'
+    (directory / "some.toml").write_text(checkpoint)
     flags = ("--cluster-id", "auto", "--config", str(directory / "some.toml"))
     with hosts_in(directory) as hosts:
         made = Listening(hosts, directory, flags)
@@ -131,3 +136,33 @@ def test_the_journal_of_a_lost_worker_is_read_from_its_copy(tmp_path: Path) -> N
             each.end()
         made.end()
     check_states(tmp_path, sending)
+
+
+@pytest.mark.parametrize("lost", ["beta", pytest.param("gamma", marks=pytest.mark.long)])
+def test_what_is_acknowledged_before_an_epoch_has_a_checkpoint_is_read_where_it_is_copied_to(
+    tmp_path: Path, lost: str
+) -> None:
+    """The holder of beta was another one before gamma came, and gamma had none."""
+    with cluster(tmp_path, 2, replicas=1, interval="1h") as made:
+        made.start("gamma", "--join")
+        made.until("gamma is in", 2)
+        with SourceClient(f"127.0.0.1:{made.ports[lost]}", "till") as client:
+            for number in range(300):
+                client.send(b"%d" % number)
+            client.flush()
+        gone = made.workers.pop(lost)
+        gone.process.kill()
+        gone.wait()
+        shutil.rmtree(gone.state)
+        alpha = made.workers["alpha"]
+        wait_for("it is missed", lambda: alpha.phase() in ("paused", "recovering"))
+        done = alpha.ctl("evict", lost, "--lose-output")
+        assert done.returncode == 0, done.stderr + made.said
+        made.until("they run", 3)
+        with SourceClient(f"127.0.0.1:{made.ports['alpha']}", "till") as client:
+            assert client.next_sequence == 301, "what was acknowledged is not known any more"
+            client.send(b"300")
+            client.flush()
+        made.end()
+    found = {rest: counts[-1] for rest, counts in counted(tmp_path).items()}
+    assert found == Counter(number % RESTS for number in range(301))

@@ -8,18 +8,21 @@
 
 import os
 import shutil
-from collections.abc import Collection, Iterator
-from pathlib import Path
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path, PurePosixPath
 
 import attrs
 
 from wallarood.disk.durable import sync_directory, write_all
-from wallarood.model.errors import CannotCreateError
+from wallarood.disk.inherited import note_epoch
+from wallarood.model.errors import CannotCreateError, RemoteProtocolError
+from wallarood.model.ids import WorkerName
+from wallarood.model.messages.replicas import FilePiece
 
 
 @attrs.frozen
 class IncomingFiles:
-    """Those in the directory of a cluster. All calls but the first two block; CannotCreateError."""
+    """Those in the directory of a cluster. All calls but the paths block; CannotCreateError."""
 
     cluster: Path
 
@@ -34,6 +37,10 @@ class IncomingFiles:
     def of_clients(self, number: int) -> Path:
         """Where those are of which only the clients are to be known here."""
         return self._all / str(number) / "clients"
+
+    def of_lost(self, number: int, owner: WorkerName) -> Path:
+        """Where all files of a lost worker are of which its heir had an older copy."""
+        return self._all / str(number) / "lost" / owner
 
     def journals(self, root: Path, source: str) -> Iterator[Path]:
         """The directories of the journals of *source*, by the name of its own, below *root*."""
@@ -53,6 +60,25 @@ class IncomingFiles:
                 os.close(file)
         except OSError as error:
             raise CannotCreateError(f"cannot write {where}: {error.strerror}") from error
+
+    def write_lost(self, number: int, owner: WorkerName, pieces: Iterable[FilePiece]) -> None:
+        """Put there what comes of all files of a lost worker.
+
+        Raises RemoteProtocolError: a path leads elsewhere.
+        """
+        for each in pieces:
+            parts = PurePosixPath(each.path).parts
+            if len(parts) < 2 or parts[0] == "/" or ".." in parts or "\0" in each.path:
+                raise RemoteProtocolError(f"{each.path!r:.200} is no file of a source or sink")
+            self.write(self.of_lost(number, owner), each.path, each.data, offset=each.offset)
+
+    def settle_lost(self, number: int, owner: WorkerName, epoch: int) -> None:
+        """All have come, as they were in *epoch*: make them durable."""
+        self.settle(number)
+        try:
+            note_epoch(self.of_lost(number, owner), epoch)
+        except OSError as error:
+            raise CannotCreateError(f"{self._all}: {error.strerror}") from error
 
     def settle(self, number: int) -> None:
         """Make durable what was written for staging *number*."""

@@ -232,8 +232,13 @@ class RecordStore(Protocol):
     def files_to_copy(self) -> FilesToCopy:
         """What sources and sinks keep here, for another disk."""
 
-    def copied_files(self, owner: WorkerName | None, *, layout: int = 0) -> CopiedFiles:
-        """The copies of what those of *owner* keep, as in epoch *layout*; None: what those here."""
+    def copied_files(
+        self, owner: WorkerName | None, *, layout: int = 0, epoch: int = 0
+    ) -> CopiedFiles:
+        """The copies of what those of *owner* keep, as in epoch *layout*; None: what those here.
+
+        They are made in *epoch*, if any are.
+        """
 
     def load_record(self) -> ClusterRecord | None:
         """The record of the cluster; None: there is none."""

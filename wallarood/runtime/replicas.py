@@ -182,7 +182,9 @@ async def keep_replicas(worker: Worker, conversation: Conversation, hello: Repli
 
     files = worker.replicas.files.get(owner)
     if files is None:
-        files = worker.replicas.files[owner] = KeptFiles(worker.store.copied_files(owner))
+        files = worker.replicas.files[owner] = KeptFiles(
+            worker.store.copied_files(owner, epoch=hello.epoch)
+        )
     link = links[owner] = OwnerLink(hello, conversation, in_round, files, worker.post)
     worker.post(OwnerCame(owner, hello.round))
     try:

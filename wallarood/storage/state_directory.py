@@ -139,11 +139,13 @@ class StateDirectory:
 
         return FilesToCopy(self.cluster_path)
 
-    def copied_files(self, owner: WorkerName | None, *, layout: int = 0) -> "CopiedFiles":
+    def copied_files(
+        self, owner: WorkerName | None, *, layout: int = 0, epoch: int = 0
+    ) -> "CopiedFiles":
         """The copies here of what those of *owner* keep; None: what those here keep."""
         from wallarood.storage.copies.copied_files import copies_in  # noqa: PLC0415
 
-        return copies_in(self.cluster_path, owner, layout)
+        return copies_in(self.cluster_path, owner, layout, epoch=epoch)
 
     def load_record(self) -> ClusterRecord | None:
         """The record, or a later one in the checkpoints. Raises DamagedStateError."""

@@ -25,6 +25,8 @@ from wallarood.model.messages.replicas import (
     FilesWanted,
     Has,
     Held,
+    KeptAsked,
+    KeptSince,
     PartEnd,
     PartHead,
     PartPiece,
@@ -55,6 +57,8 @@ _KINDS: dict[type, int] = {
     FilesSent: 29,
     FilesHeld: 30,
     FilesWanted: 31,
+    KeptAsked: 32,
+    KeptSince: 33,
 }
 _decoders: dict[int, msgspec.json.Decoder[TransferMessage]] = {
     number: msgspec.json.Decoder(kind) for kind, number in _KINDS.items()

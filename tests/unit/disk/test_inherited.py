@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wallarood.disk.inherited import InheritedFiles
+from wallarood.disk.inherited import InheritedFiles, note_epoch, noted_epoch
 from wallarood.model.errors import CannotCreateError
 
 
@@ -49,3 +49,16 @@ def test_what_ends_in_the_middle_is_brought_to_its_end(
     files.take("gamma", 3)
     assert (files.of("gamma", 3) / "sinks").exists()
     assert (files.of("delta", 2) / "sinks").exists()
+
+
+def test_a_later_copy_takes_the_place_of_the_one_that_is_here(tmp_path: Path) -> None:
+    files, later = InheritedFiles(tmp_path), tmp_path / "incoming" / "3" / "lost" / "gamma"
+    for where, text in ((tmp_path / "replicas" / "gamma", "old"), (later, "new")):
+        (where / "sinks").mkdir(parents=True)
+        (where / "sinks" / "one").write_text(text)
+    note_epoch(later, 2)
+    for _ in range(2):  # who dies in between does it once more
+        files.take("gamma", 1, later=later)
+    assert (files.of("gamma", 1) / "sinks" / "one").read_text() == "new"
+    assert noted_epoch(files.of("gamma", 1)) == 2
+    assert noted_epoch(tmp_path / "replicas" / "gamma") == 0

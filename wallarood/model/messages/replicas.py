@@ -148,6 +148,19 @@ class FilesWanted(msgspec.Struct, frozen=True):
     under: tuple[str, ...] = ()
 
 
+class KeptAsked(msgspec.Struct, frozen=True):
+    """In which epoch has the receiver last had a whole copy of *owner*'s files?"""
+
+    owner: WorkerName
+
+
+class KeptSince(msgspec.Struct, frozen=True):
+    """The answer: all that *owner* had acknowledged by then is in it. 0: that is not known."""
+
+    owner: WorkerName
+    epoch: int
+
+
 class FileGone(msgspec.Struct, frozen=True):
     """A file is not needed any more."""
 
@@ -193,5 +206,7 @@ TransferMessage: TypeAlias = (
     | FilesSent
     | FilesHeld
     | FilesWanted
+    | KeptAsked
+    | KeptSince
 )
 """All that is said on such a connection."""

@@ -104,18 +104,21 @@ async def _unstage(worker: Worker, turn: Turn) -> None:
 
 async def _adopt(worker: Worker, turn: Turn, *, record: ClusterRecord) -> None:
     """Adopt what is staged; the record of the cluster follows, and is mended at a start if not."""
+    cluster = worker.store.cluster_path
 
     def adopt(store: CheckpointStore) -> Mapping[str, int]:
         kept, change, line = dict(store.kept), record.change, store.line
         assert change is not None
-        for name in change.lost_to(record.worker):
-            InheritedFiles(worker.store.cluster_path).take(name, change.layout)
+        inherited, incoming = InheritedFiles(cluster), IncomingFiles(cluster)
         for staged in worker.store.look_at_changes().staged:
             if staged.record.change == change:
-                put_in_place(worker, staged.record, staged.part.number)
+                number = staged.part.number
+                for name in change.lost_to(record.worker):
+                    inherited.take(name, change.layout, later=incoming.of_lost(number, name))
+                put_in_place(worker, staged.record, number)
         worker.store.save_record(worker.store.changes_in(store).adopt(record))
         tell_line(change.line, change.basis, before=line)
-        IncomingFiles(worker.store.cluster_path).forget()
+        incoming.forget()
         return kept
 
     epoch = record.topology.epoch

@@ -20,13 +20,16 @@ import trio
 
 from wallarood.app.connector import AllCopied, SinkContext
 from wallarood.control.replicas.ring import owner_of
+from wallarood.disk.incoming import IncomingFiles
 from wallarood.disk.inherited import InheritedFiles
 from wallarood.flow.failures import pass_on
 from wallarood.model.change import Change
 from wallarood.model.checkpoint import CheckpointId, LeftSink, Restored, SinkPart
 from wallarood.model.errors import DamagedStateError, NeverTakenError
 from wallarood.model.ids import WorkerName
+from wallarood.model.messages.replicas import FilesWanted
 from wallarood.planning.change import is_for_heirs
+from wallarood.runtime.change.keepers import Keepers
 from wallarood.runtime.change.takeover import Takeover
 from wallarood.runtime.dataflow.tasks.sink_task import PUBLISH_AGAIN_MAX_S, PUBLISH_AGAIN_S
 from wallarood.runtime.worker import Worker
@@ -48,6 +51,25 @@ def left_sinks(
             part = SinkPart(step, state, tuple(unpublished))
             if unpublished:
                 yield LeftSink(lost, stage.writer_of(lost), previous.epoch, part)
+
+
+async def fetch_lost(keepers: Keepers, number: int) -> None:
+    """Fetch with staging *number* what lost workers have left here, where others have it later.
+
+    A sink may have taken note since of what must not come back. Raises PeersGoneError: who has it
+    does not answer. Raises CannotCreateError.
+    """
+    if not keepers.is_older:
+        return
+    me, incoming = keepers.worker.member.name, IncomingFiles(keepers.worker.store.cluster_path)
+    for lost in keepers.change.lost_to(me):
+        keeper = await keepers.of_files(lost)
+        if keeper is None or keeper.member.name == me:
+            continue
+        await keepers.fetch(
+            keeper.member, FilesWanted(lost), partial(incoming.write_lost, number, lost)
+        )
+        await trio.to_thread.run_sync(incoming.settle_lost, number, lost, keeper.epoch)
 
 
 async def publish_left(

@@ -3,7 +3,10 @@
 # ===================
 # The holder has the lost worker's part of the basis, and copies of what its sources and sinks keep.
 # Both are put where the lost worker had them, before anything is staged: from then on the new one
-# stages as if it had always been there. What it fetches counts for nothing until it adopts.
+# stages as if it had always been there. What it fetches counts for nothing until it adopts: what an
+# earlier try has left of files goes first, for the holder may have removed some of them since.
+#
+# One that had joined after the basis has no part of it: only its files are fetched, if it had any.
 #
 # A sink that cannot publish from such copies, as one whose files were on the lost disk, begins
 # after what it had prepared: that is lost, as the operator was told.
@@ -16,7 +19,6 @@ import structlog
 import trio
 
 from wallarood.control.change.effects import StageChange
-from wallarood.control.replicas.ring import keeper_of
 from wallarood.model.change import Change, PartName, Why
 from wallarood.model.errors import PeersGoneError
 from wallarood.model.ids import WorkerName
@@ -26,11 +28,11 @@ from wallarood.model.messages.replicas import (
     PartHead,
     PartRefused,
     PartWanted,
-    TransferHello,
 )
 from wallarood.planning.change import is_for_heirs
 from wallarood.runtime.change.fetching import fetched_again
-from wallarood.runtime.peers.transfer import fetch_files, fetch_part
+from wallarood.runtime.change.keepers import Keepers
+from wallarood.runtime.peers.transfer import fetch_part
 from wallarood.runtime.ports import ChangeStore
 from wallarood.runtime.worker import Worker
 
@@ -45,18 +47,17 @@ def replaces(change: Change, name: WorkerName) -> bool:
 
 
 async def rebuild(worker: Worker, wanted: StageChange, stored: Stored) -> Any:
-    """Put here what the lost worker had, and return its part of the basis.
+    """Put here what the lost worker had, and return its part of the basis; None: it had none.
 
     Raises PeersGoneError: the holder does not hand it over.
     """
-    change, name = wanted.record.change, worker.member.name
-    assert change is not None
-    members = {each.name: each for each in wanted.old_members}
-    keeper = keeper_of(members[name], wanted.previous.workers, change)
-    member = members[keeper]
-    log.info("taking the place of a lost worker", worker=name, copy_from=keeper)
-    me, basis = worker.member, change.basis
-    hello = TransferHello(wanted.record.cluster_id, wanted.previous.epoch, me.name, me.incarnation)
+    keepers, name = Keepers(worker, wanted), worker.member.name
+    await _fetch_files(keepers, name)
+    if all(each.name != name for each in wanted.old_members):
+        return None
+    change, member = keepers.change, keepers.of_part(name)
+    log.info("taking the place of a lost worker", worker=name, copy_from=member.name)
+    basis = change.basis
     part = PartName(change.layout, name, basis.round, basis.number)
 
     async def take(_: PartHead, chunks: list[Chunk]) -> None:
@@ -64,32 +65,29 @@ async def rebuild(worker: Worker, wanted: StageChange, stored: Stored) -> Any:
 
     limit = worker.settings.links.frame_bytes_max
     head = await fetched_again(
-        keeper,
+        member.name,
         lambda: fetch_part(
             worker.dial_data(member.data),
-            hello,
+            keepers.hello,
             PartWanted(part),
             take=take,
             frame_bytes_max=limit,
         ),
     )
     if isinstance(head, PartRefused):
-        raise PeersGoneError(f"{keeper} has no copy of what {name} had: {head.reason}")
-    files = worker.store.copied_files(None)
-    await fetched_again(
-        keeper,
-        lambda: fetch_files(
-            worker.dial_data(member.data),
-            hello,
-            FilesWanted(name),
-            take=lambda pieces: trio.to_thread.run_sync(files.write, pieces),
-            frame_bytes_max=limit,
-        ),
-    )
-    await trio.to_thread.run_sync(files.settle)
+        raise PeersGoneError(f"{member.name} has no copy of what {name} had: {head.reason}")
     manifest = without_lost_output(worker, head.manifest)
     await stored(partial(_put, manifest, change.layout))
     return manifest
+
+
+async def _fetch_files(keepers: Keepers, name: WorkerName) -> None:
+    """Put here what the sources and sinks of the lost worker have kept, and nothing else."""
+    keeper, files = await keepers.of_files(name), keepers.worker.store.copied_files(None)
+    await trio.to_thread.run_sync(files.clear)
+    if keeper is not None:
+        await keepers.fetch(keeper.member, FilesWanted(name), files.write)
+        await trio.to_thread.run_sync(files.settle)
 
 
 def _put(manifest: Any, layout: int, store: ChangeStore) -> None:

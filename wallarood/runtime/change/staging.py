@@ -17,14 +17,13 @@ import trio
 
 from wallarood.control.change.effects import StageChange
 from wallarood.control.change.events import ChangeStaged, StagingFailed
-from wallarood.control.replicas.ring import keeper_of
 from wallarood.flow.state.at_once import AtOnce
 from wallarood.flow.state.keyed import KeyedState
 from wallarood.flow.state.moving import Choice, as_base, met, put_together, times_renamed
 from wallarood.model.change import Change, PartName
 from wallarood.model.checkpoint import FIRST_CHECKPOINT
 from wallarood.model.errors import DamagedStateError, WallaroodError
-from wallarood.model.ids import Member, WorkerName
+from wallarood.model.ids import WorkerName
 from wallarood.model.staging import StagedChain, StagedChange, StagedPart
 from wallarood.runtime.change.collecting import (
     Collected,
@@ -33,7 +32,8 @@ from wallarood.runtime.change.collecting import (
     all_of,
     chain_in,
 )
-from wallarood.runtime.change.inheriting import left_sinks
+from wallarood.runtime.change.inheriting import fetch_lost, left_sinks
+from wallarood.runtime.change.keepers import Keepers
 from wallarood.runtime.change.kept import Kept, KeptState
 from wallarood.runtime.change.rebuilding import rebuild, replaces
 from wallarood.runtime.change.sources.journals import Journals
@@ -93,6 +93,11 @@ class _Staging:
         collected = Collected(worker, takeover, wanted.record.cluster_id)
         return cls(worker, wanted, change, takeover, collected)
 
+    @property
+    def keepers(self) -> Keepers:
+        """Who has what those have had who are gone."""
+        return Keepers(self.worker, self.wanted)
+
     async def run(self, ahead: Collected | None) -> None:
         """Stage it, unless it is staged. Raises WallaroodError: it cannot be.
 
@@ -125,8 +130,9 @@ class _Staging:
         positions = reading.positions(had)
         await open_gained(self.worker, self.takeover, positions, cluster_id=cluster_id)
         number = self.collected.number
-        journals = Journals(self.worker, reading, cluster_id, number=number, ask=self._keeper_of)
+        journals = Journals(self.worker, reading, cluster_id, number=number, keepers=self.keepers)
         await journals.fetch()
+        await fetch_lost(self.keepers, number)
         await journals.check(positions)
         chains = [await self._chain_of(part) for part in self.takeover.parts()]
         writers = (own or {}).get("sinks", ())
@@ -155,20 +161,13 @@ class _Staging:
         """Fetch what *name* brings. Raises PeersGoneError: it does not answer for long."""
         collector = Collector(self.collected, name)
         part, wanted = self._part_of(name), self.takeover.wanted_of(name)
-        head = await collector.fetch(self._keeper_of(name), part, wanted)
+        head = await collector.fetch(self.keepers.of_part(name), part, wanted)
         self.heads[name] = head.manifest
         for computation, chunks in collector.brought.items():
             names = self.takeover.reading.times_from(name, computation)
             self.brought.setdefault(computation, []).extend(
                 chunks if names is None else [times_renamed(each, names) for each in chunks]
             )
-
-    def _keeper_of(self, name: WorkerName) -> Member:
-        """Who is asked for what *name* had: itself, or who has the copies."""
-        me, members = self.worker.member, {each.name: each for each in self.wanted.old_members}
-        keeper = keeper_of(members[name], self.wanted.previous.workers, self.change)
-        members |= {each.name: each for each in (*self.change.members, me)}  # where they are now
-        return members[keeper]
 
     def _part_of(self, name: WorkerName) -> PartName:
         layout, basis = self.wanted.previous.epoch, self.change.basis

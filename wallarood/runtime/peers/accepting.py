@@ -5,10 +5,9 @@ from collections.abc import Iterator
 import attrs
 
 from wallarood.model.errors import RemoteProtocolError
+from wallarood.model.ids import WorkerName
 from wallarood.model.messages.replicas import (
     Chunk,
-    FilePiece,
-    FilesWanted,
     PartHead,
     PartWanted,
     ReplicaHello,
@@ -17,6 +16,7 @@ from wallarood.model.messages.replicas import (
 from wallarood.runtime.peers.greeting import Greeted, greeted
 from wallarood.runtime.peers.links import refuse_data
 from wallarood.runtime.peers.parts import Conversation
+from wallarood.runtime.peers.ports import CopiedFiles
 from wallarood.runtime.peers.transfer import serve_parts
 from wallarood.runtime.ports import DataChannel
 from wallarood.runtime.profile import profile_accepted
@@ -69,12 +69,16 @@ async def _serve_transfer(worker: Worker, came: Greeted, hello: TransferHello) -
         of_all = (worker.store, record, worker.application, change.gone)
         return Exporter(*of_all, job, change.resting).read(wanted)
 
-    def files(wanted: FilesWanted) -> Iterator[FilePiece]:
-        own = wanted.owner == worker.member.name
-        copied = worker.store.copied_files(None if own else wanted.owner, layout=hello.epoch)
-        return copied.pieces(wanted.under)
+    def copied(owner: WorkerName) -> CopiedFiles:
+        own = owner == worker.member.name
+        return worker.store.copied_files(None if own else owner, layout=hello.epoch)
 
-    await serve_parts(conversation, read, files)
+    await serve_parts(
+        conversation,
+        read,
+        files=lambda wanted: copied(wanted.owner).pieces(wanted.under),
+        kept=lambda asked: copied(asked.owner).kept_since,
+    )
 
 
 def check_certified(came: Greeted, name: str) -> None:

@@ -44,6 +44,10 @@ class FilesToCopy(Protocol):
 class CopiedFiles(Protocol):
     """Copies of another worker's files; see `wallarood.storage.copies.copied_files`."""
 
+    @property
+    def kept_since(self) -> int:
+        """The epoch in which the copies were last whole; 0: that is not known. It blocks."""
+
     def states(self) -> tuple[FileState, ...]:
         """The files that are here."""
 
@@ -59,3 +63,6 @@ class CopiedFiles(Protocol):
 
     def settle(self) -> None:
         """Make durable what was written."""
+
+    def clear(self) -> None:
+        """Remove all files."""

@@ -15,6 +15,7 @@ import trio
 
 from wallarood.model.change import PartName
 from wallarood.model.errors import RemoteProtocolError, WallaroodError
+from wallarood.model.ids import WorkerName
 from wallarood.model.messages.replicas import (
     LAST,
     Chunk,
@@ -22,6 +23,8 @@ from wallarood.model.messages.replicas import (
     FilePiece,
     FilesSent,
     FilesWanted,
+    KeptAsked,
+    KeptSince,
     PartEnd,
     PartHead,
     PartPiece,
@@ -46,12 +49,18 @@ ReadPart: TypeAlias = Callable[[PartWanted], tuple[PartHead, Chunks]]
 """What reads a part from a store; it blocks. Raises WallaroodError: it has none, or cannot."""
 ReadFiles: TypeAlias = Callable[[FilesWanted], Iterable[FilePiece]]
 """What reads a worker's files, or their copies; it blocks. Raises WallaroodError."""
+KeptSinceWhen: TypeAlias = Callable[[KeptAsked], int]
+"""What says in which epoch a copy was last whole; it blocks."""
 Take: TypeAlias = Callable[[PartHead, list[Chunk]], Awaitable[None]]
 """What takes chunks of a part; at least once, with none if it has none."""
 
 
 async def serve_parts(
-    conversation: Conversation, read: ReadPart, files: ReadFiles | None = None
+    conversation: Conversation,
+    read: ReadPart,
+    files: ReadFiles | None = None,
+    *,
+    kept: KeptSinceWhen = lambda _: 0,
 ) -> None:
     """Send every part and all files that are asked for, until the connection ends.
 
@@ -59,10 +68,14 @@ async def serve_parts(
     nothing for too long.
     """
     allowance = Allowance(patience_s=TAKEN_S)
-    wanted_in, wanted_out = trio.open_memory_channel[PartWanted | FilesWanted](1)
+    wanted_in, wanted_out = trio.open_memory_channel[PartWanted | FilesWanted | KeptAsked](1)
 
     async def answer() -> None:
         async for wanted in wanted_out:
+            if isinstance(wanted, KeptAsked):
+                epoch = await trio.to_thread.run_sync(kept, wanted)
+                await conversation.say(KeptSince(wanted.owner, epoch))
+                continue
             if isinstance(wanted, FilesWanted):
                 try:
                     await _send_files(conversation, files, wanted)
@@ -82,7 +95,7 @@ async def serve_parts(
             match message:
                 case Credit():
                     allowance.add(message)
-                case PartWanted() | FilesWanted():
+                case PartWanted() | FilesWanted() | KeptAsked():
                     try:
                         wanted_in.send_nowait(message)
                     except trio.WouldBlock:
@@ -142,6 +155,27 @@ async def fetch_files(
             if not isinstance(message, FilePiece):
                 raise RemoteProtocolError(f"expected a piece of a file, found {message!r:.200}")
             await take([message])
+
+
+async def ask_kept(
+    dialled: AbstractAsyncContextManager[DataChannel],
+    hello: TransferHello,
+    owner: WorkerName,
+    *,
+    frame_bytes_max: int,
+) -> int:
+    """Ask over *dialled* in which epoch a copy of *owner*'s files was last whole there.
+
+    Raises as `fetch_part`.
+    """
+    async with dialled as channel:
+        conversation = Conversation(channel, FrameDecoder(frame_bytes_max))
+        await conversation.say(hello)
+        await conversation.say(KeptAsked(owner))
+        answer = await _hear(conversation)
+        if not isinstance(answer, KeptSince):
+            raise RemoteProtocolError(f"expected an epoch, found {answer!r:.200}")
+        return answer.epoch
 
 
 async def take_part(

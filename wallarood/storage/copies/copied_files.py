@@ -4,9 +4,13 @@
 # They stand under the owner's name as they stand in its own directory. A piece says what a file has
 # from an offset on: what was there after it goes, so a file that has become another one is sent
 # from its beginning. What was written is durable after `settle`, and not before.
+#
+# Whoever settles them has got all that the owner had just then. The epoch of that is noted beside
+# them: of two copies, made by the holders of two epochs, the later has all that was acknowledged.
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -14,7 +18,7 @@ import attrs
 from xxhash import xxh3_64, xxh3_64_intdigest
 
 from wallarood.disk.durable import sync_directory, write_all
-from wallarood.disk.inherited import InheritedFiles
+from wallarood.disk.inherited import InheritedFiles, note_epoch, noted_epoch
 from wallarood.model.errors import CannotCreateError, RemoteProtocolError
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages.replicas import FileGone, FilePiece, FileState
@@ -27,12 +31,22 @@ PIECE_BYTES = 256 << 10
 
 @attrs.define(eq=False)
 class CopiedFiles:
-    """The copies in *root*. All calls block; one comes at a time."""
+    """The copies in *root*. All calls block; one comes at a time.
+
+    They are made in *epoch*; that of the first need not be noted, as there is none before it.
+    """
 
     root: Path
+    epoch: int = 0
     _touched: set[Path] = attrs.field(factory=set, init=False)
     _left: set[Path] = attrs.field(factory=set, init=False)
     """Directories that a file is gone from."""
+    _is_noted: bool = attrs.field(default=False, init=False)
+
+    @property
+    def kept_since(self) -> int:
+        """The epoch in which the copies were last whole; 0: that is not known."""
+        return noted_epoch(self.root)
 
     def states(self) -> tuple[FileState, ...]:
         """The files that are here, with what they are. Raises CannotCreateError."""
@@ -94,7 +108,7 @@ class CopiedFiles:
     @property
     def settled(self) -> bool:
         """Whether there is nothing for `settle` to do. It does not block."""
-        return not self._touched and not self._left
+        return not self._touched and not self._left and (self._is_noted or self.epoch <= 1)
 
     def settle(self) -> None:
         """Make durable what was written, and what is gone. CannotCreateError: the disk fails."""
@@ -108,16 +122,30 @@ class CopiedFiles:
             directories = {each for path in self._touched for each in self._above(path)}
             for directory in directories | {each for each in self._left if each.exists()}:
                 sync_directory(directory)
+            if not self._is_noted and self.epoch > 1:
+                note_epoch(self.root, self.epoch)
         except OSError as error:
             raise CannotCreateError(f"{self.root}: {error.strerror}") from error
+        self._is_noted = self.epoch > 1
         self._touched.clear()
         self._left.clear()
+
+    def clear(self) -> None:
+        """Remove all files. Raises CannotCreateError."""
+        try:
+            for kind in KINDS:
+                if (self.root / kind).exists():
+                    shutil.rmtree(self.root / kind)
+        except OSError as error:
+            raise CannotCreateError(f"{self.root}: {error.strerror}") from error
 
     def _above(self, path: Path) -> list[Path]:
         return [each for each in path.parents if each.is_relative_to(self.root.parent.parent)]
 
 
-def copies_in(cluster: Path, owner: WorkerName | None, layout: int) -> CopiedFiles:
+def copies_in(
+    cluster: Path, owner: WorkerName | None, layout: int, *, epoch: int = 0
+) -> CopiedFiles:
     """Those in the directory of a cluster of *owner*'s files; None: of this worker's own.
 
     Where this worker is the heir of *owner* as it was in epoch *layout*, they have been moved.
@@ -125,7 +153,7 @@ def copies_in(cluster: Path, owner: WorkerName | None, layout: int) -> CopiedFil
     if owner is None:
         return CopiedFiles(cluster)
     moved = InheritedFiles(cluster).of(owner, layout)
-    return CopiedFiles(moved if moved.exists() else cluster / "replicas" / owner)
+    return CopiedFiles(moved if moved.exists() else cluster / "replicas" / owner, epoch)
 
 
 def files_in(root: Path) -> list[tuple[str, int]]:

@@ -47,3 +47,26 @@ def test_a_disk_that_refuses_is_named(tmp_path: Path) -> None:
     copied = CopiedFiles(tmp_path / "replicas" / "alpha")
     with pytest.raises(CannotCreateError, match="replicas/alpha/sinks/out/1: "):
         copied.write([FilePiece("sinks/out/1", 0, b"x")])
+
+
+def test_whoever_settles_copies_notes_the_epoch_in_which_they_are_whole(tmp_path: Path) -> None:
+    """Also where there are none. In the first epoch nobody had an older one."""
+    for epoch, noted in ((1, 0), (2, 2), (3, 3)):
+        copied = CopiedFiles(tmp_path / "replicas" / "alpha", epoch)
+        assert copied.settled is (epoch == 1)
+        copied.settle()
+        assert copied.settled
+        assert CopiedFiles(copied.root).kept_since == noted
+        assert copied.states() == ()
+
+
+def test_what_an_earlier_try_has_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    own = CopiedFiles(tmp_path)
+    own.clear()
+    own.write([FilePiece("sinks/out/1", 0, b"x"), FilePiece("heirs/1-beta/sinks/2", 0, b"y")])
+    (tmp_path / "checkpoints.db").write_text("rows")
+    own.clear()
+    assert [each.name for each in tmp_path.iterdir()] == ["checkpoints.db"]
+    (tmp_path / "sources").write_text("in the way")
+    with pytest.raises(CannotCreateError, match="Not a directory"):
+        own.clear()

@@ -5,8 +5,12 @@
 # in them. They are fetched while the change is staged, from itself or from who has the copies, and
 # looked through; nothing is taken in before the change is adopted. Then those that are to be read
 # here are put among the journals of this worker, and what others tell of clients beside its own.
+#
+# Where a change follows before a checkpoint of the epoch before it is committed, a journal may have
+# moved once already since the basis. Where that was to this worker, it has it, with all that was
+# taken in since; where that was to one that is lost now, it is in the copies of what that one had.
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import attrs
@@ -16,14 +20,13 @@ from wallarood.app.connector import SourceContext
 from wallarood.disk.incoming import IncomingFiles
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import RemoteProtocolError
-from wallarood.model.ids import ClusterId, Member, WorkerName
-from wallarood.model.messages.replicas import FilePiece, FilesWanted, TransferHello
-from wallarood.model.topology import Stage
+from wallarood.model.ids import ClusterId, Member
+from wallarood.model.messages.replicas import FilePiece, FilesWanted
+from wallarood.model.topology import SourcePartition, Stage
 from wallarood.planning.sources.journals import is_journalled, listens_everywhere
-from wallarood.runtime.change.fetching import fetched_again
+from wallarood.runtime.change.keepers import Keepers
 from wallarood.runtime.change.sources.opening import OPEN_S, cannot
 from wallarood.runtime.change.sources.reading import Needed, Position, Reading
-from wallarood.runtime.peers.transfer import fetch_files
 from wallarood.runtime.worker import Worker
 
 
@@ -34,13 +37,13 @@ def directory_of(source: str) -> str:
 
 @attrs.frozen
 class Journals:
-    """Those that come to *worker* by staging *number*; *ask* says who is asked for one's files."""
+    """Those that come to *worker* by staging *number*, each from one of *keepers*."""
 
     worker: Worker
     reading: Reading
     cluster_id: ClusterId
     number: int
-    ask: Callable[[WorkerName], Member]
+    keepers: Keepers
 
     @property
     def _incoming(self) -> IncomingFiles:
@@ -63,40 +66,53 @@ class Journals:
             await trio.to_thread.run_sync(self._incoming.settle, self.number)
 
     async def _fetch(self, needed: Needed, root: Path, *, of_files: str = "") -> None:
-        journal = needed.step.connector.journal
-        was = self.reading.was(needed.step.name)
-        there = f"sources/{directory_of(was)}/{journal(needed.origin.partition)}/"
-        here = f"sources/{directory_of(needed.step.name)}/{journal(needed.partition)}/"
+        step, journal = needed.step, needed.step.connector.journal
+        here = f"sources/{directory_of(step.name)}/{journal(needed.partition)}/"
+        if self.keepers.is_older and needed.comes:
+            if await trio.Path(self.worker.store.cluster_path / here).exists():
+                return
+            since = self._moved_since(needed)
+            keeper = await self.keepers.of_files(since.worker) if since is not None else None
+            if since is not None and keeper is not None and keeper.epoch > self.keepers.layout:
+                there = f"sources/{directory_of(step.name)}/{journal(since.partition)}/"
+                wanted = FilesWanted(since.worker, (there,))
+                if await self._take(wanted, keeper.member, there, target=root / here):
+                    return
+        keeper = await self.keepers.of_files(needed.owner)
+        if keeper is not None:
+            was = self.reading.was(step.name)
+            there = f"sources/{directory_of(was)}/{journal(needed.origin.partition)}/"
+            wanted = FilesWanted(needed.owner, (there + of_files,))
+            await self._take(wanted, keeper.member, there, target=root / here)
+
+    def _moved_since(self, needed: Needed) -> SourcePartition | None:
+        """Where the partition has come to since the basis, if that one is lost now, too."""
+        record, lost = self.worker.node.record, {each.name for each in self.keepers.change.gone}
+        stages = record.topology.stages if record is not None else ()
+        found = (
+            each
+            for stage in stages
+            if needed.step.name in stage.steps
+            for each in stage.source_partitions
+            if each.partition == needed.partition and each.worker in lost - {needed.owner}
+        )
+        return next(found, None)
+
+    async def _take(self, wanted: FilesWanted, member: Member, there: str, *, target: Path) -> bool:
+        """Fetch what is below *there* into *target*; whether anything is."""
+        found = False
 
         def take(pieces: Iterable[FilePiece]) -> None:
+            nonlocal found
             for each in pieces:
                 name = each.path.removeprefix(there)
                 if name == each.path or "/" in name:
                     raise RemoteProtocolError(f"{each.path!r:.200} is none of the files of {there}")
-                self._incoming.write(root, here + name, each.data, offset=each.offset)
+                self._incoming.write(target, name, each.data, offset=each.offset)
+                found = True
 
-        await self._pieces(FilesWanted(needed.owner, (there + of_files,)), take)
-
-    async def _pieces(
-        self, wanted: FilesWanted, take: Callable[[Iterable[FilePiece]], None]
-    ) -> None:
-        worker, layout = self.worker, self.reading.previous.epoch
-        member = self.ask(wanted.owner)
-        if member.name == worker.member.name:  # it has the copies
-            copies = worker.store.copied_files(wanted.owner, layout=layout)
-            await trio.to_thread.run_sync(take, copies.pieces(wanted.under))
-            return
-        me = worker.member
-        await fetched_again(
-            member.name,
-            lambda: fetch_files(
-                worker.dial_data(member.data),
-                TransferHello(self.cluster_id, layout, me.name, me.incarnation),
-                wanted,
-                take=lambda pieces: trio.to_thread.run_sync(take, pieces),
-                frame_bytes_max=worker.settings.links.frame_bytes_max,
-            ),
-        )
+        await self.keepers.fetch(member, wanted, take)
+        return found
 
     async def check(self, positions: Iterable[Position]) -> None:
         """Raises ApplicationError: what comes cannot be gone on with here."""

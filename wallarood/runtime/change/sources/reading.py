@@ -138,6 +138,9 @@ class Reading:
                 continue
             for each in stage.source_partitions:
                 origin = origin_of(step, each, before)
+                if origin is None and each.left_by and listens_everywhere(step):
+                    # By one that joined after the basis: all that it took in is in its journal.
+                    origin = SourcePartition(each.was, each.left_by)
                 if origin is None or origin.worker == each.worker:
                     continue
                 comes = each.worker == self.worker
