@@ -53,6 +53,9 @@ def test_the_initializer_leaves_and_what_cannot_be_is_refused(
     assert stranger.wait() == 76
     assert "another application: gamma runs 'slow_count'; they differ in:" in stranger.said
     growing.grow("beta", 2)
+    status = growing.workers["alpha"].status()
+    assert status is not None
+    assert status.uptime_s > status.life_s > 0  # the process is the one that it was
     twin = growing.hosts.start(
         "beta", growing.application, "--join", state=tmp_path / "state" / "twin"
     )

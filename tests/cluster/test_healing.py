@@ -116,7 +116,7 @@ def test_an_evicted_leader_that_lives_joins_again_as_the_last(healing: Healing) 
     assert "alpha was evicted at epoch 2" in leader.said
     assert [each.name.partition("-")[0] for each in (leader.state / "archive").iterdir()]
     healing.goes_on("alpha")
-    wait_for("it is not ended by its former life", lambda: leader.told().uptime_s > 6)
+    wait_for("it is not ended by its former life", lambda: leader.told().life_s > 6)
     healing.end("alpha")
 
 

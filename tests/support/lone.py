@@ -49,7 +49,7 @@ def config_of(directory: Path, **values: Any) -> Config:
 
 def reporter_of(worker: Worker) -> StatusReporter:
     """What tells of *worker*, with figures that nothing samples yet."""
-    return StatusReporter(worker, Figures(Sampler(worker)))
+    return StatusReporter(worker, Figures(Sampler(worker)), process_began_at=trio.current_time())
 
 
 @attrs.frozen

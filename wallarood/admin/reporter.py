@@ -48,6 +48,7 @@ class StatusReporter:
     worker: Worker
     figures: Figures
     began_at: float = attrs.field(factory=trio.current_time)
+    process_began_at: float = attrs.field(kw_only=True)
 
     def status(self) -> Status:
         """The worker at this moment."""
@@ -60,7 +61,8 @@ class StatusReporter:
             version=__version__,
             job=JobState(worker.phase),
             phase=worker.phase_text,
-            uptime_s=now - self.began_at,
+            uptime_s=now - self.process_began_at,
+            life_s=now - self.began_at,
             application=worker.application.name,
             cluster_id=record.cluster_id if record is not None else None,
             epoch=record.topology.epoch if record is not None else 0,

@@ -198,7 +198,8 @@ class Status:
     `waiting_for` only what it waits for. `rate` is what its sources read, in records a second.
     `moving` says what a change of the cluster moves here, and `changes` what has become of those
     that were asked for here lately. `restored`: the state directory is a copy, so this worker has
-    no vote in changes.
+    no vote in changes. `uptime_s` counts from the start of the process, `life_s` from the last
+    change of the cluster: with each the worker is built anew, and what it counts begins at 0.
     """
 
     worker: WorkerName
@@ -206,6 +207,7 @@ class Status:
     job: JobState
     phase: str
     uptime_s: float
+    life_s: float = 0.0
     application: str = ""
     cluster_id: ClusterId | None = None
     epoch: int = 0

@@ -125,6 +125,7 @@ class _Daemon:
     known: tuple[Address, ...] = ()
     """Where the members are of a cluster that this worker was in once, and joins again."""
     left: Left = attrs.field(factory=Left)
+    began_at: float = attrs.field(factory=trio.current_time)
 
     @property
     def _stop_s(self) -> float:
@@ -236,7 +237,7 @@ class _Daemon:
 
     def _watching(self, worker: Worker, reloader: Reloader) -> Watching:
         orders = Orders(worker, self._stop_s, reloader.reload)
-        return Watching(worker, self.parts.config, self.parts.state.path, orders)
+        return Watching(worker, self.parts.config, self.parts.state.path, orders, self.began_at)
 
     async def _ask_occupant(self, listings: tuple[Listing, ...]) -> None:
         if self.parts.config["worker.topology-initializer"]:

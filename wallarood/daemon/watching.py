@@ -22,12 +22,16 @@ PEEKS = ("tap", "state", "keys", "slots")
 
 @attrs.frozen
 class Watching:
-    """Of *worker*, configured by *config*; *state* is where its state is."""
+    """Of *worker*, configured by *config*; *state* is where its state is.
+
+    `began_at` is when the process did (trio).
+    """
 
     worker: Worker
     config: Config
     state: Path
     orders: Orders
+    began_at: float
 
     async def serve(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve on the admin socket, and over the network if that is configured, until cancelled.
@@ -44,7 +48,8 @@ class Watching:
             growth_after_s=self.config["admin.growth-after"],
         )
         worker.nursery.start_soon(sampler.run)
-        reporter = StatusReporter(worker, Figures(sampler, self.config["security.tap"]))
+        figures = Figures(sampler, self.config["security.tap"])
+        reporter = StatusReporter(worker, figures, process_began_at=self.began_at)
         self._send_on(reporter)
         kinds = {"history": sampler.told, **dict.fromkeys(PEEKS, self._peek)}
         gathering = Gathering(worker, reporter.status, kinds)

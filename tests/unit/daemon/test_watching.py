@@ -42,7 +42,9 @@ async def watched(directory: Path, **values: Any) -> AsyncIterator[tuple[Lone, P
     values = {"admin__socket": str(socket), "checkpoint__interval": "200ms", **values}
     async with lone_worker(directory, application(), **values) as lone:
         orders = Orders(lone.worker, 1.0, list)
-        watching = Watching(lone.worker, lone.parts.config, lone.parts.state.path, orders)
+        watching = Watching(
+            lone.worker, lone.parts.config, lone.parts.state.path, orders, trio.current_time()
+        )
         await lone.worker.nursery.start(watching.serve)
         await lone.running()
         yield lone, socket

@@ -19,7 +19,9 @@ async def sent(directory: Path, receiver: Collector, **values: Any) -> None:
     values |= {"checkpoint__interval": "100ms", "admin__socket": str(directory / "a.sock")}
     async with lone_worker(directory, endless([]), **values) as lone:
         orders = Orders(lone.worker, 1.0, list)
-        watching = Watching(lone.worker, lone.parts.config, lone.parts.state.path, orders)
+        watching = Watching(
+            lone.worker, lone.parts.config, lone.parts.state.path, orders, trio.current_time()
+        )
         await lone.worker.nursery.start(watching.serve)
         await lone.running()
         with trio.fail_after(30):

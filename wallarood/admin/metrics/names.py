@@ -44,7 +44,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("worker", Form.INFO, "The worker, its version, its application and its cluster."),
     Metric("up", Form.GAUGE, "1 for each worker that has answered, 0 for one that has not."),
     Metric("job_state", Form.GAUGE, "1 for the state of the job, 0 for others.", ("state",)),
-    Metric("uptime_seconds", Form.GAUGE, "Time since the worker started."),
+    Metric("uptime_seconds", Form.GAUGE, "Time since the process started."),
     Metric("starts", Form.COUNTER, "Starts of the worker in its state directory."),
     Metric("round", Form.GAUGE, "The round; it rises with each recovery."),
     Metric("epoch", Form.GAUGE, "The epoch of the topology; it rises with each change."),

@@ -111,7 +111,7 @@ def _checkpoints(status: Status) -> Iterator[Sample]:
         ("failed", checkpoint.failed),
     ):
         yield "checkpoints", (outcome,), count
-    age_s = checkpoint.age_s if checkpoint.age_s is not None else status.uptime_s
+    age_s = checkpoint.age_s if checkpoint.age_s is not None else status.life_s
     yield "checkpoint_age_seconds", (), age_s
     if checkpoint.size_bytes is not None:
         yield "checkpoint_last_bytes", (), checkpoint.size_bytes

@@ -238,4 +238,4 @@ def progress(cluster: ClusterStatus) -> str:
 def has_forgotten(status: Status, epoch: int, elapsed_s: float) -> bool:
     """Whether the worker that was asked *elapsed_s* ago runs in another life, without a change."""
     runs = status.job is JobState.RUNNING and not status.moving
-    return runs and status.epoch == epoch and status.uptime_s < elapsed_s
+    return runs and status.epoch == epoch and status.life_s < elapsed_s

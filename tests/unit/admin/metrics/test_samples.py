@@ -33,7 +33,7 @@ def test_what_is_not_known_gives_no_sample() -> None:
 def test_where_no_checkpoint_was_written_its_age_is_that_of_the_worker() -> None:
     """Else an alert that the last one is old would not fire where there never was one."""
     bare = healthy_cluster().cluster.asked
-    assert ("checkpoint_age_seconds", (), bare.uptime_s) in list(samples_of(bare))
+    assert ("checkpoint_age_seconds", (), bare.life_s) in list(samples_of(bare))
 
 
 def test_the_shares_of_a_stage_make_one() -> None:

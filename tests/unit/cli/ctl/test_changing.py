@@ -72,7 +72,7 @@ def test_what_moves_is_said_while_it_is_waited_for_and_else_what_is_done() -> No
 
 
 @pytest.mark.parametrize(
-    ("job", "epoch", "uptime_s", "moving", "forgotten"),
+    ("job", "epoch", "life_s", "moving", "forgotten"),
     [
         (JobState.RUNNING, 2, 3.0, "", True),
         (JobState.RUNNING, 2, 60.0, "", False),
@@ -82,7 +82,7 @@ def test_what_moves_is_said_while_it_is_waited_for_and_else_what_is_done() -> No
     ],
 )
 def test_a_worker_that_restarted_has_forgotten_what_it_was_asked(
-    job: JobState, epoch: int, uptime_s: float, moving: str, forgotten: bool
+    job: JobState, epoch: int, life_s: float, moving: str, forgotten: bool
 ) -> None:
-    status = Status("alpha", "1", job, job.value, uptime_s, epoch=epoch, moving=moving)
+    status = Status("alpha", "1", job, job.value, 99.0, life_s, epoch=epoch, moving=moving)
     assert has_forgotten(status, 2, 30.0) is forgotten
