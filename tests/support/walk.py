@@ -1,8 +1,9 @@
 """A cluster that changes all the time under load: ``python -m support.walk CHANGES``, see --help.
 
 One worker becomes two, three, five, three, one, and back, over and over; who joins and leaves is
-drawn, the leader may be among them. In half of the changes participants, any of them, are killed at
-a random step and started again. Words are fed all the time. At the end each was counted once.
+drawn, the leader may be among them. In every second change participants, any of them, are killed at
+a random step and started again; whether in the first or the second of two is drawn. Words are fed
+all the time. At the end each was counted once.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from support.servers.process import serving
 from support.systems.files import Files
 from support.systems.known import SYSTEMS
 from support.systems.progress import Progress
+from support.systems.pushed import Pushed
 from support.systems.running import (
     APPLICATION,
     COUNTED_S,
@@ -36,11 +38,9 @@ from support.systems.tcp import Tcp
 SIZES = (2, 3, 5, 3, 1, 3, 5, 3, 2, 1)
 PIECE = 40
 BETWEEN_S = 1.5
-WITHOUT_SERVER: dict[str, Callable[[Path], Fed]] = {"files": Files, "tcp": Tcp}
+WITHOUT_SERVER: dict[str, Callable[[Path], Fed]] = {"files": Files, "tcp": Tcp, "push": Pushed}
 CONFIGURATION = "limits.batch-records-max = 32\n"
 """A barrier waits behind some batches of what is read slowly."""
-STAYING = {"tcp": frozenset({"alpha"})}
-"""Who has what no other worker can take over."""
 
 
 @contextlib.contextmanager
@@ -71,7 +71,6 @@ def walk(
     changes: int,
     seed: int = 1,
     flags: tuple[str, ...] = (),
-    staying: frozenset[str] = frozenset(),
     at_most_s: float = math.inf,
     progress: Progress | None = None,
 ) -> str:
@@ -83,7 +82,7 @@ def walk(
     began = time.monotonic()
     try:
         with hosts_in(directory, interval=f"{round(300 * PATIENCE**0.5)}ms") as hosts:
-            cluster = Changing(hosts, str(file), rng, flags, staying)
+            cluster = Changing(hosts, str(file), rng, flags)
             try:
                 feeder = Feeder(system, random.Random(seed), PIECE)
                 until = began + at_most_s
@@ -109,18 +108,23 @@ def _change(
 ) -> int:
     """Change it under load; returns how often."""
     rng, sizes, done = cluster.rng, cycle(SIZES), 0
+    strikes: list[bool] = []
     cluster.begin()
     feeder.sent.update(getattr(feeder.system, "at_first", {}))
     with feeder.feeding():
         while done < changes and time.monotonic() < until and not progress.stop.is_set():
-            before = set(cluster.members)
+            before, began = set(cluster.members), time.monotonic()
+            strikes = strikes or rng.sample([False, True], 2)
             cluster.change(next(sizes))
-            struck = cluster.strike() if rng.random() < 0.5 else ""
+            struck = cluster.strike() if strikes.pop() else "nobody killed"
             epoch = cluster.settle()
             ways = [f"+{name}" for name in cluster.members if name not in before]
             ways += [f"-{name}" for name in before if name not in cluster.members]
             done += 1
-            progress.tell_now(f"{done} of {changes}: {' '.join(ways)}, epoch {epoch}; {struck}")
+            took = (
+                f"in {time.monotonic() - began:.0f} s, epoch {epoch}, {feeder.sent.total()} words"
+            )
+            progress.tell_now(f"{done} of {changes}: {' '.join(ways)} {took}; {struck}")
             time.sleep(rng.random() * BETWEEN_S)
     return done
 
@@ -158,7 +162,6 @@ def main() -> None:
         own += f"checkpoint.replicas = {asked.replicas}\n"
     (directory / "own.toml").write_text(own)
     flags = ("--config", str(directory / "own.toml"))
-    staying = STAYING.get(asked.of, frozenset())
     with fed_through(asked.of, directory) as system:
         said = walk(
             system,
@@ -166,7 +169,6 @@ def main() -> None:
             changes=asked.changes,
             seed=asked.seed,
             flags=flags,
-            staying=staying,
             at_most_s=60 * asked.minutes,
             progress=progress,
         )

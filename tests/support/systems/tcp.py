@@ -52,12 +52,7 @@ class Tcp:
 
     def counts(self) -> Counts:
         """See `Fed`."""
-        assert self.receiver.wrong == []
-        found: Counts = []
-        for writer, records in list(self.receiver.records.items()):
-            pairs = (record.decode().split("\t") for record in list(records))
-            found += in_order([(word, int(count)) for word, count in pairs], writer)
-        return sorted(found)
+        return counts_in(self.receiver)
 
     def end(self) -> None:
         """See `Fed`."""
@@ -67,3 +62,13 @@ class Tcp:
     def told(self) -> str:
         """See `System`."""
         return f"{self.receiver.repeats:,} records came to the receiver again"
+
+
+def counts_in(receiver: Receiver) -> Counts:
+    """What a receiver of lines of a word and its count has taken."""
+    assert receiver.wrong == []
+    found: Counts = []
+    for writer, records in list(receiver.records.items()):
+        pairs = (record.decode().split("\t") for record in list(records))
+        found += in_order([(word, int(count)) for word, count in pairs], writer)
+    return sorted(found)
