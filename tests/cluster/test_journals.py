@@ -1,104 +1,42 @@
 """A worker goes that clients have sent to: what it has acknowledged is counted once."""
 
+import random
 import shutil
+import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import attrs
 import pytest
-from support.feeding import TCP, Feed, Send, check_fed, check_states, listening, send_by_tcp
-from support.harness import NAMES, Hosts, WorkerProcess, hosts_in, wait_for
+from support.feeding import (
+    HTTP,
+    TCP,
+    Send,
+    check_fed,
+    check_states,
+    send_by_http,
+    send_by_tcp,
+)
+from support.harness import NAMES, wait_for
+from support.listeners import cluster, feeds, some_more
 from support.ports import free_port
 from support.rests import RESTS, counted
 
 from wallarood.client import SourceClient
+from wallarood.model.errors import RefusedError
+
+BY = pytest.mark.parametrize(
+    ("source", "send"),
+    [(TCP, send_by_tcp), pytest.param(HTTP, send_by_http, marks=pytest.mark.long)],
+    ids=["tcp", "http"],
+)
 
 
-@attrs.define(eq=False)
-class Listening:
-    """Workers that listen, each on its own port, and a client for each."""
-
-    hosts: Hosts
-    directory: Path
-    flags: tuple[str, ...]
-    ports: dict[str, int] = attrs.field(factory=dict)
-    workers: dict[str, WorkerProcess] = attrs.field(factory=dict)
-
-    def start(self, name: str, *flags: str, count: int = 1) -> WorkerProcess:
-        port = self.ports.setdefault(name, free_port())
-        self.workers[name] = self.hosts.start(
-            name,
-            str(self.directory / "listening.py"),
-            *self.flags,
-            *flags,
-            count=count,
-            initializer=name == NAMES[0] and "--join" not in flags,
-            args=(str(port),),
-        )
-        return self.workers[name]
-
-    def until(self, what: str, epoch: int) -> None:
-        def settled() -> bool:
-            told = [each.status() for each in self.workers.values()]
-            phases = {each.phase() for each in self.workers.values()}
-            return phases == {"running"} and {t.epoch for t in told if t} == {epoch}
-
-        try:
-            wait_for(what, settled, wait_s=60)
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.said}") from error
-
-    @property
-    def said(self) -> str:
-        return "\n".join(f"--- {n}\n{w.said[-4000:]}" for n, w in self.workers.items())
-
-    def end(self) -> None:
-        (asked, *_) = self.workers.values()
-        assert asked.ctl("shutdown").returncode == 0
-        for worker in self.workers.values():
-            assert worker.wait() == 0, worker.said
-
-
-@contextmanager
-def cluster(
-    directory: Path, count: int, *, source: str = TCP, replicas: int = 0, interval: str = "300ms"
-) -> Iterator[Listening]:
-    (directory / "listening.py").write_text(listening(source))
-    checkpoint = f'[checkpoint]\nreplicas = {replicas}\ninterval = "{interval}"\n'
-    (directory / "some.toml").write_text(checkpoint)
-    flags = ("--cluster-id", "auto", "--config", str(directory / "some.toml"))
-    with hosts_in(directory) as hosts:
-        made = Listening(hosts, directory, flags)
-        for name in NAMES[:count]:
-            made.start(name, count=count)
-        made.until("it runs", 1)
-        yield made
-
-
-def feeds(made: Listening, *ways: tuple[str, ...], send: Send = send_by_tcp) -> list[Feed]:
-    """A client for each of *ways*, the workers that it goes to, one after the other."""
-    return [
-        Feed(
-            f"till-{place}",
-            range(place, 10**9, len(ways)),
-            [made.ports[name] for name in way],
-            send,
-        )
-        for place, way in enumerate(ways)
-    ]
-
-
-def some_more(directory: Path) -> None:
-    """Wait until more is counted."""
-    before = sum(map(len, counted(directory).values()))
-    wait_for("more", lambda: sum(map(len, counted(directory).values())) > before + 300, wait_s=60)
-
-
-def test_whoever_leaves_has_an_heir_for_its_journal(tmp_path: Path) -> None:
-    with cluster(tmp_path, 3) as made:
-        sending = feeds(made, ("alpha",), ("beta",), ("gamma", "beta"))
+@BY
+def test_whoever_leaves_has_an_heir_for_its_journal(
+    tmp_path: Path, source: str, send: Send
+) -> None:
+    with cluster(tmp_path, 3, source=source) as made:
+        sending = feeds(made, ("alpha",), ("beta",), ("gamma", "beta"), send=send)
         some_more(tmp_path)
         planned = made.workers["alpha"].ctl("shrink", "gamma", "--dry-run")
         journal = f"the journal of 127.0.0.1:{made.ports['gamma']}"
@@ -116,10 +54,13 @@ def test_whoever_leaves_has_an_heir_for_its_journal(tmp_path: Path) -> None:
     check_fed(tmp_path, sending)
 
 
-def test_the_journal_of_a_lost_worker_is_read_from_its_copy(tmp_path: Path) -> None:
+@BY
+def test_the_journal_of_a_lost_worker_is_read_from_its_copy(
+    tmp_path: Path, source: str, send: Send
+) -> None:
     """The client of the lost one goes to a worker that is not its heir."""
-    with cluster(tmp_path, 3, replicas=1) as made:
-        sending = feeds(made, ("alpha",), ("beta",), ("gamma", "beta"))
+    with cluster(tmp_path, 3, source=source, replicas=1) as made:
+        sending = feeds(made, ("alpha",), ("beta",), ("gamma", "beta"), send=send)
         some_more(tmp_path)
         gone = made.workers.pop("gamma")
         gone.process.kill()
@@ -166,3 +107,96 @@ def test_what_is_acknowledged_before_an_epoch_has_a_checkpoint_is_read_where_it_
         made.end()
     found = {rest: counts[-1] for rest, counts in counted(tmp_path).items()}
     assert found == Counter(number % RESTS for number in range(301))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("source", "send", "seed"),
+    [(TCP, send_by_tcp, 0), (TCP, send_by_tcp, 1), (HTTP, send_by_http, 2)],
+    ids=["tcp-0", "tcp-1", "http-2"],
+)
+def test_whoever_is_killed_meanwhile_nothing_is_lost(
+    tmp_path: Path, source: str, send: Send, seed: int
+) -> None:
+    rng = random.Random(seed)
+    with cluster(tmp_path, 3, source=source, replicas=seed % 2) as made:
+        sending = feeds(made, ("alpha",), ("beta",), ("gamma", "beta"), send=send)
+        some_more(tmp_path)
+        left = threading.Event()
+
+        def shrink() -> None:
+            while not left.is_set():
+                made.workers["beta"].ctl("shrink", "gamma")
+                left.wait(0.2)
+
+        asking = threading.Thread(target=shrink, daemon=True)
+        asking.start()
+        for _ in range(2):
+            left.wait(rng.random())
+            victim = made.workers[rng.choice(NAMES[:3])]
+            victim.process.kill()
+            if victim.wait() != 0:
+                made.start(victim.name, count=3)
+        gone = made.workers.pop("gamma")
+        assert gone.wait(60) in (0, RefusedError.exit_code), gone.said + made.said
+        left.set()
+        sending[2].move_on()
+        made.until("gamma is out", 2)
+        some_more(tmp_path)
+        for each in sending:
+            each.end()
+        made.end()
+    check_fed(tmp_path, sending)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("lost", [False, True])
+def test_the_one_that_listens_for_all_goes_and_another_listens(
+    tmp_path: Path, *, lost: bool
+) -> None:
+    source = TCP.replace("local", "shared")
+    with cluster(tmp_path, 3, source=source, replicas=1, port=free_port()) as made:
+        sending = feeds(made, ("alpha",))
+        some_more(tmp_path)
+        (name,) = (n for n, e in made.workers.items() if (e.state / "cluster" / "sources").exists())
+        gone = made.workers.pop(name)
+        asked = next(iter(made.workers.values()))
+        if lost:
+            gone.process.kill()
+            gone.wait()
+            shutil.rmtree(gone.state)
+            wait_for("it is missed", lambda: asked.phase() in ("paused", "recovering"))
+            done = asked.ctl("evict", name, "--lose-output")
+        else:
+            done = asked.ctl("shrink", name)
+        assert done.returncode == 0, done.stderr + made.said
+        made.until("they run", 2)
+        some_more(tmp_path)
+        for each in sending:
+            each.end()
+        made.end()
+    (check_states if lost else check_fed)(tmp_path, sending)
+
+
+@pytest.mark.long
+def test_who_joins_listens_and_knows_the_clients_of_those_that_have_gone(tmp_path: Path) -> None:
+    with cluster(tmp_path, 2) as made:
+        made.start("gamma", "--join")
+        made.until("gamma is in", 2)
+        made.ports["delta"] = free_port()
+        sending = feeds(made, ("alpha",), ("gamma", "delta"), ("beta", "delta"))
+        some_more(tmp_path)
+        for epoch, name in ((3, "gamma"), (4, "beta")):
+            done = made.workers["alpha"].ctl("shrink", name)
+            assert done.returncode == 0, done.stderr + made.said
+            made.workers.pop(name).wait()
+            made.until(f"{name} is out", epoch)
+        made.start("delta", "--join")
+        made.until("delta is in", 5)
+        for each in sending[1:]:
+            each.move_on()
+        some_more(tmp_path)
+        for each in sending:
+            each.end()
+        made.end()
+    check_fed(tmp_path, sending)

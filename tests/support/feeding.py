@@ -1,8 +1,10 @@
 """Clients that send numbers to the workers of a cluster, each to one as long as that is there."""
 
+import contextlib
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import attrs
@@ -30,6 +32,7 @@ def app(args: list[str]) -> w.Application:
 AT_ONCE = 10
 PAUSE_S = 0.01
 TCP = 'w.TcpSource(f"127.0.0.1:{args[0]}", record=int, scope="local")'
+HTTP = 'w.HttpSource(f"127.0.0.1:{args[0]}", record=int, scope="local")'
 
 
 def listening(source: str = TCP) -> str:
@@ -45,15 +48,35 @@ def send_by_tcp(feed: "Feed", port: int) -> None:
     try:
         with SourceClient(f"127.0.0.1:{port}", feed.name, timeout_s=1) as client:
             sent = client.next_sequence - 1
+            assert sent >= feed.place, f"{feed.place} had arrived, now {sent}"
             while not feed.turns.is_set():
                 for number in feed.numbers[sent : sent + AT_ONCE]:
                     client.send(b"%d" % number)
                 sent += AT_ONCE
+                client.flush()
+                feed.place = sent
                 feed.turns.wait(PAUSE_S)
-            client.flush()
             feed.arrived = sent
     except PeersGoneError:
         feed.arrived = -1  # it pauses, was killed, or is gone
+
+
+def send_by_http(feed: "Feed", port: int) -> None:
+    """Send by requests, of which each has a name: one without an answer is sent again."""
+    try:
+        with contextlib.closing(HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+            while feed.arrived < 0 or not feed.turns.is_set():
+                place = feed.place
+                feed.arrived = -1
+                name = {"Idempotency-Key": f"{feed.name}-{place}"}
+                connection.request("POST", "/", b"%d" % feed.numbers[place], name)
+                answer = connection.getresponse()
+                answer.read()
+                if answer.status == 200:
+                    feed.place = feed.arrived = place + 1
+                feed.turns.wait(PAUSE_S)
+    except (OSError, HTTPException):
+        feed.turns.wait(PAUSE_S)
 
 
 @attrs.define(eq=False)
@@ -66,6 +89,8 @@ class Feed:
     send: Send = send_by_tcp
     arrived: int = -1
     """How many of the numbers are acknowledged; -1: it is not known."""
+    place: int = 0
+    """How many are known to be acknowledged, also while it is not known whether more are."""
     turns: threading.Event = attrs.field(factory=threading.Event)
     """It is to end, or to move on."""
     _ends: bool = False
