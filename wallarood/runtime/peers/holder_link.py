@@ -213,7 +213,9 @@ class HolderLink:
                 self._silent = 0
                 match message:
                     case Has(parts, groups, files):
+                        self._silent = -(1 << 30)  # what comes meanwhile waits, however long
                         await trio.to_thread.run_sync(self.files.compare, files)
+                        self._silent = 0
                         self._parts, self._there = wanted_in, Known(set(groups))
                         self._coming = None
                         self._parts.send_nowait(FilesSent(self._asked))
@@ -265,10 +267,8 @@ class HolderLink:
     async def _send_files(
         self, conversation: Conversation, allowance: Allowance, *, then: Callable[[], T]
     ) -> T:
-        """Send what has changed of files, and return what *then* does, in the same thread.
-
-        Where none has changed, as in most jobs, that is one wait for a busy loop and not two.
-        """
+        """Send what has changed of files, and return what *then* does, in the same thread."""
+        # Where none has changed, as in most jobs, that is one wait for a busy loop and not two.
         changes = self.files.changes()
 
         def next_or_then() -> FilePiece | FileGone | Done[T]:

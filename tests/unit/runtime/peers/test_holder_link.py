@@ -1,19 +1,22 @@
 """The owner's connection to its holder: what is missing goes there, whatever breaks."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 import trio
 import trio.testing
 from support.copied import OWNER, ROUND, Copied, part_at, store_at, write_part
+from support.patience import patiently
 
 from wallarood.control.replicas.events import HolderHas, HolderLost, PartHeld, ReplicaWritten
 from wallarood.model.checkpoint import CheckpointId, CheckpointPart, StatePart
-from wallarood.model.messages.replicas import Held, StillThere
+from wallarood.model.messages.replicas import FileState, Held, StillThere
 from wallarood.net.tcp import DataChannel
 from wallarood.runtime.peers.captured import Captured
 from wallarood.runtime.peers.parts import WINDOW_BYTES
+from wallarood.storage.copies.files_to_copy import FilesToCopy
 from wallarood.storage.part_reader import captured_part
 from wallarood.wire.frames import encode_frame
 from wallarood.wire.transfer import encode_transfer
@@ -87,7 +90,7 @@ async def test_what_was_removed_is_gone_on_the_other_disk_too(copied: Copied) ->
         await copied.until(lambda: copied.connections)
         copied.says_what_it_has()
         for expected in (["sinks/out-0/note"], []):
-            with trio.fail_after(20):
+            with patiently(20):
                 await link.all_copied()
             states = await copied.connections[-1].files.states()
             assert [each.path for each in states] == expected
@@ -139,6 +142,29 @@ async def test_a_connection_that_gives_no_sign_of_life_is_dialled_again(copied: 
         copied.says_what_it_has()
         await trio.sleep(0.5)  # twenty questions are answered
         assert copied.at_owner == [HolderHas(())]
+        nursery.cancel_scope.cancel()
+
+
+async def test_however_long_files_are_compared_the_holder_is_not_silent(
+    copied: Copied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else large ones would be compared again on each new connection, and never be copied."""
+    copied.probe_s = 0.05
+    compare = FilesToCopy.compare
+
+    def slowly(files: FilesToCopy, there: Iterable[FileState]) -> None:
+        time.sleep(10 * copied.probe_s)
+        compare(files, there)
+
+    monkeypatch.setattr(FilesToCopy, "compare", slowly)
+    async with trio.open_nursery() as nursery:
+        link = copied.link(nursery)
+        nursery.start_soon(link.run)
+        await copied.until(lambda: copied.connections)
+        copied.says_what_it_has()
+        await copied.until(lambda: copied.at_owner)
+        assert copied.at_owner == [HolderHas(())]
+        assert len(copied.connections) == 1
         nursery.cancel_scope.cancel()
 
 
