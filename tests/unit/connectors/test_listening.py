@@ -4,6 +4,7 @@ import socket
 
 import pytest
 import trio
+from support.patience import patiently
 
 from wallarood.connectors import listening as module
 from wallarood.connectors.listening import address_of, keep_alive, listening
@@ -37,7 +38,7 @@ async def test_a_port_in_use_is_said_at_once_or_waited_for(
         async def listen() -> None:
             found.append(await listening(where, "in", wait_s=10))
 
-        with trio.fail_after(10):
+        with patiently(10):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(listen)
                 await trio.sleep(0.05)

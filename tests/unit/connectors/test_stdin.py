@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import trio
+from support.patience import patiently
 
 import wallarood as w
 from wallarood.app.connector import SourceContext
@@ -30,7 +30,7 @@ def stdin() -> Iterator[int]:
 async def records_of(source: w.StdinSource[str], directory: Path) -> list[str]:
     reader = await source.open(STDIN, None, SourceContext(directory=str(directory)))
     records: list[str] = []
-    with trio.fail_after(10):
+    with patiently(10):
         while (batch := await reader.read()) is not None:
             records += batch.records
     await reader.aclose()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import trio
 from structlog.testing import capture_logs
+from support.patience import patiently
 
 from wallarood.daemon import profile_report
 from wallarood.daemon.profile_report import as_text, profiled, summary
@@ -46,7 +47,7 @@ async def test_the_file_is_there_at_once_fresh_while_it_runs_and_whole_at_the_en
         assert profile is not None
         assert json.loads(file.read_text())["hops"] == []
         worked(profile)
-        with trio.fail_after(10):
+        with patiently(10):
             while not json.loads(file.read_text())["hops"]:  # noqa: ASYNC110 - a file
                 await trio.sleep(0.01)
         profile.hop("count", "backpressure", Spent.WAIT).calls = 7

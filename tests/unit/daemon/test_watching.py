@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import trio
 from support.lone import Lone, lone_worker
+from support.patience import patiently
 from support.ports import free_port
 
 import wallarood as w
@@ -56,7 +57,7 @@ async def asked(socket: Path, target: str) -> Any:
 
 async def until(socket: Path, so: Any) -> Any:
     """The status, as soon as something is so in it."""
-    with trio.fail_after(20):
+    with patiently(20):
         while True:
             status = await trio.to_thread.run_sync(client.status, socket)
             if so(status):
@@ -75,7 +76,7 @@ async def test_status_has_rates_states_failures_and_what_became_of_checkpoints(
         stage = next(each for each in status.stages if each.name == "seen")
         assert stage.rate > 500
         assert 0 < stage.busy < 1
-        assert stage.busy + stage.blocked + stage.idle == 1
+        assert stage.busy + stage.blocked + stage.idle == pytest.approx(1)
         assert [(each.computation, each.keys) for each in stage.states] == [("seen", 10)]
         assert stage.states[0].bytes > 0
         assert "is wrong" in stage.failures[-1].error

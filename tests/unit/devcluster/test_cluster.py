@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 import pytest
 import trio
+from support.patience import patiently
 
 from wallarood.config.load import load_config
 from wallarood.devcluster import cluster as local_cluster
@@ -69,7 +70,7 @@ class Scripted:
 
 
 async def ended(cluster: Scripted, lines: list[tuple[str, str]]) -> Outcome:
-    with trio.fail_after(20):
+    with patiently(20):
         return await run_cluster(
             cluster,  # type: ignore[arg-type]
             on_line=lambda worker, text: lines.append((worker, text)),
@@ -85,7 +86,11 @@ time.sleep(60)
 """
 STUBBORN = FOREVER.replace("lambda *_: sys.exit(0)", "signal.SIG_IGN")
 FAILING = """
-import sys
+import pathlib, sys, time
+here = pathlib.Path({directory!r})
+(here / "{name} is there").touch()
+while len(list(here.glob("* is there"))) < 3:  # they fail together, however long each has started
+    time.sleep(0.01)
 sys.exit(print("wallarood: error: it broke\\n  twice", file=sys.stderr) or {code})
 """
 
@@ -101,13 +106,13 @@ async def test_a_cluster_whose_workers_are_done_ends_with_0(tmp_path: Path) -> N
 async def test_the_first_cause_is_reported_not_what_followed_from_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_cluster, "FAIL_TOGETHER_S", 0.5)
+    monkeypatch.setattr(local_cluster, "FAIL_TOGETHER_S", 1.0)
     code = {
-        "alpha": FAILING.format(code=69),
-        "delta": FAILING.format(code=65).replace("it broke", "the job failed on beta: it broke"),
-        "beta": FAILING.format(code=65),
-        "gamma": FOREVER,
+        name: FAILING.format(directory=str(tmp_path), name=name, code=code)
+        for name, code in (("alpha", 69), ("delta", 65), ("beta", 65))
     }
+    code["delta"] = code["delta"].replace("it broke", "the job failed on beta: it broke")
+    code["gamma"] = FOREVER
     outcome = await ended(Scripted(code, tmp_path), [])
     assert (outcome.exit_code, outcome.worker) == (65, "beta")
     assert outcome.message == "it broke\n  twice"
@@ -143,7 +148,7 @@ async def test_a_signal_ends_all_workers_and_the_exit_code_is_0(
             )
         )
 
-    with trio.fail_after(20):
+    with patiently(20):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(run)
             await ready.wait()

@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 import trio
 from support.echo_channels import KEY, LIMITS, serving, works
+from support.patience import patiently
 
 from wallarood.model.ids import Address
 from wallarood.net.control import dial_control, serve_control
@@ -16,7 +17,7 @@ async def test_a_message_over_the_limit_ends_its_connection_only() -> None:
     async with serving("control", KEY) as address:
         async with dial_control(address, key=KEY, limits=LIMITS) as channel:
             channel.send(bytes(LIMITS.message_bytes_max + 1))
-            with pytest.raises(trio.EndOfChannel), trio.fail_after(10):
+            with pytest.raises(trio.EndOfChannel), patiently(10):
                 await channel.receive()
         await works("control", address, KEY)
 
@@ -40,7 +41,7 @@ async def test_what_was_sent_before_closing_arrives() -> None:
             for number in range(200):
                 channel.send(b"%d" % number)
             await channel.aclose()
-        with trio.fail_after(5):
+        with patiently(5):
             await done.wait()
         nursery.cancel_scope.cancel()
     assert received == [b"%d" % number for number in range(200)]

@@ -10,6 +10,7 @@ import attrs
 import pytest
 import trio
 from support.echo_channels import KEY, KINDS, LIMITS, serving, works
+from support.patience import patiently
 
 from wallarood.cli.main import main
 from wallarood.model.errors import KeyRefusedError, RemoteProtocolError
@@ -44,7 +45,7 @@ def files_in(directory: Path) -> TlsFiles:
 async def dialled(kind: str, address: Address, key: ClusterKey) -> str | None:
     """Whom the certificate at the other end names."""
     dial = dial_control if kind == "control" else dial_data
-    with trio.fail_after(10):
+    with patiently(10):
         async with dial(address, key=key, limits=LIMITS) as channel:
             if kind == "control":
                 channel.send(b"x")  # type: ignore[union-attr]
@@ -103,7 +104,7 @@ async def test_a_client_without_a_certificate_is_refused(kind: str, certified: C
         stream = await trio.open_tcp_stream(address.host, address.port)
         tls = trio.SSLStream(stream, context, https_compatible=True)
         said = b""
-        with trio.fail_after(10), suppress(trio.BrokenResourceError):
+        with patiently(10), suppress(trio.BrokenResourceError):
             await tls.send_all(b"w" * HELLO_BYTES)
             said = bytes(await tls.receive_some(1000))
         assert said == b""
@@ -140,7 +141,7 @@ async def test_a_handshake_that_was_captured_is_refused_when_it_is_sent_again() 
         async with again:
             await again.send_all(captured[: HELLO_BYTES + PROOF_BYTES])
             said = b""
-            with trio.fail_after(10):
+            with patiently(10):
                 while some := await again.receive_some(1000):
                     said += some
         assert said[HELLO_BYTES:] == b"R" + bytes(32)

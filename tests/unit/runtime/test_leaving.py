@@ -7,6 +7,7 @@ import attrs
 import trio
 from structlog.testing import capture_logs
 from support.lone import Lone, lone_worker
+from support.patience import patiently
 
 import wallarood as w
 from wallarood.app.connector import SinkContext
@@ -100,7 +101,7 @@ async def test_a_receiver_that_is_away_is_not_waited_for_and_what_is_left_is_sai
         job = running.job
         assert job is not None
         await lone.until(lambda: job.sinks[0].failing)
-        with capture_logs() as logs, trio.fail_after(5):
+        with capture_logs() as logs, patiently(5):
             await publish_what_can_be(running, number, trio.current_time() + 60)
         (said,) = [each for each in logs if "before all output is published" in each["event"]]
         assert said["reason"] == "outside is away"
@@ -110,7 +111,7 @@ async def test_a_receiver_that_is_away_is_not_waited_for_and_what_is_left_is_sai
 async def test_when_the_time_is_over_it_is_not_waited_for_either(tmp_path: Path) -> None:
     async with lone_worker(tmp_path, into(Outside()), checkpoint__interval="50ms") as lone:
         running, number = await committed(lone)
-        with capture_logs() as logs, trio.fail_after(5):
+        with capture_logs() as logs, patiently(5):
             await publish_what_can_be(running, number, trio.current_time() + 0.05)
         assert "it takes too long" in {each.get("reason") for each in logs}
 

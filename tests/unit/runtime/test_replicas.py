@@ -8,6 +8,7 @@ import trio
 from msgspec.structs import replace
 from support.copied import Copied, part_at, store_at, write_part
 from support.lone import endless, lone_worker
+from support.patience import patiently
 from support.wires import data_channels
 
 from wallarood.control.events import RoundWritten
@@ -111,7 +112,7 @@ async def test_no_part_is_taken_when_a_round_is_over_on_no_connection(tmp_path: 
         hello = ReplicaHello(record.cluster_id, 1, "beta", Incarnation(1, "n"), store.round)
         for number in (1, 2):
             write_part(owner, number, b"state")
-        with trio.fail_after(20):
+        with patiently(20):
             async with data_channels() as (ours, theirs), trio.open_nursery() as nursery:
                 conversation = Conversation(ours, FrameDecoder(1 << 20))
                 held = Conversation(theirs, FrameDecoder(1 << 20))

@@ -8,6 +8,7 @@ import pytest
 import trio
 import trio.lowlevel
 from support.clusters import full_status
+from support.patience import patiently
 
 from wallarood.telemetry import sending
 from wallarood.telemetry.points import Points
@@ -49,7 +50,7 @@ def sending_to(connect: Callable[[], Taken]) -> Sending:
 
 
 async def until(so: Callable[[], object]) -> None:
-    with trio.fail_after(10):
+    with patiently(10):
         while not so():  # noqa: ASYNC110 - a thread does it
             await trio.sleep(0.01)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import trio
 from support.lone import endless, lone_worker
+from support.patience import patiently
 from support.servers.otlp import Collector, collector_over_grpc, collector_over_http
 
 from wallarood.admin.orders import Orders
@@ -24,7 +25,7 @@ async def sent(directory: Path, receiver: Collector, **values: Any) -> None:
         )
         await lone.worker.nursery.start(watching.serve)
         await lone.running()
-        with trio.fail_after(30):
+        with patiently(30):
             while not (  # noqa: ASYNC110 - a thread takes it
                 receiver.named("checkpoint on alpha") and receiver.numbers
             ):

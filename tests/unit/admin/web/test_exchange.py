@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import trio
+from support.patience import patiently
 from trio.testing import memory_stream_pair
 
 from wallarood.admin.web import exchange as http
@@ -33,7 +34,7 @@ async def said_to(request: bytes) -> bytes:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(http.exchange, server, answer)
         await client.send_all(request)
-        with trio.fail_after(60):
+        with patiently(60):
             while part := await client.receive_some(65536):
                 said += part
     return said

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 from support.clusters import healthy_cluster
+from support.patience import patiently
 from support.ports import free_port
 
 from wallarood.admin.server import Answering
@@ -43,7 +44,7 @@ async def asked(stream: trio.abc.Stream, target: str, *headers: str, method: str
     lines = [f"{method} {target} HTTP/1.1", "Host: localhost", "Connection: close", *headers]
     await stream.send_all("\r\n".join([*lines, "", ""]).encode())
     said = b""
-    with trio.fail_after(10):
+    with patiently(10):
         while part := await stream.receive_some(65536):
             said += bytes(part)
     return said
@@ -94,7 +95,7 @@ async def test_silent_clients_keep_nobody_out_for_long(monkeypatch: pytest.Monke
             await trio.open_tcp_stream("127.0.0.1", port)
             for _ in range(listen.CONNECTIONS_MAX + 20)
         ]
-        with trio.fail_after(10):
+        with patiently(10):
             while True:
                 try:
                     if b" 200 " in await ask(port, "/healthz"):
@@ -137,7 +138,7 @@ SCRAPE = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n"
 async def answered(stream: trio.abc.Stream) -> bytes:
     """One answer on a connection that is kept."""
     said = b""
-    with trio.fail_after(10):
+    with patiently(10):
         while b"\r\n\r\n" not in said:
             said += bytes(await stream.receive_some(65536))
         head, _, body = said.partition(b"\r\n\r\n")
@@ -157,7 +158,7 @@ async def test_a_scraper_keeps_its_connection_and_gets_way_to_others() -> None:
             await stream.send_all(SCRAPE)
             assert b"wallarood_up" in await answered(stream)
         assert b" 200 " in await ask(port, "/healthz"), "the one that has waited longest has gone"
-        with trio.fail_after(5):
+        with patiently(5):
             assert await kept[0].receive_some(1) == b""
         await kept[-1].send_all(SCRAPE)
         assert b"wallarood_up" in await answered(kept[-1])

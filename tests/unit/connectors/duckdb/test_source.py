@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 import pytest
-import trio
+from support.patience import patiently
 
 import wallarood as w
 from wallarood.app.connector import SourceContext, SourceLimits, SourceReader
@@ -37,7 +37,7 @@ async def opened(source: w.DuckdbSource, position: Any = None) -> SourceReader:
 
 async def read(source: w.DuckdbSource, position: Any = None) -> list[Any]:
     reader, found = await opened(source, position), []
-    with trio.fail_after(30):
+    with patiently(30):
         while (batch := await reader.read()) is not None:
             found.append((batch.position, batch.records, batch.unreadable))
     await reader.aclose()

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 import pytest
-import trio
+from support.patience import patiently
 
 import wallarood as w
 from wallarood.app.connector import SourceContext, SourceLimits
@@ -59,7 +59,7 @@ async def test_new_files_are_found_while_they_are_followed(tmp_path: Path) -> No
     source = w.FileSource(tmp_path, format="parquet", follow=True)
     assert source.partitions() == (FOLLOWED,)
     assert source.size_bytes(FOLLOWED) is None
-    with trio.fail_after(20):
+    with patiently(20):
         reader = await source.open(FOLLOWED, None, SourceContext(limits=LIMITS))
         batches = [await reader.read() for _ in range(2)]
         (tmp_path / "a").write_bytes(b"PAR1 which is being written")

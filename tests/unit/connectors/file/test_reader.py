@@ -13,6 +13,7 @@ import pytest
 import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.patience import patiently
 
 import wallarood as w
 from wallarood.app.connector import SinkContext, SourceContext, SourceLimits
@@ -182,7 +183,7 @@ async def test_a_followed_file_gives_what_is_added(tmp_path: Path) -> None:
     path.write_text("first\nhal")
     source = w.FileSource(path, follow=True)
     reader = await source.open(str(path), None, SourceContext())
-    with trio.fail_after(10):
+    with patiently(10):
         first = await reader.read()
         assert first is not None
         assert first.records == ["first"]

@@ -10,6 +10,7 @@ import pytest
 import trio
 from support.certificates import Made, certified
 from support.intakes import opened, read
+from support.patience import patiently
 from support.ports import free_port
 from support.web import exchanged, posted
 
@@ -34,7 +35,7 @@ async def sent(sink: w.HttpSink, records: list[Any], directory: Path) -> None:
     try:
         await writer.write(records)
         prepared = await writer.prepare()
-        with trio.fail_after(20):
+        with patiently(20):
             await writer.commit(prepared)
     finally:
         await writer.aclose()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import trio
+from support.patience import patiently
 from support.ports import free_port
 from support.web import exchanged, post, posted
 
@@ -43,7 +44,7 @@ async def opened(
 
 async def records_of(reader: SourceReader[Any], count: int) -> list[Any]:
     found: list[Any] = []
-    with trio.fail_after(10):
+    with patiently(10):
         while len(found) < count:
             batch = await reader.read()
             assert batch is not None
@@ -147,8 +148,8 @@ async def test_a_client_that_waits_for_100_continue_is_told_to_go_on(where: Sour
 async def test_slow_clients_are_told_so_and_others_are_served_meanwhile(
     where: SourceContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchange, "BODY_S", 0.3)
-    monkeypatch.setattr(exchange, "HEAD_S", 0.3)
+    monkeypatch.setattr(exchange, "BODY_S", 1.5)  # also for those who are served
+    monkeypatch.setattr(exchange, "HEAD_S", 1.5)
     unfinished = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\ntr"
     async with opened(where) as (reader, port), trio.open_nursery() as nursery:
         said: dict[bytes, bytes] = {}
@@ -185,11 +186,11 @@ async def test_bodies_of_all_clients_together_have_a_limit(
         head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n"
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
             connection.sendall(head + b"x" * 900)
-            with trio.fail_after(10):
+            with patiently(10):
                 while (said := await posted(port, b"y" * 200)).code == 200:
                     pass
             assert (said.code, said.headers["Retry-After"]) == (503, "5")
-        with trio.fail_after(10):
+        with patiently(10):
             while (await posted(port, b"y" * 200)).code == 503:
                 pass
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import trio
+from support.patience import patiently
 from trio.testing import wait_all_tasks_blocked
 
 from wallarood.app.connector import SourceContext, SourceLimits, Unreadable
@@ -48,7 +49,7 @@ def handed(*numbers: int, **options: Any) -> Handed:
 async def read(intake: Intake, count: int) -> tuple[list[Any], Any]:
     found: list[Any] = []
     position = None
-    with trio.fail_after(10):
+    with patiently(10):
         while len(found) < count:
             batch = await intake.read()
             assert batch.times == [number * 10 for number in batch.records]
@@ -132,7 +133,7 @@ async def test_a_full_journal_has_no_room_until_it_is_cut(tmp_path: Path) -> Non
     assert scope.cancelled_caught
     await read(intake, number)
     await intake.committed(number)
-    with trio.fail_after(5):
+    with patiently(5):
         await intake.room()
     await intake.aclose()
 

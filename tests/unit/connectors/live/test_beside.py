@@ -2,6 +2,7 @@
 
 import pytest
 import trio
+from support.patience import patiently
 
 from wallarood.connectors.live.beside import Beside
 
@@ -44,7 +45,7 @@ async def test_an_error_is_kept_and_told(grouped: bool) -> None:
             nursery.start_soon(fail)
 
     beside.start(run, "run")
-    with trio.fail_after(5):
+    with patiently(5):
         await failed.wait()
     assert isinstance(beside.failure, ValueError)
     await beside.aclose()

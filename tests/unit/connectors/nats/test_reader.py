@@ -10,6 +10,7 @@ import attrs
 import msgspec
 import pytest
 import trio
+from support.patience import patiently
 
 import wallarood as w
 from wallarood.app.connector import SourceContext, SourceReader
@@ -101,7 +102,7 @@ async def reading(cluster: Cluster, position: int) -> AsyncIterator[SourceReader
         source = w.NatsSource(f"nats://127.0.0.1:{port}", "S", "a")
         at = {"sequence": position, "created": "then"}
         reader = await source.open("a", at, SourceContext("in"))
-        with trio.fail_after(5):
+        with patiently(5):
             yield reader
         await reader.aclose()
         nursery.cancel_scope.cancel()

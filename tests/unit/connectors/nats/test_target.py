@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import pytest
 import trio
+from support.patience import patiently
 
 from wallarood.connectors.nats.server import Address
 from wallarood.connectors.nats.target import NatsTarget
@@ -82,7 +83,7 @@ async def target_at(server: Replicated) -> AsyncIterator[NatsTarget]:
         listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
         nursery.start_soon(trio.serve_listeners, server.serve, listeners)
         target = target_of(f"nats://127.0.0.1:{listeners[0].socket.getsockname()[1]}")
-        with trio.fail_after(20):
+        with patiently(20):
             yield target
         await target.aclose()
         nursery.cancel_scope.cancel()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import trio
+from support.patience import patiently
 
 import wallarood as w
 from wallarood.app.connector import SinkContext
@@ -33,7 +34,7 @@ def add(volume: Path, word: str) -> None:
 
 async def words(reader: w.SourceReader[Any], count: int) -> list[str]:
     found: list[str] = []
-    with trio.fail_after(20):
+    with patiently(20):
         while len(found) < count:
             batch = await reader.read()
             assert batch is not None
@@ -68,7 +69,7 @@ async def test_a_source_waits_for_its_file_and_reads_on(volume: Path) -> None:
 async def committed(writer: Any, word: str) -> Any:
     await writer.write([(word,)])
     prepared = await writer.prepare()
-    with trio.fail_after(20):
+    with patiently(20):
         await writer.commit(prepared)
     return prepared
 
@@ -82,16 +83,16 @@ async def test_a_sink_keeps_what_its_file_lacks(volume: Path, tmp_path: Path) ->
     prepared = await writer.prepare()
     volume.rename(volume.with_name("gone"))
     for _ in range(2):  # with a connection that is open, and without one
-        with trio.fail_after(20), pytest.raises(PeersGoneError, match=r"out\.db"):
+        with patiently(20), pytest.raises(PeersGoneError, match=r"out\.db"):
             await writer.commit(prepared)
     volume.mkdir()
-    with trio.fail_after(20), pytest.raises(DamagedStateError, match="it has lost data"):
+    with patiently(20), pytest.raises(DamagedStateError, match="it has lost data"):
         await writer.commit(prepared)  # an empty file is not the one that had "one"
     for each in volume.iterdir():
         each.unlink()
     volume.rmdir()
     volume.with_name("gone").rename(volume)
-    with trio.fail_after(20):
+    with patiently(20):
         await writer.commit(prepared)
     await writer.aclose()
     assert execute(volume / "out.db", "SELECT word FROM t") == [("one",), ("two",)]
@@ -113,12 +114,12 @@ async def test_a_lock_of_another_process_is_waited_for(
         lock.execute("BEGIN EXCLUSIVE")
         with pytest.raises(ServerAwayError, match="locked"):
             await source.open("t", None, w.SourceContext("in"))
-        with trio.fail_after(20), pytest.raises(PeersGoneError, match="locked"):
+        with patiently(20), pytest.raises(PeersGoneError, match="locked"):
             await writer.commit(prepared)
     reader = await source.open("t", None, w.SourceContext("in"))
     assert await words(reader, 1) == ["one"]
     await reader.aclose()
-    with trio.fail_after(20):
+    with patiently(20):
         await writer.commit(prepared)
     await writer.aclose()
     assert execute(volume / "in.db", "SELECT word FROM other") == [("two",)]

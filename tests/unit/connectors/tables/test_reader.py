@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 import pytest
 import trio
+from support.patience import patiently
 
 import wallarood as w
 from wallarood.connectors.tables.reader import RowReader
@@ -72,7 +73,7 @@ async def test_what_is_wrong_may_stop() -> None:
 async def test_new_rows_are_waited_for() -> None:
     rows = Counted(1)
     reader: RowReader[Any] = RowReader(Told(follow=True), rows, {"at": 1})
-    with trio.fail_after(30):
+    with patiently(30):
         async with trio.open_nursery() as nursery:
 
             async def add() -> None:

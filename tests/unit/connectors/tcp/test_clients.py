@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import trio
+from support.patience import patiently
 from support.tcp_clients import client_of, opened
 
 import wallarood as w
@@ -66,7 +67,7 @@ async def test_no_client_can_end_the_source(sent: bytes, where: SourceContext) -
             with SourceClient(str(reader.clients.address), "good") as client:
                 client.send(b"2")
 
-        with trio.fail_after(10):
+        with patiently(10):
             assert (await reader.read()).records == [1]
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(read)
@@ -98,7 +99,7 @@ async def test_a_client_in_the_middle_of_sending_is_told_why_it_is_dropped(
                     await reader.read()
 
             nursery.start_soon(read)
-            with trio.fail_after(10), pytest.raises(w.WallaroodError, match="malformed"):
+            with patiently(10), pytest.raises(w.WallaroodError, match="malformed"):
                 await trio.to_thread.run_sync(send)
             nursery.cancel_scope.cancel()
         await reader.aclose()
@@ -156,7 +157,7 @@ async def test_clients_are_not_known_without_end(
             while True:
                 found.extend((await reader.read()).records)
 
-        with trio.fail_after(10):
+        with patiently(10):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(read)
                 with pytest.raises(w.WallaroodError, match="2 clients are known"):

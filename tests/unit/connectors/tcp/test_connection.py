@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-import trio
+from support.patience import patiently
 
 import wallarood as w
 from wallarood.app.connector import SinkContext
@@ -53,7 +53,7 @@ async def test_a_receiver_that_acknowledges_every_record_at_once_is_listened_to_
         writer = await sink.open(sink_context, None)
         await writer.write(["x" * 8000] * count)
         prepared = await writer.prepare()
-        with trio.fail_after(10):
+        with patiently(10):
             await writer.commit(prepared)
         await writer.aclose()
         thread.join(5)
@@ -88,7 +88,7 @@ async def test_a_receiver_that_talks_nonsense_is_tried_anew(
         writer = await w.TcpSink(address).open(sink_context, None)
         await writer.write(["a"])
         prepared = await writer.prepare()
-        with trio.fail_after(10):
+        with patiently(10):
             with pytest.raises(w.WallaroodError, match=f"receiver {address}"):
                 await writer.commit(prepared)
             await writer.commit(prepared)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from support.patience import patiently
 
 import wallarood as w
 from wallarood.app.connector import SinkContext
@@ -24,7 +25,7 @@ async def test_at_least_once_sends_lines_and_comes_back_to_a_server_that_was_awa
         with first:
             assert first.recv(100) == b"a\t1\nb\t2\n"
             first.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        with trio.fail_after(10):
+        with patiently(10):
             while True:
                 await writer.write([("c", 3)])
                 server.setblocking(False)

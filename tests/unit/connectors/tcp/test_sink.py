@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from support.patience import patiently
 from support.tcp_clients import opened, records_of
 
 import wallarood as w
@@ -37,7 +38,7 @@ async def test_committed_output_arrives_once_and_its_repeat_has_the_same_bytes(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(read)
             for prepared in (first, first, second, first):
-                with trio.fail_after(5):
+                with patiently(5):
                     await writer.commit(prepared)
             await writer.write([("d", 4)])
             await writer.commit(await writer.prepare())
@@ -81,7 +82,7 @@ async def test_what_is_made_while_the_receiver_is_away_does_not_hide_that_it_has
         before = writer.state
         await writer.write(list("abc"))
         prepared = await writer.prepare()
-        with trio.fail_after(10):
+        with patiently(10):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(records_of, reader, 4)  # which acknowledges three
                 await writer.commit(prepared)

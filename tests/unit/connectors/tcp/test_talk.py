@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import trio
+from support.patience import patiently
 from support.tcp_clients import client_of, opened, records_of
 from trio.testing import wait_all_tasks_blocked
 
@@ -152,7 +153,7 @@ async def test_what_is_malformed_is_journalled_as_unreadable_if_on_error_takes_i
         reader = await opened(lenient(kind, on_error), where, stack)
         client = client_of(reader, stack)
         client.sendall(SENT[kind])
-        with trio.fail_after(10):
+        with patiently(10):
             first = await reader.read()
         assert first.records == GOOD[kind]
         assert first.position == len(GOOD[kind]) + 1
@@ -177,7 +178,7 @@ async def test_a_journal_with_what_on_error_does_not_take_any_more_is_a_clear_er
     with ExitStack() as stack:
         reader = await opened(lenient(kind, "skip"), where, stack)
         client_of(reader, stack).sendall(SENT[kind])
-        with trio.fail_after(10):
+        with patiently(10):
             await reader.read()
         await reader.aclose()
         again = await opened(lenient(kind, "stop"), where, stack)

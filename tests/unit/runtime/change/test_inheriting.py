@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 import attrs
 import pytest
-import trio
 from support.lone import Lone, lone_worker
 from support.nodes import changed, record
+from support.patience import patiently
 
 import wallarood as w
 from wallarood.app.connector import SinkContext
@@ -108,7 +108,7 @@ async def all_copied() -> None:
 
 
 async def published(lone: Lone, restored: Restored) -> None:
-    with trio.fail_after(20):
+    with patiently(20):
         await publish_left(lone.worker, restored, 4, all_copied=all_copied)
 
 

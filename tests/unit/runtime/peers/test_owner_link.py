@@ -7,6 +7,7 @@ import attrs
 import pytest
 import trio
 from support.copied import OWNER, Copied, part_at, store_at, write_part
+from support.patience import patiently
 from support.wires import data_channels
 
 from wallarood.control.replicas.events import ReplicaLacking
@@ -40,7 +41,7 @@ async def heard(copied: Copied, *messages: TransferMessage) -> None:
         await ours.stream.send_eof()
         holder = Conversation(theirs, FrameDecoder(1 << 20))
         link = copied.owner_link(holder)
-        with trio.fail_after(5):
+        with patiently(5):
             await link.serve()
 
 

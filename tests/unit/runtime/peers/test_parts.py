@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 import trio
+import trio.testing
 from support.wires import data_channels
 
 from wallarood.model.change import PartName
@@ -73,6 +74,7 @@ async def test_no_more_is_under_way_than_was_taken() -> None:
         nursery.start_soon(send)
         for _ in range(1 + WINDOW_BYTES // PIECE_BYTES):
             await hearing.hear()
+        await trio.testing.wait_all_tasks_blocked()  # the sender has come back from the last send
         with trio.move_on_after(0.05) as more:
             await hearing.hear()
         assert more.cancelled_caught

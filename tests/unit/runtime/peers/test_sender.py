@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import trio
+from support.patience import patiently
 from trio.testing import wait_all_tasks_blocked
 
 from wallarood.flow.link import LinkSender
@@ -93,7 +94,7 @@ async def test_frames_that_do_not_go_at_once_arrive_whole_and_in_order(connected
         if connected:
             await wait_all_tasks_blocked()
         push_all(sender)
-        with trio.fail_after(5):
+        with patiently(5):
             assert await read(await peer.connection(), len(PAYLOADS)) == PAYLOADS
         nursery.cancel_scope.cancel()
 
@@ -113,7 +114,7 @@ async def test_what_is_cut_off_within_a_frame_is_sent_again_from_its_beginning(f
         sender.drop()
         if first == "drop":  # the connection does not know yet that it is over
             push_all(sender)
-        with trio.fail_after(5):
+        with patiently(5):
             assert await read(await peer.connection(), len(PAYLOADS) - 1) == PAYLOADS[1:]
         nursery.cancel_scope.cancel()
 
@@ -127,7 +128,7 @@ async def test_a_frame_for_a_connection_that_is_gone_goes_over_the_next_one() ->
         await wait_all_tasks_blocked()
         gone.socket.close()
         push_all(sender)  # writing raises what the writer must meet too
-        with trio.fail_after(5):
+        with patiently(5):
             assert await read(await peer.connection(), len(PAYLOADS)) == PAYLOADS
         nursery.cancel_scope.cancel()
 
@@ -195,7 +196,7 @@ async def test_a_connection_that_is_dead_and_nobody_says_so_is_made_anew() -> No
         nursery.start_soon(sender.run)
         await peer.connection()
         push_all(sender)
-        with trio.fail_after(5):
+        with patiently(5):
             assert await read(await peer.connection(), len(PAYLOADS)) == PAYLOADS
         nursery.cancel_scope.cancel()
 
@@ -209,13 +210,13 @@ async def test_a_connection_that_gives_signs_of_life_stays_however_slow_it_is() 
         slow = await peer.connection()
         frames = FrameDecoder(FRAME_BYTES_MAX)
         questions = 0
-        with trio.fail_after(20):
+        with patiently(20):
             while questions < 4 * sender.silent_max:
                 found = [decode_peer(each) for each in frames.feed(await slow.receive_some(100))]
                 questions += sum(isinstance(each, Alive) for each in found)
                 await slow.send_all(ALIVE)
         push_all(sender)
-        with trio.fail_after(20):
+        with patiently(20):
             received = 0
             while received < sum(map(len, PAYLOADS)):
                 received += len(await slow.receive_some(2000))

@@ -6,6 +6,7 @@ from typing import NoReturn
 
 import pytest
 import trio
+from support.patience import patiently
 from support.wires import data_channels, ended_with
 
 from wallarood.model.change import PartName
@@ -144,7 +145,7 @@ async def test_a_connection_that_ends_in_the_middle_is_no_part() -> None:
 
     async with data_channels() as (ours, theirs), trio.open_nursery() as nursery:
         nursery.start_soon(begin_and_end)
-        with trio.fail_after(5), pytest.raises(RemoteProtocolError, match="in the middle"):
+        with patiently(5), pytest.raises(RemoteProtocolError, match="in the middle"):
             await fetch_part(
                 ended_with(ours),
                 HELLO,
@@ -203,7 +204,7 @@ async def test_a_copy_that_cannot_be_read_ends_the_connection_and_not_who_has_it
 
     async with data_channels() as (ours, theirs), trio.open_nursery() as nursery:
         nursery.start_soon(serve)
-        with trio.fail_after(5), pytest.raises(RemoteProtocolError, match="in the middle"):
+        with patiently(5), pytest.raises(RemoteProtocolError, match="in the middle"):
             await fetch_files(
                 ended_with(ours),
                 HELLO,

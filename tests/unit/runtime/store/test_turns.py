@@ -5,6 +5,7 @@ import time
 
 import pytest
 import trio
+from support.patience import patiently
 
 from wallarood.model.errors import CannotCreateError, DamagedStateError, RemoteProtocolError
 from wallarood.runtime.store.turns import Turn, Turns
@@ -43,7 +44,7 @@ async def test_what_is_not_the_store_s_trouble_lets_the_next_have_its_turn(
     first, second = turns.take(), turns.take()
     with pytest.raises(type(error)):
         await turns.run(first, fails)
-    with trio.fail_after(5):
+    with patiently(5):
         assert await turns.run(second, lambda: 7) == 7
 
 
@@ -87,7 +88,7 @@ async def test_what_comes_after_a_cancelled_turn_is_done() -> None:
     with trio.CancelScope() as scope:
         scope.cancel()
         await turns.run(turns.take(), lambda: calls.append(1))
-    with trio.fail_after(5):
+    with patiently(5):
         await turns.run(turns.take(), lambda: calls.append(2))
     assert calls == [2]
 

@@ -126,7 +126,7 @@ def case_of(shelves: Path, mistake: str = "", *trials: str) -> SourceCase:
 
 
 async def test_a_source_that_is_right_is_proven(shelves: Path, tmp_path: Path) -> None:
-    proof = await prove_source(case_of(shelves), tmp_path)
+    proof = await prove_source(attrs.evolve(case_of(shelves), patience_s=20.0), tmp_path)
     print(proof)
     assert proof.untried == {}
     assert list(proof.shown)[-1] == "position gone"

@@ -1,5 +1,6 @@
 """Followed files: whatever happens to names and contents, each line is read once."""
 
+import contextlib
 import gzip
 import os
 import random
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import trio
+from support.patience import patiently
 
 import wallarood as w
 from wallarood.app.connector import SourceContext
@@ -51,11 +53,15 @@ class Tail:
         finally:
             await reader.aclose()
 
+    async def come(self, count: int) -> None:
+        """Until so many records are there, or it takes too long."""
+        with contextlib.suppress(trio.TooSlowError), patiently(10):
+            while len(self.records) < count:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+
     async def wait_for(self, *records: Any) -> None:
         """Until these are there, and a while longer, for what should not come."""
-        with trio.move_on_after(10):
-            while len(self.records) < len(records):  # noqa: ASYNC110
-                await trio.sleep(0.01)
+        await self.come(len(records))
         await trio.sleep(0.25)
         assert sorted(self.records) == sorted(records)
 
@@ -171,7 +177,10 @@ async def test_what_was_added_just_before_the_rotation_is_read(tmp_path: Path, w
 
 
 @pytest.mark.usefixtures("_how")
-async def test_a_writer_that_keeps_the_renamed_file_is_heard(tmp_path: Path) -> None:
+async def test_a_writer_that_keeps_the_renamed_file_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LEFT_S", 1.0)  # the writer may be held up
     log = tmp_path / "in.log"
     write(log, "one")
     tail = Tail(w.FileSource(log, follow=True))
@@ -179,11 +188,11 @@ async def test_a_writer_that_keeps_the_renamed_file_is_heard(tmp_path: Path) -> 
         await tail.wait_for("one")
         with log.open("a") as file:
             renamed(log)
-            for number in range(4):
-                await trio.sleep(0.1)
+            for number in range(6):
+                await trio.sleep(0.25)
                 file.write(f"late {number}\n")
                 file.flush()
-        await tail.wait_for("one", "new", *(f"late {number}" for number in range(4)))
+        await tail.wait_for("one", "new", *(f"late {number}" for number in range(6)))
 
 
 @pytest.mark.usefixtures("_how")
@@ -283,7 +292,10 @@ async def test_csv_in_pieces_with_a_stop_between(tmp_path: Path) -> None:
             file.write(byte)
         async with tail.reading():
             await trio.sleep(0.1)
-    assert tail.records == [{"id": "1", "note": "a\nb"}, {"id": "2", "note": "cö"}]
+    expected = [{"id": "1", "note": "a\nb"}, {"id": "2", "note": "cö"}]
+    async with tail.reading():
+        await tail.come(len(expected))
+    assert tail.records == expected
 
 
 async def test_a_gz_that_grows_in_the_middle_of_a_member(tmp_path: Path) -> None:
@@ -302,6 +314,8 @@ async def test_a_gz_that_grows_in_the_middle_of_a_member(tmp_path: Path) -> None
             file.write(data[start:end])
         async with tail.reading():
             await trio.sleep(0.1)
+    async with tail.reading():
+        await tail.come(len(lines))
     assert tail.records == lines
 
 
@@ -315,7 +329,7 @@ async def test_many_files_need_few_descriptors(
     expected = [f"{number} first" for number in range(40)]
     async with tail.reading():
         await tail.wait_for(*expected)
-        assert len(os.listdir("/proc/self/fd")) < 40
+        assert len([each for each in os.listdir("/proc/self/fd") if is_below(each, tmp_path)]) <= 4
         for number in range(40):
             write(tmp_path / f"{number}.log", f"{number} second")
         await tail.wait_for(*expected, *(f"{number} second" for number in range(40)))
@@ -344,7 +358,7 @@ async def test_a_thousand_idle_files_cost_little_and_what_comes_is_seen(
         assert share < share_max
         for name in ("500.log", "new.log"):
             write(tmp_path / name, name)
-            with trio.fail_after(10):  # some 0.05 or 0.5 s where nothing else runs
+            with patiently(10):  # some 0.05 or 0.5 s where nothing else runs
                 while name not in tail.records:  # noqa: ASYNC110
                     await trio.sleep(0.01)
     assert tail.records == ["500.log", "new.log"]
@@ -379,7 +393,7 @@ async def test_files_that_are_written_again_and_again_stay_few_that_are_open(
         await tail.wait_for()
         for name in names:
             write(tmp_path / name, name)
-            with trio.fail_after(10):
+            with patiently(10):
                 while name not in tail.records:  # noqa: ASYNC110
                     await trio.sleep(0.01)
         write(tmp_path / names[0], "last")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import trio
+from support.patience import patiently
 
 from wallarood.connectors.file.following import watch as module
 from wallarood.connectors.file.following.watch import (
@@ -80,7 +81,7 @@ def test_what_was_told_can_be_waited_for(tmp_path: Path, watch: Watch) -> None:
             await watch.wait()
         assert waiting.cancelled_caught
         (tmp_path / "new").touch()
-        with trio.fail_after(5):
+        with patiently(5):
             await watch.wait()
 
     trio.run(main)

@@ -9,6 +9,7 @@ import attrs
 import pytest
 import trio
 from structlog.testing import capture_logs
+from support.patience import patiently
 from support.shelves import Shelf, ShelvesSource, lines_of
 
 import wallarood as w
@@ -29,7 +30,7 @@ TIME = TimeSettings()
 
 
 async def eventually(is_so: Callable[[], object]) -> None:
-    with trio.fail_after(10):
+    with patiently(10):
         while not is_so():  # noqa: ASYNC110
             await trio.sleep(0.01)
 
@@ -229,7 +230,7 @@ async def test_one_that_goes_does_not_cut_what_is_processed(tmp_path: Path) -> N
         await made.until("a1")
         made.task.inbox.consumer = slow
         append(tmp_path / "a", "a2", "a3")
-        with trio.fail_after(10):
+        with patiently(10):
             await slow.began.wait()
         with capture_logs() as logs:
             (tmp_path / "a").unlink()
