@@ -18,7 +18,7 @@ from support.rests import counted, counting
 CONFIGURATION = """
 worker.join = true
 checkpoint.replicas = 1
-cluster.evict-after = "2s"
+cluster.evict-after = "4s"
 """
 
 
@@ -97,7 +97,7 @@ def test_a_burnt_host_is_evicted_and_an_empty_one_takes_its_place(healing: Heali
     gone.wait()
     shutil.rmtree(gone.state)
     healing.until("gamma is evicted", 2, ("alpha", "beta"))
-    assert "evicting gamma: not heard by any other worker for 2 s" in healing.workers["alpha"].said
+    assert "evicting gamma: not heard by any other worker for 4 s" in healing.workers["alpha"].said
     healing.goes_on("alpha")
     healing.start("delta")
     healing.until("delta is in", 3, ("alpha", "beta", "delta"))
@@ -126,7 +126,7 @@ def test_a_worker_that_stops_in_order_is_waited_for(healing: Healing) -> None:
     gone.send(signal.SIGTERM)
     assert gone.wait() == 0
     with pytest.raises(AssertionError, match="not within"):
-        wait_for("an eviction", lambda: healing.view("alpha")[0] != 1, wait_s=6)
+        wait_for("an eviction", lambda: healing.view("alpha")[0] != 1, wait_s=8)
     healing.start("gamma")
     healing.until("gamma is back", 1, NAMES[:3])
     healing.end("alpha")

@@ -127,7 +127,7 @@ def test_at_a_low_rate_a_record_passes_all_stages_without_waking_their_tasks(
     application = tmp_path / "slow.py"
     application.write_text(SLOW)
     file = tmp_path / "slow.json"
-    with hosts_in(tmp_path) as hosts:
+    with hosts_in(tmp_path, interval="1h") as hosts:
         ended_well([start(hosts, str(application), file, name="alpha", count=1)])
     facts = json.loads(file.read_text())
     calls = {(hop["stage"], hop["hop"]): hop["calls"] for hop in facts["hops"]}
