@@ -1,8 +1,10 @@
 """What holds for all tests."""
 
 import functools
+import gc
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,20 @@ PROCESSORS = [
 """What is done with logs of code that runs in a test itself. Where rich is installed, which other
 libraries bring, structlog would show all variables of each traceback, for minutes.
 """
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[Any]:
+    """Look for no garbage among what is collected, neither now nor while tests run.
+
+    It is some million objects: to look through them again and again takes as long as some tests.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_finish() -> None:

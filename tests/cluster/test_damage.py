@@ -104,9 +104,9 @@ def test_a_disk_that_fails_costs_checkpoints_and_a_stop_does_not_wait_for_it(
     tmp_path: Path,
 ) -> None:
     """The system refuses every write behind the first pages of a file, as a broken disk does."""
-    numbers, (config, app) = 40_000, (tmp_path / "stop.toml", tmp_path / "slow_count.py")
+    numbers, (config, app) = 15_000, (tmp_path / "stop.toml", tmp_path / "slow_count.py")
     config.write_text('timing.stop = "2s"\n')
-    app.write_text(slow_counting(numbers))
+    app.write_text(slow_counting(numbers, rate=1500))
     with hosts_in(tmp_path) as hosts:
         cluster = Killer(hosts, str(app), 2, "--config", str(config))
         beta = cluster.workers["beta"]
@@ -115,7 +115,7 @@ def test_a_disk_that_fails_costs_checkpoints_and_a_stop_does_not_wait_for_it(
         resource.prlimit(beta.process.pid, resource.RLIMIT_FSIZE, (16_384, unlimited))
         wait_for("it shows in status", lambda: "disk I/O error" in checkpoint(beta).failing)
         stuck, read = checkpoint(beta).committed, read_by(cluster.workers["alpha"])
-        wait_for("records flow", lambda: read_by(cluster.workers["alpha"]) > read + 2000)
+        wait_for("records flow", lambda: read_by(cluster.workers["alpha"]) > read + 600)
         assert cluster.in_phase("running")
         beta.send(signal.SIGTERM)
         assert beta.wait() == 0, beta.said

@@ -12,7 +12,7 @@ import pytest
 from support.harness import hosts_in
 from support.killer import Killer
 
-NUMBERS, BURST, GROUPS, KEYS = 36_000, 400, 40, 100
+NUMBERS, BURST, GROUPS, KEYS = 18_000, 200, 40, 50
 TTL_BURSTS = 20
 
 APPLICATION = f"""
@@ -40,7 +40,7 @@ app = w.application(
     "forgotten",
     w.source(
         "numbers",
-        w.GeneratorSource(rate=4000, count={NUMBERS}),
+        w.GeneratorSource(rate=2000, count={NUMBERS}),
         time=w.event_time(stamp, unit="ms", out_of_order="0s"),
     )
     .key_by(key)

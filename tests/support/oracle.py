@@ -7,10 +7,10 @@ from support.harness import writer_of
 from support.rests import RESTS, counting
 
 
-def slow_counting(numbers: int) -> str:
-    """An application that counts so many numbers, 5,000 in a second."""
+def slow_counting(numbers: int, rate: int = 5000) -> str:
+    """An application that counts so many numbers, *rate* in a second."""
     return counting(
-        "slow_count", f"rate=5000, count={numbers}", sink='w.FileSink("slow_count-out")'
+        "slow_count", f"rate={rate}, count={numbers}", sink='w.FileSink("slow_count-out")'
     )
 
 

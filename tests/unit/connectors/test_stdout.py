@@ -30,11 +30,11 @@ def test_the_end_of_the_reader_ends_the_worker_without_a_word(tmp_path: Path) ->
         assert worker.stderr is not None
         assert [worker.stdout.readline() for _ in range(2)] == [b"0\n", b"1\n"]
         worker.stdout.close()
-        assert worker.wait(20) == 0
+        assert worker.wait(120) == 0
         assert worker.stderr.read() == b""
 
 
 def test_the_header_comes_once(tmp_path: Path) -> None:
     with started(tmp_path, "rows", "--exit-on-completion") as worker:
-        out, _ = worker.communicate(timeout=20)
+        out, _ = worker.communicate(timeout=120)
     assert out == b"number,twice\r\n0,0\r\n1,2\r\n2,4\r\n"
