@@ -72,6 +72,30 @@ def test_a_worker_whose_disk_is_destroyed_is_rebuilt_from_its_holder(
     check_slow_count(tmp_path)
 
 
+def test_a_cluster_that_was_formed_without_copies_goes_on_and_gets_them(
+    tmp_path: Path, slow_count: str
+) -> None:
+    (tmp_path / "own.toml").write_text("checkpoint.replicas = 0\n")
+    with hosts_in(tmp_path) as hosts:
+        cluster = Killer(hosts, slow_count, 2, "--config", str(tmp_path / "own.toml"))
+        cluster.until("running")
+        alpha = cluster.workers["alpha"]
+        wait_for("checkpoints", lambda: alpha.told().checkpoint.committed >= 2)
+        cluster.flags = ()
+        cluster.kill(*cluster.workers)
+        cluster.until("running")
+        lost = cluster.workers["alpha"]
+        wait_for("the copy", lambda: (copy := lost.told().checkpoint.copy) and not copy.fatal)
+        lost.process.kill()
+        lost.wait()
+        shutil.rmtree(lost.state)
+        rebuild("alpha", lost.state, holder=cluster.workers["beta"].state)
+        cluster.workers["alpha"] = cluster.start("alpha")
+        cluster.until("completed")
+        cluster.end()
+    check_slow_count(tmp_path)
+
+
 def test_what_was_acknowledged_is_on_two_disks(tmp_path: Path) -> None:
     """The disk of the worker that has acknowledged is destroyed before the next checkpoint."""
     (tmp_path / "app.py").write_text(TOTALS.replace("PORT", str(port := free_port())))

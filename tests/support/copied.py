@@ -16,9 +16,10 @@ from wallarood.model.ids import Address, Incarnation
 from wallarood.model.messages.replicas import PartWanted, ReplicaHello
 from wallarood.net.tcp import DataChannel
 from wallarood.runtime.peers.greeting import greeted
-from wallarood.runtime.peers.holder_link import HolderLimits, HolderLink
+from wallarood.runtime.peers.holder_link import HolderLink
+from wallarood.runtime.peers.links import LinkLimits
 from wallarood.runtime.peers.owner_link import OwnerLink
-from wallarood.runtime.peers.parts import Conversation
+from wallarood.runtime.peers.parts import WINDOW_BYTES, Conversation
 from wallarood.runtime.peers.ports import ReplicaStore
 from wallarood.runtime.replicas import KeptFiles
 from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
@@ -88,7 +89,7 @@ class Copied:
                 self.owner.path, CLUSTER, PartWanted(part), there=there
             ),
             post=self.at_owner.append,
-            limits=HolderLimits(FRAME_BYTES_MAX, 0.1, self.probe_s, 3 * self.probe_s),
+            limits=LinkLimits(WINDOW_BYTES, FRAME_BYTES_MAX, 0.1, self.probe_s, 3 * self.probe_s),
             on_moved=lambda _: None,
             files=FilesToCopy(self.owner.path.parent / "here"),
         )

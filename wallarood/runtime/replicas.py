@@ -24,8 +24,8 @@ from wallarood.model.messages.replicas import (
     PartWanted,
     ReplicaHello,
 )
-from wallarood.runtime.peers.captured import CAPTURED_BYTES_MAX, Captured
-from wallarood.runtime.peers.holder_link import HolderLimits, HolderLink, Sent
+from wallarood.runtime.peers.captured import CAPTURED_BYTES_MAX, Captured, Sent
+from wallarood.runtime.peers.holder_link import HolderLink
 from wallarood.runtime.peers.owner_link import OwnerLink
 from wallarood.runtime.peers.parts import Conversation
 from wallarood.runtime.peers.ports import CopiedFiles, ReplicaStore
@@ -69,7 +69,7 @@ def perform_replicas(worker: Worker, effect: do.OfReplicas) -> None:
 
 
 def _holder_link(worker: Worker, holder: WorkerName, round_: int) -> HolderLink:
-    record, limits = worker.node.record, worker.settings.links
+    record = worker.node.record
     assert record is not None
     cluster_id, epoch = record.cluster_id, record.topology.epoch
     moved_at = 0.0
@@ -90,9 +90,7 @@ def _holder_link(worker: Worker, holder: WorkerName, round_: int) -> HolderLink:
         dial=worker.dial_data,
         read=lambda part, there: worker.store.read_part(cluster_id, PartWanted(part), there=there),
         post=worker.post,
-        limits=HolderLimits(
-            limits.frame_bytes_max, limits.backoff_max_s, limits.probe_s, limits.silence_s
-        ),
+        limits=worker.settings.links,
         on_moved=on_moved,
         files=worker.store.files_to_copy(),
         counters=worker.replicas.counters,
@@ -112,8 +110,7 @@ def tell_copying(worker: Worker, round_: Round) -> None:
         return
     sent = link.sending
     sent_bytes = sent.sent_bytes if sent is not None and sent.part.number == last.number else 0
-    how = f" ({sent_bytes >> 20} MiB sent)" if link.connected else ", which is not connected"
-    round_.awaiting = f"the copy on {link.holder}{how}"
+    round_.awaiting = f"the copy on {link.holder}{link.how_far}"
     worker.post(SnapshotMoved(last.number, -sent_bytes, round_.awaiting))
 
 

@@ -271,4 +271,12 @@ class Worker:
             return changing
         if self.running is not None and not self.gate.is_open:
             return self.gate.reason
-        return self.waiting_for
+        return self._copying or self.waiting_for
+
+    @property
+    def _copying(self) -> str:
+        """That a round waits for the copy of what it starts from; empty if it does not."""
+        link, copies = self.replicas.to_holder, self.node.machines.copies
+        if link is None or copies is None or not copies.keeps_round:
+            return ""
+        return f"waiting for the copy on {link.holder}{link.how_far}"

@@ -100,8 +100,7 @@ class ChangeRows:
 
     def own_part(self, part: PartName) -> Any:
         """The own part *part*, as its head says it to others; None: it is not here."""
-        manifest = own_manifest(self.store, part)
-        return None if manifest is None else msgspec.to_builtins(manifest)
+        return msgspec.to_builtins(own_manifest(self.store, part))
 
     def chunks_of(self, part: PartName, computation: str) -> list[bytes]:
         """The state of a computation in the own part *part*, which is here."""
@@ -147,24 +146,24 @@ class ChangeRows:
             cursor.executemany("INSERT INTO chunk VALUES (?, ?, ?, ?, ?)", rows)
 
     def settle(self) -> None:
-        """Put SQLite's log into the file now: the writes that follow then need not."""
-        with suppress(sqlite3.Error):  # it is done later if not now
+        """Put SQLite's log into the file now, or later: the writes that follow then need not."""
+        with suppress(sqlite3.Error):
             self.store.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def finish(self, staged: StagedChange) -> None:
-        """All chunks are here: *staged* may be adopted.
-
-        Raises LocalProtocolError: another one was begun since.
-        """
+        """All chunks of *staged* are here. LocalProtocolError: another one was begun since."""
         if staged.part.number not in self.store.marks.staged:
             raise LocalProtocolError(f"staging {staged.part.number} has not begun here")
         with self.store.transaction() as cursor:
             _put(cursor, f"{STAGED}{staged.part.number}", staged)
 
     def unstage(self) -> None:
-        """What is staged will never be."""
+        """What is staged will never be, and the files that have come with it are of no use."""
         if not self.store.marks.staged:
             return
+        from wallarood.disk.incoming import IncomingFiles  # noqa: PLC0415 - after a change
+
+        IncomingFiles(self.store.path.parent).forget()
         marks = msgspec.structs.replace(self.store.marks, staged=())
         with self.store.transaction() as cursor:
             for number in self.store.marks.staged:

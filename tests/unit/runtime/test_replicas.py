@@ -21,6 +21,7 @@ from wallarood.model.change import PartName
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.errors import RemoteProtocolError
 from wallarood.model.ids import Incarnation
+from wallarood.model.messages import RoundProposal
 from wallarood.model.messages.replicas import Credit, Has, Held, PartWanted, ReplicaHello
 from wallarood.runtime.peers.parts import Allowance, Conversation, send_part
 from wallarood.runtime.replicas import keep_replicas, perform_replicas, tell_copying
@@ -84,6 +85,11 @@ async def test_a_checkpoint_that_waits_for_its_copy_says_so(tmp_path: Path) -> N
         await copied.until(lambda: link.connected)
         tell_copying(worker, round_)
         assert round_.awaiting == "the copy on beta (0 MiB sent)"
+
+        copies.proposed(RoundProposal("a", 2, CheckpointId(1, 7), 7, (), 0))
+        assert worker.waiting == ""
+        copies.take(RoundWritten(2), 0.0)
+        assert worker.waiting == "waiting for the copy on beta (0 MiB sent)"
         worker.node.machines.copies = worker.replicas.to_holder = None
         nursery.cancel_scope.cancel()
         copied.owner.close()

@@ -11,6 +11,7 @@ import attrs
 import msgspec
 import pytest
 
+from wallarood.disk.incoming import IncomingFiles
 from wallarood.model.change import Change, PartName, Vote
 from wallarood.model.checkpoint import CheckpointId, CheckpointPart, StatePart
 from wallarood.model.cluster_record import ClusterRecord, RecordState
@@ -179,8 +180,11 @@ def test_a_change_after_a_change_does_not_touch_what_the_first_has_brought(tmp_p
         record_of(2, ALPHA, BETA)
     )
     rows = stage(store, record_of(3, ALPHA), chunks=[b"back", b"too"])
+    incoming = IncomingFiles(tmp_path)
+    incoming.write(incoming.moved(2), "sources/in/left/0.journal", b"entries")
     rows.unstage()
     assert rows.staged() == ()
+    assert list((tmp_path / "incoming").iterdir()) == []
     assert store.restore(5).chunks["count"][2:] == [b"gained", b"more"]
     stage(store, record_of(3, ALPHA), chunks=[b"back", b"too"]).adopt(record_of(3, ALPHA))
     assert store.restore(5).chunks["count"][2:] == [b"gained", b"more", b"back", b"too"]

@@ -9,17 +9,19 @@
 # A part is sent while it is written here: the two disks work at the same time. Where it is copied
 # first, that is found out again when it is written.
 #
-# Two things let a round go on without its copy. In the first round of a new epoch the ring is a new
-# one, and copying all state may take long: until a checkpoint is committed, one more loss is fatal,
-# and status says so. And a new question of recovery is answered at once: the holder may be away, or
-# asked as well, and that copy may never come.
+# Three things let a round go on without its copy. In the first round of a new epoch the ring is a
+# new one, and copying all state may take long: until a checkpoint is committed, one more loss is
+# fatal, and status says so. So it is where the holder turns out to lack what is known committed, as
+# where no copies were kept until now: who waited would make nothing safer, and what is new is not
+# committed without its copy. And a new question of recovery is answered at once: the holder may be
+# away, or asked as well, and that copy may never come.
 
 import attrs
 
 from wallarood.control.effects import Effect
 from wallarood.control.events import Event, MemberMessage, RoundWritten, SnapshotWritten
 from wallarood.control.replicas.effects import Copied
-from wallarood.control.replicas.events import OfReplicas, PartToCopy, RoundOver
+from wallarood.control.replicas.events import HolderHas, OfReplicas, PartToCopy, RoundOver
 from wallarood.control.replicas.holder import Holder
 from wallarood.control.replicas.replicator import Replicator
 from wallarood.model.checkpoint import CheckpointId
@@ -60,7 +62,22 @@ class Copies:
         passed += [self._kept_back.pop(each) for each in copied if each in self._kept_back]
         if copied:
             self._forget_older(copied[-1])
+        if isinstance(event, HolderHas):
+            passed += self._lacked()
         return [each for each in effects if not isinstance(each, Copied)], passed
+
+    @property
+    def keeps_round(self) -> bool:
+        """Whether a round that is written here waits for the copy of what it starts from."""
+        return any(isinstance(each, RoundWritten) for each in self._kept_back.values())
+
+    def _lacked(self) -> list[Event]:
+        """The round, if the holder lacks a start that has long been committed without a copy."""
+        start = self._proposal.checkpoint if self._proposal is not None else None
+        if self._proposal is None or start is None or start.number > self._proposal.committed:
+            return []
+        written = self._kept_back.get(start)
+        return [self._kept_back.pop(start)] if isinstance(written, RoundWritten) else []
 
     def _forget_older(self, than: CheckpointId) -> None:
         """Only the newest part is sent: those that were written before it never will be."""

@@ -94,10 +94,9 @@ async def _distrust(worker: Worker, turn: Turn, *, why: str) -> None:
 async def _unstage(worker: Worker, turn: Turn) -> None:
     """Forget what is staged. A worker without a cluster may not have opened it since its start."""
     staged = worker.store.look_at_changes().staged
-    await trio.to_thread.run_sync(IncomingFiles(worker.store.cluster_path).forget)
     of = staged[0].record.cluster_id if staged else None
     if of is None and worker.node.record is None:
-        await worker.turns.run(turn, lambda: None)
+        await worker.turns.run(turn, lambda: None)  # what is there is not whole, and goes next time
         return
     await stored(worker, turn, lambda store: worker.store.changes_in(store).unstage(), of=of)
 

@@ -17,6 +17,15 @@ CAPTURED_BYTES_MAX = 16 << 20
 
 
 @attrs.define
+class Sent:
+    """How much of a part has been sent: for status."""
+
+    part: PartName
+    size_bytes: int = 0
+    sent_bytes: int = 0
+
+
+@attrs.define
 class Known:
     """What the holder has, as far as is known on a connection.
 

@@ -5,8 +5,9 @@
 # holder says that it has. A part is read from this worker's own store, without what is there, and
 # goes as far as the holder gives credit. Before each part goes what sources and sinks have written
 # by then: so who has the part has that too. A journal that has taken something in asks for as much
-# at once, and so does a sink that has removed what must not come back. An idle connection is asked
-# for a sign of life; one that gives none for several questions in a row is dead.
+# at once, and so does a sink that has removed what must not come back; that goes between the pieces
+# of a part, which may be all of a large state. An idle connection is asked for a sign of life; one
+# that gives none for several questions in a row is dead.
 
 import math
 from collections.abc import Callable, Collection
@@ -43,7 +44,8 @@ from wallarood.model.messages.replicas import (
     StillThere,
 )
 from wallarood.runtime.dataflow.counters import LinkCounters
-from wallarood.runtime.peers.captured import Captured, Known
+from wallarood.runtime.peers.captured import Captured, Known, Sent
+from wallarood.runtime.peers.links import LinkLimits
 from wallarood.runtime.peers.parts import (
     Allowance,
     Chunks,
@@ -69,7 +71,7 @@ ERRORS = (
 """What ends a connection, also that the part cannot be read: the next one begins from the start."""
 
 ReadOwn: TypeAlias = Callable[[PartName, Collection[ChunkGroup]], tuple[PartHead, Chunks]]
-"""Reads a part without the chunks that are there; see `wallarood.storage.part_reader`."""
+"""Reads a part without the chunks that are there."""
 Begun: TypeAlias = tuple[PartHead, Chunks, list[Chunk]]
 """A part that is read, and the first of its chunks."""
 
@@ -85,25 +87,6 @@ class Done(Generic[T]):
     result: T
 
 
-@attrs.frozen
-class HolderLimits:
-    """Bounds on the connection; see `wallarood.runtime.peers.links.LinkLimits`."""
-
-    frame_bytes_max: int
-    backoff_max_s: float
-    probe_s: float
-    silence_s: float
-
-
-@attrs.define
-class Sent:
-    """How much of a part has been sent: for status."""
-
-    part: PartName
-    size_bytes: int = 0
-    sent_bytes: int = 0
-
-
 @attrs.define(eq=False)
 class HolderLink:
     """The link to *holder*. `post` takes what happens; `read` reads from this worker's store."""
@@ -114,7 +97,7 @@ class HolderLink:
     dial: DialData
     read: ReadOwn
     post: Callable[[Event], None]
-    limits: HolderLimits
+    limits: LinkLimits
     on_moved: Callable[[Sent], None]
     files: FilesToCopy
     counters: LinkCounters = attrs.field(factory=LinkCounters)
@@ -131,6 +114,8 @@ class HolderLink:
     _asked: int = attrs.field(default=0, init=False)
     """How often files were to be copied, and how often they have been."""
     _copied: int = attrs.field(default=0, init=False)
+    _told: int = attrs.field(default=0, init=False)
+    """The last question whose files were sent."""
     _moved_on: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
     _silent: int = attrs.field(default=0, init=False)
 
@@ -138,6 +123,12 @@ class HolderLink:
     def connected(self) -> bool:
         """Whether there is a connection on which the holder has said what it has."""
         return self._parts is not None
+
+    @property
+    def how_far(self) -> str:
+        """How much has been sent of the part that is under way, in words."""
+        sent_bytes = self.sending.sent_bytes if self.sending is not None else 0
+        return f" ({sent_bytes >> 20} MiB sent)" if self.connected else ", which is not connected"
 
     def send(self, part: PartName) -> None:
         """Send a part, if there is a connection; else the holder says again what it has."""
@@ -190,10 +181,7 @@ class HolderLink:
                 backoff_s = min(backoff_s * 2, self.limits.backoff_max_s)
 
     def _tell(self, event: Event) -> None:
-        """Post an event, unless the round is over: the link of the next one is another.
-
-        This one may end late, after what a thread does for it: what it says then is not of that.
-        """
+        """Post an event, unless the round is over: this link may end late, after the next began."""
         if not self.scope.cancel_called:
             self.post(event)
 
@@ -217,7 +205,7 @@ class HolderLink:
                         await trio.to_thread.run_sync(self.files.compare, files)
                         self._silent = 0
                         self._parts, self._there = wanted_in, Known(set(groups))
-                        self._coming = None
+                        self._coming, self._asked = None, self._asked + 1
                         self._parts.send_nowait(FilesSent(self._asked))
                         self._tell(HolderHas(parts))
                     case FilesHeld(number):
@@ -245,9 +233,7 @@ class HolderLink:
     ) -> None:
         async for part in wanted:
             if isinstance(part, FilesSent):
-                if part.number >= self._asked:  # one that was asked for later sends them, too
-                    await self._send_files(conversation, allowance, then=lambda: None)
-                    await conversation.say(part)
+                await self._send_asked(conversation, allowance)
                 continue
             sent = self.sending = Sent(part)
             read = partial(self._read, part, frozenset(self._there.groups))
@@ -255,8 +241,21 @@ class HolderLink:
             self._coming = head
             sent.size_bytes = head.size_bytes
             await send_part(
-                conversation, head, chunks, allowance=allowance, first=first, on_sent=self._moved
+                conversation,
+                head,
+                chunks,
+                allowance=allowance,
+                first=first,
+                on_sent=self._moved,
+                between=partial(self._send_asked, conversation, allowance),
             )
+
+    async def _send_asked(self, conversation: Conversation, allowance: Allowance) -> None:
+        """Send the files that were asked for since they were last sent, and say so."""
+        if (asked := self._asked) > self._told:
+            await self._send_files(conversation, allowance, then=lambda: None)
+            await conversation.say(FilesSent(asked))
+            self._told = asked
 
     def _read(self, part: PartName, there: frozenset[ChunkGroup]) -> Begun:
         captured = self.captured

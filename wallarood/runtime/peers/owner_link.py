@@ -3,8 +3,9 @@
 # ===================
 # A part goes to the store as it comes: chunks of a large one some at a time, the last together with
 # the part itself, in one transaction. Credit is given for what is durable, so a slow or full disk
-# holds up the owner and nobody else. What is written belongs to the round of the connection: when
-# another round has been written here, the connection is of no use any more.
+# holds up the owner and nobody else. Files that a journal's clients wait for come between the
+# pieces of a part, and have the same credit. What is written belongs to the round of the
+# connection: when another round has been written here, the connection is of no use any more.
 
 import math
 from collections.abc import Awaitable, Callable
@@ -97,13 +98,8 @@ class OwnerLink:
                         case PartHead():
                             await self._settle()
                             await self._take(message)
-                        case FilePiece() | FileGone():
-                            await self._take_file(message)
-                        case FilesSent(number):
-                            await self._settle()
-                            self.say(FilesHeld(number))
-                        case StillThere():
-                            self.say(StillThere())
+                        case StillThere() | FilePiece() | FileGone() | FilesSent():
+                            await self._take_between(message)
                         case _:
                             raise RemoteProtocolError(f"expected a part, found {message!r:.200}")
                 nursery.cancel_scope.cancel()
@@ -129,18 +125,30 @@ class OwnerLink:
                 case PartEnd():
                     assembler.end(message)
                     break
-                case StillThere():
-                    self.say(StillThere())
+                case StillThere() | FilePiece() | FileGone() | FilesSent():
+                    await self._take_between(message)
                 case _:
                     raise RemoteProtocolError(f"expected a piece of a part, found {message!r:.200}")
-            if size >= STAGE_BYTES:
+            if size + self._changes_bytes >= STAGE_BYTES:
                 staged, some = some, []
                 await self._store(lambda store, staged=staged: store.stage(owner, staged))  # type: ignore[misc]
                 await self._credit(size)
+                await self._write_files()
                 size = 0
         is_whole = await self._store(lambda store: store.write(part, head.manifest, some))
         await self._credit(size)
         self.post(ReplicaWritten(part) if is_whole else ReplicaLacking(part.owner))
+
+    async def _take_between(self, message: FilePiece | FileGone | FilesSent | StillThere) -> None:
+        """What comes between parts, or between the pieces of one."""
+        match message:
+            case FilesSent(number):
+                await self._settle()
+                self.say(FilesHeld(number))
+            case StillThere():
+                self.say(StillThere())
+            case _:
+                await self._take_file(message)
 
     async def _take_file(self, change: FilePiece | FileGone) -> None:
         self._changes.append(change)

@@ -6,7 +6,7 @@
 # gives it for what it has made durable, so neither end keeps more than a window and a chunk.
 
 import math
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import TypeAlias
 
 import attrs
@@ -98,12 +98,14 @@ async def send_part(
     allowance: Allowance,
     first: list[Chunk] | None = None,
     on_sent: Callable[[int], None] = lambda _: None,
+    between: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
 ) -> None:
     """Send a whole part; *on_sent* is told how many bytes of chunks each piece has had.
 
-    *first* is what `read_some` has read of it, if it has. A small part goes out at once. *chunks*
-    are closed in any case: SQLite keeps all that is written while they are read. Raises what
-    reading *chunks* raises, as `Conversation.say`, and as `Allowance.spend`.
+    *first* is what `read_some` has read of it, if it has. A small part goes out at once; *between*
+    the pieces of a larger one something else may be sent. *chunks* are closed in any case: SQLite
+    keeps all that is written while they are read. Raises what reading *chunks* raises, what
+    *between* does, as `Conversation.say`, and as `Allowance.spend`.
     """
     waiting: list[TransferMessage] = [head]
     size = 0
@@ -125,6 +127,7 @@ async def send_part(
                 for piece in pieces_of(chunk):
                     if waiting and (allowance.left <= 0 or size + len(piece.data) > PIECE_BYTES):
                         await go()
+                        await between()
                     await allowance.spend(len(piece.data))
                     waiting.append(piece)
                     size += len(piece.data)

@@ -1,7 +1,8 @@
 """The owner's connection to its holder: what is missing goes there, whatever breaks."""
 
+import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,19 @@ from support.copied import OWNER, ROUND, Copied, part_at, store_at, write_part
 from support.patience import patiently
 
 from wallarood.control.replicas.events import HolderHas, HolderLost, PartHeld, ReplicaWritten
+from wallarood.model.change import PartName
 from wallarood.model.checkpoint import CheckpointId, CheckpointPart, StatePart
-from wallarood.model.messages.replicas import FileState, Held, StillThere
+from wallarood.model.messages.replicas import (
+    ChunkGroup,
+    FileState,
+    Held,
+    PartHead,
+    StillThere,
+)
 from wallarood.net.tcp import DataChannel
 from wallarood.runtime.peers.captured import Captured
-from wallarood.runtime.peers.parts import WINDOW_BYTES
+from wallarood.runtime.peers.holder_link import ReadOwn
+from wallarood.runtime.peers.parts import WINDOW_BYTES, Chunks
 from wallarood.storage.copies.files_to_copy import FilesToCopy
 from wallarood.storage.part_reader import captured_part
 from wallarood.wire.frames import encode_frame
@@ -77,6 +86,48 @@ async def test_a_part_that_was_just_captured_is_not_read_from_the_disk(copied: C
         copied.connections[-1].say(Held(part_at(2)))
         await copied.until(lambda: link.captured is None)
         assert len(copied.connections) == 1
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_a_journal_waits_for_goes_between_the_pieces_of_a_part(copied: Copied) -> None:
+    """Its clients would wait until all of a large state has been copied."""
+    here = copied.owner.path.parent / "here" / "sources" / "in"
+    here.mkdir(parents=True)
+    write_part(copied.owner, 1, *[bytes([n]) * (1 << 20) for n in range(3)])
+    asked, done = threading.Event(), threading.Event()
+
+    def slowly_read(read: ReadOwn) -> ReadOwn:
+        def slowly(chunks: Chunks) -> Chunks:
+            for event, some in zip((None, asked, done), chunks, strict=True):
+                assert event is None or event.wait(20)
+                yield some
+
+        def reads(part: PartName, there: Collection[ChunkGroup]) -> tuple[PartHead, Chunks]:
+            head, chunks = read(part, there)
+            return head, slowly(chunks)
+
+        return reads
+
+    async with trio.open_nursery() as nursery:
+        link = copied.link(nursery)
+        link.read = slowly_read(link.read)
+        nursery.start_soon(link.run)
+        await copied.until(lambda: copied.connections)
+        copied.says_what_it_has()
+        await copied.until(lambda: copied.at_owner == [HolderHas(())])
+        link.send(part_at(1))
+        await copied.until(lambda: link.sending is not None and link.sending.size_bytes)
+        (here / "0.journal").write_bytes(b"entry" * WINDOW_BYTES)  # more than there is credit for
+        async with trio.open_nursery() as journal:
+            journal.start_soon(link.all_copied)
+            await trio.testing.wait_all_tasks_blocked()
+            asked.set()
+        assert copied.at_holder == []
+        (state,) = await copied.connections[-1].files.states()
+        assert state.size == 5 * WINDOW_BYTES
+        done.set()
+        await copied.until(lambda: copied.at_holder == [ReplicaWritten(part_at(1))])
+        assert copied.holder.replicas.restore(part_at(1)) == copied.owner.restore(1)
         nursery.cancel_scope.cancel()
 
 
