@@ -23,6 +23,8 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from support.bound import bound
+
 from bench.contestants.ours_expiring import VARIABLE, Coming
 from bench.processes import free_ports
 from bench.report import table
@@ -57,7 +59,7 @@ def worker(folder: Path, coming: Coming) -> "subprocess.Popen[bytes]":
         "PYTHONPATH": f"{TESTS}:{TESTS.parent}",
         VARIABLE: json.dumps(coming._asdict()),
     }
-    return subprocess.Popen(command, cwd=folder.parent, env=told)
+    return subprocess.Popen(bound(*command), cwd=folder.parent, env=told)
 
 
 def memory_mib(pid: int) -> float:

@@ -13,6 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from support.bound import bound
+
 from bench import figures, machine, report
 from bench.processes import free_ports
 from bench.venvs import python_of
@@ -49,7 +51,7 @@ class Cluster:
         with (self.directory / f"stderr-{number}").open("wb") as said:
             self.processes.append(
                 subprocess.Popen(
-                    [
+                    bound(
                         *(self.python, "-m", "wallarood", "run", "idle.py:app"),
                         *("--config", "bench.toml", "--worker-name", f"worker-{number}"),
                         *("--worker-count", str(count), "--log-level", "info"),
@@ -57,7 +59,7 @@ class Cluster:
                         *("--state-directory", f"state-{number}"),
                         *(("--topology-initializer",) if number == 0 else ()),
                         *self.flags,
-                    ],
+                    ),
                     cwd=self.directory,
                     stderr=said,
                     env={**os.environ, "NOTIFY_SOCKET": str(self.directory / f"notify-{number}")},

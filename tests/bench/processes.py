@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from support.bound import bound
+
 from bench import files, timedata
 from bench.job import Job, Result, result_in
 from bench.venvs import python_of
@@ -116,7 +118,7 @@ def started(
             said = (directory / f"stderr-{number}").open("w")
             processes.append(
                 subprocess.Popen(
-                    [str(python), *command],
+                    bound(str(python), *command),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=said,

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from support.bound import bound
+
 from bench import figures, machine, report
 from bench.idle import cpu_s, resident_mib
 from bench.processes import free_ports
@@ -57,11 +59,11 @@ def worker(directory: Path, rate: int | None) -> Iterator[tuple[int, int]]:
     (directory / "bench.toml").write_text("")
     with (directory / "stderr").open("wb") as said:
         process = subprocess.Popen(
-            [
+            bound(
                 *(sys.executable, "-m", "wallarood", "run", "watched.py:app"),
                 *("--config", "bench.toml", "--admin-http", f"127.0.0.1:{port}"),
                 *("--state-directory", "state"),
-            ],
+            ),
             cwd=directory,
             stderr=said,
         )
@@ -99,7 +101,8 @@ def records(port: int) -> int:
 def scraping(port: int, *, rate: float, connections: str) -> Iterator[None]:
     """Scrapers in a process of their own, for a `with` statement."""
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRAPE, str(port), str(rate), connections], stdin=subprocess.PIPE
+        bound(sys.executable, "-c", SCRAPE, str(port), str(rate), connections),
+        stdin=subprocess.PIPE,
     )
     try:
         yield

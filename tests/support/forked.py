@@ -13,7 +13,7 @@ begin so, too.
 # others executes a worker instead (`support.harness.Hosts`).
 #
 # The process that forks is the parent of the workers, so it says how they have ended, on the same
-# socket. It ends when that is closed, also by the end of who asks.
+# socket. It ends when that is closed, also by the end of who asks, and all that it has forked do.
 
 import atexit
 import contextlib
@@ -35,6 +35,8 @@ from pathlib import Path
 from typing import IO
 
 import attrs
+
+from support.bound import end_with
 
 REQUEST_MAX = 1 << 18
 START_S = 60.0
@@ -197,8 +199,9 @@ def serve(channel: socket.socket) -> list[str]:
                 if not request:
                     channel.close()
                     sys.exit()
-                pid = os.fork()
+                parent, pid = os.getpid(), os.fork()
                 if not pid:
+                    end_with(parent)
                     break
                 for each in streams:
                     os.close(each)

@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 
+from support.bound import bound
 from support.command import Done, wallarooctl
 from support.forked import Forked, forker, shares
 from support.patience import PATIENCE, WAIT_S, Wait
@@ -173,7 +174,7 @@ class Hosts:
                     arguments, stdout=stdout.fileno(), cwd=self.directory, env=environment
                 )
             return subprocess.Popen(
-                [sys.executable, "-m", "wallarood", *arguments],
+                bound(sys.executable, "-m", "wallarood", *arguments),
                 stdin=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 stdout=stdout,

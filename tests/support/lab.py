@@ -12,6 +12,7 @@ from typing import Any
 
 import attrs
 
+from support.bound import bound
 from support.harness import wait_for
 
 SCRIPT = Path(__file__).parents[1] / "systemd" / "systemd-host.sh"
@@ -53,8 +54,7 @@ class Lab:
         """Start an empty lab. Each host will have a disk that loses what is not synced."""
         directory = Path(tempfile.mkdtemp(prefix="wallarood-lab-", dir="/tmp"))
         process = subprocess.Popen(
-            # It ends with this process, however that ends.
-            ["setpriv", "--pdeathsig", "TERM", "--", SCRIPT, "lab", "sleep", "infinity"],
+            bound(str(SCRIPT), "lab", "sleep", "infinity", by="TERM"),
             stdin=subprocess.DEVNULL,
             env={**os.environ, "SDH_DIR": str(directory), "SDH_DISK": "512M"},
             start_new_session=True,

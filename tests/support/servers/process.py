@@ -14,6 +14,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from support.bound import bound
 from support.patience import Wait
 from support.ports import free_port
 
@@ -71,7 +72,7 @@ class Server:
         """Start it and wait until it serves."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command,
+                bound(*self.command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
