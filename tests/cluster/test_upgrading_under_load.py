@@ -1,199 +1,77 @@
-"""Words are counted while the application changes, and whoever upgrades is killed at every step."""
+"""Words are counted while the application changes and changes back, and workers die meanwhile."""
 
 import random
-import signal
-import threading
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.harness import hosts_in, wait_for
-
-from tests.cluster.test_upgrading import WORKERS, Upgraded, lines
+from support.upgrading import WORKERS, Upgraded, lines, upgraded
+from support.versions import WORDS_FIRST as FIRST
+from support.versions import WORDS_SECOND as SECOND
+from support.versions import Counted, check_windows, check_words
 
 pytestmark = pytest.mark.long
 
-WORDS = 31
-WINDOW = 500
-"""How many lines a window of the new version spans."""
-
-COMMON = f"""
-import attrs
-
-import wallarood as w
-
-
-def line(number: int) -> str:
-    return f"{{number}} w{{number % {WORDS}}} all"
-
-
-def source(name: str):
-    return w.source(name, w.GeneratorSource(line, rate=600))
-
-
-@w.computation_multi
-def split(line: str) -> list[str]:
-    return line.split()[1:]
-"""
-FIRST = (
-    COMMON
-    + """
-
-@attrs.define
-class Total:
-    count: int = 0
-
-
-@w.computation
-def shout(word: str) -> str:
-    return word.upper()
-
-
-@w.state_computation(state=Total)
-def count(word: str, total: Total) -> tuple[str, int]:
-    total.count += 1
-    return word.lower(), total.count
-
-
-app = w.application(
-    "words",
-    source("lines")
-    .to(split)
-    .to(shout)
-    .key_by(lambda word: word.lower(), name="by-word")
-    .to(count)
-    .to_sink(w.FileSink("out"), name="out"),
+DECIDING = (
+    "asking which checkpoints the members hold",
+    "making what moves durable",
+    ": deciding",
+    "is decided",
+    "restarting with the updated topology",
+    "the cluster has changed",
 )
-"""
-)
-SECOND = (
-    COMMON
-    + f"""
-
-@attrs.define
-class Total:
-    count: int = 0
-    seen_by_the_second: int = 0
-
-
-@w.state_computation(state=Total)
-def count(word: str, total: Total) -> tuple[str, int]:
-    total.count += 1
-    total.seen_by_the_second += 1
-    return word, total.count
-
-
-@w.computation
-def number(line: str) -> int:
-    return int(line.split()[0])
-
-
-@w.computation
-def as_row(found: w.Windowed) -> tuple[int, int]:
-    return found.value
-
-
-texts = source("texts")
-app = w.application(
-    "words",
-    texts.to(split)
-    .key_by(lambda word: word, name="by-word")
-    .to(count)
-    .to_sink(w.FileSink("out"), name="out"),
-    texts.to(number)
-    .key_by(lambda number: 0, name="of-all")
-    .window(w.count_window({WINDOW}, ttl=w.forever))
-    .aggregate(w.count(), w.max(), name="windows")
-    .to(as_row)
-    .to_sink(w.FileSink("windows"), name="windows-out"),
-    was={{"texts": "lines"}},
-)
-"""
+"""What journals tell of a change to another version, in this order."""
+MIXED = "this is a new version of the application", "a new version runs on"
+MIXED_BACK = (
+    "this is the version before the upgrade",
+    "the version before the upgrade does not run on",
 )
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Upgraded]:
-    with hosts_in(tmp_path) as hosts:
-        made = Upgraded(hosts, tmp_path)
-        made.install(FIRST)
-        for name in WORKERS:
-            made.start(name)
-        made.until(1)
+    with upgraded(tmp_path, FIRST) as made:
         yield made
 
 
-def kill(cluster: Upgraded, name: str) -> None:
-    worker = cluster.workers[name]
-    worker.process.kill()
-    assert worker.wait() == -signal.SIGKILL, worker.said
-    cluster.start(name)
+def change(cluster: Upgraded, version: str, rng: random.Random, *, back: bool = False) -> None:
+    """Host by host; at each step that is told of a random worker dies."""
+    since, (first, *others) = cluster.told, rng.sample(WORKERS, len(WORKERS))
+    cluster.restart(version, first)
+    cluster.kill_at_steps(MIXED_BACK if back else MIXED, since, rng)
+    cluster.restart(version, *others)
+    decided = "the way back is being decided" if back else "the upgrade is being decided"
+    cluster.kill_at_steps((decided, *DECIDING), since, rng)
 
 
-def bring_in(cluster: Upgraded, version: str, rng: random.Random) -> None:
-    """Host by host; after each one somebody is killed at a random moment."""
-    for name in rng.sample(WORKERS, len(WORKERS)):
-        cluster.install(version, name)
-        if rng.random() < 0.5:
-            cluster.workers[name].process.terminate()
-            assert cluster.workers[name].wait() == 0, cluster.workers[name].said
-        else:
-            cluster.workers[name].process.kill()
-            cluster.workers[name].wait()
-        cluster.start(name)
-        threading.Event().wait(rng.random())
-        kill(cluster, rng.choice(WORKERS))
-
-
-def kill_at_steps(cluster: Upgraded, rng: random.Random, epoch: int) -> None:
-    """Kill a participant at each of the next steps of the change, as soon as one is seen."""
-    for _ in range(3):
-        wait_for("a step, or the end", lambda: changes(cluster, epoch), wait_s=60)
-        threading.Event().wait(rng.random() / 2)
-        kill(cluster, rng.choice(WORKERS))
-
-
-def changes(cluster: Upgraded, epoch: int) -> bool:
-    found = [worker.status() for worker in cluster.workers.values()]
-    return any(
-        each is not None and (each.epoch == epoch or "change to epoch" in each.phase)
-        for each in found
+def counts_on(cluster: Upgraded) -> None:
+    """Wait until more lines have been counted than now."""
+    last = max((each.number for each in Counted.read(cluster.path)), default=0)
+    cluster.wait(
+        "more is counted",
+        lambda: max((each.number for each in Counted.read(cluster.path)), default=0) > last,
     )
 
 
-def check_words(directory: Path) -> None:
-    """Each word of each line was counted once, by one version or another: 1, 2, 3, …"""
-    found: dict[str, list[int]] = {}
-    for written in lines(directory / "out"):
-        word, count = written.split("\t")
-        found.setdefault(word, []).append(int(count))
-    read = len(found["all"])
-    expected = Counter(f"w{number % WORDS}" for number in range(read)) + Counter({"all": read})
-    assert {word: sorted(counts) for word, counts in found.items()} == {
-        word: list(range(1, count + 1)) for word, count in expected.items()
-    }
-
-
-def check_windows(directory: Path) -> None:
-    """All windows of the new version are full; each number was in one at most."""
-    found = [tuple(map(int, each.split("\t")[-2:])) for each in lines(directory / "windows")]
-    assert found
-    assert {count for count, _ in found} == {WINDOW}
-    assert len({last for _, last in found}) == len(found)
-
-
 @pytest.mark.parametrize("seed", range(2))
-def test_a_window_comes_a_step_goes_and_a_state_grows_under_kills(
+def test_a_window_comes_a_step_goes_and_a_state_grows_there_and_back_and_there_under_kills(
     cluster: Upgraded, tmp_path: Path, seed: int
 ) -> None:
     rng = random.Random(seed)
-    done = cluster.ctl("upgrade")
-    assert done.returncode == 0, done.stderr
-    bring_in(cluster, SECOND, rng)
-    kill_at_steps(cluster, rng, 2)
+    cluster.orders("upgrade")
+    change(cluster, SECOND, rng)
     cluster.until(2)
-    wait_for("a window is full", lambda: any(lines(tmp_path / "windows")), wait_s=60)
+    cluster.wait("a window is full", lambda: any(lines(tmp_path / "windows")))
+    said = cluster.orders("upgrade", "--back", "--dry-run", at=rng.choice(WORKERS))
+    assert "lost: the state of computation 'windows'" in said
+    cluster.orders("upgrade", "--back", at=rng.choice(WORKERS))
+    change(cluster, FIRST, rng, back=True)
+    cluster.until(3)
+    counts_on(cluster)
+    cluster.orders("upgrade", at=rng.choice(WORKERS))
+    change(cluster, SECOND, rng)
+    cluster.until(4)
+    cluster.wait("windows are full again", lambda: check_windows(tmp_path) == 2)
     cluster.end()
     check_words(tmp_path)
-    check_windows(tmp_path)
+    assert any(each.seen for each in Counted.read(tmp_path))

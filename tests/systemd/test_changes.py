@@ -145,6 +145,7 @@ def equip(operator: Operator, host: Host) -> None:
         {
             "/etc/wallaroo/wallarood.toml": CONFIGURATION.format(first=first),
             "/opt/words/words.py": FIRST,
+            "/root/words-1.py": FIRST,
             "/root/words-2.py": SECOND,
         }
     )
@@ -157,6 +158,8 @@ def test_all_that_the_guide_to_changes_says(operator: Operator) -> None:
     add(operator, delta)
     remove(operator, delta)
     upgrade(operator)
+    go_back(operator)
+    upgrade_again(operator)
     replace_disk(operator, gamma)
     lose(operator, gamma)
     lose_one_of_two(operator, beta)
@@ -211,14 +214,69 @@ def upgrade(operator: Operator) -> None:
     operator.does(alpha, "wallarooctl upgrade --cancel")
     operator.does(alpha, "wallarooctl upgrade")
     for host in operator.hosts:
-        operator.does(host, "install -m 644 words-2.py /opt/words/words.py")
+        install(operator, host, 2)
         compared = operator.does(
             host, "wallarood check --upgrade --state-directory /var/lib/wallarood"
         )
         assert "'counted': renamed, it was 'seen'" in compared
-        operator.does(host, "systemctl restart wallarood")
+        restart(operator, host)
+        if host is alpha:
+            mixed(operator.hosts, f"a new version runs on alpha, and not yet on {OTHERS}")
     is_at(operator, 4)
     commits(operator)
+
+
+OTHERS = "beta, gamma"
+
+
+def install(operator: Operator, host: Host, version: int) -> None:
+    operator.does(host, f"install -m 644 words-{version}.py /opt/words/words.py")
+
+
+def restart(operator: Operator, host: Host) -> None:
+    operator.does(host, "systemctl restart wallarood")
+
+
+def mixed(hosts: list[Host], text: str) -> None:
+    """Wait until all say which workers run which version: to an operator, and to systemd."""
+
+    def is_said(host: Host) -> bool:
+        shown = host.show("wallarood", "StatusText")
+        return text in host.told()["phase"] and text in shown and text in host.journal()
+
+    for host in hosts:
+        wait_for(f"{host.name} says so", lambda host=host: is_said(host))
+
+
+def go_back(operator: Operator) -> None:
+    """The version before is installed once more, host by host, and goes on from where it was."""
+    alpha, beta, _ = operator.hosts
+    planned = operator.does(alpha, "wallarooctl upgrade --back --dry-run")
+    assert "lost: the state of computation 'many'" in planned
+    for host in operator.hosts:
+        install(operator, host, 1)
+        restart(operator, host)
+        if host is alpha:
+            text = f"the version before the upgrade does not run on {OTHERS}"
+            mixed(operator.hosts, text)
+    assert "went back to checkpoint" in operator.does(beta, "wallarooctl upgrade --back")
+    is_at(operator, 5)
+    commits(operator)
+
+
+def upgrade_again(operator: Operator) -> None:
+    """The new version comes once more, and the way back is given up."""
+    alpha, beta, gamma = operator.hosts
+    operator.does(gamma, "wallarooctl upgrade")
+    for host in operator.hosts:
+        install(operator, host, 2)
+        restart(operator, host)
+    is_at(operator, 6)
+    commits(operator)
+    assert "before-upgrade" in beta.run("wallarooctl", "status")
+    operator.does(alpha, "wallarooctl checkpoint --drop before-upgrade")
+    wait_for("it is dropped", lambda: "before-upgrade" not in beta.run("wallarooctl", "status"))
+    assert "there is no way back" in operator.fails(alpha, "wallarooctl upgrade --back")
 
 
 def replace_disk(operator: Operator, gamma: Host) -> None:
@@ -237,7 +295,7 @@ def replace_disk(operator: Operator, gamma: Host) -> None:
             threading.Event().wait(1)
         asked.result()
     gamma.run("rm", "/etc/wallaroo/50-join.toml")
-    is_at(operator, 5)
+    is_at(operator, 7)
     commits(operator)
 
 
@@ -251,7 +309,7 @@ def lose(operator: Operator, gamma: Host) -> None:
     assert "gamma is no longer a member" in operator.does(
         alpha, "wallarooctl evict gamma --lose-output"
     )
-    is_at(operator, 6)
+    is_at(operator, 8)
     commits(operator)
     comes_back_as_a_stranger(gamma)
 
@@ -264,7 +322,7 @@ def lose_one_of_two(operator: Operator, beta: Host) -> None:
     refused = alpha.try_("wallarooctl", "evict", "beta", "--lose-output").stderr.decode()
     assert "no majority" in refused
     operator.does(alpha, "wallarooctl evict beta --certified-dead --lose-output")
-    is_at(operator, 7)
+    is_at(operator, 9)
     commits(operator)
     assert "no version to go back to" in operator.fails(alpha, "wallarooctl upgrade --back")
     comes_back_as_a_stranger(beta)

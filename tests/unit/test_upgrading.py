@@ -8,8 +8,8 @@ import pytest
 from support.command import wallarood
 
 from wallarood.model.checkpoint import CheckpointId
-from wallarood.model.cluster_record import WayBack
-from wallarood.storage.state_directory import open_state_directory
+from wallarood.model.cluster_record import ClusterRecord, WayBack
+from wallarood.storage.state_directory import StateDirectory, open_state_directory
 
 FIRST = """
 import wallarood as w
@@ -106,6 +106,70 @@ def test_a_step_that_is_gone_must_be_dropped(cluster: Path) -> None:
     assert "computation 'total': gone, what is kept of it is dropped" in said
 
 
+def copied(cluster: Path, path: Path) -> tuple[StateDirectory, ClusterRecord]:
+    """All of *cluster* once more in *path*: its state directory, open, and its record."""
+    shutil.copytree(cluster, path, dirs_exist_ok=True)
+    state = open_state_directory(path / "state")
+    record = state.load_record()
+    assert record is not None
+    return state, record
+
+
+MISTAKES = {
+    "a state is gone": (
+        SECOND.replace('"sums": "total", ', ""),
+        "computation 'total': it is no computation of the new version: say --drop 'total'",
+    ),
+    "a source is gone": (
+        SECOND.replace(', "paid": "payments"', ""),
+        "source 'payments': it is no source of the new version: say --drop 'payments'",
+    ),
+    "a class is gone": (
+        FIRST.replace("class Total", "class Sum")
+        .replace("state=Total", "state=Sum")
+        .replace("total: Total", "total: Sum"),
+        "the state of computation 'total' for key 'ann' cannot be restored",
+    ),
+    "it cannot be migrated": (
+        SECOND.replace("stored.euros * 100", "stored.dollars * 100"),
+        "the state of computation 'sums' for key 'ann' cannot be migrated from version 1 to 2",
+    ),
+    "partitions are others": (
+        SECOND.replace("version=2,", "version=2, partitions=16,"),
+        "it had 256 partitions and has 16 partitions now",
+    ),
+}
+"""New versions that cannot follow the first, and what is said of each."""
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_copy_of_the_state_directory_tells_what_a_cluster_would_refuse(
+    cluster: Path, tmp_path: Path, mistake: str
+) -> None:
+    version, words = MISTAKES[mistake]
+    shutil.copytree(cluster, tmp_path, dirs_exist_ok=True)
+    status, _, wrong = check(tmp_path, version)
+    assert status == 65
+    assert words in wrong
+
+
+def test_what_the_cluster_was_told_to_drop_is_dropped_and_nothing_else(
+    cluster: Path, tmp_path: Path
+) -> None:
+    state, record = copied(cluster, tmp_path)
+    store = state.open_checkpoints(record.cluster_id)
+    store.keep("upgrade --drop total", store.committed.number)
+    store.close()
+    state.close()
+    gone = SECOND.replace('"sums": "total", ', "")
+    status, said, wrong = check(tmp_path, gone)
+    assert status == 0, wrong
+    assert "computation 'total': gone, what is kept of it is dropped" in said
+    status, _, wrong = check(tmp_path, gone, "--drop", "total", "--drop", "payments")
+    assert status == 65
+    assert "waits for a version that drops 'total', and --drop says 'total', 'payments'" in wrong
+
+
 def test_without_a_cluster_there_is_nothing_to_upgrade_from(tmp_path: Path) -> None:
     (tmp_path / "payments.txt").write_text("")
     status, _, wrong = check(tmp_path, FIRST)
@@ -116,10 +180,7 @@ def test_without_a_cluster_there_is_nothing_to_upgrade_from(tmp_path: Path) -> N
 def test_the_version_before_an_upgrade_is_known_and_need_not_take_anything_over(
     cluster: Path, tmp_path: Path
 ) -> None:
-    shutil.copytree(cluster, tmp_path, dirs_exist_ok=True)
-    state = open_state_directory(tmp_path / "state")
-    record = state.load_record()
-    assert record is not None
+    state, record = copied(cluster, tmp_path)
     way = WayBack(record.fingerprint, record.topology, CheckpointId(1, 1))
     state.save_record(attrs.evolve(record, fingerprint=("another",), back=way))
     state.close()

@@ -13,6 +13,7 @@ import structlog
 from wallarood.control.events import CheckpointWanted, DropWanted, ShutdownWanted
 from wallarood.control.rounds.active_round import ActiveRound
 from wallarood.control.worker_state import WorkerState
+from wallarood.model.checkpoint import BEFORE_UPGRADE, PENDING
 from wallarood.model.errors import WallaroodError
 from wallarood.model.messages import Purpose, RequestCheckpoint
 from wallarood.runtime.worker import Worker
@@ -122,10 +123,7 @@ class Orders:
         active, keep = self._active(), parameters.get("keep", "")
         if self.worker.node.completed:
             raise OrderRefusedError("the job is completed: its final checkpoint was the last one")
-        if len(keep) > NAME_CHARACTERS_MAX or not keep.isprintable():
-            raise OrderRefusedError(
-                f"expected a name of at most {NAME_CHARACTERS_MAX} printable characters"
-            )
+        self._check_name(keep)
         if keep in self._kept:
             raise OrderRefusedError(
                 f"checkpoint {self._kept[keep]} is already kept as {keep!r}: "
@@ -133,6 +131,32 @@ class Orders:
             )
         self.worker.post(CheckpointWanted(RequestCheckpoint(Purpose.ASKED, keep)))
         return {"accepted": "checkpoint", "after": active.checkpoint_member.taken}
+
+    def _check_name(self, keep: str) -> None:
+        """Raises OrderRefusedError: no checkpoint can be kept as that.
+
+        One for an upgrade has in its name what the new version drops, which may be much.
+        """
+        drop = None
+        if keep.startswith(PENDING):
+            from wallarood.planning.upgrade import lines_of, pending  # noqa: PLC0415 - as below
+
+            drop = pending([keep])
+        if drop is None:
+            if len(keep) > NAME_CHARACTERS_MAX or not keep.isprintable():
+                raise OrderRefusedError(
+                    f"expected a name of at most {NAME_CHARACTERS_MAX} printable characters"
+                )
+            if keep == BEFORE_UPGRADE:
+                raise OrderRefusedError(f"{keep!r} is the way back from an upgrade: choose another")
+            return
+        record = self.worker.node.record
+        known = [line.name for line in lines_of(record.fingerprint)] if record is not None else []
+        if unknown := [name for name in drop if name not in known]:
+            raise OrderRefusedError(
+                f"--drop {', '.join(map(repr, unknown))}: nothing of that name is kept; there are "
+                f"{', '.join(map(repr, known)) or 'none'}"
+            )
 
     def drop(self, parameters: Mapping[str, str]) -> Any:
         """Keep a checkpoint no longer, on all workers.

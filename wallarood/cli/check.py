@@ -142,11 +142,12 @@ def _planned(application: "Application", config: Config) -> "Topology":
 
 
 def _upgrade(config: Config, *, drop: list[str]) -> None:
+    from wallarood.planning.listings import list_partitions
     from wallarood.upgrading import check_upgrade
 
     application = _application(config)
     path = Path(config["worker.state-directory"])
-    for line in check_upgrade(path, application, _planned(application, config), drop=drop):
+    for line in check_upgrade(path, application, list_partitions(application), drop=drop):
         print(line)
 
 

@@ -20,6 +20,7 @@ from wallarood.control.formation.startup import Role
 from wallarood.control.machine import Machine
 from wallarood.control.membership.membership import Membership
 from wallarood.control.rounds.active_round import ActiveRound
+from wallarood.control.rounds.newer import waits
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.control.rounds.recovery_member import RecoveryMember
 from wallarood.control.settings import MachineClasses, NodeSettings, Timing
@@ -84,7 +85,8 @@ class Machines:
     def change_text(self) -> str:
         """How far a change of the cluster is, in words, as far as it is known here; or empty."""
         proposed = self.changer.proposal.progress if self.changer is not None else ""
-        return proposed or (self.participant.progress if self.participant is not None else "")
+        part = self.participant.progress if self.participant is not None else ""
+        return proposed or part or (waits(self.view) if self.view is not None else "")
 
     @staticmethod
     def of(

@@ -22,6 +22,8 @@ FIRST_CHECKPOINT = CheckpointId(0, 0)
 """What every cluster begins with: empty state, sources at their beginnings."""
 BEFORE_UPGRADE = "before-upgrade"
 """What the last checkpoint of the version before an upgrade is kept as."""
+PENDING = "upgrade"
+"""What the name begins with of a checkpoint that is kept while a new version is waited for."""
 
 
 @attrs.frozen

@@ -18,6 +18,7 @@ from typing import Final
 import attrs
 from xxhash import xxh3_64_hexdigest
 
+from wallarood.model.checkpoint import PENDING
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import RefusedError
 from wallarood.model.pipeline import Application, StepKind, time_name
@@ -32,8 +33,6 @@ _CARRIES = ": carries "
 _OF_RECORDS = ("from ", "watched")
 """What facts begin with that say nothing of a computation's state."""
 _VERSION = "version "
-PENDING: Final = "upgrade"
-"""What a checkpoint is kept as from which an upgrade can go back."""
 _DROPS = " --drop "
 WRITERS: Final = 1024
 """How many numbers of writers there are for each epoch in which a sink may begin."""

@@ -11,6 +11,7 @@ import wallarood as w
 from wallarood.admin.orders import OrderRefusedError, Orders
 from wallarood.control.worker_state import WorkerState
 from wallarood.model.errors import ConfigurationError
+from wallarood.planning.upgrade import kept_as
 
 
 def nothing() -> list[str]:
@@ -55,6 +56,29 @@ async def test_a_name_that_would_not_print_in_a_line_is_refused(tmp_path: Path, 
     async with ordered(tmp_path) as (_, orders):
         with pytest.raises(OrderRefusedError, match="at most 64 printable characters"):
             orders.checkpoint({"keep": name})
+
+
+async def test_the_name_of_the_way_back_from_an_upgrade_is_not_given_away(tmp_path: Path) -> None:
+    async with ordered(tmp_path) as (_, orders):
+        with pytest.raises(OrderRefusedError, match="is the way back from an upgrade"):
+            orders.checkpoint({"keep": "before-upgrade"})
+
+
+NAMES = [f"a-name-as-long-as-one-may-well-be-in-a-large-application-{n}" for n in range(4)]
+
+
+async def test_what_an_upgrade_drops_must_be_there_and_may_be_much(tmp_path: Path) -> None:
+    source = w.source("in", w.GeneratorSource(rate=100))
+    ends = [source.to_sink(w.ListSink([]), name=name) for name in NAMES]
+    async with lone_worker(tmp_path, w.application("a", *ends)) as lone:
+        await lone.running()
+        orders, store = Orders(lone.worker, 5.0, nothing), lone.worker.checkpoints
+        assert store is not None
+        wrong = "--drop 'typo': nothing of that name is kept; there are 'in', 'a-name-as-long"
+        with pytest.raises(OrderRefusedError, match=wrong):
+            orders.checkpoint({"keep": kept_as(["in", "typo"])})
+        orders.checkpoint({"keep": kept_as(NAMES)})
+        await lone.until(lambda: kept_as(NAMES) in store.kept)
 
 
 async def test_while_no_round_runs_there_is_nothing_to_take_or_drop(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from wallarood.admin.figures.values import CopyStatus
 from wallarood.admin.status import ClusterStatus, StageStatus, Status, progress
 from wallarood.admin.text.table import duration, table
 from wallarood.admin.text.times import time_line
+from wallarood.model.checkpoint import PENDING
 from wallarood.model.topology import Stage, Topology
 from wallarood.runtime.timing.clock import wall_clock
 
@@ -70,6 +71,7 @@ def status_text(status: Status) -> str:
         ("in flight", status.checkpoint.waiting_for),
         ("disk", status.checkpoint.failing),
         ("restored", _restored(status)),
+        ("upgrade", _upgrade(status.checkpoint.kept)),
         ("kept", ", ".join(f"{name} ({number})" for name, number in status.checkpoint.kept)),
         ("outside", "; ".join(f"{s.name}: {_outside(s)}" for s in status.stages if s.failing)),
         ("waits", "; ".join(f"{s.name}: {s.waits}" for s in status.stages if s.waits)),
@@ -99,6 +101,19 @@ def _restored(status: Status) -> str:
         return ""
     name = status.worker
     return f"from a copy: {name} has no vote in changes until wallarooctl replace {name}"
+
+
+def _upgrade(kept: tuple[tuple[str, int], ...]) -> str:
+    """What is said while a new version of the application is waited for; else empty."""
+    if not any(name.startswith(PENDING) for name, _ in kept):
+        return ""
+    from wallarood.planning.upgrade import pending  # noqa: PLC0415 - few clusters wait for one
+
+    for name, number in kept:
+        if (drop := pending([name])) is not None:
+            dropped = f", which drops {', '.join(drop)}" if drop else ""
+            return f"pending from checkpoint {number}: restart with the new version{dropped}"
+    return ""
 
 
 def _checkpoint(status: Status) -> str:

@@ -92,6 +92,7 @@ COMMANDS = {
         orders.checkpoint,
         "take a checkpoint now, keep one by name, or drop a kept one",
         orders.checkpoint_flags,
+        orders.check_checkpoint,
     ),
     "reload": Command(orders.reload, "reload the configuration files"),
     "grow": Command(

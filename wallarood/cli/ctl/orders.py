@@ -11,7 +11,7 @@ from typing import Any
 from wallarood.admin import client
 from wallarood.admin.status import CheckpointStatus
 from wallarood.cli.ctl.watching import seconds
-from wallarood.model.errors import PeersGoneError
+from wallarood.model.errors import PeersGoneError, UsageError
 from wallarood.wire.strict import unstructure
 
 LOOK_S = 0.1
@@ -50,6 +50,18 @@ def checkpoint_flags(parser: argparse.ArgumentParser) -> None:
     named.add_argument(
         "--drop", metavar="NAME", default="", help="drop the checkpoint kept under this name"
     )
+
+
+def check_checkpoint(chosen: argparse.Namespace) -> None:
+    """Raises UsageError: by that name the cluster would wait for another version."""
+    from wallarood.planning.back import ORDERED
+    from wallarood.planning.upgrade import pending
+
+    if chosen.keep == ORDERED or pending([chosen.keep]) is not None:
+        raise UsageError(
+            f"--keep {chosen.keep!r}: by that name the cluster waits for another version of the "
+            "application: choose another, or see wallarooctl upgrade"
+        )
 
 
 def checkpoint(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:

@@ -168,9 +168,6 @@ class RecoveryLeader:
         if any(name not in self._present or name in self._away for name in self._workers):
             self.phase = Phase.GATHERING
             return [self._waiting_for()]
-        if effects := self._newer.seen(self._workers, self._present):
-            self.phase = Phase.GATHERING
-            return effects
         self.phase, self._attempts = Phase.COLLECTING, self._attempts + 1
         self._asked, self._holdings, self._proposal = dict(self._present), {}, None
         self._ask_again_at = now + ASK_AGAIN_S
@@ -216,9 +213,12 @@ class RecoveryLeader:
             durable = sender == self._me.name and self._bids.ballot != NO_BALLOT
             return [*(self._ask(absent) if durable else ()), self._waiting_for()]
         change = choosing.accepted_change(self._holdings.values())
-        if change is None:
-            return self._choose(now)
-        return [*self._yield(self._me.name, now), FinishChange(self._bids.ballot, change)]
+        if change is not None:
+            return [*self._yield(self._me.name, now), FinishChange(self._bids.ballot, change)]
+        if waits := self._newer.seen(self._workers, self._asked):
+            self.phase = Phase.GATHERING
+            return waits
+        return self._choose(now)
 
     # ---- changes ---------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from wallarood.admin.status import (
 )
 from wallarood.admin.text.cluster import cluster_text, status_text, topology_table, workers_table
 from wallarood.model.topology import Stage, StageKind, Topology
+from wallarood.planning.upgrade import kept_as
 
 STATUS = Status(
     "beta",
@@ -39,6 +40,17 @@ def test_records_that_were_pickled_are_told_with_their_step() -> None:
     stage = attrs.evolve(STATUS.stages[0], pickled=12345)
     shown = status_text(attrs.evolve(STATUS, stages=(stage,)))
     assert "pickled:     records sent to other workers: count (12,345)" in shown
+
+
+def test_an_upgrade_that_is_pending_is_told_with_what_the_new_version_drops() -> None:
+    def shown(*kept: tuple[str, int]) -> str:
+        return status_text(attrs.evolve(STATUS, checkpoint=CheckpointStatus(kept=kept)))
+
+    assert "upgrade:     " not in shown(("nightly", 3), ("upgraded", 4))
+    pending = "upgrade:     pending from checkpoint 7: restart with the new version"
+    assert f"{pending}\n" in shown(("nightly", 3), ("upgrade", 7))
+    dropping = shown((kept_as(["total", "totals"]), 7))
+    assert f"{pending}, which drops total, totals\n" in dropping
 
 
 def test_a_partitioned_stage_shows_how_many_partitions_each_worker_owns() -> None:

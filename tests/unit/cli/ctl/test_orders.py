@@ -21,3 +21,11 @@ def test_who_interrupts_is_told_that_the_order_stands(capsys: pytest.CaptureFixt
         raise KeyboardInterrupt
     said = "wallarooctl: interrupted, and the order stands: all workers stop\n"
     assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize("name", ["upgrade", "upgrade --drop total", "upgrade --back"])
+def test_no_checkpoint_is_kept_by_a_name_that_has_the_cluster_wait_for_a_version(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["checkpoint", "--keep", name, "--socket", "/nothing"]) == 64
+    assert "by that name the cluster waits for another version" in capsys.readouterr().err

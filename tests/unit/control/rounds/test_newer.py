@@ -2,11 +2,14 @@
 
 import attrs
 
+from wallarood.control.change.view import View
 from wallarood.control.effects import SendToMember, WaitingFor
-from wallarood.control.rounds.newer import NewerVersions
+from wallarood.control.rounds.newer import NewerVersions, waits
 from wallarood.model.change import ORDERED_BACK, WAY_BACK, ChangeKind
+from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.ids import Address, Incarnation, Member, WorkerName
 from wallarood.model.messages import ChangeRequest
+from wallarood.model.topology import Topology
 
 A, B = WorkerName("alpha"), WorkerName("beta")
 HERE = Address("127.0.0.1", 7000)
@@ -33,8 +36,8 @@ def test_members_of_this_epoch_hold_nothing_up() -> None:
 def test_while_one_runs_the_version_before_all_wait_and_it_is_named() -> None:
     effects = NewerVersions().seen((A, B), present(member(A, "v2"), member(B)))
     assert said(effects) == (
-        "waiting for the upgrade: a new version runs on alpha; not yet on beta: restart with the "
-        "new version"
+        "waiting for the upgrade: a new version runs on alpha, and not yet on beta: restart with "
+        "the new version"
     )
     assert len(effects) == 1
 
@@ -83,3 +86,46 @@ def test_where_the_order_came_first_the_way_back_is_proposed_once_for_these_live
     assert isinstance(sent.message, ChangeRequest)
     assert sent.message.kind is ChangeKind.BACK
     assert len(newer.seen((A, B), here)) == 1
+
+
+def view_of(me: WorkerName, *members: Member) -> View:
+    record = ClusterRecord(
+        "wc-1",
+        RecordState.STARTED,
+        me,
+        A,
+        ("app",),
+        Topology(1, "app", (A, B), (), ()),
+        tuple(attrs.evolve(each, version="") for each in members),
+    )
+    view = View(next(each for each in members if each.name == me), record)
+    for each in members:
+        view.is_up(each)
+    return view
+
+
+def test_a_member_that_does_not_lead_says_the_same_of_versions_that_differ() -> None:
+    some = (member(A), member(B, "v2"))
+    assert waits(view_of(B, *some)) == said(NewerVersions().seen((A, B), present(*some)))
+    assert waits(view_of(A, *some)) == "", "its leader says it"
+    several = (member(A, "v3"), member(B, "v2"))
+    assert waits(view_of(B, *several)) == said(NewerVersions().seen((A, B), present(*several)))
+
+
+def test_a_member_leaves_what_comes_of_one_version_to_the_leader() -> None:
+    alike = (member(A, "v2"), member(B, "v2"))
+    assert waits(view_of(B, *alike)) == (
+        "all workers run the same other version; alpha says what comes of it"
+    )
+    before = (member(A, WAY_BACK), member(B, WAY_BACK))
+    assert waits(view_of(B, *before)) == said(NewerVersions().seen((A, B), present(*before)))
+
+
+def test_a_member_says_nothing_of_versions_while_it_runs_or_one_is_away() -> None:
+    view = view_of(B, member(A), member(B, "v2"))
+    view.is_down(A)
+    assert waits(view) == ""
+    view.is_up(member(A))
+    view.running = True
+    assert waits(view) == ""
+    assert waits(view_of(B, member(A), member(B))) == ""

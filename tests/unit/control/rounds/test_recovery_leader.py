@@ -3,7 +3,7 @@
 import attrs
 
 from wallarood.control.effects import Effect, SendToMember
-from wallarood.control.events import MemberDown, MemberMessage, MemberUp
+from wallarood.control.events import Event, MemberDown, MemberMessage, MemberUp
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.ids import Address, Incarnation
@@ -75,13 +75,45 @@ def test_the_checkpoint_that_is_gone_back_to_need_not_be_the_kept_one() -> None:
     assert (proposal.checkpoint.number, proposal.line) == (4, 1)
 
 
+def told(leader: RecoveryLeader, *events: Event) -> list[object]:
+    """What it tells members after *events*, all of whom answer what they are asked at once."""
+    told: list[object] = []
+    for event in events:
+        waiting = leader.step(event, 0.0)
+        while waiting:
+            sent = [each for each in waiting if isinstance(each, SendToMember)]
+            told += [each.message for each in sent]
+            asked = [(e.name, e.message) for e in sent if isinstance(e.message, Collect)]
+            waiting = []
+            for name, question in asked:
+                held = (CheckpointId(1, 1),)
+                answer = Holdings(question.attempt, 1, held, CheckpointId(1, 1), 1, 0)
+                waiting += leader.step(MemberMessage(name, answer), 0.0)
+    return told
+
+
+def kinds(told: list[object]) -> list[type]:
+    return [type(each) for each in told]
+
+
 def test_an_upgrade_is_proposed_once_more_when_a_member_that_was_away_is_back() -> None:
     """In the same lives: no worker has to be restarted for that."""
     alpha, beta = (attrs.evolve(member(name), version="v2") for name in "ab")
     leader = RecoveryLeader(alpha, ("a", "b"))
     leader.begin(0.0)
-    proposed = []
-    for event in (MemberUp(beta), MemberUp(beta), MemberDown("b"), MemberUp(beta)):
-        said = [each for each in leader.step(event, 0.0) if isinstance(each, SendToMember)]
-        proposed.append(sum(isinstance(each.message, ChangeRequest) for each in said))
+    proposed = [
+        kinds(told(leader, event)).count(ChangeRequest)
+        for event in (MemberUp(beta), MemberUp(beta), MemberDown("b"), MemberUp(beta))
+    ]
     assert proposed == [1, 0, 0, 1]
+
+
+def test_a_member_that_comes_back_with_another_version_ends_the_job_of_all() -> None:
+    """Else the others would read on, and none of that could ever be committed."""
+    leader = RecoveryLeader(member("a"), ("a", "b"))
+    leader.begin(0.0)
+    assert RoundProposal in kinds(told(leader, MemberUp(member("b"))))
+    newer = attrs.evolve(member("b"), version="v2", incarnation=Incarnation(2, "b"))
+    assert kinds(told(leader, MemberUp(newer))) == [Collect, Collect]
+    back = attrs.evolve(member("b"), incarnation=Incarnation(3, "b"))
+    assert RoundProposal in kinds(told(leader, MemberUp(back)))
