@@ -38,6 +38,9 @@ from support.systems.tcp import Tcp
 SIZES = (2, 3, 5, 3, 1, 3, 5, 3, 2, 1)
 PIECE = 40
 BETWEEN_S = 1.5
+SLOW_S = 15.0
+"""What was said in a change that takes longer is kept while the run lasts."""
+SAID = 20_000
 WITHOUT_SERVER: dict[str, Callable[[Path], Fed]] = {"files": Files, "tcp": Tcp, "push": Pushed}
 CONFIGURATION = "limits.batch-records-max = 32\n"
 """A barrier waits behind some batches of what is read slowly."""
@@ -121,12 +124,22 @@ def _change(
             ways = [f"+{name}" for name in cluster.members if name not in before]
             ways += [f"-{name}" for name in before if name not in cluster.members]
             done += 1
+            if time.monotonic() - began > SLOW_S:
+                _keep(cluster, done)
             took = (
                 f"in {time.monotonic() - began:.0f} s, epoch {epoch}, {feeder.sent.total()} words"
             )
             progress.tell_now(f"{done} of {changes}: {' '.join(ways)} {took}; {struck}")
             time.sleep(rng.random() * BETWEEN_S)
     return done
+
+
+def _keep(cluster: Changing, number: int) -> None:
+    """Keep what was said in a change that took long."""
+    directory = cluster.hosts.directory / f"slow-{number:03}"
+    directory.mkdir()
+    for place, worker in enumerate(cluster.hosts.workers):
+        (directory / f"said-{place:03}-{worker.name}").write_text(worker.said[-SAID:])
 
 
 def _check(cluster: Changing, feeder: Feeder) -> None:

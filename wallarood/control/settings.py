@@ -37,7 +37,7 @@ class Timing:
     checkpoint_interval_s: float = 5.0
     checkpoint_deadline_s: float = 30.0
     change_wait_s: float = 60.0
-    seek_s: float = 20.0
+    seek_s: float = 5.0
     evict_after_s: float | None = None
     """None: nobody is evicted but by an operator."""
 

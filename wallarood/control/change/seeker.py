@@ -12,7 +12,8 @@ from wallarood.control.change.view import View
 from wallarood.control.effects import Effect
 from wallarood.control.events import Event, MemberDown, MemberUp, TimerFired
 
-SEEK_S = 20.0
+SEEK_S = 5.0
+"""So long a first member that has left stays in doubt at most, when its peers have gone on."""
 
 
 class Seeker:
