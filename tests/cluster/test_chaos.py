@@ -6,17 +6,21 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.patience import Wait
 
 
 def wallarood(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "wallarood", *arguments],
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    command = [sys.executable, "-m", "wallarood", *arguments]
+    pipe, wait = subprocess.PIPE, Wait(120)
+    with subprocess.Popen(command, cwd=directory, stdout=pipe, stderr=pipe, text=True) as process:
+        while True:
+            try:
+                out, said = process.communicate(timeout=wait.left_s())
+                return subprocess.CompletedProcess(command, process.returncode, out, said)
+            except subprocess.TimeoutExpired:
+                if not wait.left_s():
+                    process.terminate()  # it ends its workers
+                    raise
 
 
 @pytest.mark.long

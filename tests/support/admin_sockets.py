@@ -55,7 +55,7 @@ class Workers:
         ready = Semaphore(0)
         thread = Thread(target=trio.run, args=(serve,))
         thread.start()
-        assert ready.acquire(timeout=10)
+        assert ready.acquire(timeout=60)
         self._threads.append((thread, *started[0]))
 
     def _shut_down(self, name: str) -> dict[str, list[str]]:

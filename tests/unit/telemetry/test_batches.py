@@ -1,5 +1,6 @@
 """A traced batch on one worker: its spans hang together from the source to the sink."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
@@ -45,9 +46,15 @@ async def spans_of(directory: Path, *, every: int, rate: int = 1000) -> list[Spa
         job = lone.worker.job
         assert job is not None
         await lone.until(lambda: all(each.counters.records_in > 100 for each in job.sinks))
-        if every:  # so many records may have come in one batch
-            await lone.until(lambda: sum(each.name == "sink out" for each in spans.waiting) > 8)
+        if every:  # a source that waits for room has not told of its batch when the sink has
+            await lone.until(lambda: len(roads_to_the_source(spans.waiting)) > 2)
     return list(spans.waiting)
+
+
+def roads_to_the_source(spans: Iterable[Span]) -> list[list[str]]:
+    found = {each.place.span: each for each in spans}
+    roads = [road_of(each, found) for each in found.values() if each.name == "sink out"]
+    return [road for road in roads if road[-1] == "source numbers"]
 
 
 def road_of(sink: Span, found: dict[int, Span]) -> list[str]:
@@ -66,10 +73,8 @@ def road_of(sink: Span, found: dict[int, Span]) -> list[str]:
 async def test_every_span_of_a_batch_is_part_of_the_one_before(tmp_path: Path, rate: int) -> None:
     """At a low rate a batch goes all the way in one go, at a high one it is queued."""
     spans = await spans_of(tmp_path, every=1, rate=rate)
-    found = {each.place.span: each for each in spans}
-    roads = [road_of(each, found) for each in spans if each.name == "sink out"]
     whole = ["sink out", "stage count", "stage numbers → double → by", "source numbers"]
-    assert [road for road in roads if road[-1] == "source numbers"][:3] == [whole] * 3
+    assert roads_to_the_source(spans)[:3] == [whole] * 3
     of_stages = [each for each in spans if "wallarood.stage" in each.attributes]
     assert {each.attributes["wallarood.worker"] for each in of_stages} == {"alpha"}
     assert all(each.attributes["wallarood.records"] for each in of_stages)
