@@ -157,7 +157,7 @@ async def test_several_clients_share_a_subscription(
     ):
         await publish(mosquitto, topic, *numbers)
         found: dict[str, list[str]] = {"0": [], "1": []}
-        with trio.move_on_after(20):
+        with patiently(20):
             async with trio.open_nursery() as nursery:
 
                 async def take(name: str, reader: Intake) -> None:
