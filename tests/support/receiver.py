@@ -60,14 +60,15 @@ class LineReceiver:
 class Receiver:
     """Listens on *port* of loopback, 0 for a free one, for a `with` statement.
 
-    Now and then it breaks a connection before it has acknowledged what it took, and asks for that
-    again: so repeats come whoever dies. `records` has the payloads of each client in order;
-    `repeats` counts what came again. `wrong` says what must not be: a gap, or a number that stands
-    for other bytes than before. When a sink goes on in another line, the records that it replaces
-    are dropped from `records`, and counted in `replaced`.
+    Now and then, after *breaks* of the records, it breaks a connection before it has acknowledged
+    what it took, and asks for that again: so repeats come whoever dies. `records` has the payloads
+    of each client in order; `repeats` counts what came again. `wrong` says what must not be: a gap,
+    or a number that stands for other bytes than before. When a sink goes on in another line, the
+    records that it replaces are dropped from `records`, and counted in `replaced`.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, *, breaks: float = BREAK) -> None:
+        self._breaks = breaks
         self.records: dict[str, list[bytes]] = {}
         self.repeats = self.replaced = 0
         self.wrong: list[str] = []
@@ -95,7 +96,7 @@ class Receiver:
                     answer = Answer(next=self._acknowledged.get(name, 0) + 1)
                 else:
                     answer = Answer(ack=self._take(name, sequence_of(each), payload_of(each)))
-                    if self._random.random() < BREAK:
+                    if self._random.random() < self._breaks:
                         return
                     self._acknowledged[name] = answer.ack or 0
                 handler.request.sendall(frame(answer))

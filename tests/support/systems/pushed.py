@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import attrs
 from support.ports import free_port
 from support.receiver import Receiver
 from support.systems.system import PARTS, Counts
-from support.systems.tcp import counts_in
+from support.systems.tcp import BREAKS, counts_in
 
 ANSWER_S = 10.0
 PATIENT_S = 300.0
@@ -25,7 +26,7 @@ class Pushed:
     directory: Path
     parts: int = PARTS
     port: int = attrs.field(factory=free_port)
-    receiver: Receiver = attrs.field(factory=Receiver, init=False)
+    receiver: Receiver = attrs.field(factory=partial(Receiver, breaks=BREAKS), init=False)
     requests: int = 0
     again: int = 0
     """How often one was sent again."""

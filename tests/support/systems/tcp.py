@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -13,6 +14,8 @@ from support.systems.system import PARTS, Counts
 from wallarood.client import SourceClient
 
 PATIENT_S = 300.0
+BREAKS = 0.001
+"""A sink waits for up to 10 s between its tries, and no change goes on before it has published."""
 
 
 @attrs.define(eq=False)
@@ -22,7 +25,7 @@ class Tcp:
     directory: Path
     parts: int = PARTS
     port: int = attrs.field(factory=free_port)
-    receiver: Receiver = attrs.field(factory=Receiver, init=False)
+    receiver: Receiver = attrs.field(factory=partial(Receiver, breaks=BREAKS), init=False)
     clients: dict[int, SourceClient] = attrs.field(factory=dict, init=False)
     _closing: ExitStack = attrs.field(factory=ExitStack, init=False)
 
