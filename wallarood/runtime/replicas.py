@@ -173,7 +173,8 @@ async def keep_replicas(worker: Worker, conversation: Conversation, hello: Repli
     async def in_round(call: Callable[[ReplicaStore], bool]) -> bool | None:
         def if_same(store: CheckpointStore) -> bool | None:
             ours = store.round == hello.round and copies.holder.takes(hello.round)
-            return call(store.replicas) if ours else None
+            kept = links.get(owner) is link  # else the owner sends it again: the disk was full
+            return call(store.replicas) if ours and kept else None
 
         return await _in_turn_done(worker, if_same)
 

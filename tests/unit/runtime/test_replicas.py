@@ -7,6 +7,7 @@ import pytest
 import trio
 from msgspec.structs import replace
 from support.copied import Copied, part_at, store_at, write_part
+from support.handing import halt
 from support.lone import endless, lone_worker
 from support.patience import patiently
 from support.wires import data_channels
@@ -136,4 +137,45 @@ async def test_no_part_is_taken_when_a_round_is_over_on_no_connection(tmp_path: 
                 with pytest.RaisesGroup(pytest.RaisesExc(RemoteProtocolError, match="is over")):
                     await keep_replicas(worker, again, hello)
         assert store.replicas.held == (parts[0],)
+    owner.close()
+
+
+async def test_what_a_full_disk_did_not_take_is_left_when_the_owner_connects_again(
+    tmp_path: Path,
+) -> None:
+    """It is sent again. Else each connection would leave megabytes here, as long as that lasts."""
+    owner = store_at(tmp_path / "owner.db")
+    write_part(owner, 1, b"x" * (1 << 20))
+    head, chunks = own_part(owner, PartWanted(part_at(1)), ())
+    part = attrs.evolve(part_at(1), owner="beta")
+    async with lone_worker(tmp_path, endless([])) as lone:
+        await lone.running()
+        worker, store = lone.worker, lone.worker.checkpoints
+        record = worker.node.record
+        assert record is not None
+        assert store is not None
+        copies = Copies(record, Holder("alpha", ("alpha", "beta")), None)
+        worker.node.machines.copies = copies
+        copies.take(RoundWritten(store.round), 0.0)
+        hello = ReplicaHello(record.cluster_id, 1, "beta", Incarnation(1, "n"), store.round)
+        await halt(lone)
+        [(pages,)] = store.connection.execute("PRAGMA page_count")
+        store.connection.execute(f"PRAGMA max_page_count = {pages}")
+        tasks = len(worker.nursery.child_tasks)
+        async with (
+            data_channels() as (ours, theirs),
+            data_channels() as (_, anew),
+            trio.open_nursery() as nursery,
+        ):
+            held = Conversation(theirs, FrameDecoder(1 << 20))
+            nursery.start_soon(keep_replicas, worker, held, hello)
+            conversation = Conversation(ours, FrameDecoder(1 << 20))
+            await send_part(conversation, replace(head, part=part), chunks, allowance=Allowance())
+            await lone.until(lambda: worker.disk_problem)
+            nursery.start_soon(
+                keep_replicas, worker, Conversation(anew, FrameDecoder(1 << 20)), hello
+            )
+            await lone.until(lambda: len(worker.nursery.child_tasks) == tasks)
+            assert worker.disk_problem == ""
+            nursery.cancel_scope.cancel()
     owner.close()
