@@ -1,8 +1,10 @@
 """Workers that only answer on their admin sockets."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from threading import Semaphore, Thread
+from typing import Any
 
 import attrs
 import trio
@@ -21,6 +23,8 @@ class Workers:
 
     root: Path
     shut_down: list[str] = attrs.field(factory=list)
+    orders: dict[str, Callable[[Mapping[str, str]], Any]] = attrs.field(factory=dict)
+    """Which they take besides."""
     _threads: list[tuple[Thread, trio.lowlevel.TrioToken, trio.CancelScope]] = attrs.field(
         factory=list
     )
@@ -45,7 +49,7 @@ class Workers:
                         Answering(
                             lambda: status,
                             lambda: TOPOLOGY,
-                            {"shutdown": lambda _: self._shut_down(name)},
+                            {"shutdown": lambda _: self._shut_down(name), **self.orders},
                         ),
                     )
                 )

@@ -103,28 +103,15 @@ class ChangeOrders:
         if "dry-run" in parameters:
             return plan
         _check_output(plan["output"], names, parameters)
-        back_to = parameters.get("back-to", "")
-        if back_to and not back_to.isdecimal():
-            raise OrderRefusedError(
-                f"found --back-to {back_to}, expected the number of a checkpoint"
-            )
-        name = secrets.token_hex(8)
-        request = ChangeRequest(
-            name,
-            ChangeKind.EVICT,
-            names,
-            certified="certified" in parameters,
-            lose_output="lose-output" in parameters,
-            back_to=int(back_to) if back_to else None,
-        )
+        request = _request(ChangeKind.EVICT, names, parameters)
         self.worker.post(ChangeWanted(request))
-        return {"accepted": "evict", "name": name, "epoch": topology.epoch, **plan}
+        return {"accepted": "evict", "name": request.name, "epoch": topology.epoch, **plan}
 
     def replace(self, parameters: Mapping[str, str]) -> Any:
         """Let a worker with an empty state directory take the place of the one in *names*.
 
-        It is to be started with `worker.join`. *certified* and *lose-output* are as for `evict`.
-        With *dry-run* nothing is done. Raises OrderRefusedError: that cannot be.
+        It is to be started with `worker.join`. *certified*, *lose-output* and *back-to* are as for
+        `evict`. With *dry-run* nothing is done. Raises OrderRefusedError: that cannot be.
         """
         topology = self._topology()
         names = _leaving(topology, {"names": parameters.get("names", "")})
@@ -144,13 +131,9 @@ class ChangeOrders:
         if "dry-run" in parameters:
             return plan
         _check_output(plan["output"], names, parameters)
-        name = secrets.token_hex(8)
-        certified, lose = "certified" in parameters, "lose-output" in parameters
-        request = ChangeRequest(
-            name, ChangeKind.REPLACE, names, certified=certified, lose_output=lose
-        )
+        request = _request(ChangeKind.REPLACE, names, parameters)
         self.worker.post(ChangeWanted(request))
-        return {"accepted": "replace", "name": name, "epoch": topology.epoch, **plan}
+        return {"accepted": "replace", "name": request.name, "epoch": topology.epoch, **plan}
 
     def _figures(self, before: Topology, after: Topology) -> dict[str, Any]:
         """What moves; of partitions also whether they have journals."""
@@ -167,6 +150,23 @@ class ChangeOrders:
         if record is None:
             raise OrderRefusedError(f"not possible while the worker is {self.worker.phase_text}")
         return record.topology
+
+
+def _request(
+    kind: ChangeKind, names: tuple[WorkerName, ...], parameters: Mapping[str, str]
+) -> ChangeRequest:
+    """What is asked for, where workers are lost. Raises OrderRefusedError: it is not well said."""
+    back_to = parameters.get("back-to", "")
+    if back_to and not back_to.isdecimal():
+        raise OrderRefusedError(f"found --back-to {back_to}, expected the number of a checkpoint")
+    return ChangeRequest(
+        secrets.token_hex(8),
+        kind,
+        names,
+        certified="certified" in parameters,
+        lose_output="lose-output" in parameters,
+        back_to=int(back_to) if back_to else None,
+    )
 
 
 def _check_output(

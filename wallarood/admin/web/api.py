@@ -126,6 +126,7 @@ API: tuple[Route, ...] = (
             "names": Parameter("whose is lost", required=True, characters=NAMES_MAX),
             "certified": Parameter("the worker that had it is known to be dead"),
             "lose-output": Parameter("output may be lost that was on the lost disk alone"),
+            "back-to": Parameter("a checkpoint that the cluster may go back to"),
             "dry-run": Parameter("only say what would be fetched"),
         },
     ),

@@ -59,7 +59,7 @@ def evict_flags(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="continue although output that only it could publish is lost",
     )
-    parser.add_argument("--back-to", metavar="N", help="go back to checkpoint N if need be")
+    _back_flag(parser)
     _common_flags(parser)
 
 
@@ -76,7 +76,16 @@ def replace_flags(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="continue although output that only the lost disk had is lost",
     )
+    _back_flag(parser)
     _common_flags(parser)
+
+
+def _back_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--back-to",
+        metavar="N",
+        help="where no copy of a later one is left: go back to checkpoint N, lose what came after",
+    )
 
 
 def _common_flags(parser: argparse.ArgumentParser) -> None:
@@ -119,10 +128,7 @@ def shrink(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
 
 def evict(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     """Go on without lost workers. Raises as `shrink`."""
-    wanted = {"names": ",".join(chosen.names)}
-    wanted |= {"certified": "1"} if chosen.certified_dead else {}
-    wanted |= {"lose-output": "1"} if chosen.lose_output else {}
-    wanted |= {"back-to": chosen.back_to} if chosen.back_to else {}
+    wanted = _wanted(chosen)
     if chosen.dry_run:
         plan = _weighed(path, client.evict(path, **wanted, **{"dry-run": "1"}))
         return plan, "\n".join([*shown(plan), _lost(plan)])
@@ -140,9 +146,7 @@ def evict(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
 def replace(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     """Let another disk take the place of a lost one. Raises as `shrink`."""
     (name,) = chosen.names
-    wanted = {"names": name}
-    wanted |= {"certified": "1"} if chosen.certified_dead else {}
-    wanted |= {"lose-output": "1"} if chosen.lose_output else {}
+    wanted = _wanted(chosen)
     if chosen.dry_run:
         plan = client.replace(path, **wanted, **{"dry-run": "1"})
         lost = ", ".join(plan["output"]) or "none"
@@ -157,6 +161,14 @@ def replace(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     with given(f"{name} takes its place when it is started so"):
         wait_for_change(path, chosen.timeout, {**answer, "leaving": []})
     return answer, f"{name} has taken the place of the one that was lost"
+
+
+def _wanted(chosen: argparse.Namespace) -> dict[str, str]:
+    """What is said of lost workers, as the worker that is asked takes it."""
+    wanted = {"names": ",".join(chosen.names)}
+    wanted |= {"certified": "1"} if chosen.certified_dead else {}
+    wanted |= {"lose-output": "1"} if chosen.lose_output else {}
+    return wanted | ({"back-to": chosen.back_to} if chosen.back_to else {})
 
 
 def _certify(chosen: argparse.Namespace) -> None:

@@ -1,6 +1,8 @@
 """`wallarooctl shrink`: one way to say who leaves, and what would move is shown in words."""
 
 import io
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from support.admin_sockets import Workers
@@ -31,6 +33,22 @@ def test_a_worker_joins_by_itself_and_grow_says_how(
 def test_evict_takes_names(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evict"]) == 64
     assert "NAME" in capsys.readouterr().err
+
+
+def test_replace_takes_what_a_refusal_proposes(
+    workers: Workers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[dict[str, str]] = []
+
+    def replaced(parameters: Mapping[str, str]) -> dict[str, Any]:
+        asked.append(dict(parameters))
+        return {"copy": "gamma", "output": []}
+
+    workers.orders["replace"] = replaced
+    workers.start("alpha")
+    assert main(["replace", "beta", "--back-to", "5", "--dry-run"]) == 0
+    assert "beta would be put together from the copy on gamma" in capsys.readouterr().out
+    assert asked == [{"names": "beta", "back-to": "5", "dry-run": "1"}]
 
 
 class Terminal(io.StringIO):

@@ -71,11 +71,12 @@ def test_what_would_be_lost_for_lack_of_a_copy_is_named() -> None:
     )
 
 
-def test_below_what_is_known_committed_only_where_an_operator_wants_it() -> None:
+@pytest.mark.parametrize("kind", [ChangeKind.EVICT, ChangeKind.REPLACE])
+def test_below_what_is_known_committed_only_where_an_operator_wants_it(kind: ChangeKind) -> None:
     held = {"alpha": holds(ONE, TWO, copies=(ONE,), known=2), "beta": holds(ONE, TWO, known=1)}
     with pytest.raises(RefusedError, match="--back-to 1"):
-        basis(EVICT, held)
-    back = plan(ChangeKind.EVICT, "gamma", back_to=1)
+        basis(plan(kind, "gamma"), held)
+    back = plan(kind, "gamma", back_to=1)
     assert basis(back, held) == (ONE, 1)
     change = compose(back, held, replan)
     assert change.line == 3, "what was published after it is made again in another line"
