@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+from world.bound import bind
 from world.changing import ChangingWorld, live
 from world.errors import ViolationError
 from world.healing import CutCable, HealingWorld, heal
@@ -106,6 +107,19 @@ def test_nothing_is_copied_from_who_is_evicted_and_lives_after_a_promise() -> No
     assert any("is certified dead, and lives" in line for line in world.log)
     assert world.lost
     assert not world.lost & set(world.members)
+
+
+@pytest.mark.parametrize("first", [0, pytest.param(6, marks=pytest.mark.long)])
+def test_one_of_two_that_has_accepted_alone_goes_on_without_the_one_that_is_certified_dead(
+    first: int,
+) -> None:
+    worlds = [bind(seed) for seed in range(first, 2 * first + 6)]
+    assert sum(bool(world.bound) for world in worlds) > len(worlds) / 2
+    logs = [line for world in worlds for line in world.log]
+    for what in ("is finished without the vote of", "taken: evict: begun"):
+        assert any(what in line for line in logs), what
+    for world in worlds:
+        assert not world.lost & set(world.members)
 
 
 def healed(seed: int) -> HealingWorld:

@@ -79,7 +79,8 @@ class ChangingFounders(Founders):
         """Whom a worker dials: after the first epoch those before it, by their names."""
         assert isinstance(node, ChangingNode)
         if node.joins:
-            return [(node.contact or self.world.some_member(), "")]
+            contact = node.contact if node.contact not in self.world.dead else ""
+            return [(contact or self.world.some_member(), "")]
         if node.disk.epoch <= 1 or not node.formed:
             return super().sought(node)
         workers = node.decides.workers
@@ -124,8 +125,7 @@ class ChangingWorld(World):
         self.workers = (*workers, *SPARES)
         self.changing_cuts = self.cuts = ChangingCuts(self.records)
         self.founders = ChangingFounders(self, Founding(), workers[0])
-        self.accepted: dict[tuple[Ballot, Change], set[str]] = {}
-        """Who has ever accepted what."""
+        self.accepted: dict[tuple[Ballot, Change], set[str]] = {}  # by whoever ever has
         self.decided: dict[int, Change] = {}
         self.epochs: dict[int, tuple[str, ...]] = {1: workers}
         """The members of each epoch that was decided."""
@@ -133,6 +133,7 @@ class ChangingWorld(World):
         self.requests = 0
         self.lost: set[str] = set()
         """Those that were told to be evicted: their disks burned, or they are certified dead."""
+        self.dead: set[str] = set()  # nobody waits for their votes, whatever is decided
         self.loses = loses
         self.evict_after_s: float | None = None
         self.wanted_changes = self.chance.choice([1, 2, 3, 4])
@@ -468,7 +469,7 @@ class ChangingWorld(World):
         members = self.epochs.get(vote.epoch, ())
         same = self.accepted.setdefault((vote.accepted, vote.change), set())
         same |= {name} & {*members}
-        if is_enough(vote.change, same, members):
+        if is_enough(vote.change, same, members, self.dead):
             is_new = vote.change.epoch not in self.decided
             self.is_decided(vote.change)
             if is_new:

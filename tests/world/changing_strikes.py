@@ -24,12 +24,19 @@ ASK_AGAIN_S = 2.5
 TRIES = 48
 
 
-def is_enough(change: Change, accepted: Set[str], members: tuple[str, ...]) -> bool:
-    """Whether *change* is decided, if of the *members* these have accepted it."""
+def is_enough(
+    change: Change, accepted: Set[str], members: tuple[str, ...], dead: Set[str] = frozenset()
+) -> bool:
+    """Whether *change* is decided, if of the *members* these have accepted it, and some are *dead*.
+
+    An operator has certified that those are.
+    """
     certified = {gone.name for gone in change.gone if gone.certified}
-    if not certified:
-        return len(accepted) > len(members) // 2
-    voters = set(members) - certified
+    if not certified and len(accepted) > len(members) // 2:
+        return True
+    if not certified | dead:
+        return False
+    voters = set(members) - certified - dead
     return voters <= accepted and len(voters) * 2 >= len(members)
 
 

@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +229,7 @@ def wait_for_change(path: Path, timeout_s: float, answer: dict[str, Any]) -> Non
         if (text := progress(cluster)) not in ("", said_last):
             print(text, file=sys.stderr, flush=True)
             said_last = text
-        if status.epoch > answer["epoch"] and not leaving & {each.name for each in status.workers}:
+        if is_done(status, answer["epoch"], leaving):
             return
         if has_forgotten(status, answer["epoch"], elapsed_s):
             raise PeersGoneError(
@@ -245,6 +246,21 @@ def progress(cluster: ClusterStatus) -> str:
     """How far a change is: what moves, and else what is waited for; empty if nothing is said."""
     moving = [each.moving for each in cluster.workers if each.moving]
     return "; ".join(moving or cluster.asked.waiting_for)
+
+
+def is_done(status: Status, epoch: int, leaving: Collection[str]) -> bool:
+    """Whether a change that was asked for in *epoch* is made, after which none are *leaving*.
+
+    Raises RefusedError: another one was.
+    """
+    if status.epoch <= epoch:
+        return False
+    if there := [each.name for each in status.workers if each.name in leaving]:
+        raise RefusedError(
+            f"the cluster has come to epoch {status.epoch} by another change, which had begun "
+            f"before, and {', '.join(there)} is still a member: ask again"
+        )
+    return True
 
 
 def has_forgotten(status: Status, epoch: int, elapsed_s: float) -> bool:

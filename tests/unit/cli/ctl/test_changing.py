@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from support.admin_sockets import Workers
 
-from wallarood.admin.status import ClusterStatus, JobState, Status
+from wallarood.admin.status import ClusterStatus, JobState, Status, WorkerStatus
 from wallarood.cli.ctl import main
-from wallarood.cli.ctl.changing import has_forgotten, progress
+from wallarood.cli.ctl.changing import has_forgotten, is_done, progress
+from wallarood.model.errors import RefusedError
 
 
 @pytest.mark.parametrize("arguments", [[], ["beta", "--to", "2"]])
@@ -104,3 +105,12 @@ def test_a_worker_that_restarted_has_forgotten_what_it_was_asked(
 ) -> None:
     status = Status("alpha", "1", job, job.value, 99.0, life_s, epoch=epoch, moving=moving)
     assert has_forgotten(status, 2, 30.0) is forgotten
+
+
+def test_another_change_that_comes_first_is_not_taken_for_the_one_that_was_asked_for() -> None:
+    there = tuple(WorkerStatus(name, "h:1", "away") for name in ("alpha", "beta"))
+    status = Status("alpha", "1", JobState.RUNNING, "running", 1.0, epoch=3, workers=there)
+    assert not is_done(status, 3, {"beta"})
+    assert is_done(status, 2, {"gamma"})
+    with pytest.raises(RefusedError, match=r"epoch 3 by another change, .* beta is still a member"):
+        is_done(status, 2, {"beta", "gamma"})

@@ -29,9 +29,10 @@ from wallarood.control.change.proposing import changer_phases as table
 from wallarood.control.change.proposing import objections
 from wallarood.control.change.proposing.bids import Bids
 from wallarood.control.change.proposing.changer_phases import Phase
-from wallarood.control.change.proposing.composing import Plan, compose
+from wallarood.control.change.proposing.composing import Plan, compose, is_dropped
 from wallarood.control.change.proposing.proposal import Proposal
 from wallarood.control.change.proposing.requests import Asker, Door
+from wallarood.control.change.proposing.waits import Waits, next_turn
 from wallarood.control.change.view import View
 from wallarood.control.effects import Effect, SendToMember
 from wallarood.control.events import (
@@ -50,9 +51,6 @@ from wallarood.model.change import Change, Vote
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import Ballot, WorkerName
 
-BOUND_WAIT_S = 4.0
-"""After which a worker that has accepted a change proposes it itself; longer by its place."""
-
 
 class Changer:
     """The machine of one member. *view* is that of the node; *replan* makes the next topology."""
@@ -69,12 +67,11 @@ class Changer:
         now: float,
         wait_s: float = table.WAIT_S,
     ) -> None:
-        self._view, self._replan, self._wait_s = view, replan, wait_s
+        self._view, self._replan, self._waits = view, replan, Waits(wait_s)
         self._vote = vote or Vote(view.epoch)
         self._door = Door(view)
         self.proposal = Proposal(view, self._door, Bids.after(view.me.name, self._vote))
-        self._ask_at = self._until = self._limit = 0.0
-        self._propose_at = self._next_turn(now)
+        self._propose_at = next_turn(self._view, now)
 
     @property
     def phase(self) -> Phase:
@@ -88,13 +85,8 @@ class Changer:
     @property
     def deadline(self) -> float | None:
         """When `TimerFired` is due; None: never."""
-        if self.phase is Phase.IDLE:
-            return self._propose_at if self._vote.accepted else None
-        return self._ask_at
-
-    def _next_turn(self, now: float) -> float:
-        place = self._view.workers.index(self._view.me.name)
-        return now + BOUND_WAIT_S * (1 + place / 2)
+        bound = self._propose_at if self._vote.accepted else None
+        return bound if self.phase is Phase.IDLE else self._waits.ask_at
 
     def step(self, event: Event, now: float) -> list[Effect]:
         """Take one event, return what is to be done about it."""
@@ -105,11 +97,12 @@ class Changer:
         match event:
             case MemberUp(member):
                 self._door.forget(now, member.name)
+                self.proposal.certified.discard(member.name)
                 return self.proposal.ask_again(member.name)
             case TimerFired():
                 return self._timer(now)
             case VoteWritten(vote):
-                self._vote, self._propose_at = vote, self._next_turn(now)
+                self._vote, self._propose_at = vote, next_turn(self._view, now)
                 self.proposal.bids.heard(vote.promised)
                 return []
             case AcceptanceFound(ballot, change):
@@ -183,7 +176,12 @@ class Changer:
         return self._asked(plan, Asker(connection=connection), now)
 
     def _asked(self, plan: Plan, asker: Asker, now: float) -> list[Effect]:
-        busy = self._busy or self._door.too_soon(plan, now)
+        bound = self.proposal.bound_by(plan, self._vote)
+        busy = objections.to_finishing(plan, bound) if bound is not None else self._busy
+        busy = busy or self._door.too_soon(plan, now)
+        finished = None if busy or is_dropped(bound, plan) else bound
+        if told := self._door.finishes(plan, asker, finished):
+            return [*told, *self._finish(plan, now)]
         answer, taken = self._door.answer(plan, asker, busy, now=now)
         if not taken:
             return answer
@@ -192,11 +190,19 @@ class Changer:
             return [*answer, *self._collect(now)]
         return [*answer, *self._copy(plan, now)]
 
+    def _finish(self, plan: Plan, now: float) -> list[Effect]:
+        """Finish what was accepted here, without the votes of those that *plan* certifies dead."""
+        self.proposal.certify(plan)
+        if self.phase is Phase.ACCEPTING:
+            return self._tell_if_decided()
+        self.proposal.plan = None
+        return self._collect(now)
+
     # ---- the steps -------------------------------------------------------------------------------
 
     def _wait(self, phase: Phase, now: float) -> None:
-        self.phase, self._ask_at = phase, now + table.ASK_AGAIN_S
-        self._until, self._limit = now + self._wait_s, now + self._wait_s * table.STAGING_WAITS
+        self.phase = phase
+        self._waits.begin(now)
 
     def _copy(self, plan: Plan, now: float) -> list[Effect]:
         """Have what moves copied, as far as can be foreseen."""
@@ -234,7 +240,8 @@ class Changer:
         if not proposal.promised:
             return proposal.ask() if sender == self._view.me.name else []
         change = choosing.accepted_change(proposal.holdings.values())
-        return self._stage(now) if change is None else self._accept(change, now)
+        dropped = change is None or is_dropped(change, proposal.plan)
+        return self._stage(now) if change is None or dropped else self._accept(change, now)
 
     def _stage(self, now: float) -> list[Effect]:
         proposal = self.proposal
@@ -278,23 +285,16 @@ class Changer:
 
     def _timer(self, now: float) -> list[Effect]:
         if self.phase is Phase.IDLE:
-            self.proposal.plan, self._propose_at = None, self._next_turn(now)
+            self.proposal.plan, self._propose_at = None, next_turn(self._view, now)
             return self._collect(now)
         progress = self.proposal.progress
-        if self.phase in (Phase.STAGING, Phase.COPYING):
-            there = self.proposal.all_here(now)
-            longest = min(now + self._wait_s, self._limit) if there else self._until
-            self._until = self.proposal.bounded(longest)
-        if now >= self._until and self.phase is not Phase.ACCEPTING:
-            return self.proposal.give_up(f"no progress for {self._wait_s:g} s, {progress}")
-        self._ask_at = now + table.ASK_AGAIN_S
+        if self._waits.is_over(self.proposal, now):
+            return self.proposal.give_up(f"no progress for {self._waits.wait_s:g} s, {progress}")
         again = self._tell_if_decided() if self.phase is Phase.ACCEPTING else []
         return [*self.proposal.tell_progress(progress), *self.proposal.ask(), *again]
 
     def _another_asks(self, question: str, ballot: Ballot, now: float) -> list[Effect]:
         if question == self.proposal.question:
             return []
-        self.proposal.another_asks(ballot)
-        self._propose_at = self._next_turn(now)
-        counts = not self.proposal.asks or self.proposal.bids.outbid
-        return self.proposal.end("the cluster recovers") if counts else []
+        self._propose_at = next_turn(self._view, now)
+        return self.proposal.another_asks(ballot)

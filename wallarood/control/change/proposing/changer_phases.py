@@ -60,6 +60,7 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
         for kind in (ChangeWanted, ChangeRequest, JoinRunning)
     },
     **{(phase, JoinRunning): frozenset({phase, I_}) for phase in (K, F, P, C, G)},
+    **{(A, kind): frozenset({A, C}) for kind in (ChangeWanted, ChangeRequest)},
     **{(I_, kind): frozenset({I_, K, C}) for kind in (ChangeWanted, ChangeRequest, JoinRunning)},
     **{(phase, Collect): frozenset({phase, I_}) for phase in Phase},
     **{(phase, Outbid): frozenset({phase, I_}) for phase in Phase},

@@ -8,7 +8,8 @@
 # an operator wants to go back so far: what was published after it is made again, in another line.
 #
 # The way back from an upgrade begins with the basis of that: each member keeps its part of it. What
-# came after is made again, in another line.
+# came after is made again, in another line. So is what may have come in an epoch that was being
+# decided and has no living member: whether it was nobody knows.
 #
 # As long as no checkpoint of this epoch is committed, there are no copies of what its members have
 # in it. Then the parts of the basis that it began with are put together once more as they were in
@@ -93,18 +94,31 @@ class Plan:
         return () if self.request.kind.needs_all else self.gone
 
 
-def decides(view: View, change: Change, accepted: Set[WorkerName]) -> bool:
+def decides(
+    view: View,
+    change: Change,
+    accepted: Set[WorkerName],
+    certified: Set[WorkerName] = frozenset(),
+) -> bool:
     """Whether a change is decided once these members have accepted it.
 
-    A majority of the seats of the epoch before; if any is certified dead, all others, and at least
-    half. What a certified seat says is never counted.
+    A majority of the seats of the epoch before; if any is *certified* dead, by an operator or by
+    the change, all others, and at least half. What a certified seat says is never counted.
     """
-    certified = {gone.name for gone in change.gone if gone.certified}
-    voters = set(view.workers) - certified
+    of_change = {gone.name for gone in change.gone if gone.certified}
+    voters = set(view.workers) - of_change - certified
     counted = voters & accepted
-    if certified:
-        return counted == voters and len(counted) * 2 >= len(view.workers)
-    return len(counted) >= view.majority
+    if len(counted) >= view.majority and not of_change:
+        return True
+    all_others = counted == voters and len(counted) * 2 >= len(view.workers)
+    return all_others and bool(certified or of_change)
+
+
+def is_dropped(change: Change | None, plan: Plan | None) -> bool:
+    """Whether *change*, which was accepted, may be lost: *plan* says so, and all in it are dead."""
+    if change is None or plan is None or plan.request.back_to is None:
+        return False
+    return plan.request.certified and set(change.workers) <= set(plan.gone)
 
 
 def basis(plan: Plan, holdings: Mapping[WorkerName, Holdings]) -> tuple[CheckpointId, int]:
@@ -187,7 +201,7 @@ def compose(plan: Plan, holdings: Mapping[WorkerName, Holdings], replan: Replann
     line = max(each.line for each in everything)
     common = frozenset.intersection(*(frozenset(each.checkpoints) for each in everything))
     unsure = plan.lost and max(map(number_of, common)) > chosen.number
-    below = plan.goes_back or chosen.number < known
+    below = plan.goes_back or chosen.number < known or any(e.accepted for e in everything)
     if unsure or below or may_be_older(everything, chosen.number):
         line += 1
     if request.kind is ChangeKind.UPGRADE:

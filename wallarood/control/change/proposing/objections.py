@@ -1,9 +1,9 @@
 """Which changes are not begun, and why."""
 
-from wallarood.control.change.proposing.composing import NO_WAY_BACK, Plan
+from wallarood.control.change.proposing.composing import NO_WAY_BACK, Plan, is_dropped
 from wallarood.control.change.view import View
 from wallarood.control.formation.founding import difference, names
-from wallarood.model.change import GOING_BACK, ChangeKind, Trust, Vote
+from wallarood.model.change import GOING_BACK, Change, ChangeKind, Trust, Vote
 from wallarood.model.ids import WorkerName
 from wallarood.model.messages import PROTOCOL_VERSION, ChangeRequest, JoinRunning
 
@@ -29,6 +29,22 @@ def to_request(plan: Plan) -> str:
         return "the cluster is recovering: try again when it runs"
     if not request.kind.needs_all:
         return _to_eviction(plan, request)
+    return ""
+
+
+def to_finishing(plan: Plan, change: Change) -> str:
+    """Why a *change* that was accepted here is not finished without the certified dead of *plan*.
+
+    Empty if it is: it is the only one that can have been decided, by them as well.
+    """
+    if reason := to_request(plan):
+        return reason
+    if set(change.workers) <= set(plan.gone) and not is_dropped(change, plan):
+        return (
+            f"a change was being decided after which only {names(change.workers)} would be left: "
+            "if it was, that may have gone on alone; --back-to N goes back to checkpoint N all the "
+            "same, and what came after it is lost or made again"
+        )
     return ""
 
 

@@ -11,7 +11,7 @@ from wallarood.control.change.proposing.requests import Door
 from wallarood.control.change.view import View
 from wallarood.control.effects import Effect, Level, Report, SendToMember
 from wallarood.model import messages as say
-from wallarood.model.change import Change
+from wallarood.model.change import Change, Vote
 from wallarood.model.ids import Ballot, WorkerName
 from wallarood.model.topology import Topology
 
@@ -50,12 +50,19 @@ class Proposal:
     """The checkpoint after whose barrier no source moves."""
     abandoned: bool = False
     """Whether one was abandoned, and nothing was heard of a round that follows from that."""
+    certified: set[WorkerName] = attrs.field(factory=set)
+    """The members that an operator has certified dead: no vote of theirs is waited for."""
     _questions: int = 0
     _copies: int = 0
 
     def begin(self, plan: Plan) -> None:
         """Another change is taken up."""
         self.plan, self.change, self.done, self.frozen = plan, None, set(), 0
+        self.certify(plan)
+
+    def certify(self, plan: Plan) -> None:
+        """Who is certified dead in a request is so whatever is proposed, unless it is heard of."""
+        self.certified |= set(plan.gone if plan.request.certified else ())
 
     def begin_to_copy(self, topology: Topology) -> None:
         """Ask all that take over something in *topology* to copy it while records flow."""
@@ -94,7 +101,7 @@ class Proposal:
         if self.plan is None:
             votes = [each.accepted for each in self.holdings.values() if each.accepted is not None]
             accepted = [each.change for each in votes if each.change is not None]
-            enough = any(decides(self.view, change, self.done) for change in accepted)
+            enough = any(decides(self.view, each, self.done, self.certified) for each in accepted)
             return enough or len(self.done) >= self.view.majority
         return self.done >= set(self.plan.needed)
 
@@ -106,8 +113,18 @@ class Proposal:
     @property
     def decided(self) -> Change | None:
         """The change, if enough have accepted it."""
-        found = self.change is not None and decides(self.view, self.change, self.done)
-        return self.change if found else None
+        change = self.change
+        found = change is not None and decides(self.view, change, self.done, self.certified)
+        return change if found else None
+
+    def bound_by(self, plan: Plan, vote: Vote) -> Change | None:
+        """What is being decided, where *plan* says that those are dead whose votes are missing."""
+        finishes = self.phase is Phase.COLLECTING and self.plan is None
+        if not plan.request.certified:
+            return None
+        if self.phase is Phase.ACCEPTING:
+            return self.change
+        return vote.change if finishes or self.phase is Phase.IDLE else None
 
     @property
     def everybody(self) -> tuple[WorkerName, ...]:
@@ -157,10 +174,12 @@ class Proposal:
         over = [SendToMember(name, say.ChangeProgress(self.bids.ballot, ""))] if is_over else []
         return [*over, *self.ask([name])]
 
-    def another_asks(self, ballot: Ballot) -> None:
+    def another_asks(self, ballot: Ballot) -> list[Effect]:
         """A round or a change is under way that others know of."""
         self.abandoned = False
         self.bids.heard(ballot)
+        counts = not self.asks or self.bids.outbid
+        return self.end("the cluster recovers") if counts else []
 
     def _wanted(self) -> say.ControlMessage | None:
         record, change, ballot = self.view.record, self.change, self.bids.ballot

@@ -12,6 +12,7 @@ from wallarood.control.change.proposing import objections
 from wallarood.control.change.proposing.composing import Plan
 from wallarood.control.change.view import View
 from wallarood.control.effects import Effect, SendOnConnection, SendToMember
+from wallarood.control.formation.founding import names
 from wallarood.control.formation.refusals import refuse
 from wallarood.model.change import Change, ChangeKind
 from wallarood.model.ids import NO_SEAT, WorkerName
@@ -145,6 +146,17 @@ class Door:
             self._asker = asker
         text = reason or f"{plan.request.kind.value}: begun"
         return self._say(asker, ChangeAnswered(plan.request.name, not reason, text)), not reason
+
+    def finishes(self, plan: Plan, asker: Asker, change: Change | None) -> list[Effect]:
+        """What is answered where *change* is finished first; empty: not here, or there is none."""
+        elsewhere = plan.proposer not in (None, self._view.me.name) and asker.member is None
+        if change is None or elsewhere:
+            return []
+        text = (
+            f"the change to epoch {change.epoch}, which was being decided, is finished without the "
+            f"vote of {names(plan.gone)}: ask again when the cluster is in epoch {change.epoch}"
+        )
+        return self._say(asker, ChangeAnswered(plan.request.name, False, text))
 
     def answer_again(self, plan: Plan | None, why: str) -> list[Effect]:
         """What was taken up has come to nothing."""

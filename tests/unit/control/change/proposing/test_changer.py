@@ -9,8 +9,9 @@ from support.nodes import STARTS_AT, changed, member, of, record, said, sent
 from wallarood.control.change.decided import adopted
 from wallarood.control.change.effects import AdoptChange, SetAside, TellOperator
 from wallarood.control.change.events import AcceptanceFound, ChangeWanted, VoteWritten
-from wallarood.control.change.proposing.changer import BOUND_WAIT_S, Changer
+from wallarood.control.change.proposing.changer import Changer
 from wallarood.control.change.proposing.changer_phases import Phase
+from wallarood.control.change.proposing.waits import BOUND_WAIT_S
 from wallarood.control.change.view import View
 from wallarood.control.effects import Effect, Report, SendToMember
 from wallarood.control.events import (
@@ -21,7 +22,7 @@ from wallarood.control.events import (
     TimerFired,
 )
 from wallarood.model import messages as say
-from wallarood.model.change import Change, ChangeKind, Gone, Vote, Why
+from wallarood.model.change import Change, ChangeKind, Gone, PartName, Vote, Why
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import NO_BALLOT, NO_SEAT, Ballot, WorkerName
@@ -333,6 +334,81 @@ def test_who_has_accepted_that_all_others_are_dead_finishes_it_alone() -> None:
     assert told(effects, say.Accept)["alpha"] == say.Accept(Ballot(4, "alpha"), change)
     effects = machine.step(heard("alpha", say.Accepted(Ballot(4, "alpha"))), 60.0)
     assert isinstance(effects[-1], AdoptChange)
+
+
+PAIR = record("alpha", "alpha", "beta")
+GROWN = changed(PAIR, "alpha", "beta", "omega")
+CERTIFIED = say.ChangeRequest("dead", ChangeKind.EVICT, ("beta",), certified=True)
+FINISHED = (
+    "the change to epoch 2, which was being decided, is finished without the vote of beta: ask "
+    "again when the cluster is in epoch 2"
+)
+
+
+def bound_of_two(change: Change) -> Changer:
+    """alpha has accepted a change, and beta burned before it said whether it has."""
+    vote = Vote(1, Ballot(3, "alpha"), Ballot(3, "alpha"), change)
+    return Changer(View(member("alpha"), PAIR), replan, vote, now=0.0)
+
+
+def test_a_change_that_was_accepted_is_finished_without_who_is_certified_dead() -> None:
+    """Of two it is the only one that can have been decided, and no majority is left to say so."""
+    machine = bound_of_two(GROWN)
+    plain = attrs.evolve(CERTIFIED, certified=False)
+    (answer,) = machine.step(ChangeWanted(plain), 1.0)
+    assert answer == TellOperator("dead", False, "a change is being decided")
+    machine.step(TimerFired(), 5.0)
+    assert machine.step(holds(machine, "alpha", accepted=vote_of(machine)), 5.0) != []
+    assert machine.phase is Phase.COLLECTING, "beta has not answered"
+    effects = machine.step(ChangeWanted(CERTIFIED), 6.0)
+    assert effects[0] == TellOperator("dead", False, FINISHED)
+    effects = machine.step(holds(machine, "alpha", accepted=vote_of(machine)), 6.0)
+    ballot = Ballot(5, "alpha")
+    assert told(effects, say.Accept)["alpha"] == say.Accept(ballot, GROWN)
+    effects = machine.step(heard("alpha", say.Accepted(ballot)), 6.0)
+    assert isinstance(effects[-1], AdoptChange)
+    assert effects[-1].record.change == GROWN
+
+
+def vote_of(machine: Changer) -> Vote:
+    vote = machine._vote
+    assert vote.accepted is not None
+    return vote
+
+
+def test_who_proposes_and_waits_for_the_dead_decides_at_once() -> None:
+    machine = bound_of_two(GROWN)
+    machine.step(AcceptanceFound(Ballot(4, "alpha"), GROWN), 0.0)
+    assert machine.step(heard("alpha", say.Accepted(Ballot(4, "alpha"))), 0.0) == []
+    effects = machine.step(heard("alpha", CERTIFIED), 1.0)
+    assert isinstance(effects[-1], AdoptChange)
+
+
+def test_who_was_certified_dead_and_is_heard_of_is_waited_for() -> None:
+    machine = bound_of_two(GROWN)
+    machine.step(ChangeWanted(CERTIFIED), 1.0)
+    machine.step(MemberUp(member("beta")), 2.0)
+    machine.step(holds(machine, "alpha", accepted=vote_of(machine)), 2.0)
+    assert machine.phase is Phase.COLLECTING
+
+
+def test_an_epoch_in_which_nobody_is_left_is_dropped_only_if_that_is_said() -> None:
+    leaves = changed(PAIR, "beta", gone=(Gone("alpha", NO_SEAT, Why.LEFT),))
+    machine = bound_of_two(leaves)
+    (answer,) = machine.step(ChangeWanted(CERTIFIED), 1.0)
+    assert isinstance(answer, TellOperator)
+    assert "a change was being decided after which only beta would be left" in answer.text
+    assert "--back-to N goes back to checkpoint N all the same" in answer.text
+    assert machine.phase is Phase.IDLE
+
+    (answer, *_) = machine.step(ChangeWanted(attrs.evolve(CERTIFIED, back_to=0)), 2.0)
+    assert answer == TellOperator("dead", True, "evict: begun")
+    copied = (PartName(1, "beta", STARTS_AT.round, STARTS_AT.number),)
+    held = holds(machine, "alpha", accepted=vote_of(machine)).message
+    effects = machine.step(heard("alpha", attrs.evolve(held, replicas=copied)), 2.0)
+    (staged,) = told(effects, say.Stage).values()
+    assert staged.change.workers == ("alpha",)
+    assert staged.change.line == 1, "what came after may have been published"
 
 
 def test_who_has_accepted_is_bound_as_soon_as_that_is_durable() -> None:
