@@ -1,6 +1,7 @@
 """What the decisions want of the store: tried until it has room, and only in its own round."""
 
 import errno
+import threading
 from pathlib import Path
 
 import attrs
@@ -106,10 +107,11 @@ async def test_a_disk_without_room_is_tried_again_until_it_has_some(
 ) -> None:
     monkeypatch.setattr(calls, "WRITE_AGAIN_S", 0.05)
     attempts: list[int] = []
+    has_room = threading.Event()
 
     def call(_: CheckpointStore) -> str:
         attempts.append(1)
-        if len(attempts) < 3:
+        if not has_room.is_set():
             raise CannotCreateError(f"state: {errno.errorcode[errno.ENOSPC]}")
         return "done"
 
@@ -123,8 +125,9 @@ async def test_a_disk_without_room_is_tried_again_until_it_has_some(
                     results.append(await calls.stored(lone.worker, lone.worker.turns.take(), call))
 
                 nursery.start_soon(work)
-                await lone.until(lambda: attempts)
-                await lone.until(lambda: lone.worker.disk_problem == "state: ENOSPC")
+                await lone.until(lambda: len(attempts) > 2)
+                assert lone.worker.disk_problem == "state: ENOSPC"
+                has_room.set()
         assert results == ["done"]
         assert lone.worker.disk_problem == ""
         assert len([each for each in logs if "cannot be written" in each["event"]]) == 1
