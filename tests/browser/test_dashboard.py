@@ -15,7 +15,6 @@ from support.ports import free_port
 from support.servers.process import demand
 
 from wallarood.admin import client
-from wallarood.admin.status import Status
 
 CHROMIUM = "/usr/bin/chromium"
 SHOTS = os.environ.get("WALLAROOD_SCREENSHOTS")
@@ -279,7 +278,7 @@ def test_a_token_is_asked_for_and_orders_are_confirmed(chromium: Browser, tmp_pa
         shown.get_by_label("Keep a checkpoint as").fill("monday")
         shown.keyboard.press("Enter")
         expect(said).to_have_text("Checkpoint 2 is committed, kept as monday.", wait_s=30)
-        assert status_of(worker).checkpoint.kept == (("monday", 2),)
+        assert worker.told().checkpoint.kept == (("monday", 2),)
         shown.get_by_label("Keep a checkpoint as").fill("monday")
         shown.keyboard.press("Enter")
         expect(said).to_contain_text("Refused: checkpoint 2 is already kept as 'monday'")
@@ -287,16 +286,10 @@ def test_a_token_is_asked_for_and_orders_are_confirmed(chromium: Browser, tmp_pa
         kept(shown, "orders")
         shown.get_by_role("button", name="Drop monday").click()
         expect(said).to_have_text("Checkpoint 2 is kept as monday no longer.")
-        wait_for("it is dropped", lambda: status_of(worker).checkpoint.kept == ())
+        wait_for("it is dropped", lambda: worker.told().checkpoint.kept == ())
         expect(shown.locator("#kept li")).to_have_count(0)
         configuration = tmp_path / "test.toml"
         configuration.write_text(configuration.read_text().replace('"1h"', '"2h"'))
         shown.get_by_role("button", name="Reload the configuration").click()
         expect(said).to_have_text("Reloaded; changed: checkpoint.interval.")
         shown.close()
-
-
-def status_of(worker: WorkerProcess) -> Status:
-    status = worker.status()
-    assert status is not None
-    return status

@@ -91,7 +91,7 @@ class Lockstep:
 
     def commit(self) -> None:
         """Wait for a checkpoint that has all that was done."""
-        taken = max(each.checkpoint.taken for each in self.statuses())
+        taken = max(each.told().checkpoint.taken for each in self.cluster.workers.values())
         wait_for("a checkpoint", lambda: self.committed() > taken)
 
     def committed(self) -> int:

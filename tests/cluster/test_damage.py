@@ -61,7 +61,7 @@ def test_a_full_disk_fails_checkpoints_and_not_the_flow(
         wait_for("records flow", lambda: read_by(alpha) > read + 2000)
         wait_for("both run", lambda: {alpha.phase(), beta.phase()} == {"running"})
         assert checkpoint(alpha).committed <= stuck + 1
-        assert "cannot be written" in alpha.said
+        alpha.says("cannot be written")
         filler.unlink()
         wait_for("checkpoints go on", lambda: checkpoint(alpha).committed > stuck + 2)
         assert checkpoint(alpha).failing == ""

@@ -97,7 +97,7 @@ def test_a_burnt_host_is_evicted_and_an_empty_one_takes_its_place(healing: Heali
     gone.wait()
     shutil.rmtree(gone.state)
     healing.until("gamma is evicted", 2, ("alpha", "beta"))
-    assert "evicting gamma: not heard by any other worker for 4 s" in healing.workers["alpha"].said
+    healing.workers["alpha"].says("evicting gamma: not heard by any other worker for 4 s")
     healing.goes_on("alpha")
     healing.start("delta")
     healing.until("delta is in", 3, ("alpha", "beta", "delta"))
@@ -113,7 +113,7 @@ def test_an_evicted_leader_that_lives_joins_again_as_the_last(healing: Healing) 
     healing.until("alpha is evicted", 2, ("beta", "gamma"))
     leader.send(signal.SIGCONT)
     healing.until("alpha is in again", 3, ("beta", "gamma", "alpha"))
-    assert "alpha was evicted at epoch 2" in leader.said
+    leader.says("alpha was evicted at epoch 2")
     assert [each.name.partition("-")[0] for each in (leader.state / "archive").iterdir()]
     healing.goes_on("alpha")
     wait_for("it is not ended by its former life", lambda: leader.told().life_s > 6)

@@ -48,11 +48,9 @@ def test_a_checkpoint_is_taken_kept_shown_and_dropped(tmp_path: Path, endless: s
         done = beta.ctl("checkpoint", "--keep", "before the upgrade")
         assert done.stdout == "checkpoint 2 is committed, kept as 'before the upgrade'\n"
         assert beta.ctl("checkpoint").stdout == "checkpoint 3 is committed\n"
-        for worker in cluster.workers.values():
-            shown = worker.ctl("status").stdout
-            assert "kept:        before the upgrade (2)" in shown
-            assert "checkpoint:  3 committed" in shown
-            assert "round 1" in shown
+        wanted = ("kept:        before the upgrade (2)", "checkpoint:  3 committed", "round 1")
+        for worker in cluster.workers.values():  # each hears of it from the leader
+            wait_for_status(worker, *wanted)
         again = gamma.ctl("checkpoint", "--keep", "before the upgrade")
         assert again.returncode == 69
         assert "checkpoint 2 is already kept as 'before the upgrade'" in again.stderr
@@ -60,8 +58,7 @@ def test_a_checkpoint_is_taken_kept_shown_and_dropped(tmp_path: Path, endless: s
         assert "no checkpoint is kept as 'another'; kept checkpoints: 'before the" in unknown.stderr
         assert gamma.ctl("checkpoint", "--drop", "before the upgrade").returncode == 0
         for worker in cluster.workers.values():
-            status = worker.told()
-            assert status.checkpoint.kept == ()
+            wait_for("it is dropped", lambda worker=worker: not worker.told().checkpoint.kept)
 
 
 def test_no_checkpoint_is_promised_while_a_worker_is_away(tmp_path: Path, endless: str) -> None:
@@ -155,7 +152,7 @@ def test_a_copy_made_at_a_kept_checkpoint_can_be_put_back(tmp_path: Path, slow_c
         shutil.copytree(tmp_path / "copy", beta.state)
         cluster.workers = {name: cluster.start(name) for name in cluster.workers}
         cluster.until("completed")
-        assert "which is older than" in cluster.workers["alpha"].said
+        cluster.workers["alpha"].says("which is older than")
         cluster.end()
     check_slow_count(tmp_path)
 
@@ -281,7 +278,8 @@ def test_old_state_is_archived_for_a_new_cluster_and_can_be_brought_back(
         file.write_text(text.replace('-out")', '-out", if_exists="append")'))
         new = hosts.start_cluster(2, slow_count)
         wait_for("the new one runs", lambda: all(w.phase() == "running" for w in new))
-        assert all("former cluster archived" in each.said for each in new)
+        for each in new:
+            each.says("former cluster archived")
         assert record_of(new[0]).cluster_id != old
         assert new[0].ctl("shutdown").returncode == 0
         for each in new:
@@ -316,8 +314,26 @@ def test_the_output_of_a_prefix_is_what_the_oracle_says(tmp_path: Path) -> None:
                 check_slow_count(tmp_path, 300)
 
 
-def whole_status(worker: WorkerProcess) -> Any:
-    return json.loads(worker.ctl("status", "--json").stdout)
+def wait_for_status(worker: WorkerProcess, *texts: str) -> None:
+    """Wait until ``wallarooctl status`` there shows all *texts*."""
+
+    def shown() -> bool:
+        status = worker.ctl("status").stdout
+        return all(text in status for text in texts)
+
+    wait_for(f"{worker.name} shows {texts}", shown)
+
+
+def answered_by_all(worker: WorkerProcess) -> Any:
+    """The status of the cluster, once no worker is silent."""
+    found: list[Any] = []
+
+    def all_answer() -> bool:
+        found.append(json.loads(worker.ctl("status", "--json").stdout))
+        return bool(found[-1]["silent"] == [])
+
+    wait_for("all answer", all_answer)
+    return found[-1]
 
 
 def test_status_is_that_of_the_whole_cluster_and_names_who_is_silent(
@@ -328,14 +344,13 @@ def test_status_is_that_of_the_whole_cluster_and_names_who_is_silent(
         workers = hosts.start_cluster(3, endless)
         wait_for("all run", lambda: all(each.phase() == "running" for each in workers))
         for asked in workers:
-            wait_for("all answer", lambda asked=asked: whole_status(asked)["silent"] == [])
-            status = whole_status(asked)
+            status = answered_by_all(asked)
             assert status["worker"] == asked.name
             everybody = [status, *status["others"]]
             assert {each["worker"] for each in everybody} == {"alpha", "beta", "gamma"}
             [source] = [source for each in everybody for source in each["sources"]]
             assert source["source"] == "numbers"
-            assert "numbers" in asked.ctl("status").stdout
+            wait_for_status(asked, "numbers")
         workers[2].send(signal.SIGSTOP)
         assert "no answer from gamma" in workers[0].ctl("status").stdout
         workers[2].send(signal.SIGCONT)

@@ -157,7 +157,7 @@ def test_a_directory_that_was_put_back_has_no_vote_until_it_is_replaced(
     restore(gamma)
     replacing.workers["gamma"] = gamma = replacing.start("gamma")
     replacing.until("it takes part in rounds", 1)
-    assert "this state directory was restored: no vote" in gamma.said
+    gamma.says("this state directory was restored: no vote")
     seen = {name: worker.status() for name, worker in replacing.workers.items()}
     assert [name for name, each in seen.items() if each and each.restored] == ["gamma"]
     shown = wallarood("state", "show", "--state-directory", str(gamma.state)).stdout
@@ -194,7 +194,7 @@ def test_copies_that_are_put_back_on_all_workers_have_votes_again(replacing: Rep
     replacing.workers = {name: replacing.start(name) for name in replacing.names}
     replacing.until("it runs", 1)
     for worker in replacing.workers.values():
-        assert "this state directory was restored: no vote" in worker.said
+        worker.says("this state directory was restored: no vote")
     done = replacing.ctl("alpha", "shrink", "beta")
     _, said = done.communicate(timeout=60)
     assert done.returncode == 0, said

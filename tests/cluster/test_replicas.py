@@ -184,7 +184,7 @@ def test_a_damaged_part_is_had_back_from_the_other_disk(tmp_path: Path, slow_cou
             disk.commit()
         beta = cluster.workers["beta"] = cluster.start("beta")
         cluster.until("completed")
-        assert "a damaged checkpoint was replaced by its copy" in beta.said
+        beta.says("a damaged checkpoint was replaced by its copy")
         cluster.end()
     check_slow_count(tmp_path)
 

@@ -4,7 +4,6 @@ import http.client
 import itertools
 import json
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,19 +72,22 @@ def findings(worker: WorkerProcess) -> list[dict[str, Any]]:
     return found
 
 
-def first_is(worker: WorkerProcess, fault: str, where: str) -> Callable[[], bool]:
-    def holds() -> bool:
-        first = findings(worker)[0]
-        return (first["fault"], first["where"]) == (fault, where)
+def first_is(worker: WorkerProcess, fault: str, where: str) -> dict[str, Any]:
+    """Wait until this is found first, and return what is said of it then."""
+    found: list[dict[str, Any]] = []
 
-    return holds
+    def holds() -> bool:
+        found.append(findings(worker)[0])
+        return (found[-1]["fault"], found[-1]["where"]) == (fault, where)
+
+    wait_for(f"{fault} of {where} is named", holds)
+    return found[-1]
 
 
 def test_why_names_the_slow_stage_and_then_the_worker_that_was_killed(tmp_path: Path) -> None:
     with hosts_in(tmp_path) as hosts:
         alpha, beta, gamma = started(tmp_path, hosts, "slow")
-        wait_for("the stage is named", first_is(beta, "slow stage", "dawdle"))
-        slow = findings(beta)[0]
+        slow = first_is(beta, "slow stage", "dawdle")
         assert "busy" in slow["sentence"]
         assert any("dawdle (partitioned): busy" in line for line in slow["evidence"])
         wait_for("failures are known", lambda: ctl(gamma, "errors"))
@@ -95,15 +97,14 @@ def test_why_names_the_slow_stage_and_then_the_worker_that_was_killed(tmp_path: 
         assert error["line"] == 13
         gamma.send(signal.SIGKILL)
         gamma.wait()
-        wait_for("the worker is named", first_is(alpha, "missing worker", "gamma"))
+        first_is(alpha, "missing worker", "gamma")
         wait_for("it is silent", lambda: ctl(alpha, "top")["silent"] == ["gamma"])
 
 
 def test_why_names_the_key_that_has_most_records(tmp_path: Path) -> None:
     with hosts_in(tmp_path) as hosts:
         alpha, *_ = started(tmp_path, hosts, "hot")
-        wait_for("the key is named", first_is(alpha, "hot key", "same"))
-        assert "key hot has" in findings(alpha)[0]["sentence"]
+        assert "key hot has" in first_is(alpha, "hot key", "same")["sentence"]
 
 
 def test_metrics_count_what_happens_on_each_worker_and_the_shares_make_one(

@@ -40,6 +40,7 @@ class Prices:
                 self.heard.append(await socket.get_message())
                 self.changed.unpark_all()
         self.clients.remove(socket)
+        self.changed.unpark_all()
 
     async def client(self) -> Any:
         with patiently(20):

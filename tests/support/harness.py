@@ -78,6 +78,17 @@ class WorkerProcess:
         """All of stderr so far."""
         return "\n".join(self.lines)
 
+    def says(self, text: str) -> None:
+        """Wait until it has said *text*.
+
+        A thread of the worker writes what it logs, and one of the test reads it: what it answers on
+        its admin socket may be known here before.
+        """
+        try:
+            wait_for(f"{self.name} says {text!r}", lambda: text in self.said)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.said}") from None
+
     def status(self) -> Status | None:
         """What the worker says on its admin socket; None if it does not answer."""
         with contextlib.suppress(WallaroodError, OSError):

@@ -185,7 +185,8 @@ class Host:
         return self.run("systemctl", "show", "-P", name, unit).strip()
 
     def journal(self, unit: str = "wallarood") -> str:
-        """All that a unit has logged, messages only."""
+        """All that a unit has logged up to now, messages only."""
+        self.run("journalctl", "--sync")
         return self.run("journalctl", "-u", unit, "-o", "cat", "--no-pager")
 
     def ask(self, *arguments: str) -> Any:

@@ -215,10 +215,8 @@ def test_a_reload_takes_over_what_can_change_and_refuses_the_rest(running: Host)
     process = running.show("wallarood", "MainPID")
     configure(running, interval="50ms", level="debug")
     running.run("systemctl", "reload", "wallarood")
-    before = running.ask("status")["checkpoint"]["committed"]
-    wait_for(
-        "many checkpoints", lambda: running.ask("status")["checkpoint"]["committed"] > before + 20
-    )
+    before = running.told()["checkpoint"]["committed"]
+    wait_for("many checkpoints", lambda: running.told()["checkpoint"]["committed"] > before + 20)
     text = ONE.format(interval="1h", level="info") + '[worker]\nname = "other"\n'
     running.put("/etc/wallaroo/wallarood.toml", text)
     refused = running.try_("systemctl", "reload", "wallarood")
@@ -226,8 +224,8 @@ def test_a_reload_takes_over_what_can_change_and_refuses_the_rest(running: Host)
     assert "worker.name: changed from 'solo' to 'other', which needs a restart" in running.journal()
     running.put("/etc/wallaroo/wallarood.toml", "[[[")
     assert running.try_("systemctl", "reload", "wallarood").returncode != 0
-    before = running.ask("status")["checkpoint"]["committed"]
-    wait_for("still many", lambda: running.ask("status")["checkpoint"]["committed"] > before + 20)
+    before = running.told()["checkpoint"]["committed"]
+    wait_for("still many", lambda: running.told()["checkpoint"]["committed"] > before + 20)
     assert running.show("wallarood", "MainPID") == process
     assert running.show("wallarood", "ActiveState") == "active"
 
@@ -284,13 +282,13 @@ def test_the_sandbox_is_real(host: Host) -> None:
 
 
 def test_an_upgrade_restarts_once_and_keeps_state(running: Host, packages: list[Path]) -> None:
-    cluster = running.ask("status")["cluster_id"]
+    cluster = running.told()["cluster_id"]
     process = running.show("wallarood", "MainPID")
     running.install(packages[1])
     assert running.run("dpkg-query", "-W", "-f", "${Version}", "wallarood") == "0.1.1"
     assert running.show("wallarood", "MainPID") != process
     wait_for("it runs", lambda: running.phase() == "running")
-    assert running.ask("status")["cluster_id"] == cluster
+    assert running.told()["cluster_id"] == cluster
     assert running.journal().count("checkpoint=0.0") <= 8
 
 

@@ -65,6 +65,4 @@ def phase_of(worker: WorkerProcess) -> str:
 
 def records_of(worker: WorkerProcess) -> int:
     """How many records it has read."""
-    status = worker.status()
-    assert status is not None
-    return sum(each.records for each in status.sources)
+    return sum(each.records for each in worker.told().sources)
