@@ -94,6 +94,18 @@ class Copied:
             files=FilesToCopy(self.owner.path.parent / "here"),
         )
 
+    @asynccontextmanager
+    async def begun(self) -> AsyncIterator[HolderLink]:
+        """The owner's link, on which the holder has said what it has."""
+        async with trio.open_nursery() as nursery:
+            link = self.link(nursery)
+            nursery.start_soon(link.run)
+            await self.until(lambda: self.connections)
+            self.says_what_it_has()
+            await self.until(lambda: self.at_owner)
+            yield link
+            nursery.cancel_scope.cancel()
+
     async def _accept(self, channel: DataChannel) -> None:
         async with that_may_break(), ended_with(channel):
             if self.silent:

@@ -2,13 +2,12 @@
 
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Collection, Iterable
 
 import pytest
 import trio
 import trio.testing
-from support.copied import OWNER, ROUND, Copied, part_at, store_at, write_part
+from support.copied import OWNER, ROUND, Copied, part_at, write_part
 from support.patience import patiently
 
 from wallarood.control.replicas.events import HolderHas, HolderLost, PartHeld, ReplicaWritten
@@ -31,23 +30,11 @@ from wallarood.wire.frames import encode_frame
 from wallarood.wire.transfer import encode_transfer
 
 
-@pytest.fixture
-def copied(tmp_path: Path) -> Iterator[Copied]:
-    copied = Copied(store_at(tmp_path / "owner.db"), store_at(tmp_path / "holder.db"))
-    yield copied
-    copied.owner.close()
-    copied.holder.close()
-
-
 async def test_a_part_is_on_the_other_disk_when_it_is_held(copied: Copied) -> None:
     large = [bytes([n]) * (1 << 20) for n in range(2 * WINDOW_BYTES >> 20)]
     write_part(copied.owner, 1, *large)
-    async with trio.open_nursery() as nursery:
-        link = copied.link(nursery)
-        nursery.start_soon(link.run)
-        await copied.until(lambda: copied.connections)
-        copied.says_what_it_has()
-        await copied.until(lambda: copied.at_owner == [HolderHas(())])
+    async with copied.begun() as link:
+        assert copied.at_owner == [HolderHas(())]
         link.send(part_at(1))
         await copied.until(lambda: copied.at_holder == [ReplicaWritten(part_at(1))])
         copied.connections[-1].say(Held(part_at(1)))
@@ -60,17 +47,11 @@ async def test_a_part_is_on_the_other_disk_when_it_is_held(copied: Copied) -> No
         link.send(part_at(2))
         await copied.until(lambda: copied.at_holder[1:] == [ReplicaWritten(part_at(2))])
         assert link.sending.sent_bytes == len(b"changed")
-        nursery.cancel_scope.cancel()
 
 
 async def test_a_part_that_was_just_captured_is_not_read_from_the_disk(copied: Copied) -> None:
     write_part(copied.owner, 1, b"base")
-    async with trio.open_nursery() as nursery:
-        link = copied.link(nursery)
-        nursery.start_soon(link.run)
-        await copied.until(lambda: copied.connections)
-        copied.says_what_it_has()
-        await copied.until(lambda: copied.at_owner)
+    async with copied.begun() as link:
         link.send(part_at(1))
         await copied.until(lambda: copied.at_holder == [ReplicaWritten(part_at(1))])
         copied.connections[-1].say(Held(part_at(1)))
@@ -86,7 +67,6 @@ async def test_a_part_that_was_just_captured_is_not_read_from_the_disk(copied: C
         copied.connections[-1].say(Held(part_at(2)))
         await copied.until(lambda: link.captured is None)
         assert len(copied.connections) == 1
-        nursery.cancel_scope.cancel()
 
 
 async def test_what_a_journal_waits_for_goes_between_the_pieces_of_a_part(copied: Copied) -> None:
@@ -108,13 +88,8 @@ async def test_what_a_journal_waits_for_goes_between_the_pieces_of_a_part(copied
 
         return reads
 
-    async with trio.open_nursery() as nursery:
-        link = copied.link(nursery)
+    async with copied.begun() as link:
         link.read = slowly_read(link.read)
-        nursery.start_soon(link.run)
-        await copied.until(lambda: copied.connections)
-        copied.says_what_it_has()
-        await copied.until(lambda: copied.at_owner == [HolderHas(())])
         link.send(part_at(1))
         await copied.until(lambda: link.sending is not None and link.sending.size_bytes)
         (here / "0.journal").write_bytes(b"entry" * WINDOW_BYTES)  # more than there is credit for
@@ -128,35 +103,24 @@ async def test_what_a_journal_waits_for_goes_between_the_pieces_of_a_part(copied
         done.set()
         await copied.until(lambda: copied.at_holder == [ReplicaWritten(part_at(1))])
         assert copied.holder.replicas.restore(part_at(1)) == copied.owner.restore(1)
-        nursery.cancel_scope.cancel()
 
 
 async def test_what_was_removed_is_gone_on_the_other_disk_too(copied: Copied) -> None:
     here = copied.owner.path.parent / "here" / "sinks" / "out-0"
     here.mkdir(parents=True)
     (here / "note").write_bytes(b"1")
-    async with trio.open_nursery() as nursery:
-        link = copied.link(nursery)
-        nursery.start_soon(link.run)
-        await copied.until(lambda: copied.connections)
-        copied.says_what_it_has()
+    async with copied.begun() as link:
         for expected in (["sinks/out-0/note"], []):
             with patiently(20):
                 await link.all_copied()
             states = await copied.connections[-1].files.states()
             assert [each.path for each in states] == expected
             (here / "note").unlink(missing_ok=True)
-        nursery.cancel_scope.cancel()
 
 
 async def test_a_broken_connection_goes_on_with_what_has_come(copied: Copied) -> None:
     write_part(copied.owner, 1, *[bytes([n]) * (1 << 20) for n in range(12)])
-    async with trio.open_nursery() as nursery:
-        link = copied.link(nursery)
-        nursery.start_soon(link.run)
-        await copied.until(lambda: copied.connections)
-        copied.says_what_it_has()
-        await copied.until(lambda: copied.at_owner)
+    async with copied.begun() as link:
         link.send(part_at(1))
         await copied.until(lambda: copied.holder.replicas.groups(OWNER))
         copied.connections[0].scope.cancel()
@@ -168,32 +132,20 @@ async def test_a_broken_connection_goes_on_with_what_has_come(copied: Copied) ->
         link.send(part_at(1))
         await copied.until(lambda: ReplicaWritten(part_at(1)) in copied.at_holder)
         assert copied.holder.replicas.restore(part_at(1)) == copied.owner.restore(1)
-        nursery.cancel_scope.cancel()
 
 
 async def test_a_part_that_cannot_be_read_begins_from_the_start(copied: Copied) -> None:
-    async with trio.open_nursery() as nursery:
-        link = copied.link(nursery)
-        nursery.start_soon(link.run)
-        await copied.until(lambda: copied.connections)
-        copied.says_what_it_has()
-        await copied.until(lambda: copied.at_owner)
+    async with copied.begun() as link:
         link.send(part_at(9))
         await copied.until(lambda: len(copied.connections) == 2)
         assert copied.at_owner[-1] == HolderLost()
-        nursery.cancel_scope.cancel()
 
 
 async def test_a_connection_that_gives_no_sign_of_life_is_dialled_again(copied: Copied) -> None:
     copied.probe_s, copied.silent = 0.02, 1
-    async with trio.open_nursery() as nursery:
-        link = copied.link(nursery)
-        nursery.start_soon(link.run)
-        await copied.until(lambda: copied.connections)
-        copied.says_what_it_has()
+    async with copied.begun():
         await trio.sleep(0.5)  # twenty questions are answered
         assert copied.at_owner == [HolderHas(())]
-        nursery.cancel_scope.cancel()
 
 
 async def test_however_long_files_are_compared_the_holder_is_not_silent(
@@ -208,25 +160,14 @@ async def test_however_long_files_are_compared_the_holder_is_not_silent(
         compare(files, there)
 
     monkeypatch.setattr(FilesToCopy, "compare", slowly)
-    async with trio.open_nursery() as nursery:
-        link = copied.link(nursery)
-        nursery.start_soon(link.run)
-        await copied.until(lambda: copied.connections)
-        copied.says_what_it_has()
-        await copied.until(lambda: copied.at_owner)
+    async with copied.begun():
         assert copied.at_owner == [HolderHas(())]
         assert len(copied.connections) == 1
-        nursery.cancel_scope.cancel()
 
 
 async def test_a_link_whose_round_is_over_says_nothing_more(copied: Copied) -> None:
     """It may end after the link of the next round has begun: that one is not lost."""
-    async with trio.open_nursery() as nursery:
-        link = copied.link(nursery)
-        nursery.start_soon(link.run)
-        await copied.until(lambda: copied.connections)
-        copied.says_what_it_has()
-        await copied.until(lambda: copied.at_owner)
+    async with copied.begun() as link:
         on_its_way = encode_frame(encode_transfer(StillThere()))
         channel = copied.connections[-1].conversation.channel
         assert isinstance(channel, DataChannel)
@@ -236,4 +177,3 @@ async def test_a_link_whose_round_is_over_says_nothing_more(copied: Copied) -> N
         await trio.testing.wait_all_tasks_blocked(0.05)
         assert link.sending is None
         assert copied.at_owner == []
-        nursery.cancel_scope.cancel()

@@ -1,12 +1,9 @@
 """The holder's end: what has come is told only when it is durable, and only in its round."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import attrs
 import pytest
 import trio
-from support.copied import OWNER, Copied, part_at, store_at, write_part
+from support.copied import OWNER, Copied, part_at, write_part
 from support.patience import patiently
 from support.wires import data_channels
 
@@ -22,14 +19,6 @@ from wallarood.model.messages.replicas import (
 )
 from wallarood.runtime.peers.parts import Conversation
 from wallarood.wire.frames import FrameDecoder
-
-
-@pytest.fixture
-def copied(tmp_path: Path) -> Iterator[Copied]:
-    copied = Copied(store_at(tmp_path / "owner.db"), store_at(tmp_path / "holder.db"))
-    yield copied
-    copied.owner.close()
-    copied.holder.close()
 
 
 async def heard(copied: Copied, *messages: TransferMessage) -> None:
@@ -79,18 +68,12 @@ async def test_a_part_comes_after_what_sources_and_sinks_have_written(copied: Co
     spool.write_bytes(b"prepared" * 100_000)
     write_part(copied.owner, 1, b"base")
     there = copied.holder.path.parent / "there" / "replicas" / "alpha" / "sinks" / "out-0"
-    async with trio.open_nursery() as nursery:
-        link = copied.link(nursery)
-        nursery.start_soon(link.run)
-        await copied.until(lambda: copied.connections)
-        copied.says_what_it_has()
-        await copied.until(lambda: copied.at_owner)
+    async with copied.begun() as link:
         spool.with_name("1-9.records").write_bytes(b"more")
         link.send(part_at(1))
         await copied.until(lambda: copied.at_holder)
         assert (there / "1-1.records").read_bytes() == spool.read_bytes()
         assert (there / "1-9.records").read_bytes() == b"more"
-        nursery.cancel_scope.cancel()
 
 
 async def test_a_journal_is_told_when_its_copy_is_durable(copied: Copied) -> None:
