@@ -6,6 +6,7 @@
 # be asked. A holder that is starting as well is waited for. Only if it has no copy, or does not
 # come in time, the damage ends this worker.
 
+from collections.abc import Callable
 from functools import partial
 
 import structlog
@@ -13,8 +14,13 @@ import trio
 
 from wallarood.control.replicas.ring import holder_of
 from wallarood.model.change import PartName
-from wallarood.model.errors import DamagedStateError, KeyRefusedError, RemoteProtocolError
-from wallarood.model.ids import ClusterId
+from wallarood.model.errors import (
+    DamagedStateError,
+    KeyRefusedError,
+    PeersGoneError,
+    RemoteProtocolError,
+)
+from wallarood.model.ids import Address, ClusterId
 from wallarood.model.messages.replicas import (
     Chunk,
     PartHead,
@@ -27,6 +33,7 @@ from wallarood.runtime.ports import CheckpointStore
 from wallarood.runtime.worker import Worker
 
 FETCH_S = 60.0
+"""How long the holder is waited for, and each time for more of a part."""
 AGAIN_S = 0.5
 
 log = structlog.get_logger(__name__)
@@ -66,33 +73,48 @@ async def _fetched(
     holder = holder_of(worker.member.name, record.topology.workers)
     worker.waiting_for = f"waiting for {holder} to send back checkpoint {part.number}"
     worker.notify()
-    epoch, me = record.topology.epoch, worker.member
-    hello = TransferHello(record.cluster_id, epoch, me.name, me.incarnation)
-    why = "it could not be reached"
-    with trio.move_on_after(FETCH_S):
+    try:
+        answer, chunks = await copy_of(
+            part, worker, cluster_id=record.cluster_id, where=lambda: worker.node.known(holder).data
+        )
+    except PeersGoneError as gone:
+        text = f"{damage.message}; {holder} did not send its copy back: {gone.message}"
+        raise DamagedStateError(text) from gone
+    worker.waiting_for = ""
+    if isinstance(answer, PartRefused):
+        raise DamagedStateError(f"{damage.message}; {holder} has no copy")
+    return answer, chunks
+
+
+async def copy_of(
+    part: PartName, worker: Worker, *, cluster_id: ClusterId, where: Callable[[], Address]
+) -> tuple[PartHead | PartRefused, list[Chunk]]:
+    """The copy of *part* that is had from *where*: waited for as long as some of it comes.
+
+    Raises PeersGoneError: nothing of it has come for long.
+    """
+    me, why = worker.member, "it could not be reached"
+    hello = TransferHello(cluster_id, part.layout, me.name, me.incarnation)
+    chunks: list[Chunk] = []
+
+    async def take(_: PartHead, some: list[Chunk]) -> None:
+        await trio.lowlevel.checkpoint()
+        chunks.extend(some)
+        scope.deadline = trio.current_time() + FETCH_S  # a large one may take longer than that
+
+    with trio.move_on_after(FETCH_S) as scope:
         while True:
-            chunks: list[Chunk] = []
+            chunks.clear()
             try:
-                answer = await fetch_part(
-                    worker.dial_data(worker.node.known(holder).data),
-                    hello,
-                    PartWanted(part),
-                    take=partial(_take, chunks),
-                    frame_bytes_max=worker.settings.links.frame_bytes_max,
-                )
+                dialled = worker.dial_data(where())
+                limit = worker.settings.links.frame_bytes_max
+                wanted = PartWanted(part)
+                return await fetch_part(
+                    dialled, hello, wanted, take=take, frame_bytes_max=limit
+                ), chunks
             except (OSError, trio.TooSlowError, trio.BrokenResourceError) as error:
                 why = str(error) or type(error).__name__
             except (KeyRefusedError, RemoteProtocolError) as error:
                 why = str(error)
-            else:
-                worker.waiting_for = ""
-                if isinstance(answer, PartRefused):
-                    raise DamagedStateError(f"{damage.message}; {holder} has no copy")
-                return answer, chunks
             await trio.sleep(AGAIN_S)
-    raise DamagedStateError(f"{damage.message}; {holder} did not send its copy back: {why}")
-
-
-async def _take(chunks: list[Chunk], _: PartHead, some: list[Chunk]) -> None:
-    await trio.lowlevel.checkpoint()
-    chunks += some
+    raise PeersGoneError(why)
