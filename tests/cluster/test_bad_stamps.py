@@ -1,12 +1,11 @@
 """Stamps that are none: each fails its record, by on_error, the same on one worker and on three."""
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from support.harness import hosts_in
 
 COUNT = 500
 
@@ -47,17 +46,13 @@ def app(args):
 """
 
 
-def run(directory: Path, workers: int, *args: str) -> subprocess.CompletedProcess[str]:
+def run(directory: Path, workers: int, *args: str) -> tuple[set[int], str]:
+    """How the workers have ended, and what they have said."""
     (directory / "stamps.py").write_text(APPLICATION)
-    command = [sys.executable, "-m", "wallarood", "dev", "stamps.py", "--workers", str(workers)]
-    return subprocess.run(
-        [*command, "--", *args],
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    with hosts_in(directory) as hosts:
+        started = hosts.start_cluster(workers, "stamps.py", "--exit-on-completion", args=args)
+        ended = {each.wait(60) for each in started}
+        return ended, "\n".join(each.said for each in started)
 
 
 def lines_in(directory: Path) -> list[str]:
@@ -66,8 +61,8 @@ def lines_in(directory: Path) -> list[str]:
 
 @pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 3])
 def test_what_is_no_stamp_becomes_a_dead_letter(workers: int, tmp_path: Path) -> None:
-    done = run(tmp_path, workers)
-    assert done.returncode == 0, done.stderr
+    ended, said_by_all = run(tmp_path, workers)
+    assert ended == {0}, said_by_all
     each = COUNT // 10
     assert sorted(lines_in(tmp_path / "good")) == [
         f"7 -10000000 {each}",
@@ -98,10 +93,10 @@ WHY = {
 
 @pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 3])
 def test_or_it_ends_the_job_and_the_message_names_the_line(workers: int, tmp_path: Path) -> None:
-    done = run(tmp_path, workers, "stop")
-    assert done.returncode == 65, done.stderr
+    ended, said = run(tmp_path, workers, "stop")
+    assert ended == {65}, said
     line = 1 + APPLICATION.splitlines().index("def stamp(number: int):")
-    assert f"stamps.py:{line}" in done.stderr, done.stderr
-    assert "StampError: " in done.stderr
-    assert "record: " in done.stderr
-    assert "Traceback" not in done.stderr
+    assert f"stamps.py:{line}" in said
+    assert "StampError: " in said
+    assert "record: " in said
+    assert "Traceback" not in said
