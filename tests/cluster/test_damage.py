@@ -4,11 +4,11 @@ import resource
 import signal
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.command import Done, wallarood
 from support.harness import WorkerProcess, hosts_in, wait_for
 from support.killer import Killer
 from support.oracle import check_slow_count, slow_counting
@@ -38,13 +38,8 @@ def read_by(worker: WorkerProcess) -> int:
     return sum(each.records for each in worker.told().sources)
 
 
-def state_command(action: str, path: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "wallarood", "state", action, "--state-directory", str(path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def state_command(action: str, path: Path) -> Done:
+    return wallarood("state", action, "--state-directory", str(path))
 
 
 def test_a_full_disk_fails_checkpoints_and_not_the_flow(
