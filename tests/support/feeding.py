@@ -32,7 +32,7 @@ def app(args: list[str]) -> w.Application:
 AT_ONCE = 10
 PAUSE_S = 0.01
 TCP = 'w.TcpSource(f"127.0.0.1:{args[0]}", record=int, scope="local")'
-HTTP = 'w.HttpSource(f"127.0.0.1:{args[0]}", record=int, scope="local")'
+HTTP = 'w.HttpSource(f"127.0.0.1:{args[0]}", record=int, scope="local", body="lines")'
 
 
 def listening(source: str = TCP) -> str:
@@ -69,11 +69,12 @@ def send_by_http(feed: "Feed", port: int) -> None:
                 place = feed.place
                 feed.arrived = -1
                 name = {"Idempotency-Key": f"{feed.name}-{place}"}
-                connection.request("POST", "/", b"%d" % feed.numbers[place], name)
+                numbers = feed.numbers[place : place + AT_ONCE]
+                connection.request("POST", "/", "\n".join(map(str, numbers)).encode(), name)
                 answer = connection.getresponse()
                 answer.read()
                 if answer.status == 200:
-                    feed.place = feed.arrived = place + 1
+                    feed.place = feed.arrived = place + AT_ONCE
                 feed.turns.wait(PAUSE_S)
     except (OSError, HTTPException):
         feed.turns.wait(PAUSE_S)
