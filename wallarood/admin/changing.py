@@ -74,9 +74,10 @@ class ChangeOrders:
             raise OrderRefusedError(f"all workers must be connected; missing: {', '.join(missing)}")
         if self.worker.node.active_round is None:
             raise OrderRefusedError(f"not possible while the worker is {self.worker.phase_text}")
-        name = secrets.token_hex(8)
+        name, stamp = secrets.token_hex(8), self.worker.node.stamp
         self.worker.post(ChangeWanted(ChangeRequest(name, ChangeKind.SHRINK, leaving)))
-        return {"accepted": "shrink", "name": name, "epoch": topology.epoch, **plan}
+        when = {"epoch": stamp.epoch, "round": stamp.round}
+        return {"accepted": "shrink", "name": name, **when, **plan}
 
     def evict(self, parameters: Mapping[str, str]) -> Any:
         """Go on without the lost workers in *names*; what they had is taken from its copies.

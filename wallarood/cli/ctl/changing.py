@@ -238,6 +238,11 @@ def wait_for_change(path: Path, timeout_s: float, answer: dict[str, Any]) -> Non
         said = next((each for each in reversed(status.changes) if each.name == name), None)
         if said is not None and not said.taken:
             raise RefusedError(said.text)
+        if not text and is_over(status, answer["epoch"], answer.get("round")):
+            raise PeersGoneError(
+                "the cluster recovered before the change was decided, and nothing came of it: "
+                "ask again"
+            )
         time.sleep(LOOK_S)
     raise PeersGoneError(f"not done within {timeout_s:g} s; wallarooctl status says how far it is")
 
@@ -267,3 +272,13 @@ def has_forgotten(status: Status, epoch: int, elapsed_s: float) -> bool:
     """Whether the worker that was asked *elapsed_s* ago runs in another life, without a change."""
     runs = status.job is JobState.RUNNING and not status.moving
     return runs and status.epoch == epoch and status.life_s < elapsed_s
+
+
+def is_over(status: Status, epoch: int, asked_in: int | None) -> bool:
+    """Whether a planned change came to nothing that was asked for in the round *asked_in*.
+
+    The worker that proposed it may have died: then nobody is left to tell of it. None: it may be
+    made in a later round, too.
+    """
+    runs = status.job is JobState.RUNNING and status.epoch == epoch
+    return runs and asked_in is not None and status.round > asked_in

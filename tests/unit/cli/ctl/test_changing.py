@@ -9,7 +9,7 @@ from support.admin_sockets import Workers
 
 from wallarood.admin.status import ClusterStatus, JobState, Status, WorkerStatus
 from wallarood.cli.ctl import main
-from wallarood.cli.ctl.changing import has_forgotten, is_done, progress
+from wallarood.cli.ctl.changing import has_forgotten, is_done, is_over, progress
 from wallarood.model.errors import RefusedError
 
 
@@ -114,3 +114,21 @@ def test_another_change_that_comes_first_is_not_taken_for_the_one_that_was_asked
     assert is_done(status, 2, {"gamma"})
     with pytest.raises(RefusedError, match=r"epoch 3 by another change, .* beta is still a member"):
         is_done(status, 2, {"beta", "gamma"})
+
+
+@pytest.mark.parametrize(
+    ("job", "epoch", "round_", "asked_in", "over"),
+    [
+        (JobState.RUNNING, 2, 8, 7, True),
+        (JobState.RUNNING, 2, 7, 7, False),
+        (JobState.RUNNING, 3, 9, 7, False),
+        (JobState.PAUSED, 2, 8, 7, False),
+        (JobState.RUNNING, 2, 8, None, False),
+    ],
+)
+def test_a_change_whose_proposer_died_came_to_nothing_when_another_round_runs(
+    job: JobState, epoch: int, round_: int, asked_in: int | None, *, over: bool
+) -> None:
+    """The worker that was asked has heard that it was begun, and nothing since."""
+    status = Status("beta", "1", job, job.value, 99.0, 99.0, epoch=epoch, round=round_)
+    assert is_over(status, 2, asked_in) is over
