@@ -9,7 +9,7 @@ import pytest
 from support.harness import hosts_in, wait_for
 from support.killer import Killer
 from support.servers.buckets import KEY, SECRET, Buckets
-from support.servers.counting import RESTS, THROUGH, check_all
+from support.servers.counting import check_all, through
 from support.servers.process import Server
 
 EACH = 1500
@@ -43,7 +43,7 @@ def check_through(server: Server, workers: int, directory: Path, *, turns: int) 
     )
     sink = f'w.S3Sink("s3://{bucket.name}/out/", {options})'
     file = directory / "through.py"
-    file.write_text(THROUGH.format(rests=RESTS, source=source, sink=sink))
+    file.write_text(through(source, sink))
     keys: Any = rng.sample(range(1000, 10_000), turns * 3)
     with hosts_in(directory) as hosts:
         cluster = Killer(hosts, str(file), workers)

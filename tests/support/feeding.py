@@ -9,26 +9,10 @@ from pathlib import Path
 
 import attrs
 
-from support.rests import RESTS, counted
+from support.rests import BY_REST, RESTS, SEEN, counted
 from wallarood.client import SourceClient
 from wallarood.model.errors import PeersGoneError
 
-LISTENING = """
-import wallarood as w
-
-class Seen:
-    count = 0
-
-@w.state_computation(state=Seen)
-def seen(number: int, state: Seen) -> tuple[int, int]:
-    state.count += 1
-    return number % {rests}, state.count
-
-def app(args: list[str]) -> w.Application:
-    numbers = w.source("numbers", {source})
-    keyed = numbers.key_by(lambda number: number % {rests}, name="by-rest")
-    return w.application("listening", keyed.to(seen).to_sink(w.FileSink("out")))
-"""
 AT_ONCE = 10
 PAUSE_S = 0.01
 TCP = 'w.TcpSource(f"127.0.0.1:{args[0]}", record=int, scope="local")'
@@ -37,7 +21,11 @@ HTTP = 'w.HttpSource(f"127.0.0.1:{args[0]}", record=int, scope="local", body="li
 
 def listening(source: str = TCP) -> str:
     """An application that counts the numbers that come to *source*, by their rest."""
-    return LISTENING.format(rests=RESTS, source=source)
+    return f"""{SEEN}def app(args: list[str]) -> w.Application:
+    numbers = w.source("numbers", {source})
+    keyed = numbers.{BY_REST}
+    return w.application("listening", keyed.to(seen).to_sink(w.FileSink("out")))
+"""
 
 
 Send = Callable[["Feed", int], None]

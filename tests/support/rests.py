@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 RESTS = 97
-COUNTED = """
+SEEN = f"""
 import wallarood as w
 
 class Seen:
@@ -13,21 +13,28 @@ class Seen:
 @w.state_computation(state=Seen)
 def seen(number: int, state: Seen) -> tuple[int, int]:
     state.count += 1
-    return number % {rests}, state.count
+    return number % {RESTS}, state.count
 
-app = w.application(
-    "{name}",
-    w.source("numbers", w.GeneratorSource({numbers}))
-    .key_by(lambda number: number % {rests}, name="by-rest")
-    .to(seen)
-    .to_sink({sink}),
-)
 """
+"""What counts them, in an application."""
+BY_REST = f'key_by(lambda number: number % {RESTS}, name="by-rest")'
 
 
 def counting(name: str, numbers: str, *, sink: str = 'w.FileSink("out")') -> str:
     """An application with *numbers* as the arguments of its GeneratorSource."""
-    return COUNTED.format(rests=RESTS, name=name, numbers=numbers, sink=sink)
+    return counting_from(f'"numbers", w.GeneratorSource({numbers})', sink, name=name)
+
+
+def counting_from(source: str, sink: str, *, name: str) -> str:
+    """The application *name*, with these arguments of `w.source` and of `to_sink`."""
+    return f"""{SEEN}app = w.application(
+    "{name}",
+    w.source({source})
+    .{BY_REST}
+    .to(seen)
+    .to_sink({sink}),
+)
+"""
 
 
 def counted(directory: Path) -> dict[int, list[int]]:

@@ -7,49 +7,22 @@ from pathlib import Path
 
 from support.harness import hosts_in, wait_for
 from support.killer import Killer
+from support.rests import RESTS, counting, counting_from
 from support.servers.process import Server
 
-RESTS = 97
 NUMBERS_FOR_A_KILL = 3000
-APPLICATION = """
-import wallarood as w
-
-class Seen:
-    count = 0
-
-@w.state_computation(state=Seen)
-def seen(number: int, state: Seen) -> tuple[int, int]:
-    state.count += 1
-    return number % {rests}, state.count
-
-app = w.application(
-    "counting",
-    w.source("numbers", w.GeneratorSource(rate=2000, count={numbers}, partitions=3))
-    .key_by(lambda number: number % {rests}, name="by-rest")
-    .to(seen)
-    .to_sink({sink}, name="out"),
-)
-"""
-THROUGH = """
-import wallarood as w
-
-class Seen:
-    count = 0
-
-@w.state_computation(state=Seen)
-def seen(number: int, state: Seen) -> tuple[int, int]:
-    state.count += 1
-    return number % {rests}, state.count
-
-app = w.application(
-    "through",
-    w.source("in", {source})
-    .key_by(lambda number: number % {rests}, name="by-rest")
-    .to(seen)
-    .to_sink({sink}, name="out"),
-)
-"""
 Pair = tuple[int, int]
+
+
+def generated(numbers: int, sink: str) -> str:
+    """An application that counts so many numbers into *sink*."""
+    arguments = f"rate=2000, count={numbers}, partitions=3"
+    return counting("counting", arguments, sink=f'{sink}, name="out"')
+
+
+def through(source: str, sink: str) -> str:
+    """An application that counts what comes from *source* into *sink*."""
+    return counting_from(f'"in", {source}', f'{sink}, name="out"', name="through")
 
 
 def expected_counts(numbers: int) -> dict[int, list[int]]:
@@ -88,7 +61,7 @@ def count_into(
     """Kill *workers*, and the server, while counts go into *sink*; check what a reader sees."""
     rng, numbers = random.Random(kills), NUMBERS_FOR_A_KILL * kills
     file = directory / "counting.py"
-    file.write_text(APPLICATION.format(rests=RESTS, numbers=numbers, sink=sink))
+    file.write_text(generated(numbers, sink))
     with hosts_in(directory) as hosts:
         cluster = Killer(hosts, str(file), workers)
         cluster.until("running")
@@ -117,7 +90,7 @@ def count_through(
     """The same from a source of that server, which *feed* gives numbers between the strikes."""
     rng, each = random.Random(turns), NUMBERS_FOR_A_KILL // 2
     file = directory / "through.py"
-    file.write_text(THROUGH.format(rests=RESTS, source=source, sink=sink))
+    file.write_text(through(source, sink))
     with hosts_in(directory) as hosts:
         cluster = Killer(hosts, str(file), workers)
         cluster.until("running")
