@@ -1,6 +1,6 @@
 """A part that is wanted comes whole from the disk of who has it, or what is wrong is said."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -30,7 +30,13 @@ from wallarood.model.messages.replicas import (
 )
 from wallarood.runtime.peers.greeting import greeted
 from wallarood.runtime.peers.parts import Conversation
-from wallarood.runtime.peers.transfer import ReadPart, fetch_files, fetch_part, serve_parts
+from wallarood.runtime.peers.transfer import (
+    ReadFiles,
+    ReadPart,
+    fetch_files,
+    fetch_part,
+    serve_parts,
+)
 from wallarood.storage.checkpoint_files import create_checkpoints, open_checkpoints
 from wallarood.storage.copies.copied_files import CopiedFiles
 from wallarood.storage.part_reader import read_own_part
@@ -84,6 +90,33 @@ def path(tmp_path: Path) -> Path:
         store.record_committed(number)
     store.close()
     return path
+
+
+async def files_fetched(read: ReadFiles, take: Callable[[Iterable[FilePiece]], None]) -> None:
+    """Fetch the files of alpha, which are read by *read*."""
+
+    def no_part(_: PartWanted) -> NoReturn:
+        raise DamagedStateError("no part was wanted")
+
+    async def taken(pieces: list[FilePiece]) -> None:
+        await trio.lowlevel.checkpoint()
+        take(pieces)
+
+    async def serve() -> None:
+        came = await greeted(theirs, frame_bytes_max=FRAME_BYTES_MAX)
+        await serve_parts(Conversation.after(theirs, came.frames, came.rest), no_part, read)
+        await theirs.stream.aclose()
+
+    async with data_channels() as (ours, theirs), trio.open_nursery() as nursery:
+        nursery.start_soon(serve)
+        with patiently(5):
+            await fetch_files(
+                ended_with(ours),
+                HELLO,
+                FilesWanted("alpha"),
+                take=taken,
+                frame_bytes_max=FRAME_BYTES_MAX,
+            )
 
 
 async def test_a_part_comes_whole_with_all_that_it_builds_on(path: Path) -> None:
@@ -161,54 +194,15 @@ async def test_copies_of_files_come_whole_to_another_disk(tmp_path: Path) -> Non
     for name, data in kept.items():
         held.write([FilePiece(name, 0, data)])
 
-    def no_part(_: PartWanted) -> NoReturn:
-        raise DamagedStateError("no part was wanted")
-
-    async def take(pieces: list[FilePiece]) -> None:
-        await trio.lowlevel.checkpoint()
-        new.write(pieces)
-
-    async def serve() -> None:
-        came = await greeted(theirs, frame_bytes_max=FRAME_BYTES_MAX)
-        conversation = Conversation.after(theirs, came.frames, came.rest)
-        await serve_parts(conversation, no_part, lambda wanted: held.pieces(wanted.under))
-
-    async with data_channels() as (ours, theirs), trio.open_nursery() as nursery:
-        nursery.start_soon(serve)
-        await fetch_files(
-            ended_with(ours),
-            HELLO,
-            FilesWanted("alpha"),
-            take=take,
-            frame_bytes_max=FRAME_BYTES_MAX,
-        )
+    await files_fetched(lambda wanted: held.pieces(wanted.under), new.write)
     assert new.states() == held.states()
     assert {name: (new.root / name).read_bytes() for name in kept} == kept
 
 
 async def test_a_copy_that_cannot_be_read_ends_the_connection_and_not_who_has_it() -> None:
-    def no_part(_: PartWanted) -> NoReturn:
-        raise DamagedStateError("no part was wanted")
-
     def unreadable(_: FilesWanted) -> Iterator[FilePiece]:
         yield FilePiece("sources/in/journal.1", 0, b"j")
         raise CannotCreateError("sources/in/journal.1: Input/output error")
 
-    async def take(_: list[FilePiece]) -> None:
-        await trio.lowlevel.checkpoint()
-
-    async def serve() -> None:
-        came = await greeted(theirs, frame_bytes_max=FRAME_BYTES_MAX)
-        await serve_parts(Conversation.after(theirs, came.frames, came.rest), no_part, unreadable)
-        await theirs.stream.aclose()
-
-    async with data_channels() as (ours, theirs), trio.open_nursery() as nursery:
-        nursery.start_soon(serve)
-        with patiently(5), pytest.raises(RemoteProtocolError, match="in the middle"):
-            await fetch_files(
-                ended_with(ours),
-                HELLO,
-                FilesWanted("alpha"),
-                take=take,
-                frame_bytes_max=FRAME_BYTES_MAX,
-            )
+    with pytest.RaisesGroup(pytest.RaisesExc(RemoteProtocolError, match="in the middle")):
+        await files_fetched(unreadable, lambda _: None)
