@@ -11,7 +11,7 @@ import pytest
 from support.command import Done, wallarood
 from support.harness import WorkerProcess, hosts_in, wait_for
 from support.killer import Killer
-from support.oracle import check_slow_count, slow_counting
+from support.rests import check_counted
 
 from wallarood.admin.status import CheckpointStatus
 
@@ -96,14 +96,13 @@ def test_a_worker_that_comes_back_on_a_full_disk_waits_for_room(
 
 
 def test_a_disk_that_fails_costs_checkpoints_and_a_stop_does_not_wait_for_it(
-    tmp_path: Path,
+    tmp_path: Path, endless: str
 ) -> None:
     """The system refuses every write behind the first pages of a file, as a broken disk does."""
-    numbers, (config, app) = 15_000, (tmp_path / "stop.toml", tmp_path / "slow_count.py")
+    config = tmp_path / "stop.toml"
     config.write_text('timing.stop = "2s"\n')
-    app.write_text(slow_counting(numbers, rate=1500))
     with hosts_in(tmp_path) as hosts:
-        cluster = Killer(hosts, str(app), 2, "--config", str(config))
+        cluster = Killer(hosts, endless, 2, "--config", str(config))
         beta = cluster.workers["beta"]
         wait_for("checkpoints", lambda: checkpoint(beta).committed >= 3)
         unlimited = resource.RLIM_INFINITY
@@ -116,10 +115,10 @@ def test_a_disk_that_fails_costs_checkpoints_and_a_stop_does_not_wait_for_it(
         assert beta.wait() == 0, beta.said
         assert "disk I/O error" in beta.said
         cluster.workers["beta"] = cluster.start("beta")
-        cluster.until("completed")
-        assert checkpoint(cluster.workers["beta"]).committed > stuck
-        cluster.end()
-    check_slow_count(tmp_path, numbers)
+        cluster.until("running")
+        wait_for("checkpoints", lambda: checkpoint(cluster.workers["beta"]).committed > stuck)
+        cluster.shut_down()
+    check_counted(tmp_path, "endless-out")
 
 
 def test_verify_names_damage_and_the_worker_does_not_start_with_it(

@@ -69,6 +69,7 @@ def test_each_is_killed_while_records_flow_and_then_all_at_once(
 def test_all_are_killed_when_the_job_is_completed(tmp_path: Path, slow_count: str) -> None:
     with hosts_in(tmp_path) as hosts:
         cluster = Killer(hosts, slow_count, 3)
+        cluster.hits_what_is_over = True
         cluster.until("completed")
         cluster.kill("alpha", "beta", "gamma")
         cluster.until("completed")

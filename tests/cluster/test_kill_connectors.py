@@ -226,9 +226,12 @@ def test_a_receiver_has_every_result_once_after_a_kept_checkpoint_was_put_back(
         copied = committed()
         beta = cluster.workers["beta"] = cluster.start("beta")
         # What the copy has prepared may be published only now: it is not what is replaced.
-        wait_for("later ones are committed", lambda: committed() > copied + 1)
+        wait_for(
+            "later ones are committed, or all",
+            lambda: committed() > copied + 1 or cluster.in_phase("completed"),
+        )
         before = received()
-        wait_for("more is received", lambda: received() > before + 50)
+        wait_for("more is received", lambda: received() >= min(before + 50, 1400))
         beta.process.kill()
         beta.wait()
         shutil.rmtree(beta.state)

@@ -13,6 +13,7 @@ from support.killer import Killer
 from support.oracle import check_slow_count
 from support.ports import free_port
 from support.rebuilding import inspected, rebuild, replica_of
+from support.rests import check_counted
 
 from wallarood.client import SourceClient
 
@@ -54,10 +55,10 @@ def test_what_is_known_committed_is_the_same_on_two_disks(tmp_path: Path, endles
 
 @pytest.mark.parametrize("lost", ["alpha", pytest.param("gamma", marks=pytest.mark.long)])
 def test_a_worker_whose_disk_is_destroyed_is_rebuilt_from_its_holder(
-    tmp_path: Path, slow_count: str, lost: str
+    tmp_path: Path, endless: str, lost: str
 ) -> None:
     with hosts_in(tmp_path) as hosts:
-        cluster = Killer(hosts, slow_count, 3)
+        cluster = Killer(hosts, endless, 3)
         cluster.until("running")
         worker = cluster.workers[lost]
         wait_for("checkpoints", lambda: worker.told().checkpoint.committed >= 4)
@@ -67,9 +68,9 @@ def test_a_worker_whose_disk_is_destroyed_is_rebuilt_from_its_holder(
         holder = cluster.workers["beta" if lost == "alpha" else "alpha"]
         rebuild(lost, worker.state, holder=holder.state)
         cluster.workers[lost] = cluster.start(lost)
-        cluster.until("completed")
-        cluster.end()
-    check_slow_count(tmp_path)
+        goes_on(cluster)
+        cluster.shut_down()
+    check_counted(tmp_path, "endless-out")
 
 
 def test_a_cluster_that_was_formed_without_copies_goes_on_and_gets_them(
@@ -162,6 +163,14 @@ def test_a_disk_that_is_lost_just_after_its_first_output_is_no_cluster_that_was_
     assert len(found) == 570
 
 
+def goes_on(cluster: Killer) -> None:
+    """All run, and more is committed than before."""
+    cluster.until("running")
+    alpha = cluster.workers["alpha"]
+    before = alpha.told().checkpoint.committed
+    wait_for("checkpoints go on", lambda: alpha.told().checkpoint.committed > before + 1)
+
+
 def counts_in(path: Path) -> list[tuple[str, int]]:
     query = "SELECT word, count FROM counts ORDER BY rowid"
     with contextlib.closing(sqlite3.connect(path, timeout=10)) as connection:
@@ -171,9 +180,9 @@ def counts_in(path: Path) -> list[tuple[str, int]]:
             return []
 
 
-def test_a_damaged_part_is_had_back_from_the_other_disk(tmp_path: Path, slow_count: str) -> None:
+def test_a_damaged_part_is_had_back_from_the_other_disk(tmp_path: Path, endless: str) -> None:
     with hosts_in(tmp_path) as hosts:
-        cluster = Killer(hosts, slow_count, 2)
+        cluster = Killer(hosts, endless, 2)
         cluster.until("running")
         beta = cluster.workers["beta"]
         wait_for("checkpoints", lambda: beta.told().checkpoint.committed >= 4)
@@ -183,10 +192,10 @@ def test_a_damaged_part_is_had_back_from_the_other_disk(tmp_path: Path, slow_cou
             assert disk.execute("UPDATE chunk SET data = x'00'").rowcount > 0
             disk.commit()
         beta = cluster.workers["beta"] = cluster.start("beta")
-        cluster.until("completed")
+        goes_on(cluster)
         beta.says("a damaged checkpoint was replaced by its copy")
-        cluster.end()
-    check_slow_count(tmp_path)
+        cluster.shut_down()
+    check_counted(tmp_path, "endless-out")
 
 
 @pytest.mark.long

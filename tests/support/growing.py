@@ -8,6 +8,7 @@ import attrs
 
 from support.command import Done
 from support.harness import NAMES, Hosts, WorkerProcess, wait_for
+from wallarood.model.errors import RefusedError
 
 EXTRA: tuple[str, ...] = ()
 
@@ -25,11 +26,13 @@ class Growing:
         # Without the flag a start forms a new cluster; a change must not do so.
         again = (self.hosts.directory / "state" / name).exists()
         flags = ["--cluster-id", "auto", *EXTRA] if again else [*EXTRA]
-        founder = name == NAMES[0]
-        if not founder:
+        founder, leaves = name == NAMES[0], name == self.leaving
+        if not founder and not leaves:
             flags.append("--join")
+        # One that has left would join once more, or be a cluster of one.
+        count = len(NAMES) if leaves else 1
         self.workers[name] = self.hosts.start(
-            name, self.application, *flags, count=1, initializer=founder
+            name, self.application, *flags, count=count, initializer=founder
         )
 
     def epochs(self) -> set[int]:
@@ -96,7 +99,8 @@ class Growing:
             gone = self.workers.pop(self.leaving)
             code = gone.wait(60)
             killed = code == -signal.SIGKILL and self._has_left(gone.name)
-            assert code == 0 or killed, gone.said
+            # Who is started again when it has left already is told so.
+            assert code in (0, RefusedError.exit_code) or killed, gone.said
             self.leaving = ""
             asking.join(60)
             assert not asking.is_alive()

@@ -39,6 +39,8 @@ class Killer:
         self.at_once: Counter[int] = Counter()
         self.phases: Counter[str] = Counter()
         self.stops = 0
+        self.hits_what_is_over = False
+        """Whether all kills may come when the job is completed."""
         self.settled: tuple[set[str], ...] = ({"running"}, {"completed"})
         """In which phases, of all workers, nothing is being mended."""
 
@@ -114,11 +116,24 @@ class Killer:
             raise AssertionError(f"{error}\n{said}") from error
 
     def end(self) -> None:
-        """End all in an orderly way."""
+        """End all in an orderly way; fails if nothing was killed before the job was over."""
+        self._check_hit()
         for each in self.workers.values():
             each.send(signal.SIGTERM)
         for each in self.workers.values():
             assert each.wait() == 0, each.said
+
+    def shut_down(self) -> None:
+        """End a job that has no end of its own after a checkpoint, of which all is published."""
+        self._check_hit()
+        done = next(iter(self.workers.values())).ctl("shutdown")
+        assert done.returncode == 0, done.stderr
+        for each in self.workers.values():
+            assert each.wait() == 0, each.said
+
+    def _check_hit(self) -> None:
+        over = set(self.phases) == {"completed"} and not self.hits_what_is_over
+        assert not over, "the job was over before anybody was killed: nothing was tried"
 
 
 def main() -> None:

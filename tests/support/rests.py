@@ -37,18 +37,18 @@ def counting_from(source: str, sink: str, *, name: str) -> str:
 """
 
 
-def counted(directory: Path) -> dict[int, list[int]]:
-    """All counts of each rest below ``out``, in their order."""
+def counted(directory: Path, output: str = "out") -> dict[int, list[int]]:
+    """All counts of each rest below *output*, in their order."""
     found: dict[int, list[int]] = {}
-    for file in (directory / "out").glob("[!.]*"):
+    for file in (directory / output).glob("[!.]*"):
         for line in file.read_text().splitlines():
             rest, count = map(int, line.split("\t"))
             found.setdefault(rest, []).append(count)
     return {rest: sorted(counts) for rest, counts in found.items()}
 
 
-def check_counted(directory: Path) -> None:
+def check_counted(directory: Path, output: str = "out") -> None:
     """Each number up to the last was counted once: 1, 2, 3, … with no gap and no repeat."""
-    found = counted(directory)
+    found = counted(directory, output)
     expected = Counter(number % RESTS for number in range(sum(map(len, found.values()))))
     assert found == {rest: list(range(1, count + 1)) for rest, count in expected.items()}
