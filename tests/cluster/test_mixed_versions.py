@@ -11,6 +11,8 @@ from support.versions import DROPS
 from support.versions import RESTS_FIRST as FIRST
 from support.versions import RESTS_SECOND as SECOND
 
+from wallarood.planning.upgrade import kept_as
+
 ALPHA, BETA, GAMMA = WORKERS
 THIRD = SECOND.replace('name="many"', 'name="amounts"')
 """Another one that could follow the first."""
@@ -28,6 +30,8 @@ def cluster(tmp_path: Path) -> Iterator[Upgraded]:
 def test_all_members_say_who_runs_which_version_until_all_run_the_same(
     cluster: Upgraded, tmp_path: Path
 ) -> None:
+    waits = kept_as(["total", "totals"])
+    assert all(waits in dict(each.told().checkpoint.kept) for each in cluster.workers.values())
     cluster.restart(SECOND, BETA)
     mixed = f"a new version runs on {BETA}, and not yet on {ALPHA}, {GAMMA}"
     for name in WORKERS:

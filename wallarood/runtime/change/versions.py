@@ -16,7 +16,8 @@ def former_names(worker: Worker, change: Change) -> Mapping[str, str] | None:
     """
     if change.fingerprint != worker.application.fingerprint:
         raise RefusedError(
-            f"it runs another version of the application than that of epoch {change.epoch}"
+            f"it runs another version of the application than that of epoch {change.epoch}: "
+            "install that one there, and restart"
         )
     upgrade, record = worker.change.upgrade, worker.node.record
     if record is not None and record.back is not None and goes_back(record, change):
