@@ -9,9 +9,9 @@ from support.ports import free_port
 
 import wallarood as w
 from wallarood.admin.orders import Orders
-from wallarood.control.events import Event, SnapshotFailed, SnapshotWritten
+from wallarood.control.events import CheckpointWanted, Event, SnapshotFailed, SnapshotWritten
 from wallarood.model.checkpoint import BEFORE_UPGRADE, CheckpointId, CheckpointPart
-from wallarood.model.messages import Purpose
+from wallarood.model.messages import Purpose, RequestCheckpoint
 from wallarood.planning.upgrade import kept_as
 from wallarood.runtime.rounds.checkpoints import (
     hold_sources,
@@ -170,7 +170,7 @@ async def test_what_is_kept_for_an_upgrade_goes_before_a_journal_is_full(
         store = lone.worker.checkpoints
         assert store is not None
         for kept in (name, "nightly"):
-            orders.checkpoint({"keep": kept})
+            lone.worker.post(CheckpointWanted(RequestCheckpoint(Purpose.ASKED, kept)))
             await lone.until(lambda kept=kept: kept in store.kept)
         orders.drop({"name": "nightly"})
         stream = await trio.open_tcp_stream("127.0.0.1", port)
