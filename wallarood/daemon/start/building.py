@@ -83,13 +83,13 @@ def _replan(
 def _vote(state: StateDirectory, trust: Trust) -> tuple[Vote | None, Trust]:
     """What this worker has promised and accepted, and whether that is all of it.
 
-    A disk that is full at the start refuses to say: the worker waits for room as ever, and votes
-    for no change in this life.
+    A disk that is full at the start refuses to say: the worker waits for room as ever. When it has
+    some, and there is a vote, it ends, and is started again.
     """
     try:
         found = state.look_at_changes().vote
     except CannotCreateError as error:
-        log.warning("this worker votes for no change until it is restarted", reason=error.message)
+        log.warning("what this worker has promised cannot be read", reason=error.message)
         return None, Trust.RESTORED
     except DamagedStateError as error:  # if more is damaged, opening the checkpoints says so
         log.warning("this worker has lost its vote", reason=error.message)

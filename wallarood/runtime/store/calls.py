@@ -81,16 +81,36 @@ async def stored(
 
 def _opened(worker: Worker, cluster_id: ClusterId) -> CheckpointStore:
     store, started = _whole(worker, cluster_id), worker.node.record
-    adopted = worker.store.changes_in(store).record()
-    now = adopted.topology.epoch if adopted is not None else 0
-    if started is not None and started.topology.epoch < now:
+    adopted, name = worker.store.changes_in(store).record(), worker.member.name
+    epoch, now = (each.topology.epoch if each else 0 for each in (started, adopted))
+    if started is not None and epoch < now:
         store.close()
         raise WallaroodError(
-            f"{worker.member.name} has started in epoch {started.topology.epoch}, and its "
-            f"checkpoints are of epoch {now}, which the disk did not tell then: nothing is lost, "
-            "start it again"
+            f"{name} has started in epoch {epoch}, and its checkpoints are of epoch {now}, which "
+            "the disk did not tell then: nothing is lost, start it again"
+        )
+    if _has_voted_since(worker, store, epoch):
+        store.close()
+        raise WallaroodError(
+            f"{name} has started without what it has promised for a change of its cluster, which "
+            "the disk did not tell then: nothing is lost, start it again"
         )
     return store
+
+
+def _has_voted_since(worker: Worker, store: CheckpointStore, epoch: int) -> bool:
+    """Whether the *store* has a vote of this *epoch* that was not read when the worker started.
+
+    Nobody is to be told that there is none: were it so with all, what they have accepted would be
+    forgotten.
+    """
+    member = worker.node.machines.recovery_member
+    try:
+        vote = worker.store.changes_in(store).vote()
+    except DamagedStateError:  # it was found so at the start
+        return False
+    same_epoch = vote is not None and vote.epoch == epoch
+    return member is not None and same_epoch and vote != member.vote
 
 
 def _whole(worker: Worker, cluster_id: ClusterId) -> CheckpointStore:

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from support.lone import Lone, endless, lone_worker
 
 from wallarood.control.events import CommitRecorded, HoldingsRead, RoundWritten
-from wallarood.model.change import Change
+from wallarood.model.change import Change, Vote
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.errors import CannotCreateError, DamagedStateError, WallaroodError
 from wallarood.model.ids import Ballot
@@ -137,7 +137,7 @@ async def test_who_started_in_an_older_epoch_than_its_checkpoints_are_of_does_no
     tmp_path: Path,
 ) -> None:
     """The disk gave them only after the record beside them was read."""
-    async with lone_worker(tmp_path, endless([])) as lone:
+    async with lone_worker(tmp_path, endless([]), checkpoint__interval="1h") as lone:
         store, worker = await idle(lone), lone.worker
         record = worker.node.record
         assert record is not None
@@ -156,6 +156,28 @@ async def test_who_started_in_an_older_epoch_than_its_checkpoints_are_of_does_no
         assert caught.value.exit_code == 70, "the service manager starts it again"
         assert worker.checkpoints is None
         assert worker.store.load_record() == after
+
+
+@pytest.mark.parametrize("epoch", [0, 1])
+async def test_who_started_without_its_vote_says_nothing_of_what_its_checkpoints_hold(
+    tmp_path: Path, epoch: int
+) -> None:
+    """Were that so with all workers, a round might forget what they had accepted.
+
+    That of an epoch before is over.
+    """
+    async with lone_worker(tmp_path, endless([]), checkpoint__interval="1h") as lone:
+        store, worker = await idle(lone), lone.worker
+        worker.store.changes_in(store).write_vote(Vote(epoch, Ballot(3, "beta")))
+        store.close()
+        worker.checkpoints = None
+        if epoch == 0:
+            await calls.open_store(worker, worker.turns.take())
+            return
+        with pytest.raises(WallaroodError, match="which the disk did not tell") as caught:
+            await calls.read_holdings(worker, worker.turns.take(), attempt="7")
+        assert caught.value.exit_code == 70, "the service manager starts it again"
+        assert not any(isinstance(each, HoldingsRead) for each in worker.posted)
 
 
 async def test_a_call_that_writes_nothing_does_not_say_that_the_disk_has_room_again(
