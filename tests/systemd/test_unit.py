@@ -53,13 +53,13 @@ import wallarood as w
 
 @w.computation
 async def asks(number: int) -> int:
-    await trio.sleep(3 if number == 0 else 0)
+    await trio.sleep(4 if number == 0 else 0)
     return number
 
 
 @w.computation(blocking=True)
 def works(number: int) -> int:
-    time.sleep(3 if number == 0 else 0)
+    time.sleep(4 if number == 0 else 0)
     return number
 
 
@@ -143,9 +143,9 @@ def running(host: Host) -> Host:
 
 @contextmanager
 def watched_closely(host: Host) -> Iterator[None]:
-    """As long as this lasts, systemd has the patience of two seconds."""
+    """As long as this lasts, systemd has the patience of three seconds."""
     drop_in = "/etc/systemd/system/wallarood.service.d/quick.conf"
-    host.put(drop_in, "[Service]\nWatchdogSec=2s\n")
+    host.put(drop_in, "[Service]\nWatchdogSec=3s\n")
     host.run("systemctl", "daemon-reload")
     yield
     host.run("rm", drop_in)

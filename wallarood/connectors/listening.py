@@ -17,6 +17,10 @@ BIND_AGAIN_S = 1.0
 CHECK_S = 5.0
 """How long a port may be in use that is to be listened on: its worker may be on this host, too."""
 CHECK_AGAIN_S = 0.1
+WAITING_MAX = 1024
+"""How many clients may have connected and not been accepted: all that come while a worker, whose
+socket systemd holds, starts again. Who comes when there are more waits for seconds, and gives up.
+"""
 KEEPALIVE_S = 30
 """A client that was silent for so long is asked whether it is still there."""
 
@@ -94,4 +98,4 @@ def _listener(address: Address, name: str) -> socket.socket:
 
 def _new_listener(address: Address) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    return socket.create_server((address.host, address.port), family=family, backlog=128)
+    return socket.create_server((address.host, address.port), family=family, backlog=WAITING_MAX)

@@ -25,6 +25,7 @@ class Topics:
         """A new topic; *config* with _ for the dots of its names."""
         dotted = {key.replace("_", "."): value for key, value in config.items()}
         self._done(self.admin.create_topics([NewTopic(name, partitions, 1, config=dotted)]))
+        wait_for(f"{name} has its leaders", lambda: self._led(name) == partitions)
 
     def delete(self, name: str) -> None:
         """Delete a topic."""
@@ -33,6 +34,7 @@ class Topics:
     def grow(self, name: str, partitions: int) -> None:
         """Give a topic so many partitions."""
         self._done(self.admin.create_partitions([NewPartitions(name, partitions)]))
+        wait_for(f"{name} has its leaders", lambda: self._led(name) == partitions)
 
     def trim(self, name: str, partition: int, before: int) -> None:
         """Delete the messages of a partition below an offset."""
@@ -65,6 +67,11 @@ class Topics:
                     producer.poll(0.1)
         assert producer.flush(60) == 0
         assert not refused, refused[:3]
+
+    def _led(self, name: str) -> int:
+        """Of how many partitions the broker tells a leader: it may have made them a moment ago."""
+        found = self.admin.list_topics(name, timeout=30).topics[name]
+        return sum(each.error is None and each.leader >= 0 for each in found.partitions.values())
 
     def _known(self, name: str) -> Iterable[int]:
         return self.admin.list_topics(name, timeout=30).topics[name].partitions

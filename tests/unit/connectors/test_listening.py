@@ -1,6 +1,7 @@
 """The listening socket of a source: bound, or said why not."""
 
 import socket
+from contextlib import ExitStack
 
 import pytest
 import trio
@@ -23,6 +24,14 @@ async def test_a_free_port_is_bound_and_does_not_block() -> None:
         with socket.create_connection((where.host, where.port)) as connection:
             keep_alive(connection)
             assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+
+
+async def test_many_that_connect_while_nobody_accepts_wait() -> None:
+    with await listening(Address("127.0.0.1", 0), "in", wait_s=0) as listener, ExitStack() as stack:
+        where = address_of(listener)
+        for _ in range(300):
+            client = socket.create_connection((where.host, where.port), timeout=10)
+            stack.enter_context(client)
 
 
 async def test_a_port_in_use_is_said_at_once_or_waited_for(
