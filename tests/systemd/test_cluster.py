@@ -19,7 +19,7 @@ def test_each_unit_is_restarted_killed_and_loses_power(cluster: Cluster) -> None
     wait_for("all run", lambda: all_are(cluster, "running"), wait_s=30)
     cluster.issue()
     cluster.each("systemctl", "reload", "wallarood")
-    assert all_are(cluster, "running")
+    wait_for("all run on", lambda: all_are(cluster, "running"), wait_s=30)
     for host in cluster.hosts:
         host.run("systemctl", "restart", "wallarood")
         wait_for("all run", lambda: all_are(cluster, "running"), wait_s=30)
