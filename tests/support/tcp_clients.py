@@ -44,7 +44,7 @@ def client_of(reader: TcpReader, stack: ExitStack) -> socket.socket:
     """A connection to it."""
     address = reader.clients.address
     one = stack.enter_context(socket.create_connection((address.host, address.port)))
-    one.settimeout(5)
+    one.settimeout(30)
     return one
 
 

@@ -75,7 +75,7 @@ async def test_a_receiver_that_talks_nonsense_is_tried_anew(
                 connection.sendall(nonsense)
             connection, _ = server.accept()
             with connection:
-                connection.settimeout(5)
+                connection.settimeout(30)
                 connection.recv(1000)
                 connection.sendall(frame(Answer(next=1)))
                 connection.recv(1000)

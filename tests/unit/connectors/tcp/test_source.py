@@ -95,9 +95,9 @@ async def test_a_client_that_sends_nonsense_is_dropped_and_the_others_stay(
         assert len(await records_of(reader, 1)) == 1
         async with trio.open_nursery() as nursery:
             nursery.start_soon(reader.read)
-            await wait_all_tasks_blocked()
+            await wait_all_tasks_blocked(0.02)  # what was sent may take a moment to be there
             nursery.cancel_scope.cancel()
-        offender.settimeout(5)
+        offender.settimeout(30)
         with suppress(ConnectionResetError):
             while offender.recv(100):
                 pass

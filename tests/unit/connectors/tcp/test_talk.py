@@ -43,7 +43,7 @@ async def accept(reader: TcpReader) -> None:
     """Let the source accept who has connected, when nothing else is there to read."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(reader.read)
-        await wait_all_tasks_blocked()
+        await wait_all_tasks_blocked(0.02)  # what was sent may take a moment to be there
         nursery.cancel_scope.cancel()
 
 

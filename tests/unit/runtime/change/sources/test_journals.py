@@ -4,10 +4,10 @@ from pathlib import Path
 
 import attrs
 import pytest
-import trio
 from support.handing import BALLOT
 from support.lone import lone_worker
 from support.nodes import member, record
+from support.patience import patiently
 
 import wallarood as w
 from wallarood.connectors.journal.files import open_journal
@@ -95,7 +95,7 @@ async def test_a_journal_that_has_moved_since_the_basis_is_not_had_from_where_it
         staged = StageChange(BALLOT, after, before, tuple(member(name) for name in TRIO))
         reading = Reading(ONE, before, later, "gamma")
         assert [each.owner for each in reading.journals()] == ["beta"]
-        with trio.fail_after(20):
+        with patiently(20):
             await Journals(
                 worker, reading, known.cluster_id, number=7, keepers=Keepers(worker, staged)
             ).fetch()
