@@ -27,8 +27,8 @@ from wallarood.daemon.left import Left
 from wallarood.daemon.reload import Reloader
 from wallarood.daemon.start.addresses import ask_occupant, listen
 from wallarood.daemon.start.building import Parts, build_worker, formation_settings
-from wallarood.daemon.start.choice import TO_JOIN_AGAIN, starting_as
-from wallarood.daemon.start.roles import LeaderSought, role_of
+from wallarood.daemon.start.choice import TO_JOIN_AGAIN, Start, starting_as
+from wallarood.daemon.start.roles import LeaderSought, started_as
 from wallarood.daemon.start.settings import credentials, net_limits
 from wallarood.daemon.stopping import LATE_S, Signals, checkpoint_first, leave_s
 from wallarood.daemon.telling import log_context, stuck, tell_status
@@ -37,7 +37,7 @@ from wallarood.logs import add_context
 from wallarood.model.change import Trust
 from wallarood.model.errors import CannotCreateError, RefusedError, WallaroodError, first_error
 from wallarood.model.ids import Address, ClusterId, Incarnation, parse_address
-from wallarood.model.messages import Listing, Member
+from wallarood.model.messages import Member
 from wallarood.model.pipeline import Application
 from wallarood.net.control import load_websocket, serve_control
 from wallarood.net.tcp import serve_data
@@ -155,7 +155,7 @@ class _Daemon:
         try:
             listening = await listen(parts.config, start.record, life)
         except CannotCreateError:
-            await self._ask_occupant(start.listings)
+            await self._ask_occupant(start)
             raise
         seat = take_seat(parts.state.path)
         if seat.restored:
@@ -195,7 +195,7 @@ class _Daemon:
             add_context(partial(log_context, worker))
             await nursery.start(self._watching(worker, reloader).serve)
             if not worker.node.leads and _seeks_leader(worker):
-                seek = LeaderSought(worker, role_of(parts.config), self.known)
+                seek = LeaderSought(worker, started_as(parts.config, start.record), self.known)
                 nursery.start_soon(worker.connections.keep_dialling, "", seek)
             notify("READY=1", f"STATUS={worker.status_text}")
             nursery.start_soon(tell_status, worker)
@@ -239,11 +239,11 @@ class _Daemon:
         orders = Orders(worker, self._stop_s, reloader.reload)
         return Watching(worker, self.parts.config, self.parts.state.path, orders, self.began_at)
 
-    async def _ask_occupant(self, listings: tuple[Listing, ...]) -> None:
-        if self.parts.config["worker.topology-initializer"]:
+    async def _ask_occupant(self, start: Start) -> None:
+        if started_as(self.parts.config, start.record) is Role.INITIALIZER:
             address = parse_address(self.parts.config["worker.control-channel"])
             me = Member(self.parts.config["worker.name"], address, address, Incarnation(0, ""))
-            join = formation_settings(self.parts, me, listings).join(nonce="")
+            join = formation_settings(self.parts, me, start.listings).join(nonce="")
             join = attrs.evolve(join, initializer=True)
             await ask_occupant(address, join, key=self.parts.key, limits=self.parts.limits)
 

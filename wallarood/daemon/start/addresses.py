@@ -12,6 +12,8 @@ import structlog
 import trio
 
 from wallarood.config.keys import Config
+from wallarood.control.formation.startup import Role
+from wallarood.daemon.start.roles import started_as
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import (
     CannotCreateError,
@@ -51,7 +53,8 @@ async def listen(config: Config, record: ClusterRecord | None, life: Incarnation
     name = config["worker.name"]
     before = [each for each in record.members if each.name == name] if record is not None else []
     seen = await _seen_address(config)
-    if config["worker.topology-initializer"]:
+    role = started_as(config, record)
+    if role is Role.INITIALIZER:
         control = await open_listeners(_initializer_address(config), "control")
     else:
         recorded = before[0].control.port if before else 0
@@ -60,7 +63,7 @@ async def listen(config: Config, record: ClusterRecord | None, life: Incarnation
     recorded = before[0].data.port if before else 0
     data = await _open("data", config["listen.data"], Address(host, recorded))
     _check_exposed(config, [*control, *data])
-    advertised = config["listen.advertise"] or _advertised(config, seen)
+    advertised = config["listen.advertise"] or _advertised(config, seen, role)
     return Listening(
         control,
         data,
@@ -117,10 +120,10 @@ async def _open(name: str, configured: str | None, recorded: Address) -> list[tr
     return await open_listeners(Address(recorded.host, 0), name)
 
 
-def _advertised(config: Config, seen: str) -> str:
+def _advertised(config: Config, seen: str, role: Role) -> str:
     given = config["listen.control"]
     if given is None:
-        if not config["worker.topology-initializer"]:
+        if role is not Role.INITIALIZER:
             return seen
         given = config["worker.control-channel"]
     host = parse_address(given).host

@@ -2,6 +2,7 @@
 
 from wallarood.config.keys import Config
 from wallarood.control.formation.startup import Role
+from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.ids import Address
 from wallarood.runtime.worker import Worker
 
@@ -9,6 +10,17 @@ from wallarood.runtime.worker import Worker
 def role_of(config: Config) -> Role:
     """The role that this worker is started in."""
     return Role.INITIALIZER if config["worker.topology-initializer"] else Role.JOINER
+
+
+def started_as(config: Config, record: ClusterRecord | None) -> Role:
+    """The role in which it listens and seeks, with the *record* that it has, if any.
+
+    A worker that is told of no others is by default the initializer of a cluster of one. Who has
+    joined the cluster of another is none, though it is started with no more.
+    """
+    elsewhere = record is not None and record.initializer != config["worker.name"]
+    joined = elsewhere and config["worker.count"] == 1
+    return Role.JOINER if joined else role_of(config)
 
 
 class LeaderSought:

@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import pytest
 import trio
+from support.nodes import record
 
 from wallarood.config.load import load_config
 from wallarood.daemon.start.addresses import exposed, listen
 from wallarood.daemon.start.settings import runtime_settings
-from wallarood.model.errors import ConfigurationError
+from wallarood.model.errors import CannotCreateError, ConfigurationError
 from wallarood.model.ids import Incarnation
 from wallarood.wire.records.untyped import PickleRule
 
@@ -63,3 +64,24 @@ def test_records_are_pickled_by_where_they_come_in_not_by_what_is_advertised() -
 
     assert trio.run(bound, "127.0.0.1", rule) is PickleRule.ALLOWED
     assert trio.run(bound, "0.0.0.0", rule) is PickleRule.FORBIDDEN
+
+
+async def test_a_member_that_is_told_of_no_others_does_not_listen_as_an_initializer() -> None:
+    """It has joined a cluster that ran, and is started again without worker.join."""
+    (occupied,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    port = occupied.socket.getsockname()[1]
+    alone = {
+        "worker.control-channel": ("test", f"127.0.0.1:{port}"),
+        "worker.name": ("test", "beta"),
+    }
+    config = load_config([], alone)
+    assert config["worker.topology-initializer"]
+    async with occupied:
+        with pytest.raises(CannotCreateError):
+            await listen(config, None, LIFE)
+        with pytest.raises(CannotCreateError):
+            await listen(config, record("beta", "beta"), LIFE)
+        listening = await listen(config, record("beta", "alpha", "beta"), LIFE)
+        assert listening.member.control.port != port
+        for each in (*listening.control, *listening.data):
+            await each.aclose()

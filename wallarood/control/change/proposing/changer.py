@@ -85,7 +85,7 @@ class Changer:
     @property
     def deadline(self) -> float | None:
         """When `TimerFired` is due; None: never."""
-        bound = self._propose_at if self._vote.accepted else None
+        bound = self._propose_at if self._vote.accepted else self._door.deadline
         return bound if self.phase is Phase.IDLE else self._waits.ask_at
 
     def step(self, event: Event, now: float) -> list[Effect]:
@@ -97,7 +97,6 @@ class Changer:
         match event:
             case MemberUp(member):
                 self._door.forget(now, member.name)
-                self.proposal.certified.discard(member.name)
                 return self.proposal.ask_again(member.name)
             case TimerFired():
                 return self._timer(now)
@@ -285,8 +284,9 @@ class Changer:
 
     def _timer(self, now: float) -> list[Effect]:
         if self.phase is Phase.IDLE:
+            self._door.forget(now)
             self.proposal.plan, self._propose_at = None, next_turn(self._view, now)
-            return self._collect(now)
+            return self._collect(now) if self._vote.accepted else []
         progress = self.proposal.progress
         if self._waits.is_over(self.proposal, now):
             return self.proposal.give_up(f"no progress for {self._waits.wait_s:g} s, {progress}")

@@ -170,6 +170,7 @@ class Proposal:
 
     def ask_again(self, name: WorkerName) -> list[Effect]:
         """A member is back: what it may have missed. The leader must hear of one abandoned."""
+        self.certified.discard(name)
         is_over = self.abandoned and self.phase is Phase.IDLE and name == self.view.leader
         over = [SendToMember(name, say.ChangeProgress(self.bids.ballot, ""))] if is_over else []
         return [*over, *self.ask([name])]

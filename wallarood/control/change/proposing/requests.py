@@ -80,6 +80,11 @@ class Door:
             if now < until and expected != name
         }
 
+    @property
+    def deadline(self) -> float | None:
+        """When somebody is expected no longer; None: nobody is."""
+        return min((until for _, until in self._expected.values()), default=None)
+
     def turned_away(self, connection: int, join: JoinRunning, plan: Plan) -> list[Effect]:
         """What a worker is told that is not to be taken in here; empty if it may be."""
         record = self._view.record

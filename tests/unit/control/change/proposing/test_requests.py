@@ -4,10 +4,13 @@ import attrs
 import pytest
 
 from wallarood.control.change.effects import SetAside, TellOperator
+from wallarood.control.change.events import ChangeWanted
+from wallarood.control.change.proposing.changer import Changer
 from wallarood.control.change.proposing.composing import Plan
 from wallarood.control.change.proposing.requests import EXPECTED_S, Asker, Door
 from wallarood.control.change.view import View
 from wallarood.control.effects import Effect, SendOnConnection
+from wallarood.control.events import TimerFired
 from wallarood.model.change import Change, ChangeKind
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.cluster_record import ClusterRecord, RecordState
@@ -126,3 +129,15 @@ def test_a_member_that_is_there_is_not_replaced() -> None:
 
 
 GAMMAS = JoinRunning(attrs.evolve(BETA, name="gamma"), "app", ("f",), PROTOCOL_VERSION)
+
+
+def test_nobody_says_that_it_waits_for_one_that_is_expected_no_longer() -> None:
+    view = View(ALPHA, TRIO)
+    view.is_up(attrs.evolve(BETA, name="gamma"))
+    machine = Changer(view, lambda previous, _, **__: previous, now=0.0)
+    machine.step(ChangeWanted(ChangeRequest("r", ChangeKind.REPLACE, ("beta",))), 1.0)
+    assert "waiting for a new beta" in machine.proposal.progress
+    assert machine.deadline == 1.0 + EXPECTED_S
+    assert machine.step(TimerFired(), machine.deadline) == []
+    assert machine.proposal.progress == ""
+    assert machine.deadline is None
