@@ -355,18 +355,21 @@ class Node:
     # ---- rounds ----------------------------------------------------------------------------------
 
     def _write_round(self, proposal: RoundProposal) -> None:
-        def write(store: CheckpointStore) -> None:
+        def write(store: CheckpointStore) -> int:
             line = 0 if self.world.bugs.forgets_line else proposal.line
             self.world.check_proposal(self, proposal)
             store.choose(proposal.round, proposal.checkpoint, highest=proposal.highest, line=line)
             replicas.check_void(self, store, proposal)
+            return store.committed.number
 
-        written = RoundWritten(proposal.round)
+        def written(committed: int) -> None:
+            self.posted.append(RoundWritten(proposal.round, committed))
+
         if self.world.bugs.early_accept:
-            self.posted.append(written)
+            written(0)
             self.stored(write, lambda _: None)
         else:
-            self.stored(write, lambda _: self.posted.append(written))
+            self.stored(write, written)
 
     def _begin_round(self, proposal: RoundProposal) -> None:
         self.world.check_round(self, proposal.round)

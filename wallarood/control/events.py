@@ -71,9 +71,10 @@ class HoldingsRead(msgspec.Struct, frozen=True):
 
 
 class RoundWritten(msgspec.Struct, frozen=True):
-    """The proposal of this round is durable here."""
+    """The proposal of this round is durable here; `committed` is what was known to be, by then."""
 
     round: int
+    committed: int = 0
 
 
 class SnapshotWritten(msgspec.Struct, frozen=True):

@@ -63,7 +63,7 @@ class Copies:
         if copied:
             self._forget_older(copied[-1])
         if isinstance(event, HolderHas):
-            passed += self._lacked()
+            passed += self._lacked(event)
         return [each for each in effects if not isinstance(each, Copied)], passed
 
     @property
@@ -71,13 +71,17 @@ class Copies:
         """Whether a round that is written here waits for the copy of what it starts from."""
         return any(isinstance(each, RoundWritten) for each in self._kept_back.values())
 
-    def _lacked(self) -> list[Event]:
-        """The round, if the holder lacks a start that has long been committed without a copy."""
+    def _lacked(self, there: HolderHas) -> list[Event]:
+        """The round, if the holder lacks a start that was committed without a copy.
+
+        So it is of one that is known committed; and of any if not even an older one is there.
+        """
         start = self._proposal.checkpoint if self._proposal is not None else None
-        if self._proposal is None or start is None or start.number > self._proposal.committed:
+        written = self._kept_back.get(start) if start is not None else None
+        if start is None or not isinstance(written, RoundWritten):
             return []
-        written = self._kept_back.get(start)
-        return [self._kept_back.pop(start)] if isinstance(written, RoundWritten) else []
+        without = start.number <= written.committed or (written.committed and not there.parts)
+        return [self._kept_back.pop(start)] if without else []
 
     def _forget_older(self, than: CheckpointId) -> None:
         """Only the newest part is sent: those that were written before it never will be."""

@@ -260,7 +260,6 @@ class RecoveryLeader:
             tuple(self._asked[name] for name in self._workers),
             line,
             all(each.restored for each in everything),
-            known.number,
         )
         self.phase, self._accepted_by = Phase.PROPOSED, set()
         self._ask_again_at = now + ASK_AGAIN_S

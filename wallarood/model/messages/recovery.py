@@ -58,7 +58,6 @@ class RoundProposal:
     newest addresses. `line` is one more than before if *checkpoint* is below one that was known
     committed, or may have been: what was published after it is made again, and sinks must tell one
     from the other. *afresh*: all have a restored directory, so what they are now is what counts.
-    `committed` is the highest checkpoint that any of them knew to be committed.
     """
 
     attempt: str
@@ -68,7 +67,6 @@ class RoundProposal:
     members: tuple[Member, ...]
     line: int
     afresh: bool = attrs.field(default=False, metadata=_OMITTED)
-    committed: int = attrs.field(default=0, metadata=_OMITTED)
 
 
 @attrs.frozen

@@ -155,7 +155,7 @@ async def read_holdings(worker: Worker, turn: Turn, *, attempt: str) -> None:
 async def write_round(worker: Worker, turn: Turn, *, proposal: RoundProposal) -> None:
     """Make the proposal of a round durable."""
 
-    def write(store: CheckpointStore) -> None:
+    def write(store: CheckpointStore) -> int:
         before = store.line
         store.choose(
             proposal.round, proposal.checkpoint, highest=proposal.highest, line=proposal.line
@@ -163,9 +163,10 @@ async def write_round(worker: Worker, turn: Turn, *, proposal: RoundProposal) ->
         # All have promised to heed nothing older, and had accepted nothing: it will never be.
         worker.store.changes_in(store).unstage()
         tell_line(proposal.line, proposal.checkpoint, before=before)
+        return store.committed.number
 
-    await stored(worker, turn, write)
-    worker.post(RoundWritten(proposal.round))
+    committed = await stored(worker, turn, write)
+    worker.post(RoundWritten(proposal.round, committed))
 
 
 def tell_line(line: int, checkpoint: CheckpointId, *, before: int) -> None:

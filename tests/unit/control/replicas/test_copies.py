@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import attrs
+import pytest
 from support.nodes import member, record
 
 from wallarood.control.effects import Effect
@@ -35,11 +36,10 @@ def known(change: Change | None = None) -> ClusterRecord:
     return attrs.evolve(record("alpha", *TRIO), change=change)
 
 
-def copies(of: ClusterRecord | None = None, *, replicas: int = 1, committed: int = 0) -> Copies:
+def copies(of: ClusterRecord | None = None, *, replicas: int = 1) -> Copies:
     owner = Replicator("alpha", TRIO, layout=1) if replicas else None
     made = Copies(of or known(), Holder("alpha", TRIO), owner)
-    members = tuple(map(member, TRIO))
-    made.proposed(RoundProposal("a", ROUND, START, 6, members, 0, committed=committed))
+    made.proposed(RoundProposal("a", ROUND, START, 6, tuple(map(member, TRIO)), 0))
     return made
 
 
@@ -66,21 +66,34 @@ def test_a_round_is_written_when_its_start_is_copied() -> None:
     assert lived(made, PartHeld(part(START))) == ([], [WRITTEN])
 
 
-def test_a_round_waits_for_no_copy_of_what_was_committed_without_one() -> None:
+OLDER = part(CheckpointId(2, 5))
+
+
+@pytest.mark.parametrize(
+    ("committed", "there"), [(START.number, (OLDER,)), (START.number, ()), (START.number - 1, ())]
+)
+def test_a_round_waits_for_no_copy_of_what_was_committed_without_one(
+    committed: int, there: tuple[PartName, ...]
+) -> None:
     """No copies were kept until now: all state is to be copied, while records flow."""
-    made = copies(committed=START.number)
-    assert lived(made, WRITTEN) == ([SeekHolder("beta", ROUND)], [])
+    made, written = copies(), RoundWritten(ROUND, committed)
+    assert lived(made, written) == ([SeekHolder("beta", ROUND)], [])
     assert made.keeps_round
-    assert lived(made, HolderHas(())) == ([SendPart(part(START))], [WRITTEN])
+    assert lived(made, HolderHas(there)) == ([SendPart(part(START))], [written])
     assert not made.keeps_round
-    assert lived(made, HolderHas(()), SNAPSHOT)[1] == []  # it is committed with its copy only
+    assert lived(made, HolderHas(there), SNAPSHOT)[1] == []  # it is committed with its copy only
     lived(made, PartHeld(part(START)))
     assert lived(made, PartHeld(part(CheckpointId(ROUND, 7)))) == ([], [SNAPSHOT])
 
 
-def test_a_round_waits_for_the_copy_of_what_may_not_be_committed() -> None:
-    made = copies(committed=START.number - 1)
-    assert lived(made, WRITTEN, HolderHas(())) == ([SendPart(part(START))], [])
+@pytest.mark.parametrize(("committed", "there"), [(START.number - 1, (OLDER,)), (0, ())])
+def test_a_round_waits_for_the_copy_of_what_may_not_be_committed(
+    committed: int, there: tuple[PartName, ...]
+) -> None:
+    made = copies()
+    lived(made, RoundWritten(ROUND, committed))
+    assert lived(made, HolderHas(there)) == ([SendPart(part(START))], [])
+    assert made.keeps_round
 
 
 def test_a_part_is_written_when_it_is_copied() -> None:

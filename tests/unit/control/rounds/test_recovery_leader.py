@@ -39,9 +39,8 @@ def choice_of(
 
 
 def test_a_round_stays_in_the_line_when_nothing_that_was_committed_is_void() -> None:
-    proposal = choice_of(((3, 4, 5), 3, 2), ((3, 4), 2, 2))
+    proposal = choice_of(((3, 4, 5), 3, 2), ((3, 4), 3, 2))
     assert (proposal.checkpoint.number, proposal.line) == (4, 2)
-    assert proposal.committed == 3
 
 
 def test_a_round_that_goes_back_below_what_was_committed_begins_another_line() -> None:
