@@ -20,6 +20,7 @@ app = w.application(
 """
 SPOOL_BYTES_MAX = 20_000_000
 RESIDENT_BYTES_MAX = 250 << 20
+SETTLED_S = 1.0
 
 
 def server_stopped(system: System, directory: Path, *, stopped_s: float) -> str:
@@ -35,12 +36,14 @@ def server_stopped(system: System, directory: Path, *, stopped_s: float) -> str:
         began = time.monotonic()
         wait_for("sources pause", lambda: "too much output waits" in phase_of(worker), wait_s=120)
         paused_s = time.monotonic() - began
-        read = records_of(worker)
+        settled = time.monotonic() + SETTLED_S
+        wait_for("what was being read is read", lambda: time.monotonic() >= settled)
+        read, until = records_of(worker), max(began + stopped_s, settled + SETTLED_S)
 
         def over() -> bool:
             nonlocal largest
             largest = max(largest, resident_bytes(worker))
-            return time.monotonic() >= began + stopped_s
+            return time.monotonic() >= until
 
         wait_for("it was stopped for long enough", over, wait_s=stopped_s + 1)
         assert records_of(worker) == read, "it reads though too much waits"
