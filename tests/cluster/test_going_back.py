@@ -31,7 +31,7 @@ def bring_in_second(cluster: Upgraded) -> None:
 def test_what_the_newer_version_made_is_made_again_by_the_one_before(
     cluster: Upgraded, tmp_path: Path
 ) -> None:
-    assert "there is no version to go back to" in cluster.ctl("upgrade", "--back").stderr
+    cluster.refuses("there is no version to go back to", "upgrade", "--back")
     bring_in_second(cluster)
     plan = json.loads(cluster.orders("upgrade", "--back", "--dry-run", "--json"))
     assert plan["restart"] == list(WORKERS)
@@ -90,7 +90,7 @@ def test_without_the_last_checkpoint_of_the_version_before_there_is_no_way_back(
 ) -> None:
     bring_in_second(cluster)
     cluster.orders("checkpoint", "--drop", "before-upgrade")
-    assert "there is no way back" in cluster.ctl("upgrade", "--back").stderr
+    cluster.refuses("there is no way back", "upgrade", "--back")
     name = WORKERS[1]
     cluster.restart(FIRST, name)
     assert cluster.workers[name].wait() == 76

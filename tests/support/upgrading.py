@@ -13,6 +13,9 @@ from support.harness import NAMES, Hosts, WorkerProcess, hosts_in, wait_for
 
 WORKERS = NAMES[:3]
 SETTLED_S = 60.0
+WAITED_FOR = ("checkpoint", "shutdown", "upgrade")
+WAITED_S = 300.0
+"""How long such an order is waited for, as a slow machine may take; what fails shows sooner."""
 
 Told = tuple[int, ...]
 """How many lines each life of a worker had in its journal at a moment."""
@@ -75,10 +78,25 @@ class Upgraded:
         return self.workers[at].ctl(*arguments)
 
     def orders(self, *arguments: str, at: str = WORKERS[0]) -> str:
-        """The same, which must succeed; returns what it says."""
-        done = self.ctl(*arguments, at=at)
-        assert done.returncode == 0, f"{arguments}: {done.stderr}\n{self.said}"
-        return done.stdout
+        """The same, which must succeed; returns what it says.
+
+        Where a connection is lost for a moment it is refused, and tried again.
+        """
+        done: list[Done] = []
+        if arguments[0] in WAITED_FOR:
+            arguments = (*arguments, "--timeout", f"{WAITED_S:g}")
+
+        def is_taken() -> bool:
+            done.append(self.ctl(*arguments, at=at))
+            return "all workers must be connected" not in done[-1].stderr
+
+        self.wait(f"{arguments} is taken", is_taken)
+        assert done[-1].returncode == 0, f"{arguments}: {done[-1].stderr}\n{self.said}"
+        return done[-1].stdout
+
+    def refuses(self, text: str, *arguments: str, at: str = WORKERS[0]) -> None:
+        """Wait until an order is refused with *text*: it is so while all are connected."""
+        self.wait(f"{text!r} is said", lambda: text in self.ctl(*arguments, at=at).stderr)
 
     @property
     def told(self) -> Told:
