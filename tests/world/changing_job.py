@@ -51,6 +51,18 @@ def replan(previous: Topology, workers: tuple[str, ...], /, *, epoch: int) -> To
     return _topology(epoch, workers, assign(SLOTS, workers, owners), partitions)
 
 
+def turned(previous: Topology) -> Topology:
+    """The next epoch's, in which each worker has what the one before it had."""
+    workers, before = previous.workers, previous.stages[COUNT]
+    after = {name: workers[(place + 1) % len(workers)] for place, name in enumerate(workers)}
+    owners = tuple(after[before.workers[owner]] for owner in before.partition_owners)
+    partitions = tuple(
+        attrs.evolve(each, worker=after[each.worker])
+        for each in previous.stages[READ].source_partitions
+    )
+    return _topology(previous.epoch + 1, workers, owners, partitions)
+
+
 def _topology(
     epoch: int,
     workers: tuple[str, ...],
@@ -110,7 +122,7 @@ def state_part(counts: dict[str, int]) -> StatePart:
 
 def evicted_in(change: Change) -> set[str]:
     """Those whose parts are to be had from copies only."""
-    return {gone.name for gone in change.gone if gone.why is Why.EVICTED}
+    return {gone.name for gone in change.gone if gone.why is not Why.LEFT}
 
 
 @attrs.define(eq=False)

@@ -14,7 +14,7 @@ from wallarood.control.node import ClusterNode
 from wallarood.control.worker_state import WorkerState
 from wallarood.model.change import Change, PartName, Vote
 from wallarood.model.checkpoint import CheckpointPart
-from wallarood.model.cluster_record import ClusterRecord
+from wallarood.model.cluster_record import ClusterRecord, Layout
 from wallarood.model.ids import Ballot
 from wallarood.model.messages import RoundProposal
 from wallarood.model.staging import StagedChain, StagedChange, StagedPart
@@ -24,6 +24,7 @@ from wallarood.storage.checkpoint_rows import put_marks
 from wallarood.storage.checkpoints import CheckpointStore
 
 from .changing_job import ChangingJob
+from .changing_parts import can_read, is_over, part_of, present_in, publish_left
 from .disk import Disk
 from .errors import ViolationError
 from .job import SimJob
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from .changing import ChangingWorld
 
 CHANGE_WAIT_S = 6.0
+HEARTBEAT_S, BRIEF_HEARTBEAT_S = 0.5, 0.65
 TRY_AGAIN_S = 0.5
 
 
@@ -48,6 +50,8 @@ class ChangingDisk(Disk):
     """The round in which the last vote was written, and the replicas that were here by then."""
     changes: dict[Change, tuple[ClusterRecord, CheckpointPart]] = attrs.field(factory=dict)
     """What is staged of each."""
+    layouts: dict[Change, Layout] = attrs.field(factory=dict)
+    """Who has which part of what each goes on from."""
     former: list[dict[int, Any]] = attrs.field(factory=list)
     """What the receiver has of the writers of former seats."""
 
@@ -69,7 +73,8 @@ class ChangingDisk(Disk):
         number = rows.begin()
         for state in part.states:
             rows.add(number, state.computation, state.chunks, after=0)
-        rows.finish(_staged_part(number, staged, part))
+        before = self.layouts[record.change]
+        rows.finish(_staged_part(number, staged, part, before))
         self.record, self.vote, self.changes = rows.adopt(record), None, {}
         for table, row in above:
             into = f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * len(row))})"
@@ -84,18 +89,28 @@ class ChangingDisk(Disk):
         with store.transaction() as cursor:
             put_marks(cursor, msgspec.structs.replace(store.marks, former=()))
 
+    def destroy(self) -> None:
+        """The disk is another one, and empty: the receiver has what it has.
+
+        What was prepared for it is there again when the part of which it is is there again.
+        """
+        self.forget()
+        self.copies, self.starts, self.nevers, self.lost = self.copies + 1, 0, set(), frozenset()
+        self.vote, self.voted, self.changes = None, None, {}
+
     def set_aside(self) -> None:
         """The state of a seat that is in the cluster no more is archived."""
-        self.former.append(dict(self.visible))
+        self.former.append(self.visible)
         self.forget()
         self.vote, self.changes, self.staged, self.torn = None, {}, {}, set()
         self.restored, self.voted = "", None
         self.visible, self.received, self.line_of = {}, {}, {}
 
 
-def _staged_part(number: int, record: ClusterRecord, part: CheckpointPart) -> StagedChange:
+def _staged_part(
+    number: int, record: ClusterRecord, part: CheckpointPart, before: Layout
+) -> StagedChange:
     """What is staged, as it stands in the database."""
-    assert record.before is not None
     sources = tuple((s.source, s.partition, s.position, s.ended) for s in part.sources)
     sinks = tuple((s.step, s.state, s.unpublished) for s in part.sinks)
     chains = tuple(
@@ -103,7 +118,6 @@ def _staged_part(number: int, record: ClusterRecord, part: CheckpointPart) -> St
         for s in part.states
     )
     staged = StagedPart(number, part.checkpoint, sources, sinks, chains)
-    before = record.before
     return StagedChange(Ballot(1, ""), record, before.topology, before.members, staged)
 
 
@@ -121,7 +135,10 @@ def _rows_above(
 
 
 class ChangingNode(Node):
-    """A worker; *wanted* is whether it is started at all, *gone* whether it has ended for good."""
+    """A worker; *wanted* is whether it is started at all, *gone* whether it has ended for good.
+
+    *replaces* is whether it is started to take the place of a member, on an empty disk.
+    """
 
     world: "ChangingWorld"
     disk: ChangingDisk
@@ -129,7 +146,7 @@ class ChangingNode(Node):
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
         self.disk = ChangingDisk()
-        self.wanted = self.gone = False
+        self.wanted = self.gone = self.replaces = False
         self.contact = ""
         self.new_seat()
 
@@ -141,7 +158,7 @@ class ChangingNode(Node):
     @property
     def joins(self) -> bool:
         """Whether it is started to join a cluster that runs."""
-        return self.disk.record is None and self.world.is_spare(self.name)
+        return self.disk.record is None and (self.replaces or self.world.is_spare(self.name))
 
     def start(self) -> None:
         """A process begins, if it is wanted."""
@@ -152,6 +169,7 @@ class ChangingNode(Node):
         """What a process decides with."""
         timing = attrs.evolve(
             SETTINGS.timing,
+            heartbeat_s=BRIEF_HEARTBEAT_S if self.world.span.is_brief else HEARTBEAT_S,
             change_wait_s=CHANGE_WAIT_S,
             seek_s=3.0,
             evict_after_s=self.world.evict_after_s,
@@ -172,6 +190,9 @@ class ChangingNode(Node):
         """The job of a round in the epoch that this worker is in."""
         assert self.store is not None
         assert self.disk.record is not None
+        change = self.disk.record.change
+        if change is not None and mine.proposal.checkpoint == change.basis:
+            publish_left(self.world, self.name, self.disk)
         return ChangingJob(
             self.disk.record.topology,
             self.world.records,
@@ -183,6 +204,11 @@ class ChangingNode(Node):
             parts=self.world.bugs.parts,
             reports=self.reports(mine),
         )
+
+    def _write(self, mine: SimRound, part: CheckpointPart) -> None:
+        if self.world.journals is not None:
+            self.world.journals.taken(self, part.checkpoint.round, part.checkpoint.number)
+        super()._write(mine, part)
 
     def _begin_round(self, proposal: RoundProposal) -> None:
         assert self.disk.record is not None
@@ -217,6 +243,7 @@ class ChangingNode(Node):
             case change.AdoptChange(record):
                 self.world.check_adopts(self, record)
                 self.disk.adopt(record, keeps_above=self.world.keeps_above)
+                self._go_on_with_journal(record)
                 if self.world.early_pruned:
                     self.disk.prune()
             case change.SetAside(reason, exit_code):
@@ -236,6 +263,13 @@ class ChangingNode(Node):
                 self.disk.restored = why
             case change.TellOperator(name, taken, text):
                 self.world.say(f"{self.name}: request {name}: {'taken' if taken else 'no'}: {text}")
+
+    def _go_on_with_journal(self, record: ClusterRecord) -> None:
+        if self.world.journals is None or record.change is None:
+            return
+        for gone in record.change.gone:
+            if gone.name == self.name:
+                self.world.journals.replace(self.name, gone.seat, self.disk.seat)
 
     def _write_vote(self, vote: Vote) -> None:
         def write(store: CheckpointStore) -> None:
@@ -276,8 +310,8 @@ class ChangingNode(Node):
             return
         assert staged is not None
         again = self.stopped_until > world.now or not all(
-            world.can_read(self.name, name)
-            for name in world.present_in(effect.previous.workers, staged)
+            can_read(world, self.name, name)
+            for name in present_in(world, effect.previous.workers, staged)
         )
         fails = world.disk_fails(self.name)
         if self.world.early_staged:
@@ -290,14 +324,15 @@ class ChangingNode(Node):
                 self._post(StagingFailed(effect.ballot, "no space left"))
                 return
             try:
-                part = world.part_of(self.name, staged, effect.previous)
+                part = part_of(world, self.name, staged, effect.previous)
             except ViolationError:
-                if not world.is_over(staged):
+                if not is_over(world, staged):
                     raise
                 why = "its basis is there no more"
                 self._post(StagingFailed(effect.ballot, why))
                 return
             self.disk.changes[staged] = (effect.record, part)
+            self.disk.layouts[staged] = Layout(effect.previous, effect.old_members)
         self._post(ChangeStaged(effect.ballot))
 
     def _post(self, event: AheadCopied | ChangeStaged | StagingFailed) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from wallarood.control.change.events import ChangeWanted
 from wallarood.control.change.proposing.changer_phases import Phase
+from wallarood.control.replicas.ring import holder_of
 from wallarood.model.change import Change, ChangeKind, Vote
 from wallarood.model.messages import ChangeRequest
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 ASK_AGAIN_S = 2.5
 TRIES = 48
+STRIKES = ("restores", "certifies", "lags", "replaces")
+"""What of it a life may have."""
 
 
 def is_enough(
@@ -51,8 +54,10 @@ class Strikes:
         restores: bool,
         certifies: bool,
         lags: bool,
+        replaces: bool,
     ) -> None:
-        self.world, self.chance, self.restores = world, chance, restores
+        self.world, self.chance = world, chance
+        self.restores, self.replaces = restores, replaces
         self.proposers = chance.choice([0.0, 0.5, 1.0])
         """How often who proposes dies when others have decided, and has not accepted itself."""
         self._certifies = self.is_wrong = certifies
@@ -66,10 +71,11 @@ class Strikes:
 
     def begin(self) -> None:
         """Let it come, at some time."""
+        within_s = self.world.span.within_s
         if self.world.loses:
-            self.world.later(3 + self.world.chance.random() * 25, self.lose)
+            self.world.later(3 + self.world.chance.random() * within_s * 5 / 6, self.lose)
         if self.restores:
-            self.world.later(3 + self.chance.random() * 20, self.restore)
+            self.world.later(3 + self.chance.random() * within_s * 2 / 3, self.restore)
 
     def accepts(self, name: str, vote: Vote) -> None:
         """A worker is about to write that it accepts: who proposes may be the last to do so."""
@@ -101,10 +107,10 @@ class Strikes:
         bound = any(world.is_bound(name) for name in world.nodes)
         told = max(world.decided, default=1) == world.epoch
         begun = world.decided[world.epoch].basis.number if world.epoch > 1 else 0
-        enough = len(world.members) > (1 if self.certifies else 2)
+        enough = len(world.members) > (1 if self.certifies or self.replaces else 2)
         ready = enough and world.truth > begun and idle and not bound and told
         if not ready or not world.lasts:
-            if world.faulty:
+            if world.faulty or world.waits:
                 world.later(0.3, self.lose)
             return
         lagging = [name for name in world.members if self.lags(name)]
@@ -113,9 +119,14 @@ class Strikes:
             world.later(0.02, self.lose)
             return
         name = world.chance.choice(lagging or world.members)
-        if self.certifies and self.is_wrong:
+        if self.replaces:
+            self.burn_and_replace(name)
+        elif self.certifies and self.is_wrong:
             world.say(f"{name} is certified dead, and lives")
             world.lost.add(name)
+            if self.chance.random() < 0.5:  # what is copied just then is tried again later
+                until = world.now + self.chance.random() * 3
+                world.disk_full_until[holder_of(name, world.members)] = until
             world.evict(name, world.epoch, TRIES)
         else:
             world.burn(name, "are lost")
@@ -139,8 +150,42 @@ class Strikes:
                 f"r{world.requests}", ChangeKind.EVICT, (name,), certified=self.certifies
             )
             world.say(f"{node.name} is asked to evict {name}")
+            if self.certifies:
+                world.certify(name)
             node.give(ChangeWanted(request))
         world.later(ASK_AGAIN_S, lambda: world.evict(name, epoch, tries - 1))
+
+    # ---- another disk ----------------------------------------------------------------------------
+
+    def burn_and_replace(self, name: str) -> None:
+        """A disk burns, and its worker is started on an empty one to be what it was."""
+        world, node = self.world, self.world.changing_node(name)
+        world.say(f"the disk of {name} is lost, and it is to be replaced")
+        node.die()
+        node.disk.destroy()
+        node.new_seat()
+        node.replaces = True
+        self.replace(name, TRIES)
+        world.later(self.chance.random() * 3, node.start)
+
+    def replace(self, name: str, tries: int) -> None:
+        """Say, at any other, that it is to be replaced, until it is."""
+        world, node = self.world, self.world.changing_node(name)
+        others = [world.nodes[other] for other in world.members if other != name]
+        if node.disk.record is not None or name not in world.members or not tries or not others:
+            return
+        asked = self.chance.choice(others)
+        if asked.alive:
+            world.requests += 1
+            few = len(world.members) < 3  # no majority is left
+            request = ChangeRequest(
+                f"r{world.requests}", ChangeKind.REPLACE, (name,), certified=few
+            )
+            world.say(f"{asked.name} is asked to replace {name}")
+            if few:
+                world.certify(name)
+            asked.give(ChangeWanted(request))
+        world.later(ASK_AGAIN_S, lambda: self.replace(name, tries - 1))
 
     # ---- copies ----------------------------------------------------------------------------------
 

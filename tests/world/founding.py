@@ -60,8 +60,9 @@ class Founders:
         found = node.disk.record
         by_flag = self.how.role_by_flag
         started_as = role_in(found) if by_flag and found is not None else flag
+        version = self.version_of(node)
         decision = decide(
-            found, self.how.wanted, worker=node.name, fingerprint=FINGERPRINT, role=started_as
+            found, self.how.wanted, worker=node.name, fingerprint=version, role=started_as
         )
         record: ClusterRecord | None = None
         match decision:
@@ -83,6 +84,10 @@ class Founders:
                 node.disk.forget()
                 record = None
         return flag if record is None or by_flag else role_in(record), record
+
+    def version_of(self, node: "Node") -> tuple[str, ...]:  # noqa: ARG002 - there is one here
+        """The application that a worker goes on with."""
+        return FINGERPRINT
 
     def _objects(self, node: "Node", error: Exception) -> None:
         self.world.say(f"{node.name} objects: {error}")

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 
+from .brief import live_briefly
 from .changing import live
 from .founding import Founding
 from .healing import heal
@@ -58,6 +59,16 @@ def change(seed: int) -> None:
     live(seed, NAMES[: (3, 2, 1, 4)[seed % 4]])
 
 
+def brief(seed: int) -> None:
+    """Short lives of changes, of all kinds: few records, and what goes wrong goes wrong at once."""
+    live_briefly(seed)
+
+
+def replaced(seed: int) -> None:
+    """As change, and a disk burns whose worker comes back on an empty one as what it was."""
+    live(seed, NAMES[: (3, 5, 2, 4)[seed % 4]], loses=True, replaces=True)
+
+
 def missed(seed: int) -> None:
     """A worker is parted from the others as a checkpoint begins, and never hears of it."""
     simulate(seed, workers=NAMES[: (3, 3, 2, 5)[seed % 4]], missed=True)
@@ -91,6 +102,8 @@ KINDS: dict[str, Callable[[int], None]] = {
     "ending": ending,
     "replicas": replicas,
     "change": change,
+    "brief": brief,
+    "replaced": replaced,
     "missed": missed,
     "lost": lost,
     "healing": healing,

@@ -93,6 +93,8 @@ class Call:
     call: Callable[[CheckpointStore], Any]
     done: Callable[[Any], None]
     failed: Callable[[], None]
+    begun: Callable[[CheckpointStore], None] | None = None
+    """What is done when its turn has come, before it takes its time."""
 
 
 @attrs.define(eq=False, slots=False)
@@ -452,11 +454,15 @@ class Node:
         def failed() -> None:
             report(SnapshotFailed(number, "no space left"))
 
+        def begun(store: CheckpointStore) -> None:
+            if number >= mine.oldest_part and self.running is mine and self.copies_out is not None:
+                self.copies_out.capture(store, part)
+
         if self.world.bugs.early_ack:
             written(0)
-            self._submit(Call(write, lambda _: None, failed))
+            self._submit(Call(write, lambda _: None, failed, begun))
         else:
-            call = Call(write, written, failed)
+            call = Call(write, written, failed, begun)
             self._submit_unordered(call) if self.world.bugs.unordered else self._submit(call)
 
     def _publish(self, number: int) -> None:
@@ -527,7 +533,9 @@ class Node:
     def _next_call(self) -> None:
         if self.call_in_progress is not None or not self.calls:
             return
-        self.call_in_progress = self.calls.popleft()
+        call = self.call_in_progress = self.calls.popleft()
+        if call.begun is not None and self.store is not None:
+            call.begun(self.store)
         life = self.life
         self.world.later(self.world.disk_time(self.name), lambda: self._called(life))
 

@@ -40,11 +40,11 @@ class Pipes:
 
     def move(self) -> None:
         """Frames and grants go some way on every data connection; missing ones are made."""
-        jobs = {name: self._job(name) for name in self.world.workers}
-        for pair in itertools.permutations(self.world.workers, 2):
-            pipe = self._pipes.get(pair) or self._connect(pair, jobs[pair[0]], jobs[pair[1]])
-            if pipe is None:
-                continue
+        jobs = {name: job for name in self.world.workers if (job := self._job(name)) is not None}
+        for pair in itertools.permutations(jobs, 2):
+            if pair not in self._pipes:
+                self._connect(pair, jobs[pair[0]], jobs[pair[1]])
+        for pair, pipe in list(self._pipes.items()):
             if self.world.are_parted(*pair) or (
                 self.world.faulty and self.world.rng.random() < self.world.loss / 10
             ):
@@ -63,38 +63,39 @@ class Pipes:
             return None
         return node.running.job
 
-    def _connect(self, pair: tuple[str, str], source: Any, target: Any) -> Pipe | None:
-        apart = self.world.are_parted(*pair) or self.world.rng.random() < 0.5
-        if apart or source is None or target is None or source.round != target.round:
-            return None
-        if pair[1] not in source.senders:
-            return None
+    def _connect(self, pair: tuple[str, str], source: Any, target: Any) -> None:
+        if source.round != target.round or pair[1] not in source.senders:
+            return
+        if self.world.are_parted(*pair) or self.world.rng.random() < 0.5:
+            return
         sender, receiver = source.senders[pair[1]], target.receivers[pair[0]]
         pipe = Pipe(source.round, (self.world.nodes[pair[0]].life, self.world.nodes[pair[1]].life))
         sender.resume(receiver.received)
         receiver.reconnected()
         pipe.back = list(receiver.grants().items())
         self._pipes[pair] = pipe
-        return pipe
 
     def _move(self, pair: tuple[str, str], pipe: Pipe) -> None:
         source, target = self._job(pair[0], pipe.lives[0]), self._job(pair[1], pipe.lives[1])
         if source is not None and source.round == pipe.round:
             sender = source.senders[pair[1]]
-            while self.world.rng.random() < 0.8 and (frame := sender.next_unsent()) is not None:
+            chance = self.world.rng.random
+            while chance() < 0.8 and (frame := sender.next_unsent()) is not None:
                 pipe.there.append(frame)
-            some = self.world.rng.randrange(len(pipe.back) + 1)
-            for grant in pipe.back[:some]:
-                sender.granted(*grant)
-            del pipe.back[:some]
+            if pipe.back:
+                some = int(chance() * (len(pipe.back) + 1))
+                for grant in pipe.back[:some]:
+                    sender.granted(*grant)
+                del pipe.back[:some]
         if target is not None:
             if target.round != pipe.round and not self.world.bugs.any_round:
                 del self._pipes[pair]
                 return
-            some = self.world.rng.randrange(len(pipe.there) + 1)
-            for frame in pipe.there[:some]:
-                target.arrived(pair[0], frame)
-            del pipe.there[:some]
+            if pipe.there:
+                some = int(self.world.rng.random() * (len(pipe.there) + 1))
+                for frame in pipe.there[:some]:
+                    target.arrived(pair[0], frame)
+                del pipe.there[:some]
             receiver = target.receivers[pair[0]]
             if receiver.due:
                 pipe.back += receiver.grants().items()

@@ -12,6 +12,7 @@ from wallarood.control.change.proposing.proposal import Proposal
 from wallarood.control.change.view import View
 from wallarood.control.effects import Effect
 from wallarood.control.machine import Table
+from wallarood.control.replicas.holder import Holder
 from wallarood.control.rounds.recovery_member import Phase as Member
 from wallarood.control.rounds.recovery_member import RecoveryMember
 from wallarood.control.settings import MachineClasses as Classes
@@ -19,6 +20,7 @@ from wallarood.model.change import Change
 from wallarood.model.ids import NO_BALLOT, Ballot, WorkerName
 from wallarood.model.messages import Collect, Holdings
 
+from .brief import RARELY
 from .bugs import Bugs
 
 
@@ -106,6 +108,25 @@ class Gone(Changer):
         return [*effects, *(obey(view.me, view.record, change) if change and leaves else [])]
 
 
+class SameLine(Changer):
+    """Goes back to the version before in the line that there is."""
+
+    def _stage(self, now: float) -> list[Effect]:
+        effects, proposal = super()._stage(now), self.proposal
+        change = proposal.change
+        if change is None or proposal.plan is None or not proposal.plan.goes_back:
+            return effects
+        proposal.change = attrs.evolve(change, line=change.line - 1)
+        return proposal.ask()
+
+
+class StaysConnected(Holder):
+    """Keeps the connection of its owner when it was asked what it holds."""
+
+    def _rest(self) -> list[Effect]:
+        return []
+
+
 FIVE = ("alpha", "beta", "gamma", "delta", "epsilon")
 THREE = FIVE[:3]
 PLANTED_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
@@ -137,6 +158,29 @@ PLANTED_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
         {"early_pruned": True, "loses": True, "workers": FIVE},
         "not done after",
     ),
+    "an heir publishes under its own writer": (
+        {"heirs_own": True, "loses": True, "workers": THREE},
+        "has two contents for part",
+    ),
+    "a journal is acknowledged before its copy is there": (
+        {"told_early": True, "loses": True, "workers": THREE, "span": RARELY},
+        "were acknowledged, and",
+    ),
+    "a replica is said to be held before the journal is copied": (
+        {"part_first": True, "loses": True, "workers": THREE, "span": RARELY},
+        "entries of its journal, and",
+    ),
+    "a journal is acknowledged after a promise": (
+        {
+            "bugs": Bugs(classes=Classes(holder=StaysConnected)),
+            "loses": True,
+            "journals": True,
+            "workers": THREE,
+            "certifies": True,
+            "span": RARELY,
+        },
+        "were acknowledged, and",
+    ),
     "a part is said to be staged before it is durable": (
         {"early_staged": True},
         "lacks its part",
@@ -157,6 +201,15 @@ PLANTED_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "a restored seat votes": (
         {"votes_restored": True, "restores": True, "workers": THREE},
         "votes, and its directory is a copy",
+    ),
+    "the version before goes on in the same line": (
+        {
+            "bugs": Bugs(classes=Classes(changer=SameLine)),
+            "upgrades": True,
+            "returns": True,
+            "span": RARELY,
+        },
+        "goes back in line",
     ),
     "the first round of an epoch looks above its basis": (
         {"keeps_above": True, "lags": True, "loses": True, "workers": THREE},

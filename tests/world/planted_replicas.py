@@ -29,6 +29,10 @@ PLANTED_REPLICAS = {
         Bugs(early_held=True),
         "is published, and a part of it is on one disk only",
     ),
+    "a copy is taken for the part that is not written yet": (
+        Bugs(early_ack=True),
+        "publishes .*, which is not committed",
+    ),
     "replicas are not voided": (
         Bugs(opened=never_void),
         "keeps the replica .* above",

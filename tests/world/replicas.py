@@ -12,17 +12,20 @@ from wallarood.control.replicas.events import (
     HolderLost,
     OwnerCame,
     OwnerLost,
+    PartCaptured,
     PartHeld,
     ReplicaLacking,
     ReplicaWritten,
 )
 from wallarood.control.replicas.ring import holder_of
 from wallarood.model.change import PartName
+from wallarood.model.checkpoint import CheckpointPart
 from wallarood.model.errors import DamagedStateError
 from wallarood.model.messages import RoundProposal
 from wallarood.model.messages.replicas import ChunkGroup, Has, PartWanted
+from wallarood.runtime.peers.captured import Captured
 from wallarood.storage.checkpoints import CheckpointStore
-from wallarood.storage.part_reader import own_part
+from wallarood.storage.part_reader import captured_part, own_part
 
 from .errors import ViolationError
 
@@ -45,7 +48,11 @@ class CopyLink:
     wanted: bool = True
     there: set[ChunkGroup] = attrs.field(factory=set)
     coming: tuple[ChunkGroup, ...] = ()
+    captured: Captured | None = None
+    """The last part that is about to be written here: it need not be read to be sent."""
     arrives_at: list[float] = attrs.field(factory=lambda: [0.0, 0.0])
+    compared: bool = False
+    """Whether the holder has what the journal had when they connected."""
 
     @property
     def world(self) -> "World":
@@ -60,6 +67,7 @@ class CopyLink:
         if not self.holder.alive or parted or not self.holder.formed:
             self.world.later(AGAIN_S, self.dial)
             return
+        self.compared = False
         self.open, self.lives[1] = True, self.holder.life
         self.holder.copies_in[self.owner.name] = self
         self.to_holder(OwnerCame(self.owner.name, self.round))
@@ -90,19 +98,27 @@ class CopyLink:
     def _travels(self, to: int, event: Event) -> None:
         node = (self.owner, self.holder)[to]
         slow = self.world.faulty and self.world.rng.random() < 0.05
-        at = self.world.now + self.world.rng.random() * (1.5 if slow else 0.03)
-        at = self.arrives_at[to] = max(at, self.arrives_at[to])
-        life = self.lives[to]
+        delay = self.world.rng.random() * (1.5 if slow else 0.03)
+        self.travels(to, lambda: self._arrive(node, event), delay)
+
+    def travels(self, to: int, arrive: Callable[[], None], delay: float) -> None:
+        """Something is sent to the owner (0) or the holder (1), and comes after what is ahead."""
+        node, life = (self.owner, self.holder)[to], self.lives[to]
+        at = self.arrives_at[to] = max(self.world.now + delay, self.arrives_at[to])
 
         def arrives() -> None:
             if self.open and node.alive and node.life == life:
-                self._arrive(node, event)
+                arrive()
 
         self.world.later(at - self.world.now, arrives)
 
     def _arrive(self, node: "Node", event: Event) -> None:
         if isinstance(event, PartHeld):
             self.there |= set(self.coming)
+            if self.captured is not None and self.captured.head.part == event.part:
+                self.captured = None
+        if isinstance(event, HolderHas) and self.world.journals is not None:
+            self.world.journals.send(self, compares=True)
         node.give(event)
 
     def to_holder(self, event: Event) -> None:
@@ -118,21 +134,38 @@ class CopyLink:
         self.there, self.coming = set(has.groups), ()
         self.to_owner(HolderHas(has.parts))
 
+    def capture(self, store: CheckpointStore, part: CheckpointPart) -> None:
+        """A part is about to be written: it can be sent by now."""
+        record, life = self.owner.disk.record, self.owner.life
+        assert record is not None
+        part = self.world.bugs.part(store, part)
+        captured = Captured(*captured_part(store, part, record.topology.epoch))
+
+        def post() -> None:
+            if self.owner.life == life and self.owner.copies_out is self:
+                self.captured = captured
+                self.owner.give(PartCaptured(part.checkpoint))
+
+        self.world.later(self.world.rng.random() * 0.01, post)
+
     def send(self, part: PartName) -> None:
         """The owner sends what the holder lacks of a part, and it is written there."""
         assert self.owner.store is not None
         try:
-            head, chunks = own_part(self.owner.store, PartWanted(part), self.there)
+            found = self.captured.without(part, self.there) if self.captured is not None else None
+            head, chunks = found or own_part(self.owner.store, PartWanted(part), self.there)
             sent = [chunk for some in chunks for chunk in some]
         except DamagedStateError:  # it was void by then
             self.cut()
             return
-        self.coming = head.groups
+        self.coming, owner = head.groups, self.owner
 
         def write(store: CheckpointStore) -> bool | None:
             copies = self.holder.decides.machines.copies
             if store.round != self.round or copies is None or not copies.holder.takes(self.round):
                 return None
+            if (part.round, part.number) not in {(h.round, h.number) for h in owner.disk.held}:
+                self.world.say(f"{self.holder.name} has {part} before {owner.name} has")
             return store.replicas.write(part, head.manifest, sent)
 
         def written(whole: bool | None) -> None:
@@ -143,7 +176,7 @@ class CopyLink:
                 self.holder.posted.append(ReplicaWritten(part) if whole else lacking)
 
         def arrives() -> None:
-            if not self.open or self.holder.life != self.lives[1] or self.holder.store is None:
+            if self.holder.store is None:
                 return
             if self.world.bugs.early_held:
                 self.holder.give(ReplicaWritten(part))
@@ -152,7 +185,7 @@ class CopyLink:
             else:
                 self.holder.stored(write, written)
 
-        self.world.later(self.world.rng.random() * 0.2, arrives)
+        self.travels(1, arrives, self.world.rng.random() * 0.2)
 
 
 def perform(node: "Node", effect: do.OfReplicas) -> None:

@@ -19,9 +19,9 @@ class RestoredWorld(ChangingWorld):
     """A world of *workers* of which one forgets its vote."""
 
     def __init__(self, seed: int, workers: tuple[str, ...], **options: Any) -> None:
-        super().__init__(seed, workers, records=60, **options)
+        super().__init__(seed, workers, **{"records": 60, **options})
         self.trouble = 0.0
-        self.steps_left = self.chance.randrange(1, 40)
+        self.steps_left = self.chance.randrange(1, 12 if self.span.is_brief else 40)
         """After so many steps of changes it happens."""
         self.forgetful = ""
 
@@ -29,7 +29,8 @@ class RestoredWorld(ChangingWorld):
         """A step of a change has been said."""
         self.steps_left -= 1
         ready = self.steps_left <= 0 and not self.forgetful and len(self.members) > 2
-        if ready and name in self.members and self.faulty and not isinstance(message, Accept):
+        there = name in self.members and (self.faulty or self.waits)
+        if ready and there and not isinstance(message, Accept):
             self.forgetful = name
             self.later(0.0, self.put_back)
 

@@ -32,6 +32,7 @@ from .disk import Record
 from .ending import LastToEnd
 from .errors import ViolationError
 from .founding import FINGERPRINT, Founders, Founding
+from .journals import Journals
 from .missed import Missed
 from .node import STOP_S, Node
 from .pipes import Pipes
@@ -39,6 +40,8 @@ from .put_back import PuttingBack
 
 FAULTS_END_S = 25.0
 WORLD_ENDS_S = 250.0
+MISHAPS = 18
+DIALS = 0.2  # how likely a worker dials those that it lacks, at each step of time
 FOUNDING_FAULTS_END_S = 15.0
 FOUNDING_ENDS_S = 150.0
 TICK_S = 0.05
@@ -84,14 +87,14 @@ class World:
         missed: bool = False,
     ) -> None:
         self.replicas = replicas
+        self.journals: Journals | None = None
         self.rng = random.Random(seed)
         self.workers = workers
         self.bugs = bugs or Bugs()
         self.now = 0.0
         self.log: list[str] = []
         self.agenda: list[tuple[float, int, Callable[[], None]]] = []
-        self.order, self.numbers = itertools.count(), itertools.count()
-        self.wires: list[Wire] = []
+        self.order, self.numbers, self.wires = itertools.count(), itertools.count(), list[Wire]()
         self.pipes = Pipes(self)
         self.parted: set[str] = set()
         self.disk_full_until = dict.fromkeys(workers, 0.0)
@@ -123,7 +126,8 @@ class World:
         self.missed = Missed(self, random.Random(f"{seed} missed"), missed)
         self.founders = Founders(self, founding or Founding(), workers[0])
         self.wild = founding is not None
-        self.faults_end_s, self.ends_s = FAULTS_END_S, WORLD_ENDS_S
+        self.tick_s = TICK_S * (3 if self.wild else 1)
+        self.faults_end_s, self.ends_s, self.mishaps = FAULTS_END_S, WORLD_ENDS_S, MISHAPS
         if self.wild:
             self.faults_end_s, self.ends_s = FOUNDING_FAULTS_END_S, FOUNDING_ENDS_S
             self.loss = self.rng.choice([0.0, 0.02, 0.2])
@@ -169,7 +173,7 @@ class World:
         """Run until all is done or time is up. Raises ViolationError."""
         for node in self.nodes.values():
             self.later(self.rng.random() * 2, node.start)
-        mishaps, most = (self.rough_mishap, 6) if self.wild else (self.mishap, 18)
+        mishaps, most = (self.rough_mishap, 6) if self.wild else (self.mishap, self.mishaps)
         for _ in range(self.rng.randrange(most)):
             self.later(self.rng.random() * self.faults_end_s, mishaps)
         self.putting_back.begin()
@@ -187,11 +191,12 @@ class World:
                 self.dial_all(node)
                 if node.running is not None and node.running.job is not None:
                     self.work(node)
+                    if self.journals is not None:
+                        self.journals.write(node)
                 if node.alive and node.is_due:
                     node.guarded(node.turn)
         self.pipes.move()
-        tick_s = TICK_S * (3 if self.wild else 1)
-        self.later(tick_s * (0.5 + self.rng.random()), self.tick)
+        self.later(self.tick_s * (0.5 + self.rng.random()), self.tick)
 
     def work(self, node: Node) -> None:
         """The job of *node* takes a few steps, in any order."""
@@ -199,9 +204,10 @@ class World:
         assert mine is not None
         job = mine.job
         assert job is not None
-        for _ in range(self.rng.randrange(1, 4 * self.pace)):
-            match self.rng.randrange(5):
-                case 0 if not node.gate and job.may_read and self.rng.random() < self.reading:
+        chance, faulty = self.rng.random, self.faulty
+        for _ in range(1 + int(chance() * (4 * self.pace - 1))):
+            match int(chance() * 5):
+                case 0 if not node.gate and job.may_read and chance() < self.reading:
                     job.source_step(self.rng.randrange(1, 4))
                 case 1 if inputs := job.ready_inputs():
                     job.count_step(self.rng.choice(inputs))
@@ -211,7 +217,7 @@ class World:
                     job.encode_step()
                 case 4 if self.now >= self.receiver_away_until[node.name]:
                     node.publish_some(job)
-            if self.faulty and self.rng.random() < self.death / 4:
+            if faulty and chance() < self.death / 4:
                 self.kill(node)
                 return
         node.look_drained(mine)
@@ -228,7 +234,7 @@ class World:
                         self.kill(self.nodes[name])
             case 2:
                 for wire in self.wires:
-                    if wire.open and self.rng.random() < 0.5:
+                    if self.rng.random() < 0.5:
                         self.cut(wire)
             case 3:
                 self.parted = {chosen[0]}
@@ -277,7 +283,7 @@ class World:
                     self.kill(node)
             case 1:
                 for wire in self.wires:
-                    if wire.open and self.rng.random() < 0.5:
+                    if self.rng.random() < 0.5:
                         self.cut(wire)
             case _:
                 self.parted = {self.rng.choice(self.workers)}
@@ -357,28 +363,18 @@ class World:
 
     def dial_all(self, node: Node) -> None:
         """A worker dials those that it has no connection with, and is to have one."""
+        if self.rng.random() >= DIALS:
+            return
         for peer, sought in self.founders.sought(node):
-            if (
-                self._is_dialled(node.name, sought)
-                or not self.nodes[peer].alive
-                or self.are_parted(node.name, peer)
-            ):
+            there = any(w.sought == sought and w.ends[0] == node.name for w in self.wires)
+            if there or not self.nodes[peer].alive or self.are_parted(node.name, peer):
                 continue
-            if self.rng.random() < 0.2:
-                self.wires = [wire for wire in self.wires if wire.open]
-                lives = (node.life, self.nodes[peer].life)
-                wire = Wire((node.name, peer), lives, next(self.numbers), sought)
-                self.wires.append(wire)
-                node.give(ConnectionOpened(wire.number, sought))
-                if not node.alive:
-                    return
-
-    def _is_dialled(self, name: str, sought: str) -> bool:
-        """Whether a worker has a connection with whom it knows so."""
-        for wire in self.wires:
-            if wire.open and wire.sought == sought and wire.ends[0] == name:
-                return True
-        return False
+            lives = (node.life, self.nodes[peer].life)
+            wire = Wire((node.name, peer), lives, next(self.numbers), sought)
+            self.wires.append(wire)
+            node.give(ConnectionOpened(wire.number, sought))
+            if not node.alive:
+                return
 
     def are_parted(self, one: str, other: str) -> bool:
         """Whether nothing gets through between two workers."""
@@ -387,8 +383,10 @@ class World:
     def send(self, node: Node, connection: int, message: Any, stamp: Stamp) -> None:
         """A message goes on its way; or it is lost."""
         self.founders.check_said(node, message)
-        wire = next((w for w in self.wires if w.number == connection and w.open), None)
-        if wire is None:
+        for wire in self.wires:
+            if wire.number == connection:
+                break
+        else:
             return
         here = wire.ends.index(node.name)
         if self.missed.wanted:
@@ -447,12 +445,13 @@ class World:
     def close(self, connection: int) -> None:
         """One end closes a connection."""
         for wire in self.wires:
-            if wire.number == connection and wire.open:
+            if wire.number == connection:
                 self.cut(wire)
 
     def cut(self, wire: Wire) -> None:
         """A connection breaks; each end learns of it in its time."""
         wire.open = False
+        self.wires = [each for each in self.wires if each is not wire]
         for name, life in zip(wire.ends, wire.lives, strict=True):
             self.later(self.rng.random() * 0.5, self._lost(name, life, wire.number))
 
@@ -467,7 +466,7 @@ class World:
     def cut_all_of(self, name: str) -> None:
         """A process has ended, and all its connections with it."""
         for wire in self.wires:
-            if wire.open and name in wire.ends:
+            if name in wire.ends:
                 self.cut(wire)
         self.pipes.cut_all_of(name)
         replicas.cut_all_of(self, name)
@@ -487,16 +486,19 @@ class World:
         assert node.store is not None
         if proposal.checkpoint not in node.store.held:
             raise ViolationError(f"{node.name} goes on from {proposal.checkpoint}, which it lacks")
-        if proposal.checkpoint.number < self.floor:
-            raise ViolationError(
-                f"{node.name} goes back to {proposal.checkpoint}, though {self.floor} was committed"
-            )
+        start, floor = proposal.checkpoint, self.floor_of(node)
+        if start.number < floor:
+            raise ViolationError(f"{node.name} goes back to {start}, though {floor} was committed")
         for line, number in self.published.items():
             if line >= proposal.line and number > proposal.checkpoint.number:
                 raise ViolationError(
                     f"{node.name} goes on from {proposal.checkpoint} in line {proposal.line}, "
                     f"though {number} was published in line {line}"
                 )
+
+    def floor_of(self, node: Node) -> int:  # noqa: ARG002 - there is one epoch here
+        """The highest that was committed in the epoch of a worker."""
+        return self.floor
 
     def check_durable(self, node: Node, proposal: RoundProposal) -> None:
         """A round is durable everywhere, and its line here, before it begins; no line falls."""

@@ -1,0 +1,49 @@
+"""A thousand short lives of clusters that change, each different; the long ones are elsewhere."""
+
+import functools
+
+import pytest
+from world.brief import LIVES, live_briefly
+from world.changing import ChangingWorld
+from world.kinds import KINDS
+
+LIVED = 1000
+CHUNK = 125
+
+
+@functools.cache
+def lived(seed: int) -> ChangingWorld:
+    """A short life."""
+    return live_briefly(seed)
+
+
+@pytest.mark.parametrize("first", range(0, LIVED, CHUNK))
+def test_the_output_is_that_of_a_world_that_never_changes(first: int) -> None:
+    for seed in range(first, first + CHUNK):
+        live_briefly(seed)
+
+
+def test_almost_each_of_them_changes() -> None:
+    worlds = [lived(seed) for seed in range(10 * len(LIVES))]
+    assert sum(world.epoch > 1 for world in worlds) > len(worlds) * 0.8
+
+
+def test_something_goes_wrong_in_them() -> None:
+    logs = [line for seed in range(10 * len(LIVES)) for line in lived(seed).log]
+    for what in (
+        "dies",
+        "has left the cluster",
+        "is started to join",
+        "the change is abandoned",
+        "and its disk are lost",
+        "is lost, and it is to be replaced",
+        "is certified dead, and lives",
+        "is put back from a copy",
+        "is stopped between two steps",
+        "PartName(",  # a copy is there before the part itself
+    ):
+        assert any(what in line for line in logs), what
+
+
+def test_they_can_be_lived_from_the_command_line() -> None:
+    KINDS["brief"](4)
