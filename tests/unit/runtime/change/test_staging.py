@@ -84,7 +84,9 @@ async def test_a_worker_that_runs_another_version_than_the_change_is_for_stages_
             alpha, StageChange(BALLOT, asked, wanted.previous, wanted.old_members)
         )
         assert failed == StagingFailed(
-            BALLOT, "it runs another version of the application than that of epoch 2"
+            BALLOT,
+            "it runs another version of the application than that of epoch 2: "
+            "install that one there, and restart",
         )
         assert alpha.worker.checkpoints is not None
         assert not alpha.worker.store.changes_in(alpha.worker.checkpoints).is_staged(newer)
