@@ -116,6 +116,8 @@ def _change(
     feeder.sent.update(getattr(feeder.system, "at_first", {}))
     with feeder.feeding():
         while done < changes and time.monotonic() < until and not progress.stop.is_set():
+            if feeder.error is not None:
+                break
             before, began = set(cluster.members), time.monotonic()
             strikes = strikes or rng.sample([False, True], 2)
             cluster.change(next(sizes))

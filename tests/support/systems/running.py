@@ -62,7 +62,8 @@ class Feeder:
     sent: Counter[str] = attrs.field(factory=Counter)
     quiet: threading.Lock = attrs.field(factory=threading.Lock)
     _ended: threading.Event = attrs.field(factory=threading.Event)
-    _error: BaseException | None = attrs.field(default=None)
+    error: BaseException | None = attrs.field(default=None, init=False)
+    """Why nothing is fed any more; it is raised when feeding ends."""
 
     def feed(self) -> None:
         """Feed some words to each part."""
@@ -80,7 +81,7 @@ class Feeder:
                 with self.quiet:
                     self.feed()
         except BaseException as error:
-            self._error = error
+            self.error = error
 
     @contextlib.contextmanager
     def feeding(self) -> Iterator[None]:
@@ -94,8 +95,8 @@ class Feeder:
             self._ended.set()
             thread.join(120 * PATIENCE)
         assert not thread.is_alive(), "the feeder is stuck"
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
 
 
 @attrs.define(eq=False)
