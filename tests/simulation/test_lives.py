@@ -23,7 +23,7 @@ QUICK = 60
 RARE = {
     "who leaves waits for what is published": 50,
     "what is given up is thrown away": 260,
-    "the line is not raised when nobody remembers": 100,
+    "the line is not raised when nobody remembers": 225,
     "an instance that ends stands for what was released": 75,
 }
 """The seed at which the search for a violation begins where few lives have it, to save time."""
