@@ -186,7 +186,7 @@ class Host:
 
     def journal(self, unit: str = "wallarood") -> str:
         """All that a unit has logged up to now, messages only."""
-        self.run("journalctl", "--sync")
+        self.try_("journalctl", "--sync")
         return self.run("journalctl", "-u", unit, "-o", "cat", "--no-pager")
 
     def ask(self, *arguments: str) -> Any:
