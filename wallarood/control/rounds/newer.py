@@ -78,7 +78,7 @@ def waits(view: View) -> str:
         return text
     if versions[view.leader] in GOING_BACK and ORDERED_BACK not in versions.values():
         return _TO_GO_BACK
-    return f"all workers run the same other version; {view.leader} says what comes of it"
+    return f"all workers run the same other version, and {view.leader} says what comes of it"
 
 
 def _in_the_way(versions: Mapping[WorkerName, str]) -> str:

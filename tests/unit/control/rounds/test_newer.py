@@ -115,7 +115,7 @@ def test_a_member_that_does_not_lead_says_the_same_of_versions_that_differ() -> 
 def test_a_member_leaves_what_comes_of_one_version_to_the_leader() -> None:
     alike = (member(A, "v2"), member(B, "v2"))
     assert waits(view_of(B, *alike)) == (
-        "all workers run the same other version; alpha says what comes of it"
+        "all workers run the same other version, and alpha says what comes of it"
     )
     before = (member(A, WAY_BACK), member(B, WAY_BACK))
     assert waits(view_of(B, *before)) == said(NewerVersions().seen((A, B), present(*before)))
