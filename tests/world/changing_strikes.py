@@ -164,7 +164,7 @@ class Strikes:
         node.die()
         node.disk.destroy()
         node.new_seat()
-        node.replaces = True
+        node.replaces, node.contact = True, ""
         self.replace(name, TRIES)
         world.later(self.chance.random() * 3, node.start)
 
