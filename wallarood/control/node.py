@@ -146,8 +146,7 @@ class ClusterNode:
     @property
     def deadline(self) -> float | None:
         """When `TimerFired` is due; None: never."""
-        own = (self.shutdown_at, self._alone_at)
-        waits = (*own, *(machine.deadline for machine in self.machines.all))
+        waits = (self.shutdown_at, self._alone_at, *(m.deadline for m in self.machines.all))
         return min((each for each in waits if each is not None), default=None)
 
     def known(self, name: WorkerName) -> say.Member:
@@ -209,7 +208,8 @@ class ClusterNode:
         if membership is not None and self.shutdown_at is not None and self.shutdown_at <= now:
             effects += membership.shut_down()
         if self._alone_at is not None and self._alone_at <= now:
-            effects.append(do.Fail(alone(self.settings.timing.completion_wait_s)))
+            self._alone_at = now + (wait_s := self.settings.timing.completion_wait_s)
+            effects += [do.Fail(alone(wait_s))] if self.missing else []  # else disks take long
         return effects
 
     # ---- effects ---------------------------------------------------------------------------------

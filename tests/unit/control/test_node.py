@@ -3,6 +3,7 @@
 import attrs
 import pytest
 from support.nodes import (
+    ALPHA,
     PAIR,
     STARTS_AT,
     alone,
@@ -118,6 +119,11 @@ def test_a_job_that_is_done_ends_its_worker_only_if_it_is_told_so(exits: bool, s
 def test_a_worker_that_has_published_does_not_wait_for_ever_for_peers_that_may_have_ended() -> None:
     waits = beta(RecordState.PUBLISHED, exit_on_completion=True)
     waits.step(on.TimerFired(), 60.0)
+    assert waits.state is WorkerState.RECOVERING  # all are there: the round takes long
+    waits.step(on.ConnectionLost(ALPHA), 70.0)
+    waits.step(on.TimerFired(), 119.0)
+    assert waits.state is WorkerState.RECOVERING
+    waits.step(on.TimerFired(), 120.0)
     assert waits.state is WorkerState.FAILED
     stays = beta(RecordState.PUBLISHED)
     stays.step(on.TimerFired(), 60.0)
