@@ -9,15 +9,30 @@ from pathlib import Path
 from support.harness import Hosts, count_lines, ended_well, hosts_in, wait_for
 from support.killer import Killer
 
+APPLICATION = """
+import time
 
-def application(directory: Path, source: str, sink: str = 'w.FileSink("out")') -> str:
-    """A file with an application that copies the records of *source*."""
+import wallarood as w
+
+bad = w.dead_letter(w.FileSink("bad", format="json"), name="bad")
+
+
+@w.computation_batch(blocking=True)
+def passed(records: list) -> list:
+    time.sleep({s_per_record} * len(records))
+    return records
+
+
+app = w.application("copy", w.source("in", {source}).to(passed).to_sink({sink}, name="out"))
+"""
+
+
+def application(
+    directory: Path, source: str, sink: str = 'w.FileSink("out")', *, s_per_record: float = 0.0
+) -> str:
+    """A file with an application that copies the records of *source*, each in some time."""
     file = directory / "copy_app.py"
-    file.write_text(
-        "import wallarood as w\n"
-        'bad = w.dead_letter(w.FileSink("bad", format="json"), name="bad")\n'
-        f'app = w.application("copy", w.source("in", {source}).to_sink({sink}, name="out"))\n'
-    )
+    file.write_text(APPLICATION.format(source=source, sink=sink, s_per_record=s_per_record))
     return str(file)
 
 
@@ -43,6 +58,7 @@ def test_what_cannot_be_read_is_a_dead_letter_once_whoever_is_killed(tmp_path: P
         tmp_path,
         'w.FileSource("in-*.jsonl", format="json", on_error=bad)',
         'w.FileSink("out", format="json")',
+        s_per_record=5e-5,
     )
     with hosts_in(tmp_path) as hosts:
         cluster = Killer(hosts, app, 2)
@@ -126,7 +142,7 @@ def test_one_large_file_is_read_in_parts_by_two_workers(tmp_path: Path) -> None:
     rng = random.Random(2)
     lines = [f"{number} {'x' * rng.randrange(200)}" for number in range(300_000)]
     (tmp_path / "in.txt").write_text("".join(line + "\n" for line in lines))
-    app = application(tmp_path, 'w.FileSource("in.txt", split="4MiB")')
+    app = application(tmp_path, 'w.FileSource("in.txt", split="4MiB")', s_per_record=2e-5)
     with hosts_in(tmp_path) as hosts:
         cluster = Killer(hosts, app, 2)
         cluster.until("running")

@@ -8,7 +8,11 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from support.harness import wait_for
 
 QUIET = {"log_level": 0}
-WITHOUT_LEADER = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+WITHOUT_LEADER = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError._UNKNOWN_PARTITION,  # a broker that comes back tells of none at first
+)
 Message = tuple[bytes | None, bytes | None, int]
 """Key, value and partition."""
 
