@@ -24,7 +24,8 @@ RARE = {
     "who leaves waits for what is published": 50,
     "what is given up is thrown away": 260,
     "the line is not raised when nobody remembers": 225,
-    "an instance that ends stands for what was released": 75,
+    "an instance that ends stands for what was released": 570,
+    "a copy is taken for the part that is not written yet": 70,
 }
 """The seed at which the search for a violation begins where few lives have it, to save time."""
 LATE = {
@@ -165,7 +166,7 @@ def test_the_output_is_the_same_where_parts_are_copied(count: int, first: int) -
 
 @pytest.mark.parametrize("name", PLANTED_REPLICAS)
 def test_a_planted_bug_of_replicas_is_caught(name: str) -> None:
-    assert_caught(*PLANTED_REPLICAS[name], replicas=1)
+    assert_caught(*PLANTED_REPLICAS[name], first_seed=RARE.get(name, 0), replicas=1)
 
 
 def test_the_last_source_to_end_stands_still_shortly_before() -> None:
