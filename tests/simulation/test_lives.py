@@ -21,6 +21,8 @@ LONG = pytest.mark.long
 QUICK = 60
 """So many lives are lived in `make test`."""
 RARE = {
+    "changes are cleared at an uncommitted checkpoint": 45,
+    "what is prepared is not carried on": 44,
     "who leaves waits for what is published": 50,
     "what is given up is thrown away": 260,
     "the line is not raised when nobody remembers": 225,
