@@ -35,15 +35,13 @@ def counted(receiver: Receiver) -> dict[str, list[int]]:
 
 @pytest.mark.parametrize("places", [(1, 3), pytest.param((0, 2), marks=pytest.mark.long)])
 def test_two_hosts_burn_one_after_the_other_and_every_result_is_received_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, places: tuple[int, int]
+    tmp_path: Path, places: tuple[int, int]
 ) -> None:
     """Nothing was received before: all that was made until then is in spools, half of them gone.
 
     The second burns before a checkpoint without the first is committed; each has its copies
     elsewhere.
     """
-    # After each break a sink waits longer, and thousands of records come at once.
-    monkeypatch.setattr("support.receiver.BREAK", 0.0005)
     port = free_port()
     sink = f'w.TcpSink("127.0.0.1:{port}", format="tsv")'
     (tmp_path / "counts.py").write_text(counting("counts", "rate=1500", sink=sink))
@@ -70,7 +68,8 @@ def test_two_hosts_burn_one_after_the_other_and_every_result_is_received_once(
         done = asked.ctl("evict", lost[1])
         said = "\n".join(f"--- {n}\n{w.said[-3000:]}" for n, w in workers.items())
         assert done.returncode == 0, done.stderr + said
-        with Receiver(port) as receiver:
+        # After each break a sink waits longer, and thousands of records come at once.
+        with Receiver(port, breaks=0.0005) as receiver:
             try:
                 wait_for("they run", lambda: all(e.phase() == "running" for e in workers.values()))
                 take_checkpoint(asked)
