@@ -47,3 +47,8 @@ def test_something_goes_wrong_in_them() -> None:
 
 def test_they_can_be_lived_from_the_command_line() -> None:
     KINDS["brief"](4)
+
+
+def test_who_was_certified_dead_and_lives_proposes_in_vain() -> None:
+    """It has others stage what it needs of a worker that has gone on without it."""
+    KINDS["brief"](400048)

@@ -28,7 +28,12 @@ def can_read(world: "ChangingWorld", reader: str, name: str) -> bool:
 
 
 def is_over(world: "ChangingWorld", change: Change) -> bool:
-    """Whether a change that was proposed can come to nothing: nobody has it in mind."""
+    """Whether a change that was proposed can come to nothing: nobody has it in mind.
+
+    Or another is decided, of which who was certified dead and lives has not heard.
+    """
+    if world.decided.get(change.epoch, change) != change:
+        return True
     for node in map(world.changing_node, world.nodes):
         vote = node.disk.vote
         changer = None if node.brain is None else node.brain.machines.changer
