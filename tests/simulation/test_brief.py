@@ -49,6 +49,13 @@ def test_they_can_be_lived_from_the_command_line() -> None:
     KINDS["brief"](4)
 
 
+# An acknowledgement of a connection that broke, when there is another one by then (it is lost with
+# it); a worker that is started with the version before when the job was completed just then.
+@pytest.mark.parametrize("seed", [501016, 601876, 601621])
+def test_scenarios_that_seeds_have_found(seed: int) -> None:
+    KINDS["brief"](seed)
+
+
 def test_who_was_certified_dead_and_lives_proposes_in_vain() -> None:
     """It has others stage what it needs of a worker that has gone on without it."""
     KINDS["brief"](400048)

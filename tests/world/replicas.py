@@ -51,6 +51,8 @@ class CopyLink:
     captured: Captured | None = None
     """The last part that is about to be written here: it need not be read to be sent."""
     arrives_at: list[float] = attrs.field(factory=lambda: [0.0, 0.0])
+    connection: int = 0
+    """How often it was open: what was on its way when it broke arrives on no later connection."""
     compared: bool = False
     """Whether the holder has what the journal had when they connected."""
 
@@ -68,6 +70,7 @@ class CopyLink:
             self.world.later(AGAIN_S, self.dial)
             return
         self.compared = False
+        self.connection += 1
         self.open, self.lives[1] = True, self.holder.life
         self.holder.copies_in[self.owner.name] = self
         self.to_holder(OwnerCame(self.owner.name, self.round))
@@ -105,9 +108,11 @@ class CopyLink:
         """Something is sent to the owner (0) or the holder (1), and comes after what is ahead."""
         node, life = (self.owner, self.holder)[to], self.lives[to]
         at = self.arrives_at[to] = max(self.world.now + delay, self.arrives_at[to])
+        connection = self.connection
 
         def arrives() -> None:
-            if self.open and node.alive and node.life == life:
+            same = self.open and self.connection == connection
+            if same and node.alive and node.life == life:
                 arrive()
 
         self.world.later(at - self.world.now, arrives)
@@ -159,6 +164,7 @@ class CopyLink:
             self.cut()
             return
         self.coming, owner = head.groups, self.owner
+        connection = self.connection
 
         def write(store: CheckpointStore) -> bool | None:
             copies = self.holder.decides.machines.copies
@@ -171,7 +177,7 @@ class CopyLink:
         def written(whole: bool | None) -> None:
             if whole is None:
                 self.cut()
-            elif self.open:
+            elif self.open and self.connection == connection:
                 lacking = ReplicaLacking(self.owner.name)
                 self.holder.posted.append(ReplicaWritten(part) if whole else lacking)
 

@@ -136,7 +136,7 @@ class Versions:
     def ask(self, kind: ChangeKind, wanted: tuple[str, ...], tries: int) -> None:
         """Say it at any member, until it is so: what was abandoned is not tried again by itself."""
         world = self.world
-        if self.now == wanted or not tries or not world.lasts:
+        if self.now == wanted or not tries:
             return
         node = world.nodes[self.chance.choice(world.members)]
         if node.alive and node.formed:
