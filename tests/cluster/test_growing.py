@@ -1,24 +1,54 @@
 """A cluster that gets workers and loses them under load: nothing is lost or counted twice."""
 
 import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from support.growing import Growing
-from support.harness import wait_for
+from support.harness import WorkerProcess, wait_for
 from support.rests import RESTS, check_counted, counting
+
+from wallarood.admin import client
+from wallarood.model.errors import WallaroodError
 
 
 def test_from_one_to_three_workers_and_back(growing: Growing, tmp_path: Path) -> None:
     growing.until("it runs", 1, "running")
     planned = growing.ctl("alpha", "grow", "--dry-run", "beta").stdout
     assert "joining: beta; staying: alpha\n128 of 256 slots would move" in planned
-    growing.grow("beta", 2)
-    growing.grow("gamma", 3)
-    growing.shrink("beta", 4)
-    growing.shrink("gamma", 5)
+    with asked_all_the_time(growing.workers["alpha"]) as unanswered:
+        growing.grow("beta", 2)
+        growing.grow("gamma", 3)
+        growing.shrink("beta", 4)
+        growing.shrink("gamma", 5)
+    assert not unanswered, "a worker that goes on in the next epoch answers all the time"
     growing.end()
     check_counted(tmp_path)
+
+
+@contextmanager
+def asked_all_the_time(worker: WorkerProcess) -> Iterator[list[str]]:
+    """Ask *worker* for its status again and again; what was said instead of an answer."""
+    unanswered: list[str] = []
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.wait(0.02):
+            try:
+                client.status(worker.state / "admin.sock", timeout_s=100.0)
+            except WallaroodError as error:
+                unanswered.append(error.message)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        yield unanswered
+    finally:
+        over.set()
+        asking.join()
 
 
 def test_whoever_is_killed_while_the_cluster_changes_nothing_is_lost(

@@ -1,7 +1,7 @@
 """Workers that only answer on their admin sockets."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from contextlib import closing
 from pathlib import Path
 from threading import Semaphore, Thread
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import trio
 
-from wallarood.admin.server import Answering, serve_admin
+from wallarood.admin.server import Answering, open_admin, serve_admin
 from wallarood.admin.status import JobState, Status, WorkerStatus
 from wallarood.model.topology import Stage, StageKind, Topology
 
@@ -41,20 +41,13 @@ class Workers:
         started: list[tuple[trio.lowlevel.TrioToken, trio.CancelScope]] = []
 
         async def serve() -> None:
-            async with trio.open_nursery() as nursery:
-                await nursery.start(
-                    partial(
-                        serve_admin,
-                        self.root / name / "admin.sock",
-                        Answering(
-                            lambda: status,
-                            lambda: TOPOLOGY,
-                            {"shutdown": lambda _: self._shut_down(name), **self.orders},
-                        ),
-                    )
-                )
-                started.append((trio.lowlevel.current_trio_token(), nursery.cancel_scope))
-                ready.release()
+            orders = {"shutdown": lambda _: self._shut_down(name), **self.orders}
+            answers = Answering(lambda: status, lambda: TOPOLOGY, orders)
+            with closing(open_admin(self.root / name / "admin.sock")) as admin:
+                async with trio.open_nursery() as nursery:
+                    await nursery.start(serve_admin, admin, answers)
+                    started.append((trio.lowlevel.current_trio_token(), nursery.cancel_scope))
+                    ready.release()
 
         ready = Semaphore(0)
         thread = Thread(target=trio.run, args=(serve,))

@@ -16,6 +16,7 @@ from wallarood.wire.strict import StructureError, structure
 TIMEOUT_S = 5.0
 CONNECT_S = 1.0
 ANSWER_BYTES_MAX = 64 << 20
+CUT_OFF = (ConnectionResetError, BrokenPipeError, http.client.IncompleteRead)
 WHO_MAY = "ask as root or as a member of the group wallaroo"
 
 T = TypeVar("T")
@@ -29,11 +30,27 @@ class NotNowError(PeersGoneError):
     """The worker cannot answer this at the moment; the message says why."""
 
 
+class _CutOffError(NotAnsweringError):
+    """What was asked is not known to be answered: the worker that did so has ended."""
+
+
 def ask(path: Path, method: str, target: str, *, timeout_s: float = TIMEOUT_S) -> Any:
     """Send one request to the admin socket *path*; returns the JSON value of the answer.
 
+    What only asks is asked once more where a worker ends meanwhile: when the cluster changes, that
+    of the next epoch follows in the same process.
+
     Raises NotAnsweringError: there is no worker; NotNowError: it refused, with its reason.
     """
+    try:
+        return _ask_once(path, method, target, timeout_s=timeout_s)
+    except _CutOffError:
+        if method != "GET":
+            raise
+    return _ask_once(path, method, target, timeout_s=timeout_s)
+
+
+def _ask_once(path: Path, method: str, target: str, *, timeout_s: float) -> Any:
     connection = http.client.HTTPConnection("localhost", timeout=timeout_s)
     try:
         connection.sock = _connect(path, timeout_s)
@@ -46,7 +63,8 @@ def ask(path: Path, method: str, target: str, *, timeout_s: float = TIMEOUT_S) -
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         hint = f"; {WHO_MAY}" if isinstance(error, PermissionError) else ""
-        raise NotAnsweringError(f"no worker answers on {path}: {reason}{hint}") from error
+        kind = _CutOffError if isinstance(error, CUT_OFF) else NotAnsweringError
+        raise kind(f"no worker answers on {path}: {reason}{hint}") from error
     finally:
         connection.close()
     if answer.status >= 400:

@@ -62,39 +62,51 @@ class Answering:
         return self._answer
 
 
-async def serve_admin(
-    path: Path,
-    answering: Answering,
-    *,
-    task_status: TaskStatus = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Serve on the unix socket *path* until cancelled; the file is removed at the end.
+@attrs.frozen(eq=False)
+class AdminSocket:
+    """The unix socket at *path*, which this process listens on."""
 
-    A socket file that no process listens on is replaced.
+    path: Path
+    listener: trio.socket.SocketType
+    _inode: int | None
+
+    def close(self) -> None:
+        """Listen no more; the file is removed, unless it is another by now."""
+        self.listener.close()
+        if _identity(self.path) == self._inode:
+            _remove(self.path)
+
+
+def open_admin(path: Path) -> AdminSocket:
+    """Listen on the unix socket *path*. A socket file that no process listens on is replaced.
 
     Raises CannotCreateError: another file is there, another process listens on it, or it cannot be
     made.
     """
     listener = _listen(path)
-    mine = _identity(path)
+    return AdminSocket(path, listener, _identity(path))
+
+
+async def serve_admin(
+    admin: AdminSocket,
+    answering: Answering,
+    *,
+    task_status: TaskStatus = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve on *admin* until cancelled. It stays open: who connects then waits for the next."""
     slots = trio.Semaphore(CONNECTIONS_MAX)
-    try:
-        async with trio.open_nursery() as nursery:
-            task_status.started()
-            while True:
-                await slots.acquire()
-                try:
-                    connection, _ = await listener.accept()
-                except OSError as error:  # out of descriptors: those in use must end first
-                    slots.release()
-                    log.warning("admin socket cannot accept", reason=error.strerror)
-                    await trio.sleep(1)
-                    continue
-                nursery.start_soon(_serve_one, connection, answering, slots)
-    finally:
-        listener.close()
-        if _identity(path) == mine:
-            _remove(path)
+    async with trio.open_nursery() as nursery:
+        task_status.started()
+        while True:
+            await slots.acquire()
+            try:
+                connection, _ = await admin.listener.accept()
+            except OSError as error:  # out of descriptors: those in use must end first
+                slots.release()
+                log.warning("admin socket cannot accept", reason=error.strerror)
+                await trio.sleep(1)
+                continue
+            nursery.start_soon(_serve_one, connection, answering, slots)
 
 
 def _identity(path: Path) -> int | None:

@@ -7,6 +7,7 @@ directory, the listeners, the machines, the admin socket. A stop goes the other 
 import gc
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -22,6 +23,7 @@ from wallarood.control.events import Event, LeaveWanted
 from wallarood.control.formation.initializer import Initializer
 from wallarood.control.formation.startup import AUTO, Role
 from wallarood.control.worker_state import WorkerState
+from wallarood.daemon.doors import Doors
 from wallarood.daemon.ending import Ending
 from wallarood.daemon.left import Left
 from wallarood.daemon.reload import Reloader
@@ -107,13 +109,11 @@ async def _run_worker(
         gc.freeze()  # modules and application stay
         gc.enable()
         listeners.take()
-        state = open_state_directory(Path(config["worker.state-directory"]))
-        try:
+        opened = open_state_directory(Path(config["worker.state-directory"]))
+        with closing(opened) as state, Doors() as doors:
             key, limits = credentials(config), net_limits(config)
             parts = Parts(config, application, state, key, limits, profile)
-            await _Daemon(parts, signals, read).run()
-        finally:
-            state.close()
+            await _Daemon(parts, signals, read, doors).run()
         nursery.cancel_scope.cancel()
 
 
@@ -122,15 +122,11 @@ class _Daemon:
     parts: Parts
     signals: Signals
     read: Callable[[], Config]
+    doors: Doors
     known: tuple[Address, ...] = ()
     """Where the members are of a cluster that this worker was in once, and joins again."""
     left: Left = attrs.field(factory=Left)
     began_at: float = attrs.field(factory=trio.current_time)
-
-    @property
-    def _stop_s(self) -> float:
-        stop_s: float = self.parts.config["timing.stop"]
-        return stop_s
 
     async def run(self) -> None:
         """Run until the worker ends; one that was brought up to date restarts."""
@@ -236,8 +232,9 @@ class _Daemon:
         return not self.signals.stopping.is_set()
 
     def _watching(self, worker: Worker, reloader: Reloader) -> Watching:
-        orders = Orders(worker, self._stop_s, reloader.reload)
-        return Watching(worker, self.parts.config, self.parts.state.path, orders, self.began_at)
+        orders = Orders(worker, self.signals.stop_s, reloader.reload)
+        of = (worker, self.parts.config, self.parts.state.path)
+        return Watching(*of, orders, self.doors, self.began_at)
 
     async def _ask_occupant(self, start: Start) -> None:
         if started_as(self.parts.config, start.record) is Role.INITIALIZER:
@@ -252,7 +249,7 @@ class _Daemon:
 
             async def stop() -> None:
                 await self.signals.stopping.wait()
-                await checkpoint_first(worker, self._stop_s, self.signals.ending)
+                await checkpoint_first(worker, self.signals.stop_s, self.signals.ending)
                 nursery.cancel_scope.cancel()
 
             self.signals.driving = True
@@ -270,8 +267,8 @@ class _Daemon:
         else:
             notify("STOPPING=1")
             self.signals.ending.code = failure.exit_code if failure else 0
-            self.signals.ending.within(leave_s(self._stop_s) + LATE_S)
-        with trio.CancelScope(shield=True), trio.move_on_after(leave_s(self._stop_s)):
+            self.signals.ending.within(leave_s(self.signals.stop_s) + LATE_S)
+        with trio.CancelScope(shield=True), trio.move_on_after(leave_s(self.signals.stop_s)):
             step(worker, LeaveWanted())
             if worker.round is not None:
                 worker.round.scope.cancel()

@@ -14,6 +14,7 @@ from wallarood.admin.orders import Orders
 from wallarood.admin.reporter import StatusReporter
 from wallarood.admin.server import Answering, serve_admin
 from wallarood.config.keys import Config
+from wallarood.daemon.doors import Doors
 from wallarood.daemon.start.settings import certificate_files, http_settings
 from wallarood.runtime.worker import Worker
 
@@ -31,6 +32,7 @@ class Watching:
     config: Config
     state: Path
     orders: Orders
+    doors: Doors
     began_at: float
 
     async def serve(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -63,8 +65,9 @@ class Watching:
         if (http := http_settings(self.config)) is not None:
             from wallarood.admin.web.listen import serve_http  # noqa: PLC0415 - if it is served
 
-            await worker.nursery.start(serve_http, http, answering)
-        await serve_admin(Path(self.config["admin.socket"]), answering, task_status=task_status)
+            await worker.nursery.start(serve_http, await self.doors.http(http), http, answering)
+        admin = self.doors.admin(Path(self.config["admin.socket"]))
+        await serve_admin(admin, answering, task_status=task_status)
 
     def _send_on(self, reporter: StatusReporter) -> None:
         """Send metrics and traces to a collector, if one is configured."""

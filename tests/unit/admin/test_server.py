@@ -4,7 +4,7 @@ import os
 import socket
 import stat
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from wallarood.admin import client, server
-from wallarood.admin.server import Answering, serve_admin
+from wallarood.admin.server import Answering, open_admin, serve_admin
 from wallarood.admin.status import JobState, Status, WorkerStatus
 from wallarood.model.errors import CannotCreateError
 from wallarood.model.topology import Stage, StageKind, Topology
@@ -38,16 +38,17 @@ async def serving(
     topology: Topology | None = TOPOLOGY,
     shutdown: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[None]:
-    async with trio.open_nursery() as nursery:
-        await nursery.start(
-            partial(
-                serve_admin,
-                path,
-                Answering(lambda: STATUS, lambda: topology, {"shutdown": shutdown}),
+    with closing(open_admin(path)) as admin:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(
+                partial(
+                    serve_admin,
+                    admin,
+                    Answering(lambda: STATUS, lambda: topology, {"shutdown": shutdown}),
+                )
             )
-        )
-        yield
-        nursery.cancel_scope.cancel()
+            yield
+            nursery.cancel_scope.cancel()
 
 
 async def raw(path: Path, data: bytes) -> bytes:
@@ -135,7 +136,7 @@ async def test_a_socket_in_use_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "admin.sock"
     async with serving(path):
         with pytest.raises(CannotCreateError, match="another process listens"):
-            await serve_admin(path, Answering(lambda: STATUS, lambda: None, {}))
+            open_admin(path)
         assert await trio.to_thread.run_sync(client.status, path) == STATUS
 
 
@@ -143,7 +144,7 @@ async def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "admin.sock"
     path.write_text("mine")
     with pytest.raises(CannotCreateError, match="not a socket"):
-        await serve_admin(path, Answering(lambda: STATUS, lambda: None, {}))
+        open_admin(path)
     assert path.read_text() == "mine"
 
 

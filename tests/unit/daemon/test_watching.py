@@ -16,6 +16,7 @@ from support.ports import free_port
 import wallarood as w
 from wallarood.admin import client
 from wallarood.admin.orders import Orders
+from wallarood.daemon.doors import Doors
 from wallarood.daemon.watching import Watching
 
 
@@ -41,14 +42,14 @@ async def watched(directory: Path, **values: Any) -> AsyncIterator[tuple[Lone, P
     """A worker that runs, and its admin socket."""
     socket = directory / "admin.sock"
     values = {"admin__socket": str(socket), "checkpoint__interval": "200ms", **values}
-    async with lone_worker(directory, application(), **values) as lone:
-        orders = Orders(lone.worker, 1.0, list)
-        watching = Watching(
-            lone.worker, lone.parts.config, lone.parts.state.path, orders, trio.current_time()
-        )
-        await lone.worker.nursery.start(watching.serve)
-        await lone.running()
-        yield lone, socket
+    with Doors() as doors:
+        async with lone_worker(directory, application(), **values) as lone:
+            orders = Orders(lone.worker, 1.0, list)
+            of = (lone.worker, lone.parts.config, lone.parts.state.path, orders)
+            watching = Watching(*of, doors, trio.current_time())
+            await lone.worker.nursery.start(watching.serve)
+            await lone.running()
+            yield lone, socket
 
 
 async def asked(socket: Path, target: str) -> Any:

@@ -10,6 +10,7 @@ from support.patience import patiently
 from support.servers.otlp import Collector, collector_over_grpc, collector_over_http
 
 from wallarood.admin.orders import Orders
+from wallarood.daemon.doors import Doors
 from wallarood.daemon.watching import Watching
 from wallarood.model.errors import ConfigurationError
 
@@ -18,18 +19,18 @@ async def sent(directory: Path, receiver: Collector, **values: Any) -> None:
     """A worker sends until some of all has come."""
     values = {"otel__endpoint": receiver.endpoint, "otel__interval": "1s", **values}
     values |= {"checkpoint__interval": "100ms", "admin__socket": str(directory / "a.sock")}
-    async with lone_worker(directory, endless([]), **values) as lone:
-        orders = Orders(lone.worker, 1.0, list)
-        watching = Watching(
-            lone.worker, lone.parts.config, lone.parts.state.path, orders, trio.current_time()
-        )
-        await lone.worker.nursery.start(watching.serve)
-        await lone.running()
-        with patiently(30):
-            while not (  # noqa: ASYNC110 - a thread takes it
-                receiver.named("checkpoint on alpha") and receiver.numbers
-            ):
-                await trio.sleep(0.05)
+    with Doors() as doors:
+        async with lone_worker(directory, endless([]), **values) as lone:
+            orders = Orders(lone.worker, 1.0, list)
+            of = (lone.worker, lone.parts.config, lone.parts.state.path, orders)
+            watching = Watching(*of, doors, trio.current_time())
+            await lone.worker.nursery.start(watching.serve)
+            await lone.running()
+            with patiently(30):
+                while not (  # noqa: ASYNC110 - a thread takes it
+                    receiver.named("checkpoint on alpha") and receiver.numbers
+                ):
+                    await trio.sleep(0.05)
 
 
 @pytest.mark.parametrize("protocol", ["http", "grpc"])

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,13 +71,8 @@ class HttpSettings:
     tls: ssl.SSLContext | None = None
 
 
-async def serve_http(
-    settings: HttpSettings,
-    answering: "Answering",
-    *,
-    task_status: "TaskStatus" = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Serve on `settings.address` until cancelled.
+async def open_http(settings: HttpSettings) -> list[trio.SocketListener]:
+    """Listen on `settings.address`.
 
     Raises CannotCreateError: the address is in use, or not of this host.
     """
@@ -90,7 +86,18 @@ async def serve_http(
     bound = listeners[0].socket.getsockname()[1]
     scheme = "https" if settings.tls is not None else "http"
     log.info("dashboard and metrics", at=f"{scheme}://{Address(address.host, bound)}/")
-    guard = Guard(address.host, settings.token, trio.current_time)
+    return listeners
+
+
+async def serve_http(
+    listeners: Sequence[trio.SocketListener],
+    settings: HttpSettings,
+    answering: "Answering",
+    *,
+    task_status: "TaskStatus" = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve on *listeners* until cancelled. They stay open: who connects then waits for another."""
+    guard = Guard(settings.address.host, settings.token, trio.current_time)
     slots = Slots(CONNECTIONS_MAX)
     answer = _guarded(guard, answering)
 
@@ -103,7 +110,8 @@ async def serve_http(
 
     async with trio.open_nursery() as nursery:
         task_status.started()
-        nursery.start_soon(trio.serve_listeners, one, listeners)
+        own = [trio.SocketListener(each.socket.dup()) for each in listeners]  # closed at the end
+        nursery.start_soon(trio.serve_listeners, one, own)
 
 
 def _guarded(guard: Guard, answering: "Answering") -> Answer:

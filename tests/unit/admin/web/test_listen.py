@@ -4,7 +4,6 @@ import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from support.ports import free_port
 
 from wallarood.admin.server import Answering
 from wallarood.admin.web import listen
-from wallarood.admin.web.listen import HttpSettings, TokenFile, serve_http, tls_of
+from wallarood.admin.web.listen import HttpSettings, TokenFile, open_http, serve_http, tls_of
 from wallarood.model.errors import CannotCreateError, ConfigurationError
 from wallarood.model.ids import Address
 from wallarood.net.authority import issue, make_authority
@@ -34,10 +33,13 @@ async def serving(
 ) -> AsyncIterator[int]:
     port = free_port()
     settings = HttpSettings(Address("127.0.0.1", port), token, tls)
+    listeners = await open_http(settings)
     async with trio.open_nursery() as nursery:
-        await nursery.start(partial(serve_http, settings, answering()))
+        await nursery.start(serve_http, listeners, settings, answering())
         yield port
         nursery.cancel_scope.cancel()
+    for each in listeners:
+        await each.aclose()
 
 
 async def asked(stream: trio.abc.Stream, target: str, *headers: str, method: str = "GET") -> bytes:
@@ -110,7 +112,7 @@ async def test_an_address_in_use_is_said_with_the_key() -> None:
     async with serving() as port:
         settings = HttpSettings(Address("127.0.0.1", port))
         with pytest.raises(CannotCreateError, match=r"in use \(admin.http\)"):
-            await serve_http(settings, answering())
+            await open_http(settings)
 
 
 @pytest.mark.parametrize("content", [b"", b"short\n", "a token with ümläuts".encode()])
