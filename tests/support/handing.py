@@ -80,6 +80,14 @@ async def committed_after(lone: Lone, number: int) -> None:
     )
 
 
+async def committed_from_now(lone: Lone) -> None:
+    """Wait until a checkpoint is committed that has all that was so when this was called.
+
+    One that was asked for before may have been captured before: it is not the one.
+    """
+    await committed_after(lone, lone.worker.checkpoint_log.runs[-1].number)
+
+
 async def halt(lone: Lone) -> None:
     """Let the job come to rest."""
     assert lone.worker.round is not None
