@@ -70,11 +70,22 @@ async def test_status_has_rates_states_failures_and_what_became_of_checkpoints(
     tmp_path: Path,
 ) -> None:
     async with watched(tmp_path) as (_, socket):
+
+        def seen_in(status: Any) -> Any:
+            return next(each for each in status.stages if each.name == "seen")
+
         status = await until(
             socket,
-            lambda s: s.rate > 500 and s.delivery.counts and sum(s.delivery.counts) > 100,
+            lambda s: (
+                s.rate > 500
+                and seen_in(s).rate > 500
+                and seen_in(s).failures
+                and seen_in(s).hot_keys
+                and s.delivery.counts
+                and sum(s.delivery.counts) > 100
+            ),
         )
-        stage = next(each for each in status.stages if each.name == "seen")
+        stage = seen_in(status)
         assert stage.rate > 500
         assert 0 < stage.busy <= 1
         assert stage.busy + stage.blocked + stage.idle == pytest.approx(1)

@@ -142,9 +142,9 @@ async def test_a_part_that_cannot_be_read_begins_from_the_start(copied: Copied) 
 
 
 async def test_a_connection_that_gives_no_sign_of_life_is_dialled_again(copied: Copied) -> None:
-    copied.probe_s, copied.silent = 0.02, 1
+    copied.probe_s, copied.silent = 0.2, 1  # an answer may wait for a disk
     async with copied.begun():
-        await trio.sleep(0.5)  # twenty questions are answered
+        await trio.sleep(1.4)  # six questions are answered
         assert copied.at_owner == [HolderHas(())]
 
 
@@ -152,7 +152,7 @@ async def test_however_long_files_are_compared_the_holder_is_not_silent(
     copied: Copied, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else large ones would be compared again on each new connection, and never be copied."""
-    copied.probe_s = 0.05
+    copied.probe_s = 0.1
     compare = FilesToCopy.compare
 
     def slowly(files: FilesToCopy, there: Iterable[FileState]) -> None:

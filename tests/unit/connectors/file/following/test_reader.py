@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -180,7 +181,9 @@ async def test_what_was_added_just_before_the_rotation_is_read(tmp_path: Path, w
 async def test_a_writer_that_keeps_the_renamed_file_is_heard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LEFT_S", 1.0)  # the writer may be held up
+    now_s = 0.0  # by a clock of its own: the writer may be held up
+    clock = SimpleNamespace(monotonic=lambda: now_s, thread_time=time.thread_time)
+    monkeypatch.setattr(module, "time", clock)
     log = tmp_path / "in.log"
     write(log, "one")
     tail = Tail(w.FileSource(log, follow=True))
@@ -188,10 +191,12 @@ async def test_a_writer_that_keeps_the_renamed_file_is_heard(
         await tail.wait_for("one")
         with log.open("a") as file:
             renamed(log)
+            await tail.come(2)
             for number in range(6):
-                await trio.sleep(0.25)
+                now_s += 0.6 * module.LEFT_S
                 file.write(f"late {number}\n")
                 file.flush()
+                await tail.come(number + 3)
         await tail.wait_for("one", "new", *(f"late {number}" for number in range(6)))
 
 
