@@ -10,6 +10,7 @@ from world.changing import ChangingWorld, live
 from world.errors import ViolationError
 from world.healing import CutCable, HealingWorld, heal
 from world.kinds import KINDS
+from world.paired import pair
 from world.planted_changes import PLANTED_CHANGES
 from world.restored import forget
 from world.world import lived as checked
@@ -116,6 +117,17 @@ def test_one_of_two_that_has_accepted_alone_goes_on_without_the_one_that_is_cert
         assert any(what in line for line in logs), what
     for world in worlds:
         assert not world.lost & set(world.members)
+
+
+@pytest.mark.parametrize("first", [0, pytest.param(2, marks=pytest.mark.long)])
+def test_who_alone_has_what_was_acknowledged_is_not_evicted_with_its_holder(first: int) -> None:
+    worlds = [pair(seed) for seed in range(first, 2 * first + 2)]
+    assert any(world.pair for world in worlds)
+    for world in worlds:
+        assert world.refused == bool(world.pair)
+        assert set(world.pair) <= set(world.members)
+    with pytest.raises(ViolationError, match=r"acknowledged, and \d+ are left"):
+        pair(next(seed for seed, world in enumerate(worlds, first) if world.pair), allowed=True)
 
 
 def healed(seed: int) -> HealingWorld:

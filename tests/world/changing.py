@@ -226,6 +226,7 @@ class ChangingWorld(World):
             worker_count=len(self.first),
             planner=lambda workers, _: first_topology(workers),
             replan=replan,
+            journalled=lambda _: self.journals is not None,
             trust=self.trust_in(node),
         )
 

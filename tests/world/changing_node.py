@@ -264,6 +264,11 @@ class ChangingNode(Node):
             case change.TellOperator(name, taken, text):
                 self.world.say(f"{self.name}: request {name}: {'taken' if taken else 'no'}: {text}")
 
+    @property
+    def kept_journals(self) -> tuple[tuple[str, int], ...]:
+        """In which epoch the copies here of others' journals were whole last."""
+        return () if self.world.journals is None else self.world.journals.kept_by(self)
+
     def _go_on_with_journal(self, record: ClusterRecord) -> None:
         if self.world.journals is None or record.change is None:
             return

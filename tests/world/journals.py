@@ -73,6 +73,13 @@ class Journals:
         here = self.copies.setdefault((holder.name, holder.disk.seat), {})
         return here.setdefault((owner.name, owner.disk.seat), Copy())
 
+    def kept_by(self, holder: Any) -> tuple[tuple[str, int], ...]:
+        """In which epoch the copies on the disk of *holder* were whole last, by their owners."""
+        kept: dict[str, int] = {}
+        for (name, _), copy in self.copies.get((holder.name, holder.disk.seat), {}).items():
+            kept[name] = max(copy.epoch, kept.get(name, 0))
+        return tuple(kept.items())
+
     def write(self, node: Any) -> None:
         """Something may come in, if the job of a worker runs."""
         link = node.copies_out

@@ -182,6 +182,11 @@ class Node:
         self._forget()
         self.world.cut_all_of(self.name)
 
+    @property
+    def kept_journals(self) -> tuple[tuple[str, int], ...]:
+        """In which epoch the copies here of others' journals were whole last."""
+        return ()
+
     def stop(self) -> None:
         """The process is told to stop: it leaves in time, with a checkpoint if it can."""
         mine, life = self.running, self.life
@@ -315,6 +320,7 @@ class Node:
                         store.line,
                         tuple(store.kept.values()),
                         replicas=kept_parts(store),
+                        journals=self.kept_journals,
                     ),
                     lambda holdings: self.posted.append(HoldingsRead(holdings)),
                 )

@@ -8,6 +8,7 @@ import attrs
 
 from wallarood.admin.orders import OrderRefusedError, check_listens
 from wallarood.control.change.events import ChangeWanted
+from wallarood.control.change.proposing.acknowledged import at_risk
 from wallarood.control.replicas.ring import holder_of
 from wallarood.model.change import ChangeKind
 from wallarood.model.errors import RefusedError
@@ -101,6 +102,7 @@ class ChangeOrders:
             **self._figures(topology, after),
         }
         plan["output"] = list(lost_output(self.worker.application, topology, names))
+        plan["at_risk"] = self._at_risk(names)
         if "dry-run" in parameters:
             return plan
         _check_output(plan["output"], names, parameters)
@@ -124,10 +126,11 @@ class ChangeOrders:
                 f"{lost} is connected: stop it, and put its state directory aside "
                 "(wallarood state reset)"
             )
-        plan = {
+        plan: dict[str, Any] = {
             "replacing": lost,
             "copy": holder_of(lost, topology.workers),
             "output": list(lost_output(self.worker.application, topology, names)),
+            "at_risk": self._at_risk(names),
         }
         if "dry-run" in parameters:
             return plan
@@ -135,6 +138,16 @@ class ChangeOrders:
         request = _request(ChangeKind.REPLACE, names, parameters)
         self.worker.post(ChangeWanted(request))
         return {"accepted": "replace", "name": request.name, "epoch": topology.epoch, **plan}
+
+    def _at_risk(self, names: tuple[WorkerName, ...]) -> list[dict[str, Any]]:
+        """What may be on no disk that is left, as far as this worker knows."""
+        view, store = self.worker.node.machines.view, self.worker.checkpoints
+        change = view.record.change if view is not None else None
+        known = store.committed.number if store is not None else 0
+        if view is None or change is None or known > change.basis.number:
+            return []
+        found = at_risk(view.record, names, {}, journalled=view.journalled)
+        return [{**attrs.asdict(each), "back_to": change.basis.number} for each in found]
 
     def _figures(self, before: Topology, after: Topology) -> dict[str, Any]:
         """What moves; of partitions also whether they have journals."""

@@ -145,7 +145,13 @@ class Machines:
             self.copies = self._make_copies(record, settings)
         if founding.name == workers[0]:
             self.recovery_leader = self.classes.recovery_leader(founding.member, workers, vote)
-        self.view = View(founding.member, record, founding.upgrade, trust=founding.trust)
+        self.view = View(
+            founding.member,
+            record,
+            founding.upgrade,
+            trust=founding.trust,
+            journalled=founding.journalled,
+        )
         self.make_changing = partial(
             self._make_changing, founding, vote, wait_s=timing.change_wait_s
         )

@@ -151,10 +151,12 @@ def replace(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     if chosen.dry_run:
         plan = client.replace(path, **wanted, **{"dry-run": "1"})
         lost = ", ".join(plan["output"]) or "none"
-        return plan, (
-            f"{name} would be put together from the copy on {plan['copy']}\n"
-            f"output of these steps may be lost where it was written: {lost}"
-        )
+        lines = [
+            f"{name} would be put together from the copy on {plan['copy']}",
+            f"output of these steps may be lost where it was written: {lost}",
+            *at_risk(plan),
+        ]
+        return plan, "\n".join(lines)
     _certify(chosen)
     answer = client.replace(path, **wanted)
     text = f"waiting for {name}: start it with an empty state directory and worker.join (--join)"
@@ -196,13 +198,23 @@ def _weighed(path: Path, plan: dict[str, Any]) -> dict[str, Any]:
 
 def _lost(plan: dict[str, Any]) -> str:
     """What an eviction would lose, for a person."""
-    if not plan["output"]:
-        return "nothing would be lost"
-    gone = ", ".join(plan["leaving"])
-    return (
-        f"what {gone} had published through {', '.join(plan['output'])} is on its disk only, and "
-        "so may be what it had committed and not published: expected --lose-output"
-    )
+    gone, lines = ", ".join(plan["leaving"]), at_risk(plan)
+    if plan["output"]:
+        lines.append(
+            f"what {gone} had published through {', '.join(plan['output'])} is on its disk only, "
+            "and so may be what it had committed and not published: expected --lose-output"
+        )
+    return "\n".join(lines or ["nothing would be lost"])
+
+
+def at_risk(plan: dict[str, Any]) -> list[str]:
+    """What was acknowledged that may be on no disk that is left, in lines."""
+    return [
+        f"what source {each['source']!r} on {each['worker']} has acknowledged since checkpoint "
+        f"{each['back_to']} may be there and on {each['holder']} only: "
+        f"expected --back-to {each['back_to']}"
+        for each in plan.get("at_risk", ())  # a worker of an older version does not say
+    ]
 
 
 def wait_for_change(path: Path, timeout_s: float, answer: dict[str, Any]) -> None:

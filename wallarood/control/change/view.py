@@ -2,7 +2,7 @@
 
 import attrs
 
-from wallarood.control.formation.founding import Upgrader
+from wallarood.control.formation.founding import Journalled, Upgrader, always
 from wallarood.model.change import Trust
 from wallarood.model.cluster_record import ClusterRecord, Layout
 from wallarood.model.ids import Member, WorkerName
@@ -19,6 +19,8 @@ class View:
     running: bool = False
     """Whether a round runs here."""
     trust: Trust = Trust.WHOLE
+    journalled: Journalled = always
+    """Which sources acknowledge what they have in a journal."""
     completed: bool = False
     """Whether the job is done."""
     restored: set[WorkerName] = attrs.field(factory=set)

@@ -29,6 +29,13 @@ FORMATION_MESSAGES = (Join, Waiting, Proposal, Prepared, Committed, Inquiry, Nev
 
 Listings = tuple[tuple[WorkerName, tuple[Listing, ...]], ...]
 Planner = Callable[[tuple[WorkerName, ...], Listings], Topology]
+Journalled = Callable[[str], bool]
+"""Whether the source of a name acknowledges what it has in a journal."""
+
+
+def always(_: str) -> bool:
+    """`Journalled` of sources of which nothing is known."""
+    return True
 
 
 class Replanner(Protocol):
@@ -75,6 +82,8 @@ class FormationSettings:
     """Whether the state directory is what was last written to it."""
     upgrade: Upgrader | None = None
     """How the cluster comes to the application that this worker runs, where that is a new one."""
+    journalled: Journalled = always
+    """Which sources acknowledge what they have in a journal."""
 
     @property
     def name(self) -> WorkerName:

@@ -68,6 +68,7 @@ def formation_settings(
         name_taken_wait_s=config["timing.name-taken-wait"],
         forms_new=config["worker.cluster-id"] is None,
         replan=partial(_replan, parts.application),
+        journalled=partial(_is_journalled, parts.application),
     )
 
 
@@ -78,6 +79,13 @@ def _replan(
     from wallarood.planning.change import replan  # noqa: PLC0415
 
     return replan(application, previous, workers, epoch=epoch)
+
+
+def _is_journalled(application: Application, source: str) -> bool:
+    # As above. A source that only another version of the application knows may have a journal.
+    from wallarood.planning.sources.journals import is_journalled  # noqa: PLC0415
+
+    return all(is_journalled(each) for each in application.steps if each.name == source)
 
 
 def _vote(state: StateDirectory, trust: Trust) -> tuple[Vote | None, Trust]:

@@ -6,7 +6,7 @@ import attrs
 
 from wallarood.model.change import PartName, Vote
 from wallarood.model.checkpoint import CheckpointId
-from wallarood.model.ids import NO_BALLOT, Ballot, Member
+from wallarood.model.ids import NO_BALLOT, Ballot, Member, WorkerName
 from wallarood.model.messages.formation import Listing
 
 _OMITTED = {"omit_default": True}
@@ -34,7 +34,9 @@ class Holdings:
     those that are kept by name. `accepted` is the change that the sender has accepted, if it has;
     `replicas` are the parts that it keeps for others. One that is `restored` may have forgotten
     what it has promised and accepted: its answer is no promise. `listings` has what the sources of
-    a new version of the application list at the sender.
+    a new version of the application list at the sender. `journals` has the epochs in which the
+    sender's copies of what others' sources have acknowledged were whole last, where more than one
+    epoch may have made some.
     """
 
     attempt: str
@@ -48,6 +50,7 @@ class Holdings:
     replicas: tuple[PartName, ...] = attrs.field(default=(), metadata=_OMITTED)
     restored: bool = attrs.field(default=False, metadata=_OMITTED)
     listings: tuple[Listing, ...] = attrs.field(default=(), metadata=_OMITTED)
+    journals: tuple[tuple[WorkerName, int], ...] = attrs.field(default=(), metadata=_OMITTED)
 
 
 @attrs.frozen

@@ -10,7 +10,7 @@ import trio
 from wallarood.control.events import CommitRecorded, HoldingsRead, HostFailed, RoundWritten
 from wallarood.model.checkpoint import BEFORE_UPGRADE, CheckpointId
 from wallarood.model.errors import CannotCreateError, DamagedStateError, WallaroodError
-from wallarood.model.ids import ClusterId
+from wallarood.model.ids import ClusterId, WorkerName
 from wallarood.model.messages import Holdings, RoundProposal
 from wallarood.runtime.ports import CheckpointStore
 from wallarood.runtime.store.turns import Turn
@@ -147,9 +147,19 @@ async def read_holdings(worker: Worker, turn: Turn, *, attempt: str) -> None:
             tuple(n for name, n in store.kept.items() if name != BEFORE_UPGRADE),
             replicas=worker.store.changes_in(store).kept_parts(),
             listings=worker.change.listings,
+            journals=_journals(worker),
         )
 
     worker.post(HoldingsRead(await stored(worker, turn, read)))
+
+
+def _journals(worker: Worker) -> tuple[tuple[WorkerName, int], ...]:
+    record = worker.node.record
+    if record is None or record.change is None:
+        return ()
+    others = (name for name in record.topology.workers if name != worker.member.name)
+    since = ((name, worker.store.copied_files(name).kept_since) for name in others)
+    return tuple(each for each in since if each[1])
 
 
 async def write_round(worker: Worker, turn: Turn, *, proposal: RoundProposal) -> None:

@@ -52,6 +52,22 @@ def test_replace_takes_what_a_refusal_proposes(
     assert asked == [{"names": "beta", "back-to": "5", "dry-run": "1"}]
 
 
+@pytest.mark.parametrize("command", ["evict", "replace"])
+def test_a_dry_run_says_what_may_be_on_lost_disks_only(
+    command: str, workers: Workers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    risk = {"source": "in", "worker": "beta", "holder": "gamma", "back_to": 7}
+    plan = {"copy": "alpha", "output": [], "at_risk": [risk], "leaving": ["beta"]}
+    plan |= {"staying": ["alpha"], "moving": 0, "slots": 0, "moves": []}
+    workers.orders[command] = lambda _: plan
+    workers.start("alpha")
+    assert main([command, "beta", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "what source 'in' on beta has acknowledged since checkpoint 7" in said
+    assert "there and on gamma only: expected --back-to 7" in said
+    assert "nothing would be lost" not in said
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

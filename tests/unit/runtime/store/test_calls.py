@@ -9,6 +9,7 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 from support.lone import Lone, endless, lone_worker
+from support.nodes import changed
 
 from wallarood.control.events import CommitRecorded, HoldingsRead, RoundWritten
 from wallarood.model.change import Change, Vote
@@ -16,6 +17,7 @@ from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.errors import CannotCreateError, DamagedStateError, WallaroodError
 from wallarood.model.ids import Ballot
 from wallarood.model.messages import RoundProposal
+from wallarood.model.messages.replicas import FilePiece
 from wallarood.model.staging import StagedChange, StagedPart
 from wallarood.runtime.ports import CheckpointStore
 from wallarood.runtime.store import calls
@@ -44,6 +46,29 @@ async def test_it_says_what_the_store_holds(tmp_path: Path) -> None:
         (told,) = [each for each in lone.worker.posted if isinstance(each, HoldingsRead)]
         assert (told.holdings.attempt, told.holdings.round) == ("7", ROUND)
         assert told.holdings.checkpoints == store.held
+
+
+async def test_it_says_in_which_epoch_copies_of_journals_were_whole(tmp_path: Path) -> None:
+    async with lone_worker(tmp_path, endless([])) as lone:
+        await idle(lone)
+        node = lone.worker.node
+        assert node.record is not None
+        record = attrs.evolve(node.record, change=changed(node.record, "alpha", "beta", "gamma"))
+        workers = ("alpha", "beta", "gamma")
+        topology = attrs.evolve(record.topology, epoch=2, workers=workers)
+        for epoch, name in enumerate(workers[1:], 1):
+            copies = lone.worker.store.copied_files(name, epoch=epoch)
+            copies.write([FilePiece("sources/in/journal", 0, b"what came")])
+            copies.settle()
+        for known, told in (
+            (node.record, ()),
+            (attrs.evolve(record, topology=topology), (("gamma", 2),)),
+        ):
+            node.record = known
+            lone.worker.posted.clear()
+            await calls.read_holdings(lone.worker, lone.worker.turns.take(), attempt="7")
+            (said,) = [each for each in lone.worker.posted if isinstance(each, HoldingsRead)]
+            assert said.holdings.journals == told
 
 
 async def test_a_proposal_is_durable_before_that_is_told(tmp_path: Path) -> None:

@@ -14,12 +14,14 @@
 # As long as no checkpoint of this epoch is committed, there are no copies of what its members have
 # in it. Then the parts of the basis that it began with are put together once more as they were in
 # the epoch before, or in that of the last commit: their owners and holders have kept them, and that
-# epoch is the layout of the next one as well.
+# epoch is the layout of the next one as well. What sources have acknowledged since is not in them:
+# see `acknowledged`.
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 
 import attrs
 
+from wallarood.control.change.proposing.acknowledged import AtRisk, at_risk, refusal
 from wallarood.control.change.view import View
 from wallarood.control.formation.founding import Replanner
 from wallarood.control.replicas.ring import holder_of
@@ -137,6 +139,8 @@ def basis(plan: Plan, holdings: Mapping[WorkerName, Holdings]) -> tuple[Checkpoi
         why = f" with a copy of the part of {lost}{_only_there(plan)}" if plan.lost else ""
         raise RefusedError(f"there is no checkpoint that all members that stay hold{why}")
     chosen = max(found, key=number_of)
+    if found[chosen] != epoch and (risks := _at_risk(plan, holdings)):
+        raise RefusedError(refusal(risks, plan.view.record))
     known = max((each.committed for each in everything), key=number_of)
     if chosen.number >= known.number:
         return chosen, found[chosen]
@@ -187,6 +191,16 @@ def _as_before(plan: Plan, copies: Set[PartName]) -> dict[CheckpointId, int]:
         return {}
     wanted = _parts(change.layout, before.topology.workers, change.basis)
     return {change.basis: change.layout} if copies >= wanted else {}
+
+
+def _at_risk(plan: Plan, holdings: Mapping[WorkerName, Holdings]) -> tuple[AtRisk, ...]:
+    """What may be lost if an older layout is gone on from; nothing where the operator knows."""
+    view, whole = plan.view, dict[WorkerName, int]()
+    if view.record.change is None or plan.request.back_to == view.record.change.basis.number:
+        return ()
+    for owner, epoch in (each for name in plan.needed for each in holdings[name].journals):
+        whole[owner] = max(epoch, whole.get(owner, 0))
+    return at_risk(view.record, plan.lost, whole, journalled=view.journalled)
 
 
 def compose(plan: Plan, holdings: Mapping[WorkerName, Holdings], replan: Replanner) -> Change:

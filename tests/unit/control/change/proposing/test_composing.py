@@ -160,6 +160,33 @@ def test_before_a_commit_of_this_epoch_parts_are_had_as_they_were_in_the_one_bef
         basis(attrs.evolve(evict, request=attrs.evolve(evict.request, names=(lost, "beta"))), held)
 
 
+def test_what_only_lost_ones_have_acknowledged_is_lost_only_where_an_operator_wants_it(
+    second: ClusterRecord,
+) -> None:
+    """gamma had its copies with alpha in epoch 1, and with delta since."""
+    read = SourcePartition("0.0.0.0:7800", "gamma")
+    stage = Stage(0, "in", StageKind.SOURCE, ("in",), "", TRIO, source_partitions=(read,))
+    known = attrs.evolve(second, topology=attrs.evolve(second.topology, stages=(stage,)))
+    parts = [PartName(1, name, ONE.round, ONE.number) for name in TRIO]
+    held = {
+        "alpha": attrs.evolve(holds(ONE, known=1), replicas=(parts[0], parts[2])),
+        "beta": attrs.evolve(holds(ONE, known=1), replicas=(parts[1],)),
+    }
+
+    def asked(**options: Any) -> Plan:
+        view = View(member("alpha"), known)
+        request = ChangeRequest("r", ChangeKind.EVICT, ("gamma", "delta"), **options)
+        return Plan(request, view)
+
+    for options in ({}, {"back_to": 3}, {"certified": True, "lose_output": True}):
+        with pytest.raises(RefusedError, match=r"'in' on gamma \(copied to delta\).*--back-to 1 "):
+            basis(asked(**options), held)
+    assert basis(asked(back_to=1), held) == (ONE, 1)
+    plan = asked()
+    plan.view.journalled = lambda name: name != "in"
+    assert basis(plan, held) == (ONE, 1)
+
+
 def test_after_a_commit_of_this_epoch_they_are_had_as_they_are_now(second: ClusterRecord) -> None:
     copy = PartName(2, "gamma", TWO.round, TWO.number)
     held = {
