@@ -14,10 +14,11 @@ begin so, too.
 #
 # The process that forks is the parent of the workers, so it says how they have ended, on the same
 # socket. It ends when that is closed, also by the end of who asks, and all that it has forked do.
+# Should it end before, who waits for what it has forked would wait for ever: all of that counts as
+# killed then, and the next that is asked for begins another one.
 
 import atexit
 import contextlib
-import functools
 import gc
 import importlib
 import json
@@ -42,6 +43,7 @@ REQUEST_MAX = 1 << 18
 START_S = 60.0
 BEGUN = -1
 """In the place of a status: it has begun."""
+GONE = "the process that forks has ended"
 TESTS = Path(__file__).parents[1]
 SHARED = {"PYTHONHASHSEED": "0", "PYTHONWARNINGS": "error"}
 """What an environment must have: it is that of the process that forks."""
@@ -100,9 +102,10 @@ class Forker:
 
     def __init__(self) -> None:
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._begun: queue.Queue[Forked] = queue.Queue()
+        self._begun: queue.Queue[Forked | None] = queue.Queue()
         self._one_at_a_time = threading.Lock()
-        self._process = subprocess.Popen(
+        self.gone = threading.Event()
+        self.process = subprocess.Popen(
             [sys.executable, "-m", "support.forked", str(theirs.fileno())],
             cwd=TESTS,
             env={**os.environ, **SHARED},
@@ -125,11 +128,18 @@ class Forker:
         """Fork a worker: the command *module* with *arguments*, leader of a new session."""
         ours, theirs = os.pipe()
         request = json.dumps([[module, *arguments], str(cwd), dict(env)]).encode()
-        with self._one_at_a_time:
-            socket.send_fds(self._channel, [request], [stdout, theirs])
+        stderr = os.fdopen(ours, "rb")
+        try:
+            with self._one_at_a_time:
+                socket.send_fds(self._channel, [request], [stdout, theirs])
+                begun = self._next_begun()
+        except BaseException:
+            stderr.close()
+            self.process.kill()  # what begins after all would be taken for the next
+            raise
+        finally:
             os.close(theirs)
-            begun = self._next_begun()
-        begun.args, begun.stderr = arguments, os.fdopen(ours, "rb")
+        begun.args, begun.stderr = arguments, stderr
         return begun
 
     def _next_begun(self) -> "Forked":
@@ -141,27 +151,41 @@ class Forker:
             left_s = wait.left_s()
             assert left_s, f"nothing has begun within {wait.ends_after_s:.0f} s"
             with contextlib.suppress(queue.Empty):
-                return self._begun.get(timeout=left_s)
+                begun = self._begun.get(timeout=left_s)
+                assert begun is not None, GONE
+                return begun
 
     def _hear(self) -> None:
         running: dict[int, Forked] = {}
-        while said := self._channel.recv(64):
-            pid, status = map(int, said.split())
-            if status == BEGUN:
-                running[pid] = Forked((), pid)
-                self._begun.put(running[pid])
-            else:
-                running.pop(pid).end(status)
+        with contextlib.suppress(ConnectionResetError):  # it has not read all that was asked
+            while said := self._channel.recv(64):
+                pid, status = map(int, said.split())
+                if status == BEGUN:
+                    running[pid] = Forked((), pid)
+                    self._begun.put(running[pid])
+                else:
+                    running.pop(pid).end(status)
+        self.gone.set()
+        for each in running.values():
+            each.end(signal.SIGKILL)
+        self._begun.put(None)
 
     def _end(self) -> None:
-        self._channel.shutdown(socket.SHUT_RDWR)
-        self._process.wait()
+        with contextlib.suppress(OSError):  # it has ended
+            self._channel.shutdown(socket.SHUT_RDWR)
+        self.process.wait()
 
 
-@functools.cache
+_forkers: list[Forker] = []
+_looking = threading.Lock()
+
+
 def forker() -> Forker:
-    """That of this process."""
-    return Forker()
+    """That of this process; another one if it has ended."""
+    with _looking:
+        if not _forkers or _forkers[-1].gone.is_set():
+            _forkers.append(Forker())
+        return _forkers[-1]
 
 
 def shares(environment: Mapping[str, str]) -> bool:
@@ -195,7 +219,7 @@ def serve(channel: socket.socket) -> list[str]:
                 os.read(woken, 64)
                 tell_ends(channel)
             if channel in ready:
-                request, streams, _, _ = socket.recv_fds(channel, REQUEST_MAX, 2)
+                request, streams = asked(channel)
                 if not request:
                     channel.close()
                     sys.exit()
@@ -205,7 +229,7 @@ def serve(channel: socket.socket) -> list[str]:
                     break
                 for each in streams:
                     os.close(each)
-                channel.send(f"{pid} {BEGUN}".encode())
+                tell(channel, pid, BEGUN)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     channel.close()
@@ -214,11 +238,25 @@ def serve(channel: socket.socket) -> list[str]:
     return begin(*json.loads(request), *streams)
 
 
+def asked(channel: socket.socket) -> tuple[bytes, list[int]]:
+    """The next request and its descriptors; none at the end of who asks."""
+    with contextlib.suppress(ConnectionResetError):  # it has not read all that it was told
+        request, streams, _, _ = socket.recv_fds(channel, REQUEST_MAX, 2)
+        return request, streams
+    return b"", []
+
+
 def tell_ends(channel: socket.socket) -> None:
     """Say of all that have ended how they did."""
     with contextlib.suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-            channel.send(f"{ended[0]} {ended[1]}".encode())
+            tell(channel, *ended)
+
+
+def tell(channel: socket.socket, pid: int, status: int) -> None:
+    """Say what has become of a process, unless nobody is there who has asked for it."""
+    with contextlib.suppress(BrokenPipeError):
+        channel.send(f"{pid} {status}".encode())
 
 
 def begin(
