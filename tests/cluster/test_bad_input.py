@@ -9,6 +9,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from support.harness import WorkerProcess, ended_well, hosts_in, wait_for
+from support.rests import check_counted
 
 from wallarood.net.auth import MAGIC
 
@@ -74,18 +75,20 @@ def dropped(worker: WorkerProcess) -> list[str]:
     return [line for line in worker.lines if "connection dropped" in line]
 
 
-def test_two_hundred_connections_that_never_speak(tmp_path: Path, slow_count: str) -> None:
+def test_two_hundred_connections_that_never_speak(tmp_path: Path, endless: str) -> None:
     with hosts_in(tmp_path) as hosts, ExitStack() as stack:
-        alpha = hosts.start("alpha", slow_count, "--exit-on-completion", count=2, initializer=True)
+        alpha = hosts.start("alpha", endless, count=2, initializer=True)
         for port in ports_of(alpha):
             for _ in range(200):
                 stack.enter_context(socket.create_connection(("127.0.0.1", port)))
         before = resident_bytes(alpha)
-        beta = hosts.start("beta", slow_count, "--exit-on-completion", count=2)
+        beta = hosts.start("beta", endless, count=2)
         wait_for("running", lambda: alpha.phase() == beta.phase() == "running")
+        wait_for("records flow", lambda: sum(e.records for e in alpha.told().sources) > 5000)
         assert resident_bytes(alpha) - before < 32 << 20
+        assert alpha.ctl("shutdown").returncode == 0
         ended_well([alpha, beta])
-    check_result(tmp_path)
+    check_counted(tmp_path, "endless-out")
 
 
 def resident_bytes(worker: WorkerProcess) -> int:

@@ -110,7 +110,7 @@ def test_a_disk_that_fails_costs_checkpoints_and_a_stop_does_not_wait_for_it(
         wait_for("it shows in status", lambda: "disk I/O error" in checkpoint(beta).failing)
         stuck, read = checkpoint(beta).committed, read_by(cluster.workers["alpha"])
         wait_for("records flow", lambda: read_by(cluster.workers["alpha"]) > read + 600)
-        assert cluster.in_phase("running")
+        cluster.until("running")
         beta.send(signal.SIGTERM)
         assert beta.wait() == 0, beta.said
         assert "disk I/O error" in beta.said

@@ -31,7 +31,7 @@ def test_the_others_go_on_with_what_a_lost_worker_had(tmp_path: Path, lost: str)
         gone.wait()
         shutil.rmtree(gone.state)
         asked = next(iter(workers.values()))
-        wait_for("it is missed", lambda: asked.phase() in ("paused", "recovering"))
+        wait_for("all miss it", lambda: all(each.misses(lost) for each in workers.values()))
         refused = asked.ctl("evict", lost)
         assert refused.returncode != 0
         assert "--lose-output goes on without it" in refused.stderr

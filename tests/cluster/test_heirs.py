@@ -47,7 +47,7 @@ def test_two_hosts_burn_one_after_the_other_and_every_result_is_received_once(
     (tmp_path / "counts.py").write_text(counting("counts", "rate=1500", sink=sink))
     (tmp_path / "some.toml").write_text("checkpoint.replicas = 1\n")
     flags = ("--cluster-id", "auto", "--config", str(tmp_path / "some.toml"))
-    with hosts_in(tmp_path, interval="1h") as hosts:
+    with hosts_in(tmp_path, interval="1h", liveness="30s") as hosts:
         started = hosts.start_cluster(4, str(tmp_path / "counts.py"), *flags)
         wait_for("they run", lambda: all(e.phase() == "running" for e in started), wait_s=60)
         workers = dict(zip(NAMES, started, strict=False))
@@ -60,11 +60,11 @@ def test_two_hosts_burn_one_after_the_other_and_every_result_is_received_once(
             wait_for("more is read", lambda read=read: read_by(started) > read + 1000)
             take_checkpoint(asked)
         burn(first)
-        wait_for("it is missed", lambda: asked.phase() in ("paused", "recovering"))
+        wait_for("all miss it", lambda: all(e.misses(lost[0]) for e in workers.values()))
         done = asked.ctl("evict", lost[0])
         assert done.returncode == 0, done.stderr
         burn(second)
-        wait_for("it is missed", lambda: asked.phase() in ("paused", "recovering"))
+        wait_for("all miss it", lambda: all(e.misses(lost[1]) for e in workers.values()))
         done = asked.ctl("evict", lost[1])
         said = "\n".join(f"--- {n}\n{w.said[-3000:]}" for n, w in workers.items())
         assert done.returncode == 0, done.stderr + said

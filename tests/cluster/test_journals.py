@@ -16,7 +16,7 @@ from support.feeding import (
     send_by_http,
     send_by_tcp,
 )
-from support.harness import NAMES, wait_for
+from support.harness import NAMES
 from support.listeners import cluster, feeds, some_more
 from support.ports import free_port
 from support.rests import RESTS, counted
@@ -67,7 +67,7 @@ def test_the_journal_of_a_lost_worker_is_read_from_its_copy(
         gone.wait()
         shutil.rmtree(gone.state)
         alpha = made.workers["alpha"]
-        wait_for("it is missed", lambda: alpha.phase() in ("paused", "recovering"))
+        made.all_miss("gamma")
         done = alpha.ctl("evict", "gamma", "--lose-output")
         assert done.returncode == 0, done.stderr + made.said
         made.until("they run", 2)
@@ -96,7 +96,7 @@ def test_what_is_acknowledged_before_an_epoch_has_a_checkpoint_is_read_where_it_
         gone.wait()
         shutil.rmtree(gone.state)
         alpha = made.workers["alpha"]
-        wait_for("it is missed", lambda: alpha.phase() in ("paused", "recovering"))
+        made.all_miss(lost)
         done = alpha.ctl("evict", lost, "--lose-output")
         assert done.returncode == 0, done.stderr + made.said
         made.until("they run", 3)
@@ -165,7 +165,7 @@ def test_the_one_that_listens_for_all_goes_and_another_listens(
             gone.process.kill()
             gone.wait()
             shutil.rmtree(gone.state)
-            wait_for("it is missed", lambda: asked.phase() in ("paused", "recovering"))
+            made.all_miss(name)
             done = asked.ctl("evict", name, "--lose-output")
         else:
             done = asked.ctl("shrink", name)

@@ -59,7 +59,7 @@ class Served:
 
 
 def document_of(port: int) -> dict[str, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", "/api/v1/openapi.json", headers=SHOWN)
     found: dict[str, Any] = json.load(connection.getresponse())
     connection.close()
@@ -109,6 +109,6 @@ def test_each_operation_answers_as_the_document_says(
         suppress_health_check=list(HealthCheck),
     )
     def check(case: Case) -> None:
-        case.call_and_validate(headers=SHOWN, timeout=30)
+        case.call_and_validate(headers=SHOWN, timeout=60)
 
     check()

@@ -39,7 +39,7 @@ def check_prefix(directory: Path, numbers: int) -> None:
 
 
 def test_a_checkpoint_is_taken_kept_shown_and_dropped(tmp_path: Path, endless: str) -> None:
-    with hosts_in(tmp_path, interval="1h") as hosts:
+    with hosts_in(tmp_path, interval="1h", liveness="30s") as hosts:
         cluster = Killer(hosts, endless, 3)
         cluster.until("running")
         beta, gamma = cluster.workers["beta"], cluster.workers["gamma"]
@@ -116,9 +116,9 @@ def test_a_cluster_that_was_shut_down_goes_on_where_it_ended(tmp_path: Path) -> 
         cluster.until("running")
 
 
-def test_a_shutdown_names_who_was_away_and_lives_on(tmp_path: Path, slow_count: str) -> None:
+def test_a_shutdown_names_who_was_away_and_lives_on(tmp_path: Path, endless: str) -> None:
     with hosts_in(tmp_path) as hosts:
-        cluster = Killer(hosts, slow_count, 3)
+        cluster = Killer(hosts, endless, 3)
         cluster.until("running")
         away = cluster.workers["gamma"]
         away.send(signal.SIGSTOP)
@@ -135,9 +135,9 @@ def test_a_shutdown_names_who_was_away_and_lives_on(tmp_path: Path, slow_count: 
         assert away.wait() == 0
 
 
-def test_a_copy_made_at_a_kept_checkpoint_can_be_put_back(tmp_path: Path, slow_count: str) -> None:
+def test_a_copy_made_at_a_kept_checkpoint_can_be_put_back(tmp_path: Path, endless: str) -> None:
     with hosts_in(tmp_path) as hosts:
-        cluster = Killer(hosts, slow_count, 3)
+        cluster = Killer(hosts, endless, 3)
         cluster.until("running")
         beta = cluster.workers["beta"]
         kept = beta.ctl("checkpoint", "--keep", "copy")
@@ -146,15 +146,23 @@ def test_a_copy_made_at_a_kept_checkpoint_can_be_put_back(tmp_path: Path, slow_c
         assert beta.wait() == 0
         shutil.copytree(beta.state, tmp_path / "copy")
         cluster.workers["beta"] = cluster.start("beta")
-        cluster.until("completed")
-        cluster.end()
+        goes_on(cluster)
+        cluster.shut_down()
         shutil.rmtree(beta.state)
         shutil.copytree(tmp_path / "copy", beta.state)
         cluster.workers = {name: cluster.start(name) for name in cluster.workers}
-        cluster.until("completed")
+        goes_on(cluster)
         cluster.workers["alpha"].says("which is older than")
-        cluster.end()
-    check_slow_count(tmp_path)
+        cluster.shut_down()
+    check_counted(tmp_path, "endless-out")
+
+
+def goes_on(cluster: Killer) -> None:
+    """All run, and later checkpoints are committed."""
+    cluster.until("running")
+    alpha = cluster.workers["alpha"]
+    before = alpha.told().checkpoint.committed
+    wait_for("checkpoints", lambda: alpha.told().checkpoint.committed > before + 2)
 
 
 def test_a_copy_of_a_running_worker_is_refused_while_the_original_lives(
@@ -167,6 +175,7 @@ def test_a_copy_of_a_running_worker_is_refused_while_the_original_lives(
         gamma.send(signal.SIGSTOP)  # else its files are of several moments
         shutil.copytree(gamma.state, tmp_path / "copy", ignore=lambda *_: ["admin.sock", "lock"])
         gamma.send(signal.SIGCONT)
+        cluster.until("running")  # it may have been missed for a moment
         copy = hosts.start(
             "gamma", endless, "--cluster-id", "auto", count=3, state=tmp_path / "copy"
         )

@@ -6,10 +6,12 @@ from support.harness import WorkerProcess, hosts_in, wait_for
 
 HOLDING = """
 import time
+from pathlib import Path
 import wallarood as w
 
 def hold(number: int) -> int:
-    if number == 20:
+    if number == 20 and not Path("held").exists():  # who was missed meanwhile reads it again
+        Path("held").touch()
         until = time.monotonic() + 2.5
         while time.monotonic() < until:
             pass

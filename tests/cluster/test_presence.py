@@ -9,24 +9,38 @@ from pathlib import Path
 import pytest
 from support.cable import laid
 from support.harness import WorkerProcess, ended_well, hosts_in, wait_for
-from support.oracle import check_slow_count
 from support.patience import in_time
 from support.ports import free_port
+from support.rests import check_counted
 
 
-def half_way(worker: WorkerProcess) -> bool:
-    """Whether the source, which is on the first worker, has read a quarter."""
-    status = worker.status()
-    return status is not None and sum(each.records for each in status.sources) > 5000
+def read_by(worker: WorkerProcess) -> int:
+    """How much the source, which is on the first worker, has read."""
+    return sum(each.records for each in worker.told().sources)
+
+
+def flow(worker: WorkerProcess) -> None:
+    """Wait until records flow, as they do without end: nothing is over before it is disturbed."""
+    wait_for("records flow", lambda: read_by(worker) > 2000)
+
+
+def end_in_order(workers: list[WorkerProcess]) -> None:
+    """All run and read again, and then end after a checkpoint of which all is published."""
+    wait_for("all run again", lambda: all(each.phase() == "running" for each in workers))
+    before = read_by(workers[0])
+    wait_for("records flow again", lambda: read_by(workers[0]) > before + 2000)
+    done = workers[0].ctl("shutdown")
+    assert done.returncode == 0, done.stderr
+    ended_well(workers)
 
 
 @pytest.mark.parametrize("place", [pytest.param(0, marks=pytest.mark.long), 1])
 def test_a_stopped_process_costs_time_and_no_result(
-    tmp_path: Path, slow_count: str, place: int
+    tmp_path: Path, endless: str, place: int
 ) -> None:
     with hosts_in(tmp_path) as hosts:
-        workers = hosts.start_cluster(3, slow_count, "--exit-on-completion")
-        wait_for("half of the input", lambda: half_way(workers[0]))
+        workers = hosts.start_cluster(3, endless)
+        flow(workers[0])
         workers[place].send(signal.SIGSTOP)
         stopped = time.monotonic()
         others = [each for number, each in enumerate(workers) if number != place]
@@ -34,33 +48,33 @@ def test_a_stopped_process_costs_time_and_no_result(
         wait_for("sources pause", lambda: all(each.phase() == "paused" for each in others))
         wait_for("three deadlines have passed", lambda: time.monotonic() - stopped > 3 * 1.5)
         workers[place].send(signal.SIGCONT)
-        ended_well(workers)
-    check_slow_count(tmp_path)
+        end_in_order(workers)
+    check_counted(tmp_path, "endless-out")
 
 
 def test_a_data_connection_that_a_middlebox_forgets_is_made_anew(
-    tmp_path: Path, slow_count: str
+    tmp_path: Path, endless: str
 ) -> None:
     """Nobody is told, and the control channel, which goes another way, lives."""
     ports = [free_port() for _ in range(2)]
     with hosts_in(tmp_path, host="127.0.0.2") as hosts, laid(ports[1]) as cable:
-        alpha = hosts.start("alpha", slow_count, "--exit-on-completion", count=2, initializer=True)
+        alpha = hosts.start("alpha", endless, count=2, initializer=True)
         beta = hosts.start(
             "beta",
-            slow_count,
+            endless,
             *("--listen-control", f"127.0.0.1:{ports[0]}"),
             *("--listen-data", f"127.0.0.1:{ports[1]}"),
-            *("--advertise", "127.0.0.2", "--exit-on-completion"),
+            *("--advertise", "127.0.0.2"),
             count=2,
         )
-        wait_for("half of the input", lambda: half_way(alpha))
+        flow(alpha)
         cable.forget()
-        ended_well([alpha, beta])
-        assert "data connection lost: dialling again" in alpha.said
-    check_slow_count(tmp_path)
+        alpha.says("data connection lost: dialling again")
+        end_in_order([alpha, beta])
+    check_counted(tmp_path, "endless-out")
 
 
-def test_a_cable_that_is_cut_costs_time_and_no_result(tmp_path: Path, slow_count: str) -> None:
+def test_a_cable_that_is_cut_costs_time_and_no_result(tmp_path: Path, endless: str) -> None:
     ports = [free_port() for _ in range(5)]
     with hosts_in(tmp_path, host="127.0.0.2") as hosts, laid(hosts.port, *ports) as cable:
         listening = {
@@ -71,25 +85,25 @@ def test_a_cable_that_is_cut_costs_time_and_no_result(tmp_path: Path, slow_count
         workers = [
             hosts.start(
                 name,
-                slow_count,
+                endless,
                 *("--listen-control", f"127.0.0.1:{control}"),
                 *("--listen-data", f"127.0.0.1:{data}"),
-                *("--advertise", "127.0.0.2", "--exit-on-completion"),
+                *("--advertise", "127.0.0.2"),
                 count=3,
                 initializer=name == "alpha",
             )
             for name, (control, data) in listening.items()
         ]
-        wait_for("half of the input", lambda: half_way(workers[0]))
+        flow(workers[0])
+        wait_for("it flows through the cable", lambda: cable.relayed_bytes > 100_000)
         cable.whole.clear()
         cut = time.monotonic()
         wait_for("all miss each other", lambda: all("lost contact with" in w.said for w in workers))
         wait_for("three deadlines have passed", lambda: time.monotonic() - cut > 3 * 1.5)
         wait_for("sources pause", lambda: {each.told().job.value for each in workers} == {"paused"})
         cable.whole.set()
-        ended_well(workers)
-    assert cable.relayed_bytes > 100_000
-    check_slow_count(tmp_path)
+        end_in_order(workers)
+    check_counted(tmp_path, "endless-out")
 
 
 def test_a_killed_worker_is_missed_and_its_return_starts_a_round(

@@ -113,8 +113,9 @@ def test_an_empty_directory_takes_the_place_of_a_lost_one(replacing: Replacing) 
     gone.process.kill()
     gone.wait()
     old = gone.state.rename(gone.state.with_name("old"))
-    alpha = replacing.workers["alpha"]
-    wait_for("it is missed", lambda: alpha.phase() in ("paused", "recovering"))
+    replacing.workers["alpha"]
+    left = replacing.workers.values()
+    wait_for("all miss it", lambda: all(each.misses("gamma") for each in left))
 
     # Nobody has said that another may take its place.
     stranger = replacing.start("gamma", "--join")

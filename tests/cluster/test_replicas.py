@@ -174,7 +174,7 @@ def goes_on(cluster: Killer) -> None:
 
 def counts_in(path: Path) -> list[tuple[str, int]]:
     query = "SELECT word, count FROM counts ORDER BY rowid"
-    with contextlib.closing(sqlite3.connect(path, timeout=10)) as connection:
+    with contextlib.closing(sqlite3.connect(path, timeout=60)) as connection:
         try:
             return connection.execute(query).fetchall()
         except sqlite3.OperationalError:  # the table is not there yet

@@ -18,7 +18,8 @@ class Writer:
     async def prepare(self):
         return 1
     async def commit(self, prepared):
-        raise DamagedStateError("the cause")
+        if self.how == "commit":
+            raise DamagedStateError("the cause")
     async def aclose(self):
         raise OSError("what follows from it")
 

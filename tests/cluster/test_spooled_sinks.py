@@ -49,7 +49,7 @@ app = w.application("both", one.merge(two).collect().to(as_it_came).to_sink(sink
 def select(path: Path, query: str) -> list[Any]:
     if not path.exists():
         return []
-    connection = sqlite3.connect(path, timeout=10)
+    connection = sqlite3.connect(path, timeout=60)
     try:
         return connection.execute(query).fetchall()
     except sqlite3.OperationalError:  # the table is not there yet

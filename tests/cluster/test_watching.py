@@ -158,7 +158,7 @@ def test_the_page_and_its_events_are_served_over_the_network(tmp_path: Path, end
     with hosts_in(tmp_path) as hosts:
         worker = hosts.start("alpha", endless, "--admin-http", f"127.0.0.1:{port}")
         wait_for("it runs", lambda: worker.phase() == "running")
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         connection.request("GET", "/")
         assert b"<title>wallarood</title>" in connection.getresponse().read()
         connection.request("GET", "/api/v1/events")

@@ -16,7 +16,7 @@ import attrs
 from support.bound import bound
 from support.command import Done, wallarooctl
 from support.forked import Forked, forker, shares
-from support.patience import PATIENCE, WAIT_S, Wait
+from support.patience import WAIT_S, Wait
 from support.ports import free_port
 from wallarood.admin import client
 from wallarood.admin.status import Status
@@ -26,7 +26,7 @@ NAMES = ("alpha", "beta", "gamma", "delta", "epsilon")
 TIMING = """
 [timing]
 heartbeat = "200ms"
-liveness-deadline = "1500ms"
+liveness-deadline = "{liveness}"
 name-taken-wait = "500ms"
 connect-backoff-max = "200ms"
 formation-deadline = "{formation}"
@@ -109,6 +109,13 @@ class WorkerProcess:
         status = self.status()
         return status.job.value if status is not None else ""
 
+    def misses(self, name: str) -> bool:
+        """Whether it knows that *name* is away, for which it might also pause or recover."""
+        status = self.status()
+        return status is not None and name in {
+            each.name for each in status.workers if each.state == "away"
+        }
+
     def ctl(self, *arguments: str) -> Done:
         """Run ``wallarooctl ARGUMENTS`` at this worker."""
         return wallarooctl(*arguments, "--socket", str(self.state / "admin.sock"))
@@ -135,8 +142,11 @@ class Hosts:
     """Starts workers below *directory* and ends them all at the end of a test."""
 
     directory: Path
-    formation: str = f"{round(20 * PATIENCE)}s"
+    formation: str = "300s"
+    """Longer than any test waits for workers that it starts one after the other."""
     interval: str = "300ms"
+    liveness: str = "1500ms"
+    """Where nobody may be missed that lives, longer than a busy machine holds up a process."""
     host: str = "127.0.0.1"
     port: int = attrs.field(factory=free_port)
     environment: dict[str, str] = attrs.field(factory=dict)
@@ -172,7 +182,9 @@ class Hosts:
     def _configuration(self) -> Path:
         """What all workers are configured with. One that starts may be reading it just now."""
         config, new = self.directory / "test.toml", self.directory / "test.toml.new"
-        new.write_text(TIMING.format(formation=self.formation, interval=self.interval))
+        new.write_text(
+            TIMING.format(formation=self.formation, interval=self.interval, liveness=self.liveness)
+        )
         return new.replace(config)
 
     def _begun(self, arguments: list[str]) -> subprocess.Popen[bytes] | Forked:

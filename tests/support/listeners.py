@@ -48,6 +48,11 @@ class Listening:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.said}") from error
 
+    def all_miss(self, lost: str) -> None:
+        """Wait until those that are left know that *lost* is away."""
+        left = self.workers.values()
+        wait_for(f"all miss {lost}", lambda: all(each.misses(lost) for each in left))
+
     @property
     def said(self) -> str:
         return "\n".join(f"--- {n}\n{w.said[-4000:]}" for n, w in self.workers.items())
