@@ -21,8 +21,10 @@ ADDRESSES = {
 RESTS = 97
 PARTITIONS = 4
 NEW_DISK = "mv /var/lib/wallarood /var/lib/old"
-LOST_MAX = 2500
-"""Records that a lost host had published or committed and not published: some checkpoints'."""
+LOST_MAX = 0.05
+"""The share of what a lost host had committed and not published: some checkpoints of two hosts,
+which take longer where all takes longer.
+"""
 
 FIRST = f"""
 import wallarood as w
@@ -388,4 +390,6 @@ def check(hosts: list[Host]) -> None:
     assert {rest: max(those) - len(set(those)) for rest, those in counts.items()} == {
         rest: missing[rest] for rest in counts
     }
-    assert missing.total() < LOST_MAX, "more is lost than what was not published on a lost disk"
+    assert missing.total() < LOST_MAX * len(every), (
+        "more is lost than what was not published on a lost disk"
+    )

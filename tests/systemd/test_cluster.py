@@ -40,7 +40,8 @@ def test_power_is_cut_on_one_host_and_on_all_and_a_cable_too(cluster: Cluster) -
     wait_for("all run", lambda: all_are(cluster, "running"), wait_s=30)
     second.do("down")
     wait_for("it is missed", lambda: first.phase() == "paused", wait_s=30)
-    assert "waiting for 1 of 3 workers: h2" in first.show("wallarood", "StatusText")
+    waits = "waiting for 1 of 3 workers: h2"
+    wait_for("it says so", lambda: waits in first.show("wallarood", "StatusText"))
     second.do("up")
     wait_for("all run", lambda: all_are(cluster, "running"), wait_s=30)
     assert "rolling all workers back" not in first.journal()

@@ -79,7 +79,7 @@ def cut_off(operator: Operator, leader: Host) -> None:
     alone = leader.told()
     assert alone["epoch"] == 1
     assert alone["job"] != "running"
-    assert "waiting for" in leader.show("wallarood", "StatusText")
+    wait_for("it says so", lambda: "waiting for" in leader.show("wallarood", "StatusText"))
     for other in others:
         mend(leader, other)
     operator.hosts = every

@@ -4,6 +4,7 @@ import json
 import subprocess
 
 import pytest
+from support.command import end_of
 from support.harness import wait_for
 from support.lab import Host
 
@@ -101,6 +102,7 @@ def test_nobody_is_refused_and_nothing_is_lost(host: Host, sockets: str) -> None
         host.lab.inside("run", host.name, "/usr/bin/python3", "/opt/orders/client.py"),
         stdout=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
+        text=True,
     )
     try:
         for turn in range(3):
@@ -112,7 +114,7 @@ def test_nobody_is_refused_and_nothing_is_lost(host: Host, sockets: str) -> None
                 host.run("systemctl", "restart", "wallarood")
         wait_for("it runs", lambda: host.phase() == "running")
         host.put("/srv/stop", "")
-        said, _ = client.communicate(timeout=60)
+        said, _ = end_of(client)
     finally:
         client.kill()
         client.wait()
