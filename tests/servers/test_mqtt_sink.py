@@ -1,7 +1,7 @@
 """The MQTT sink, against Mosquitto: every message arrives, whoever dies; names tell repeats."""
 
 import threading
-import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from support.harness import wait_for
 from support.patience import patiently
 from support.ports import free_port
 from support.servers.counting import check_all, count_into
-from support.servers.mosquitto import PASSWORD, USER, guarded_port
+from support.servers.mosquitto import PASSWORD, USER, Publisher, guarded_port
 from support.servers.process import Server
 
 import wallarood as w
@@ -28,6 +28,7 @@ class Subscriber:
     def __init__(self, server: Server, topic: str) -> None:
         import paho.mqtt.client as paho  # noqa: PLC0415 - an extra
 
+        self.topic = topic
         self.all: list[tuple[str, bytes, str]] = []
         self.ready = threading.Event()
         self.client: Any = paho.Client(
@@ -103,14 +104,14 @@ async def heard(subscriber: Subscriber, count: int) -> None:
     await trio.to_thread.run_sync(wait)
 
 
-def all_named(subscriber: Subscriber) -> list[bytes]:
-    """What came, by its names, as soon as no more comes: the subscriber is behind the broker."""
-    found = subscriber.named()
-    while True:
-        time.sleep(1)
-        if len(more := subscriber.named()) == len(found):
-            return more
-        found = more
+def all_named(server: Server, subscriber: Subscriber) -> list[bytes]:
+    """What the broker has, by its names: it comes before what is published after it."""
+    last = uuid.uuid4().hex.encode()
+    with Publisher(server) as publisher:
+        publisher.publish(f"{subscriber.topic}/last", [last])
+    wait_for("the last one", lambda: last in [payload for _, payload, _ in subscriber.all])
+    subscriber.all[:] = [each for each in subscriber.all if not each[0].endswith("/last")]
+    return subscriber.named()
 
 
 async def test_records_are_published_in_order_with_their_names(
@@ -191,7 +192,7 @@ async def test_the_kit_shows_that_each_message_arrives(
     """By their names they arrive once and in order; without, some come again."""
 
     def read() -> list[str]:
-        return [each.decode() for each in all_named(subscriber)]
+        return [each.decode() for each in all_named(mosquitto, subscriber)]
 
     case = SinkCase(
         sink=w.MqttSink(url(mosquitto), f"{topic}/x", format="text"),
@@ -218,7 +219,7 @@ def test_counts_arrive_whoever_dies(
     sink = f'w.MqttSink("{url(mosquitto)}", "{topic}/counts")'
 
     def pairs() -> list[tuple[int, int]]:
-        return [tuple(msgspec.json.decode(each)) for each in all_named(subscriber)]
+        return [tuple(msgspec.json.decode(each)) for each in all_named(mosquitto, subscriber)]
 
     count_into(
         sink, pairs, directory=tmp_path, server=mosquitto, workers=1, kills=3, server_kills=0,

@@ -13,7 +13,7 @@ from support.harness import wait_for
 from support.patience import patiently
 from support.ports import free_port
 from support.servers import postgres as postgreses
-from support.servers.changes import NUMBERS, query, slot_of, where
+from support.servers.changes import NUMBERS, query, slot_of, until_unused, where
 from support.servers.process import Server, serving
 from support.servers.reading import read_until
 
@@ -129,9 +129,11 @@ async def test_a_slot_that_was_dropped_or_has_gone_on_stops(postgres: Server, sl
     source = w.PostgresSource(where(postgres), slot, slot=slot)
     position = await read_to_the_end(source)
     query(postgres, f"INSERT INTO {slot} VALUES (2, 'two')")
+    until_unused(postgres, slot)
     advance = "SELECT pg_replication_slot_advance(%s, pg_current_wal_lsn())"
     query(postgres, advance, (slot,))
     await stops(source, position, "has gone on to .*, and was read up to .*Form a new cluster")
+    until_unused(postgres, slot)
     query(postgres, "SELECT pg_drop_replication_slot(%s)", (slot,))
     await stops(source, position, "has no replication slot .* any more: it was read up to")
     query(postgres, "SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (slot,))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.servers.changes import query, slot_of, where
+from support.servers.changes import query, slot_of, until_unused, where
 from support.servers.process import Server
 from support.servers.redis import ask, url
 from support.servers.told import Said
@@ -69,6 +69,7 @@ async def test_postgres_source_keeps_its_guarantee(postgres: Server, tmp_path: P
         query(postgres, f"INSERT INTO told (said) VALUES {rows}")
 
     def forget(slot: str) -> None:
+        until_unused(postgres, slot)
         query(postgres, f"SELECT pg_replication_slot_advance('{slot}', pg_current_wal_lsn())")
 
     with slot_of(postgres, "told") as slot:

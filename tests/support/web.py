@@ -27,9 +27,9 @@ def post(port: int, body: bytes, path: str = "/", **options: Any) -> Said:
     method = options.pop("method", "POST")
     headers = {name.replace("_", "-"): value for name, value in options.items()}
     if tls is None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     else:
-        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=20, context=tls)
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=60, context=tls)
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
@@ -45,7 +45,7 @@ async def posted(port: int, body: bytes, path: str = "/", **options: Any) -> Sai
 
 def exchanged(port: int, sent: bytes) -> bytes:
     """All that is said to these bytes, until the connection is closed."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(sent)
         said = b""
         while data := connection.recv(65536):
@@ -55,7 +55,7 @@ def exchanged(port: int, sent: bytes) -> bytes:
 
 def first_event(path: Path) -> Any:
     """The first server-sent event that the admin socket *path* gives, as a page gets it."""
-    connection = http.client.HTTPConnection("localhost", timeout=20)
+    connection = http.client.HTTPConnection("localhost", timeout=60)
     connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.sock.connect(str(path))

@@ -11,6 +11,7 @@ import attrs
 import psycopg
 from psycopg.rows import TupleRow
 
+from support.harness import wait_for
 from support.servers.process import Server
 
 NUMBERS = itertools.count()
@@ -28,6 +29,12 @@ def query(server: Server, text: str, parameters: Sequence[Any] = ()) -> list[Tup
     with psycopg.connect(where(server), autocommit=True) as connection:
         cursor = connection.execute(text, parameters or None)  # type: ignore[arg-type]
         return cursor.fetchall() if cursor.description else []
+
+
+def until_unused(server: Server, slot: str) -> None:
+    """Wait until nobody uses a slot: the server notices some time later that a reader has gone."""
+    used = f"SELECT active FROM pg_replication_slots WHERE slot_name = '{slot}'"
+    wait_for(f"slot {slot} is free", lambda: query(server, used) != [(True,)])
 
 
 @contextlib.contextmanager

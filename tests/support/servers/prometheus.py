@@ -94,7 +94,7 @@ def _is_ready(port: int) -> bool:
 def asked(server: Server, query: str) -> dict[str, float]:
     """The values of a query, by the worker or the name of the alert that they are of."""
     url = f"http://{server.address}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
     return {
         each["metric"].get("alertname") or each["metric"].get("worker", ""): float(each["value"][1])
