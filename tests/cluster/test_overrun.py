@@ -32,7 +32,7 @@ class Seen:
 
 @w.state_computation(state=Seen)
 def work(number: int, state: Seen) -> int:
-    until = time.monotonic() + 0.004
+    until = time.monotonic() + 0.012
     while time.monotonic() < until:
         pass
     return number
@@ -48,13 +48,13 @@ app = w.application(
 
 
 def test_full_load_keeps_nobody_from_heartbeats_and_questions(tmp_path: Path) -> None:
-    """A batch of 1,024 takes four seconds of work, and a peer is given up after 1.5."""
+    """A batch of 1,024 takes twelve seconds of work, and a peer is given up after four."""
     file = tmp_path / "busy.py"
     file.write_text(BUSY)
     with hosts_in(tmp_path) as hosts:
         workers = hosts.start_cluster(2, str(file))
         wait_for("they run", lambda: all(each.phase() == "running" for each in workers))
-        wait_for("batches are done", lambda: min(map(worked, workers)) > 1024)
+        wait_for("batches are done", lambda: min(map(worked, workers)) > 600)
         for worker in workers:
             assert "missed by" not in worker.said
             assert "sources pause" not in worker.said
@@ -76,7 +76,7 @@ def test_a_computation_that_holds_the_loop_for_longer_than_the_liveness_deadline
 ) -> None:
     file = tmp_path / "holding.py"
     file.write_text(HOLDING)
-    with hosts_in(tmp_path) as hosts:
+    with hosts_in(tmp_path, liveness="1500ms") as hosts:
         workers = hosts.start_cluster(2, str(file))
         alpha = workers[0]
         wait_for("it is named", lambda: "user code blocked the event loop" in alpha.said)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.cable import laid
-from support.harness import WorkerProcess, ended_well, hosts_in, wait_for
+from support.harness import LIVENESS_S, WorkerProcess, ended_well, hosts_in, wait_for
 from support.patience import in_time
 from support.ports import free_port
 from support.rests import check_counted
@@ -46,7 +46,7 @@ def test_a_stopped_process_costs_time_and_no_result(
         others = [each for number, each in enumerate(workers) if number != place]
         wait_for("it is missed", lambda: all("lost contact with" in each.said for each in others))
         wait_for("sources pause", lambda: all(each.phase() == "paused" for each in others))
-        wait_for("three deadlines have passed", lambda: time.monotonic() - stopped > 3 * 1.5)
+        wait_for("three deadlines have passed", lambda: time.monotonic() - stopped > 3 * LIVENESS_S)
         workers[place].send(signal.SIGCONT)
         end_in_order(workers)
     check_counted(tmp_path, "endless-out")
@@ -99,7 +99,7 @@ def test_a_cable_that_is_cut_costs_time_and_no_result(tmp_path: Path, endless: s
         cable.whole.clear()
         cut = time.monotonic()
         wait_for("all miss each other", lambda: all("lost contact with" in w.said for w in workers))
-        wait_for("three deadlines have passed", lambda: time.monotonic() - cut > 3 * 1.5)
+        wait_for("three deadlines have passed", lambda: time.monotonic() - cut > 3 * LIVENESS_S)
         wait_for("sources pause", lambda: {each.told().job.value for each in workers} == {"paused"})
         cable.whole.set()
         end_in_order(workers)

@@ -23,6 +23,8 @@ from wallarood.admin.status import Status
 from wallarood.model.errors import WallaroodError
 
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon")
+LIVENESS_S = 4.0
+"""A machine with many tests holds up a process for two seconds, which is not to be missed."""
 TIMING = """
 [timing]
 heartbeat = "200ms"
@@ -36,6 +38,8 @@ interval = "{interval}"
 """
 
 
+READ_LOOKS, READ_LOOK_S = 100, 0.05
+"""How often is looked whether all is read, which a clock alone would tell of a test held up."""
 LOOKS_S = 0.02, 1.0
 """At least and at most so long is between two looks."""
 
@@ -128,9 +132,14 @@ class WorkerProcess:
             assert left, f"{self.name} did not end within {wait.ends_after_s:.0f} s:\n{self.said}"
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = self.process.wait(left)
-        assert self.reader is not None
-        self.reader.join(5)
+        self.read_out()
         return code
+
+    def read_out(self) -> None:
+        """Wait until all is read that it has said; what it has left behind may hold its stderr."""
+        assert self.reader is not None
+        for _ in range(READ_LOOKS):
+            self.reader.join(READ_LOOK_S)
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
@@ -145,7 +154,7 @@ class Hosts:
     formation: str = "300s"
     """Longer than any test waits for workers that it starts one after the other."""
     interval: str = "300ms"
-    liveness: str = "1500ms"
+    liveness: str = f"{LIVENESS_S:g}s"
     """Where nobody may be missed that lives, longer than a busy machine holds up a process."""
     host: str = "127.0.0.1"
     port: int = attrs.field(factory=free_port)
@@ -225,8 +234,7 @@ class Hosts:
                     worker.process.send_signal(signal.SIGCONT)
                     worker.process.kill()
                 worker.process.wait()
-            if worker.reader is not None:
-                worker.reader.join(5)
+            worker.read_out()
             if worker.process.stderr is not None:
                 worker.process.stderr.close()
 

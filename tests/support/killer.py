@@ -11,10 +11,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from support.harness import NAMES, Hosts, WorkerProcess, hosts_in, wait_for
+from support.harness import LIVENESS_S, NAMES, Hosts, WorkerProcess, hosts_in, wait_for
 from support.oracle import check_slow_count, slow_counting
 
-STOPPED_S = 2.2
+STOPPED_S = LIVENESS_S + 0.7
 """Longer than the liveness deadline of the tests."""
 
 SETTLED = 0.5
