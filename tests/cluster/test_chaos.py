@@ -6,21 +6,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.patience import Wait
+from support.command import end_of
 
 
 def wallarood(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "wallarood", *arguments]
-    pipe, wait = subprocess.PIPE, Wait(120)
+    pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=directory, stdout=pipe, stderr=pipe, text=True) as process:
-        while True:
-            try:
-                out, said = process.communicate(timeout=wait.left_s())
-                return subprocess.CompletedProcess(command, process.returncode, out, said)
-            except subprocess.TimeoutExpired:
-                if not wait.left_s():
-                    process.terminate()  # it ends its workers
-                    raise
+        out, said = end_of(process)
+        return subprocess.CompletedProcess(command, process.returncode, out, said)
 
 
 @pytest.mark.long

@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
+from support.command import end_of
 
 from wallarood.examples import access_log, orders, sessions
 
@@ -21,19 +22,19 @@ CHAOS = ("--chaos", "--seed", "31")
 def run(name: str, output: Path, *flags: str, args: tuple[str, ...] = ()) -> list[str]:
     """Run an example; the lines that it has written. With chaos, workers have been killed."""
     command = [sys.executable, "-m", "wallarood", "dev", f"wallarood.examples.{name}", *flags]
-    done = subprocess.run(
+    with subprocess.Popen(
         [*command, "--", "--output", str(output), *args],
         cwd=output.parent,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=200,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    ) as process:
+        shown, said = end_of(process, 200)
+    assert process.returncode == 0, shown + said
     if "--chaos" in flags:
-        kills = re.search(r"chaos: (\d+) kills? \(", done.stderr)
-        assert kills, done.stderr
-        assert int(kills[1]) >= 1, done.stderr
+        kills = re.search(r"chaos: (\d+) kills? \(", said)
+        assert kills, said
+        assert int(kills[1]) >= 1, said
     return lines_in(output)
 
 

@@ -6,8 +6,6 @@ All workers have the same configuration from the first start on: `cluster.evict-
 
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,9 +69,8 @@ class Healing:
 
     def end(self, asked: str) -> dict[int, list[int]]:
         """End the cluster; what it has counted."""
-        command = [sys.executable, "-m", "wallarood.cli.ctl", "shutdown"]
-        socket = ("--socket", str(self.workers[asked].state / "admin.sock"))
-        subprocess.run([*command, *socket], check=True, timeout=60)
+        done = self.workers[asked].ctl("shutdown")
+        assert done.returncode == 0, done.stderr
         for worker in self.workers.values():
             assert worker.wait() == 0, worker.said
         found = counted(self.hosts.directory)
@@ -87,7 +84,7 @@ class Healing:
 
 @pytest.fixture
 def healing(tmp_path: Path) -> Iterator[Healing]:
-    with hosts_in(tmp_path) as hosts:
+    with hosts_in(tmp_path, liveness="1500ms") as hosts:
         yield Healing(hosts)
 
 

@@ -191,8 +191,8 @@ class Seen:
 def as_it_came(number: int, seen: Seen) -> str:
     return str(number)
 
-one = w.source("one", w.GeneratorSource(lambda n: n, count=900, rate=150))
-two = w.source("two", w.GeneratorSource(lambda n: 900 + n, count=500, rate=90))
+one = w.source("one", w.GeneratorSource(lambda n: n, count=900, rate=90))
+two = w.source("two", w.GeneratorSource(lambda n: 900 + n, count=500, rate=50))
 app = w.application(
     "both", one.merge(two).collect().to(as_it_came).to_sink(w.TcpSink("127.0.0.1:{port}"))
 )

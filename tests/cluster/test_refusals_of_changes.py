@@ -12,6 +12,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from support.command import end_of
 from support.harness import NAMES, Hosts, WorkerProcess, hosts_in, wait_for
 from support.rests import counting
 
@@ -130,7 +131,7 @@ def test_a_change_while_another_is_made(cluster: Refusing) -> None:
         assert done.returncode == RefusedError.exit_code
     finally:
         gamma.send(signal.SIGCONT)
-    _, said = asking.communicate(timeout=60)
+    _, said = end_of(asking)
     assert asking.returncode == 0, said
     assert cluster.workers.pop("beta").wait() == 0
     wait_for("they run", lambda: alpha.told().epoch == 2 and alpha.phase() == "running")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.command import wallarood
+from support.command import end_of, wallarood
 from support.harness import NAMES, Hosts, WorkerProcess, hosts_in, wait_for
 from support.rests import counted, counting
 
@@ -68,7 +68,7 @@ class Replacing:
     def refused(self, name: str, *arguments: str) -> str:
         """What is said of a command that is not obeyed."""
         asking = self.ctl(name, *arguments)
-        _, said = asking.communicate(timeout=60)
+        _, said = end_of(asking)
         assert asking.returncode != 0
         return said
 
@@ -80,7 +80,7 @@ class Replacing:
     def end(self, asked: str) -> None:
         """End the cluster; each key was counted on, and nothing twice."""
         asking = self.ctl(asked, "shutdown")
-        assert asking.communicate(timeout=60)[1] == ""
+        assert end_of(asking)[1] == ""
         for worker in self.workers.values():
             assert worker.wait() == 0, worker.said
         found = counted(self.hosts.directory)
@@ -128,7 +128,7 @@ def test_an_empty_directory_takes_the_place_of_a_lost_one(replacing: Replacing) 
     assert "start it with an empty state directory" in asking.stderr.readline()
     replacing.workers["gamma"] = replacing.start("gamma", "--join")
     replacing.until("gamma is in again", 2)
-    _, left = asking.communicate(timeout=60)
+    _, left = end_of(asking)
     assert asking.returncode == 0, left
     replacing.goes_on("gamma")
 
@@ -175,10 +175,10 @@ def test_a_directory_that_was_put_back_has_no_vote_until_it_is_replaced(
     asking.stderr.readline()
     replacing.workers["gamma"] = replacing.start("gamma", "--join")
     replacing.until("gamma is in again", 2)
-    _, left = asking.communicate(timeout=60)
+    _, left = end_of(asking)
     assert asking.returncode == 0, left
     done = replacing.ctl("alpha", "shrink", "beta")
-    done.communicate(timeout=60)
+    end_of(done)
     assert done.returncode == 0
     assert replacing.workers.pop("beta").wait() == 0
     replacing.until("it can change again", 3)
@@ -197,7 +197,7 @@ def test_copies_that_are_put_back_on_all_workers_have_votes_again(replacing: Rep
     for worker in replacing.workers.values():
         worker.says("this state directory was restored: no vote")
     done = replacing.ctl("alpha", "shrink", "beta")
-    _, said = done.communicate(timeout=60)
+    _, said = end_of(done)
     assert done.returncode == 0, said
     assert replacing.workers.pop("beta").wait() == 0
     replacing.until("it can change", 2)

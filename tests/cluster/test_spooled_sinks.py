@@ -39,8 +39,8 @@ def as_it_came(number: int, seen: Seen) -> tuple[str, int]:
     seen.count += 1
     return f"number {number}", seen.count
 
-one = w.source("one", w.GeneratorSource(lambda n: n, count=900, rate=150))
-two = w.source("two", w.GeneratorSource(lambda n: 900 + n, count=500, rate=90))
+one = w.source("one", w.GeneratorSource(lambda n: n, count=900, rate=90))
+two = w.source("two", w.GeneratorSource(lambda n: 900 + n, count=500, rate=50))
 sink = w.SqliteSink("out.db", "counts", columns=["number", "count"], key=["number"])
 app = w.application("both", one.merge(two).collect().to(as_it_came).to_sink(sink))
 """
@@ -126,7 +126,7 @@ def test_what_is_made_again_after_a_kept_checkpoint_is_applied(tmp_path: Path) -
 BOUNDED = """
 import wallarood as w
 
-numbers = w.source("in", w.GeneratorSource(lambda n: ("x" * 100, n), count=60_000, rate=10_000))
+numbers = w.source("in", w.GeneratorSource(lambda n: ("x" * 100, n), count=40_000, rate=5_000))
 sink = w.SqliteSink("out.db", "numbers", columns=["text", "n"], spool_bytes_max=200_000)
 app = w.application("bounded", numbers.to_sink(sink, name="out"))
 """
@@ -164,5 +164,5 @@ def test_sources_pause_when_too_much_waits_for_a_server(tmp_path: Path) -> None:
         other.execute("COMMIT")
         wait_for("it ends", lambda: worker.phase() == "completed", wait_s=60)
     found = select(out, "SELECT n FROM numbers ORDER BY rowid")
-    assert found == [(n,) for n in range(60_000)]
+    assert found == [(n,) for n in range(40_000)]
     other.close()

@@ -15,7 +15,7 @@ def row(number: int) -> tuple[int, str]:
     return number, f"name {{number}}"
 
 orders = w.source("orders", w.GeneratorSource(count={ORDERS})).key_by(lambda order: order % {ROWS})
-rows = w.source("rows", w.GeneratorSource(row, rate=1500, count={ROWS}))
+rows = w.source("rows", w.GeneratorSource(row, rate=1000, count={ROWS}))
 table = w.table(rows.key_by(lambda row: row[0] + 0), ttl=w.forever)
 
 def line(pair: tuple[int, tuple[int, str] | None]) -> tuple[int, str]:

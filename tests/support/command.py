@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from support.forked import SHARED, forker
+from support.patience import Wait
 
 END_S = 120.0
 Done = subprocess.CompletedProcess[str]
@@ -21,6 +22,21 @@ def wallarood(*arguments: str, cwd: Path | None = None) -> Done:
 def wallarooctl(*arguments: str) -> Done:
     """Run ``wallarooctl ARGUMENTS`` to its end, which no traceback may tell of."""
     return _run("wallarood.cli.ctl", arguments, Path.cwd())
+
+
+def end_of(process: "subprocess.Popen[str]", wait_s: float = END_S) -> tuple[str, str]:
+    """What is on its stdout and stderr when it has ended, as long as that takes on this machine.
+
+    If it takes longer it is terminated, and ends what it has started.
+    """
+    wait = Wait(wait_s)
+    while True:
+        try:
+            return process.communicate(timeout=wait.left_s())
+        except subprocess.TimeoutExpired:
+            if not wait.left_s():
+                process.terminate()
+                raise
 
 
 def _run(module: str, arguments: Sequence[str], cwd: Path) -> Done:

@@ -4,8 +4,6 @@ import math
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -185,9 +183,8 @@ def _fed_and_counted(run: Run, words: int, *, again: int, strikes: int = 0) -> "
 
 def _keep(run: Run) -> None:
     run.cluster.until("running")
-    where = run.cluster.workers["gamma"].state
-    keep = ("checkpoint", "--keep", "copy", "--state-directory", str(where))
-    subprocess.run([sys.executable, "-m", "wallarood.cli.ctl", *keep], check=True, timeout=60)
+    done = run.cluster.workers["gamma"].ctl("checkpoint", "--keep", "copy")
+    assert done.returncode == 0, done.stderr
 
 
 def _start(run: Run) -> None:
