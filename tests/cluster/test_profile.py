@@ -115,7 +115,7 @@ def seen(number: int, state: Seen) -> int:
     return state.count
 
 def app(args: list[str]) -> w.Application:
-    numbers = w.source("numbers", w.GeneratorSource(count=600, rate=200))
+    numbers = w.source("numbers", w.GeneratorSource(count=1200, rate=200))
     counts = numbers.key_by(lambda number: number % 7, name="by-rest").to(seen)
     return w.application("slow", counts.to_sink(w.FileSink("counts"), name="counts-out"))
 """
