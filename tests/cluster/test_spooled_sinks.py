@@ -154,8 +154,9 @@ def test_sources_pause_when_too_much_waits_for_a_server(tmp_path: Path) -> None:
         wait_for("it is said", lambda: "out.db: database is locked (since " in failing())
         (spool,) = worker.state.glob("*/sinks/out-0")
         checkpoint = status().checkpoint.committed
+        wait_for("what was being read", lambda: status().checkpoint.committed > checkpoint + 1)
         read = sum(each.records for each in status().sources)
-        wait_for("checkpoints go on", lambda: status().checkpoint.committed > checkpoint + 3)
+        wait_for("checkpoints go on", lambda: status().checkpoint.committed > checkpoint + 4)
         assert sum(each.records for each in status().sources) == read
         shown = wallarood("state", "show", "--state-directory", str(worker.state)).stdout
         assert re.search(r"sink out-0 +\d+ +\d", shown), shown

@@ -71,7 +71,7 @@ path = ["/opt/words"]
 
 [timing]
 heartbeat = "200ms"
-liveness-deadline = "2s"
+liveness-deadline = "4s"
 name-taken-wait = "500ms"
 connect-backoff-max = "200ms"
 

@@ -48,7 +48,9 @@ def ask(server: Server, *words: str | bytes | int) -> Any:
         connection.sendall(hiredis.pack_command(words))
         reader = hiredis.Reader()
         while (reply := reader.gets()) is False:
-            reader.feed(connection.recv(1 << 20))
+            said = connection.recv(1 << 20)
+            assert said, f"{server.name} has closed the connection"
+            reader.feed(said)
     assert not isinstance(reply, hiredis.ReplyError), reply
     return reply
 

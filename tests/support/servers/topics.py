@@ -8,6 +8,8 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from support.harness import wait_for
 
 QUIET = {"log_level": 0}
+PATIENT_S = 180
+"""A broker takes its time on a busy machine; what it refuses shows sooner."""
 WITHOUT_LEADER = (
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -46,7 +48,7 @@ class Topics:
 
     def _done(self, futures: dict) -> None:  # type: ignore[type-arg]
         for future in futures.values():
-            future.result(30)
+            future.result(PATIENT_S)
 
     def produce(self, name: str, messages: Iterable[Message], **message: object) -> None:
         """Produce messages and wait until the broker has them, each once."""
@@ -69,16 +71,16 @@ class Topics:
                     break
                 except BufferError:
                     producer.poll(0.1)
-        assert producer.flush(60) == 0
+        assert producer.flush(PATIENT_S) == 0
         assert not refused, refused[:3]
 
     def _led(self, name: str) -> int:
         """Of how many partitions the broker tells a leader: it may have made them a moment ago."""
-        found = self.admin.list_topics(name, timeout=30).topics[name]
+        found = self.admin.list_topics(name, timeout=PATIENT_S).topics[name]
         return sum(each.error is None and each.leader >= 0 for each in found.partitions.values())
 
     def _known(self, name: str) -> Iterable[int]:
-        return self.admin.list_topics(name, timeout=30).topics[name].partitions
+        return self.admin.list_topics(name, timeout=PATIENT_S).topics[name].partitions
 
     def ends(self, name: str) -> dict[int, int]:
         """The offset after the last message of each partition, those not committed not counted."""
@@ -111,7 +113,7 @@ class Topics:
         consumer.assign(partitions)
         found = []
         while waiting:
-            message = consumer.poll(60)
+            message = consumer.poll(PATIENT_S)
             assert message is not None, f"{name}: partitions {waiting} have no end"
             part = message.partition()
             if message.error():
@@ -131,7 +133,7 @@ def _end_of(consumer: Consumer, partition: TopicPartition) -> int:
 
     def is_told() -> bool:
         try:
-            found.append(consumer.get_watermark_offsets(partition, timeout=30)[1])
+            found.append(consumer.get_watermark_offsets(partition, timeout=PATIENT_S)[1])
         except KafkaException as error:
             if error.args[0].code() not in WITHOUT_LEADER:
                 raise
