@@ -18,7 +18,7 @@ from wallarood.net.websocket import ControlChannel
 KEY = ClusterKey(b"k" * 32)
 OTHER = ClusterKey(b"o" * 32)
 NONE = ClusterKey()
-LIMITS = NetLimits(handshake_deadline_s=0.5, unauthenticated_connections_max=16)
+LIMITS = NetLimits(handshake_deadline_s=2.0, unauthenticated_connections_max=16)
 
 
 async def echo_control(channel: ControlChannel) -> None:

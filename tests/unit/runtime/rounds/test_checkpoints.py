@@ -23,7 +23,7 @@ from wallarood.runtime.rounds.checkpoints import (
 from wallarood.runtime.worker import Round
 
 LATER = 1000
-"""A number of a checkpoint that comes by itself in no test."""
+"""A number of a checkpoint that comes by itself in no test: none does within an hour."""
 
 
 def part(lone: Lone, number: int) -> CheckpointPart:
@@ -52,7 +52,7 @@ async def written(lone: Lone, *numbers: int) -> list[Event]:
 
 
 async def test_a_part_that_is_written_is_told_with_its_number(tmp_path: Path) -> None:
-    async with lone_worker(tmp_path, endless([])) as lone:
+    async with lone_worker(tmp_path, endless([]), checkpoint__interval="1h") as lone:
         await lone.running()
         told = await written(lone, LATER)
         assert [each.number for each in told if isinstance(each, SnapshotWritten)] == [LATER]
@@ -62,7 +62,7 @@ async def test_a_part_that_is_written_is_told_with_its_number(tmp_path: Path) ->
 
 
 async def test_a_checkpoint_that_is_to_be_kept_is_kept_under_its_name(tmp_path: Path) -> None:
-    async with lone_worker(tmp_path, endless([])) as lone:
+    async with lone_worker(tmp_path, endless([]), checkpoint__interval="1h") as lone:
         await lone.running()
         of(lone).keeping[LATER] = "before the upgrade"
         await written(lone, LATER)
@@ -72,7 +72,7 @@ async def test_a_checkpoint_that_is_to_be_kept_is_kept_under_its_name(tmp_path: 
 
 async def test_of_parts_that_wait_for_the_disk_only_the_newest_is_written(tmp_path: Path) -> None:
     """An older one was abandoned long ago: it would only keep the disk from the newer."""
-    async with lone_worker(tmp_path, endless([])) as lone:
+    async with lone_worker(tmp_path, endless([]), checkpoint__interval="1h") as lone:
         await lone.running()
         older, newer = lone.worker.turns.take(), lone.worker.turns.take()
         async with trio.open_nursery() as nursery:
@@ -86,7 +86,7 @@ async def test_of_parts_that_wait_for_the_disk_only_the_newest_is_written(tmp_pa
 
 
 async def test_a_checkpoint_that_can_never_be_committed_is_not_written(tmp_path: Path) -> None:
-    async with lone_worker(tmp_path, endless([])) as lone:
+    async with lone_worker(tmp_path, endless([]), checkpoint__interval="1h") as lone:
         await lone.running()
         leave_out(lone.worker, LATER)
         assert await written(lone, LATER) == []
@@ -96,7 +96,7 @@ async def test_a_checkpoint_that_can_never_be_committed_is_not_written(tmp_path:
 
 
 async def test_a_disk_that_fails_is_told_and_named_until_a_part_is_written(tmp_path: Path) -> None:
-    async with lone_worker(tmp_path, endless([])) as lone:
+    async with lone_worker(tmp_path, endless([]), checkpoint__interval="1h") as lone:
         await lone.running()
         assert lone.worker.checkpoints is not None
         connection = lone.worker.checkpoints._connection  # type: ignore[attr-defined]
@@ -114,7 +114,7 @@ async def test_a_disk_that_fails_is_told_and_named_until_a_part_is_written(tmp_p
 
 
 async def test_nothing_is_told_of_a_part_of_a_round_that_has_ended(tmp_path: Path) -> None:
-    async with lone_worker(tmp_path, endless([])) as lone:
+    async with lone_worker(tmp_path, endless([]), checkpoint__interval="1h") as lone:
         await lone.running()
         round_, last = of(lone), part(lone, LATER)
         round_.scope.cancel()
@@ -125,7 +125,7 @@ async def test_nothing_is_told_of_a_part_of_a_round_that_has_ended(tmp_path: Pat
 
 
 async def test_sources_pause_after_the_barrier_of_a_stop_and_at_no_other(tmp_path: Path) -> None:
-    async with lone_worker(tmp_path, endless([])) as lone:
+    async with lone_worker(tmp_path, endless([]), checkpoint__interval="1h") as lone:
         await lone.running()
         take_barrier(lone.worker, LATER, purpose=Purpose.ASKED, keep="")
         await lone.until(lambda: LATER in held(lone))
@@ -139,7 +139,7 @@ async def test_sources_pause_after_the_barrier_of_a_stop_and_at_no_other(tmp_pat
 
 
 async def test_sources_that_are_held_read_again_when_they_are_let_go(tmp_path: Path) -> None:
-    async with lone_worker(tmp_path, endless([])) as lone:
+    async with lone_worker(tmp_path, endless([]), checkpoint__interval="1h") as lone:
         await lone.running()
         hold_sources(lone.worker, "the disk is full")
         assert (lone.worker.phase, lone.worker.waiting) == ("paused", "the disk is full")

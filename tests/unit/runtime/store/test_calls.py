@@ -40,7 +40,7 @@ async def idle(lone: Lone) -> CheckpointStore:
 
 
 async def test_it_says_what_the_store_holds(tmp_path: Path) -> None:
-    async with lone_worker(tmp_path, endless([])) as lone:
+    async with lone_worker(tmp_path, endless([]), checkpoint__interval="1h") as lone:
         store = await idle(lone)
         await calls.read_holdings(lone.worker, lone.worker.turns.take(), attempt="7")
         (told,) = [each for each in lone.worker.posted if isinstance(each, HoldingsRead)]
@@ -72,21 +72,21 @@ async def test_it_says_in_which_epoch_copies_of_journals_were_whole(tmp_path: Pa
 
 
 async def test_a_proposal_is_durable_before_that_is_told(tmp_path: Path) -> None:
-    async with lone_worker(tmp_path, endless([])) as lone:
+    async with lone_worker(tmp_path, endless([]), checkpoint__interval="1h") as lone:
         store = await idle(lone)
         proposal = RoundProposal("8", 5, CheckpointId(0, 0), 40, (), 2)
         with capture_logs() as logs:
             await calls.write_round(lone.worker, lone.worker.turns.take(), proposal=proposal)
         assert (store.round, store.highest, store.line) == (5, 40, 2)
         assert RoundWritten(5) in lone.worker.posted
-        assert "line 2 of the output begins" in logs[0]["event"]
+        assert any("line 2 of the output begins" in each["event"] for each in logs)
 
 
 async def test_what_was_staged_is_gone_when_a_round_of_this_epoch_is_written(
     tmp_path: Path,
 ) -> None:
     """It will never be: each change that is tried in vain would stay on all disks."""
-    async with lone_worker(tmp_path, endless([])) as lone:
+    async with lone_worker(tmp_path, endless([]), checkpoint__interval="1h") as lone:
         store = await idle(lone)
         assert isinstance(store, Store)
         number = ChangeRows(store).begin()
@@ -101,7 +101,7 @@ async def test_what_was_staged_is_gone_when_a_round_of_this_epoch_is_written(
 
 
 async def test_what_a_round_starts_from_is_committed_when_it_begins(tmp_path: Path) -> None:
-    async with lone_worker(tmp_path, endless([])) as lone:
+    async with lone_worker(tmp_path, endless([]), checkpoint__interval="1h") as lone:
         store = await idle(lone)
         turn = lone.worker.turns.take()
         await calls.record_committed(lone.worker, turn, ours=ROUND, number=3)
@@ -120,7 +120,7 @@ async def test_what_an_earlier_round_has_decided_is_not_done_in_a_later_one(
     tmp_path: Path, ours: int
 ) -> None:
     """A number that was never written here may come again there."""
-    async with lone_worker(tmp_path, endless([])) as lone:
+    async with lone_worker(tmp_path, endless([]), checkpoint__interval="1h") as lone:
         await idle(lone)
         turn = lone.worker.turns.take()
         await calls.record_committed(lone.worker, turn, ours=ours, number=900)
@@ -140,7 +140,7 @@ async def test_a_disk_without_room_is_tried_again_until_it_has_some(
             raise CannotCreateError(f"state: {errno.errorcode[errno.ENOSPC]}")
         return "done"
 
-    async with lone_worker(tmp_path, endless([])) as lone:
+    async with lone_worker(tmp_path, endless([]), checkpoint__interval="1h") as lone:
         await idle(lone)
         with capture_logs() as logs:
             async with trio.open_nursery() as nursery:
@@ -209,7 +209,7 @@ async def test_a_call_that_writes_nothing_does_not_say_that_the_disk_has_room_ag
     tmp_path: Path,
 ) -> None:
     """Each abandoned checkpoint is discarded, which writes nothing if no part of it is there."""
-    async with lone_worker(tmp_path, endless([])) as lone:
+    async with lone_worker(tmp_path, endless([]), checkpoint__interval="1h") as lone:
         await idle(lone)
         lone.worker.disk_problem = "checkpoints.db: disk I/O error"
         await calls.discard(lone.worker, lone.worker.turns.take(), ours=ROUND, number=900)
@@ -223,7 +223,7 @@ async def test_what_the_store_cannot_do_without_ends_this_worker(tmp_path: Path)
     async def damaged(worker: Worker, turn: Turn) -> None:
         await worker.turns.run(turn, read)
 
-    async with lone_worker(tmp_path, endless([])) as lone:
+    async with lone_worker(tmp_path, endless([]), checkpoint__interval="1h") as lone:
         await idle(lone)
         calls.in_turn(lone.worker, damaged)
         await lone.until(lambda: lone.worker.node.failure)
@@ -232,7 +232,7 @@ async def test_what_the_store_cannot_do_without_ends_this_worker(tmp_path: Path)
 
 
 async def test_a_checkpoint_that_is_dropped_is_kept_no_longer(tmp_path: Path) -> None:
-    async with lone_worker(tmp_path, endless([])) as lone:
+    async with lone_worker(tmp_path, endless([]), checkpoint__interval="1h") as lone:
         store = await idle(lone)
         store.keep("mine", 0)
         await calls.drop_kept(lone.worker, lone.worker.turns.take(), name="mine")

@@ -245,7 +245,8 @@ async def _until_it_goes(directory: Path) -> None:
     async with reading(ShelvesSource(str(directory))) as made:
         await made.until("a1")
         (directory / "a").unlink()
-        await trio.sleep(10)
+        with patiently():
+            await trio.sleep_forever()
 
 
 async def test_one_that_must_not_go_stops_the_source(tmp_path: Path) -> None:
@@ -259,9 +260,9 @@ async def test_one_that_must_not_go_stops_the_source(tmp_path: Path) -> None:
 
 async def test_a_position_that_is_gone_is_never_skipped(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("removed 5\na6\n")
-    with pytest.raises(ExceptionGroup) as caught:
+    with pytest.raises(ExceptionGroup) as caught, patiently():
         async with reading(ShelvesSource(str(tmp_path)), SourcePosition("in", "a", 3, False)):
-            await trio.sleep(10)
+            await trio.sleep_forever()
     (error,) = errors_in(caught.value)
     assert isinstance(error, w.PositionGoneError)
     assert error.message.startswith("shelves: position 3 of a is gone: the lowest that is there is")
@@ -372,6 +373,7 @@ async def test_a_partition_that_only_tells_positions_becomes_idle() -> None:
     at = SourcePosition("in", "a", 0, False)
     async with reading(Telling(), at, time=TimeSettings(idle=SECOND // 5)) as made:
         await eventually(lambda: Condition.IDLE in made.told("a"))
+        await eventually(lambda: made.task.partitions["a"].position >= 2)
         (told,) = made.task.put_barrier(Barrier(1, 1))
         assert told.position >= 2
 
