@@ -17,6 +17,8 @@ from wallarood.wire.strict import unstructure
 LOOK_S = 0.1
 OTHERS_END_S = 10.0
 """A worker that is told to shut down waits at least so long for the others to end."""
+GIVEN_UP = ("abandoned", "failed")
+"""What `RunStatus.outcome` is of a checkpoint that may never be committed."""
 
 
 @contextlib.contextmanager
@@ -75,16 +77,23 @@ def checkpoint(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
         path,
         chosen.timeout,
         lambda now: (
-            now.committed > after
-            and (
-                not chosen.keep
-                or dict(now.kept).get(chosen.keep, now.committed + 1) <= now.committed
-            )
+            is_kept(now, chosen.keep, after=after) if chosen.keep else now.committed > after
         ),
     )
     number = dict(now.kept)[chosen.keep] if chosen.keep else now.committed
     kept = f", kept as {chosen.keep!r}" if chosen.keep else ""
     return {"checkpoint": number, **unstructure(now)}, f"checkpoint {number} is committed{kept}"
+
+
+def is_kept(now: CheckpointStatus, name: str, *, after: int) -> bool:
+    """Whether a checkpoint above *after* is kept as *name*, and committed.
+
+    One that was given up bears the name until the next one that is to bear it is taken, while a
+    checkpoint for another purpose, between the two, may be committed.
+    """
+    number = dict(now.kept).get(name, after)
+    given_up = {run.number for run in now.recent if run.outcome in GIVEN_UP}
+    return after < number <= now.committed and number not in given_up
 
 
 def reload(path: Path, _: argparse.Namespace) -> tuple[Any, str]:

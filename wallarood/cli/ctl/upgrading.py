@@ -7,7 +7,7 @@ from typing import Any
 from wallarood.admin import client
 from wallarood.admin.status import Status
 from wallarood.cli.ctl.changing import GOES_ON, wait_for_change
-from wallarood.cli.ctl.orders import given, timeout_flag, wait_for_checkpoint
+from wallarood.cli.ctl.orders import given, is_kept, timeout_flag, wait_for_checkpoint
 from wallarood.model.errors import RefusedError, UsageError
 from wallarood.planning.back import ORDERED
 from wallarood.planning.upgrade import kept_as, pending
@@ -67,13 +67,7 @@ def upgrade(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
 def _keep(path: Path, chosen: argparse.Namespace, name: str) -> int:
     """Have a checkpoint taken and kept as *name*; returns its number."""
     after = client.checkpoint(path, keep=name)
-    now = wait_for_checkpoint(
-        path,
-        chosen.timeout,
-        lambda now: (
-            dict(now.kept).get(name, now.committed + 1) <= now.committed and now.committed > after
-        ),
-    )
+    now = wait_for_checkpoint(path, chosen.timeout, lambda now: is_kept(now, name, after=after))
     return dict(now.kept)[name]
 
 
