@@ -20,7 +20,8 @@ app = w.application(
 """
 SPOOL_BYTES_MAX = 20_000_000
 RESIDENT_BYTES_MAX = 250 << 20
-SETTLED_S = 1.0
+LOOKS_S = 1.0
+"""How long it is seen not to read, at least."""
 
 
 def server_stopped(system: System, directory: Path, *, stopped_s: float) -> str:
@@ -36,9 +37,10 @@ def server_stopped(system: System, directory: Path, *, stopped_s: float) -> str:
         began = time.monotonic()
         wait_for("sources pause", lambda: "too much output waits" in phase_of(worker), wait_s=120)
         paused_s = time.monotonic() - began
-        settled = time.monotonic() + SETTLED_S
-        wait_for("what was being read is read", lambda: time.monotonic() >= settled)
-        read, until = records_of(worker), max(began + stopped_s, settled + SETTLED_S)
+        last = committed_by(worker)
+        wait_for("what was being read is committed", lambda: committed_by(worker) > last + 1)
+        read = records_of(worker)
+        until = max(began + stopped_s, time.monotonic() + LOOKS_S)
 
         def over() -> bool:
             nonlocal largest
@@ -64,6 +66,11 @@ def phase_of(worker: WorkerProcess) -> str:
     """What it does, in words."""
     status = worker.status()
     return status.phase if status is not None else ""
+
+
+def committed_by(worker: WorkerProcess) -> int:
+    """The last checkpoint that it knows committed."""
+    return worker.told().checkpoint.committed
 
 
 def records_of(worker: WorkerProcess) -> int:
