@@ -1,5 +1,6 @@
 """The commands as a user runs them: each a process of its own."""
 
+import contextlib
 import os
 import subprocess
 import tempfile
@@ -7,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from support.forked import SHARED, forker
+from support.forked import SHARED, Forked, forker
 from support.patience import Wait
 
 END_S = 120.0
@@ -39,18 +40,26 @@ def end_of(process: "subprocess.Popen[str]", wait_s: float = END_S) -> tuple[str
                 raise
 
 
+def _kill_late(begun: Forked) -> None:
+    """Kill what does not end in time, as slow as this machine is."""
+    wait = Wait(END_S)
+    while left_s := wait.left_s():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            begun.wait(left_s)
+            return
+    begun.kill()
+
+
 def _run(module: str, arguments: Sequence[str], cwd: Path) -> Done:
     with tempfile.TemporaryFile() as stdout:
         begun = forker().start(
             arguments, stdout=stdout.fileno(), cwd=cwd, env=os.environ | SHARED, module=module
         )
         assert begun.stderr is not None
-        too_late = threading.Timer(END_S, begun.kill)
-        too_late.start()
+        threading.Thread(target=_kill_late, args=(begun,), daemon=True).start()
         with begun.stderr as stream:
             stderr = stream.read().decode()
         code = begun.wait()
-        too_late.cancel()
         stdout.seek(0)
         done = subprocess.CompletedProcess(arguments, code, stdout.read().decode(), stderr)
     assert "Traceback" not in done.stderr, done.stderr

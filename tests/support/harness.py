@@ -40,6 +40,9 @@ interval = "{interval}"
 
 READ_LOOKS, READ_LOOK_S = 100, 0.05
 """How often is looked whether all is read, which a clock alone would tell of a test held up."""
+WAITED_FOR = ("checkpoint", "shutdown", "upgrade")
+WAITED_S = 300.0
+"""How long such an order is waited for, as a slow machine may take; what fails shows sooner."""
 LOOKS_S = 0.02, 1.0
 """At least and at most so long is between two looks."""
 
@@ -121,7 +124,9 @@ class WorkerProcess:
         }
 
     def ctl(self, *arguments: str) -> Done:
-        """Run ``wallarooctl ARGUMENTS`` at this worker."""
+        """Run ``wallarooctl ARGUMENTS`` at this worker; what is ordered may take its time."""
+        if arguments[0] in WAITED_FOR and "--timeout" not in arguments:
+            arguments = (*arguments, "--timeout", f"{WAITED_S:g}")
         return wallarooctl(*arguments, "--socket", str(self.state / "admin.sock"))
 
     def wait(self, wait_s: float = WAIT_S) -> int:

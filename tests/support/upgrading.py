@@ -13,9 +13,6 @@ from support.harness import NAMES, Hosts, WorkerProcess, hosts_in, wait_for
 
 WORKERS = NAMES[:3]
 SETTLED_S = 60.0
-WAITED_FOR = ("checkpoint", "shutdown", "upgrade")
-WAITED_S = 300.0
-"""How long such an order is waited for, as a slow machine may take; what fails shows sooner."""
 
 Told = tuple[int, ...]
 """How many lines each life of a worker had in its journal at a moment."""
@@ -83,8 +80,6 @@ class Upgraded:
         Where a connection is lost for a moment it is refused, and tried again.
         """
         done: list[Done] = []
-        if arguments[0] in WAITED_FOR:
-            arguments = (*arguments, "--timeout", f"{WAITED_S:g}")
 
         def is_taken() -> bool:
             done.append(self.ctl(*arguments, at=at))
