@@ -159,9 +159,11 @@ class Machines:
             self.make_changing(now)
         if founding.replan is not None:
             self.seeker = Seeker(self.view, now=now, seek_s=timing.seek_s)
-            self.evictor = self._make_evictor(timing, now)
+            self.evictor = self._make_evictor(timing, founding.waits, now)
 
-    def _make_evictor(self, timing: Timing, now: float) -> Machine | None:
+    def _make_evictor(
+        self, timing: Timing, waits: tuple[tuple[str, int], ...], now: float
+    ) -> Machine | None:
         assert self.view is not None
         assert self.membership is not None
         if timing.evict_after_s is None:
@@ -173,6 +175,7 @@ class Machines:
             self.membership.peers,
             evict_after_s=timing.evict_after_s,
             beat_s=timing.heartbeat_s,
+            waits=waits,
             now=now,
         )
 

@@ -166,6 +166,7 @@ class _Daemon:
             wanted_cluster_id=start.asked,
             trust=Trust.RESTORED if seat.restored else Trust.WHOLE,
             upgrade=start.upgrade,
+            waits=start.waits,
             forms_new=founding.forms_new and wanted is None,
         )
         events_in, events = trio.open_memory_channel[Event | Woken](QUEUE_EVENTS_MAX)

@@ -26,6 +26,11 @@ PENDING = "upgrade"
 """What the name begins with of a checkpoint that is kept while a new version is waited for."""
 
 
+def waits_for_version(name: str) -> bool:
+    """Whether a checkpoint that is kept as *name* has the cluster wait for another version."""
+    return name == PENDING or name.startswith(f"{PENDING} --")
+
+
 @attrs.frozen
 class SourcePosition:
     """Where a source partition continues: a JSON value that the source understands."""

@@ -8,14 +8,16 @@
 # between two of three evicts nobody, and of the halves of a cut at most one goes on.
 #
 # Who has said that it leaves is not lost: it is expected back, and as long as it is away nobody is
-# evicted. Nor is anybody while some run another version of the application than others, or when the
-# job is done. The time in which this worker itself was held up does not count: see `membership`,
-# which gives every peer a whole deadline again.
+# evicted. Nor is anybody while an upgrade is pending: from when a checkpoint is to be kept for it,
+# or for the way back, until that is dropped or the next epoch begins. Who is away then may be one
+# that is being restarted with the new version. Nor is anybody when the job is done. The time in
+# which this worker itself was held up does not count: see `membership`, which gives every peer a
+# whole deadline again.
 #
 # What is asked for may be refused, as where there is no copy of what was lost: it is asked for
 # again after as long a time.
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import ClassVar
 
@@ -24,8 +26,15 @@ from wallarood.control.effects import Effect, Level, Report, SendToMember
 from wallarood.control.events import Event, MemberDown, MemberMessage, MemberUp, TimerFired
 from wallarood.control.membership.presence import Peer, Presence
 from wallarood.model.change import ChangeKind, Trust
+from wallarood.model.checkpoint import waits_for_version
 from wallarood.model.ids import WorkerName
-from wallarood.model.messages import ChangeRequest, Misses
+from wallarood.model.messages import (
+    ChangeRequest,
+    DropKept,
+    Misses,
+    RoundProposal,
+    TakeCheckpoint,
+)
 
 LOST = (Presence.MISSING, Presence.EXPECTED)
 
@@ -33,7 +42,10 @@ LOST = (Presence.MISSING, Presence.EXPECTED)
 class Evictor:
     """The machine of one member. *view* and *peers* are those of the node. Times are in seconds."""
 
-    INPUTS: ClassVar[tuple[type, ...]] = (TimerFired, MemberUp, MemberDown, Misses)
+    INPUTS: ClassVar[tuple[type, ...]] = (
+        *(TimerFired, MemberUp, MemberDown, Misses),
+        *(TakeCheckpoint, DropKept, RoundProposal),
+    )
 
     def __init__(
         self,
@@ -42,12 +54,15 @@ class Evictor:
         *,
         evict_after_s: float,
         beat_s: float,
+        waits: Iterable[tuple[str, int]] = (),
         now: float,
     ) -> None:
         self._view, self._peers = view, peers
         self._evict_after_s, self._beat_s = evict_after_s, beat_s
         self._began = self._look_at = self._asked_at = now
         self._asked = 0
+        self._waits = dict(waits)
+        """The checkpoints that are kept while another version is waited for, by their names."""
         self._said = False
         self._reports: dict[WorkerName, dict[WorkerName, float]] = {}
         """Since when each member that is heard misses others; of those that miss none, nothing."""
@@ -79,6 +94,14 @@ class Evictor:
                 for name in {*self._reports.get(sender, ()), *dict(silent)}:
                     self._are_parted(sender, name, now)
                 self._reports[sender] = {name: now - silent_s for name, silent_s in silent}
+            case MemberMessage(_, TakeCheckpoint(number, keep=keep)) if waits_for_version(keep):
+                self._waits[keep] = number
+            case MemberMessage(_, DropKept(name)):
+                self._waits.pop(name, None)
+            case MemberMessage(_, RoundProposal(checkpoint=start)):  # what is above it is void
+                self._waits = {
+                    k: number for k, number in self._waits.items() if number <= start.number
+                }
             case TimerFired() if now >= self._look_at:
                 self._look_at = now + self._beat_s
                 return [*self._say(now), *self._evict(now)]
@@ -122,6 +145,7 @@ class Evictor:
         return (
             view.trust is Trust.WHOLE
             and not view.completed
+            and not self._waits
             and one_version
             and len(stay) >= view.majority
         )

@@ -82,6 +82,9 @@ class FormationSettings:
     """Whether the state directory is what was last written to it."""
     upgrade: Upgrader | None = None
     """How the cluster comes to the application that this worker runs, where that is a new one."""
+    waits: tuple[tuple[str, int], ...] = ()
+    """What was kept when this worker started as the cluster waits for another version of the
+    application: names and numbers of checkpoints."""
     journalled: Journalled = always
     """Which sources acknowledge what they have in a journal."""
 

@@ -9,8 +9,9 @@ import trio
 from wallarood.config.keys import Config
 from wallarood.control.formation.startup import AskFor, FormNew, GoOn, Role, Stop, decide
 from wallarood.daemon.start.roles import role_of
+from wallarood.model.checkpoint import PENDING, waits_for_version
 from wallarood.model.cluster_record import ClusterRecord, RecordState
-from wallarood.model.errors import RefusedError
+from wallarood.model.errors import CannotCreateError, DamagedStateError, RefusedError
 from wallarood.model.ids import ClusterId
 from wallarood.model.messages import Listing
 from wallarood.model.pipeline import Application
@@ -43,6 +44,8 @@ class Start:
     staged: ClusterRecord | None = None
     upgrade: "NewVersion | GoBack | None" = None
     """How the cluster comes to the application that this worker runs, if it waits for that."""
+    waits: tuple[tuple[str, int], ...] = ()
+    """The checkpoints that are kept while it waits for another one, by name and number."""
 
 
 async def starting_as(
@@ -91,7 +94,8 @@ async def starting_as(
             return Start(None, None, listings, joins=_joins(config, state) or role is Role.NEWCOMER)
         case GoOn(record):
             forget_evicted(state.path)
-            return Start(_go_on(record, state), None, listings, upgrade=upgrade)
+            waits = _waits(record, state) if config["cluster.evict-after"] else ()
+            return Start(_go_on(record, state), None, listings, upgrade=upgrade, waits=waits)
         case AskFor(cluster_id):
             if state.bring_back(cluster_id):
                 log.info("cluster brought back from the archive", cluster_id=cluster_id)
@@ -123,11 +127,7 @@ def _upgrade(
     from wallarood.planning.back import way_back  # noqa: PLC0415
     from wallarood.planning.upgrade import NewVersion, pending  # noqa: PLC0415
 
-    store = inspect_checkpoints(state.checkpoints_path, record.cluster_id)
-    try:
-        kept = store.kept
-    finally:
-        store.close()
+    kept = _kept(record, state)
     drop = pending(kept)
     if drop is None:
         back = way_back(record, application.fingerprint, kept)
@@ -138,6 +138,28 @@ def _upgrade(
     upgrade.former(record.fingerprint)
     log.info("this is a new version of the application", epoch=record.topology.epoch)
     return upgrade
+
+
+def _waits(record: ClusterRecord, state: StateDirectory) -> tuple[tuple[str, int], ...]:
+    """The checkpoints that are kept while the cluster waits for another version.
+
+    Where that cannot be read, it may wait for one.
+    """
+    if record.state is not RecordState.STARTED:
+        return ()
+    try:
+        return tuple(each for each in _kept(record, state).items() if waits_for_version(each[0]))
+    except (CannotCreateError, DamagedStateError) as error:  # opening the checkpoints says so
+        log.warning("nobody is evicted by this worker", reason=error.message)
+        return ((PENDING, 0),)
+
+
+def _kept(record: ClusterRecord, state: StateDirectory) -> dict[str, int]:
+    store = inspect_checkpoints(state.checkpoints_path, record.cluster_id)
+    try:
+        return store.kept
+    finally:
+        store.close()
 
 
 def _check_may_ask(cluster_id: ClusterId, config: Config, state: StateDirectory) -> None:

@@ -10,7 +10,15 @@ from wallarood.control.effects import Effect, Report, SendToMember
 from wallarood.control.events import MemberDown, MemberMessage, MemberUp, TimerFired
 from wallarood.control.membership.presence import Peer, Presence
 from wallarood.model.change import ChangeKind, Trust
-from wallarood.model.messages import ChangeRequest, Misses
+from wallarood.model.checkpoint import CheckpointId
+from wallarood.model.messages import (
+    ChangeRequest,
+    DropKept,
+    Misses,
+    Purpose,
+    RoundProposal,
+    TakeCheckpoint,
+)
 
 AFTER_S, BEAT_S = 10.0, 1.0
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon")
@@ -183,3 +191,53 @@ def test_nobody_is_evicted_by_a_copy_after_the_end_or_amid_an_upgrade(why: str) 
             name = "beta" if why == "version" else "gamma"
             cluster.view.is_up(attrs.evolve(member(name), version="2"))
     assert [asked(cluster.at(float(second))) for second in range(1, 40)] == [[]] * 39
+
+
+def kept(number: int, name: str) -> MemberMessage:
+    return MemberMessage("alpha", TakeCheckpoint(number, Purpose.ASKED, name))
+
+
+def begins(number: int) -> MemberMessage:
+    start = CheckpointId(1, number)
+    return MemberMessage("alpha", RoundProposal("a", 2, start, number, (), 0))
+
+
+@pytest.mark.parametrize(
+    ("heard", "evicts"),
+    [
+        ([kept(7, "upgrade")], False),
+        ([kept(7, "upgrade --drop total")], False),
+        ([kept(7, "upgrade --back")], False),
+        ([kept(7, "nightly")], True),
+        ([kept(7, "upgraded")], True),
+        ([kept(7, "upgrade"), MemberMessage("alpha", DropKept("nightly"))], False),
+        ([kept(7, "upgrade"), MemberMessage("alpha", DropKept("upgrade"))], True),
+        ([kept(7, "upgrade"), begins(7)], False),
+        ([kept(7, "upgrade"), begins(6)], True),
+    ],
+)
+def test_nobody_is_evicted_from_when_an_upgrade_is_ordered_until_it_is_cancelled(
+    heard: list[MemberMessage], evicts: bool
+) -> None:
+    """Who is away may be one that is being restarted, before any has said its new version."""
+    cluster = Cluster()
+    for message in heard:
+        assert cluster.machine.step(message, 0.0) == []
+    cluster.loses("gamma")
+    cluster.says("beta", "gamma")
+    assert (asked(cluster.at(10.0)) == [("gamma",)]) == evicts
+
+
+def test_nor_by_one_that_was_started_while_it_is_pending() -> None:
+    cluster = Cluster()
+    cluster.machine = Evictor(
+        cluster.view,
+        cluster.peers,
+        evict_after_s=AFTER_S,
+        beat_s=BEAT_S,
+        waits=(("upgrade", 7),),
+        now=0.0,
+    )
+    cluster.loses("gamma")
+    cluster.says("beta", "gamma")
+    assert asked(cluster.at(10.0)) == []

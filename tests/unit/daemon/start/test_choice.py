@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 
 import wallarood as w
@@ -15,6 +16,7 @@ from wallarood.model.ids import Address
 from wallarood.model.pipeline import Application
 from wallarood.model.topology import Topology
 from wallarood.storage.archives import Evicted, forget_evicted, note_evicted, read_evicted
+from wallarood.storage.checkpoint_files import open_checkpoints
 from wallarood.storage.state_directory import StateDirectory, open_state_directory
 
 
@@ -55,6 +57,25 @@ async def test_a_cluster_that_has_started_is_rejoined_without_listing(
     start = await starting_as(config(**{"cluster-id": "auto"}), application, state)
     assert start.record is not None
     assert start.listings == ()
+
+
+@pytest.mark.parametrize("evicts", [True, False])
+async def test_who_evicts_by_itself_knows_from_the_start_that_an_upgrade_is_pending(
+    state: StateDirectory, application: Application, evicts: bool
+) -> None:
+    known = record(application, RecordState.COMMITTED)
+    state.save_record(known)
+    store = open_checkpoints(state.checkpoints_path, known.cluster_id)
+    for name in ("upgrade --drop total", "nightly"):
+        store.keep(name, 0)
+    store.close()
+    state.save_record(attrs.evolve(known, state=RecordState.STARTED))
+    told = {"cluster-id": "auto"}
+    loaded = config(**told)
+    if evicts:
+        loaded = attrs.evolve(loaded, values={**loaded.values, "cluster.evict-after": 10.0})
+    start = await starting_as(loaded, application, state)
+    assert start.waits == ((("upgrade --drop total", 0),) if evicts else ())
 
 
 async def test_a_former_cluster_is_archived_for_a_new_one(
