@@ -1,15 +1,16 @@
 """What clients of a TCP source are told, and what is taken of what they send."""
 
 import socket
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import trio
 from support.patience import patiently
-from support.tcp_clients import client_of, opened, records_of
-from trio.testing import wait_all_tasks_blocked
+from support.tcp_clients import answers_of, client_of, opened, records_of
 
 import wallarood as w
 from wallarood.app.connector import SourceContext
@@ -22,6 +23,8 @@ from wallarood.connectors.framing import (
     take_frames,
 )
 from wallarood.connectors.tcp.reader import TcpReader
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -39,12 +42,13 @@ def first_answer(client: socket.socket) -> Answer:
     return answer_decoder.decode(frames[0])
 
 
-async def accept(reader: TcpReader) -> None:
-    """Let the source accept who has connected, when nothing else is there to read."""
+async def while_it_reads(reader: TcpReader, ask: Callable[[], T]) -> T:
+    """What *ask* returns, which waits for an answer: what was sent may not be there at once."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(reader.read)
-        await wait_all_tasks_blocked(0.02)  # what was sent may take a moment to be there
+        answer = await trio.to_thread.run_sync(ask)
         nursery.cancel_scope.cancel()
+    return answer
 
 
 async def test_a_client_that_comes_back_is_told_the_number_after_what_was_taken_from_it_before(
@@ -55,13 +59,12 @@ async def test_a_client_that_comes_back_is_told_the_number_after_what_was_taken_
         reader = await opened(w.TcpSource("127.0.0.1:0"), where, stack)
         old = client_of(reader, stack)
         old.sendall(frame(Hello(1, "till")))
-        await accept(reader)
-        assert first_answer(old) == Answer(next=1)
+        assert await while_it_reads(reader, partial(first_answer, old)) == Answer(next=1)
         old.sendall(record_frame(1, b"old 1") + record_frame(2, b"old 2"))
         new = client_of(reader, stack)
         new.sendall(frame(Hello(1, "till")))
         assert await records_of(reader, 2) == [b"old 1", b"old 2"]
-        assert first_answer(new) == Answer(next=3)
+        assert await while_it_reads(reader, partial(first_answer, new)) == Answer(next=3)
         new.sendall(record_frame(3, b"new 1"))
         assert await records_of(reader, 1) == [b"new 1"]
         assert first_answer(new) == Answer(ack=3)
@@ -74,10 +77,9 @@ async def test_a_malformed_record_is_named_by_its_number(where: SourceContext) -
         client = client_of(reader, stack)
         client.sendall(frame(Hello(1, "c")) + record_frame(1, b'{"a":1}'))
         assert await records_of(reader, 1) == [{"a": 1}]
-        first_answer(client)
         client.sendall(record_frame(2, b'{"a":"x"}'))
-        await accept(reader)
-        error = first_answer(client).error
+        refused = partial(answers_of, client, lambda answer: answer.error is not None)
+        error = (await while_it_reads(reader, refused))[-1].error
         assert error is not None
         assert error.startswith("record 2 is malformed: Expected `int`")
         await reader.aclose()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import trio
 from support.lone import Lone, endless, lone_worker
+from support.patience import patiently
 from support.ports import free_port
 
 import wallarood as w
@@ -40,6 +41,16 @@ def of(lone: Lone) -> Round:
 def held(lone: Lone) -> list[int]:
     assert lone.worker.checkpoints is not None
     return [each.number for each in lone.worker.checkpoints.held]
+
+
+async def connected(port: int) -> trio.SocketStream:
+    """A client of a source, which may not listen yet when its worker runs."""
+    with patiently():
+        while True:
+            try:
+                return await trio.open_tcp_stream("127.0.0.1", port)
+            except OSError:
+                await trio.sleep(0.01)
 
 
 async def written(lone: Lone, *numbers: int) -> list[Event]:
@@ -173,7 +184,7 @@ async def test_what_is_kept_for_an_upgrade_goes_before_a_journal_is_full(
             lone.worker.post(CheckpointWanted(RequestCheckpoint(Purpose.ASKED, kept)))
             await lone.until(lambda kept=kept: kept in store.kept)
         orders.drop({"name": "nightly"})
-        stream = await trio.open_tcp_stream("127.0.0.1", port)
+        stream = await connected(port)
         await stream.send_all("".join(f"{line}\n" for line in lines[:200]).encode())
         await lone.until(lambda: store.committed.number > 8)
         assert store.kept == {name: store.kept[name]}, "a quarter of the journal harms nobody"
