@@ -355,7 +355,9 @@ class ChangingWorld(World):
     @property
     def done(self) -> bool:
         """Whether all have completed, nothing goes wrong any more, and nobody is in doubt."""
-        if self.faulty or not all(self.nodes[name].completed for name in self.members):
+        if self.now < self.faults_end_s:  # this is asked before each step: `faulty` is a call
+            return False
+        if not all(self.nodes[name].completed for name in self.members):
             return False
         bound = any(self.is_bound(name) for name in self.nodes)
         return not bound and not any(self.nodes[name].alive for name in self.lost - {*self.members})

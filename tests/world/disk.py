@@ -67,7 +67,8 @@ class Disk:
     def look(self, store: CheckpointStore) -> None:
         """Note what is durable now."""
         self.held, self.committed = frozenset(store.held), store.marks.committed
-        self.replicas, self.kept = store.replicas.held, kept_parts(store)
+        self.replicas = store.replicas.held
+        self.kept = kept_parts(store) if store.marks.former else self.replicas
         self.chosen = max(self.chosen, store.round)
 
     def copy(self) -> "Disk":

@@ -245,16 +245,16 @@ class Node:
     # ---- effects ---------------------------------------------------------------------------------
 
     def _perform(self, effects: list[ShellEffect]) -> None:
-        self.deadline = self.decides.deadline
-        for effect in self.world.bugs.transform(self, effects):
-            all_die = self.world.founders.all_die()
-            if all_die or (self.world.faulty and self.world.rng.random() < self.world.death):
-                self.world.kills(self, all_die=all_die)
+        world, self.deadline = self.world, self.decides.deadline
+        for effect in world.bugs.transform(self, effects):
+            all_die = world.founders.all_die()
+            if all_die or (world.faulty and world.rng.random() < world.death):
+                world.kills(self, all_die=all_die)
                 self.die()
                 raise DiedError
             self._do(effect)
         if self.decides.failure is not None:
-            self.world.fails(self, self.decides.failure)
+            world.fails(self, self.decides.failure)
             raise DiedError
 
     def _do(self, effect: ShellEffect) -> None:  # noqa: PLR0912 - a branch an effect

@@ -243,6 +243,6 @@ Event: TypeAlias = (
 
 def kind_of(event: object) -> type:
     """The class by which the tables know *event*: that of the message, if one has come."""
-    if isinstance(event, ConnectionMessage | MemberMessage):
+    if isinstance(event, (ConnectionMessage, MemberMessage)):
         return type(event.message)
     return type(event)

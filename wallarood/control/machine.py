@@ -52,13 +52,17 @@ def transition(machine: Tabled, event: Event, now: float) -> list[Effect]:
     if machine.phase is before and len(allowed) == 1:
         (machine.phase,) = allowed
     elif allowed:
-        check(machine.TRANSITIONS, before, kind, to=machine.phase)
+        _check(allowed, before, kind, to=machine.phase)
     return effects
 
 
 def check(table: Table, before: Enum, kind: type, *, to: Enum) -> None:
     """Raise LocalProtocolError if *table* does not allow the way from *before* to another phase."""
-    if to not in _allowed(table, before, kind):
+    _check(_allowed(table, before, kind), before, kind, to=to)
+
+
+def _check(allowed: frozenset[Any], before: Enum, kind: type, *, to: Enum) -> None:
+    if to not in allowed:
         raise LocalProtocolError(f"{before} may not become {to} by {kind.__name__}")
 
 
@@ -75,6 +79,7 @@ def only_way(table: Table, before: Enum, kind: type) -> Any:
 
 
 def _allowed(table: Table, before: Enum, kind: type) -> frozenset[Any]:
-    if (before, kind) not in table:
-        raise LocalProtocolError(f"there is no row for {kind.__name__} in {before}")
-    return table[before, kind]
+    try:
+        return table[before, kind]
+    except KeyError:
+        raise LocalProtocolError(f"there is no row for {kind.__name__} in {before}") from None

@@ -70,16 +70,19 @@ class Machines:
     @property
     def of_rounds(self) -> list[Machine]:
         """The machines that take what a member says, in the order in which they take it."""
-        recovery = (self.recovery_leader, self.recovery_member)
-        changing = (self.changer, self.participant, self.seeker, self.evictor)
-        active = self.active_round.machines if self.active_round is not None else ()
-        return [machine for machine in (*recovery, *changing, *active) if machine is not None]
+        found = (
+            *(self.recovery_leader, self.recovery_member),
+            *(self.changer, self.participant, self.seeker, self.evictor),
+        )
+        active = () if self.halted or self.round is None else self.round.machines
+        return [*[machine for machine in found if machine is not None], *active]
 
     @property
     def all(self) -> list[Machine]:
         """All machines, in the order in which they take an event."""
-        membership = () if self.membership is None else (self.membership,)
-        return [self.formation, *membership, *self.of_rounds]
+        if self.membership is None:
+            return [self.formation, *self.of_rounds]
+        return [self.formation, self.membership, *self.of_rounds]
 
     @property
     def change_text(self) -> str:

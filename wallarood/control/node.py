@@ -19,7 +19,7 @@ from wallarood.control import effects as do
 from wallarood.control import events as on
 from wallarood.control import routing
 from wallarood.control.change import effects as change_does
-from wallarood.control.change.events import OF_STAGING, AcceptanceFound
+from wallarood.control.change.events import AcceptanceFound
 from wallarood.control.formation.founding import FormationSettings
 from wallarood.control.formation.startup import Role
 from wallarood.control.machines import Machines
@@ -146,8 +146,8 @@ class ClusterNode:
     @property
     def deadline(self) -> float | None:
         """When `TimerFired` is due; None: never."""
-        waits = (self.shutdown_at, self._alone_at, *(m.deadline for m in self.machines.all))
-        return min((each for each in waits if each is not None), default=None)
+        waits = [self.shutdown_at, self._alone_at, *[m.deadline for m in self.machines.all]]
+        return min([each for each in waits if each is not None], default=None)
 
     def known(self, name: WorkerName) -> say.Member:
         """Another member, with its addresses as far as they are known."""
@@ -182,7 +182,7 @@ class ClusterNode:
             case on.ConnectionOpened():
                 leader = self.workers[0] if self.workers else None
                 return routing.opened(self.machines, event, leader=leader, now=now)
-            case _ if isinstance(event, (on.ConnectionLost, *OF_STAGING)):
+            case _ if isinstance(event, routing.FOR_ALL):
                 return routing.give(self.machines.all, event, now)
             case on.ConnectionMessage():
                 effects, said = routing.heard(self.machines, event, now)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from wallarood.control import effects as do
 from wallarood.control import events as on
 from wallarood.control.change.effects import Distrust, WriteVote
-from wallarood.control.change.events import OfAChange
+from wallarood.control.change.events import OF_STAGING, OfAChange
 from wallarood.control.formation.founding import FORMATION_MESSAGES
 from wallarood.control.formation.joiner import Joiner
 from wallarood.control.machine import Machine
@@ -32,6 +32,9 @@ from wallarood.model.messages.change import ChangeMessage
 
 FROM_NEWCOMERS = (JoinRunning, CopiedAhead, Staged)
 """What a worker says that wants to join a cluster that runs."""
+
+FOR_ALL = (on.ConnectionLost, *OF_STAGING)
+"""What all machines take that it is an input of, also before there is a cluster."""
 
 
 def wake(machines: Machines, event: on.Event, now: float) -> None:
@@ -55,8 +58,11 @@ def _is_of_a_change(event: on.Event) -> bool:
 def give(machines: Sequence[Machine], event: on.Event, now: float) -> list[do.Effect]:
     """Have those of *machines* take an event that it is an input of."""
     kind = on.kind_of(event)
-    takers = [machine for machine in machines if kind in machine.INPUTS]
-    return [effect for machine in takers for effect in machine.step(event, now)]
+    effects: list[do.Effect] = []
+    for machine in machines:
+        if kind in machine.INPUTS:
+            effects += machine.step(event, now)
+    return effects
 
 
 def give_of_rounds(machines: Machines, event: on.Event, now: float) -> list[do.Effect]:
@@ -68,7 +74,9 @@ def give_of_rounds(machines: Machines, event: on.Event, now: float) -> list[do.E
         takers = machines.all if machines.membership is None else machines.of_rounds
         return give(takers, event, now)
     effects, passed = machines.copies.take(event, now)
-    return [*effects, *(done for each in passed for done in give(machines.of_rounds, each, now))]
+    for each in passed:
+        effects += give(machines.of_rounds, each, now)
+    return effects
 
 
 def follows(machines: Machines, effect: do.Effect) -> list[on.Event]:

@@ -99,6 +99,8 @@ class Copies:
                 return []
             case MemberMessage(_, Collect() as asked):
                 return [event, *self._overtaken(asked)]
+            case MemberMessage():
+                return [event]
             case _ if isinstance(event, OfReplicas):
                 return []
             case RoundWritten() | SnapshotWritten() if self._keeps_back(event):

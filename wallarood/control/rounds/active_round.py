@@ -17,9 +17,11 @@ class ActiveRound:
     completion: Completion
     checkpoint_leader: CheckpointLeader | None
 
-    @property
-    def machines(self) -> tuple[CheckpointMember | CheckpointLeader | Completion, ...]:
-        """The machines, in the order in which they are given an event."""
+    machines: tuple[CheckpointMember | CheckpointLeader | Completion, ...] = attrs.field(init=False)
+    """The machines, in the order in which they are given an event."""
+
+    @machines.default
+    def _all(self) -> tuple[CheckpointMember | CheckpointLeader | Completion, ...]:
         leading = () if self.checkpoint_leader is None else (self.checkpoint_leader,)
         return (self.checkpoint_member, *leading, self.completion)
 
