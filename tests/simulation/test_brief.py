@@ -9,6 +9,8 @@ from world.kinds import KINDS
 
 LIVED = 1000
 CHUNK = 125
+LOOKED_AT = range(10 * len(LIVES))
+"""The lives of which the logs are looked at, which are lived once."""
 
 
 @functools.cache
@@ -20,16 +22,16 @@ def lived(seed: int) -> ChangingWorld:
 @pytest.mark.parametrize("first", range(0, LIVED, CHUNK))
 def test_the_output_is_that_of_a_world_that_never_changes(first: int) -> None:
     for seed in range(first, first + CHUNK):
-        live_briefly(seed)
+        (lived if seed in LOOKED_AT else live_briefly)(seed)
 
 
 def test_almost_each_of_them_changes() -> None:
-    worlds = [lived(seed) for seed in range(10 * len(LIVES))]
+    worlds = [lived(seed) for seed in LOOKED_AT]
     assert sum(world.epoch > 1 for world in worlds) > len(worlds) * 0.8
 
 
 def test_something_goes_wrong_in_them() -> None:
-    logs = [line for seed in range(10 * len(LIVES)) for line in lived(seed).log]
+    logs = [line for seed in LOOKED_AT for line in lived(seed).log]
     for what in (
         "dies",
         "has left the cluster",

@@ -64,7 +64,9 @@ RARE = {
     "a journal is acknowledged after a promise": 55,
     "a lower ballot is accepted": 42,
     "a part is said to be staged before it is durable": 21,
+    "an old layout is pruned when a change is adopted": 2,
     "what was accepted is ignored by who wants another change": 37,
+    "who leaves goes before another has adopted": 6,
 }
 """The seed at which the search for a violation begins where few lives have it, to save time."""
 
