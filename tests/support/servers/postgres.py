@@ -2,15 +2,21 @@
 
 import os
 import pwd
+import socket
+import ssl
+import struct
 import subprocess
 from pathlib import Path
 
+from support.harness import wait_for
 from support.servers.certificates import Certificate
 from support.servers.changes import query
 from support.servers.process import Server, no_program
 
 PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/usr/lib/postgresql/bin"))
 USER = "postgres"
+ASK_FOR_TLS = struct.pack("!ii", 8, 80877103)
+"""SSLRequest: see "Message Formats" of its manual."""
 SETTINGS = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -35,7 +41,7 @@ def _unprivileged() -> list[str]:
 
 
 def use_certificate(server: Server, certificate: Certificate) -> None:
-    """Let it serve by TLS, too, with this certificate."""
+    """Let it serve by TLS, too, with this certificate; returns when it does."""
     data = server.directory / "data"
     for file, name in ((certificate.chain, "server.crt"), (certificate.key, "server.key")):
         path = data / name
@@ -45,7 +51,21 @@ def use_certificate(server: Server, certificate: Certificate) -> None:
             user = pwd.getpwnam(USER)
             os.chown(path, user.pw_uid, user.pw_gid)
     query(server, "ALTER SYSTEM SET ssl = on")
-    query(server, "SELECT pg_reload_conf()")
+    query(server, "SELECT pg_reload_conf()")  # which only tells it to
+    own = ssl.PEM_cert_to_DER_cert(certificate.chain.read_text())
+    wait_for("it serves by the certificate", lambda: _served(server) == own)
+
+
+def _served(server: Server) -> bytes | None:
+    """The certificate by which it serves; None if it serves in clear only."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        connection.sendall(ASK_FOR_TLS)
+        if connection.recv(1) != b"S":
+            return None
+        with context.wrap_socket(connection) as wrapped:
+            return wrapped.getpeercert(binary_form=True)
 
 
 def server(directory: Path, port: int, settings: str = SETTINGS) -> Server:
