@@ -28,8 +28,9 @@ from wallarood.daemon.ending import Ending
 from wallarood.daemon.left import Left
 from wallarood.daemon.reload import Reloader
 from wallarood.daemon.start.addresses import ask_occupant, listen
+from wallarood.daemon.start.aside import has_left, put_aside
 from wallarood.daemon.start.building import Parts, build_worker, formation_settings
-from wallarood.daemon.start.choice import TO_JOIN_AGAIN, Start, starting_as
+from wallarood.daemon.start.choice import Start, starting_as
 from wallarood.daemon.start.roles import LeaderSought, started_as
 from wallarood.daemon.start.settings import credentials, net_limits
 from wallarood.daemon.stopping import LATE_S, Signals, checkpoint_first, leave_s
@@ -37,7 +38,7 @@ from wallarood.daemon.telling import log_context, stuck, tell_status
 from wallarood.daemon.watching import Watching
 from wallarood.logs import add_context
 from wallarood.model.change import Trust
-from wallarood.model.errors import CannotCreateError, RefusedError, WallaroodError, first_error
+from wallarood.model.errors import CannotCreateError, WallaroodError, first_error
 from wallarood.model.ids import Address, ClusterId, Incarnation, parse_address
 from wallarood.model.messages import Member
 from wallarood.model.pipeline import Application
@@ -47,7 +48,7 @@ from wallarood.runtime.driver import drive, step
 from wallarood.runtime.ports import DataChannel
 from wallarood.runtime.profile import Profile
 from wallarood.runtime.worker import Woken, Worker
-from wallarood.storage.archives import Evicted, note_evicted, read_evicted
+from wallarood.storage.archives import read_evicted
 from wallarood.storage.seat import take_seat
 from wallarood.storage.state_directory import open_state_directory
 from wallarood.systemd import listeners
@@ -131,6 +132,8 @@ class _Daemon:
     async def run(self) -> None:
         """Run until the worker ends; one that was brought up to date restarts."""
         parts = self.parts
+        if has_left(parts.state):
+            return
         evicted = read_evicted(parts.state.path)
         self.known = evicted.members if evicted and parts.config["worker.join"] else ()
         wanted = None
@@ -220,16 +223,9 @@ class _Daemon:
 
         One that was told to leave has left, whatever its configuration.
         """
-        members = tuple(member.control for member in aside.members)
-        note_evicted(self.parts.state.path, Evicted(aside.reason, members))
-        where = self.parts.state.archive_unread()
-        log.info("the state of this worker is archived", file=str(where))
-        if not aside.exit_code:
+        if not put_aside(self.parts.config, self.parts.state, aside):
             return False
-        if not self.parts.config["worker.join"]:
-            raise RefusedError(f"{aside.reason}; to join again as another, {TO_JOIN_AGAIN}")
-        log.info("joining the cluster as another member")
-        self.known = members
+        self.known = tuple(member.control for member in aside.members)
         return not self.signals.stopping.is_set()
 
     def _watching(self, worker: Worker, reloader: Reloader) -> Watching:

@@ -10,6 +10,7 @@ from wallarood.model.cluster_record import SCHEMA_VERSION as RECORD_SCHEMA_VERSI
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.errors import CannotCreateError, RefusedError, WallaroodError
 from wallarood.model.ids import Address
+from wallarood.model.topology import SINCE_CHANGES
 from wallarood.storage.files import damaged, read_document, write_document
 from wallarood.storage.seat import archive_seat
 from wallarood.wire.strict import StructureError, structure, unstructure
@@ -23,10 +24,14 @@ UNFOUNDED = "unfounded"
 
 @attrs.frozen
 class Evicted:
-    """That a cluster goes on without the worker of a directory: the *reason*, and its members."""
+    """That a cluster goes on without the worker of a directory: the *reason*, and its members.
+
+    `ends` is whether it was told to leave and has not ended yet.
+    """
 
     reason: str
     members: tuple[Address, ...]
+    ends: bool = attrs.field(default=False, metadata=SINCE_CHANGES)
 
 
 def note_evicted(directory: Path, evicted: Evicted) -> None:
