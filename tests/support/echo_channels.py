@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
+import attrs
 import pytest
 import trio
 
@@ -18,7 +19,9 @@ from wallarood.net.websocket import ControlChannel
 KEY = ClusterKey(b"k" * 32)
 OTHER = ClusterKey(b"o" * 32)
 NONE = ClusterKey()
-LIMITS = NetLimits(handshake_deadline_s=2.0, unauthenticated_connections_max=16)
+LIMITS = NetLimits(handshake_deadline_s=20.0, unauthenticated_connections_max=16)
+STRICT = attrs.evolve(LIMITS, handshake_deadline_s=2.0)
+"""Where a deadline is waited for."""
 
 
 async def echo_control(channel: ControlChannel) -> None:
@@ -36,14 +39,14 @@ async def echo_data(channel: DataChannel) -> None:
 
 
 @asynccontextmanager
-async def serving(kind: str, key: ClusterKey) -> AsyncIterator[Address]:
+async def serving(kind: str, key: ClusterKey, limits: NetLimits = LIMITS) -> AsyncIterator[Address]:
     listeners = await open_listeners(Address("127.0.0.1", 0), "control")
     serve = {
         "control": partial(serve_control, listeners, echo_control),
         "data": partial(serve_data, listeners, echo_data),
     }[kind]
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(partial(serve, key=key, limits=LIMITS))
+        nursery.start_soon(partial(serve, key=key, limits=limits))
         yield Address("127.0.0.1", port_of(listeners))
         nursery.cancel_scope.cancel()
 

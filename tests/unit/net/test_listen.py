@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack, suppress
 
 import pytest
 import trio
-from support.echo_channels import KEY, KINDS, LIMITS, NONE, OTHER, serving, works
+from support.echo_channels import KEY, KINDS, LIMITS, NONE, OTHER, STRICT, serving, works
 from support.patience import patiently
 
 from wallarood.model.errors import CannotCreateError, KeyRefusedError, RemoteProtocolError
@@ -66,11 +66,11 @@ async def test_a_channel_of_the_other_kind_is_refused(kind: str) -> None:
 async def test_a_stranger_is_dropped_and_peers_go_on(
     kind: str, data: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with serving(kind, KEY) as address:
+    async with serving(kind, KEY, STRICT) as address:
         async with await trio.open_tcp_stream(address.host, address.port) as stream:
             if data:
                 await stream.send_all(data)
-            with patiently(5), suppress(trio.BrokenResourceError):
+            with patiently(10), suppress(trio.BrokenResourceError):
                 assert await stream.receive_some(1000) in (b"",)
         await works(kind, address, KEY)
     assert capsys.readouterr().out.count("connection dropped") == 1
