@@ -69,6 +69,16 @@ class Gone:
 
 
 @attrs.frozen
+class Departed:
+    """A seat that is in the cluster no more, since *epoch*, and why."""
+
+    name: WorkerName
+    seat: Seat
+    why: Why
+    epoch: int
+
+
+@attrs.frozen
 class Heir:
     """Who takes over what a seat had that cannot be dealt out: writers of sinks, journals."""
 

@@ -4,9 +4,9 @@ from enum import Enum
 
 import attrs
 
-from wallarood.model.change import Change, PartName
+from wallarood.model.change import Change, Departed, PartName
 from wallarood.model.checkpoint import CheckpointId
-from wallarood.model.ids import ClusterId, WorkerName
+from wallarood.model.ids import ClusterId, WorkerName, are_same
 from wallarood.model.messages import Member
 from wallarood.model.topology import SINCE_CHANGES, Topology
 
@@ -57,7 +57,8 @@ class ClusterRecord:
     `change` is the one by which the cluster has become what it is; None in its first epoch. Until
     a checkpoint of this epoch is committed, the parts of its basis are also kept as they are in
     `before`: the copies of them there are the only ones of what a worker has that is lost now.
-    `back` is what this epoch was upgraded from; the next change ends it.
+    `back` is what this epoch was upgraded from; the next change ends it. `departed` are the last
+    seats that went since this worker is in the cluster, the oldest first.
     """
 
     cluster_id: ClusterId
@@ -70,3 +71,9 @@ class ClusterRecord:
     change: Change | None = attrs.field(default=None, metadata=SINCE_CHANGES)
     before: Layout | None = attrs.field(default=None, metadata=SINCE_CHANGES)
     back: WayBack | None = attrs.field(default=None, metadata=SINCE_CHANGES)
+    departed: tuple[Departed, ...] = attrs.field(default=(), metadata=SINCE_CHANGES)
+
+    def went(self, member: Member) -> Departed | None:
+        """How the seat of *member* went, as far as that is known; None: it is not."""
+        same = (each for each in reversed(self.departed) if each.name == member.name)
+        return next((each for each in same if are_same(each.seat, member.seat)), None)

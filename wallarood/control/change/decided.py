@@ -12,19 +12,27 @@ import attrs
 from wallarood.control.change.effects import AdoptChange, CopyAhead, SetAside
 from wallarood.control.effects import Effect, Fail, Report
 from wallarood.model import messages
-from wallarood.model.change import Change, Why
+from wallarood.model.change import Change, Departed, Why
 from wallarood.model.cluster_record import ClusterRecord, Layout, RecordState, WayBack
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import Member, are_same
 
+DEPARTED_MAX = 32
+"""Of how many seats that went is known how they did."""
 
-def obey(me: Member, record: ClusterRecord, change: Change) -> list[Effect]:
-    """Go on in the epoch of *change*, or put aside the cluster of *record*."""
+
+def obey(
+    me: Member, record: ClusterRecord, change: Change, departed: Departed | None = None
+) -> list[Effect]:
+    """Go on in the epoch of *change*, or put aside the cluster of *record*.
+
+    *departed* is how this worker went before that, if it was told.
+    """
     epoch = record.topology.epoch
     if change.epoch <= epoch:
         return []
     if not change.has(me):
-        return [set_aside(me, change)]
+        return [set_aside(me, change, departed)]
     if change.epoch > epoch + 1:
         reason = (
             f"the cluster is at epoch {change.epoch}, and what {me.name} holds is of {epoch}: its "
@@ -52,6 +60,7 @@ def adopted(record: ClusterRecord, change: Change, before: Layout | None = None)
         change=change,
         before=before if same else None,
         back=None if same or goes_back(record, change) else _way_back(record, change),
+        departed=(*record.departed, *_departed(change))[-DEPARTED_MAX:],
     )
 
 
@@ -75,14 +84,18 @@ def effect_of(wanted: messages.CopyAhead) -> CopyAhead:
     )
 
 
-def set_aside(me: Member, change: Change) -> SetAside:
-    """What a worker does that is not in the new epoch."""
-    for gone in change.gone:
+def _departed(change: Change) -> tuple[Departed, ...]:
+    return tuple(Departed(each.name, each.seat, each.why, change.epoch) for each in change.gone)
+
+
+def set_aside(me: Member, change: Change, departed: Departed | None = None) -> SetAside:
+    """What a worker does that is not in the new epoch, and went by it, or before as *departed*."""
+    for gone in (*_departed(change), *(() if departed is None else (departed,))):
         if gone.name == me.name and are_same(gone.seat, me.seat):
             if gone.why is Why.LEFT:
-                left = f"{me.name} has left the cluster at epoch {change.epoch}"
+                left = f"{me.name} has left the cluster at epoch {gone.epoch}"
                 return SetAside(left, 0, change.members)
-            why = f"{me.name} was {gone.why.value} at epoch {change.epoch}"
+            why = f"{me.name} was {gone.why.value} at epoch {gone.epoch}"
             return SetAside(why, RefusedError.exit_code, change.members)
     why = f"{me.name} is no longer a member of the cluster, since epoch {change.epoch} or before"
     return SetAside(why, RefusedError.exit_code, change.members)

@@ -10,9 +10,8 @@ import attrs
 from wallarood.control import effects as do
 from wallarood.control.change.decided import obey
 from wallarood.control.formation.refusals import refuse
-from wallarood.model.change import Change
 from wallarood.model.cluster_record import ClusterRecord
-from wallarood.model.ids import NO_SEAT, ClusterId, Member, WorkerName, are_same
+from wallarood.model.ids import NO_SEAT, Member, WorkerName, are_same
 from wallarood.model.messages import PROTOCOL_VERSION, Attach, Busy, Decided, Restored
 
 
@@ -50,7 +49,8 @@ class Attaching:
             return [do.SendOnConnection(connection, self.own)]
         if attach.epoch < epoch and change is not None:
             text = f"{name} is at epoch {attach.epoch} and is told of epoch {epoch}"
-            answer = do.SendOnConnection(connection, Decided(cluster, change))
+            told = Decided(cluster, change, self.record.went(attach.member))
+            answer = do.SendOnConnection(connection, told)
             return [do.Report(text), answer, do.Close(connection)]
         if name not in others:
             return refuse(connection, f"{name} is not a member of {cluster}")
@@ -79,7 +79,7 @@ class Attaching:
         text = f"{member.name} has a state directory that is a copy of an older one"
         return [do.Report(text, do.Level.WARNING), do.SendOnConnection(connection, Restored(then))]
 
-    def overtaken(self, cluster_id: ClusterId, change: Change) -> list[do.Effect]:
+    def overtaken(self, told: Decided) -> list[do.Effect]:
         """Another member says what the cluster is by now."""
-        ours = cluster_id == self.record.cluster_id
-        return obey(self.member, self.record, change) if ours else []
+        ours = told.cluster_id == self.record.cluster_id
+        return obey(self.member, self.record, told.change, told.departed) if ours else []

@@ -123,8 +123,8 @@ class Membership:
                 return self._attach(connection, attach, now)
             case on.ConnectionMessage(connection, Attached(member)):
                 return self._up(connection, member, now)
-            case on.ConnectionMessage(_, Decided(cluster_id, change)):
-                return self._attaching.overtaken(cluster_id, change)
+            case on.ConnectionMessage(_, Decided() as told):
+                return self._attaching.overtaken(told)
             case on.ConnectionMessage(connection, message):
                 return self._message(connection, message, now)
             case on.ConnectionLost(connection):

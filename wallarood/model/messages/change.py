@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 import attrs
 
-from wallarood.model.change import Change, ChangeKind
+from wallarood.model.change import Change, ChangeKind, Departed
 from wallarood.model.ids import Address, Ballot, ClusterId, Incarnation, Member, Seat, WorkerName
 from wallarood.model.topology import Topology
 
@@ -130,10 +130,14 @@ class Outbid:
 
 @attrs.frozen
 class Decided:
-    """The cluster has become what *change* says. Only what is decided is ever told so."""
+    """The cluster has become what *change* says. Only what is decided is ever told so.
+
+    `departed` is how the receiver went before that, where the sender knows.
+    """
 
     cluster_id: ClusterId
     change: Change
+    departed: Departed | None = attrs.field(default=None, metadata={"omit_default": True})
 
 
 @attrs.frozen

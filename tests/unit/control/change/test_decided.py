@@ -4,12 +4,13 @@ import attrs
 import pytest
 from support.nodes import changed, failure, member, of, record
 
-from wallarood.control.change.decided import adopted, goes_back, obey
+from wallarood.control.change.decided import DEPARTED_MAX, adopted, goes_back, obey
 from wallarood.control.change.effects import AdoptChange, SetAside
-from wallarood.model.change import Gone, PartName, Why
-from wallarood.model.cluster_record import RecordState, WayBack
+from wallarood.model.change import Departed, Gone, PartName, Why
+from wallarood.model.cluster_record import ClusterRecord, RecordState, WayBack
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import NO_SEAT, Seat
+from wallarood.wire.strict import structure, unstructure
 
 BEFORE = record("beta", "alpha", "beta")
 BETA = member("beta")
@@ -81,3 +82,17 @@ def test_who_went_back_is_where_it_was_before_the_upgrade_and_there_is_no_way_fo
     again = adopted(upgraded, same).back
     assert again is not None
     assert again.topology.epoch == 2
+
+
+def test_how_seats_went_is_remembered_of_the_last_ones_and_a_record_of_before_has_none() -> None:
+    known = BEFORE
+    assert "departed" not in unstructure(known)
+    for epoch in range(2, DEPARTED_MAX + 4):
+        gone = Gone("gamma", Seat(f"seat {epoch}"), Why.REPLACED)
+        known = adopted(known, changed(known, "alpha", "beta", gone=(gone,)))
+    assert [each.epoch for each in known.departed] == list(range(4, DEPARTED_MAX + 4))
+    assert structure(unstructure(known), ClusterRecord) == known
+    went = known.went(attrs.evolve(member("gamma"), seat=Seat("seat 5")))
+    assert went == Departed("gamma", Seat("seat 5"), Why.REPLACED, 5)
+    assert known.went(attrs.evolve(member("gamma"), seat=Seat("seat 3"))) is None
+    assert known.went(attrs.evolve(member("beta"), seat=Seat("seat 5"))) is None

@@ -10,6 +10,7 @@ from wallarood.control.change.decided import adopted
 from wallarood.control.change.effects import AdoptChange, SetAside
 from wallarood.control.effects import Close, Effect, Report
 from wallarood.control.membership.attaching import Attaching
+from wallarood.model.change import Gone, Why
 from wallarood.model.errors import RefusedError
 from wallarood.model.ids import Incarnation, Seat
 from wallarood.model.messages import PROTOCOL_VERSION, Attach, Busy, Decided, Refused, Restored
@@ -75,14 +76,14 @@ def test_who_is_ahead_is_asked_even_if_it_is_no_member_that_is_known_here(name: 
 
 def test_what_is_newer_is_adopted_and_what_is_older_is_not() -> None:
     older = (changed(FIRST, *TRIO), CHANGE)
-    assert [HERE.overtaken("wc-1", each) for each in older] == [[], []]
+    assert [HERE.overtaken(Decided("wc-1", each)) for each in older] == [[], []]
     newer = changed(HERE.record, *TRIO)
-    assert HERE.overtaken("wc-2", newer) == []
-    assert HERE.overtaken("wc-1", newer)[-1] == AdoptChange(adopted(HERE.record, newer))
+    assert HERE.overtaken(Decided("wc-2", newer)) == []
+    assert HERE.overtaken(Decided("wc-1", newer))[-1] == AdoptChange(adopted(HERE.record, newer))
 
 
 def test_who_is_no_member_any_longer_puts_aside_what_it_has() -> None:
-    (effect,) = HERE.overtaken("wc-1", changed(HERE.record, "beta", "gamma"))
+    (effect,) = HERE.overtaken(Decided("wc-1", changed(HERE.record, "beta", "gamma")))
     assert isinstance(effect, SetAside)
     assert effect.exit_code == RefusedError.exit_code
 
@@ -106,3 +107,30 @@ def test_who_has_forgotten_a_life_that_is_known_here_is_told_that_it_is_a_copy(
     )
     effects = HERE.restored(7, known, now)
     assert sent(effects) == ([(7, Restored(lives[0]))] if told else [])
+
+
+GONE = {"beta": Why.EVICTED, "gamma": Why.LEFT}
+
+
+@pytest.mark.parametrize(
+    ("name", "seat", "says", "exit_code"),
+    [
+        ("beta", "beta", "beta was evicted at epoch 2", RefusedError.exit_code),
+        ("gamma", "gamma", "gamma has left the cluster at epoch 2", 0),
+        ("beta", "another", "beta is no longer a member", RefusedError.exit_code),
+    ],
+)
+def test_who_comes_back_after_two_changes_learns_how_it_went(
+    name: str, seat: str, says: str, exit_code: int
+) -> None:
+    gone = tuple(Gone(each, Seat(each), why) for each, why in GONE.items())
+    second = adopted(FIRST, changed(FIRST, "alpha", gone=gone))
+    now = adopted(second, changed(second, "alpha", "delta"))
+    me = attrs.evolve(member(name), seat=Seat(seat))
+    attach = Attach(me, PROTOCOL_VERSION, "wc-1", 1)
+    (_, told), *_ = sent(Attaching(now, member("alpha")).objections(7, attach, {}))
+    assert isinstance(told, Decided)
+    (aside,) = Attaching(attrs.evolve(FIRST, worker=name), me).overtaken(told)
+    assert isinstance(aside, SetAside)
+    assert aside.reason.startswith(says)
+    assert (aside.exit_code, aside.members) == (exit_code, now.members)
