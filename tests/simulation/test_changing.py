@@ -8,8 +8,8 @@ import pytest
 from world.bound import bind
 from world.changing import ChangingWorld, live
 from world.errors import ViolationError
-from world.healing import CutCable, HealingWorld, heal
-from world.kinds import KINDS
+from world.healing import CutCable
+from world.kinds import KINDS, healing, lost
 from world.paired import pair
 from world.planted_changes import PLANTED_CHANGES
 from world.restored import forget
@@ -33,11 +33,6 @@ def chunks(lives: int) -> list[Any]:
 def lived(seed: int) -> ChangingWorld:
     """A life of one to four workers, of which some leave and to which others come."""
     return live(seed, NAMES[: (3, 2, 1, 4)[seed % 4]])
-
-
-def lost(seed: int) -> ChangingWorld:
-    """A life in which a worker and its disk are lost, of which the next one has a copy."""
-    return live(seed, ALL[: (3, 5, 3, 4)[seed % 4]], loses=True, certifies=seed % 4 == 2)
 
 
 @pytest.mark.parametrize("first", chunks(SEEDS))
@@ -132,13 +127,8 @@ def test_who_alone_has_what_was_acknowledged_is_not_evicted_with_its_holder(firs
         pair(next(seed for seed, world in enumerate(worlds, first) if world.pair), allowed=True)
 
 
-def healed(seed: int) -> HealingWorld:
-    """A life in which nobody evicts but the workers themselves."""
-    return heal(seed, ALL[: (3, 5, 3, 4)[seed % 4]])
-
-
 def test_a_cluster_heals_by_itself_and_nothing_is_lost() -> None:
-    worlds = [healed(seed) for seed in range(HEALING)]
+    worlds = [healing(seed) for seed in range(HEALING)]
     logs = [line for world in worlds for line in world.log]
     assert sum(bool(world.lost) for world in worlds) > HEALING / 4
     for world in worlds:

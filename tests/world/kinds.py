@@ -4,9 +4,9 @@ import random
 from collections.abc import Callable
 
 from .brief import live_briefly
-from .changing import live
+from .changing import ChangingWorld, live
 from .founding import Founding
-from .healing import heal
+from .healing import HealingWorld, heal
 from .restored import forget
 from .times import Life
 from .world import simulate
@@ -66,7 +66,7 @@ def brief(seed: int) -> None:
 
 def replaced(seed: int) -> None:
     """As change, and a disk burns whose worker comes back on an empty one as what it was."""
-    live(seed, NAMES[: (3, 5, 2, 4)[seed % 4]], loses=True, replaces=True)
+    live(seed, NAMES[: (3, 5, 2, 4)[seed % 4]], loses=True, replaces=True, journals=True)
 
 
 def missed(seed: int) -> None:
@@ -74,14 +74,15 @@ def missed(seed: int) -> None:
     simulate(seed, workers=NAMES[: (3, 3, 2, 5)[seed % 4]], missed=True)
 
 
-def lost(seed: int) -> None:
+def lost(seed: int) -> ChangingWorld:
     """As change, and a host burns with its disk and is evicted, or lives and is certified dead."""
-    live(seed, NAMES[: (3, 5, 3, 4)[seed % 4]], loses=True, certifies=seed % 4 == 2)
+    how = {"loses": True, "certifies": seed % 4 == 2, "journals": True}
+    return live(seed, NAMES[: (3, 5, 3, 4)[seed % 4]], **how)
 
 
 def healing(seed: int) -> None:
     """As lost, and nobody but the workers themselves evicts; who was evicted joins again."""
-    heal(seed, NAMES[: (3, 5, 3, 4)[seed % 4]])
+    return heal(seed, NAMES[: (3, 5, 3, 4)[seed % 4]], journals=True)
 
 
 def restored(seed: int) -> None:
@@ -94,7 +95,7 @@ def time(seed: int) -> None:
     Life(seed).run()
 
 
-KINDS: dict[str, Callable[[int], None]] = {
+KINDS: dict[str, Callable[[int], object]] = {
     "cluster": cluster,
     "sizes": sizes,
     "founding": founding,
