@@ -168,6 +168,14 @@ def test_the_output_is_the_same_where_parts_are_copied(count: int, first: int) -
         simulate(seed, workers=NAMES[:count], replicas=1)
 
 
+def test_the_output_is_the_same_where_parts_are_copied_from_some_time_on() -> None:
+    """What was committed by then goes on without a copy, and nothing is lost."""
+    logs = [simulate(seed, copied_later=10.0).log for seed in range(6)]
+    on = [log for log in logs if any("is to have copies" in line for line in log)]
+    assert len(on) > len(logs) / 2
+    assert any("begins a round without a copy of its start" in line for log in on for line in log)
+
+
 @pytest.mark.parametrize("name", PLANTED_REPLICAS)
 def test_a_planted_bug_of_replicas_is_caught(name: str) -> None:
     assert_caught(*PLANTED_REPLICAS[name], first_seed=RARE.get(name, 0), replicas=1)

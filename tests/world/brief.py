@@ -44,9 +44,10 @@ def grows_and_shrinks(seed: int, turn: int) -> ChangingWorld:
 
 
 def loses(seed: int, turn: int) -> ChangingWorld:
-    """A host burns with its disk, and is evicted."""
-    lags = turn % 4 == 0
-    return live_so(ChangingWorld, seed, 3, span=RARELY, loses=True, lags=lags, journals=True)
+    """A host burns with its disk, and is evicted; there are copies from the first or later on."""
+    how: dict[str, Any] = {"lags": turn % 4 == 0, "journals": True}
+    how |= {"copied_later": BRIEF.within_s / 2} if turn % 4 == 3 else {}
+    return live_so(ChangingWorld, seed, 3, span=RARELY, loses=True, **how)
 
 
 def replaces(seed: int, turn: int) -> ChangingWorld:
@@ -68,8 +69,19 @@ def forgets(seed: int, turn: int) -> ChangingWorld:
 
 def upgrades(seed: int, turn: int) -> ChangingWorld:
     """All are restarted with a newer version of the application, and half of the time go back."""
+    if turn % 4 == 3:
+        return upgrades_and_loses(seed, turn // 4)
     how = {"upgrades": True, "returns": turn % 2 == 0, "replicas": turn // 6 % 2}
     return live_so(ChangingWorld, seed, 1 + turn % 3, span=RARELY, **how)
+
+
+def upgrades_and_loses(seed: int, turn: int) -> ChangingWorld:
+    """The same, and one is lost meanwhile: it is evicted, replaced, or certified dead and lives."""
+    how: dict[str, Any] = {"loses": True, "journals": True, "upgrades": True}
+    loss, how["returns"] = turn % 3, turn // 3 % 2 == 0
+    how |= {"replaces": loss == 1, "certifies": loss == 2}
+    workers = 2 + turn // 6 % 2 if loss else 3
+    return live_so(ChangingWorld, seed, workers, span=RARELY, **how)
 
 
 LIVES = (grows_and_shrinks, upgrades, loses, replaces, certifies, forgets)

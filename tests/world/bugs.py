@@ -46,6 +46,7 @@ class Bugs:
     early_ack: bool = False
     early_held: bool = False
     early_accept: bool = False
+    early_committed: bool = False
     forgets_line: bool = False
     unordered: bool = False
     any_round: bool = False

@@ -137,9 +137,10 @@ class ChangingWorld(World):
         self.votes_restored, self.keeps_above = votes_restored, keeps_above
         journals = {name: options.pop(name, False) for name in ("told_early", "part_first")}
         keeps_journals = options.pop("journals", any(journals.values()))
-        versions = {name: options.pop(name, False) for name in ("upgrades", "returns")}
+        versions = {name: options.pop(name, False) for name in ("upgrades", "returns", "mixes")}
         strikes = {name: options.pop(name, False) for name in STRIKES}
-        options = {"records": span.records, "replicas": int(loses), **options}
+        copied = int(loses and "copied_later" not in options)
+        options = {"records": span.records, "replicas": copied, **options}
         super().__init__(seed, workers, **options)
         self.chance = random.Random(f"{seed} changes")
         for name in span.spares:
@@ -216,6 +217,7 @@ class ChangingWorld(World):
         made = super().founding(node)
         record = node.disk.record
         version = self.versions.of(node.name, record)
+        self.changing_node(node.name).runs(version)
         upgrade = self.versions.way_of(version, record)
         digest = upgrade.digest if upgrade is not None else ""
         return attrs.evolve(
@@ -229,6 +231,12 @@ class ChangingWorld(World):
             journalled=lambda _: self.journals is not None,
             trust=self.trust_in(node),
         )
+
+    def fails(self, node: Node, error: Exception) -> None:
+        """A process gives up."""
+        super().fails(node, error)
+        if "another application" in str(error):
+            self.versions.refused(node)
 
     def trust_in(self, node: Node) -> Trust:
         """What a worker thinks of its directory."""
@@ -457,6 +465,7 @@ class ChangingWorld(World):
                 f"{node.name} starts round {proposal.round} of epoch {change.epoch} from {start}, "
                 f"which is of the epoch before and not its basis {change.basis}"
             )
+        self.versions.check_begins(node, proposal.round)
 
     def check_vote(self, name: str, vote: Vote) -> None:
         """What a majority has accepted is decided, also if some have accepted it again since.
@@ -545,24 +554,7 @@ class ChangingWorld(World):
         self.check_promise(self.changing_node(node.name), message)
         super().send(node, connection, message, stamp)
         if isinstance(message, STEPS) and self.faulty and self.chance.random() < self.trouble:
-            self.later(0.0, lambda: self.trouble_in_change(node, connection))
-
-    def trouble_in_change(self, node: Node, connection: int) -> None:
-        """Something goes wrong between two steps of a change."""
-        match self.chance.randrange(4):
-            case 0:
-                if node.alive:
-                    self.kill(node)
-            case 1:
-                self.say(f"{node.name} is stopped between two steps")
-                node.stopped_until = self.now + self.chance.random() * 12
-            case 2:
-                for wire in self.wires:
-                    if wire.number == connection:
-                        self.cut(wire)
-            case _:
-                self.parted = {node.name}
-                self.later(self.chance.random() * 12, self.parted.clear)
+            self.later(0.0, lambda: self.strikes.amid_change(node, connection))
 
     def check_promise(self, node: ChangingNode, message: ControlMessage) -> None:
         """A promise and an acceptance are durable, and nothing runs, before they are given."""
@@ -587,6 +579,8 @@ class ChangingWorld(World):
             case Accepted(ballot):
                 if vote.accepted is None or vote.accepted < ballot:
                     raise ViolationError(f"{node.name} accepts {ballot}, which is not durable")
+            case Stage() if node.name in message.change.workers:
+                self.versions.check_proposed(node, message.change)
             case Decided(_, change):
                 if self.decided.get(change.epoch) != change:
                     raise ViolationError(f"{node.name} says that {change.epoch} is decided")

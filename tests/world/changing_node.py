@@ -148,12 +148,20 @@ class ChangingNode(Node):
         self.disk = ChangingDisk()
         self.wanted = self.gone = self.replaces = False
         self.contact = ""
+        self.version: tuple[str, ...] = ()
+        self.ran: set[tuple[int, tuple[str, ...]]] = set()
+        """In which epochs a process of it was started with which version."""
         self.new_seat()
 
     def new_seat(self) -> None:
         """Another state directory."""
         self.disk.restored = ""
         self.disk.seat = f"{self.name}-{self.world.rng.getrandbits(32):08x}"
+
+    def runs(self, version: tuple[str, ...]) -> None:
+        """A process is started with this version of the application."""
+        self.version = version
+        self.ran.add((self.disk.epoch, version))
 
     @property
     def joins(self) -> bool:
@@ -174,12 +182,13 @@ class ChangingNode(Node):
             seek_s=3.0,
             evict_after_s=self.world.evict_after_s,
         )
+        replicas = self.world.copied_later.of(self.name)
         staged = [each for each, _ in self.disk.changes.values()]
         return ClusterNode(
             self.world.founding(self),
             role,
             record,
-            settings=attrs.evolve(SETTINGS, timing=timing, replicas=self.world.replicas),
+            settings=attrs.evolve(SETTINGS, timing=timing, replicas=replicas),
             now=self.world.now,
             classes=self.world.bugs.classes,
             vote=self.disk.vote,
@@ -263,6 +272,7 @@ class ChangingNode(Node):
                 self.disk.restored = why
             case change.TellOperator(name, taken, text):
                 self.world.say(f"{self.name}: request {name}: {'taken' if taken else 'no'}: {text}")
+                self.world.strikes.check_answer(self.name, text)
 
     @property
     def kept_journals(self) -> tuple[tuple[str, int], ...]:

@@ -16,14 +16,16 @@ from wallarood.control.replicas.ring import holder_of
 from wallarood.model.change import Change, ChangeKind, Vote
 from wallarood.model.messages import ChangeRequest
 
-from .burning import lose_again
+from .burning import is_spared, lose_again
+from .errors import ViolationError
 
 if TYPE_CHECKING:
     from .changing import ChangingWorld
+    from .node import Node
 
 ASK_AGAIN_S = 2.5
 TRIES = 48
-STRIKES = ("restores", "certifies", "lags", "replaces")
+STRIKES = ("restores", "certifies", "lags", "chosen", "copying", "replaces")
 """What of it a life may have."""
 
 
@@ -54,6 +56,8 @@ class Strikes:
         restores: bool,
         certifies: bool,
         lags: bool,
+        chosen: bool,
+        copying: bool,
         replaces: bool,
     ) -> None:
         self.world, self.chance = world, chance
@@ -61,8 +65,12 @@ class Strikes:
         self.proposers = chance.choice([0.0, 0.5, 1.0])
         """How often who proposes dies when others have decided, and has not accepted itself."""
         self._certifies = self.is_wrong = certifies
-        self.looks = 400 if lags else 0
-        """How often is looked for one to lose that lags behind all others by a checkpoint."""
+        self.chosen, self.copying = chosen, copying
+        self.looks = 400 if lags or chosen or copying else 0
+        """How often is looked for one to lose that lags behind all others by a checkpoint.
+
+        Or for one whose part of what was *chosen* is not copied yet, or any part of it.
+        """
 
     @property
     def certifies(self) -> bool:
@@ -93,6 +101,24 @@ class Strikes:
         if self.world.faulty and self.chance.random() < self.proposers:
             self.world.later(0.0, lambda: self.world.kill(proposer) if proposer.alive else None)
 
+    def amid_change(self, node: "Node", connection: int) -> None:
+        """Something goes wrong between two steps of a change."""
+        world = self.world
+        match world.chance.randrange(4):
+            case 0:
+                if node.alive:
+                    world.kill(node)
+            case 1:
+                world.say(f"{node.name} is stopped between two steps")
+                node.stopped_until = world.now + world.chance.random() * 12
+            case 2:
+                for wire in world.wires:
+                    if wire.number == connection:
+                        world.cut(wire)
+            case _:
+                world.parted = {node.name}
+                world.later(world.chance.random() * 12, world.parted.clear)
+
     # ---- losses ----------------------------------------------------------------------------------
 
     def lose(self) -> None:
@@ -108,24 +134,31 @@ class Strikes:
         told = max(world.decided, default=1) == world.epoch
         begun = world.decided[world.epoch].basis.number if world.epoch > 1 else 0
         enough = len(world.members) > (1 if self.certifies or self.replaces else 2)
-        ready = enough and world.truth > begun and idle and not bound and told
+        safe = list(world.members)
+        if world.truth <= begun and world.versions.upgrades:
+            change = world.decided.get(world.epoch)
+            safe = [name for name in safe if change and is_spared(world, name, change)]
+        fresh = world.truth > begun or world.versions.upgrades
+        ready = enough and fresh and bool(safe)
+        copied = world.replicas > 0 and world.truth > world.copied_later.until
+        ready = ready and idle and not bound and told and (copied or not world.copied_later.wanted)
         if not ready or not world.lasts:
             if world.faulty or world.waits:
                 world.later(0.3, self.lose)
             return
-        lagging = [name for name in world.members if self.lags(name)]
+        lagging = [name for name in safe if self.lags(name)]
         if self.looks and not lagging:
             self.looks -= 1
             world.later(0.02, self.lose)
             return
-        name = world.chance.choice(lagging or world.members)
+        name = world.chance.choice(lagging or safe)
         if self.replaces:
             self.burn_and_replace(name)
         elif self.certifies and self.is_wrong:
             world.say(f"{name} is certified dead, and lives")
             world.lost.add(name)
             if self.chance.random() < 0.5:  # what is copied just then is tried again later
-                until = world.now + self.chance.random() * 3
+                until = world.now + self.chance.random() * (0.2 if self.copying else 3)
                 world.disk_full_until[holder_of(name, world.members)] = until
             world.evict(name, world.epoch, TRIES)
         else:
@@ -134,6 +167,14 @@ class Strikes:
 
     def lags(self, name: str) -> bool:
         """Whether all others hold a checkpoint that is not committed, for want of this one."""
+        node = self.world.nodes[name]
+        if self.copying:
+            link = node.copies_out
+            return link is not None and link.open and not link.there.issuperset(link.coming)
+        if self.chosen:
+            brain = node.brain
+            copies = brain.machines.copies if brain is not None else None
+            return copies is not None and copies.keeps_round
         others = [self.world.changing_node(n).disk.held for n in self.world.members if n != name]
         common = frozenset.intersection(*others) if others else frozenset()
         return any(each.number > self.world.truth for each in common)
@@ -154,6 +195,11 @@ class Strikes:
                 world.certify(name)
             node.give(ChangeWanted(request))
         world.later(ASK_AGAIN_S, lambda: world.evict(name, epoch, tries - 1))
+
+    def check_answer(self, name: str, text: str) -> None:
+        """Of all that is lost here there are copies: no operator must give up what came after."""
+        if "loses what came after" in text:
+            raise ViolationError(f"{name} is asked to go back, and nothing is lost: {text}")
 
     # ---- another disk ----------------------------------------------------------------------------
 

@@ -117,6 +117,23 @@ class Founders:
             for node in self.world.nodes.values()
         )
 
+    def mishap(self) -> None:
+        """Something goes wrong while a cluster is founded."""
+        world = self.world
+        match world.rng.randrange(3):
+            case 0:
+                node = world.nodes[world.rng.choice(world.workers)]
+                world.kills(node)
+                if node.alive:
+                    world.kill(node)
+            case 1:
+                for wire in world.wires:
+                    if world.rng.random() < 0.5:
+                        world.cut(wire)
+            case _:
+                world.parted = {world.rng.choice(world.workers)}
+                world.later(world.rng.random() * 6, world.parted.clear)
+
     def kill_others(self, node: "Node") -> None:
         """All die with *node*."""
         self.world.say("all die")

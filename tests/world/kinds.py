@@ -12,6 +12,8 @@ from .times import Life
 from .world import simulate
 
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon")
+COPIED_S = 10.0
+"""In about so many seconds copies come where there were none."""
 EFFECTS = 110
 """A founding has about so many effects: before one of the first all may die."""
 
@@ -50,8 +52,12 @@ def ending(seed: int) -> None:
 
 
 def replicas(seed: int) -> None:
-    """Each worker's parts are copied to the disk of the next; the number of workers differs."""
-    simulate(seed, workers=NAMES[: (3, 2, 3, 5)[seed % 4]], replicas=1)
+    """Each worker's parts are copied to the disk of the next, from the first or from then on."""
+    workers = NAMES[: (3, 2, 3, 5)[seed % 4]]
+    if seed % 3:
+        simulate(seed, workers=workers, replicas=1)
+    else:
+        simulate(seed, workers=workers, copied_later=COPIED_S)
 
 
 def change(seed: int) -> None:
@@ -80,7 +86,15 @@ def lost(seed: int) -> ChangingWorld:
     return live(seed, NAMES[: (3, 5, 3, 4)[seed % 4]], **how)
 
 
-def healing(seed: int) -> None:
+def mixed(seed: int) -> None:
+    """As change, and the application is upgraded and taken back while workers are lost."""
+    loss = seed % 3
+    how = {"loses": True, "replaces": loss == 1, "certifies": loss == 2, "journals": True}
+    how |= {"upgrades": True, "returns": seed // 3 % 2 == 0}
+    live(seed, NAMES[: (3, 5, 3, 4)[seed % 4]], **how)
+
+
+def healing(seed: int) -> HealingWorld:
     """As lost, and nobody but the workers themselves evicts; who was evicted joins again."""
     return heal(seed, NAMES[: (3, 5, 3, 4)[seed % 4]], journals=True)
 
@@ -107,6 +121,7 @@ KINDS: dict[str, Callable[[int], object]] = {
     "replaced": replaced,
     "missed": missed,
     "lost": lost,
+    "mixed": mixed,
     "healing": healing,
     "restored": restored,
     "time": time,

@@ -167,7 +167,7 @@ class Node:
             self.world.founding(self),
             role,
             record,
-            settings=attrs.evolve(SETTINGS, replicas=self.world.replicas),
+            settings=attrs.evolve(SETTINGS, replicas=self.world.copied_later.of(self.name)),
             now=self.world.now,
             classes=self.world.bugs.classes,
         )
@@ -368,6 +368,8 @@ class Node:
             self.world.check_proposal(self, proposal)
             store.choose(proposal.round, proposal.checkpoint, highest=proposal.highest, line=line)
             replicas.check_void(self, store, proposal)
+            if self.world.bugs.early_committed:
+                store.record_committed(proposal.checkpoint.number)
             return store.committed.number
 
         def written(committed: int) -> None:
@@ -382,6 +384,8 @@ class Node:
     def _begin_round(self, proposal: RoundProposal) -> None:
         self.world.check_round(self, proposal.round)
         self.world.check_durable(self, proposal)
+        if self.copies_out is not None:
+            self.copies_out.begins(proposal)
         mine = self.running = SimRound(proposal, taken=proposal.checkpoint.number)
         self.gate.clear()
         life = self.life

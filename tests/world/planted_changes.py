@@ -1,5 +1,6 @@
 """Planted bugs of changes, each with what is said of it when it is caught."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import attrs
@@ -8,16 +9,20 @@ from wallarood.control.change.decided import obey
 from wallarood.control.change.proposing.bids import Bids
 from wallarood.control.change.proposing.changer import Changer
 from wallarood.control.change.proposing.changer_phases import Phase
+from wallarood.control.change.proposing.composing import Plan
 from wallarood.control.change.proposing.proposal import Proposal
+from wallarood.control.change.proposing.requests import Asker
 from wallarood.control.change.view import View
 from wallarood.control.effects import Effect
 from wallarood.control.machine import Table
 from wallarood.control.replicas.holder import Holder
-from wallarood.control.rounds.recovery_member import Phase as Member
+from wallarood.control.rounds.newer import NewerVersions
+from wallarood.control.rounds.recovery_leader import RecoveryLeader
+from wallarood.control.rounds.recovery_member import Phase as Phases
 from wallarood.control.rounds.recovery_member import RecoveryMember
 from wallarood.control.settings import MachineClasses as Classes
-from wallarood.model.change import Change
-from wallarood.model.ids import NO_BALLOT, Ballot, WorkerName
+from wallarood.model.change import Change, ChangeKind
+from wallarood.model.ids import NO_BALLOT, Ballot, Member, WorkerName
 from wallarood.model.messages import Collect, Holdings
 
 from .brief import RARELY
@@ -29,11 +34,11 @@ class Running(RecoveryMember):
 
     TRANSITIONS: ClassVar[Table] = {
         **RecoveryMember.TRANSITIONS,
-        (Member.RUNNING, Collect): frozenset({Member.RUNNING, Member.HALTING, Member.PROMISING}),
+        (Phases.RUNNING, Collect): frozenset({Phases.RUNNING, Phases.HALTING, Phases.PROMISING}),
     }
 
     def _collect(self, sender: WorkerName, asked: Collect) -> list[Effect]:
-        if self.phase is Member.RUNNING and asked.ballot > self._heeded:
+        if self.phase is Phases.RUNNING and asked.ballot > self._heeded:
             self._asker, self._asked = sender, asked
             return self._answer()
         return super()._collect(sender, asked)
@@ -120,6 +125,58 @@ class SameLine(Changer):
         return proposal.ask()
 
 
+class TooEarly(Changer):
+    """Begins an upgrade as soon as the newer version runs here."""
+
+    def _asked(self, plan: Plan, asker: Asker, now: float) -> list[Effect]:
+        early = plan.request.kind is ChangeKind.UPGRADE and self._view.upgrade is not None
+        if not early or self._busy or self._view.away:
+            return super()._asked(plan, asker, now)
+        self.proposal.begin(plan)
+        return self._collect(now)
+
+
+class AnyVersion(NewerVersions):
+    """Sees nothing in versions that differ."""
+
+    def seen(self, *_: Any) -> list[Effect]:
+        return []
+
+
+class OfAnyVersion(RecoveryLeader):
+    """Begins rounds whatever versions run."""
+
+    def __init__(self, *rest: Any, **options: Any) -> None:
+        super().__init__(*rest, **options)
+        self._newer = AnyVersion()
+
+
+class FirstVersion(NewerVersions):
+    """Takes the version that runs on the leader for that of all."""
+
+    def seen(
+        self, workers: Sequence[WorkerName], present: Mapping[WorkerName, Member]
+    ) -> list[Effect]:
+        version = present[workers[0]].version
+        alike = {name: attrs.evolve(each, version=version) for name, each in present.items()}
+        return super().seen(workers, alike if version else present)
+
+
+class OfFirstVersion(RecoveryLeader):
+    """Has an upgrade proposed so."""
+
+    def __init__(self, *rest: Any, **options: Any) -> None:
+        super().__init__(*rest, **options)
+        self._newer = FirstVersion()
+
+
+class TakesAlways(Holder):
+    """Takes what was on its way when it was asked what it holds, or voted."""
+
+    def takes(self, round_: int) -> bool:
+        return self._round == round_
+
+
 class StaysConnected(Holder):
     """Keeps the connection of its owner when it was asked what it holds."""
 
@@ -181,6 +238,27 @@ PLANTED_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
         },
         "were acknowledged, and",
     ),
+    "a copy is written after a vote": (
+        {
+            "bugs": Bugs(classes=Classes(holder=TakesAlways)),
+            "loses": True,
+            "workers": THREE,
+            "certifies": True,
+            "copying": True,
+            "span": RARELY,
+        },
+        "after it has voted",
+    ),
+    "a choice is taken for committed before it is copied": (
+        {
+            "bugs": Bugs(early_committed=True),
+            "chosen": True,
+            "loses": True,
+            "workers": THREE,
+            "span": RARELY,
+        },
+        "is asked to go back, and nothing is lost",
+    ),
     "a part is said to be staged before it is durable": (
         {"early_staged": True},
         "lacks its part",
@@ -210,6 +288,24 @@ PLANTED_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
             "span": RARELY,
         },
         "goes back in line",
+    ),
+    "a round begins where another version runs": (
+        {
+            "bugs": Bugs(classes=Classes(recovery_leader=OfAnyVersion)),
+            "upgrades": True,
+            "span": RARELY,
+        },
+        "begins round .*, and runs another version than epoch",
+    ),
+    "an upgrade is proposed where the version before runs": (
+        {
+            "bugs": Bugs(classes=Classes(changer=TooEarly, recovery_leader=OfFirstVersion)),
+            "upgrades": True,
+            "mixes": True,
+            "workers": THREE,
+            "span": RARELY,
+        },
+        "proposes .*, and .* has not run that",
     ),
     "the first round of an epoch looks above its basis": (
         {"keeps_above": True, "lags": True, "loses": True, "workers": THREE},

@@ -139,6 +139,13 @@ class CopyLink:
         self.there, self.coming = set(has.groups), ()
         self.to_owner(HolderHas(has.parts))
 
+    def begins(self, proposal: RoundProposal) -> None:
+        """The owner begins a round: note where it has no copy of what that starts from."""
+        start = (proposal.checkpoint.round, proposal.checkpoint.number)
+        there = [part for part in self.holder.disk.replicas if part.owner == self.owner.name]
+        if start not in {(part.round, part.number) for part in there}:
+            self.world.say(f"{self.owner.name} begins a round without a copy of its start")
+
     def capture(self, store: CheckpointStore, part: CheckpointPart) -> None:
         """A part is about to be written: it can be sent by now."""
         record, life = self.owner.disk.record, self.owner.life

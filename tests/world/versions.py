@@ -20,14 +20,18 @@ from wallarood.model.topology import Topology
 from wallarood.planning.back import GoBack
 
 from .changing_job import turned
+from .errors import ViolationError
 from .founding import FINGERPRINT
 
 if TYPE_CHECKING:
     from .changing import ChangingWorld
+    from .changing_node import ChangingNode
+    from .node import Node
 
 VERSIONS = (FINGERPRINT, (*FINGERPRINT, "version 2"))
 ASK_AGAIN_S = 2.5
 TRIES = 48
+WITHIN_S, MIXED_S = 3, 8
 LATEST = 2
 """In how many times the time of faults a way back may begin."""
 
@@ -48,10 +52,18 @@ class Versions:
     """What runs where. Nothing is upgraded unless *upgrades*."""
 
     def __init__(
-        self, world: "ChangingWorld", chance: random.Random, *, upgrades: bool, returns: bool
+        self,
+        world: "ChangingWorld",
+        chance: random.Random,
+        *,
+        upgrades: bool,
+        returns: bool,
+        mixes: bool,
     ) -> None:
         self.world, self.chance = world, chance
         self.upgrades, self.returns = upgrades, returns
+        self.within_s = MIXED_S if mixes or world.loses else WITHIN_S
+        """All hosts have a version in so many seconds."""
         self.installed: dict[str, int] = {}
         self.pending = self.ordered = False
 
@@ -123,7 +135,8 @@ class Versions:
     def install(self, version: int) -> None:
         """On each host, and restart."""
         for name in self.world.nodes:
-            self.world.later(self.chance.random() * 3, lambda name=name: self.swap(name, version))  # type: ignore[misc]
+            at = self.chance.random() * self.within_s
+            self.world.later(at, lambda name=name: self.swap(name, version))  # type: ignore[misc]
 
     def swap(self, name: str, version: int) -> None:
         """On one host."""
@@ -133,16 +146,52 @@ class Versions:
             self.world.say(f"{name} is restarted with version {version + 1}")
             self.world.kill(node)
 
+    def refused(self, node: "Node") -> None:
+        """A worker that was to join is none of this cluster: it is given what the others run."""
+        version = VERSIONS.index(self.now)
+        if self.upgrades and node.disk.record is None and self.installed.get(node.name) != version:
+            self.world.say(f"{node.name} is to join with version {version + 1}")
+            self.installed[node.name] = version
+
+    def install_again(self, version: int) -> None:
+        """Where it is not, if the cluster can come to it: some have joined with the other since."""
+        for name in self.world.members:
+            node = self.world.nodes[name]
+            can = self.way_of(VERSIONS[version], node.disk.record) is not None
+            if can and self.installed.get(name, 0) != version and self.chance.random() < 0.5:
+                self.swap(name, version)
+
     def ask(self, kind: ChangeKind, wanted: tuple[str, ...], tries: int) -> None:
         """Say it at any member, until it is so: what was abandoned is not tried again by itself."""
         world = self.world
         if self.now == wanted or not tries:
             return
+        if world.loses:
+            self.install_again(VERSIONS.index(wanted))
         node = world.nodes[self.chance.choice(world.members)]
         if node.alive and node.formed:
             world.requests += 1
             node.give(ChangeWanted(ChangeRequest(f"r{world.requests}", kind, ())))
         world.later(ASK_AGAIN_S, lambda: self.ask(kind, wanted, tries - 1))
+
+    # ---- what must never be ----------------------------------------------------------------------
+
+    def check_begins(self, node: "ChangingNode", round_: int) -> None:
+        """A round begins where the version of its epoch runs."""
+        if node.disk.record is not None and node.version != node.disk.record.fingerprint:
+            raise ViolationError(
+                f"{node.name} begins round {round_}, and runs another version than epoch "
+                f"{node.disk.epoch}"
+            )
+
+    def check_proposed(self, node: "ChangingNode", change: Change) -> None:
+        """All that are in the cluster have run a version to which it is to come."""
+        record, version = node.disk.record, change.fingerprint
+        if record is None or version == record.fingerprint:
+            return
+        for name in change.workers:
+            if (change.epoch - 1, version) not in self.world.changing_node(name).ran:
+                raise ViolationError(f"{node.name} proposes {version}, and {name} has not run that")
 
 
 def goes_back(change: Change, before: Change | None) -> bool:

@@ -27,6 +27,7 @@ from wallarood.model.topology import Topology
 
 from . import replicas
 from .bugs import Bugs
+from .copied_later import CopiedLater
 from .cuts import Cuts
 from .disk import Record
 from .ending import LastToEnd
@@ -70,7 +71,8 @@ class World:
     *ending*, the last source to end stands still before; with *missed*, a worker never hears of a
     checkpoint. With *founding*, the world ends when all
     have begun the first round of one cluster, and its network is a wild one: messages are lost,
-    doubled, late and out of order without anybody noticing. With *replicas*, parts are copied.
+    doubled, late and out of order without anybody noticing. With *replicas*, parts are copied; with
+    *copied_later*, they are from about so many seconds on.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class World:
         ending: bool = False,
         replicas: int = 0,
         missed: bool = False,
+        copied_later: float | None = None,
     ) -> None:
         self.replicas = replicas
         self.journals: Journals | None = None
@@ -124,6 +127,8 @@ class World:
         self.putting_back = PuttingBack(self, random.Random(f"{seed} put back"), put_back)
         self.ending = LastToEnd(self, random.Random(f"{seed} ending"), ending)
         self.missed = Missed(self, random.Random(f"{seed} missed"), missed)
+        later, soon_s = random.Random(f"{seed} copies"), copied_later or 0.0
+        self.copied_later = CopiedLater(self, later, copied_later is not None, soon_s)
         self.founders = Founders(self, founding or Founding(), workers[0])
         self.wild = founding is not None
         self.tick_s = TICK_S * (3 if self.wild else 1)
@@ -173,12 +178,13 @@ class World:
         """Run until all is done or time is up. Raises ViolationError."""
         for node in self.nodes.values():
             self.later(self.rng.random() * 2, node.start)
-        mishaps, most = (self.rough_mishap, 6) if self.wild else (self.mishap, self.mishaps)
+        mishaps, most = (self.founders.mishap, 6) if self.wild else (self.mishap, self.mishaps)
         for _ in range(self.rng.randrange(most)):
             self.later(self.rng.random() * self.faults_end_s, mishaps)
         self.putting_back.begin()
         self.ending.begin()
         self.missed.begin()
+        self.copied_later.begin()
         self.later(TICK_S, self.tick)
         while self.agenda and not self.done and self.now < self.ends_s:
             self.now, _, action = heapq.heappop(self.agenda)
@@ -272,22 +278,6 @@ class World:
             case _:
                 self.say(f"receivers of {chosen} are away")
                 self.receiver_away_until.update(dict.fromkeys(chosen, until))
-
-    def rough_mishap(self) -> None:
-        """Something goes wrong while a cluster is founded."""
-        match self.rng.randrange(3):
-            case 0:
-                node = self.nodes[self.rng.choice(self.workers)]
-                self.kills(node)
-                if node.alive:
-                    self.kill(node)
-            case 1:
-                for wire in self.wires:
-                    if self.rng.random() < 0.5:
-                        self.cut(wire)
-            case _:
-                self.parted = {self.rng.choice(self.workers)}
-                self.later(self.rng.random() * 6, self.parted.clear)
 
     def kills(self, node: Node, *, all_die: bool = False) -> None:
         """*node* dies: so do all others where it may not do so alone."""
@@ -539,7 +529,7 @@ class World:
             raise ViolationError(
                 f"{node.name} publishes {number} and has not recorded it as committed"
             )
-        if self.replicas:
+        if self.replicas and number > self.copied_later.until:
             replicas.check_copied(self, number)
         assert node.running is not None
         line = node.running.proposal.line
