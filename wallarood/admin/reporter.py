@@ -18,6 +18,7 @@ from wallarood.admin.figures.report import (
 from wallarood.admin.status import (
     ChangeAnswer,
     CheckpointStatus,
+    DepartedStatus,
     JobState,
     SourceStatus,
     StageStatus,
@@ -27,6 +28,7 @@ from wallarood.admin.status import (
 )
 from wallarood.control.membership.presence import Peer, Presence
 from wallarood.model.change import Trust
+from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.time import MIN_TIME
 from wallarood.runtime.checkpoint_log import Outcome
 from wallarood.runtime.dataflow.job import Job
@@ -79,6 +81,7 @@ class StatusReporter:
             delivery=delivery_of(worker.checkpoint_log),
             moving=worker.change.moving,
             restored=_is_restored(worker),
+            departed=_departed(record),
             changes=tuple(
                 ChangeAnswer(each.name, each.taken, each.text) for each in worker.change.answers
             ),
@@ -234,3 +237,8 @@ def _peer(peer: Peer, now: float) -> WorkerStatus:
 def stamp_or_none(watermark: int) -> int | None:
     """*watermark*, unless nothing is known of time."""
     return None if watermark == MIN_TIME else watermark
+
+
+def _departed(record: ClusterRecord | None) -> tuple[DepartedStatus, ...]:
+    departed = record.departed if record is not None else ()
+    return tuple(DepartedStatus(each.name, each.why.value, each.epoch) for each in departed)

@@ -179,6 +179,15 @@ class CheckpointStatus:
 
 
 @attrs.frozen
+class DepartedStatus:
+    """A worker that is no member any more since *epoch*: it has left, was evicted or replaced."""
+
+    name: WorkerName
+    why: str
+    epoch: int
+
+
+@attrs.frozen
 class ChangeAnswer:
     """What has become of a change of the cluster that was asked for here: it is *taken* up or not.
 
@@ -197,9 +206,10 @@ class Status:
     `phase` says in words what it does ("forming: waiting for 1 of 3 workers: gamma"),
     `waiting_for` only what it waits for. `rate` is what its sources read, in records a second.
     `moving` says what a change of the cluster moves here, and `changes` what has become of those
-    that were asked for here lately. `restored`: the state directory is a copy, so this worker has
-    no vote in changes. `uptime_s` counts from the start of the process, `life_s` from the last
-    change of the cluster: with each the worker is built anew, and what it counts begins at 0.
+    that were asked for here lately; `departed` are the last workers that went. `restored`: the
+    state directory is a copy, so this worker has no vote in changes. `uptime_s` counts from the
+    start of the process, `life_s` from the last change of the cluster: with each the worker is
+    built anew, and what it counts begins at 0.
     """
 
     worker: WorkerName
@@ -224,6 +234,7 @@ class Status:
     delivery: DeliveryStatus = attrs.field(factory=DeliveryStatus)
     moving: str = ""
     changes: tuple[ChangeAnswer, ...] = ()
+    departed: tuple[DepartedStatus, ...] = ()
     restored: bool = False
 
 

@@ -3,13 +3,13 @@
 import argparse
 import sys
 import time
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from wallarood.admin import client
-from wallarood.admin.status import ClusterStatus, JobState, Status
+from wallarood.admin.status import ClusterStatus
 from wallarood.cli.ctl.orders import given
+from wallarood.cli.ctl.outcomes import has_forgotten, is_done, is_over
 from wallarood.cli.ctl.plans import shown, weighed
 from wallarood.cli.ctl.watching import seconds
 from wallarood.model.errors import PeersGoneError, RefusedError, UsageError
@@ -241,7 +241,7 @@ def wait_for_change(path: Path, timeout_s: float, answer: dict[str, Any]) -> Non
         if (text := progress(cluster)) not in ("", said_last):
             print(text, file=sys.stderr, flush=True)
             said_last = text
-        if is_done(status, answer["epoch"], leaving):
+        if is_done(status, answer["epoch"], leaving, replacing=answer.get("replacing", "")):
             return
         if has_forgotten(status, answer["epoch"], elapsed_s):
             raise PeersGoneError(
@@ -263,34 +263,3 @@ def progress(cluster: ClusterStatus) -> str:
     """How far a change is: what moves, and else what is waited for; empty if nothing is said."""
     moving = [each.moving for each in cluster.workers if each.moving]
     return "; ".join(moving or cluster.asked.waiting_for)
-
-
-def is_done(status: Status, epoch: int, leaving: Collection[str]) -> bool:
-    """Whether a change that was asked for in *epoch* is made, after which none are *leaving*.
-
-    Raises RefusedError: another one was.
-    """
-    if status.epoch <= epoch:
-        return False
-    if there := [each.name for each in status.workers if each.name in leaving]:
-        raise RefusedError(
-            f"the cluster has come to epoch {status.epoch} by another change, which had begun "
-            f"before, and {', '.join(there)} is still a member: ask again"
-        )
-    return True
-
-
-def has_forgotten(status: Status, epoch: int, elapsed_s: float) -> bool:
-    """Whether the worker that was asked *elapsed_s* ago runs in another life, without a change."""
-    runs = status.job is JobState.RUNNING and not status.moving
-    return runs and status.epoch == epoch and status.life_s < elapsed_s
-
-
-def is_over(status: Status, epoch: int, asked_in: int | None) -> bool:
-    """Whether a planned change came to nothing that was asked for in the round *asked_in*.
-
-    The worker that proposed it may have died: then nobody is left to tell of it. None: it may be
-    made in a later round, too.
-    """
-    runs = status.job is JobState.RUNNING and status.epoch == epoch
-    return runs and asked_in is not None and status.round > asked_in

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from support.admin_sockets import Workers
 
-from wallarood.admin.status import ClusterStatus, JobState, Status, WorkerStatus
+from wallarood.admin.status import ClusterStatus, JobState, Status
 from wallarood.cli.ctl import main
-from wallarood.cli.ctl.changing import has_forgotten, is_done, is_over, progress
-from wallarood.model.errors import RefusedError
+from wallarood.cli.ctl.changing import progress
 
 
 @pytest.mark.parametrize("arguments", [[], ["beta", "--to", "2"]])
@@ -104,47 +103,3 @@ def test_what_moves_is_said_while_it_is_waited_for_and_else_what_is_done() -> No
     both = ClusterStatus(status("alpha", freezing), (status("beta", moving, moving),))
     assert progress(both) == moving
     assert progress(ClusterStatus(status("alpha"), (status("beta"),))) == ""
-
-
-@pytest.mark.parametrize(
-    ("job", "epoch", "life_s", "moving", "forgotten"),
-    [
-        (JobState.RUNNING, 2, 3.0, "", True),
-        (JobState.RUNNING, 2, 60.0, "", False),
-        (JobState.RUNNING, 3, 3.0, "", False),
-        (JobState.RECOVERING, 2, 3.0, "", False),
-        (JobState.RUNNING, 2, 3.0, "moving 1 of 2 slots to beta: 0 %", False),
-    ],
-)
-def test_a_worker_that_restarted_has_forgotten_what_it_was_asked(
-    job: JobState, epoch: int, life_s: float, moving: str, forgotten: bool
-) -> None:
-    status = Status("alpha", "1", job, job.value, 99.0, life_s, epoch=epoch, moving=moving)
-    assert has_forgotten(status, 2, 30.0) is forgotten
-
-
-def test_another_change_that_comes_first_is_not_taken_for_the_one_that_was_asked_for() -> None:
-    there = tuple(WorkerStatus(name, "h:1", "away") for name in ("alpha", "beta"))
-    status = Status("alpha", "1", JobState.RUNNING, "running", 1.0, epoch=3, workers=there)
-    assert not is_done(status, 3, {"beta"})
-    assert is_done(status, 2, {"gamma"})
-    with pytest.raises(RefusedError, match=r"epoch 3 by another change, .* beta is still a member"):
-        is_done(status, 2, {"beta", "gamma"})
-
-
-@pytest.mark.parametrize(
-    ("job", "epoch", "round_", "asked_in", "over"),
-    [
-        (JobState.RUNNING, 2, 8, 7, True),
-        (JobState.RUNNING, 2, 7, 7, False),
-        (JobState.RUNNING, 3, 9, 7, False),
-        (JobState.PAUSED, 2, 8, 7, False),
-        (JobState.RUNNING, 2, 8, None, False),
-    ],
-)
-def test_a_change_whose_proposer_died_came_to_nothing_when_another_round_runs(
-    job: JobState, epoch: int, round_: int, asked_in: int | None, *, over: bool
-) -> None:
-    """The worker that was asked has heard that it was begun, and nothing since."""
-    status = Status("beta", "1", job, job.value, 99.0, 99.0, epoch=epoch, round=round_)
-    assert is_over(status, 2, asked_in) is over
