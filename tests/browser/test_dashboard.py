@@ -1,6 +1,8 @@
 """The dashboard in Chromium, as people see it, hear it and use it by keyboard."""
 
+import contextlib
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -192,9 +194,17 @@ def test_a_stage_shows_its_workers_slots_keys_state_failures_and_records(page: P
     expect(page.locator("#stage-slots tbody tr")).to_have_count(8, wait_s=30)
     expect(page.locator("#stage-states tbody tr")).to_have_count(3)
     show = page.get_by_role("button", name="Show some records")
+
+    def samples_are_shown() -> bool:
+        with contextlib.suppress(AssertionError):
+            expect(page.locator("#samples tbody tr")).not_to_have_count(0)
+            return True
+        page.keyboard.press("Enter")
+        return False
+
     show.focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#samples tbody tr")).not_to_have_count(0, wait_s=10)
+    wait_for("some are shown, though none may pass while it looks", samples_are_shown)
     assert show.evaluate("button => button === document.activeElement")
     page.get_by_role("button", name="Count keys by slots").click()
     expect(page.locator("#stage-keys caption")).to_have_text("Slots with most keys of dawdle")
@@ -225,7 +235,7 @@ def test_a_worker_that_is_killed_is_named_and_seen_to_come_back(
     gamma.send(signal.SIGKILL)
     gamma.wait()
     expect(page.locator("#sentence")).to_contain_text("gamma is away", wait_s=15)
-    expect(page.locator("#cluster")).to_contain_text("no answer from gamma")
+    expect(page.locator("#cluster")).to_contain_text(re.compile("no answer from .*gamma"))
     expect(page.locator("#state")).not_to_have_text("running")
     kept(page, "away")
     file = str(watched.hosts.directory / "turnover.py")
