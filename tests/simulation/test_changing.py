@@ -54,6 +54,12 @@ def test_a_kind_of_lives_is_this() -> None:
     KINDS["change"](4)
 
 
+@pytest.mark.long
+def test_no_host_burns_before_the_first_commit_of_a_newer_version() -> None:
+    """Its parts have no copies by then, and those of the version before do not count."""
+    KINDS["mixed"](105)
+
+
 RARE = {
     "a ballot is used twice": 17,
     "a choice is taken for committed before it is copied": 33,

@@ -9,12 +9,16 @@ if TYPE_CHECKING:
 
 
 def lose_again(world: "ChangingWorld") -> None:
-    """Another one burns as soon as that is so, if all it had is elsewhere."""
+    """Another one burns as soon as that is so, if all it had is elsewhere.
+
+    The first is out by then: of two that are lost at once, one may have had the other's copy.
+    """
     if not world.faulty or len(world.lost) > 1:
         return
     change = world.decided.get(world.epoch)
     spare = [name for name in world.members if change and is_spared(world, name, change)]
     fresh = change is not None and world.truth == change.basis.number and world.lasts
+    fresh = fresh and world.lost.isdisjoint(world.members)
     if not (fresh and spare and len(world.members) > 2):
         world.later(0.05, lambda: lose_again(world))
         return
@@ -28,6 +32,8 @@ def is_spared(world: "ChangingWorld", name: str, change: Change) -> bool:
     stay, basis = [each for each in world.members if each != name], change.basis
     disks = [world.changing_node(each).disk for each in stay]
     copied = {part for disk in disks for part in disk.replicas}
+    if any(disk.record is None or disk.record.before is None for disk in disks):
+        return False  # a version cannot take over parts of the one before: none counts but its own
     # The others have their own parts, which the change must have left there.
     return {disk.epoch for disk in disks} == {world.epoch} and all(
         owner in stay or PartName(change.layout, owner, basis.round, basis.number) in copied
