@@ -53,8 +53,9 @@ def test_they_can_be_lived_from_the_command_line() -> None:
 
 
 # An acknowledgement of a connection that broke, when there is another one by then (it is lost with
-# it); a worker that is started with the version before when the job was completed just then.
-@pytest.mark.parametrize("seed", [501016, 601876, 601621])
+# it); a worker that is started with the version before when the job was completed just then; one
+# that joins with the version of its cluster while that is upgraded.
+@pytest.mark.parametrize("seed", [501016, 601876, 601621, 700201])
 def test_scenarios_that_seeds_have_found(seed: int) -> None:
     KINDS["brief"](seed)
 

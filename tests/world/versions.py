@@ -65,6 +65,8 @@ class Versions:
         self.within_s = MIXED_S if mixes or world.loses else WITHIN_S
         """All hosts have a version in so many seconds."""
         self.installed: dict[str, int] = {}
+        self.differs = world.loses
+        """Whether some may be left on which a version is to be installed once more."""
         self.pending = self.ordered = False
 
     def begin(self) -> None:
@@ -152,6 +154,7 @@ class Versions:
         if self.upgrades and node.disk.record is None and self.installed.get(node.name) != version:
             self.world.say(f"{node.name} is to join with version {version + 1}")
             self.installed[node.name] = version
+            self.differs = True
 
     def install_again(self, version: int) -> None:
         """Where it is not, if the cluster can come to it: some have joined with the other since."""
@@ -166,7 +169,7 @@ class Versions:
         world = self.world
         if self.now == wanted or not tries:
             return
-        if world.loses:
+        if self.differs:
             self.install_again(VERSIONS.index(wanted))
         node = world.nodes[self.chance.choice(world.members)]
         if node.alive and node.formed:
