@@ -60,6 +60,11 @@ def test_no_host_burns_before_the_first_commit_of_a_newer_version() -> None:
     KINDS["mixed"](105)
 
 
+def test_a_copy_of_an_older_layout_will_do_where_no_round_ran_since() -> None:
+    """A worker joins and burns at once, and then another one, before any round of these epochs."""
+    KINDS["mixed"](222)
+
+
 RARE = {
     "a ballot is used twice": 17,
     "a choice is taken for committed before it is copied": 33,

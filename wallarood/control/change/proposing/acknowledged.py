@@ -8,6 +8,8 @@
 # with the holder of now, and counts as lost where its copy is not whole and it, or who had copies
 # in between, is lost as well. A holder that is there and has no whole copy shows that nothing was
 # acknowledged in this epoch; who held copies in the epochs between, if there are any, nobody knows.
+# That matters only if a round ran in them. A change raises the number of the round by one, and so
+# does each round, which all members know: where the changes alone account for it, there was none.
 
 from collections.abc import Iterable, Mapping
 
@@ -15,6 +17,7 @@ import attrs
 
 from wallarood.control.formation.founding import Journalled
 from wallarood.control.replicas.ring import holder_of
+from wallarood.model.change import Change
 from wallarood.model.cluster_record import ClusterRecord
 from wallarood.model.ids import WorkerName
 from wallarood.model.topology import SourcePartition
@@ -47,6 +50,7 @@ def at_risk(
     if change is None:
         return ()
     gone, found = tuple(lost), []
+    between = epoch - 1 if _has_run_since(change) else change.layout
     for name in gone:
         read = [
             (stage.steps[0], each)
@@ -56,9 +60,14 @@ def at_risk(
         ]
         holder, there = holder_of(name, ring), max(change.layout, whole.get(name, 0))
         came = change.layout < epoch - 1 and any(_was_left(each) for _, each in read)
-        if there < (epoch if holder in gone or came else epoch - 1):
+        if there < (epoch if holder in gone or came else between):
             found += [AtRisk(source, name, holder) for source in dict.fromkeys(s for s, _ in read)]
     return tuple(found)
+
+
+def _has_run_since(change: Change) -> bool:
+    """Whether a round may have run after that of the basis, and before *change*."""
+    return change.round - change.basis.round > change.epoch - change.layout
 
 
 def _was_left(partition: SourcePartition) -> bool:

@@ -14,8 +14,11 @@ FIVE = ("alpha", "beta", "gamma", "delta", "rho")
 LEFT = "0.0.0.0:7800, left by sigma at epoch 4"
 
 
-def known(epoch: int, *, left: str = "") -> ClusterRecord:
-    """The cluster in *epoch*, in which the parts of the basis are had as in epoch 1."""
+def known(epoch: int, *, left: str = "", rounds: int = 1) -> ClusterRecord:
+    """The cluster in *epoch*, in which the parts of the basis are had as in epoch 1.
+
+    So many *rounds* have run since.
+    """
     first, basis = record("alpha", *FIVE), CheckpointId(1, 7)
     read = [SourcePartition("0.0.0.0:7800", name) for name in FIVE]
     read += [SourcePartition(LEFT, left, left_by="sigma", was="0.0.0.0:7800")] if left else []
@@ -25,12 +28,15 @@ def known(epoch: int, *, left: str = "") -> ClusterRecord:
     )
     topology = attrs.evolve(first.topology, epoch=epoch, stages=stages)
     change = attrs.evolve(changed(first, *FIVE), epoch=epoch, basis=basis, layout=1)
-    change = attrs.evolve(change, topology=topology)
+    change = attrs.evolve(change, topology=topology, round=basis.round + epoch - 1 + rounds)
     return adopted(first, change, Layout(first.topology, first.members))
 
 
-def found(epoch: int, *lost: str, left: str = "", **whole: int) -> list[tuple[str, str]]:
-    risks = at_risk(known(epoch, left=left), lost, whole, journalled=lambda name: name == "in")
+def found(
+    epoch: int, *lost: str, left: str = "", rounds: int = 1, **whole: int
+) -> list[tuple[str, str]]:
+    cluster = known(epoch, left=left, rounds=rounds)
+    risks = at_risk(cluster, lost, whole, journalled=lambda name: name == "in")
     assert {each.source for each in risks} <= {"in"}, "the other can be read again"
     return [(each.worker, each.holder) for each in risks]
 
@@ -53,6 +59,13 @@ def test_where_epochs_were_between_a_copy_of_the_last_of_them_will_do() -> None:
     assert found(3, "gamma", gamma=2) == []
     assert found(3, "gamma", gamma=3) == []
     assert found(4, "gamma", gamma=2) == [("gamma", "delta")]
+
+
+def test_where_no_round_ran_in_the_epochs_between_the_older_copy_will_do() -> None:
+    assert found(3, "gamma", rounds=0) == []
+    assert found(4, "gamma", rounds=0) == []
+    assert found(3, "gamma", "delta", rounds=0) == [("gamma", "delta")], "one may run now"
+    assert found(3, "gamma", left="gamma", rounds=0) == [("gamma", "delta")]
 
 
 def test_a_journal_that_came_after_the_basis_is_in_copies_of_this_epoch_only() -> None:
