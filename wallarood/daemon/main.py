@@ -28,7 +28,6 @@ from wallarood.daemon.ending import Ending
 from wallarood.daemon.left import Left
 from wallarood.daemon.reload import Reloader
 from wallarood.daemon.start.addresses import ask_occupant, listen
-from wallarood.daemon.start.aside import has_left, put_aside
 from wallarood.daemon.start.building import Parts, build_worker, formation_settings
 from wallarood.daemon.start.choice import Start, starting_as
 from wallarood.daemon.start.roles import LeaderSought, started_as
@@ -132,9 +131,12 @@ class _Daemon:
     async def run(self) -> None:
         """Run until the worker ends; one that was brought up to date restarts."""
         parts = self.parts
-        if has_left(parts.state):
-            return
         evicted = read_evicted(parts.state.path)
+        if evicted is not None and evicted.ends:
+            from wallarood.daemon.start.aside import has_left  # noqa: PLC0415 - few ever leave
+
+            if has_left(parts.state):
+                return
         self.known = evicted.members if evicted and parts.config["worker.join"] else ()
         wanted = None
         while await self._serve(parts.state.next_incarnation(), wanted):
@@ -223,6 +225,8 @@ class _Daemon:
 
         One that was told to leave has left, whatever its configuration.
         """
+        from wallarood.daemon.start.aside import put_aside  # noqa: PLC0415 - few ever are
+
         if not put_aside(self.parts.config, self.parts.state, aside):
             return False
         self.known = tuple(member.control for member in aside.members)
