@@ -72,13 +72,16 @@ async def send_all(server: Server, messages: Iterable[tuple[str, str]]) -> None:
 
 
 async def stored(server: Server, stream: str, subject: str) -> list[bytes]:
-    """All payloads of a subject."""
+    """All payloads of a subject, as they are when it is asked for: others may be on their way."""
     connection, found, sequence = await connected(server), list[Message](), 1
+    wanted: int | None = None
     while True:
         asked = json.dumps({"seq": sequence, "batch": 1000, "next_by_subj": subject}).encode()
         *messages, end = await connection.many(f"$JS.API.DIRECT.GET.{stream}", asked)
         found += messages
-        if end.status.startswith("404") or end.headers.get("Nats-Num-Pending") == "0":
+        if wanted is None:
+            wanted = len(found) + int(end.headers.get("Nats-Num-Pending", "0"))
+        if end.status.startswith("404") or len(found) >= wanted:
             await connection.aclose()
             return [each.payload for each in found]
         sequence = int(messages[-1].headers["Nats-Sequence"]) + 1
