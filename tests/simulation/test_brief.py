@@ -63,3 +63,9 @@ def test_scenarios_that_seeds_have_found(seed: int) -> None:
 def test_who_was_certified_dead_and_lives_proposes_in_vain() -> None:
     """It has others stage what it needs of a worker that has gone on without it."""
     KINDS["brief"](400048)
+
+
+@pytest.mark.parametrize("seed", [716524, 908356])
+def test_who_goes_into_another_epoch_does_first_what_its_disk_had_begun(seed: int) -> None:
+    """What is written late by the epoch before changes nothing in the one that is adopted."""
+    KINDS["brief"](seed)

@@ -156,7 +156,7 @@ class ChangingWorld(World):
         """Who has ever accepted what."""
         self.decided: dict[int, Change] = {}
         self.bounds: dict[int, int] = {}
-        """The highest that was committed before each of them, or their basis."""
+        """The highest that was committed before each of them."""
         self.epochs: dict[int, tuple[str, ...]] = {1: workers}
         """The members of each epoch that was decided."""
         self.questions: dict[str, tuple[int, Ballot]] = {}
@@ -407,7 +407,7 @@ class ChangingWorld(World):
         following = self.decided.get(self.epoch + 1)
         if following is None:
             self.floor = self.truth = highest
-        elif highest > self.bounds[following.epoch]:
+        elif highest > max(self.bounds[following.epoch], following.basis.number):
             raise ViolationError(
                 f"{highest} becomes committed in epoch {self.epoch} after its members accepted to "
                 f"go on from {following.basis}"
@@ -498,7 +498,7 @@ class ChangingWorld(World):
                 f"epoch {change.epoch} goes on from {change.basis}, though {truth} was committed"
             )
         if is_new:
-            self.bounds[change.epoch] = max(truth, basis)
+            self.bounds[change.epoch] = truth
         self.floor = self.truth = max(self.truth, basis)
         for name in change.workers:
             if change not in self.changing_node(name).disk.changes and (

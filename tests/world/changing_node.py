@@ -225,11 +225,26 @@ class ChangingNode(Node):
         self.world.changing_cuts.topologies[proposal.round] = self.disk.record.topology
         super()._begin_round(proposal)
 
+    @property
+    def is_due(self) -> bool:
+        """As ever; but who adopts an epoch takes nothing any more, and begins anew with it."""
+        return not self._adopts and super().is_due
+
+    def turn(self) -> None:
+        """As ever, while this worker stays in its epoch."""
+        if not self._adopts:
+            super().turn()
+
     def _perform(self, effects: list[do.ShellEffect]) -> None:
         super()._perform(effects)
-        if self.brain is not None and self.brain.ended_as is WorkerState.OUTDATED:
-            self.die()
-            raise DiedError
+        if self._adopts:
+            self.posted.clear()
+            self.queue.clear()
+            self.deadline = None
+
+    @property
+    def _adopts(self) -> bool:
+        return self.brain is not None and self.brain.ended_as is WorkerState.OUTDATED
 
     # ---- effects of a change ---------------------------------------------------------------------
 
@@ -250,13 +265,12 @@ class ChangingNode(Node):
                     lambda: self._stage(effect, life),
                 )
             case change.AdoptChange(record):
-                self.world.check_adopts(self, record)
-                self.disk.adopt(record, keeps_above=self.world.keeps_above)
-                self._go_on_with_journal(record)
-                if self.world.early_pruned:
-                    self.disk.prune()
+                self._adopt_in_turn(record)
             case change.SetAside(reason, exit_code):
                 self.world.say(f"{self.name}: {reason} ({exit_code})")
+                if self.call_in_progress is not None:  # what has begun is carried out before
+                    self._apply(self.call_in_progress)
+                    self.call_in_progress = None
                 self.world.check_set_aside(self)
                 self.disk.set_aside()
                 self.gone = not exit_code or not self.world.returns(self)
@@ -273,6 +287,35 @@ class ChangingNode(Node):
             case change.TellOperator(name, taken, text):
                 self.world.say(f"{self.name}: request {name}: {'taken' if taken else 'no'}: {text}")
                 self.world.strikes.check_answer(self.name, text)
+
+    def _adopt_in_turn(self, record: ClusterRecord) -> None:
+        """As in the runtime: after all that the store is still to do."""
+        life = self.life
+
+        def adopt() -> None:
+            self.world.check_adopts(self, record)
+            self.disk.adopt(record, keeps_above=self.world.keeps_above)
+            self._go_on_with_journal(record)
+            if self.world.early_pruned:
+                self.disk.prune()
+
+        def of_store(_: CheckpointStore) -> None:
+            adopt()
+            self.store = self.disk.open(record)
+
+        def of_none() -> None:
+            if self.life == life:
+                adopt()
+                self.guarded(self._begin_anew)
+
+        if self.store is None:  # a newcomer
+            self.world.later(self.world.disk_time(self.name), of_none)
+        else:
+            self.stored(of_store, lambda _: self.guarded(self._begin_anew))
+
+    def _begin_anew(self) -> None:
+        self.die()
+        raise DiedError
 
     @property
     def kept_journals(self) -> tuple[tuple[str, int], ...]:

@@ -205,7 +205,7 @@ PLANTED_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "one acceptance is taken for a majority": (
         {"bugs": Bugs(classes=Classes(changer=Hasty))},
-        "is not decided|is decided$",
+        "is not decided|says that [0-9]+ is decided",
     ),
     "who leaves goes before another has adopted": (
         {"bugs": Bugs(classes=Classes(changer=Gone))},
