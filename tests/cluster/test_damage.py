@@ -59,7 +59,7 @@ def test_a_full_disk_fails_checkpoints_and_not_the_flow(
         alpha.says("cannot be written")
         filler.unlink()
         wait_for("checkpoints go on", lambda: checkpoint(alpha).committed > stuck + 2)
-        assert checkpoint(alpha).failing == ""
+        wait_for("status says so no more", lambda: checkpoint(alpha).failing == "")
 
 
 def fill(path: Path) -> None:

@@ -50,16 +50,17 @@ async def stored(
     yet, it is made for cluster *of*, or becomes that of it. A call that is not refused does not
     tell that a part of a checkpoint could be written: it may have written nothing.
     """
-    refused = False
+    refused = opens = False
 
     def opened() -> T:
+        nonlocal opens
         if worker.checkpoints is None:
             record = worker.node.record
             cluster_id = record.cluster_id if record is not None else of
             assert cluster_id is not None
             if record is None:
                 worker.store.create_checkpoints(cluster_id)
-            worker.checkpoints = _opened(worker, cluster_id)
+            worker.checkpoints, opens = _opened(worker, cluster_id), True
         elif of is not None and worker.node.record is None:
             worker.store.changes_in(worker.checkpoints).become(of)
         return call(worker.checkpoints)
@@ -74,7 +75,7 @@ async def stored(
             await trio.sleep(WRITE_AGAIN_S)
             turn = worker.turns.take()
         else:
-            if refused:
+            if refused or opens:  # who was refused the opening may still wait to try again
                 worker.disk_problem = ""
             return result
 
