@@ -6,6 +6,7 @@ from pathlib import Path
 import attrs
 import pytest
 from support.command import wallarood
+from support.retained import keep
 
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.cluster_record import ClusterRecord, WayBack
@@ -158,7 +159,7 @@ def test_what_the_cluster_was_told_to_drop_is_dropped_and_nothing_else(
 ) -> None:
     state, record = copied(cluster, tmp_path)
     store = state.open_checkpoints(record.cluster_id)
-    store.keep("upgrade --drop total", store.committed.number)
+    keep(store, "upgrade --drop total", store.committed.number)
     store.close()
     state.close()
     gone = SECOND.replace('"sums": "total", ', "")

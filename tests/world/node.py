@@ -452,10 +452,8 @@ class Node:
         def write(store: CheckpointStore) -> int | None:
             if number < mine.oldest_part:
                 return None
-            size_bytes = store.write(self.world.bugs.part(store, part))
-            if number in mine.keeping:
-                store.keep(mine.keeping[number], number)
-            return size_bytes
+            keep = mine.keeping.get(number, "")
+            return store.write(self.world.bugs.part(store, part), keep=keep)
 
         def written(size_bytes: int | None) -> None:
             if size_bytes is not None and mine.job is not None:

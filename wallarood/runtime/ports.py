@@ -102,17 +102,14 @@ class CheckpointStore(Protocol):
     def replicas(self) -> ReplicaStore:
         """The replicas of others' parts."""
 
-    def write(self, part: CheckpointPart) -> int:
-        """Write a checkpoint; returns the bytes that it added."""
+    def write(self, part: CheckpointPart, *, keep: str = "") -> int:
+        """Write a checkpoint, to be retained under a name; returns the bytes that it added."""
 
     def record_committed(self, number: int) -> None:
         """Make it durable that a checkpoint is committed."""
 
     def discard(self, number: int) -> None:
         """Delete a checkpoint that can never be committed."""
-
-    def keep(self, name: str, number: int) -> None:
-        """Retain a checkpoint under a name."""
 
     def drop(self, name: str) -> None:
         """Retain it no longer."""

@@ -123,8 +123,10 @@ class CheckpointStore:
         """What a checkpoint has added to the database."""
         return self._manifests[number].size_bytes
 
-    def write(self, part: CheckpointPart) -> int:
+    def write(self, part: CheckpointPart, *, keep: str = "") -> int:
         """Write a checkpoint; returns the bytes that it added. One that is there already stays.
+
+        It is retained under the name *keep*, if there is one, from the moment that it is there.
 
         Raises LocalProtocolError: it is of another round than the one that was chosen last.
         """
@@ -137,7 +139,9 @@ class CheckpointStore:
             return self.size_bytes(checkpoint.number)
         manifest = manifest_of(part, self._manifests, committed=self.marks.committed)
         marks = msgspec.structs.replace(
-            self.marks, highest=max(self.marks.highest, checkpoint.number)
+            self.marks,
+            highest=max(self.marks.highest, checkpoint.number),
+            kept={**self.marks.kept, keep: checkpoint.number} if keep else self.marks.kept,
         )
         manifests = {**self._manifests, checkpoint.number: manifest}
         with self.transaction() as cursor:
@@ -185,11 +189,6 @@ class CheckpointStore:
             former = tuple(each for each in self.marks.former if each.back)
             self._write_marks(msgspec.structs.replace(self.marks, committed=number, former=former))
             self.replicas.forget_older(self.marks.layout)
-
-    def keep(self, name: str, number: int) -> None:
-        """Retain a checkpoint under a name."""
-        kept = {**self.marks.kept, name: number}
-        self._write_marks(msgspec.structs.replace(self.marks, kept=kept))
 
     def drop(self, name: str) -> None:
         """Retain it no longer; its rows go with the next checkpoint."""

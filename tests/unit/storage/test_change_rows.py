@@ -10,6 +10,7 @@ from pathlib import Path
 import attrs
 import msgspec
 import pytest
+from support.retained import keep
 
 from wallarood.disk.incoming import IncomingFiles
 from wallarood.model.change import Change, PartName, Vote
@@ -159,7 +160,7 @@ def test_adopting_puts_the_staged_part_in_the_place_of_everything(tmp_path: Path
     rows = stage(store, record, chunks=[b"gained", b"more"])
     rows.write_vote(Vote(1, Ballot(3, "beta")))
     store.write(CheckpointPart(CheckpointId(1, 6), "alpha", (), (), ()))
-    store.keep("monday", 6)
+    keep(store, "monday", 6)
     rows.adopt(record)
     for each in (store, open_checkpoints(store.path, CLUSTER)):
         assert each.held == (BASIS,)

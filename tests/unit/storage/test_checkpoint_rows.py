@@ -5,6 +5,7 @@ import resource
 from pathlib import Path
 
 import pytest
+from support.retained import keep
 
 from wallarood.control.rounds.checkpoint_leader import LATE_NUMBERS_MAX
 from wallarood.model.checkpoint import FIRST_CHECKPOINT, CheckpointId, CheckpointPart, StatePart
@@ -71,7 +72,7 @@ def test_what_another_worker_never_holds_is_dropped_and_the_rest_stays(tmp_path:
 def test_a_void_checkpoint_is_not_kept_by_its_name(tmp_path: Path) -> None:
     store = new_store(tmp_path)
     take(store, 1)
-    store.keep("monday", 1)
+    keep(store, "monday", 1)
     store.discard(1)
     take(store, 2)
     store.record_committed(2)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from support.retained import keep
 
 from wallarood.model.checkpoint import (
     CheckpointId,
@@ -127,7 +128,7 @@ def test_any_history_gives_back_what_was_written(tmp_path: Path, seed: int) -> N
                 there = [each.number for each in store.held if each.number]
                 if there:
                     name, number = rng.choice("ab"), rng.choice(there)
-                    store.keep(name, number)
+                    keep(store, name, number)
                     oracle.kept[name] = number
             case 5 if oracle.kept:
                 name = rng.choice(list(oracle.kept))
@@ -199,9 +200,12 @@ def files_of(directory: Path) -> dict[str, bytes]:
 
 WRITES = {
     "write": lambda store: store.write(part_of(3, {"a": 3, "c": 3}, base=False, since=1)),
+    "write and keep": lambda store: store.write(
+        part_of(3, {"a": 3}, base=False, since=1), keep="name"
+    ),
     "record committed": lambda store: store.record_committed(2),
     "choose": lambda store: store.choose(2, CheckpointId(1, 1), highest=9),
-    "keep": lambda store: store.keep("name", 2),
+    "keep": lambda store: keep(store, "name", 2),
     "drop": lambda store: store.drop("old"),
 }
 
@@ -219,7 +223,7 @@ def test_a_crash_after_any_prefix_of_a_write_leaves_old_or_new(tmp_path: Path, w
     store.choose(1, CheckpointId(0, 0), highest=0)
     store.write(part_of(1, {"a": 1, "b": 1}, base=True))
     store.record_committed(1)
-    store.keep("old", 1)
+    keep(store, "old", 1)
     store.write(part_of(2, {"a": 2}, base=False, since=1))
     old, before = seen(store), files_of(home)
     WRITES[what](store)
@@ -291,7 +295,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], o
     store = new_store(home)
     store.choose(1, CheckpointId(0, 0), highest=0)
     store.write(part_of(1, {f"k{n}": n for n in range(800)}, base=True))
-    store.keep("kept", 1)
+    keep(store, "kept", 1)
     store.write(part_of(2, {"a": 2}, base=True))
     store.record_committed(2)
     store.write(part_of(3, {f"k{n}": 3 for n in range(400)}, base=False, since=2))
@@ -546,7 +550,7 @@ def test_what_is_void_is_deleted_with_its_rows_and_its_name(tmp_path: Path) -> N
     for number in (1, 2, 3):
         store.write(part_of(number, {f"key {number}": number}, base=True))
     store.record_committed(1)
-    store.keep("monday", 2)
+    keep(store, "monday", 2)
     store.discard(2)
     store.discard(9)
     store = again(store)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from support.retained import keep
 
 from wallarood.model.change import Change, PartName
 from wallarood.model.checkpoint import (
@@ -202,7 +203,7 @@ def test_the_way_back_from_an_upgrade_stays_when_others_go(newer: CheckpointStor
 
 
 def test_an_operator_may_drop_it(newer: CheckpointStore) -> None:
-    newer.keep("nightly", 6)
+    keep(newer, "nightly", 6)
     newer.drop(BEFORE_UPGRADE)
     assert (newer.kept, kept_parts(newer)) == ({"nightly": 6}, ())
 

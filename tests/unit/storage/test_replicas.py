@@ -6,6 +6,7 @@ from pathlib import Path
 import attrs
 import msgspec
 import pytest
+from support.retained import keep
 
 from wallarood.model.change import PartName
 from wallarood.model.checkpoint import (
@@ -159,8 +160,8 @@ def test_only_what_may_be_wanted_is_retained(pair: Pair) -> None:
         pair.write(number, since=number - 1)
         assert pair.copy(number)
         if number == 3:
-            pair.holder.keep("monday", 3)
-            pair.owner.keep("monday", 3)
+            keep(pair.holder, "monday", 3)
+            keep(pair.owner, "monday", 3)
         pair.commit(number)
     assert pair.held() == [3, 4, 5]  # what is committed is known when the next one comes
     assert all(pair.same(number) for number in (3, 4, 5))

@@ -111,10 +111,7 @@ async def write_part(worker: Worker, turn: Turn, *, round_: Round, part: Checkpo
         with disk:
             if copy is not None:
                 copy(store, part)
-            size_bytes = store.write(part)
-            if keep:
-                store.keep(keep, number)
-        return size_bytes
+            return store.write(part, keep=keep)
 
     try:
         size_bytes = await worker.turns.run(turn, write)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from support.retained import keep
 
 import wallarood as w
 from wallarood.config.load import Config, load_config
@@ -67,7 +68,7 @@ async def test_who_evicts_by_itself_knows_from_the_start_that_an_upgrade_is_pend
     state.save_record(known)
     store = open_checkpoints(state.checkpoints_path, known.cluster_id)
     for name in ("upgrade --drop total", "nightly"):
-        store.keep(name, 0)
+        keep(store, name, 0)
     store.close()
     state.save_record(attrs.evolve(known, state=RecordState.STARTED))
     told = {"cluster-id": "auto"}

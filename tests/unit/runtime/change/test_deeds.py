@@ -5,6 +5,7 @@ from pathlib import Path
 import attrs
 import pytest
 from support.lone import endless, lone_worker
+from support.retained import keep
 
 from wallarood.control.change import effects as do
 from wallarood.control.change.events import VoteWritten
@@ -67,7 +68,7 @@ async def test_kept_checkpoints_go_with_a_change_and_are_named(
         worker.round.scope.cancel()  # type: ignore[union-attr]
         await worker.round.ended.wait()  # type: ignore[union-attr]
         await worker.turns.wait_idle()
-        store.keep("monday", store.committed.number)
+        keep(store, "monday", store.committed.number)
         topology = replan(worker.application, record.topology, ("alpha",), epoch=2)
         change = Change(
             2, record.members, (), topology, record.fingerprint, store.committed, 1, 9, 0

@@ -10,6 +10,7 @@ import trio
 from structlog.testing import capture_logs
 from support.lone import Lone, endless, lone_worker
 from support.nodes import changed
+from support.retained import keep
 
 from wallarood.control.events import CommitRecorded, HoldingsRead, RoundWritten
 from wallarood.model.change import Change, Vote
@@ -234,6 +235,6 @@ async def test_what_the_store_cannot_do_without_ends_this_worker(tmp_path: Path)
 async def test_a_checkpoint_that_is_dropped_is_kept_no_longer(tmp_path: Path) -> None:
     async with lone_worker(tmp_path, endless([]), checkpoint__interval="1h") as lone:
         store = await idle(lone)
-        store.keep("mine", 0)
+        keep(store, "mine", 0)
         await calls.drop_kept(lone.worker, lone.worker.turns.take(), name="mine")
         assert store.kept == {}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from support.copied import CLUSTER, part_at, store_at, write_part
+from support.retained import keep
 
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.errors import DamagedStateError
@@ -26,7 +27,7 @@ def paths(tmp_path: Path) -> tuple[Path, Path]:
         assert holder.replicas.write(part_at(number), head.manifest, [c for s in chunks for c in s])
         for store in (owner, holder):
             if number == 1:
-                store.keep("monday", 1)
+                keep(store, "monday", 1)
             store.record_committed(number)
     owner.close()
     holder.close()
