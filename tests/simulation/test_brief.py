@@ -69,3 +69,8 @@ def test_who_was_certified_dead_and_lives_proposes_in_vain() -> None:
 def test_who_goes_into_another_epoch_does_first_what_its_disk_had_begun(seed: int) -> None:
     """What is written late by the epoch before changes nothing in the one that is adopted."""
     KINDS["brief"](seed)
+
+
+def test_a_question_that_comes_behind_what_was_made_of_its_answer_stops_nothing() -> None:
+    """Two members had two connections for a moment, and one of them was slow."""
+    KINDS["brief"](1003989)

@@ -33,6 +33,11 @@ def may_be_older(everything: Iterable[Holdings], number: int) -> bool:
     return kept and any(max(map(number_of, held.checkpoints)) > number for held in holdings)
 
 
+def is_for_another_round(question: str, than: str) -> bool:
+    """Whether a question is another *than* one, and not of a change (`Proposal.question`)."""
+    return question != than and not question.rpartition("-")[0].endswith("-change")
+
+
 def accepted_change(everything: Iterable[Holdings]) -> Change | None:
     """The change that is to be finished: of those that were accepted, that of the highest ballot.
 

@@ -143,11 +143,7 @@ class RecoveryLeader:
             changed = known is not None and known.incarnation != member.incarnation
             return self._gather(now) if changed and member.name == self._yielded_to else []
         if known is None or known.incarnation != member.incarnation:
-            text = (
-                f"{member.name} restarted; rolling all workers back to the last common checkpoint"
-            )
-            lost = [Report(text, Level.WARNING)] if self.phase is Phase.RUNNING else []
-            return [*lost, *self._gather(now)]
+            return self._begin_again(f"{member.name} restarted", now)
         return [*self._say_again(member.name), self._waiting_for()]
 
     def _say_again(self, name: WorkerName) -> list[Effect]:
@@ -162,6 +158,11 @@ class RecoveryLeader:
     @property
     def _attempt(self) -> str:
         return f"{self._me.incarnation.starts}-{self._me.incarnation.nonce}-{self._attempts}"
+
+    def _begin_again(self, why: str, now: float) -> list[Effect]:
+        text = f"{why}; rolling all workers back to the last common checkpoint"
+        lost = [Report(text, Level.WARNING)] if self.phase is Phase.RUNNING else []
+        return [*lost, *self._gather(now)]
 
     def _gather(self, now: float) -> list[Effect]:
         """Ask all what they hold, if all are there."""
@@ -206,6 +207,9 @@ class RecoveryLeader:
     # ---- what they hold --------------------------------------------------------------------------
 
     def _collected(self, sender: WorkerName, holdings: Holdings, now: float) -> list[Effect]:
+        if self.phase is not Phase.COLLECTING:  # who heeds an older question is not in this round
+            older = choosing.is_for_another_round(holdings.attempt, than=self._attempt)
+            return self._begin_again(f"{sender} has left the round", now) if older else []
         if holdings.attempt != self._attempt:
             return []
         self._holdings[sender] = holdings

@@ -7,6 +7,11 @@
 # that is under way: the newest counts. Nothing here has a deadline, since the leader's has: it asks
 # again, and after its own restart it begins from the start.
 #
+# Two members may have two connections for a moment, and what was sent on one may come after what
+# was sent on the other. A question of which a proposal has come is dropped. One that is older still
+# is answered as any other; then what the leader says next does not fit, and is answered by what is
+# held once more, by which the leader knows that it has to ask again.
+#
 # Who proposes a change of the cluster asks as well (see `wallarood.control.change`). Questions have
 # ballots, and an answer is a promise to heed nothing lower: it is durable before it is given, here
 # and in later lives. A worker that has accepted a change is bound: it takes part in no round of
@@ -78,6 +83,8 @@ class Phase(Enum):
 
 _I, L, Q, D, P, W, A, R, B, X = Phase
 _WRITES = (Q, B)
+_BEYOND = (W, A, R)
+"""Here the last question was answered, and a proposal has come of it."""
 
 # Where each event may lead in each phase. Empty: a straggler, dropped.
 TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
@@ -91,14 +98,15 @@ TRANSITIONS: dict[tuple[Phase, type], frozenset[Phase]] = {
     **{(phase, VoteWritten): frozenset() for phase in Phase if phase not in _WRITES},
     (D, HoldingsRead): frozenset({D, Q, P}),
     **{(phase, HoldingsRead): frozenset() for phase in Phase if phase is not D},
-    (P, RoundProposal): frozenset({P, W}),
+    (P, RoundProposal): frozenset({P, W, D}),
     (A, RoundProposal): frozenset({A}),
     (R, RoundProposal): frozenset({R}),
     **{(phase, RoundProposal): frozenset() for phase in (_I, L, Q, D, W, B, X)},
     (W, RoundWritten): frozenset({A, D, Q}),
     **{(phase, RoundWritten): frozenset() for phase in Phase if phase is not W},
     (A, Resume): frozenset({A, R}),
-    **{(phase, Resume): frozenset() for phase in Phase if phase is not A},
+    (P, Resume): frozenset({P, D}),
+    **{(phase, Resume): frozenset() for phase in Phase if phase not in (A, P)},
     **{(phase, Accept): frozenset({phase, B}) for phase in (_I, P, A, X)},
     **{(phase, Accept): frozenset() for phase in (L, Q, D, W, R, B)},
     **{(phase, Restored): frozenset({phase}) for phase in Phase},
@@ -180,7 +188,7 @@ class RecoveryMember:
         return max(self.vote.promised, self._asked.ballot)
 
     def _collect(self, sender: WorkerName, asked: Collect) -> list[Effect]:
-        if asked.attempt == self._asked.attempt and self.phase is Phase.RUNNING:
+        if asked.attempt == self._asked.attempt and self.phase in _BEYOND:
             return []
         if asked.ballot < self._heeded:
             return [SendToMember(sender, Outbid(self._heeded))]
@@ -257,7 +265,9 @@ class RecoveryMember:
 
     def _other_is_heeded(self) -> list[Effect]:
         """The leader may not have heard what was asked here since, and wait for an answer."""
-        asked = self._asked.ballot != NO_BALLOT and self._asker != self._leader
+        if self._asked.ballot == NO_BALLOT:
+            return self._answer()
+        asked = self._asker != self._leader
         return [SendToMember(self._leader, Outbid(self._heeded))] if asked else []
 
     def _written(self, round_: int) -> list[Effect]:
@@ -268,6 +278,8 @@ class RecoveryMember:
         return [SendToMember(self._leader, RoundAccepted(round_))]
 
     def _resume(self, number: int) -> list[Effect]:
+        if self.phase is Phase.REPORTED:
+            return self._answer() if self._asked.ballot == NO_BALLOT else []
         assert self._proposal is not None
         if number != self._proposal.round:
             return []

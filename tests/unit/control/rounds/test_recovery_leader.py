@@ -1,13 +1,22 @@
 """The leader of a recovery: in which line a round goes on."""
 
 import attrs
+import pytest
 
 from wallarood.control.effects import Effect, SendToMember
 from wallarood.control.events import Event, MemberDown, MemberMessage, MemberUp
 from wallarood.control.rounds.recovery_leader import RecoveryLeader
 from wallarood.model.checkpoint import CheckpointId
 from wallarood.model.ids import Address, Incarnation
-from wallarood.model.messages import ChangeRequest, Collect, Holdings, Member, RoundProposal
+from wallarood.model.messages import (
+    ChangeRequest,
+    Collect,
+    Holdings,
+    Member,
+    Resume,
+    RoundAccepted,
+    RoundProposal,
+)
 
 AT = Address("127.0.0.1", 1)
 
@@ -89,6 +98,28 @@ def told(leader: RecoveryLeader, *events: Event) -> list[object]:
                 answer = Holdings(question.attempt, 1, held, CheckpointId(1, 1), 1, 0)
                 waiting += leader.step(MemberMessage(name, answer), 0.0)
     return told
+
+
+def answer(question: str) -> MemberMessage:
+    held = (CheckpointId(1, 1),)
+    return MemberMessage("b", Holdings(question, 1, held, CheckpointId(1, 1), 1, 0))
+
+
+@pytest.mark.parametrize("runs", [False, True], ids=["proposed", "running"])
+def test_who_answers_an_older_question_is_not_in_the_round_so_all_are_asked_again(
+    runs: bool,
+) -> None:
+    leader = RecoveryLeader(member("a"), ("a", "b"))
+    leader.begin(0.0)
+    said = told(leader, MemberUp(member("b")))
+    (attempt,) = {each.attempt for each in said if isinstance(each, Collect)}
+    if runs:
+        said = told(leader, *(MemberMessage(name, RoundAccepted(2)) for name in "ab"))
+        assert kinds(said) == [Resume, Resume]
+    of_a_change = f"{attempt.rpartition('-')[0]}-change-1"
+    for dropped in (attempt, of_a_change):
+        assert leader.step(answer(dropped), 0.0) == []
+    assert kinds(told(leader, answer("older-1")))[:2] == [Collect, Collect]
 
 
 def kinds(told: list[object]) -> list[type]:

@@ -91,10 +91,27 @@ def test_nothing_is_read_while_the_job_of_the_last_round_still_writes() -> None:
     assert machine.step(JobHalted(), 0.0) == [ReadHoldings("c")]
 
 
-def test_a_question_that_comes_again_does_not_stop_the_round_that_answered_it() -> None:
-    machine = member(*RUNNING)
+@pytest.mark.parametrize("before", [ACCEPTED, RUNNING], ids=["accepted", "running"])
+def test_a_question_that_comes_again_does_not_stop_the_round_that_answered_it(
+    before: tuple[Any, ...],
+) -> None:
+    """It was sent on another connection than the proposal, and came behind it."""
+    machine = member(*before)
+    phase = machine.phase
     assert machine.step(collect("a"), 0.0) == []
-    assert machine.phase is Phase.RUNNING
+    assert machine.phase is phase
+
+
+@pytest.mark.parametrize("before", [ACCEPTED, RUNNING], ids=["accepted", "running"])
+@pytest.mark.parametrize("said", [choice("a"), resume()], ids=["proposal", "resume"])
+def test_who_was_drawn_out_of_a_round_by_an_older_question_says_so(
+    before: tuple[Any, ...], said: MemberMessage
+) -> None:
+    """What it answered first may be lost: what does not fit is answered by what is held again."""
+    machine = member(*before, collect("older"), JobHalted(), HoldingsRead(held("older")))
+    assert machine.phase is Phase.REPORTED
+    assert machine.step(said, 0.0) == [ReadHoldings("older")]
+    assert machine.step(HoldingsRead(held("older")), 0.0) == to_leader(held("older"))
 
 
 def test_only_the_newest_question_is_answered() -> None:
@@ -110,10 +127,10 @@ def test_a_new_question_is_answered_anew_wherever_this_worker_is(before: tuple[A
 
 
 def test_a_choice_for_an_older_question_is_not_taken() -> None:
-    """What it was made of may have changed since."""
+    """What it was made of may have changed since: what is held is said again."""
     machine = member(*REPORTED, collect("b"), HoldingsRead(held("b")))
-    assert machine.step(choice("a"), 0.0) == []
-    assert machine.phase is Phase.REPORTED
+    assert machine.step(choice("a"), 0.0) == [ReadHoldings("b")]
+    assert machine.step(HoldingsRead(held("b")), 0.0) == to_leader(held("b"))
 
 
 def test_a_choice_is_not_acted_on_before_all_have_it() -> None:
