@@ -45,9 +45,14 @@ def rebuild(name: str, directory: Path, *, holder: Path) -> None:
     _save(state, attrs.evolve(record, worker=name))
     store = state.open_checkpoints(record.cluster_id)
     if kept.committed != FIRST_CHECKPOINT:  # else there was nothing to copy
-        _fill(store, kept, replica_of(name, kept))
+        part = replica_of(name, kept)
+        store.choose(part.round, FIRST_CHECKPOINT, highest=0)
+        _write(store, kept, part)
     store.choose(kept.round, kept.committed, highest=kept.highest, line=kept.line)
     store.record_committed(kept.committed.number)
+    for part in kept.replicas.held:
+        if part.owner == name and part.number > kept.committed.number:
+            _write(store, kept, part)  # it may be committed, and the holder had not heard of it
     for each in (store, kept, state):
         each.close()
     copies = look_into(holder).cluster_path / "replicas" / name
@@ -55,14 +60,13 @@ def rebuild(name: str, directory: Path, *, holder: Path) -> None:
         shutil.copytree(copied, state.cluster_path / copied.name)
 
 
-def _fill(store: CheckpointStore, kept: CheckpointStore, part: PartName) -> None:
-    """Write the part into a new store, as it was kept."""
+def _write(store: CheckpointStore, kept: CheckpointStore, part: PartName) -> None:
+    """Write a part as it was kept."""
     restored = kept.replicas.restore(part)
     states = tuple(
         StatePart(computation, True, 0, tuple(chunks), 0)
         for computation, chunks in restored.chunks.items()
     )
-    store.choose(part.round, FIRST_CHECKPOINT, highest=0)
     sources, sinks = restored.sources, restored.sinks
     store.write(CheckpointPart(restored.checkpoint, part.owner, sources, sinks, states))
 
