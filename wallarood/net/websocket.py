@@ -67,7 +67,7 @@ class ControlChannel:
         return message
 
     async def aclose(self) -> None:
-        """Send what is queued, then close; takes at most two seconds."""
+        """Send what is queued, as far as that goes within `FLUSH_S`, then close."""
         self._queue.close()
         with trio.move_on_after(FLUSH_S):
             await self._written.wait()
