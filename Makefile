@@ -33,7 +33,7 @@ help:
 	@echo "make test-all  the same, and more random kills and simulated lives"
 	@echo "make servers  fetch the Kafka broker and the store of objects for tests/servers (Maven, a JRE)"
 	@echo "make simulate  run SEEDS=$(SEEDS) simulated lives of a cluster, on all cores; KIND=$(KIND), sizes,"
-	@echo "             founding, put-back, ending, missed, replicas, change, brief, lost, replaced, mixed, healing,"
+	@echo "             founding, put-back, ending, missed, replicas, change, brief, slow, lost, replaced, mixed, healing,"
 	@echo "             restored, time, or all of them, one after the other"
 	@echo "make changes  let a cluster grow and shrink CHANGES=$(CHANGES) times under load and kills, and check its output"
 	@echo "             (ARGS='--of files', tcp, http, or a system as for kills-systems; --seed 2, --minutes 30)"

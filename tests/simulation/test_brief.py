@@ -74,3 +74,13 @@ def test_who_goes_into_another_epoch_does_first_what_its_disk_had_begun(seed: in
 def test_a_question_that_comes_behind_what_was_made_of_its_answer_stops_nothing() -> None:
     """Two members had two connections for a moment, and one of them was slow."""
     KINDS["brief"](1003989)
+
+
+@pytest.mark.parametrize("first", range(0, 60, 30))
+def test_a_slow_network_costs_time_only(first: int) -> None:
+    for seed in range(first, first + 30):
+        KINDS["slow"](seed)
+
+
+def test_what_all_hold_of_a_round_without_copies_only_when_copies_are_kept_goes_without() -> None:
+    KINDS["slow"](5001404)

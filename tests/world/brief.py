@@ -38,55 +38,55 @@ def live_so(world: type[ChangingWorld], seed: int, workers: int, **options: Any)
     return lived(world(seed, NAMES[:workers], **options), seed)
 
 
-def grows_and_shrinks(seed: int, turn: int) -> ChangingWorld:
+def grows_and_shrinks(seed: int, turn: int, **more: Any) -> ChangingWorld:
     """One to three workers, of which some leave or to which one comes; copies or none."""
-    return live_so(ChangingWorld, seed, 3 - turn % 3, replicas=turn // 3 % 2)
+    return live_so(ChangingWorld, seed, 3 - turn % 3, replicas=turn // 3 % 2, **more)
 
 
-def loses(seed: int, turn: int) -> ChangingWorld:
+def loses(seed: int, turn: int, **more: Any) -> ChangingWorld:
     """A host burns with its disk, and is evicted; there are copies from the first or later on."""
     how: dict[str, Any] = {"lags": turn % 4 == 0, "journals": True}
     how |= {"copied_later": BRIEF.within_s / 2} if turn % 4 == 3 else {}
-    return live_so(ChangingWorld, seed, 3, span=RARELY, loses=True, **how)
+    return live_so(ChangingWorld, seed, 3, span=RARELY, loses=True, **how, **more)
 
 
-def replaces(seed: int, turn: int) -> ChangingWorld:
+def replaces(seed: int, turn: int, **more: Any) -> ChangingWorld:
     """A disk burns, and its worker comes back on an empty one, in the place of what it was."""
     how = {"loses": True, "replaces": True, "journals": True}
-    return live_so(ChangingWorld, seed, 2 + turn % 2, span=RARELY, **how)
+    return live_so(ChangingWorld, seed, 2 + turn % 2, span=RARELY, **how, **more)
 
 
-def certifies(seed: int, turn: int) -> ChangingWorld:
+def certifies(seed: int, turn: int, **more: Any) -> ChangingWorld:
     """One of two or three is certified dead, and lives."""
     how = {"loses": True, "certifies": True, "journals": True}
-    return live_so(ChangingWorld, seed, 2 + turn % 2, span=RARELY, **how)
+    return live_so(ChangingWorld, seed, 2 + turn % 2, span=RARELY, **how, **more)
 
 
-def forgets(seed: int, turn: int) -> ChangingWorld:
+def forgets(seed: int, turn: int, **more: Any) -> ChangingWorld:
     """Amid a change the directory of a worker is put back from a copy that knows no vote."""
-    return live_so(RestoredWorld, seed, 3, replicas=turn % 2)
+    return live_so(RestoredWorld, seed, 3, replicas=turn % 2, **more)
 
 
-def upgrades(seed: int, turn: int) -> ChangingWorld:
+def upgrades(seed: int, turn: int, **more: Any) -> ChangingWorld:
     """All are restarted with a newer version of the application, and half of the time go back."""
     if turn % 4 == 3:
-        return upgrades_and_loses(seed, turn // 4)
+        return upgrades_and_loses(seed, turn // 4, **more)
     how = {"upgrades": True, "returns": turn % 2 == 0, "replicas": turn // 6 % 2}
-    return live_so(ChangingWorld, seed, 1 + turn % 3, span=RARELY, **how)
+    return live_so(ChangingWorld, seed, 1 + turn % 3, span=RARELY, **how, **more)
 
 
-def upgrades_and_loses(seed: int, turn: int) -> ChangingWorld:
+def upgrades_and_loses(seed: int, turn: int, **more: Any) -> ChangingWorld:
     """The same, and one is lost meanwhile: it is evicted, replaced, or certified dead and lives."""
     how: dict[str, Any] = {"loses": True, "journals": True, "upgrades": True}
     loss, how["returns"] = turn % 3, turn // 3 % 2 == 0
     how |= {"replaces": loss == 1, "certifies": loss == 2}
     workers = 2 + turn // 6 % 2 if loss else 3
-    return live_so(ChangingWorld, seed, workers, span=RARELY, **how)
+    return live_so(ChangingWorld, seed, workers, span=RARELY, **how, **more)
 
 
 LIVES = (grows_and_shrinks, upgrades, loses, replaces, certifies, forgets)
 
 
-def live_briefly(seed: int) -> ChangingWorld:
-    """Run one seed of one of these and check it. Raises as `simulate`."""
-    return LIVES[seed % len(LIVES)](seed, seed // len(LIVES))
+def live_briefly(seed: int, **more: Any) -> ChangingWorld:
+    """Run one seed of one of these, with *more* options, and check it. Raises as `simulate`."""
+    return LIVES[seed % len(LIVES)](seed, seed // len(LIVES), **more)

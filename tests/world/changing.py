@@ -398,7 +398,7 @@ class ChangingWorld(World):
         common = frozenset.intersection(*(disk.held for disk in disks))
         if self.replicas and len(disks) > 1:
             copies = {(p.owner, p.round, p.number) for disk in disks for p in disk.replicas}
-            common = frozenset(
+            common = self.copied_later.go_without(common) | frozenset(
                 each
                 for each in common
                 if all((name, each.round, each.number) in copies for name in self.members)

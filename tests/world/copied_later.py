@@ -1,14 +1,16 @@
 """A cluster that runs without copies, and then gets them: `checkpoint.replicas` is turned on."""
 # Theory of operation
 # ===================
-# An operator writes it on each host and starts its worker again, one soon after the other. From the
-# moment that the last one has been started so, nothing becomes committed without its copies: what
-# was by then goes on without.
+# An operator writes it on each host and starts its worker again, one soon after the other. Of
+# rounds that begin when the last one has been started so, nothing becomes committed without its
+# copies: what is of rounds before goes on without, also where all hold it only then.
 
 import random
 from typing import TYPE_CHECKING
 
 import attrs
+
+from wallarood.model.checkpoint import CheckpointId
 
 if TYPE_CHECKING:
     from .world import World
@@ -29,7 +31,9 @@ class CopiedLater:
     on: set[str] = attrs.field(factory=set)
     """The workers that were started with it."""
     until: int = 0
-    """The highest checkpoint that was committed before all were."""
+    """The highest checkpoint that is committed without copies."""
+    rounds: int = 0
+    """The last round in which some kept none."""
 
     def begin(self) -> None:
         """Let it come, at some time."""
@@ -55,6 +59,13 @@ class CopiedLater:
             world.kill(node)
         if self.on == {*world.nodes}:
             self.until, world.replicas = world.truth, 1
+            self.rounds = max(each.disk.chosen for each in world.nodes.values())
+
+    def go_without(self, held: frozenset[CheckpointId]) -> frozenset[CheckpointId]:
+        """What of that which all hold is committed without copies."""
+        without = frozenset(each for each in held if each.round <= self.rounds)
+        self.until = max([self.until, *(each.number for each in without)])
+        return without
 
     def of(self, name: str) -> int:
         """With how many copies a worker is started."""

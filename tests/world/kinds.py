@@ -14,6 +14,8 @@ from .world import simulate
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon")
 COPIED_S = 10.0
 """In about so many seconds copies come where there were none."""
+LATE = (0.3, 3.0)
+"""So many messages are late, and so many seconds at most."""
 EFFECTS = 110
 """A founding has about so many effects: before one of the first all may die."""
 
@@ -70,6 +72,11 @@ def brief(seed: int) -> None:
     live_briefly(seed)
 
 
+def slow(seed: int) -> None:
+    """As brief, in a network that is slow: what is said on one connection comes behind another."""
+    live_briefly(seed, late=LATE)
+
+
 def replaced(seed: int) -> None:
     """As change, and a disk burns whose worker comes back on an empty one as what it was."""
     live(seed, NAMES[: (3, 5, 2, 4)[seed % 4]], loses=True, replaces=True, journals=True)
@@ -118,6 +125,7 @@ KINDS: dict[str, Callable[[int], object]] = {
     "replicas": replicas,
     "change": change,
     "brief": brief,
+    "slow": slow,
     "replaced": replaced,
     "missed": missed,
     "lost": lost,

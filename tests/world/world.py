@@ -72,7 +72,8 @@ class World:
     checkpoint. With *founding*, the world ends when all
     have begun the first round of one cluster, and its network is a wild one: messages are lost,
     doubled, late and out of order without anybody noticing. With *replicas*, parts are copied; with
-    *copied_later*, they are from about so many seconds on.
+    *copied_later*, they are from about so many seconds on. *late* is how many messages are, and for
+    how many seconds at most.
     """
 
     def __init__(
@@ -88,8 +89,9 @@ class World:
         replicas: int = 0,
         missed: bool = False,
         copied_later: float | None = None,
+        late: tuple[float, float] = (0.05, 1.5),
     ) -> None:
-        self.replicas = replicas
+        self.replicas, self.late = replicas, late
         self.journals: Journals | None = None
         self.rng = random.Random(seed)
         self.workers = workers
@@ -392,8 +394,8 @@ class World:
         if self.faulty and self.rng.random() < self.loss:
             copies = self.rng.choice([0, 2])
         for _ in range(copies):
-            slow = self.faulty and self.rng.random() < 0.05
-            delay = self.rng.random() * (1.5 if slow else 0.03)
+            slow = self.faulty and self.rng.random() < self.late[0]
+            delay = self.rng.random() * (self.late[1] if slow else 0.03)
             in_order = not (self.faulty and self.rng.random() < self.loss)
             at = max(self.now + delay, wire.arrives_at[here]) if in_order else self.now + delay
             wire.arrives_at[here] = max(at, wire.arrives_at[here])
@@ -467,6 +469,7 @@ class World:
         """What all hold is committed from now on, whether anybody knows it or not."""
         disks = [each.disk for each in self.nodes.values()]
         common = frozenset.intersection(*(each.held for each in disks))
+        self.copied_later.go_without(common)
         self.floor = max([self.floor, *(each.number for each in common - self.returned)])
         common = frozenset.intersection(*(each.held | each.lost for each in disks))
         self.truth = max([self.truth, *(each.number for each in common)])
