@@ -192,7 +192,10 @@ class Worker:
     replicas: ReplicaLinks = attrs.field(factory=ReplicaLinks)
     last_checkpoint: LastCheckpoint | None = None
     checkpoint_log: CheckpointLog = attrs.field(factory=CheckpointLog)
-    disk_problem: str = ""
+    part_problem: str = ""
+    """Why the last part of a checkpoint could not be written, until one is."""
+    call_problem: str = ""
+    """Why the store refused what else was wanted of it, until it is done or needed no more."""
     posted: deque[Event] = attrs.field(factory=deque)
     waiting_for: str = ""
     may_leave: trio.Event = attrs.field(factory=trio.Event)
@@ -207,6 +210,11 @@ class Worker:
     def member(self) -> Member:
         """This worker's own entry."""
         return self.node.member
+
+    @property
+    def disk_problem(self) -> str:
+        """What the disk of this worker refuses, and why; empty if nothing."""
+        return self.part_problem or self.call_problem
 
     @property
     def running(self) -> Round | None:

@@ -116,7 +116,7 @@ async def write_part(worker: Worker, turn: Turn, *, round_: Round, part: Checkpo
     try:
         size_bytes = await worker.turns.run(turn, write)
     except CannotCreateError as error:
-        worker.disk_problem = error.message
+        worker.part_problem = error.message
         worker.checkpoint_log.failed(number)
         if worker.running is round_:
             worker.post(SnapshotFailed(number, error.message))
@@ -125,7 +125,7 @@ async def write_part(worker: Worker, turn: Turn, *, round_: Round, part: Checkpo
     if size_bytes is None:
         return
     now = trio.current_time()
-    worker.disk_problem = ""
+    worker.part_problem = ""
     worker.checkpoint_log.written(number, now, write_s=disk.seconds, size_bytes=size_bytes)
     worker.last_checkpoint = LastCheckpoint(number, now, now - began, size_bytes)
     if worker.running is round_ and round_.job is not None:

@@ -47,8 +47,8 @@ async def stored(
     """Have the store do *call*; if the disk fails it is tried again, and status says so.
 
     The store is opened by the first call for which the disk has room; where there is no cluster
-    yet, it is made for cluster *of*, or becomes that of it. A call that is not refused does not
-    tell that a part of a checkpoint could be written: it may have written nothing.
+    yet, it is made for cluster *of*, or becomes that of it. A call that is done does not tell
+    that a part of a checkpoint could be written: it may have written little, or nothing.
     """
     refused = opens = False
 
@@ -71,12 +71,12 @@ async def stored(
         except CannotCreateError as error:
             if error.message != worker.disk_problem:
                 log.warning("the state directory cannot be written", reason=error.message)
-            worker.disk_problem, refused = error.message, True
+            worker.call_problem, refused = error.message, True
             await trio.sleep(WRITE_AGAIN_S)
             turn = worker.turns.take()
         else:
             if refused or opens:  # who was refused the opening may still wait to try again
-                worker.disk_problem = ""
+                worker.call_problem = ""
             return result
 
 

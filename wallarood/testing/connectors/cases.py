@@ -25,7 +25,8 @@ class SinkCase:
 
     *sink* must be a value that can be pickled and whose class can be imported by another process.
     *read* returns, in order, what a reader sees with the strictest isolation that the system has;
-    it may block. *record* makes the record of a number; all are different. *seen* says what a
+    it may block, and must where a server shows what it has acknowledged only a moment later, as
+    Kafka does. *record* makes the record of a number; all are different. *seen* says what a
     reader must see when these records were written in this order (default: just these); a sink
     that keeps the last of each key says so by it.
 

@@ -212,8 +212,26 @@ async def test_a_call_that_writes_nothing_does_not_say_that_the_disk_has_room_ag
     """Each abandoned checkpoint is discarded, which writes nothing if no part of it is there."""
     async with lone_worker(tmp_path, endless([]), checkpoint__interval="1h") as lone:
         await idle(lone)
-        lone.worker.disk_problem = "checkpoints.db: disk I/O error"
+        lone.worker.part_problem = "checkpoints.db: disk I/O error"
         await calls.discard(lone.worker, lone.worker.turns.take(), ours=ROUND, number=900)
+        assert lone.worker.disk_problem == "checkpoints.db: disk I/O error"
+
+
+async def test_a_refused_call_that_is_needed_no_more_does_not_say_so_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy that the disk has refused is not written later, if its owner sends it anew."""
+    monkeypatch.setattr(calls, "WRITE_AGAIN_S", 0.01)
+    refusals = [CannotCreateError("checkpoints.db: full, for a copy, too")]
+
+    def call(_: CheckpointStore) -> None:
+        if refusals:
+            raise refusals.pop()
+
+    async with lone_worker(tmp_path, endless([]), checkpoint__interval="1h") as lone:
+        await idle(lone)
+        lone.worker.part_problem = "checkpoints.db: disk I/O error"
+        await calls.stored(lone.worker, lone.worker.turns.take(), call)
         assert lone.worker.disk_problem == "checkpoints.db: disk I/O error"
 
 
