@@ -2,10 +2,13 @@
 
 import http.client
 import json
+import math
 import socket
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
+
+import attrs
 
 from wallarood.admin.address import short_path
 from wallarood.admin.status import ClusterStatus, Status
@@ -122,13 +125,21 @@ def of_all(path: Path, target: str, *, timeout_s: float, **parameters: str) -> d
     return _structured(path, answer, dict[str, Any])
 
 
-def shutdown(path: Path) -> list[str]:
-    """Tell the worker to end, and all others of its cluster. Raises as `ask`.
+@attrs.frozen
+class Ending:
+    """What a worker answers that is told to end the cluster.
 
-    Returns the members that are away and do not hear of it.
+    `absent` are away and do not hear of it; the last checkpoint is waited for `within_s` at most.
     """
-    answer = ask(path, "POST", "/api/v1/shutdown")
-    return list(answer.get("absent", [])) if isinstance(answer, dict) else []
+
+    absent: tuple[str, ...] = ()
+    within_s: float = math.inf
+
+
+def shutdown(path: Path) -> Ending:
+    """Tell the worker to end, and all others of its cluster. Raises as `ask`."""
+    answer = _structured(path, ask(path, "POST", "/api/v1/shutdown") or {}, dict[str, Any])
+    return Ending(tuple(answer.get("absent", ())), answer.get("within_s", math.inf))
 
 
 def reload(path: Path) -> list[str]:

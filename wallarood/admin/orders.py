@@ -106,12 +106,13 @@ class Orders:
     def shut_down(self, _: Mapping[str, str]) -> Any:
         """End the whole cluster, after a checkpoint if there can be one in time.
 
-        The answer's `absent` are the members that do not hear of it.
+        The answer's `absent` are the members that do not hear of it, and `within_s` is for how
+        long the checkpoint is waited for.
         """
         check_listens(self.worker)
         absent = list(self.worker.node.missing)
         self.worker.post(ShutdownWanted(self.stop_s))
-        return {"accepted": "shutdown", "absent": absent}
+        return {"accepted": "shutdown", "absent": absent, "within_s": self.stop_s}
 
     def checkpoint(self, parameters: Mapping[str, str]) -> Any:
         """Take a checkpoint now; with *keep*, keep it under that name on all workers.

@@ -24,7 +24,7 @@ from wallarood.control.formation.founding import FormationSettings
 from wallarood.control.formation.startup import Role
 from wallarood.control.machines import Machines
 from wallarood.control.membership.presence import alone, refusal
-from wallarood.control.orders import take_order
+from wallarood.control.orders import end_without_checkpoint, take_order
 from wallarood.control.replicas.effects import Copied
 from wallarood.control.rounds.active_round import ActiveRound
 from wallarood.control.settings import MachineClasses, NodeSettings
@@ -204,9 +204,8 @@ class ClusterNode:
 
     def _timer(self, now: float) -> list[do.Effect]:
         effects = routing.fire(self.machines, now)
-        membership = self.machines.membership
-        if membership is not None and self.shutdown_at is not None and self.shutdown_at <= now:
-            effects += membership.shut_down()
+        if self.shutdown_at is not None and self.shutdown_at <= now:
+            effects += end_without_checkpoint(self)
         if self._alone_at is not None and self._alone_at <= now:
             self._alone_at = now + (wait_s := self.settings.timing.completion_wait_s)
             effects += [do.Fail(alone(wait_s))] if self.missing else []  # else disks take long

@@ -77,3 +77,14 @@ def _shut_down(node: "ClusterNode", until: float) -> list[do.Effect]:
         return node.machines.membership.shut_down()
     node.shutdown_at = until
     return _ask_leader(node, say.RequestCheckpoint(say.Purpose.SHUTDOWN))
+
+
+def end_without_checkpoint(node: "ClusterNode") -> list[do.Effect]:
+    """End the cluster whose last checkpoint has not come in time."""
+    membership, active = node.machines.membership, node.active_round
+    if membership is None:
+        return []
+    last = active.checkpoint_member.committed if active is not None else 0
+    ends = "no checkpoint was committed within the time for a stop: the cluster ends without one"
+    goes_on = f", and goes on from checkpoint {last}" if last else ""
+    return [do.Report(f"{ends}{goes_on}", do.Level.WARNING), *membership.shut_down()]

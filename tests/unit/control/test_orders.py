@@ -31,7 +31,10 @@ def test_a_shutdown_asks_for_a_checkpoint_and_does_without_it_when_its_time_is_o
     assert of(do.StopOrderly, node.step(on.TimerFired(), 3.9)) == []
     assert node.deadline is not None
     assert node.deadline <= 4.0
-    assert of(do.StopOrderly, node.step(on.TimerFired(), 4.0)) == [do.StopOrderly()]
+    ended = node.step(on.TimerFired(), 4.0)
+    assert of(do.StopOrderly, ended) == [do.StopOrderly()]
+    (said,) = of(do.Report, ended)
+    assert "the cluster ends without one" in said.text
     assert of(do.StopOrderly, node.step(on.TimerFired(), 9.0)) == []
     node.step(on.OutputPublished(), 9.0)
     assert node.state is WorkerState.FINISHED

@@ -103,26 +103,41 @@ def reload(path: Path, _: argparse.Namespace) -> tuple[Any, str]:
 
 
 def shutdown(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
-    """End the cluster. Raises PeersGoneError: not all of it has ended in time."""
-    states = {each.name: each.state for each in client.status(path).workers}
-    absent = client.shutdown(path)
+    """End the cluster. Raises PeersGoneError: not all of it, or without its last checkpoint."""
+    now = before = client.status(path)
+    states = {each.name: each.state for each in before.workers}
+    order = client.shutdown(path)
     began = time.monotonic()
     until = began + chosen.timeout
     stands = given("all workers stop")
     with stands, contextlib.suppress(client.NotAnsweringError):
         while time.monotonic() < until:
-            states |= {each.name: each.state for each in client.status(path).workers}
+            now = client.status(path)
+            states |= {each.name: each.state for each in now.workers}
             time.sleep(LOOK_S)
         raise PeersGoneError(f"the worker did not stop within {chosen.timeout:g} s")
+    took_s = time.monotonic() - began
     # It waits so long for the others; if it has ended earlier, they have.
-    patient = time.monotonic() - began > OTHERS_END_S
+    patient = took_s > OTHERS_END_S
     ending = [name for name, state in states.items() if patient and state == "connected"]
-    if not absent and not ending:
-        return {"ended": True}, "the cluster has stopped"
-    raise PeersGoneError(_unended(states, absent, ending))
+    if order.absent or ending:
+        raise PeersGoneError(_unended(states, order.absent, ending))
+    committed = now.checkpoint.committed
+    if took_s >= order.within_s and committed <= before.checkpoint.committed:
+        raise PeersGoneError(_without_checkpoint(committed, now.checkpoint))
+    return {"ended": True}, "the cluster has stopped"
 
 
-def _unended(states: dict[str, str], absent: list[str], ending: list[str]) -> str:
+def _without_checkpoint(committed: int, last: CheckpointStatus) -> str:
+    why = last.failing or last.waiting_for
+    return (
+        "the cluster has stopped, but without a last checkpoint: when it is started, it goes on "
+        f"from checkpoint {committed} and reads again what came after it"
+        + (f"; the last that was said: {why}" if why else "")
+    )
+
+
+def _unended(states: dict[str, str], absent: tuple[str, ...], ending: list[str]) -> str:
     ended = [name for name in states if name not in (*absent, *ending)]
     parts = [f"not all workers have stopped. Stopped: {', '.join(ended)}"]
     if ending:
