@@ -38,6 +38,12 @@ def read_by(worker: WorkerProcess) -> int:
     return sum(each.records for each in worker.told().sources)
 
 
+def is_nearly_full(worker: WorkerProcess) -> bool:
+    """Whether it knows that of the disk with its state."""
+    free = worker.told().host.disk_free_bytes
+    return free is not None and free < 1 << 16
+
+
 def state_command(action: str, path: Path) -> Done:
     return wallarood("state", action, "--state-directory", str(path))
 
@@ -52,6 +58,7 @@ def test_a_full_disk_fails_checkpoints_and_not_the_flow(
         filler = small_disk / "filler"
         fill(filler)
         wait_for("the disk shows in status", lambda: "full" in checkpoint(alpha).failing)
+        wait_for("and what is free", lambda: is_nearly_full(alpha))
         stuck, read = checkpoint(alpha).committed, read_by(alpha)
         wait_for("records flow", lambda: read_by(alpha) > read + 2000)
         wait_for("both run", lambda: {alpha.phase(), beta.phase()} == {"running"})

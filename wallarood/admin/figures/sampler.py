@@ -5,6 +5,7 @@
 # costs the flow nothing, however many ask. The task that looks sleeps in short naps: how late it is
 # woken is how long something held the event loop.
 
+import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -25,8 +26,8 @@ from wallarood.wire.strict import unstructure
 NAP_S = 0.2
 NAPS = 5
 """After so many naps the counters are looked at."""
-SLOW_S = 60.0
-"""How often disk and certificates are looked at."""
+SLOW_LOOKS = 60
+"""Disk and certificates are looked at after so many looks, while the disk refuses nothing."""
 GROWTH_AFTER_S = 300.0
 GROWTH_LOOKS = 5 / 3
 """The sizes of states are noted so often in the time after which it is told whether they grow."""
@@ -89,10 +90,10 @@ class Sampler:
 
     async def _look_around(self) -> None:
         """Look at the host now and then, in a thread: a disk may not answer."""
-        while True:
+        for look in itertools.count():
             await trio.sleep(NAPS * NAP_S)
-            await trio.to_thread.run_sync(self._look_at_host, abandon_on_cancel=True)
-            await trio.sleep(SLOW_S)
+            if look % SLOW_LOOKS == 0 or self.worker.disk_problem:
+                await trio.to_thread.run_sync(self._look_at_host, abandon_on_cancel=True)
 
     def _look_at_host(self) -> None:
         if self.state is not None:

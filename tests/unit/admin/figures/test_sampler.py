@@ -38,7 +38,7 @@ class Job:
 
 
 def sampler_of(job: Job | None) -> tuple[Any, Sampler]:
-    worker: Any = SimpleNamespace(job=job, checkpoint_log=CheckpointLog())
+    worker: Any = SimpleNamespace(disk_problem="", job=job, checkpoint_log=CheckpointLog())
     return worker, Sampler(worker, clock=trio.current_time)
 
 
