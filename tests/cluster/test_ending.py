@@ -90,6 +90,10 @@ def test_a_stop_ends_the_process_in_time(tmp_path: Path, what: str) -> None:
         assert SAID[what] in worker.said
 
 
+def read_by(worker: WorkerProcess) -> int:
+    return sum(each.records for each in worker.told().sources)
+
+
 def test_a_worker_whose_output_nobody_reads_ends_in_time(tmp_path: Path) -> None:
     text = """
 numbers = w.source("n", w.GeneratorSource())
@@ -99,7 +103,7 @@ app = w.application("x", numbers.map(lambda n: "x" * 1000).to_sink(w.StdoutSink(
     reader = os.open(tmp_path / "stdout", os.O_RDONLY | os.O_NONBLOCK)
     with hosts_in(tmp_path) as hosts:
         worker = started(hosts, text)
-        wait_for("it runs", lambda: "running" in worker.said)
+        wait_for("there is more than a pipe holds", lambda: read_by(worker) > 1000)
         began = time.monotonic()
         worker.send(signal.SIGTERM)
         assert worker.wait() == 0, worker.said

@@ -70,7 +70,7 @@ RARE = {
     "a choice is taken for committed before it is copied": 33,
     "a copy is written after a vote": 21,
     "a journal is acknowledged after a promise": 55,
-    "a lower ballot is accepted": 42,
+    "a lower ballot is accepted": 93,
     "a part is said to be staged before it is durable": 21,
     "an old layout is pruned when a change is adopted": 2,
     "an upgrade is proposed where the version before runs": 2,

@@ -26,7 +26,7 @@ RARE = {
     "changes are cleared at an uncommitted checkpoint": 45,
     "what is prepared is not carried on": 44,
     "who leaves waits for what is published": 50,
-    "what is given up is thrown away": 266,
+    "what is given up is thrown away": 372,
     "the line is not raised when nobody remembers": 225,
     "an instance that ends stands for what was released": 576,
     "a copy is taken for the part that is not written yet": 70,
