@@ -232,8 +232,12 @@ class Faulty:
 
     def first_fault(self) -> str:
         """What is found first."""
+        return self.faults()[0]
+
+    def faults(self) -> list[str]:
+        """All that is found, the most urgent first."""
         value = client.ask(self.socket, "GET", "/api/v1/why")
-        return str(value["findings"][0]["fault"])
+        return [str(each["fault"]) for each in value["findings"]]
 
     def configure(self, *, deadline: str) -> None:
         """Give checkpoints another deadline, while all run."""
