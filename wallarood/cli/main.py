@@ -133,6 +133,8 @@ def _split(given: list[str]) -> tuple[list[str], list[str]]:
 
 def _needed(given: list[str]) -> Sequence[str]:
     """The commands whose modules must be loaded: the one that was given, else all."""
+    if given == ["--version"]:
+        return ()
     return (given[0],) if given and given[0] in COMMANDS else COMMANDS
 
 
