@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wallarood.admin import client
-from wallarood.admin.status import CheckpointStatus
+from wallarood.admin.status import CheckpointStatus, JobState
 from wallarood.cli.ctl.watching import seconds
 from wallarood.model.errors import PeersGoneError, UsageError
 from wallarood.wire.strict import unstructure
@@ -106,6 +106,7 @@ def shutdown(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     """End the cluster. Raises PeersGoneError: not all of it, or without its last checkpoint."""
     now = before = client.status(path)
     states = {each.name: each.state for each in before.workers}
+    committed = {before.checkpoint.committed}
     order = client.shutdown(path)
     began = time.monotonic()
     until = began + chosen.timeout
@@ -114,6 +115,7 @@ def shutdown(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
         while time.monotonic() < until:
             now = client.status(path)
             states |= {each.name: each.state for each in now.workers}
+            committed.add(now.checkpoint.committed)
             time.sleep(LOOK_S)
         raise PeersGoneError(f"the worker did not stop within {chosen.timeout:g} s")
     took_s = time.monotonic() - began
@@ -122,9 +124,10 @@ def shutdown(path: Path, chosen: argparse.Namespace) -> tuple[Any, str]:
     ending = [name for name, state in states.items() if patient and state == "connected"]
     if order.absent or ending:
         raise PeersGoneError(_unended(states, order.absent, ending))
-    committed = now.checkpoint.committed
-    if took_s >= order.within_s and committed <= before.checkpoint.committed:
-        raise PeersGoneError(_without_checkpoint(committed, now.checkpoint))
+    last = max(committed)
+    wanted = before.job is JobState.RUNNING and took_s >= order.within_s
+    if wanted and last == before.checkpoint.committed:
+        raise PeersGoneError(_without_checkpoint(last, now.checkpoint))
     return {"ended": True}, "the cluster has stopped"
 
 
