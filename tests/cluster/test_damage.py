@@ -55,6 +55,7 @@ def test_a_full_disk_fails_checkpoints_and_not_the_flow(
         alpha = hosts.start("alpha", endless, count=2, initializer=True, state=small_disk / "alpha")
         beta = hosts.start("beta", endless, count=2)
         wait_for("a checkpoint", lambda: checkpoint(alpha).committed >= 1)
+        wait_for("what is free is known", lambda: alpha.told().host.disk_free_bytes)
         filler = small_disk / "filler"
         fill(filler)
         wait_for("the disk shows in status", lambda: "full" in checkpoint(alpha).failing)

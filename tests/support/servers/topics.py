@@ -97,8 +97,8 @@ class Topics:
     def read(self, name: str) -> list[tuple[int, bytes | None, bytes | None]]:
         """Partition, key and value of all that is committed now, in order within a partition.
 
-        A broker acknowledges a commit before it has ended the transaction in each partition
-        (KIP-98, 5.1): so what was written by now is read, and waited for while it is in doubt.
+        A broker acknowledges a commit before it has written the mark of it to each partition (see
+        KIP-98): so what was written by now is read, and waited for while it is in doubt.
         """
         waiting = set(self._known(name))
         partitions = [TopicPartition(name, number, 0) for number in waiting]
